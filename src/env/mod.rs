@@ -1,0 +1,419 @@
+//! The environment file: where a scenario runs. Endpoints, resolvers, trust roots, credentials
+//! and a clock; the engine cannot tell AWS from the lab by anything else.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AccountId, Region, RegionRole, Secret, Span};
+
+/// An environment as its file writes it.
+///
+/// `kind = "lab"` with neither [`Environment::primary`] nor [`Environment::replica`] means the embedded lab, which fills the rest in when it
+/// starts; with them, a lab that runs already (`gameday lab --out FILE` wrote the file).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The version of this file format; 1.
+    pub schema_version: u32,
+    /// The name in reports and confirmations.
+    pub name: String,
+    /// AWS or the lab.
+    pub kind: EnvironmentKind,
+    /// Which accounts a run may touch.
+    #[serde(default)]
+    pub account: AccountRules,
+    /// Credentials for AWS calls; left out, the SDK's default chain (environment, profile, SSO, instance role).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialRef>,
+    /// The Region that serves in steady state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<RegionEnv>,
+    /// The Region that takes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<RegionEnv>,
+    /// The user pool and its app client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Pool>,
+    /// What the users connect to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_door: Option<FrontDoor>,
+    /// The failover record, its health check, and whom to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Dns>,
+    /// The synthetic users' accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Users>,
+    /// The users' patience.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// How often observers look.
+    #[serde(default)]
+    pub observe: Observe,
+    /// The lab's own settings; only with `kind = "lab"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<LabSettings>,
+}
+
+/// AWS or the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvironmentKind {
+    /// Real accounts.
+    Aws,
+    /// The two-Region twin in this binary.
+    Lab,
+}
+
+impl EnvironmentKind {
+    /// `aws` or `lab`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Lab => "lab",
+        }
+    }
+}
+
+/// Which accounts a run may touch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRules {
+    /// Account IDs; sts:GetCallerIdentity must answer with one of them.
+    #[serde(default)]
+    pub allowed: Vec<AccountId>,
+}
+
+/// Where AWS credentials come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum CredentialRef {
+    /// A profile of the shared configuration files.
+    Profile {
+        /// Its name.
+        profile: String,
+    },
+    /// A static key pair, for the lab and for emulators.
+    Static {
+        /// Not a secret.
+        access_key_id: String,
+        /// Where the secret is.
+        secret_access_key: SecretRef,
+    },
+}
+
+/// One of the two Regions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegionEnv {
+    /// Its name, as `us-east-1`.
+    pub region: Region,
+    /// Names or addresses that lead to this Region's front door whatever the failover record says.
+    pub direct: Vec<String>,
+    /// The subnets of its front door; what faults select from.
+    #[serde(default)]
+    pub subnets: SubnetSelector,
+    /// Endpoint URLs that replace AWS's own, by service: `ec2`, `cognito-idp`, `route53`, `sts`, `secretsmanager`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, String>,
+}
+
+/// Subnets by ID, or by tags that all must match.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubnetSelector {
+    /// These subnets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// Subnets that carry all of these tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The user pool and its app client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// The pool's ID, the same in both Regions with native replication.
+    pub id: String,
+    /// The app client's ID.
+    pub client_id: String,
+    /// The app client's secret, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<SecretRef>,
+}
+
+/// What the users connect to: one HTTPS name that serves Cognito's API, its keys and the protected API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrontDoor {
+    /// The name of the failover record.
+    pub name: String,
+    /// The TCP port; 443 where left out.
+    #[serde(default = "https_port")]
+    pub port: u16,
+    /// The path of a protected API that answers 200 to a valid access token in `Authorization: Bearer`.
+    pub api_path: String,
+    /// A PEM file of certificate authorities to trust instead of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_root: Option<PathBuf>,
+    /// The claim of the access token that names the Region which served, where the trigger adds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region_claim: Option<String>,
+}
+
+const fn https_port() -> u16 {
+    443
+}
+
+/// The failover record, its health check, and whom to ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dns {
+    /// The hosted zone's ID, as `Z0123456789`.
+    pub hosted_zone_id: String,
+    /// The failover record's name.
+    pub record: String,
+    /// The health check attached to the primary record.
+    pub health_check_id: String,
+    /// Authoritative servers to ask; left out, the zone's own name servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authoritative: Vec<SocketAddr>,
+    /// Recursive resolvers to ask, as the users do; left out, the system's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolvers: Vec<SocketAddr>,
+}
+
+/// The synthetic users' accounts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// User names; logins take one at random.
+    pub names: Vec<String>,
+    /// The password that they share.
+    pub password: SecretRef,
+    /// A user of its own for replication canaries: an attribute of it is written at the primary and read at the replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+}
+
+/// The replication canary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// The user that carries it.
+    pub username: String,
+    /// The attribute that takes the sequence number, as `custom:canary`.
+    pub attribute: String,
+}
+
+/// A secret by reference; never a value in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum SecretRef {
+    /// An environment variable.
+    Env {
+        /// Its name.
+        env: String,
+    },
+    /// AWS Secrets Manager, in the primary Region.
+    SecretsManager {
+        /// The secret's name or ARN.
+        secrets_manager: String,
+        /// The key, where the secret is a JSON object.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// A TOML file of `key = "value"` lines beside this one, readable by its owner alone.
+    File {
+        /// Its path, from the environment file's folder.
+        file: PathBuf,
+        /// The key.
+        key: String,
+    },
+    /// Handed over in memory by the embedded lab; no file can write it.
+    #[serde(skip)]
+    Literal(Secret),
+}
+
+/// The users' patience, in scenario time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// For a TCP connection to open.
+    pub connect: Span,
+    /// For a whole login, from its scheduled instant.
+    pub login: Span,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Span::secs(3), login: Span::secs(10) }
+    }
+}
+
+/// How often observers look, in scenario time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Observe {
+    /// The health check's status; Route 53 allows five API requests a second for each account.
+    pub health: Span,
+    /// The record at each authoritative server.
+    pub authoritative: Span,
+    /// The record through each resolver.
+    pub resolver: Span,
+    /// A TCP connection to each of the primary's addresses.
+    pub path: Span,
+    /// A canary write at the primary and a read at the replica.
+    pub canary: Span,
+}
+
+impl Default for Observe {
+    fn default() -> Self {
+        Self {
+            health: Span::secs(1),
+            authoritative: Span::millis(500),
+            resolver: Span::millis(500),
+            path: Span::millis(500),
+            canary: Span::secs(1),
+        }
+    }
+}
+
+/// The lab's own settings. Defaults follow what is known of AWS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LabSettings {
+    /// Synthetic users in its directory.
+    pub users: u32,
+    /// The failover record's TTL.
+    pub ttl: Span,
+    /// Health checkers, with unsynchronised phases.
+    pub checkers: u32,
+    /// Each checker's interval.
+    pub checker_interval: Span,
+    /// Consecutive results after which a checker flips.
+    pub failure_threshold: u32,
+    /// The median of the replication lag.
+    pub lag_median: Span,
+    /// The longest replication lag.
+    pub lag_max: Span,
+    /// The health check's target: the primary's front door, or an address outside every subnet.
+    pub health_target: HealthTarget,
+    /// The claim that the Pre-Token-Generation trigger leaves out in a Region whose table misses it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken_triggers: Vec<BrokenTrigger>,
+    /// Set in the file of a running lab: how its clock runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<LabClock>,
+    /// Set in the file of a running lab: the URL of its ground truth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truth_url: Option<String>,
+}
+
+/// What the lab's health check asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HealthTarget {
+    /// The primary's front door: what a blackhole covers.
+    FrontDoor,
+    /// A status page outside every subnet: a mistake that preflight must find.
+    Elsewhere,
+}
+
+/// A claim missing from one Region's trigger table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrokenTrigger {
+    /// Where.
+    pub region: RegionRole,
+    /// Which claim.
+    pub claim: String,
+}
+
+/// How a running lab's clock runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabClock {
+    /// The wall time at which scenario time and real time were the same.
+    #[schemars(with = "String")]
+    pub anchor: Timestamp,
+    /// Scenario seconds in one real second.
+    pub speed: f64,
+}
+
+impl Default for LabSettings {
+    fn default() -> Self {
+        Self {
+            users: 20,
+            ttl: Span::secs(60),
+            checkers: 16,
+            checker_interval: Span::secs(10),
+            failure_threshold: 3,
+            lag_median: Span::secs(1),
+            lag_max: Span::secs(8),
+            health_target: HealthTarget::FrontDoor,
+            broken_triggers: Vec::new(),
+            clock: None,
+            truth_url: None,
+        }
+    }
+}
+
+/// An environment whose every part that a run needs is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// The name in reports and confirmations.
+    pub name: String,
+    /// AWS or the lab.
+    pub kind: EnvironmentKind,
+    /// Which accounts a run may touch.
+    pub account: AccountRules,
+    /// Credentials for AWS calls.
+    pub credentials: Option<CredentialRef>,
+    /// The Region that serves in steady state.
+    pub primary: RegionEnv,
+    /// The Region that takes over.
+    pub replica: RegionEnv,
+    /// The user pool and its app client.
+    pub pool: Pool,
+    /// What the users connect to.
+    pub front_door: FrontDoor,
+    /// The trust root in PEM, where the public ones are not meant.
+    pub trust_root_pem: Option<String>,
+    /// The failover record, its health check, and whom to ask.
+    pub dns: Dns,
+    /// The synthetic users' accounts.
+    pub users: Users,
+    /// The users' patience.
+    pub timeouts: Timeouts,
+    /// How often observers look.
+    pub observe: Observe,
+    /// The folder from which paths of the file count.
+    pub folder: PathBuf,
+}
+
+impl Site {
+    /// The Region with that part.
+    pub fn region(&self, role: RegionRole) -> &RegionEnv {
+        match role {
+            RegionRole::Primary => &self.primary,
+            RegionRole::Replica => &self.replica,
+        }
+    }
+
+    /// The part of a Region by its name.
+    pub fn role(&self, region: &Region) -> Option<RegionRole> {
+        if *region == self.primary.region {
+            Some(RegionRole::Primary)
+        } else if *region == self.replica.region {
+            Some(RegionRole::Replica)
+        } else {
+            None
+        }
+    }
+}

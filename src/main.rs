@@ -1,0 +1,2 @@
+//! The `gameday` command.
+fn main() {}

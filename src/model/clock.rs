@@ -1,0 +1,101 @@
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The one source of time for runner and lab.
+///
+/// Anchored once to wall time and driven by the monotonic clock from there on, so a step of the
+/// system clock during a run cannot bend a figure. With a speed factor `n`, scenario time runs
+/// `n` times faster than real time; every [`Timestamp`] it gives out is scenario time.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    anchor: Timestamp,
+    started: Instant,
+    offset: Duration,
+    speed: f64,
+}
+
+impl Clock {
+    /// A clock that starts now and runs `speed` times faster than real time.
+    pub fn start(speed: f64) -> Self {
+        Self { anchor: Timestamp::now(), started: Instant::now(), offset: Duration::ZERO, speed }
+    }
+
+    /// A clock of this process that agrees with one that another process of this machine
+    /// anchored at `anchor` with the same speed.
+    pub fn aligned(anchor: Timestamp, speed: f64) -> Self {
+        let passed = Timestamp::now().duration_since(anchor);
+        let offset = Duration::try_from(passed).unwrap_or_default();
+        Self { anchor, started: Instant::now(), offset, speed }
+    }
+
+    /// The wall time at which scenario time and real time were the same.
+    pub fn anchor(&self) -> Timestamp {
+        self.anchor
+    }
+
+    /// How many seconds of scenario time pass in one second of real time.
+    pub fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// Scenario time.
+    pub fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
+
+    /// The scenario time of a monotonic instant of this process.
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        let real = self.offset + instant.saturating_duration_since(self.started);
+        let scaled = SignedDuration::try_from(real.mul_f64(self.speed)).unwrap_or(SignedDuration::MAX);
+        self.anchor.checked_add(scaled).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The real duration in which `scenario` passes.
+    pub fn real(&self, scenario: Duration) -> Duration {
+        scenario.div_f64(self.speed)
+    }
+
+    /// The monotonic instant at which scenario time reads `at`; now, if that has passed.
+    pub fn instant(&self, at: Timestamp) -> Instant {
+        let scenario = Duration::try_from(at.duration_since(self.anchor)).unwrap_or_default();
+        let real = scenario.div_f64(self.speed);
+        self.started + real.saturating_sub(self.offset)
+    }
+
+    /// Sleeps for a duration of scenario time.
+    pub async fn sleep(&self, scenario: Duration) {
+        tokio::time::sleep(self.real(scenario)).await;
+    }
+
+    /// Sleeps until scenario time reads `at`.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        tokio::time::sleep_until(self.instant(at).into()).await;
+    }
+
+    /// Gives `work` a duration of scenario time.
+    ///
+    /// # Errors
+    /// [`tokio::time::error::Elapsed`] when it has not finished by then.
+    pub async fn timeout<F: Future>(
+        &self,
+        scenario: Duration,
+        work: F,
+    ) -> Result<F::Output, tokio::time::error::Elapsed> {
+        tokio::time::timeout(self.real(scenario), work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenario_time_runs_at_its_speed_from_the_anchor() {
+        let clock = Clock::start(10.0);
+        let later = clock.at(clock.started + Duration::from_millis(1500));
+        assert_eq!(later.duration_since(clock.anchor()), SignedDuration::from_secs(15));
+        assert_eq!(clock.instant(later), clock.started + Duration::from_millis(1500));
+        assert_eq!(clock.real(Duration::from_secs(60)), Duration::from_secs(6));
+    }
+}

@@ -1,0 +1,500 @@
+//! The vocabulary of a run. Everything that a report says is computed from these records.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Cohort, Flow, Phase, Region, RegionRole, RunId};
+
+/// The version of the event log, of `run.json` and of `truth.json`.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One line of `events.ndjson`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counts the lines of a run from 0.
+    pub seq: u64,
+    /// When it was written, in scenario time.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// When a request was sent and when its answer was there, in scenario time. What it says was true
+/// at some moment between the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Just before the request was sent.
+    pub sent: Timestamp,
+    /// Just after the answer was there, or was given up.
+    pub received: Timestamp,
+}
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first record.
+    RunStarted(Box<RunStarted>),
+    /// A phase began; it lasts until the next one begins.
+    PhaseStarted {
+        /// Which one.
+        phase: Phase,
+    },
+    /// A finding of preflight.
+    Finding(Finding),
+    /// Something that preflight could not look at, and why.
+    NotChecked {
+        /// What, and what was missing.
+        what: String,
+    },
+    /// A fault's targets are resolved: what it will touch.
+    FaultPlanned {
+        /// The fault's kind, as `nacl-blackhole`.
+        fault: String,
+        /// Where.
+        region: Region,
+        /// What is touched, as IDs with names.
+        targets: Vec<String>,
+    },
+    /// A call that changes something was made.
+    Mutation(Mutation),
+    /// The health check, by Route 53's API.
+    Health {
+        /// When.
+        #[serde(flatten)]
+        window: Window,
+        /// Checkers that reported healthy.
+        healthy: u32,
+        /// Checkers that reported anything.
+        checkers: u32,
+        /// Healthy by Route 53's rule: more than 18 % of the checkers say so (Route 53 developer guide).
+        status_healthy: bool,
+    },
+    /// The record, asked of one server.
+    Answer {
+        /// When.
+        #[serde(flatten)]
+        window: Window,
+        /// An authoritative server, or a resolver.
+        source: DnsSource,
+        /// Which server.
+        server: String,
+        /// The addresses that it gave, sorted.
+        addresses: Vec<IpAddr>,
+        /// The TTL that it gave, in seconds.
+        ttl_s: u32,
+        /// Which Region the addresses belong to; nothing where they belong to neither.
+        role: Option<RegionRole>,
+    },
+    /// A TCP connection to one of the primary's addresses was tried.
+    Path {
+        /// When it was sent, and when it opened or was given up.
+        #[serde(flatten)]
+        window: Window,
+        /// The address.
+        address: IpAddr,
+        /// Whether it opened.
+        open: bool,
+    },
+    /// A canary was written at the primary.
+    CanaryWritten {
+        /// When.
+        #[serde(flatten)]
+        window: Window,
+        /// Its sequence number.
+        sequence: u64,
+        /// Whether the primary acknowledged it.
+        acknowledged: bool,
+    },
+    /// The canary was read at the replica.
+    CanaryRead {
+        /// When.
+        #[serde(flatten)]
+        window: Window,
+        /// The newest sequence number that is visible there.
+        sequence: u64,
+    },
+    /// An observer got no answer; the bounds of what happened meanwhile widen.
+    ObserverGap {
+        /// When.
+        #[serde(flatten)]
+        window: Window,
+        /// Which observer, as `health`.
+        observer: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// A login ended.
+    Login(Box<Login>),
+    /// The steps of restoring ended, with what is left.
+    Restored {
+        /// Mutations made that needed a revert.
+        mutations: u32,
+        /// Mutations that were reverted.
+        reverted: u32,
+        /// What could not be restored: resource and reason.
+        left: Vec<String>,
+    },
+    /// The network's described state before and after was compared, association IDs aside.
+    StateCompared {
+        /// Whether they are identical.
+        identical: bool,
+        /// The differences in words.
+        differences: Vec<String>,
+        /// SHA-256 of the state before.
+        before_sha256: String,
+        /// SHA-256 of the state after.
+        after_sha256: String,
+    },
+    /// The run is being stopped early.
+    Abort {
+        /// Why: a signal or a stop condition.
+        reason: String,
+    },
+    /// Something worth a line in the report.
+    Notice {
+        /// What.
+        text: String,
+    },
+    /// The last record.
+    RunEnded {
+        /// The first reason for which the run is not a success, other than its objectives.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failure: Option<RunFailure>,
+    },
+}
+
+/// Why a run did not go its way to the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
+pub enum RunFailure {
+    /// Preflight refused; nothing was touched. Exit code 3.
+    PreflightRefused,
+    /// A signal, a stop condition or an error ended it early; all restored. Exit code 4.
+    Aborted(String),
+    /// Something could not be restored. Exit code 5.
+    NotRestored(String),
+}
+
+/// What the first record says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The run.
+    pub run_id: RunId,
+    /// GameDay's version.
+    pub tool_version: String,
+    /// The scenario file's name without folder and ending.
+    pub scenario_name: String,
+    /// SHA-256 of the scenario file's bytes.
+    pub scenario_sha256: String,
+    /// The scenario, as parsed.
+    pub scenario: serde_json::Value,
+    /// The environment's name.
+    pub environment_name: String,
+    /// `aws` or `lab`.
+    pub environment_kind: String,
+    /// SHA-256 of the environment file's bytes.
+    pub environment_sha256: String,
+    /// The Region that serves in steady state.
+    pub primary: Region,
+    /// The Region that takes over.
+    pub replica: Region,
+    /// The failover record's name.
+    pub record: String,
+    /// Scenario seconds in one real second.
+    pub speed: f64,
+    /// The seed of every random draw.
+    pub seed: u64,
+    /// Poll periods by observer, in seconds: `health`, `authoritative`, `resolver`, `path`, `canary`.
+    pub poll_s: BTreeMap<String, f64>,
+    /// Operating system and processor architecture of the runner.
+    pub host: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// May spoil a failover or a figure.
+    Risk,
+    /// A run is refused.
+    Blocker,
+}
+
+/// A finding of preflight.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// As `GD501`.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// What is wrong, in one line.
+    pub title: String,
+    /// What was seen.
+    pub evidence: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// What a mutation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Harmless preparation.
+    Prepare,
+    /// What hurts.
+    Cut,
+    /// The end of the hurt.
+    Heal,
+    /// Removal of what was prepared.
+    Dismantle,
+}
+
+/// A call that changes something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mutation {
+    /// When it was sent and answered.
+    #[serde(flatten)]
+    pub window: Window,
+    /// What it is for.
+    pub step: Step,
+    /// The API operation, as `ec2:CreateNetworkAclEntry`.
+    pub call: String,
+    /// What it changed.
+    pub resource: String,
+    /// Whether IPv4 traffic hangs on it; cut and heal only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ipv4: bool,
+    /// What went wrong; nothing when it took effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Which kind of DNS server answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DnsSource {
+    /// An authoritative server of the zone.
+    Authoritative,
+    /// A recursive resolver.
+    Resolver,
+}
+
+/// A login attempt, from its scheduled instant to its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Login {
+    /// Counts the arrivals of a run from 0.
+    pub arrival: u64,
+    /// When it was to start; latency counts from here.
+    pub scheduled: Timestamp,
+    /// When it did start.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// The phase in which it was scheduled.
+    pub phase: Phase,
+    /// How it logged in.
+    pub flow: Flow,
+    /// How its client caches DNS.
+    pub cohort: Cohort,
+    /// The address that it connected to, once it had one.
+    pub address: Option<IpAddr>,
+    /// The Region which served: by the token's claim, else by the address.
+    pub region: Option<Region>,
+    /// Its part.
+    pub role: Option<RegionRole>,
+    /// When the protected API was asked; with `ended` it bounds the moment of acceptance.
+    pub api_sent: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: LoginOutcome,
+    /// What each step took, in order, in milliseconds of scenario time.
+    pub steps: Vec<StepTime>,
+}
+
+/// One step of a login and what it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepTime {
+    /// Which step.
+    pub step: LoginStep,
+    /// Milliseconds of scenario time.
+    pub ms: f64,
+}
+
+/// The steps of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginStep {
+    /// Resolving the name through the cohort's cache.
+    Dns,
+    /// Opening the TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// InitiateAuth.
+    InitiateAuth,
+    /// RespondToAuthChallenge.
+    RespondToAuthChallenge,
+    /// Checking signature and claims, locally.
+    VerifyToken,
+    /// The protected API.
+    ProtectedApi,
+}
+
+impl LoginStep {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::InitiateAuth => "InitiateAuth",
+            Self::RespondToAuthChallenge => "RespondToAuthChallenge",
+            Self::VerifyToken => "verify token",
+            Self::ProtectedApi => "protected API",
+        }
+    }
+}
+
+/// How a login ended. A success means: token with a valid signature and every required claim,
+/// accepted by the protected API.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+pub enum LoginOutcome {
+    /// All of it held.
+    Succeeded,
+    /// The name did not resolve.
+    DnsFailed,
+    /// No TCP connection within the connect timeout.
+    ConnectTimeout,
+    /// The connection was refused or reset.
+    ConnectionFailed {
+        /// At which step.
+        step: LoginStep,
+    },
+    /// Connected, then no answer within the login timeout.
+    Stalled {
+        /// At which step.
+        step: LoginStep,
+    },
+    /// The certificate or the handshake was bad.
+    TlsFailed,
+    /// TooManyRequestsException.
+    Throttled {
+        /// At which step.
+        step: LoginStep,
+    },
+    /// The service refused; its error code, as `NotAuthorizedException`.
+    Rejected {
+        /// At which step.
+        step: LoginStep,
+        /// The error's code.
+        code: String,
+    },
+    /// The token's signature, issuer, client or expiry is wrong.
+    TokenInvalid {
+        /// What is wrong, without the token.
+        reason: String,
+    },
+    /// A required claim is missing.
+    ClaimMissing {
+        /// Which one.
+        claim: String,
+    },
+    /// The protected API answered with another status than 200.
+    ApiRefused {
+        /// The status.
+        status: u16,
+    },
+    /// Stopped because the run ended.
+    Cancelled,
+}
+
+impl LoginOutcome {
+    /// The class with its one telling detail, as errors are counted in reports.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Succeeded => "succeeded".into(),
+            Self::DnsFailed => "dns_failed".into(),
+            Self::ConnectTimeout => "connect_timeout".into(),
+            Self::ConnectionFailed { step } => format!("connection_failed at {}", step.as_str()),
+            Self::Stalled { step } => format!("stalled at {}", step.as_str()),
+            Self::TlsFailed => "tls_failed".into(),
+            Self::Throttled { step } => format!("throttled at {}", step.as_str()),
+            Self::Rejected { step, code } => format!("rejected at {} ({code})", step.as_str()),
+            Self::TokenInvalid { reason } => format!("token_invalid ({reason})"),
+            Self::ClaimMissing { claim } => format!("claim_missing ({claim})"),
+            Self::ApiRefused { status } => format!("api_refused ({status})"),
+            Self::Cancelled => "cancelled".into(),
+        }
+    }
+}
+
+/// The milestones of a failover, in causal order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Milestone {
+    /// Packets vanish at every front door that the fault covers.
+    FaultEffective,
+    /// A login gave up. Known at the client alone.
+    FirstFailedLogin,
+    /// At most 18 % of the checkers say healthy.
+    HealthCheckUnhealthy,
+    /// Every authoritative server gives the replica.
+    DnsFlipAuthoritative,
+    /// Every resolver gives the replica.
+    DnsFlipResolver,
+    /// The protected API accepted a token of the replica.
+    FirstReplicaLogin,
+    /// From here on, every login succeeds at the replica, to the end of the hold phase.
+    ReplicaSustained,
+    /// Packets pass again at every front door.
+    FaultReverted,
+    /// More than 18 % of the checkers say healthy again.
+    HealthCheckHealthy,
+    /// Every authoritative server gives the primary again.
+    DnsFailbackAuthoritative,
+    /// The protected API accepted a token of the primary again.
+    FirstPrimaryLoginAfterFailback,
+}
+
+impl Milestone {
+    /// All of them, in causal order.
+    pub const ALL: [Self; 11] = [
+        Self::FaultEffective,
+        Self::FirstFailedLogin,
+        Self::HealthCheckUnhealthy,
+        Self::DnsFlipAuthoritative,
+        Self::DnsFlipResolver,
+        Self::FirstReplicaLogin,
+        Self::ReplicaSustained,
+        Self::FaultReverted,
+        Self::HealthCheckHealthy,
+        Self::DnsFailbackAuthoritative,
+        Self::FirstPrimaryLoginAfterFailback,
+    ];
+
+    /// The name in files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FaultEffective => "fault_effective",
+            Self::FirstFailedLogin => "first_failed_login",
+            Self::HealthCheckUnhealthy => "health_check_unhealthy",
+            Self::DnsFlipAuthoritative => "dns_flip_authoritative",
+            Self::DnsFlipResolver => "dns_flip_resolver",
+            Self::FirstReplicaLogin => "first_replica_login",
+            Self::ReplicaSustained => "replica_sustained",
+            Self::FaultReverted => "fault_reverted",
+            Self::HealthCheckHealthy => "health_check_healthy",
+            Self::DnsFailbackAuthoritative => "dns_failback_authoritative",
+            Self::FirstPrimaryLoginAfterFailback => "first_primary_login_after_failback",
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What everything else speaks in: identifiers, the clock, the seed, events and their log,
+//! phases and milestones. Knows no other module.
+
+mod clock;
+mod event;
+mod ids;
+mod log;
+mod ratio;
+mod seed;
+mod span;
+mod terms;
+
+pub use clock::Clock;
+pub use event::*;
+pub use ids::{AccountId, Region, RunId, Secret};
+pub use log::{EventLog, LogError, read_log};
+pub use ratio::{Percent, Rate};
+pub use seed::Seed;
+pub use span::{Span, format_duration, parse_duration};
+pub use terms::{Cohort, Flow, Phase, RegionRole};

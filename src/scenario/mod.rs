@@ -1,0 +1,183 @@
+//! The scenario file: what breaks, who logs in, and what must hold.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Cohort, Flow, Percent, Phase, Rate, RegionRole, Span};
+
+/// A scenario as its file writes it. [`validate`](crate::scenario) has proved that it can work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The version of this file format; 1.
+    pub schema_version: u32,
+    /// One line that names the rehearsal; it heads the report.
+    pub title: String,
+    /// What is believed to hold when this breaks; the report confirms or refutes it.
+    pub hypothesis: String,
+    /// Claims that every access token must carry for a login to count as successful.
+    #[serde(default)]
+    pub required_claims: Vec<String>,
+    /// How long each phase lasts.
+    pub phases: Phases,
+    /// What breaks.
+    pub faults: Vec<FaultSpec>,
+    /// Who logs in.
+    pub users: UserLoad,
+    /// What must hold.
+    pub objectives: Vec<Objective>,
+}
+
+/// The phases of a run that take their duration from the scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phases {
+    /// Steady state before the fault.
+    pub baseline: Span,
+    /// At most so long, from the cut, for detection, DNS flip and the first replica login; ends
+    /// early when all of them were seen.
+    pub outage: Span,
+    /// Time at the replica, after the outage phase, in which the sustained figures are taken; at least the TTL.
+    pub hold: Span,
+    /// At most so long, from the heal, for the way back; ends early when the primary serves again.
+    pub failback: Span,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSpec {
+    /// Which fault.
+    pub kind: FaultKind,
+    /// Which Region it is applied to.
+    #[serde(default)]
+    pub region: RegionRole,
+    /// Which of the environment's subnets; all of them where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Targets>,
+}
+
+/// The faults there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// Deny all traffic of the targets' subnets with a network ACL.
+    NaclBlackhole,
+}
+
+/// Narrows a fault to some of the environment's subnets; every given condition must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Targets {
+    /// These subnets only, as `subnet-0a1b`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnet_ids: Vec<String>,
+    /// Subnets in these Availability Zones only, as `us-east-1a`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
+    /// Subnets that carry all of these tags only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The synthetic users.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserLoad {
+    /// When logins start: open loop, never slowed by a slow server.
+    pub arrivals: Arrivals,
+    /// How they log in; the shares add up to 100 %.
+    pub flows: Vec<FlowShare>,
+    /// How they cache DNS answers; the shares add up to 100 %.
+    pub cohorts: Vec<CohortShare>,
+}
+
+/// An arrival process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arrivals {
+    /// How the gaps between logins are spread.
+    pub process: ArrivalProcess,
+    /// How many logins start in each second or minute of scenario time: `"2/s"`, `"90/min"`.
+    pub rate: Rate,
+}
+
+/// How the gaps between logins are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ArrivalProcess {
+    /// Equal gaps.
+    Constant,
+    /// Exponential gaps: independent users.
+    Poisson,
+}
+
+/// A login flow and its share of the logins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlowShare {
+    /// Which flow.
+    pub flow: Flow,
+    /// Its share: `"70%"`.
+    pub share: Percent,
+}
+
+/// A way to cache DNS answers and its share of the logins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CohortShare {
+    /// Which cohort.
+    pub cohort: Cohort,
+    /// Its share: `"60%"`.
+    pub share: Percent,
+}
+
+/// Something that must hold, and is measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "metric", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Objective {
+    /// From `fault_effective` to `health_check_unhealthy`.
+    Detection {
+        /// At most so long.
+        at_most: Span,
+    },
+    /// From `fault_effective` to `first_replica_login`.
+    Rto {
+        /// At most so long.
+        at_most: Span,
+    },
+    /// From `fault_effective` to `replica_sustained`.
+    SustainedRto {
+        /// At most so long.
+        at_most: Span,
+    },
+    /// The data-loss window at the moment of the fault, by canary writes.
+    Rpo {
+        /// At most so long.
+        at_most: Span,
+    },
+    /// From `fault_reverted` to `first_primary_login_after_failback`.
+    Failback {
+        /// At most so long.
+        at_most: Span,
+    },
+    /// The share of logins that succeeded at a Region in a phase.
+    SuccessRate {
+        /// Where they were served.
+        region: RegionRole,
+        /// In which phase they were scheduled: one of the phases of the scenario.
+        phase: Phase,
+        /// At least so many of them.
+        at_least: Percent,
+    },
+}
+
+impl Phases {
+    /// The longest the timed phases can take together.
+    pub fn longest(&self) -> Duration {
+        self.baseline.0 + self.outage.0 + self.hold.0 + self.failback.0
+    }
+}
