@@ -1,0 +1,104 @@
+//! Ground truth: what really happened in the lab, and when. The difference between a report and
+//! this is the instrument's error.
+
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Milestone, RegionRole, SCHEMA_VERSION};
+
+/// Something that happened in the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// Packets vanish at every front door of the primary, from here on.
+    PathsDown,
+    /// Packets pass at every front door of the primary, from here on.
+    PathsUp,
+    /// The health check's status changed.
+    Health {
+        /// More than 18 % of the checkers say healthy.
+        healthy: bool,
+    },
+    /// Every authoritative server gives that Region, from here on.
+    Authoritative(RegionRole),
+    /// The resolver gives that Region, from here on.
+    Resolver(RegionRole),
+    /// A protected API accepted a token that this Region had issued for a sign-in.
+    Accepted(RegionRole),
+}
+
+/// Collects facts in the order in which they happen.
+#[derive(Debug, Default)]
+pub struct Truth {
+    facts: Mutex<Vec<(Fact, Timestamp)>>,
+}
+
+/// `truth.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TruthReport {
+    /// The version of this format.
+    pub schema_version: u32,
+    /// What the lab can know; a client's giving up (`first_failed_login`) is the client's alone.
+    pub milestones: Vec<TrueMilestone>,
+}
+
+/// When a milestone really was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrueMilestone {
+    /// The milestone's name.
+    pub name: Milestone,
+    /// In scenario time.
+    pub at: Timestamp,
+    /// Scenario seconds after the run's `zero_at`, once that is known.
+    pub at_s: Option<f64>,
+}
+
+impl Truth {
+    /// Notes a fact. Acceptances after the first at the same Region, with nothing else in between, say nothing new.
+    pub fn note(&self, fact: Fact, at: Timestamp) {
+        let mut facts = self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if matches!(fact, Fact::Accepted(_)) {
+            let epoch = facts.iter().rev().take_while(|(seen, _)| matches!(seen, Fact::Accepted(_)));
+            if epoch.into_iter().any(|(seen, _)| *seen == fact) {
+                return;
+            }
+        }
+        facts.push((fact, at));
+    }
+
+    /// The milestones of the first fault after `zero_at`, or of the first fault at all.
+    pub fn report(&self, zero_at: Option<Timestamp>) -> TruthReport {
+        let facts = self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let first = |after: Option<Timestamp>, wanted: Fact| {
+            let after = after?;
+            facts.iter().find(|(fact, at)| *fact == wanted && *at >= after).map(|(_, at)| *at)
+        };
+        let start = zero_at.or_else(|| facts.first().map(|(_, at)| *at));
+        let down = first(start, Fact::PathsDown);
+        let up = first(down, Fact::PathsUp);
+        let resolver = first(down, Fact::Resolver(RegionRole::Replica));
+        let found = [
+            (Milestone::FaultEffective, down),
+            (Milestone::HealthCheckUnhealthy, first(down, Fact::Health { healthy: false })),
+            (Milestone::DnsFlipAuthoritative, first(down, Fact::Authoritative(RegionRole::Replica))),
+            (Milestone::DnsFlipResolver, resolver),
+            (Milestone::FirstReplicaLogin, first(down, Fact::Accepted(RegionRole::Replica))),
+            // The resolver's cache is the last place in the lab that leads to the primary.
+            (Milestone::ReplicaSustained, resolver),
+            (Milestone::FaultReverted, up),
+            (Milestone::HealthCheckHealthy, first(up, Fact::Health { healthy: true })),
+            (Milestone::DnsFailbackAuthoritative, first(up, Fact::Authoritative(RegionRole::Primary))),
+            (Milestone::FirstPrimaryLoginAfterFailback, first(up, Fact::Accepted(RegionRole::Primary))),
+        ];
+        let milestones = found
+            .into_iter()
+            .filter_map(|(name, at)| {
+                let at = at?;
+                let at_s = zero_at.map(|zero| at.duration_since(zero).as_secs_f64());
+                Some(TrueMilestone { name, at, at_s })
+            })
+            .collect();
+        TruthReport { schema_version: SCHEMA_VERSION, milestones }
+    }
+}

@@ -1,0 +1,57 @@
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
+
+/// No answer of the services that we ask is larger; a larger one is cut off with an error.
+const LARGEST_BODY_BYTES: usize = 1 << 20;
+
+/// One HTTP/1.1 connection over TLS. Dropped, it closes.
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    _driver: AbortOnDropHandle<()>,
+}
+
+/// A connection or an exchange on it failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// The handshake failed: certificate, protocol or connection.
+    #[error("TLS handshake: {0}")]
+    Tls(std::io::Error),
+    /// The connection broke, or what came was not HTTP.
+    #[error("HTTP: {0}")]
+    Http(#[from] hyper::Error),
+    /// The body broke off or was too large.
+    #[error("HTTP body: {0}")]
+    Body(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Connection {
+    /// Does the TLS handshake on an open TCP connection.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Tls`] or [`ConnectionError::Http`].
+    pub async fn open(tls: &TlsConnector, name: ServerName<'static>, tcp: TcpStream) -> Result<Self, ConnectionError> {
+        let stream = tls.connect(name, tcp).await.map_err(ConnectionError::Tls)?;
+        let (sender, driver) = handshake(TokioIo::new(stream)).await?;
+        // The driver's own error comes back from `send` as well.
+        let driver = tokio::spawn(async move { drop(driver.await) });
+        Ok(Self { sender, _driver: AbortOnDropHandle::new(driver) })
+    }
+
+    /// Sends one request and reads the whole answer. Waits as long as the server does: give it a timeout.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Http`] or [`ConnectionError::Body`].
+    pub async fn send(&mut self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
+        self.sender.ready().await?;
+        let (head, body) = self.sender.send_request(request.map(Full::new)).await?.into_parts();
+        let body = Limited::new(body, LARGEST_BODY_BYTES).collect().await.map_err(ConnectionError::Body)?;
+        Ok(http::Response::from_parts(head, body.to_bytes()))
+    }
+}
