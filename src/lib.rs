@@ -6,3 +6,5 @@ pub mod scenario;
 pub mod env;
 pub mod net;
 pub mod lab;
+pub mod cloud;
+pub mod faults;

@@ -1,0 +1,102 @@
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// What to do about a failed call depends on this alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// Too many requests: wait and try again.
+    Throttled,
+    /// No answer, or a server error: the call may have taken effect; look before trying again.
+    Unclear,
+    /// The resource is not there.
+    NotFound,
+    /// It is there already.
+    Exists,
+    /// Credentials are missing, expired or not allowed to do this.
+    Denied,
+    /// Anything else that the service refused.
+    Refused,
+}
+
+/// A failed AWS call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{operation}: {}{message}", code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default())]
+pub struct CloudError {
+    /// As `ec2:CreateNetworkAcl`.
+    pub operation: &'static str,
+    /// What to do about it.
+    pub class: ErrorClass,
+    /// The service's error code, as `InvalidNetworkAclID.NotFound`.
+    pub code: Option<String>,
+    /// The service's words, or the client's.
+    pub message: String,
+}
+
+impl CloudError {
+    /// Maps an SDK error; meant for `map_err(CloudError::of("ec2:DescribeSubnets"))`.
+    pub fn of<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        move |error| {
+            let code = error.code().map(str::to_owned);
+            let message = match (&error, error.message()) {
+                (_, Some(message)) => message.to_owned(),
+                (SdkError::TimeoutError(_), None) => "no answer in time".to_owned(),
+                _ => chain(&error),
+            };
+            Self { operation, class: classify(&error, code.as_deref()), code, message }
+        }
+    }
+
+    /// An answer without something that it must have.
+    pub fn incomplete(operation: &'static str, missing: &str) -> Self {
+        let message = format!("the answer has no {missing}");
+        Self { operation, class: ErrorClass::Refused, code: None, message }
+    }
+
+    /// Whether the same call may succeed later without anybody doing something.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.class, ErrorClass::Throttled | ErrorClass::Unclear)
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorClass {
+    match code {
+        // EC2 API reference, "Error codes".
+        Some(
+            "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException"
+            | "Client.RequestLimitExceeded" | "PriorRequestNotComplete",
+        ) => ErrorClass::Throttled,
+        Some("NetworkAclEntryAlreadyExists") => ErrorClass::Exists,
+        Some(
+            "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AuthFailure" | "ExpiredToken"
+            | "RequestExpired" | "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException"
+            | "ExpiredTokenException" | "NotAuthorizedException",
+        ) => ErrorClass::Denied,
+        Some(code) if code.ends_with(".NotFound") || code.starts_with("NoSuch") || code == "ResourceNotFoundException" => {
+            ErrorClass::NotFound
+        }
+        Some("InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" | "RequestTimeout") => {
+            ErrorClass::Unclear
+        }
+        _ => match error {
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => ErrorClass::Unclear,
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => ErrorClass::Unclear,
+            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => ErrorClass::Denied,
+            SdkError::ServiceError(service) if service.raw().status().is_server_error() => ErrorClass::Unclear,
+            _ => ErrorClass::Refused,
+        },
+    }
+}

@@ -1,0 +1,158 @@
+//! AWS SDK clients of both Regions. Every call has connect, attempt and operation timeouts (the
+//! SDK for Rust has no read timeout of its own); calls that change something are never retried
+//! by the SDK, since a timed-out call may have taken effect.
+
+mod error;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_types::retry::RetryConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::env::{CredentialRef, RegionEnv, SecretRef, Site};
+use crate::model::{Region, RegionRole};
+
+pub use error::{CloudError, ErrorClass};
+pub use secret::{SecretError, resolve as resolve_secret, resolve_local};
+
+/// How to reach an account again, written into journals so that a rollback needs nothing else.
+/// Holds references to secrets, never secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Access {
+    /// The environment's name.
+    pub environment: String,
+    /// Where credentials come from; the SDK's default chain where there is nothing.
+    pub credentials: Option<CredentialRef>,
+    /// Endpoint URLs that replace AWS's own, by Region and service.
+    pub endpoints: BTreeMap<Region, BTreeMap<String, String>>,
+}
+
+impl Access {
+    /// The access that a site describes.
+    pub fn of(site: &Site) -> Self {
+        let endpoints = [&site.primary, &site.replica]
+            .into_iter()
+            .map(|RegionEnv { region, endpoints, .. }| (region.clone(), endpoints.clone()))
+            .collect();
+        let credentials = site.credentials.clone().map(|credentials| match credentials {
+            CredentialRef::Static { access_key_id, secret_access_key: SecretRef::File { file, key } } => {
+                let file = std::path::absolute(site.folder.join(&file)).unwrap_or(file);
+                CredentialRef::Static { access_key_id, secret_access_key: SecretRef::File { file, key } }
+            }
+            other => other,
+        });
+        Self { environment: site.name.clone(), credentials, endpoints }
+    }
+}
+
+/// The clients of one Region.
+#[derive(Debug, Clone)]
+pub struct RegionClients {
+    /// Which Region.
+    pub region: Region,
+    /// EC2, for calls that read; the SDK retries them.
+    pub ec2: aws_sdk_ec2::Client,
+    /// EC2, for calls that change something; never retried by the SDK.
+    pub ec2_mutating: aws_sdk_ec2::Client,
+    /// Cognito user pools: describing and canaries.
+    pub cognito: aws_sdk_cognitoidentityprovider::Client,
+}
+
+/// The clients of an environment.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    /// The Region that serves in steady state.
+    pub primary: RegionClients,
+    /// The Region that takes over.
+    pub replica: RegionClients,
+    /// Route 53, which is global.
+    pub route53: aws_sdk_route53::Client,
+    /// Who we are.
+    pub sts: aws_sdk_sts::Client,
+    /// Secrets of the primary Region.
+    pub secrets: aws_sdk_secretsmanager::Client,
+}
+
+impl Cloud {
+    /// Makes the clients of a site; no call is made yet.
+    ///
+    /// # Errors
+    /// [`SecretError`] when the credentials' secret cannot be read.
+    pub async fn connect(site: &Site) -> Result<Self, SecretError> {
+        let access = Access::of(site);
+        let primary = region_config(&access, &site.primary.region, &site.folder).await?;
+        let replica = region_config(&access, &site.replica.region, &site.folder).await?;
+        let global = |service| with_endpoint(&primary, &access, &site.primary.region, service);
+        Ok(Self {
+            primary: clients(&primary, &access, &site.primary.region),
+            replica: clients(&replica, &access, &site.replica.region),
+            route53: aws_sdk_route53::Client::new(&global("route53")),
+            sts: aws_sdk_sts::Client::new(&global("sts")),
+            secrets: aws_sdk_secretsmanager::Client::new(&global("secretsmanager")),
+        })
+    }
+
+    /// The clients of the Region with that part.
+    pub fn region(&self, role: RegionRole) -> &RegionClients {
+        match role {
+            RegionRole::Primary => &self.primary,
+            RegionRole::Replica => &self.replica,
+        }
+    }
+}
+
+/// Makes the clients of one Region from what a journal holds.
+///
+/// # Errors
+/// [`SecretError`] when the credentials' secret cannot be read.
+pub async fn reconnect(access: &Access, region: &Region) -> Result<RegionClients, SecretError> {
+    let config = region_config(access, region, &PathBuf::new()).await?;
+    Ok(clients(&config, access, region))
+}
+
+async fn region_config(access: &Access, region: &Region, folder: &Path) -> Result<SdkConfig, SecretError> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_secs(12))
+        .operation_timeout(Duration::from_secs(60))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(aws_config::Region::new(region.as_str().to_owned()))
+        .timeout_config(timeouts);
+    match &access.credentials {
+        None => {}
+        Some(CredentialRef::Profile { profile }) => loader = loader.profile_name(profile),
+        Some(CredentialRef::Static { access_key_id, secret_access_key }) => {
+            let secret = resolve_local(secret_access_key, folder)?;
+            let pair = Credentials::new(access_key_id, secret.expose(), None, None, "environment file");
+            loader = loader.credentials_provider(SharedCredentialsProvider::new(pair));
+        }
+    }
+    Ok(loader.load().await)
+}
+
+fn with_endpoint(config: &SdkConfig, access: &Access, region: &Region, service: &str) -> SdkConfig {
+    match access.endpoints.get(region).and_then(|endpoints| endpoints.get(service)) {
+        Some(url) => config.to_builder().endpoint_url(url).build(),
+        None => config.clone(),
+    }
+}
+
+fn clients(config: &SdkConfig, access: &Access, region: &Region) -> RegionClients {
+    let ec2 = with_endpoint(config, access, region, "ec2");
+    let mutating = ec2.to_builder().retry_config(RetryConfig::disabled()).build();
+    RegionClients {
+        region: region.clone(),
+        ec2: aws_sdk_ec2::Client::new(&ec2),
+        ec2_mutating: aws_sdk_ec2::Client::new(&mutating),
+        cognito: aws_sdk_cognitoidentityprovider::Client::new(&with_endpoint(config, access, region, "cognito-idp")),
+    }
+}

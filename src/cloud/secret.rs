@@ -1,0 +1,78 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::env::SecretRef;
+use crate::model::Secret;
+
+use super::CloudError;
+
+/// A secret could not be read. Never holds it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The environment variable is not set.
+    #[error("the environment variable {0} is not set; export it before the run")]
+    Env(String),
+    /// The secrets file is missing, unreadable, or lacks the key.
+    #[error("the secrets file {path}: {reason}")]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// AWS Secrets Manager refused, or the secret is not what it should be.
+    #[error("the secret {id} in Secrets Manager: {reason}")]
+    SecretsManager {
+        /// Its name or ARN.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// Credentials must be readable before AWS can be called.
+    #[error("AWS credentials cannot come from Secrets Manager; use a profile, an environment variable or a file")]
+    Circular,
+}
+
+/// Reads a secret that needs no AWS call. Paths count from `folder`.
+///
+/// # Errors
+/// [`SecretError`]; [`SecretError::Circular`] for one in Secrets Manager.
+pub fn resolve_local(reference: &SecretRef, folder: &Path) -> Result<Secret, SecretError> {
+    match reference {
+        SecretRef::Literal(secret) => Ok(secret.clone()),
+        SecretRef::Env { env } => std::env::var(env).map(Secret::new).map_err(|_| SecretError::Env(env.clone())),
+        SecretRef::File { file, key } => {
+            let path = folder.join(file);
+            let fail = |reason: String| SecretError::File { path: path.clone(), reason };
+            let text = std::fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
+            // The parser's message would quote the line, and with it the secret.
+            let mut values: BTreeMap<String, String> =
+                toml::from_str(&text).map_err(|_| fail("not a file of `key = \"value\"` lines".to_owned()))?;
+            values.remove(key).map(Secret::new).ok_or_else(|| fail(format!("has no key `{key}`")))
+        }
+        SecretRef::SecretsManager { .. } => Err(SecretError::Circular),
+    }
+}
+
+/// Reads a secret, from Secrets Manager too.
+///
+/// # Errors
+/// [`SecretError`].
+pub async fn resolve(
+    reference: &SecretRef,
+    folder: &Path,
+    secrets: &aws_sdk_secretsmanager::Client,
+) -> Result<Secret, SecretError> {
+    let SecretRef::SecretsManager { secrets_manager: id, key } = reference else {
+        return resolve_local(reference, folder);
+    };
+    let fail = |reason: String| SecretError::SecretsManager { id: id.clone(), reason };
+    let answer = secrets.get_secret_value().secret_id(id).send().await;
+    let answer = answer.map_err(|error| fail(CloudError::of("secretsmanager:GetSecretValue")(error).to_string()))?;
+    let text = answer.secret_string().ok_or_else(|| fail("it is binary".to_owned()))?;
+    let Some(key) = key else { return Ok(Secret::new(text)) };
+    let values: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|_| fail("it is not a JSON object".to_owned()))?;
+    let value = values.get(key).and_then(serde_json::Value::as_str);
+    value.map(Secret::new).ok_or_else(|| fail(format!("it has no text under `{key}`")))
+}

@@ -1,0 +1,402 @@
+//! The journal: what a run was about to change, written and synced before it changes it. Everything
+//! that a restore needs is in it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::Access;
+use crate::model::{Region, RunId};
+
+use super::action::{Action, Applied};
+
+/// Below this much free space a run does not start: a journal that cannot be written would leave
+/// changes without a record. A run of 200 subnets writes less than 1 MiB.
+const FREE_BYTES_NEEDED: u64 = 16 << 20;
+
+/// One line of `journal.ndjson`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Line {
+    seq: u64,
+    entry: Entry,
+    /// SHA-256 over the previous line's `sha256` and this line's `seq` and `entry`.
+    sha256: String,
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// The first line.
+    Opened {
+        /// The run, as the tags on what it makes say.
+        run_id: RunId,
+        /// How to reach the account again.
+        access: Access,
+        /// When, in scenario time.
+        at: Timestamp,
+    },
+    /// An action is about to be made.
+    Intent {
+        /// Its number.
+        id: u64,
+        /// Where.
+        region: Region,
+        /// What.
+        action: Action,
+    },
+    /// An action was answered.
+    Outcome {
+        /// Its number.
+        id: u64,
+        /// What it made; the error's text where it failed.
+        result: Result<Applied, String>,
+    },
+    /// An action was reverted, or needs no revert.
+    Reverted {
+        /// Its number.
+        id: u64,
+        /// What was found: reverted now, was already, or left to a human who changed it.
+        how: String,
+    },
+    /// Everything was restored; nothing is left to do.
+    Closed,
+}
+
+/// An action as the journal knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Its number.
+    pub id: u64,
+    /// Where.
+    pub region: Region,
+    /// What.
+    pub action: Action,
+    /// What it made, where the answer came.
+    pub applied: Option<Applied>,
+    /// Whether it is known to have been refused, so that there is nothing to revert.
+    pub refused: bool,
+    /// Whether its revert is recorded.
+    pub reverted: bool,
+}
+
+/// What a journal says, read back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contents {
+    /// The run.
+    pub run_id: RunId,
+    /// How to reach the account again.
+    pub access: Access,
+    /// Its actions, in order.
+    pub actions: Vec<Recorded>,
+    /// Whether everything was restored.
+    pub closed: bool,
+    /// Whether the last line was torn by a crash.
+    pub torn: bool,
+}
+
+/// The journal could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system refused.
+    #[error("the journal {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Too little space to keep a record of what a run changes.
+    #[error("only {free} bytes are free at {path}; a run needs {FREE_BYTES_NEEDED} to keep its journal")]
+    NoSpace {
+        /// The folder.
+        path: PathBuf,
+        /// Free bytes.
+        free: u64,
+    },
+    /// A line before the last was changed or damaged.
+    #[error("the journal {path}, line {line}: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    seq: u64,
+    head: String,
+    next_id: u64,
+}
+
+impl Journal {
+    /// Creates a journal, with its first line on disk, before anything is changed.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSpace`], [`JournalError::Io`] also when the file is there already.
+    pub fn create(path: &Path, run_id: RunId, access: Access, at: Timestamp) -> Result<Self, JournalError> {
+        let io = |source| JournalError::Io { path: path.to_owned(), source };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let stat = rustix::fs::statvfs(folder).map_err(|error| io(error.into()))?;
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        if free < FREE_BYTES_NEEDED {
+            return Err(JournalError::NoSpace { path: folder.to_owned(), free });
+        }
+        let file = OpenOptions::new().append(true).create_new(true).open(path).map_err(io)?;
+        let state = State { file, seq: 0, head: String::new(), next_id: 0 };
+        let journal = Self { path: path.to_owned(), state: Mutex::new(state) };
+        journal.append(vec![Entry::Opened { run_id, access, at }])?;
+        // The file's name must be on disk too.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        Ok(journal)
+    }
+
+    /// Opens a journal to go on with it: a torn last line is cut off.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn reopen(path: &Path) -> Result<(Self, Contents), JournalError> {
+        let io = |source| JournalError::Io { path: path.to_owned(), source };
+        let read = parse(path)?;
+        let file = OpenOptions::new().append(true).open(path).map_err(io)?;
+        file.set_len(read.whole_bytes).map_err(io)?;
+        let next_id = read.contents.actions.iter().map(|action| action.id + 1).max().unwrap_or(0);
+        let state = State { file, seq: read.lines, head: read.head, next_id };
+        Ok((Self { path: path.to_owned(), state: Mutex::new(state) }, read.contents))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the intents of a batch and syncs once; gives their numbers.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]: nothing of the batch may be made then.
+    pub fn intend(&self, region: &Region, actions: &[Action]) -> Result<Vec<u64>, JournalError> {
+        let first = {
+            let mut state = self.lock();
+            let first = state.next_id;
+            state.next_id += actions.len() as u64;
+            first
+        };
+        let entries = (first..).zip(actions).map(|(id, action)| Entry::Intent {
+            id,
+            region: region.clone(),
+            action: action.clone(),
+        });
+        self.append(entries.collect())?;
+        Ok((first..first + actions.len() as u64).collect())
+    }
+
+    /// Writes the outcome of an action.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn outcome(&self, id: u64, result: Result<Applied, String>) -> Result<(), JournalError> {
+        self.append(vec![Entry::Outcome { id, result }])
+    }
+
+    /// Writes that actions need no revert any more.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn reverted(&self, ids: &[(u64, String)]) -> Result<(), JournalError> {
+        self.append(ids.iter().map(|(id, how)| Entry::Reverted { id: *id, how: how.clone() }).collect())
+    }
+
+    /// Writes that nothing is left to do.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn close(&self) -> Result<(), JournalError> {
+        self.append(vec![Entry::Closed])
+    }
+
+    /// What it says so far.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn contents(&self) -> Result<Contents, JournalError> {
+        read(&self.path)
+    }
+
+    fn append(&self, entries: Vec<Entry>) -> Result<(), JournalError> {
+        let io = |source| JournalError::Io { path: self.path.clone(), source };
+        let mut state = self.lock();
+        let mut bytes = Vec::new();
+        let (mut seq, mut head) = (state.seq, state.head.clone());
+        for entry in entries {
+            head = link(&head, seq, &entry);
+            let line = Line { seq, entry, sha256: head.clone() };
+            serde_json::to_writer(&mut bytes, &line).map_err(|error| io(error.into()))?;
+            bytes.push(b'\n');
+            seq += 1;
+        }
+        state.file.write_all(&bytes).and_then(|()| state.file.sync_data()).map_err(io)?;
+        state.seq = seq;
+        state.head = head;
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Reads a journal. A torn last line is left out and reported.
+///
+/// # Errors
+/// [`JournalError::Io`] or [`JournalError::Damaged`].
+pub fn read(path: &Path) -> Result<Contents, JournalError> {
+    parse(path).map(|read| read.contents)
+}
+
+struct Parsed {
+    contents: Contents,
+    head: String,
+    lines: u64,
+    whole_bytes: u64,
+}
+
+fn parse(path: &Path) -> Result<Parsed, JournalError> {
+    let io = |source| JournalError::Io { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(io)?;
+    let (mut head, mut entries, mut whole, mut torn) = (String::new(), Vec::new(), 0, false);
+    for (index, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let seq = index as u64;
+        let line: Result<Line, String> = match raw.last() {
+            Some(b'\n') => serde_json::from_slice(raw).map_err(|error| error.to_string()),
+            _ => Err("the line is torn".to_owned()),
+        };
+        let line = line.and_then(|line| {
+            let expected = link(&head, seq, &line.entry);
+            if line.seq == seq && line.sha256 == expected { Ok(line) } else { Err("the checksum does not match".to_owned()) }
+        });
+        match line {
+            Ok(line) => {
+                whole += raw.len() as u64;
+                head = line.sha256;
+                entries.push(line.entry);
+            }
+            Err(_) if whole + raw.len() as u64 == bytes.len() as u64 && index > 0 => torn = true,
+            Err(reason) => return Err(JournalError::Damaged { path: path.to_owned(), line: index + 1, reason }),
+        }
+    }
+    let lines = entries.len() as u64;
+    let contents = fold(entries, torn)
+        .ok_or_else(|| JournalError::Damaged { path: path.to_owned(), line: 1, reason: "it does not begin a journal".to_owned() })?;
+    Ok(Parsed { contents, head, lines, whole_bytes: whole })
+}
+
+fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
+    let mut entries = entries.into_iter();
+    let Some(Entry::Opened { run_id, access, .. }) = entries.next() else { return None };
+    let mut contents = Contents { run_id, access, actions: Vec::new(), closed: false, torn };
+    for entry in entries {
+        let known = |id: u64, actions: &mut Vec<Recorded>| actions.iter().position(|action| action.id == id);
+        match entry {
+            Entry::Opened { .. } => return None,
+            Entry::Intent { id, region, action } => contents.actions.push(Recorded {
+                id,
+                region,
+                action,
+                applied: None,
+                refused: false,
+                reverted: false,
+            }),
+            Entry::Outcome { id, result } => {
+                let index = known(id, &mut contents.actions)?;
+                match result {
+                    Ok(applied) => contents.actions[index].applied = Some(applied),
+                    Err(_) => contents.actions[index].refused = true,
+                }
+            }
+            Entry::Reverted { id, .. } => {
+                let index = known(id, &mut contents.actions)?;
+                contents.actions[index].reverted = true;
+            }
+            Entry::Closed => contents.closed = true,
+        }
+    }
+    Some(contents)
+}
+
+fn link(previous: &str, seq: u64, entry: &Entry) -> String {
+    let text = serde_json::to_string(entry).unwrap_or_default();
+    hex(digest(&SHA256, format!("{previous}{seq}{text}").as_bytes()).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn access() -> Access {
+        Access { environment: "test".to_owned(), credentials: None, endpoints: BTreeMap::new() }
+    }
+
+    fn written(folder: &Path) -> PathBuf {
+        let path = folder.join("journal.ndjson");
+        let journal = Journal::create(&path, RunId::from("gd-1"), access(), Timestamp::UNIX_EPOCH).unwrap();
+        let swap = Action::Swap { vpc: "vpc-1".into(), subnet: "subnet-1".into(), original: "acl-1".into(), clone: "0/acl-1".into() };
+        let ids = journal.intend(&Region::from("us-east-1"), &[swap]).unwrap();
+        journal.outcome(ids[0], Ok(Applied::default())).unwrap();
+        path
+    }
+
+    #[test]
+    fn every_truncation_of_the_last_record_is_recognised_and_can_be_written_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        let whole = std::fs::read(&path).unwrap();
+        let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+        for length in last + 1..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let contents = read(&path).unwrap();
+            assert!(contents.torn && contents.actions[0].applied.is_none(), "cut at byte {length}");
+            let (journal, _) = Journal::reopen(&path).unwrap();
+            journal.close().unwrap();
+            let contents = read(&path).unwrap();
+            assert!(contents.closed && !contents.torn);
+        }
+    }
+
+    #[test]
+    fn a_changed_line_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("subnet-1", "subnet-2")).unwrap();
+        assert!(matches!(read(&path), Err(JournalError::Damaged { line: 2, .. })));
+    }
+}

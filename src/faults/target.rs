@@ -1,0 +1,94 @@
+//! From the environment's selection of subnets and a scenario's targets to concrete subnets.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::Filter;
+
+use crate::cloud::{CloudError, RegionClients};
+use crate::env::SubnetSelector;
+use crate::scenario::Targets;
+
+/// A subnet as EC2 describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subnet {
+    /// Its ID.
+    pub id: String,
+    /// Its VPC.
+    pub vpc: String,
+    /// Its Availability Zone.
+    pub zone: String,
+    /// Its `Name` tag.
+    pub name: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its IPv4 range.
+    pub cidr: Option<String>,
+    /// Whether it has an IPv6 range.
+    pub ipv6: bool,
+}
+
+/// EC2 takes about 200 values in one filter or list of IDs.
+const VALUES_IN_A_CALL: usize = 200;
+
+/// Finds the subnets that an environment names and a scenario narrows down, sorted by ID.
+///
+/// # Errors
+/// [`CloudError`], also for an ID that does not exist.
+pub async fn select(
+    clients: &RegionClients,
+    selector: &SubnetSelector,
+    targets: Option<&Targets>,
+) -> Result<Vec<Subnet>, CloudError> {
+    let mut found = Vec::new();
+    if selector.ids.is_empty() {
+        let filters = selector.tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
+        let call = clients.ec2.describe_subnets().set_filters(Some(filters.collect()));
+        let mut pages = call.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(CloudError::of("ec2:DescribeSubnets"))?;
+            found.extend(page.subnets().iter().filter_map(subnet));
+        }
+    } else {
+        for ids in selector.ids.chunks(VALUES_IN_A_CALL) {
+            let call = clients.ec2.describe_subnets().set_subnet_ids(Some(ids.to_vec()));
+            let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSubnets"))?;
+            found.extend(answer.subnets().iter().filter_map(subnet));
+        }
+    }
+    found.retain(|subnet| {
+        let tagged = |wanted: &BTreeMap<String, String>| wanted.iter().all(|(key, value)| subnet.tags.get(key) == Some(value));
+        tagged(&selector.tags)
+            && targets.is_none_or(|targets| {
+                (targets.subnet_ids.is_empty() || targets.subnet_ids.contains(&subnet.id))
+                    && (targets.zones.is_empty() || targets.zones.contains(&subnet.zone))
+                    && tagged(&targets.tags)
+            })
+    });
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    found.dedup_by(|a, b| a.id == b.id);
+    Ok(found)
+}
+
+fn subnet(described: &aws_sdk_ec2::types::Subnet) -> Option<Subnet> {
+    let tags: BTreeMap<String, String> =
+        described.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
+    Some(Subnet {
+        id: described.subnet_id()?.to_owned(),
+        vpc: described.vpc_id()?.to_owned(),
+        zone: described.availability_zone().unwrap_or_default().to_owned(),
+        name: tags.get("Name").cloned(),
+        tags,
+        cidr: described.cidr_block().map(str::to_owned),
+        ipv6: !described.ipv6_cidr_block_association_set().is_empty(),
+    })
+}
+
+impl Subnet {
+    /// ID, name and zone in one line.
+    pub fn label(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{} ({name}, {})", self.id, self.zone),
+            None => format!("{} ({})", self.id, self.zone),
+        }
+    }
+}
