@@ -8,3 +8,8 @@ pub mod net;
 pub mod lab;
 pub mod cloud;
 pub mod faults;
+pub mod dns;
+pub mod users;
+pub mod observe;
+pub mod preflight;
+pub mod engine;

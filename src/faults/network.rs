@@ -161,4 +161,28 @@ impl Vpc {
             self.associations.iter().map(|(subnet, used)| (subnet.as_str(), used.acl.as_str())).collect();
         serde_json::json!({ "acls": self.acls, "subnets": subnets })
     }
+
+    /// What is different in a later description, in words; association IDs aside.
+    pub fn differences(&self, later: &Self) -> Vec<String> {
+        let mut words = Vec::new();
+        for (id, acl) in &self.acls {
+            match later.acls.get(id) {
+                None => words.push(format!("network ACL {id} is gone")),
+                Some(now) if now != acl => words.push(format!("network ACL {id} has other rules or tags")),
+                Some(_) => {}
+            }
+        }
+        let new = later.acls.keys().filter(|id| !self.acls.contains_key(*id));
+        words.extend(new.map(|id| format!("network ACL {id} is new")));
+        for (subnet, used) in &self.associations {
+            match later.associations.get(subnet) {
+                None => words.push(format!("subnet {subnet} is gone")),
+                Some(now) if now.acl != used.acl => words.push(format!("subnet {subnet} uses {} instead of {}", now.acl, used.acl)),
+                Some(_) => {}
+            }
+        }
+        let new = later.associations.keys().filter(|subnet| !self.associations.contains_key(*subnet));
+        words.extend(new.map(|subnet| format!("subnet {subnet} is new")));
+        words
+    }
 }

@@ -1,0 +1,378 @@
+//! The phases of a run. One dispatcher; whatever happens, what was changed is put back before it ends.
+
+mod signals;
+mod waiting;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use futures::FutureExt;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{Access, RegionClients};
+use crate::env::{Observe, Site};
+use crate::faults::{self, FaultError, Injector, Journal, MutationSink, Restored, Vpc};
+use crate::model::{
+    Clock, Event, EventLog, Phase, Region, RegionRole, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed, Step,
+};
+use crate::observe::Observers;
+use crate::preflight::{self, Preflighted, Question};
+use crate::scenario::Scenario;
+use crate::users::{ArrivalPlan, CurrentPhase};
+
+pub use signals::{Stop, StopLevel};
+use waiting::Watch;
+
+/// After the way back is complete, the users go on this long, so that the last figures are whole.
+const AFTERGLOW: Duration = Duration::from_secs(5);
+
+/// The state after is described again for this long, in real time, until it equals the state before:
+/// EC2's API is eventually consistent.
+const COMPARE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A run to make.
+#[derive(Debug)]
+pub struct Run {
+    /// Its ID.
+    pub id: RunId,
+    /// What breaks, who logs in, what must hold.
+    pub scenario: Scenario,
+    /// The scenario file's name and hash.
+    pub scenario_file: FileIdentity,
+    /// Where.
+    pub site: Site,
+    /// The environment file's hash.
+    pub environment_sha256: String,
+    /// Scenario time.
+    pub clock: Clock,
+    /// Every random draw follows from it.
+    pub seed: Seed,
+    /// The folder of its files; it exists.
+    pub folder: PathBuf,
+    /// The event log in it.
+    pub log: Arc<EventLog>,
+    /// Signals, as they come.
+    pub stop: Stop,
+}
+
+/// A file by name and content.
+#[derive(Debug, Clone)]
+pub struct FileIdentity {
+    /// Without folder and ending.
+    pub name: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// Makes a run. Everything that happens is in its event log; what comes back is why it did not go
+/// its way to the end, if so.
+pub async fn run(run: Run) -> Option<RunFailure> {
+    let log = Arc::clone(&run.log);
+    log.write(Event::RunStarted(Box::new(started(&run))));
+    let failure = Box::pin(Engine { phase: Arc::new(CurrentPhase::default()), run }.phases()).await;
+    log.write(Event::RunEnded { failure: failure.clone() });
+    failure
+}
+
+fn started(run: &Run) -> RunStarted {
+    let Observe { health, authoritative, resolver, path, canary } = &run.site.observe;
+    let polls =
+        [("health", health), ("authoritative", authoritative), ("resolver", resolver), ("path", path), ("canary", canary)];
+    RunStarted {
+        schema_version: SCHEMA_VERSION,
+        run_id: run.id.clone(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario_name: run.scenario_file.name.clone(),
+        scenario_sha256: run.scenario_file.sha256.clone(),
+        // A scenario was read from a file, so it can be written to one.
+        scenario: serde_json::to_value(&run.scenario).unwrap_or_default(),
+        environment_name: run.site.name.clone(),
+        environment_kind: run.site.kind.as_str().to_owned(),
+        environment_sha256: run.environment_sha256.clone(),
+        primary: run.site.primary.region.clone(),
+        replica: run.site.replica.region.clone(),
+        record: run.site.dns.record.clone(),
+        speed: run.clock.speed(),
+        seed: run.seed.0,
+        poll_s: polls.map(|(name, span)| (name.to_owned(), span.0.as_secs_f64())).into(),
+        host: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+    }
+}
+
+struct Engine {
+    run: Run,
+    phase: Arc<CurrentPhase>,
+}
+
+/// The run was told to stop, or cannot go on.
+enum Interrupted {
+    Stopped(String),
+    Failed(String),
+}
+
+/// Users and observers at work.
+struct Load {
+    crowd: JoinHandle<()>,
+    observers: JoinHandle<()>,
+    stop: CancellationToken,
+    stop_writing: CancellationToken,
+}
+
+impl Load {
+    async fn end(self) {
+        self.stop_writing.cancel();
+        self.stop.cancel();
+        // A panic in one of them has no figures to give, and must not keep the rest from the report.
+        let _ = self.crowd.await;
+        let _ = self.observers.await;
+    }
+}
+
+impl Engine {
+    async fn phases(&self) -> Option<RunFailure> {
+        self.begin(Phase::Preflight);
+        let ready = match self.preflight().await {
+            Ok(ready) => ready,
+            Err(failure) => return Some(failure),
+        };
+        let run = &self.run;
+        let path = run.folder.join("journal.ndjson");
+        let journal = match Journal::create(&path, run.id.clone(), Access::of(&run.site), run.clock.now()) {
+            Ok(journal) => Arc::new(journal),
+            Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
+        };
+        let watch = Watch::start(&run.log);
+        let load = self.load(&ready);
+        let broken = AssertUnwindSafe(self.break_things(&ready, &journal, &load, &watch)).catch_unwind().await;
+        let interrupted = match broken {
+            Ok(Ok(())) => None,
+            Ok(Err(Interrupted::Stopped(reason) | Interrupted::Failed(reason))) => Some(reason),
+            Err(_) => Some("an internal error (a bug: please report it)".to_owned()),
+        };
+        let aborted = interrupted.map(|reason| self.aborted(reason));
+        let restored = self.restore(&ready, &journal).await;
+        if watch.was_cut() && restored.left.is_empty() {
+            self.failback(&watch).await;
+        }
+        self.begin(Phase::Verify);
+        load.end().await;
+        let identical = self.compare(&ready, &restored).await;
+        if !restored.left.is_empty() {
+            return Some(RunFailure::NotRestored(restored.left.join("; ")));
+        }
+        if let Err(why) = identical {
+            return Some(RunFailure::NotRestored(why));
+        }
+        aborted
+    }
+
+    fn begin(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.run.log.write(Event::PhaseStarted { phase });
+    }
+
+    fn aborted(&self, reason: String) -> RunFailure {
+        self.run.log.write(Event::Abort { reason: reason.clone() });
+        RunFailure::Aborted(reason)
+    }
+
+    async fn preflight(&self) -> Result<Preflighted, RunFailure> {
+        let run = &self.run;
+        let question = Question {
+            scenario: &run.scenario,
+            site: &run.site,
+            run: &run.id,
+            clock: run.clock,
+            log: &run.log,
+            phase: &self.phase,
+        };
+        let checked = tokio::select! {
+            checked = preflight::check(&question) => checked,
+            reason = run.stop.reached(StopLevel::Restore) => return Err(self.aborted(reason)),
+        };
+        let (found, ready) = checked.map_err(|error| self.aborted(format!("nothing was touched: {error}")))?;
+        found.write(&run.log);
+        let ready = ready.ok_or(RunFailure::PreflightRefused)?;
+        for fault in &ready.faults {
+            run.log.write(Event::FaultPlanned {
+                fault: "nacl-blackhole".to_owned(),
+                region: fault.region.clone(),
+                targets: fault.subnets.iter().map(faults::Subnet::label).collect(),
+            });
+        }
+        Ok(ready)
+    }
+
+    fn load(&self, ready: &Preflighted) -> Load {
+        let run = &self.run;
+        let (stop, stop_writing) = (CancellationToken::new(), CancellationToken::new());
+        let observers = Observers {
+            targets: Arc::new(ready.targets.clone()),
+            periods: run.site.observe.clone(),
+            cloud: ready.cloud.clone(),
+            clock: run.clock,
+            log: Arc::clone(&run.log),
+        };
+        let plan = ArrivalPlan::new(&run.scenario.users, run.seed);
+        self.begin(Phase::Baseline);
+        Load {
+            crowd: tokio::spawn(Arc::clone(&ready.crowd).run(plan, stop.clone())),
+            observers: tokio::spawn(observers.run(stop.clone(), stop_writing.clone())),
+            stop,
+            stop_writing,
+        }
+    }
+
+    /// Baseline, inject, outage, hold. Ends early when told to, or when it cannot go on.
+    async fn break_things(
+        &self,
+        ready: &Preflighted,
+        journal: &Arc<Journal>,
+        load: &Load,
+        watch: &Watch,
+    ) -> Result<(), Interrupted> {
+        let (run, phases) = (&self.run, &self.run.scenario.phases);
+        self.wait(phases.baseline.0).await?;
+        self.begin(Phase::Inject);
+        let injector = self.injector(journal);
+        let injected = self.inject(ready, &injector, load).await;
+        injected.map_err(|error| match error {
+            FaultError::Interrupted => Interrupted::Stopped(run.stop.reason()),
+            error => Interrupted::Failed(error.to_string()),
+        })?;
+        self.begin(Phase::Outage);
+        tokio::select! {
+            () = watch.failed_over(&ready.targets) => {}
+            waited = self.wait(phases.outage.0) => waited?,
+        }
+        self.begin(Phase::Hold);
+        self.wait(phases.hold.0).await
+    }
+
+    async fn inject(&self, ready: &Preflighted, injector: &Injector, load: &Load) -> Result<(), FaultError> {
+        for step in [Step::Prepare, Step::Cut] {
+            if step == Step::Cut {
+                // Sequence numbers are written up to the fault.
+                load.stop_writing.cancel();
+            }
+            for fault in &ready.faults {
+                let clients = ready.cloud.region(fault.spec.region);
+                let actions: Vec<_> = fault.actions.iter().filter(|action| action.step() == step).cloned().collect();
+                injector.make(clients, &actions).await?;
+            }
+        }
+        for fault in &ready.faults {
+            injector.confirm(ready.cloud.region(fault.spec.region), fault).await?;
+        }
+        Ok(())
+    }
+
+    fn sink(&self) -> MutationSink {
+        let log = Arc::clone(&self.run.log);
+        Arc::new(move |event| log.write(event))
+    }
+
+    fn injector(&self, journal: &Arc<Journal>) -> Injector {
+        let run = &self.run;
+        let stop = run.stop.token(StopLevel::Restore);
+        Injector { run: run.id.clone(), journal: Arc::clone(journal), clock: run.clock, sink: self.sink(), stop }
+    }
+
+    async fn wait(&self, scenario: Duration) -> Result<(), Interrupted> {
+        tokio::select! {
+            () = self.run.clock.sleep(scenario) => Ok(()),
+            reason = self.run.stop.reached(StopLevel::Restore) => Err(Interrupted::Stopped(reason)),
+        }
+    }
+
+    async fn restore(&self, ready: &Preflighted, journal: &Arc<Journal>) -> Restored {
+        let run = &self.run;
+        self.begin(Phase::Restore);
+        let regions = ready.faults.iter().map(|fault| (fault.region.clone(), ready.cloud.region(fault.spec.region).clone()));
+        let regions: BTreeMap<Region, RegionClients> = regions.collect();
+        let give_up = run.stop.token(StopLevel::GiveUp);
+        let restored = faults::restore(journal, &regions, &run.clock, &self.sink(), &give_up).await;
+        let restored = restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() });
+        for text in &restored.notes {
+            run.log.write(Event::Notice { text: text.clone() });
+        }
+        let (mutations, reverted, left) = (restored.mutations, restored.reverted, restored.left.clone());
+        run.log.write(Event::Restored { mutations, reverted, left });
+        restored
+    }
+
+    async fn failback(&self, watch: &Watch) {
+        self.begin(Phase::Failback);
+        let run = &self.run;
+        let waiting = async {
+            tokio::select! {
+                () = watch.failed_back() => run.clock.sleep(AFTERGLOW).await,
+                () = run.clock.sleep(run.scenario.phases.failback.0) => {}
+            }
+        };
+        tokio::select! {
+            () = waiting => {}
+            reason = run.stop.reached(StopLevel::SkipObservers) => {
+                run.log.write(Event::Notice { text: format!("the way back was not observed to its end: {reason}") });
+            }
+        }
+    }
+
+    /// Describes the network again and compares it with the state before.
+    async fn compare(&self, ready: &Preflighted, restored: &Restored) -> Result<(), String> {
+        let give_up = self.run.stop.token(StopLevel::GiveUp);
+        let until = tokio::time::Instant::now() + COMPARE_PATIENCE;
+        loop {
+            let compared = compare_once(ready).await;
+            let settled = compared.as_ref().is_ok_and(|compared| compared.differences.is_empty());
+            let late = tokio::time::Instant::now() >= until || give_up.is_cancelled() || !restored.left.is_empty();
+            if settled || late {
+                return self.conclude(compared, restored);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn conclude(&self, compared: Result<Compared, String>, restored: &Restored) -> Result<(), String> {
+        let compared = compared.map_err(|error| format!("the state after could not be described: {error}"))?;
+        let identical = compared.differences.is_empty();
+        self.run.log.write(Event::StateCompared {
+            identical,
+            differences: compared.differences.clone(),
+            before_sha256: compared.before,
+            after_sha256: compared.after,
+        });
+        // What somebody else changed meanwhile is told above, and is not ours to put back.
+        if identical || !restored.notes.is_empty() { Ok(()) } else { Err(compared.differences.join("; ")) }
+    }
+}
+
+struct Compared {
+    differences: Vec<String>,
+    before: String,
+    after: String,
+}
+
+async fn compare_once(ready: &Preflighted) -> Result<Compared, String> {
+    let (mut before, mut after, mut differences) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for (region, vpcs) in &ready.before {
+        let role = if *region == ready.cloud.primary.region { RegionRole::Primary } else { RegionRole::Replica };
+        for (id, vpc) in vpcs {
+            let now = Vpc::describe(ready.cloud.region(role), id).await.map_err(|error| error.to_string())?;
+            differences.extend(vpc.differences(&now).into_iter().map(|difference| format!("{id}: {difference}")));
+            before.insert(format!("{region}/{id}"), vpc.comparable());
+            after.insert(format!("{region}/{id}"), now.comparable());
+        }
+    }
+    Ok(Compared { differences, before: sha256(&before), after: sha256(&after) })
+}
+
+fn sha256(state: &BTreeMap<String, serde_json::Value>) -> String {
+    let text = serde_json::to_string(state).unwrap_or_default();
+    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,80 @@
+//! How far a run is told to stop: an ordered level, raised by each signal.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What the user, or a stop condition, asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopLevel {
+    /// Skip to restore.
+    Restore,
+    /// Restore, but observe no further.
+    SkipObservers,
+    /// Give up what cannot be restored now; say how to go on.
+    GiveUp,
+}
+
+const LEVELS: [StopLevel; 3] = [StopLevel::Restore, StopLevel::SkipObservers, StopLevel::GiveUp];
+
+/// Shared by whoever listens to signals and the engine.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    tokens: Arc<[CancellationToken; 3]>,
+    reason: watch::Sender<String>,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { tokens: Arc::default(), reason: watch::Sender::default() }
+    }
+}
+
+impl Stop {
+    /// Goes one level up; the first reason is kept. Gives the level, or nothing when it was the last already.
+    pub fn raise(&self, reason: &str) -> Option<StopLevel> {
+        let next = LEVELS.into_iter().find(|level| !self.tokens[*level as usize].is_cancelled())?;
+        self.reason.send_if_modified(|kept| {
+            let first = kept.is_empty();
+            if first {
+                reason.clone_into(kept);
+            }
+            first
+        });
+        self.tokens[next as usize].cancel();
+        Some(next)
+    }
+
+    /// Cancelled when that level is reached.
+    pub fn token(&self, level: StopLevel) -> CancellationToken {
+        self.tokens[level as usize].clone()
+    }
+
+    /// Waits for a level; gives the reason.
+    pub async fn reached(&self, level: StopLevel) -> String {
+        self.tokens[level as usize].cancelled().await;
+        self.reason()
+    }
+
+    /// The first reason.
+    pub fn reason(&self) -> String {
+        self.reason.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_signal_goes_one_level_up_and_the_first_reason_stays() {
+        let stop = Stop::default();
+        assert_eq!(stop.raise("SIGINT"), Some(StopLevel::Restore));
+        assert!(stop.token(StopLevel::Restore).is_cancelled() && !stop.token(StopLevel::SkipObservers).is_cancelled());
+        assert_eq!(stop.raise("SIGTERM"), Some(StopLevel::SkipObservers));
+        assert_eq!(stop.raise("SIGTERM"), Some(StopLevel::GiveUp));
+        assert_eq!(stop.raise("SIGTERM"), None);
+        assert_eq!(stop.reason(), "SIGINT");
+    }
+}

@@ -1,0 +1,219 @@
+//! Observers: each asks one thing again and again and writes what it was told, with the moments of
+//! question and answer. They conclude nothing.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::types::AttributeType;
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{Cloud, CloudError, RegionClients};
+use crate::dns::Server;
+use crate::env::{Canary, Observe};
+use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
+use crate::net::connect;
+
+/// "Healthy while more than 18 % of the health checkers report healthy" (Route 53 developer guide,
+/// "How Amazon Route 53 determines whether a health check is healthy").
+pub const HEALTHY_SHARE: f64 = 0.18;
+
+/// A path probe gives up after this much scenario time.
+const PATH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the observers of a run look at.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// The health check.
+    pub health_check_id: String,
+    /// The record's name.
+    pub record: String,
+    /// The zone's name servers.
+    pub authoritative: Vec<Server>,
+    /// The users' resolvers.
+    pub resolvers: Vec<Server>,
+    /// The primary's front doors.
+    pub primary: Vec<SocketAddr>,
+    /// Which addresses lead to which Region.
+    pub regions: BTreeMap<IpAddr, RegionRole>,
+    /// The pool and the canary user, where there is one.
+    pub canary: Option<(String, Canary)>,
+}
+
+/// Runs all observers.
+#[derive(Debug, Clone)]
+pub struct Observers {
+    /// What to look at.
+    pub targets: Arc<Targets>,
+    /// How often.
+    pub periods: Observe,
+    /// AWS clients.
+    pub cloud: Cloud,
+    /// Scenario time.
+    pub clock: Clock,
+    /// Where to write.
+    pub log: Arc<EventLog>,
+}
+
+impl Observers {
+    /// Looks until `stop`; canaries are written until `stop_writing`.
+    pub async fn run(self, stop: CancellationToken, stop_writing: CancellationToken) {
+        let mut observers = JoinSet::new();
+        let period = self.periods.health.0;
+        observers.spawn(self.clone().repeat(period, stop.clone(), Self::health));
+        for (source, servers, period) in [
+            (DnsSource::Authoritative, &self.targets.authoritative, self.periods.authoritative.0),
+            (DnsSource::Resolver, &self.targets.resolvers, self.periods.resolver.0),
+        ] {
+            for server in servers {
+                let server = server.clone();
+                let look = move |own: Self| own.answer(source, server.clone());
+                observers.spawn(self.clone().repeat(period, stop.clone(), look));
+            }
+        }
+        for address in self.targets.primary.clone() {
+            let look = move |own: Self| own.path(address);
+            observers.spawn(self.clone().repeat(self.periods.path.0, stop.clone(), look));
+        }
+        if self.targets.canary.is_some() {
+            let period = self.periods.canary.0;
+            observers.spawn(self.clone().write_canaries(stop_writing));
+            observers.spawn(self.clone().repeat(period, stop.clone(), Self::read_canary));
+        }
+        while observers.join_next().await.is_some() {}
+    }
+
+    /// Starts a look at every period, beside the earlier ones, so that a look which hangs does not
+    /// hide what follows. At most eight at once: more would only pile up.
+    async fn repeat<L, F>(self, period: Duration, stop: CancellationToken, look: L)
+    where
+        L: Fn(Self) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let first = self.clock.now();
+        let mut looks = JoinSet::new();
+        for turn in 0_u32.. {
+            let at = first.saturating_add(signed(period * turn)).unwrap_or(Timestamp::MAX);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.clock.sleep_until(at) => {}
+            }
+            while looks.try_join_next().is_some() {}
+            if looks.len() < 8 {
+                looks.spawn(look(self.clone()));
+            }
+        }
+        while looks.join_next().await.is_some() {}
+    }
+
+    fn window(&self, sent: Timestamp) -> Window {
+        Window { sent, received: self.clock.now() }
+    }
+
+    fn gap(&self, window: Window, observer: &str, error: String) {
+        self.log.write(Event::ObserverGap { window, observer: observer.to_owned(), error });
+    }
+
+    async fn health(self) {
+        let sent = self.clock.now();
+        let call = self.cloud.route53.get_health_check_status().health_check_id(&self.targets.health_check_id);
+        let answer = call.send().await.map_err(CloudError::of("route53:GetHealthCheckStatus"));
+        let window = self.window(sent);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.gap(window, "health", error.to_string()),
+        };
+        let reports = answer.health_check_observations().iter().filter_map(|seen| seen.status_report()?.status());
+        let reports: Vec<bool> = reports.map(|status| status.starts_with("Success")).collect();
+        let healthy = reports.iter().filter(|healthy| **healthy).count();
+        let status_healthy = healthy as f64 > HEALTHY_SHARE * reports.len() as f64;
+        let (healthy, checkers) = (healthy as u32, reports.len() as u32);
+        self.log.write(Event::Health { window, healthy, checkers, status_healthy });
+    }
+
+    async fn answer(self, source: DnsSource, server: Server) {
+        let sent = self.clock.now();
+        let answer = server.addresses(&self.targets.record).await;
+        let window = self.window(sent);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.gap(window, server.label(), error.to_string()),
+        };
+        let mut roles = answer.addresses.iter().map(|address| self.targets.regions.get(address).copied());
+        let first = roles.next().flatten();
+        let role = if roles.all(|role| role == first) { first } else { None };
+        self.log.write(Event::Answer {
+            window,
+            source,
+            server: server.label().to_owned(),
+            addresses: answer.addresses,
+            ttl_s: answer.ttl_s,
+            role,
+        });
+    }
+
+    async fn path(self, address: SocketAddr) {
+        let sent = self.clock.now();
+        let open = matches!(self.clock.timeout(PATH_PATIENCE, connect(address)).await, Ok(Ok(_)));
+        self.log.write(Event::Path { window: self.window(sent), address: address.ip(), open });
+    }
+
+    async fn write_canaries(self, stop: CancellationToken) {
+        // Later runs start higher than earlier ones, whatever these left behind.
+        let base = u64::try_from(self.clock.anchor().as_millisecond()).unwrap_or_default();
+        let first = self.clock.now();
+        for turn in 0_u32.. {
+            let at = first.saturating_add(signed(self.periods.canary.0 * turn)).unwrap_or(Timestamp::MAX);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.clock.sleep_until(at) => {}
+            }
+            let Some((pool, canary)) = &self.targets.canary else { break };
+            let sequence = base + u64::from(turn);
+            let sent = self.clock.now();
+            let result = write_canary(&self.cloud.primary, pool, canary, sequence).await;
+            let window = self.window(sent);
+            self.log.write(Event::CanaryWritten { window, sequence, acknowledged: result.is_ok() });
+            if let Err(error) = result {
+                self.gap(window, "canary writer", error.to_string());
+            }
+        }
+    }
+
+    async fn read_canary(self) {
+        let Some((pool, canary)) = &self.targets.canary else { return };
+        let sent = self.clock.now();
+        let result = read_canary(&self.cloud.replica, pool, canary).await;
+        let window = self.window(sent);
+        match result {
+            Ok(sequence) => self.log.write(Event::CanaryRead { window, sequence }),
+            Err(error) => self.gap(window, "canary reader", error.to_string()),
+        }
+    }
+}
+
+async fn write_canary(clients: &RegionClients, pool: &str, canary: &Canary, sequence: u64) -> Result<(), CloudError> {
+    let operation = "cognito-idp:AdminUpdateUserAttributes";
+    let attribute = AttributeType::builder().name(&canary.attribute).value(sequence.to_string()).build();
+    let attribute = attribute.map_err(|_| CloudError::incomplete(operation, "attribute name"))?;
+    let call = clients.cognito.admin_update_user_attributes().user_pool_id(pool).username(&canary.username);
+    call.user_attributes(attribute).send().await.map(drop).map_err(CloudError::of(operation))
+}
+
+async fn read_canary(clients: &RegionClients, pool: &str, canary: &Canary) -> Result<u64, CloudError> {
+    let operation = "cognito-idp:AdminGetUser";
+    let call = clients.cognito.admin_get_user().user_pool_id(pool).username(&canary.username);
+    let answer = call.send().await.map_err(CloudError::of(operation))?;
+    let attribute = answer.user_attributes().iter().find(|attribute| attribute.name() == canary.attribute);
+    // A canary that was never written reads as 0.
+    Ok(attribute.and_then(|attribute| attribute.value()?.parse().ok()).unwrap_or(0))
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,283 @@
+//! Readiness checks: what must hold before a fault may be injected. Only reads, but for the logins
+//! that any user could make. What passed here, and nothing else, can be injected.
+
+mod login;
+mod routing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cloud::{Cloud, CloudError, SecretError, resolve_secret};
+use crate::dns::{ClientCache, DnsError, Server};
+use crate::env::Site;
+use crate::faults::{self, Fault, FaultError, Vpc};
+use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Severity};
+use crate::net::{TlsError, client_tls};
+use crate::observe;
+use crate::scenario::Scenario;
+use crate::users::{Crowd, CurrentPhase, Door, Sessions};
+
+/// How long a single DNS question may take, in real time.
+const DNS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Everything that a run needs, looked up and found ready.
+#[derive(Debug)]
+pub struct Preflighted {
+    /// AWS clients.
+    pub cloud: Cloud,
+    /// The faults with their targets frozen.
+    pub faults: Vec<Fault>,
+    /// The synthetic users, with sessions open.
+    pub crowd: Arc<Crowd>,
+    /// What observers look at.
+    pub targets: observe::Targets,
+    /// The network's state before, by Region and VPC.
+    pub before: BTreeMap<Region, BTreeMap<String, Vpc>>,
+}
+
+/// What preflight found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// In the order of the checks.
+    pub findings: Vec<Finding>,
+    /// What could not be looked at, and why.
+    pub not_checked: Vec<String>,
+}
+
+impl Findings {
+    /// Adds a finding.
+    pub fn add(&mut self, code: &str, severity: Severity, title: &str, evidence: impl Into<String>, remedy: impl Into<String>) {
+        self.findings.push(Finding {
+            code: code.to_owned(),
+            severity,
+            title: title.to_owned(),
+            evidence: evidence.into(),
+            remedy: remedy.into(),
+        });
+    }
+
+    /// Notes something that could not be looked at.
+    pub fn not_checked(&mut self, what: impl Into<String>) {
+        self.not_checked.push(what.into());
+    }
+
+    /// Whether a run is refused.
+    pub fn refused(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Blocker)
+    }
+
+    /// Writes them to the event log.
+    pub fn write(&self, log: &EventLog) {
+        for finding in &self.findings {
+            log.write(Event::Finding(finding.clone()));
+        }
+        for what in &self.not_checked {
+            log.write(Event::NotChecked { what: what.clone() });
+        }
+    }
+}
+
+/// Preflight itself could not go on: what it needs to look with is missing.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// A secret could not be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The trust root or the system's certificate authorities could not be read.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system's resolver could not be used.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
+}
+
+/// What preflight looks at.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// What is to break, and who logs in.
+    pub scenario: &'a Scenario,
+    /// Where.
+    pub site: &'a Site,
+    /// The run, for tags.
+    pub run: &'a RunId,
+    /// Scenario time.
+    pub clock: Clock,
+    /// Where logins of the crowd will be written.
+    pub log: &'a Arc<EventLog>,
+    /// The phase under way.
+    pub phase: &'a Arc<CurrentPhase>,
+}
+
+/// Makes every check. Gives nothing to inject with where a check refused.
+///
+/// # Errors
+/// [`PreflightError`] when it cannot even look.
+pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Preflighted>), PreflightError> {
+    let Question { scenario, site, run, .. } = question;
+    let mut found = Findings::default();
+    let cloud = Cloud::connect(site).await?;
+    if !account(&cloud, site, &mut found).await {
+        return Ok((found, None));
+    }
+    let resolvers = resolvers(site)?;
+    let mut regions = Vec::new();
+    for role in [RegionRole::Primary, RegionRole::Replica] {
+        let env = site.region(role);
+        regions.push((role, env.region.clone(), direct(&resolvers, env, role, &mut found).await));
+    }
+    let faults = match faults::plan(&scenario.faults, site, &cloud, run).await {
+        Ok(faults) => faults,
+        Err(error) => {
+            fault_finding(&error, &mut found);
+            Vec::new()
+        }
+    };
+    let authoritative = routing::check(&cloud, site, &resolvers, &regions, &faults, &mut found).await?;
+    let crowd = crowd(question, &cloud, &resolvers, &regions).await?;
+    login::check(&crowd, site, &mut found).await;
+    if found.refused() {
+        return Ok((found, None));
+    }
+    let mut before: BTreeMap<Region, BTreeMap<String, Vpc>> = BTreeMap::new();
+    for fault in &faults {
+        before.entry(fault.region.clone()).or_default().extend(fault.before.clone());
+    }
+    let targets = targets(site, authoritative, resolvers, &regions);
+    Ok((found, Some(Preflighted { cloud, faults, crowd: Arc::new(crowd), targets, before })))
+}
+
+async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {
+    let answer = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
+    let identity = match answer {
+        Ok(identity) => identity,
+        Err(error) => {
+            found.add(
+                "GD001",
+                Severity::Blocker,
+                "AWS does not accept the credentials",
+                error.to_string(),
+                "Sign in (aws sso login), export credentials, or set `credentials` in the environment file; then: aws sts get-caller-identity",
+            );
+            return false;
+        }
+    };
+    let account = identity.account().unwrap_or_default();
+    let allowed = site.account.allowed.iter().any(|allowed| allowed.as_str() == account);
+    if !allowed {
+        let list: Vec<&str> = site.account.allowed.iter().map(crate::model::AccountId::as_str).collect();
+        found.add(
+            "GD901",
+            Severity::Blocker,
+            "The credentials belong to an account that the environment does not allow",
+            format!("sts:GetCallerIdentity answered {account} ({}); allowed: {}", identity.arn().unwrap_or("-"), list.join(", ")),
+            "Use credentials of an allowed account, or add the account to `account.allowed` of the environment file",
+        );
+    }
+    allowed
+}
+
+fn resolvers(site: &Site) -> Result<Vec<Server>, DnsError> {
+    if site.dns.resolvers.is_empty() {
+        return Ok(vec![Server::system(DNS_PATIENCE)?]);
+    }
+    site.dns.resolvers.iter().map(|address| Server::at(*address, true, DNS_PATIENCE)).collect()
+}
+
+async fn direct(resolvers: &[Server], env: &crate::env::RegionEnv, role: RegionRole, found: &mut Findings) -> Vec<IpAddr> {
+    let mut addresses = BTreeSet::new();
+    for name in &env.direct {
+        match resolve(resolvers, name).await {
+            Ok(answer) => addresses.extend(answer),
+            Err(error) => found.add(
+                "GD510",
+                Severity::Blocker,
+                "A front door's direct name does not resolve",
+                format!("{name} of the {} Region: {error}", role.as_str()),
+                format!("Correct `{}.direct` in the environment file; then: dig {name}", role.as_str()),
+            ),
+        }
+    }
+    addresses.into_iter().collect()
+}
+
+/// Asks resolvers in order until one answers.
+async fn resolve(resolvers: &[Server], name: &str) -> Result<Vec<IpAddr>, String> {
+    let mut failed = "no resolver is configured".to_owned();
+    for server in resolvers {
+        match server.addresses(name).await {
+            Ok(answer) => return Ok(answer.addresses),
+            Err(error) => failed = error.to_string(),
+        }
+    }
+    Err(failed)
+}
+
+fn fault_finding(error: &FaultError, found: &mut Findings) {
+    let (code, remedy) = match error {
+        FaultError::Quota(_) => ("GD602", "Raise the quota (aws service-quotas), or delete ACLs and rules that nothing uses"),
+        FaultError::Cloud(_) => ("GD003", "Grant the missing permission or correct the ID; then: gameday plan SCENARIO --env FILE"),
+        _ => ("GD002", "Correct `subnets` in the environment file or `targets` in the scenario; then: gameday plan SCENARIO --env FILE"),
+    };
+    found.add(code, Severity::Blocker, "A fault's targets cannot be resolved", error.to_string(), remedy);
+}
+
+async fn crowd(
+    question: &Question<'_>,
+    cloud: &Cloud,
+    resolvers: &[Server],
+    regions: &[(RegionRole, Region, Vec<IpAddr>)],
+) -> Result<Crowd, PreflightError> {
+    let Question { scenario, site, clock, log, phase, .. } = question;
+    let password = resolve_secret(&site.users.password, &site.folder, &cloud.secrets).await?;
+    let client_secret = match &site.pool.client_secret {
+        Some(reference) => Some(resolve_secret(reference, &site.folder, &cloud.secrets).await?),
+        None => None,
+    };
+    let tls = client_tls(site.trust_root_pem.as_deref())?;
+    let keys = login::keys(site, &tls, regions, *clock);
+    let door = Door {
+        name: site.front_door.name.clone(),
+        port: site.front_door.port,
+        api_path: site.front_door.api_path.clone(),
+        region_claim: site.front_door.region_claim.clone(),
+        tls,
+        pool: site.pool.clone(),
+        client_secret,
+        clock: *clock,
+        timeouts: site.timeouts.clone(),
+        keys,
+        expectations: login::expectations(scenario, site),
+        regions: regions.to_vec(),
+    };
+    let cohorts = scenario.users.cohorts.iter().map(|share| share.cohort);
+    let caches = cohorts.map(|cohort| (cohort, ClientCache::new(cohort, resolvers.to_vec(), *clock))).collect();
+    Ok(Crowd {
+        door: Arc::new(door),
+        names: site.users.names.clone(),
+        password,
+        sessions: Sessions::default(),
+        caches,
+        log: Arc::clone(log),
+        phase: Arc::clone(phase),
+    })
+}
+
+fn targets(
+    site: &Site,
+    authoritative: Vec<Server>,
+    resolvers: Vec<Server>,
+    regions: &[(RegionRole, Region, Vec<IpAddr>)],
+) -> observe::Targets {
+    let of = |role| regions.iter().filter(move |(own, ..)| *own == role).flat_map(|(_, _, addresses)| addresses);
+    observe::Targets {
+        health_check_id: site.dns.health_check_id.clone(),
+        record: site.dns.record.clone(),
+        authoritative,
+        resolvers,
+        primary: of(RegionRole::Primary).map(|address| SocketAddr::new(*address, site.front_door.port)).collect(),
+        regions: regions.iter().flat_map(|(role, _, list)| list.iter().map(|address| (*address, *role))).collect(),
+        canary: site.users.canary.clone().map(|canary| (site.pool.id.clone(), canary)),
+    }
+}

@@ -1,0 +1,62 @@
+//! The SDK's requests over the one connection that a login opened itself, so that name, address,
+//! trust root and the time of every step are the login's own.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http::header::HOST;
+use tokio::sync::Mutex;
+
+use crate::net::{Connection, ConnectionError};
+
+/// A connection that SDK calls and plain requests share.
+#[derive(Debug, Clone)]
+pub struct OneConnection(Arc<Mutex<Connection>>);
+
+impl OneConnection {
+    /// Takes a connection.
+    pub fn new(connection: Connection) -> Self {
+        Self(Arc::new(Mutex::new(connection)))
+    }
+
+    /// Sends a request; its URI may be absolute.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
+        let authority = request.uri().authority().map(ToString::to_string);
+        if let Some(host) = authority.and_then(|authority| authority.parse().ok()) {
+            request.headers_mut().entry(HOST).or_insert(host);
+        }
+        if let Some(path) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = path.into();
+        }
+        self.0.lock().await.send(request).await
+    }
+}
+
+impl HttpConnector for OneConnection {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connection = self.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            // Cognito's requests are JSON texts, in memory from the start.
+            let request = request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+            let response = connection.send(request).await.map_err(|error| ConnectorError::io(error.into()))?;
+            HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| ConnectorError::user(error.into()))
+        })
+    }
+}
+
+impl HttpClient for OneConnection {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
