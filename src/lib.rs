@@ -5,4 +5,5 @@ pub mod model;
 pub mod scenario;
 pub mod env;
 pub mod net;
+pub mod srp;
 pub mod lab;
