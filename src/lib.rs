@@ -6,4 +6,5 @@ pub mod scenario;
 pub mod env;
 pub mod net;
 pub mod srp;
+pub mod tokens;
 pub mod lab;
