@@ -5,6 +5,8 @@ pub mod model;
 pub mod scenario;
 pub mod env;
 pub mod net;
+pub mod srp;
+pub mod tokens;
 pub mod lab;
 pub mod cloud;
 pub mod faults;
