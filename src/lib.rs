@@ -15,3 +15,4 @@ pub mod users;
 pub mod observe;
 pub mod preflight;
 pub mod engine;
+pub mod cli;

@@ -1,2 +1,7 @@
 //! The `gameday` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gameday::cli::main()
+}

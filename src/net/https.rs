@@ -3,6 +3,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
@@ -37,7 +38,18 @@ impl Connection {
     /// # Errors
     /// [`ConnectionError::Tls`] or [`ConnectionError::Http`].
     pub async fn open(tls: &TlsConnector, name: ServerName<'static>, tcp: TcpStream) -> Result<Self, ConnectionError> {
-        let stream = tls.connect(name, tcp).await.map_err(ConnectionError::Tls)?;
+        Self::over(tls.connect(name, tcp).await.map_err(ConnectionError::Tls)?).await
+    }
+
+    /// Without TLS, on loopback.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Http`].
+    pub async fn plain(tcp: TcpStream) -> Result<Self, ConnectionError> {
+        Self::over(tcp).await
+    }
+
+    async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Self, ConnectionError> {
         let (sender, driver) = handshake(TokioIo::new(stream)).await?;
         // The driver's own error comes back from `send` as well.
         let driver = tokio::spawn(async move { drop(driver.await) });

@@ -23,7 +23,6 @@ use crate::users::{Crowd, CurrentPhase, Door, Sessions};
 const DNS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything that a run needs, looked up and found ready.
-#[derive(Debug)]
 pub struct Preflighted {
     /// AWS clients.
     pub cloud: Cloud,

@@ -26,7 +26,6 @@ use crate::tokens::{Expectations, JwksCache, TokenError};
 use super::wire::OneConnection;
 
 /// What is the same for every login of a run.
-#[derive(Debug)]
 pub struct Door {
     /// The name that users connect to.
     pub name: String,

@@ -37,7 +37,6 @@ impl Sessions {
 }
 
 /// The synthetic users of a run.
-#[derive(Debug)]
 pub struct Crowd {
     /// What they log in to.
     pub door: Arc<Door>,

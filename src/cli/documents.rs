@@ -1,0 +1,59 @@
+//! `gameday validate`, `schema` and `report`: files in, documents out.
+
+use std::io::Write;
+
+use crate::files::Document;
+use crate::{env, report, scenario};
+
+use super::run::{outcome_of, write_reports};
+use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs};
+
+/// Checks files of either kind: one with `kind` at its top is an environment.
+pub fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
+    let mut last = None;
+    for path in &args.files {
+        let is_environment = Document::open::<env::Environment>(path).is_ok_and(|file| file.has("kind"));
+        let problems = if is_environment { env::load(path).err() } else { scenario::load(path, None).err() };
+        match problems {
+            None => println!("{}: {} file, no problem", path.display(), if is_environment { "environment" } else { "scenario" }),
+            Some(problems) => {
+                if let Some(earlier) = last.replace(problems) {
+                    eprintln!("{:?}", miette::Report::new(earlier));
+                }
+            }
+        }
+    }
+    last.map_or(Ok(Exit::Success), |problems| Err(problems.into()))
+}
+
+/// Prints a schema.
+pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
+    let schema = match kind {
+        SchemaKind::Scenario => scenario::schema(),
+        SchemaKind::Environment => env::schema(),
+    };
+    println!("{}", serde_json::to_string_pretty(&schema).map_err(|error| Failure::plain(error.to_string()))?);
+    Ok(Exit::Success)
+}
+
+/// Writes the reports again, or prints one.
+pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let Some(format) = args.format else {
+        let outcome = write_reports(&args.run_dir)?;
+        println!("{}", args.run_dir.join("report.md").display());
+        if !outcome.complete() {
+            eprintln!("the event log breaks off; the report says what is missing: {}", outcome.missing.join("; "));
+        }
+        return Ok(Exit::Success);
+    };
+    let outcome = outcome_of(&args.run_dir)?;
+    let bytes = match format {
+        ReportFormat::Markdown => report::markdown(&outcome),
+        ReportFormat::Html => report::html(&outcome),
+        ReportFormat::Json => report::run_json(&outcome),
+        ReportFormat::Junit => report::junit(&outcome),
+        ReportFormat::Hlog => report::hlog(&outcome),
+    };
+    std::io::stdout().write_all(&bytes).map_err(|error| Failure::plain(format!("standard output: {error}")))?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,87 @@
+//! `gameday lab`.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::env::{CredentialRef, Environment, EnvironmentKind, SecretRef};
+use crate::lab::Lab;
+use crate::model::{Clock, Seed};
+
+use super::world::{environment, start_lab};
+use super::{Exit, Failure, LabArgs};
+
+/// Runs the lab until a signal.
+pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
+    let settings = environment(args.place.env.as_deref())?.value;
+    if settings.kind != EnvironmentKind::Lab || settings.primary.is_some() {
+        return Err(Failure::with_help("`gameday lab` starts from a lab environment", "Leave --env out, or give a file with kind = \"lab\""));
+    }
+    let seed = Seed(args.place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
+    let fail = |error: std::io::Error| Failure::plain(format!("signals cannot be listened to: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let lab = start_lab(settings, Clock::start(args.place.speed.unwrap_or(1.0)), seed).await?;
+    for (what, value) in lab.describe() {
+        println!("{what:<24} {value}");
+    }
+    println!("{:<24} {}", "seed", seed.0);
+    if let Some(path) = &args.out {
+        write(&lab, path)?;
+        println!("{:<24} {}", "environment file", path.display());
+    }
+    println!("The lab runs until Ctrl-C.");
+    // Whoever waits for these lines through a pipe must not wait for a full buffer.
+    let _ = std::io::stdout().flush();
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    lab.shutdown().await;
+    Ok(Exit::Success)
+}
+
+/// Writes the environment file last, so that whoever waits for it finds the others.
+fn write(lab: &Lab, path: &Path) -> Result<(), Failure> {
+    let fail = |path: &Path, error: String| Failure::plain(format!("{}: {error}", path.display()));
+    let beside = |ending: &str| path.with_extension(ending);
+    let (trust_root, secrets) = (beside("ca.pem"), beside("secrets.toml"));
+    let mut environment = lab.environment();
+    let mut values = toml::Table::new();
+    if let Some(users) = &mut environment.users {
+        park(&mut users.password, "password", &secrets, &mut values);
+    }
+    if let Some(CredentialRef::Static { secret_access_key, .. }) = &mut environment.credentials {
+        park(secret_access_key, "secret_access_key", &secrets, &mut values);
+    }
+    if let Some(reference) = environment.pool.as_mut().and_then(|pool| pool.client_secret.as_mut()) {
+        park(reference, "client_secret", &secrets, &mut values);
+    }
+    if let Some(door) = &mut environment.front_door {
+        door.trust_root = trust_root.file_name().map(Into::into);
+    }
+    fs::write(&trust_root, lab.trust_root_pem()).map_err(|error| fail(&trust_root, error.to_string()))?;
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(&secrets).and_then(|mut file| file.write_all(values.to_string().as_bytes()));
+    file.map_err(|error| fail(&secrets, error.to_string()))?;
+    let text = text(&environment).map_err(|error| fail(path, error))?;
+    let partial = beside("partial");
+    let renamed = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    renamed.map_err(|error| fail(path, error.to_string()))
+}
+
+fn park(reference: &mut SecretRef, key: &str, file: &Path, values: &mut toml::Table) {
+    let SecretRef::Literal(secret) = &*reference else { return };
+    values.insert(key.to_owned(), toml::Value::String(secret.expose().to_owned()));
+    let file = file.file_name().map(Into::into).unwrap_or_default();
+    *reference = SecretRef::File { file, key: key.to_owned() };
+}
+
+fn text(environment: &Environment) -> Result<String, String> {
+    let text = toml::to_string(environment).map_err(|error| error.to_string())?;
+    Ok(format!("# A lab that is running. This file is of no use when it has ended.\n{text}"))
+}

@@ -1,0 +1,234 @@
+//! Arguments, terminal output, wording of errors, exit codes.
+
+mod check;
+mod documents;
+mod exit;
+mod lab;
+mod plan;
+mod progress;
+mod rollback;
+mod run;
+mod summary;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use exit::{Exit, Failure};
+
+/// Rehearse and measure the failover of a Cognito identity plane between two AWS Regions.
+///
+/// A scenario says what breaks, who logs in, and what must hold. An environment says where: a real
+/// AWS account, or, without --env, the built-in lab, a two-Region twin of AWS inside this program.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gameday",
+    version,
+    after_long_help = "Examples:\n  \
+        gameday run scenarios/full-failover.toml                     rehearse in the built-in lab, about 5 min\n  \
+        gameday run scenarios/full-failover.toml --speed 10          the same, ten times faster\n  \
+        gameday preflight --env environments/staging.toml            is everything ready? touches nothing\n  \
+        gameday plan scenarios/full-failover.toml --env FILE         every call that a run would make\n  \
+        gameday rollback reports/2026-01-01T000000Z-full-failover  put back what a killed run left\n\n\
+        Exit codes:\n  \
+        0  every objective met, everything restored\n  \
+        1  an objective missed or inconclusive, everything restored\n  \
+        2  bad arguments or files\n  \
+        3  preflight refused, nothing touched\n  \
+        4  aborted by a stop condition or a signal, everything restored\n  \
+        5  something could not be restored: the message says what, and the command that tries again"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario: break, measure, put everything back, report.
+    Run(RunArgs),
+    /// Show every call that a run would make, with its inverse. Changes nothing.
+    Plan(PlanArgs),
+    /// Check that a failover can be rehearsed here. Changes nothing.
+    Preflight(PreflightArgs),
+    /// Put back what an interrupted run left, from its journal alone.
+    Rollback(RollbackArgs),
+    /// Write the reports of a run again, from its event log alone.
+    Report(ReportArgs),
+    /// Run the lab alone until Ctrl-C, for aws cli, dig, SDKs and `run --env`.
+    Lab(LabArgs),
+    /// Check scenario and environment files, without running anything.
+    Validate(ValidateArgs),
+    /// Print the JSON Schema of a file format, for editors.
+    Schema {
+        /// Which format.
+        kind: SchemaKind,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SchemaKind {
+    /// Scenario files.
+    Scenario,
+    /// Environment files.
+    Environment,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The environment file; without it, the built-in lab.
+    #[arg(long, value_name = "FILE")]
+    env: Option<PathBuf>,
+    /// Scenario seconds in one real second; the lab's alone.
+    #[arg(long, value_name = "N", value_parser = speed)]
+    speed: Option<f64>,
+    /// The number from which every random draw follows; drawn and printed where left out.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.1..=100.0).contains(&speed) => Ok(speed),
+        Ok(_) => Err("must be from 0.1 to 100".to_owned()),
+        Err(_) => Err("not a number".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The scenario file, as scenarios/full-failover.toml.
+    scenario: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// The folder for the run's files; without it, reports/<UTC date>T<time>Z-<scenario>.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Do not ask before touching AWS.
+    #[arg(long)]
+    yes: bool,
+    /// What goes to standard output at the end.
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+    /// Plain lines instead of live progress, also on a terminal.
+    #[arg(long)]
+    no_progress: bool,
+}
+
+#[derive(Debug, Args)]
+struct PlanArgs {
+    /// The scenario file.
+    scenario: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct PreflightArgs {
+    /// The scenario file; without it, the built-in full failover.
+    scenario: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct RollbackArgs {
+    /// The folder of the run; without it, the newest unfinished one under reports/.
+    run_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// The folder of the run, with its events.ndjson.
+    run_dir: PathBuf,
+    /// Print one report to standard output instead of writing all of them.
+    #[arg(long, value_enum)]
+    format: Option<ReportFormat>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReportFormat {
+    /// report.md
+    Markdown,
+    /// report.html
+    Html,
+    /// run.json
+    Json,
+    /// junit.xml
+    Junit,
+    /// logins.hlog
+    Hlog,
+}
+
+#[derive(Debug, Args)]
+struct LabArgs {
+    /// Write an environment file that --env takes (and, beside it, its trust root and secrets).
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+struct ValidateArgs {
+    /// Scenario and environment files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into()))
+        .init();
+    let result = match cli.command {
+        Command::Schema { kind } => documents::schema(kind),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "gameday", &mut std::io::stdout());
+            Ok(Exit::Success)
+        }
+        Command::Validate(args) => documents::validate(&args),
+        Command::Report(args) => documents::report(&args),
+        Command::Run(args) => work(run::run(args)),
+        Command::Plan(args) => work(plan::plan(args)),
+        Command::Preflight(args) => work(check::preflight(args)),
+        Command::Rollback(args) => work(rollback::rollback(args)),
+        Command::Lab(args) => work(lab::lab(args)),
+    };
+    match result {
+        Ok(exit) => exit.code(),
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn work(task: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::plain(format!("the runtime could not start: {error}")))?;
+    let result = runtime.block_on(task);
+    // What still hangs in a blocked connection has nothing to add.
+    runtime.shutdown_background();
+    result
+}

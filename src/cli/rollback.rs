@@ -1,0 +1,96 @@
+//! `gameday rollback`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::reconnect;
+use crate::faults::{self, Journal, MutationSink, read_journal};
+use crate::model::{Clock, Event};
+
+use super::{Exit, Failure, RollbackArgs};
+
+/// Puts back what a journal records, from that journal alone.
+pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
+    let folder = args.run_dir.map_or_else(newest_unfinished, Ok)?;
+    let path = folder.join("journal.ndjson");
+    if !path.exists() {
+        return Err(Failure::with_help(
+            format!("{} has no journal.ndjson", folder.display()),
+            "Give the folder of the run. A run without a journal has touched nothing",
+        ));
+    }
+    let (journal, contents) = Journal::reopen(&path).map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
+    if contents.torn {
+        eprintln!("the journal's last line was torn by a crash and is cut off");
+    }
+    let mut clients = BTreeMap::new();
+    for recorded in &contents.actions {
+        if !clients.contains_key(&recorded.region) {
+            let client = reconnect(&contents.access, &recorded.region).await;
+            let client = client.map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
+            clients.insert(recorded.region.clone(), client);
+        }
+    }
+    let give_up = CancellationToken::new();
+    listen(&give_up)?;
+    let restored = faults::restore(&Arc::new(journal), &clients, &Clock::start(1.0), &teller(), &give_up).await;
+    let restored = restored.map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
+    for note in &restored.notes {
+        println!("note: {note}");
+    }
+    println!("{} of {} mutations of {} are reverted", restored.reverted, restored.mutations, contents.run_id);
+    if restored.left.is_empty() {
+        return Ok(Exit::Success);
+    }
+    for left in &restored.left {
+        eprintln!("left: {left}");
+    }
+    eprintln!("Try again with:\n  gameday rollback {}", folder.display());
+    Ok(Exit::NotRestored)
+}
+
+fn teller() -> MutationSink {
+    Arc::new(|event| match event {
+        Event::Mutation(mutation) => match &mutation.error {
+            None => println!("{} {}", mutation.call, mutation.resource),
+            Some(error) => println!("{} {}: {error}", mutation.call, mutation.resource),
+        },
+        Event::Notice { text } => println!("{text}"),
+        _ => {}
+    })
+}
+
+fn listen(give_up: &CancellationToken) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| Failure::plain(format!("signals cannot be listened to: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let give_up = give_up.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        eprintln!("giving up what cannot be restored now");
+        give_up.cancel();
+    });
+    Ok(())
+}
+
+fn newest_unfinished() -> Result<PathBuf, Failure> {
+    let reports = Path::new("reports");
+    let unfinished = |folder: &PathBuf| {
+        let path = folder.join("journal.ndjson");
+        path.exists() && read_journal(&path).map_or(true, |contents| !contents.closed)
+    };
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(reports)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(unfinished).collect())
+        .unwrap_or_default();
+    folders.sort();
+    folders.pop().ok_or_else(|| {
+        Failure::with_help("no unfinished run under reports/", "Name the run's folder: gameday rollback DIR")
+    })
+}

@@ -1,0 +1,174 @@
+//! `gameday run`.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
+use crate::env::EnvironmentKind;
+use crate::measure::{self, Outcome};
+use crate::model::{EventLog, RunId, read_log};
+use crate::report;
+use crate::scenario::Scenario;
+
+use super::progress::Progress;
+use super::world::{self, World};
+use super::{Exit, Failure, Format, RunArgs, summary};
+
+/// Runs a scenario.
+pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
+    if environment.value.kind == EnvironmentKind::Aws && !args.yes {
+        confirm(&environment.value.name, &scenario.value)?;
+    }
+    let world = World::open(environment, &args.place).await?;
+    let folder = folder(args.out.as_deref(), &scenario.name())?;
+    let log = EventLog::create(&folder.join("events.ndjson"), world.clock);
+    let log = Arc::new(log.map_err(|error| Failure::plain(error.to_string()))?);
+    let stop = Stop::default();
+    listen(&stop, &folder)?;
+    let progress = Progress::start(&log, world.clock, args.no_progress || args.format == Format::Json);
+    let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
+    progress.say(&format!(
+        "{} · {} · seed {} · speed {} · {}",
+        scenario.value.title,
+        world.site.name,
+        world.seed.0,
+        world.clock.speed(),
+        folder.display()
+    ));
+    let run = Run {
+        id: run_id(),
+        scenario: scenario.value,
+        scenario_file: identity,
+        site: world.site.clone(),
+        environment_sha256: world.environment_sha256.clone(),
+        clock: world.clock,
+        seed: world.seed,
+        folder: folder.clone(),
+        log: Arc::clone(&log),
+        stop,
+    };
+    let failure = engine::run(run).await;
+    progress.end().await;
+    let closed = log.close();
+    let outcome = write_reports(&folder)?;
+    if let Some(truth) = world.truth(outcome.zero_at).await {
+        let text = serde_json::to_string_pretty(&truth).unwrap_or_default() + "\n";
+        save(&folder.join("truth.json"), text.as_bytes())?;
+    }
+    world.close().await;
+    if let Err(error) = closed {
+        eprintln!("warning: the event log is not whole: {error}");
+    }
+    show(&args, &outcome, &folder);
+    if matches!(failure, Some(crate::model::RunFailure::NotRestored(_))) {
+        eprintln!("\nSomething could not be restored. Try again with:\n  gameday rollback {}", folder.display());
+        return Ok(Exit::NotRestored);
+    }
+    Ok(Exit::of(outcome.exit_code))
+}
+
+fn show(args: &RunArgs, outcome: &Outcome, folder: &Path) {
+    match args.format {
+        Format::Json => {
+            // Standard output may be closed already; the same bytes are in run.json.
+            let _ = std::io::stdout().write_all(&report::run_json(outcome));
+        }
+        Format::Human => summary::print(outcome, folder),
+    }
+}
+
+fn confirm(name: &str, scenario: &Scenario) -> Result<(), Failure> {
+    let help = "Look first with `gameday plan`; then answer here, or give --yes";
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::with_help(format!("`{name}` is a real AWS environment and --yes is not given"), help));
+    }
+    eprint!(
+        "`{name}` is a real AWS environment. \"{}\" will blackhole its primary for up to {}.\nType the environment's name to go on: ",
+        scenario.title,
+        crate::model::format_duration(scenario.phases.outage.0 + scenario.phases.hold.0)
+    );
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    if read.is_ok() && answer.trim() == name {
+        Ok(())
+    } else {
+        Err(Failure::with_help("not confirmed; nothing was touched", help))
+    }
+}
+
+/// The folder of the run: made now, so that a bad path fails before anything else happens.
+fn folder(out: Option<&Path>, scenario: &str) -> Result<PathBuf, Failure> {
+    let path = out.map_or_else(
+        || {
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
+            Path::new("reports").join(format!("{now}-{scenario}"))
+        },
+        Path::to_owned,
+    );
+    let fail = |error: std::io::Error| Failure::plain(format!("the run's folder {}: {error}", path.display()));
+    fs::create_dir_all(&path).map_err(fail)?;
+    if path.join("events.ndjson").exists() {
+        return Err(Failure::with_help(
+            format!("{} holds a run already", path.display()),
+            "Give another folder with --out; runs are never overwritten",
+        ));
+    }
+    fs::canonicalize(&path).map(|_| path.clone()).map_err(fail)
+}
+
+fn run_id() -> RunId {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dt%H%M%Sz");
+    RunId(format!("gd-{now}-{:06x}", rand::random::<u32>() >> 8))
+}
+
+/// The first signal skips to restore, the second stops observing, the third gives up.
+fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| Failure::plain(format!("signals cannot be listened to: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let (stop, folder) = (stop.clone(), folder.to_owned());
+    tokio::spawn(async move {
+        loop {
+            let name = tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+            };
+            match stop.raise(name) {
+                Some(StopLevel::Restore) => {
+                    eprintln!("{name}: skipping to restore, then watching the way back. Again: stop watching.");
+                }
+                Some(StopLevel::SkipObservers) => eprintln!("{name}: restoring without watching. Again: give up restoring."),
+                Some(StopLevel::GiveUp) | None => {
+                    eprintln!("{name}: giving up what cannot be restored now. Go on with:\n  gameday rollback {}", folder.display());
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Writes every report of a run from its event log.
+pub fn write_reports(folder: &Path) -> Result<Outcome, Failure> {
+    let outcome = outcome_of(folder)?;
+    for (name, bytes) in report::reports(&outcome) {
+        save(&folder.join(name), &bytes)?;
+    }
+    Ok(outcome)
+}
+
+/// Reads what happened from a run's event log.
+pub fn outcome_of(folder: &Path) -> Result<Outcome, Failure> {
+    let records = read_log(&folder.join("events.ndjson")).map_err(|error| {
+        Failure::with_help(error.to_string(), "Give the folder of a run: the one with events.ndjson")
+    })?;
+    measure::outcome(&records).map_err(|error| Failure::plain(error.to_string()))
+}
+
+fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(path, bytes).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
+}

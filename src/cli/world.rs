@@ -1,0 +1,154 @@
+//! From an environment file to a site that the engine can work with; the embedded lab is started here.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::env::{self, Environment, EnvironmentKind, Site};
+use crate::files::{FileProblems, Loaded};
+use crate::lab::truth::TruthReport;
+use crate::lab::{Lab, LabOptions};
+use crate::model::{Clock, Seed};
+use crate::scenario::{self, Scenario};
+
+use super::{Failure, Place};
+
+/// An environment at hand.
+pub struct World {
+    /// What the engine works with.
+    pub site: Site,
+    /// Scenario time.
+    pub clock: Clock,
+    /// The seed of every draw.
+    pub seed: Seed,
+    /// SHA-256 of the environment file.
+    pub environment_sha256: String,
+    /// The embedded lab, where it is one.
+    lab: Option<Lab>,
+    /// The running lab's ground truth, where it is one.
+    truth_url: Option<String>,
+}
+
+/// Reads both files and tells the problems of both.
+pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>, Loaded<Environment>), Failure> {
+    let environment = environment(place.env.as_deref());
+    let ttl = environment.as_ref().ok().and_then(|env| env.value.lab.as_ref()).map(|lab| lab.ttl.0);
+    let scenario = match scenario {
+        Some(path) => scenario::load(path, ttl),
+        None => scenario::read_str("scenarios/full-failover.toml", include_str!("../../scenarios/full-failover.toml"), ttl),
+    };
+    match (scenario, environment) {
+        (Ok(scenario), Ok(environment)) => Ok((scenario, environment)),
+        (Err(problems), Ok(_)) => Err(problems.into()),
+        (Ok(_), Err(problems)) => Err(problems.into()),
+        (Err(first), Err(second)) => {
+            eprintln!("{:?}", miette::Report::new(first));
+            Err(second.into())
+        }
+    }
+}
+
+/// Reads the environment file, or takes the built-in one.
+pub fn environment(path: Option<&Path>) -> Result<Loaded<Environment>, FileProblems> {
+    path.map_or_else(|| Ok(env::built_in()), env::load)
+}
+
+impl World {
+    /// Starts or joins what the environment describes.
+    pub async fn open(environment: Loaded<Environment>, place: &Place) -> Result<Self, Failure> {
+        let seed = Seed(place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
+        let (folder, environment_sha256) = (environment.folder().to_owned(), environment.sha256.clone());
+        let environment = environment.value;
+        let running = environment.primary.is_some();
+        let speed = match (environment.kind, place.speed) {
+            (EnvironmentKind::Aws, Some(_)) => {
+                return Err(Failure::with_help("--speed is the lab's alone: AWS keeps its own time", "Leave --speed out"));
+            }
+            (EnvironmentKind::Lab, Some(speed)) if !running => speed,
+            _ => 1.0,
+        };
+        if environment.kind == EnvironmentKind::Lab && !running {
+            return Self::embedded(environment, folder, environment_sha256, Clock::start(speed), seed).await;
+        }
+        let lab_clock = environment.lab.as_ref().and_then(|lab| lab.clock.clone());
+        let clock = match (&lab_clock, place.speed) {
+            (Some(clock), Some(speed)) if (clock.speed - speed).abs() > f64::EPSILON => {
+                return Err(Failure::with_help(
+                    format!("this lab runs at --speed {}, not {speed}", clock.speed),
+                    "Leave --speed out: it is the running lab's",
+                ));
+            }
+            (Some(clock), _) => Clock::aligned(clock.anchor, clock.speed),
+            (None, _) => Clock::start(1.0),
+        };
+        let truth_url = environment.lab.as_ref().and_then(|lab| lab.truth_url.clone());
+        let pem = trust_root(&environment, &folder)?;
+        let site = complete(environment, folder, pem)?;
+        Ok(Self { site, clock, seed, environment_sha256, lab: None, truth_url })
+    }
+
+    async fn embedded(
+        environment: Environment,
+        folder: PathBuf,
+        environment_sha256: String,
+        clock: Clock,
+        seed: Seed,
+    ) -> Result<Self, Failure> {
+        let lab = start_lab(environment, clock, seed).await?;
+        let site = complete(lab.environment(), folder, Some(lab.trust_root_pem().to_owned()))?;
+        Ok(Self { site, clock, seed, environment_sha256, lab: Some(lab), truth_url: None })
+    }
+
+    /// The lab's ground truth after a run; nothing on AWS.
+    pub async fn truth(&self, zero_at: Option<Timestamp>) -> Option<TruthReport> {
+        if let Some(lab) = &self.lab {
+            return Some(lab.truth().report(zero_at));
+        }
+        let url = self.truth_url.as_deref()?;
+        fetch_truth(url, zero_at).await
+    }
+
+    /// Ends the embedded lab.
+    pub async fn close(self) {
+        if let Some(lab) = self.lab {
+            lab.shutdown().await;
+        }
+    }
+}
+
+/// Starts a lab by its environment's settings.
+pub async fn start_lab(environment: Environment, clock: Clock, seed: Seed) -> Result<Lab, Failure> {
+    let options = LabOptions {
+        settings: environment.lab.unwrap_or_default(),
+        observe: environment.observe,
+        timeouts: environment.timeouts,
+        name: environment.name,
+        clock,
+        seed,
+    };
+    Lab::start(options).await.map_err(|error| Failure::plain(format!("the lab could not start: {error}")))
+}
+
+fn trust_root(environment: &Environment, folder: &Path) -> Result<Option<String>, Failure> {
+    let Some(path) = environment.front_door.as_ref().and_then(|door| door.trust_root.as_ref()) else { return Ok(None) };
+    let path = folder.join(path);
+    let text = std::fs::read_to_string(&path);
+    text.map(Some).map_err(|error| Failure::plain(format!("the trust root {}: {error}", path.display())))
+}
+
+fn complete(environment: Environment, folder: PathBuf, pem: Option<String>) -> Result<Site, Failure> {
+    environment
+        .complete(folder, pem)
+        .map_err(|missing| Failure::plain(format!("the environment lacks {}", missing.join(", "))))
+}
+
+async fn fetch_truth(url: &str, zero_at: Option<Timestamp>) -> Option<TruthReport> {
+    let uri: http::Uri = url.parse().ok()?;
+    let address = uri.authority()?.as_str().parse().ok()?;
+    let query = zero_at.map(|zero| format!("?zero_at={zero}")).unwrap_or_default();
+    let request = http::Request::get(format!("{}{query}", uri.path())).header("host", uri.authority()?.as_str());
+    let request = request.body(bytes::Bytes::new()).ok()?;
+    let mut connection = crate::net::Connection::plain(crate::net::connect(address).await.ok()?).await.ok()?;
+    let response = connection.send(request).await.ok()?;
+    serde_json::from_slice(response.body()).ok()
+}
