@@ -2,7 +2,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One of the two Regions, by its part in the failover.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RegionRole {
     /// Where users are served in steady state.
@@ -23,7 +36,9 @@ impl RegionRole {
 }
 
 /// The phases of a run, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Readiness checks; nothing is touched.
@@ -73,7 +88,9 @@ impl Phase {
 }
 
 /// The login flows, by Cognito's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Flow {
     /// Secure Remote Password, then RespondToAuthChallenge with PASSWORD_VERIFIER.
     #[serde(rename = "USER_SRP_AUTH")]
@@ -98,7 +115,9 @@ impl Flow {
 }
 
 /// How a client caches DNS answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cohort {
     /// Asks the resolver for every login.
