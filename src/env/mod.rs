@@ -1,6 +1,7 @@
 //! The environment file: where a scenario runs. Endpoints, resolvers, trust roots, credentials
 //! and a clock; the engine cannot tell AWS from the lab by anything else.
 
+mod places;
 mod validate;
 
 use std::collections::BTreeMap;

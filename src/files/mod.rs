@@ -112,9 +112,8 @@ impl Document {
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..good]
-                .iter()
-                .filter(|byte| **byte == b'\n')
+            let line = String::from_utf8_lossy(&error.as_bytes()[..good])
+                .matches('\n')
                 .count()
                 + 1;
             let message = format!(
@@ -152,9 +151,9 @@ impl Document {
         for error in &errors {
             document.report(syntax(text, error));
         }
-        findings
-            .into_iter()
-            .for_each(|finding| document.report(finding));
+        for finding in findings {
+            document.report(finding);
+        }
         document
     }
 
@@ -296,4 +295,5 @@ fn syntax(text: &str, error: &toml::de::Error) -> Finding {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests;

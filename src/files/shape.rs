@@ -109,8 +109,16 @@ impl<'a> Shape<'a> {
             _ => "any",
         };
         match (expected, value) {
-            ("any", _) | ("string", DeValue::String(_)) | ("boolean", DeValue::Boolean(_)) => {}
-            ("number", DeValue::Float(_) | DeValue::Integer(_)) => {}
+            ("any", _)
+            | ("string", DeValue::String(_))
+            | ("boolean", DeValue::Boolean(_))
+            | ("number", DeValue::Integer(_)) => {}
+            ("number", DeValue::Float(number)) => {
+                // "inf" and "nan" are TOML numbers, and of no use as any setting.
+                if !number.as_str().parse().is_ok_and(f64::is_finite) {
+                    self.findings.push(wrong_type(at, expected, value, false));
+                }
+            }
             ("integer", DeValue::Integer(number)) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
                 self.findings.extend(bounds(at, schema, number));
@@ -183,12 +191,11 @@ impl<'a> Shape<'a> {
                 let branch = branches
                     .iter()
                     .find(|branch| word.get_ref().as_str() == Some(constant(branch)));
-                match branch {
-                    Some(branch) => self.table(at, branch, table, &[]),
-                    None => {
-                        let span = first_line(self.text, word.span());
-                        self.constant(&join(at.path, tag), &allowed, word.get_ref(), span);
-                    }
+                if let Some(branch) = branch {
+                    self.table(at, branch, table, &[]);
+                } else {
+                    let span = first_line(self.text, word.span());
+                    self.constant(&join(at.path, tag), &allowed, word.get_ref(), span);
                 }
             }
             None if self.whole => {

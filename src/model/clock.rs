@@ -18,12 +18,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now and runs `speed` times faster than real time.
     pub fn start(speed: f64) -> Self {
-        Self {
-            anchor: Timestamp::now(),
-            started: Instant::now(),
-            offset: Duration::ZERO,
-            speed,
-        }
+        Self { anchor: Timestamp::now(), started: Instant::now(), offset: Duration::ZERO, speed }
     }
 
     /// A clock of this process that agrees with one that another process of this machine
@@ -31,12 +26,7 @@ impl Clock {
     pub fn aligned(anchor: Timestamp, speed: f64) -> Self {
         let passed = Timestamp::now().duration_since(anchor);
         let offset = Duration::try_from(passed).unwrap_or_default();
-        Self {
-            anchor,
-            started: Instant::now(),
-            offset,
-            speed,
-        }
+        Self { anchor, started: Instant::now(), offset, speed }
     }
 
     /// The wall time at which scenario time and real time were the same.
@@ -57,8 +47,7 @@ impl Clock {
     /// The scenario time of a monotonic instant of this process.
     pub fn at(&self, instant: Instant) -> Timestamp {
         let real = self.offset + instant.saturating_duration_since(self.started);
-        let scaled =
-            SignedDuration::try_from(real.mul_f64(self.speed)).unwrap_or(SignedDuration::MAX);
+        let scaled = SignedDuration::try_from(real.mul_f64(self.speed)).unwrap_or(SignedDuration::MAX);
         self.anchor.checked_add(scaled).unwrap_or(Timestamp::MAX)
     }
 
@@ -105,14 +94,8 @@ mod tests {
     fn scenario_time_runs_at_its_speed_from_the_anchor() {
         let clock = Clock::start(10.0);
         let later = clock.at(clock.started + Duration::from_millis(1500));
-        assert_eq!(
-            later.duration_since(clock.anchor()),
-            SignedDuration::from_secs(15)
-        );
-        assert_eq!(
-            clock.instant(later),
-            clock.started + Duration::from_millis(1500)
-        );
+        assert_eq!(later.duration_since(clock.anchor()), SignedDuration::from_secs(15));
+        assert_eq!(clock.instant(later), clock.started + Duration::from_millis(1500));
         assert_eq!(clock.real(Duration::from_secs(60)), Duration::from_secs(6));
     }
 }

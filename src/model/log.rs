@@ -53,47 +53,22 @@ impl EventLog {
     /// # Errors
     /// [`LogError::Io`] when it cannot be created.
     pub fn create(path: &Path, clock: Clock) -> Result<Self, LogError> {
-        let io = |source| LogError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(io)?;
-        let inner = Inner {
-            file,
-            path: path.to_owned(),
-            next: 0,
-            failed: None,
-        };
-        Ok(Self {
-            clock,
-            inner: Mutex::new(inner),
-            live: broadcast::channel(4096).0,
-        })
+        let io = |source| LogError::Io { path: path.to_owned(), source };
+        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io)?;
+        let inner = Inner { file, path: path.to_owned(), next: 0, failed: None };
+        Ok(Self { clock, inner: Mutex::new(inner), live: broadcast::channel(4096).0 })
     }
 
     /// Appends an event, stamped now. A write that fails is kept for [`EventLog::close`]: an
     /// observer cannot do anything about a full disk, and must not stop a restore.
     pub fn write(&self, event: Event) {
-        let mut inner = self
-            .inner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let record = Record {
-            seq: inner.next,
-            at: self.clock.now(),
-            event,
-        };
+        let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let record = Record { seq: inner.next, at: self.clock.now(), event };
         inner.next += 1;
-        let written = serde_json::to_vec(&record)
-            .map_err(std::io::Error::from)
-            .and_then(|mut line| {
-                line.push(b'\n');
-                inner.file.write_all(&line)
-            });
+        let written = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            inner.file.write_all(&line)
+        });
         if let Err(error) = written {
             inner.failed.get_or_insert_with(|| error.to_string());
         }
@@ -111,14 +86,8 @@ impl EventLog {
     /// # Errors
     /// The first write that failed, or the failure to sync.
     pub fn close(&self) -> Result<(), LogError> {
-        let inner = self
-            .inner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let io = |source| LogError::Io {
-            path: inner.path.clone(),
-            source,
-        };
+        let inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let io = |source| LogError::Io { path: inner.path.clone(), source };
         match &inner.failed {
             Some(error) => Err(io(std::io::Error::other(error.clone()))),
             None => inner.file.sync_all().map_err(io),
@@ -131,27 +100,17 @@ impl EventLog {
 /// # Errors
 /// [`LogError::Io`] when it cannot be read, [`LogError::Line`] for a bad line before the last.
 pub fn read_log(path: &Path) -> Result<Vec<Record>, LogError> {
-    let io = |source| LogError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| LogError::Io { path: path.to_owned(), source };
     let mut records = Vec::new();
     let mut torn: Option<LogError> = None;
-    for (index, line) in BufReader::new(File::open(path).map_err(io)?)
-        .split(b'\n')
-        .enumerate()
-    {
+    for (index, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
         if let Some(error) = torn.take() {
             return Err(error);
         }
         match serde_json::from_slice(&line.map_err(io)?) {
             Ok(record) => records.push(record),
             Err(error) => {
-                torn = Some(LogError::Line {
-                    path: path.to_owned(),
-                    line: index + 1,
-                    reason: error.to_string(),
-                });
+                torn = Some(LogError::Line { path: path.to_owned(), line: index + 1, reason: error.to_string() });
             }
         }
     }

@@ -19,8 +19,7 @@ impl Percent {
     /// # Errors
     /// A sentence that says what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is not a share: write it with its unit, for example \"99.5%\"");
+        let wrong = || format!("`{text}` is not a share: write it with its unit, for example \"99.5%\"");
         let number = text.trim().strip_suffix('%').ok_or_else(wrong)?;
         let percent: f64 = number.trim().parse().map_err(|_| wrong())?;
         if (0.0..=100.0).contains(&percent) {
@@ -37,11 +36,7 @@ impl Rate {
     /// # Errors
     /// A sentence that says what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{text}` is not a rate: write it with its unit, for example \"2/s\" or \"90/min\""
-            )
-        };
+        let wrong = || format!("`{text}` is not a rate: write it with its unit, for example \"2/s\" or \"90/min\"");
         let (number, unit) = text.trim().split_once('/').ok_or_else(wrong)?;
         let number: f64 = number.trim().parse().map_err(|_| wrong())?;
         let rate = match unit.trim() {
@@ -94,15 +89,5 @@ macro_rules! as_text {
     };
 }
 
-as_text!(
-    Percent,
-    "Percent",
-    r"^[0-9]+(\.[0-9]+)? ?%$",
-    "A share with its unit: \"99.5%\"."
-);
-as_text!(
-    Rate,
-    "Rate",
-    r"^[0-9]+(\.[0-9]+)?/(s|min)$",
-    "A rate with its unit: \"2/s\", \"90/min\"."
-);
+as_text!(Percent, "Percent", r"^[0-9]+(\.[0-9]+)? ?%$", "A share with its unit: \"99.5%\".");
+as_text!(Rate, "Rate", r"^[0-9]+(\.[0-9]+)?/(s|min)$", "A rate with its unit: \"2/s\", \"90/min\".");

@@ -46,9 +46,7 @@ impl<'de> Deserialize<'de> for Span {
                 parse_duration(text).map(Span).map_err(E::custom)
             }
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Span, E> {
-                Err(E::custom(format!(
-                    "{number} has no unit: write \"{number}s\" for seconds"
-                )))
+                Err(E::custom(format!("{number} has no unit: write \"{number}s\" for seconds")))
             }
         }
         deserializer.deserialize_any(Text).map_err(D::Error::custom)
@@ -73,22 +71,16 @@ impl JsonSchema for Span {
 /// # Errors
 /// A sentence that says what is wrong and what to write instead.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = |why: &str| {
-        format!("`{text}` is not a duration: {why}; write for example \"90s\", \"2m\" or \"500ms\"")
-    };
+    let wrong = |why: &str| format!("`{text}` is not a duration: {why}; write for example \"90s\", \"2m\" or \"500ms\"");
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(wrong("it is empty"));
     }
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, tail) = rest.split_at(digits);
-        let unit = tail
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(tail.len());
+        let unit = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit);
         let number: f64 = number.parse().map_err(|_| wrong("a number is missing"))?;
         let seconds = match unit {
@@ -129,11 +121,7 @@ mod tests {
 
     #[test]
     fn a_number_without_unit_is_refused_with_the_remedy() {
-        assert!(
-            parse_duration("90")
-                .unwrap_err()
-                .contains("the unit is missing")
-        );
+        assert!(parse_duration("90").unwrap_err().contains("the unit is missing"));
         assert!(parse_duration("90 sec").unwrap_err().contains("is no unit"));
         assert!(parse_duration("").unwrap_err().contains("empty"));
         assert_eq!(parse_duration("1m30s").unwrap(), Duration::from_secs(90));

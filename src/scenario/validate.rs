@@ -10,7 +10,7 @@ use crate::model::{Cohort, Flow, Percent, Phase, RegionRole, Span, format_durati
 /// The version of the scenario file that this GameDay reads.
 const SCHEMA_VERSION: u32 = 1;
 /// The recommended TTL of a failover record, where the environment does not tell.
-const USUAL_TTL: Duration = Duration::from_secs(60);
+const USUAL_TTL: Duration = Duration::from_mins(1);
 /// Less steady state is no base line.
 const LEAST_BASELINE: Duration = Duration::from_secs(10);
 /// Shares add up to 1 but for what adding binary fractions costs.
@@ -271,10 +271,10 @@ impl Seen {
             file.get(&format!("{path}.phase")),
         );
         Some(Self {
+            path,
             metric,
             region,
             phase,
-            path,
         })
     }
 
@@ -358,7 +358,7 @@ fn at_most(file: &mut Document, objective: &Seen) {
         watched.join(" and "),
     );
     let message = format!("`{metric}` of {target} cannot be measured in {long}");
-    let mut finding = Finding::at(path, message, format!("longer than {names} last"));
+    let mut finding = Finding::at(path, message, format!("longer than {long}"));
     for phase in watched {
         finding = finding.and(format!("phases.{phase}"), format!("the {phase} phase"));
     }
