@@ -1,18 +1,34 @@
 //! GameDay rehearses and measures the failover of an Amazon Cognito identity plane between two
-//! AWS Regions. The modules, in the order in which data flows:
+//! AWS Regions. The modules, from what a run is asked to do to what it says:
+//!
+//! - [`cli`]: arguments, terminal output, wording of errors, exit codes
+//! - [`scenario`], [`env`]: what is to happen, and where; read and checked by [`files`]
+//! - [`preflight`]: what must hold before anything is touched
+//! - [`engine`]: the phases of a run, and the way back on every way out
+//! - [`faults`]: mutations and their inverses, the journal, the restore
+//! - [`users`], [`observe`]: who logs in, who looks on; [`tokens`], [`srp`] and [`dns`] serve them
+//! - [`cloud`]: AWS clients
+//! - [`measure`]: event log to outcome, without I/O
+//! - [`report`]: outcome to documents, without I/O
+//! - [`lab`]: the twin of AWS that answers on the wire
+//! - [`net`]: sockets and TLS
+//! - [`model`]: the vocabulary of all
 
-pub mod model;
-pub mod scenario;
-pub mod env;
-pub mod net;
-pub mod srp;
-pub mod tokens;
-pub mod lab;
+pub mod cli;
 pub mod cloud;
-pub mod faults;
 pub mod dns;
-pub mod users;
+pub mod engine;
+pub mod env;
+pub mod faults;
+pub mod files;
+pub mod lab;
+pub mod measure;
+pub mod model;
+pub mod net;
 pub mod observe;
 pub mod preflight;
-pub mod engine;
-pub mod cli;
+pub mod report;
+pub mod scenario;
+pub mod srp;
+pub mod tokens;
+pub mod users;

@@ -1,6 +1,9 @@
 //! The environment file: where a scenario runs. Endpoints, resolvers, trust roots, credentials
 //! and a clock; the engine cannot tell AWS from the lab by anything else.
 
+mod places;
+mod validate;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, Region, RegionRole, Secret, Span};
+
+pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, read_str, schema};
 
 /// An environment as its file writes it.
 ///
@@ -252,7 +257,10 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Span::secs(3), login: Span::secs(10) }
+        Self {
+            connect: Span::secs(3),
+            login: Span::secs(10),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The scenario file: what breaks, who logs in, and what must hold.
 
+mod validate;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cohort, Flow, Percent, Phase, Rate, RegionRole, Span};
+
+pub use validate::{load, read_str, schema};
 
 /// A scenario as its file writes it. [`validate`](crate::scenario) has proved that it can work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

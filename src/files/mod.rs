@@ -1,0 +1,299 @@
+//! Reads the files that people write: TOML, with every problem reported at once, each with its
+//! place in the file, a label and a remedy.
+//!
+//! A [`Document`] is a parsed file on its way to a value. Its shape is checked against the JSON
+//! Schema of the type that it is to become, so that the schema an editor uses and the messages
+//! given here cannot differ; then its owner adds what only it can know, and finishes.
+
+mod problem;
+mod shape;
+mod tree;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::{LabeledSpan, NamedSource};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use toml::de::DeTable;
+
+pub use problem::{FileProblems, Finding, Problem, Source};
+pub use tree::Spans;
+
+use problem::Place;
+use shape::Shape;
+
+/// A file that was read, and proved to be what its type wants.
+#[derive(Debug, Clone)]
+pub struct Loaded<T> {
+    /// What it says.
+    pub value: T,
+    /// The path by which it was called.
+    pub path: PathBuf,
+    /// Its text, for diagnostics that come later.
+    pub source: Source,
+    /// SHA-256 of its bytes, in lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Where its values are.
+    pub spans: Spans,
+}
+
+impl<T> Loaded<T> {
+    /// The file's name without folder and ending.
+    pub fn name(&self) -> String {
+        self.path
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+    }
+
+    /// The folder from which paths in the file count.
+    pub fn folder(&self) -> &Path {
+        folder(&self.path)
+    }
+}
+
+/// Reads a file of a type that has no rules beyond its shape.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<Loaded<T>, FileProblems> {
+    Document::open::<T>(path)?.finish()
+}
+
+/// [`read`] for a text that is at hand; `name` stands for the file in diagnostics.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read_str<T: DeserializeOwned + JsonSchema>(
+    name: &str,
+    text: &str,
+) -> Result<Loaded<T>, FileProblems> {
+    Document::parse::<T>(Path::new(name), text).finish()
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// A file on its way to a value: parsed, its shape checked, open for its owner's findings.
+#[derive(Debug)]
+pub struct Document {
+    path: PathBuf,
+    source: Source,
+    sha256: String,
+    plain: Value,
+    spans: Spans,
+    problems: Vec<Problem>,
+    parsed: bool,
+}
+
+impl Document {
+    /// Reads a file and checks that it has the shape of `T`.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, or is not UTF-8. What is wrong inside it is for [`Document::finish`].
+    pub fn open<T: JsonSchema>(path: &Path) -> Result<Self, FileProblems> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| {
+            let help = match error.kind() {
+                std::io::ErrorKind::NotFound => "check the path; it counts from the current folder",
+                std::io::ErrorKind::IsADirectory => "name the file, not its folder",
+                _ => "check that you may read it",
+            };
+            FileProblems::unreadable(&name, format!("cannot read {name}: {error}"), help)
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let line = String::from_utf8_lossy(&error.as_bytes()[..good])
+                .matches('\n')
+                .count()
+                + 1;
+            let message = format!(
+                "{name} is not UTF-8 text: line {line} has a byte that does not belong there"
+            );
+            FileProblems::unreadable(&name, message, "save it in the encoding UTF-8")
+        })?;
+        Ok(Self::parse::<T>(path, &text))
+    }
+
+    /// [`Document::open`] for a text that is at hand.
+    pub fn parse<T: JsonSchema>(path: &Path, text: &str) -> Self {
+        let (tree, errors) = DeTable::parse_recoverable(text);
+        let mut document = Self {
+            path: path.to_owned(),
+            source: NamedSource::new(path.display().to_string(), Arc::from(text)),
+            sha256: sha256(text.as_bytes()),
+            plain: tree::plain_table(tree.get_ref()),
+            spans: Spans::collect(text, tree.get_ref()),
+            problems: Vec::new(),
+            parsed: errors.is_empty(),
+        };
+        let schema = schemars::schema_for!(T).to_value();
+        let mut findings = Shape::check(text, &schema, tree.get_ref(), document.parsed);
+        // What follows on the line of a syntax error is a consequence of it.
+        let broken: Vec<usize> = errors
+            .iter()
+            .filter_map(toml::de::Error::span)
+            .map(|s| line_of(text, s.start))
+            .collect();
+        findings.retain(|finding| match finding.at.first() {
+            Some((Place::Span(span), _)) => !broken.contains(&line_of(text, span.offset())),
+            _ => true,
+        });
+        for error in &errors {
+            document.report(syntax(text, error));
+        }
+        for finding in findings {
+            document.report(finding);
+        }
+        document
+    }
+
+    /// Whether the file is TOML at all. Where it is not, values may be missing that its author
+    /// sees there, and checks across values would blame the wrong ones.
+    pub fn is_toml(&self) -> bool {
+        self.parsed
+    }
+
+    /// The value at a path, as `phases.hold` or `objectives[2].at_most`, if it is there and is a `U`.
+    ///
+    /// Checks ask for single values, so that one bad value does not keep the others from being checked.
+    pub fn get<U: DeserializeOwned>(&self, path: &str) -> Option<U> {
+        tree::lookup(&self.plain, path).and_then(|value| U::deserialize(value).ok())
+    }
+
+    /// Whether the file has anything at a path.
+    pub fn has(&self, path: &str) -> bool {
+        tree::lookup(&self.plain, path).is_some()
+    }
+
+    /// The paths of an array's items, as `objectives[0]`; none where there is no array.
+    pub fn items(&self, path: &str) -> Vec<String> {
+        let length = tree::lookup(&self.plain, path)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
+        (0..length)
+            .map(|index| format!("{path}[{index}]"))
+            .collect()
+    }
+
+    /// The keys of a table, in no order that means anything; none where there is no table.
+    pub fn keys(&self, path: &str) -> Vec<String> {
+        tree::lookup(&self.plain, path)
+            .and_then(Value::as_object)
+            .map_or_else(Vec::new, |t| t.keys().cloned().collect())
+    }
+
+    /// The folder from which paths in the file count.
+    pub fn folder(&self) -> &Path {
+        folder(&self.path)
+    }
+
+    /// Adds a problem.
+    pub fn report(&mut self, finding: Finding) {
+        let labels = finding.at.into_iter().map(|(place, label)| {
+            let span = match place {
+                Place::Path(path) => self.spans.of(&path),
+                Place::Span(span) => span,
+            };
+            LabeledSpan::new_with_span(Some(label), span)
+        });
+        let labels = labels.collect();
+        self.problems.push(Problem {
+            message: finding.message,
+            labels,
+            help: finding.help,
+            source: self.source.clone(),
+        });
+    }
+
+    /// The value, if nothing was found wrong.
+    ///
+    /// # Errors
+    /// Everything that was.
+    pub fn finish<T: DeserializeOwned>(mut self) -> Result<Loaded<T>, FileProblems> {
+        if self.problems.is_empty() {
+            match toml::from_str(self.source.inner()) {
+                Ok(value) => {
+                    let Self {
+                        path,
+                        source,
+                        sha256,
+                        spans,
+                        ..
+                    } = self;
+                    return Ok(Loaded {
+                        value,
+                        path,
+                        source,
+                        sha256,
+                        spans,
+                    });
+                }
+                // A rule of the type that its schema does not express.
+                Err(error) => {
+                    let finding = syntax(self.source.inner(), &error);
+                    self.report(finding);
+                }
+            }
+        }
+        Err(FileProblems::new(
+            self.source.name().to_owned(),
+            self.problems,
+        ))
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|byte| **byte == b'\n')
+        .count()
+}
+
+/// An error of the TOML parser, in a finding.
+fn syntax(text: &str, error: &toml::de::Error) -> Finding {
+    let message = error
+        .message()
+        .lines()
+        .next()
+        .unwrap_or("not TOML")
+        .to_owned();
+    let (label, help) = if message.contains("duplicate key") {
+        (
+            "given a second time",
+            "give each key once; for one more fault, flow, cohort or objective write another `[[…]]` table",
+        )
+    } else if message.contains("values must be quoted") {
+        (
+            "a value is missing here, or lacks its quotes",
+            "write texts, durations, shares and rates in quotes: \"90s\"",
+        )
+    } else if message.starts_with("unclosed") || message.starts_with("invalid basic string") {
+        ("ends here", "close what was opened on this line")
+    } else {
+        ("here", "see https://toml.io for how TOML is written")
+    };
+    let span = tree::first_line(text, error.span().unwrap_or_default());
+    Finding::span(span, message, label).help(help)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;
