@@ -4,3 +4,5 @@
 pub mod model;
 pub mod scenario;
 pub mod env;
+pub mod measure;
+pub mod report;
