@@ -86,12 +86,18 @@ impl Reader<'_> {
         Interval::new(self.after_zero(lower), self.after_zero(new))
     }
 
+    /// The probes of every address that was ever probed; nothing where none was after the cut. An
+    /// address that fell silent counts: what is not known of it must not shorten an interval.
+    fn probed(&self) -> Vec<&Vec<Probe>> {
+        let probes = self.line.paths.values();
+        if probes.clone().flatten().any(|probe| probe.window.sent >= self.zero) { probes.collect() } else { Vec::new() }
+    }
+
     /// Packets vanish at every address. A probe that fails proves it for the moment at which its first
     /// packet was under way, so one request's time after `sent`; that it is given up only seconds
     /// later, after retransmissions, does not make it less sure.
     fn fault_effective(&self) -> Option<Interval> {
-        let probed = self.line.paths.values().filter(|p| p.iter().any(|probe| probe.window.sent >= self.zero));
-        let probed: Vec<&Vec<Probe>> = probed.collect();
+        let probed = self.probed();
         if probed.is_empty() {
             let taken = self.line.ipv4(Step::Cut).filter(|m| m.error.is_none());
             let last = taken.map(|m| m.window.received).max()?;
@@ -226,8 +232,7 @@ impl Reader<'_> {
             if failed { sent.min() } else { sent.max() }
         };
         let last = heals.iter().filter_map(|m| sent(m)).max()?;
-        let probed: Vec<&Vec<Probe>> =
-            self.line.paths.values().filter(|p| p.iter().any(|probe| probe.window.sent >= self.zero)).collect();
+        let probed = self.probed();
         if probed.is_empty() {
             let taken = heals.iter().filter(|m| m.error.is_none()).map(|m| m.window.received).max()?;
             return Some((last, self.between(Some(last), taken, heal)));
