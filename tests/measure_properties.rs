@@ -1,5 +1,7 @@
 //! For random failovers of known truth, watched at random periods, the truth lies inside every interval.
 
+#![allow(clippy::unwrap_used)]
+
 mod synthetic;
 
 use gameday::measure::{Verdict, outcome};
@@ -95,7 +97,7 @@ proptest! {
         for metric in ["detection", "rto", "sustained_rto", "rpo", "failback"] {
             let objectives: Vec<_> =
                 targets.iter().map(|ms| json!({ "metric": metric, "at_most": format!("{ms}ms") })).collect();
-            let outcome = outcome(&with_objectives(records.clone(), objectives.into())).unwrap();
+            let outcome = outcome(&with_objectives(records.clone(), &objectives.into())).unwrap();
             let rank = |verdict| match verdict {
                 Verdict::Missed => 0,
                 Verdict::Inconclusive => 1,

@@ -1,5 +1,7 @@
 //! What the reports say of synthetic runs.
 
+#![allow(clippy::unwrap_used)]
+
 mod synthetic;
 
 use gameday::measure::{Outcome, Verdict, outcome};
@@ -26,7 +28,9 @@ fn codes(outcome: &Outcome) -> Vec<&str> {
 }
 
 fn edit(records: &mut [Record], mut change: impl FnMut(&mut Event)) {
-    records.iter_mut().for_each(|record| change(&mut record.event));
+    for record in records {
+        change(&mut record.event);
+    }
 }
 
 #[test]
@@ -53,14 +57,17 @@ fn run_json_keeps_the_contract() {
     assert_eq!(json["milestones"].as_array().unwrap().len(), Milestone::ALL.len());
     let names: Vec<&str> = json["objectives"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["detection", "rto", "sustained_rto", "rpo", "failback", "replica_success_rate"]);
-    assert_eq!(json["rollback"], json!({ "mutations": 3, "reverted": 3, "state_identical": true, "left": [], "differences": [] }));
+    assert_eq!(
+        json["rollback"],
+        json!({ "mutations": 3, "reverted": 3, "state_identical": true, "left": [], "differences": [] })
+    );
 }
 
 #[test]
 fn success_rates_of_one_region_are_told_apart_by_phase() {
     let rate = |region, phase| json!({ "metric": "success_rate", "region": region, "phase": phase, "at_least": "99%" });
     let rates = json!([rate("replica", "hold"), rate("replica", "outage"), rate("primary", "baseline")]);
-    let outcome = outcome(&with_objectives(World::sample().run().0, rates)).unwrap();
+    let outcome = outcome(&with_objectives(World::sample().run().0, &rates)).unwrap();
     let verdicts: Vec<_> = outcome.objectives.iter().map(|o| (o.name.as_str(), o.verdict)).collect();
     let expected = [
         ("replica_success_rate_hold", Verdict::Met),
@@ -118,7 +125,8 @@ fn an_abort_leaves_what_it_cut_short_inconclusive() {
     records.push(record(23.0, Event::RunEnded { failure: Some(RunFailure::Aborted("SIGINT".into())) }));
     let aborted = outcome(&records).unwrap();
     assert_eq!(aborted.exit_code, Some(4));
-    let undecided = |name: &str| aborted.objectives.iter().any(|o| o.name == name && o.verdict == Verdict::Inconclusive);
+    let undecided =
+        |name: &str| aborted.objectives.iter().any(|o| o.name == name && o.verdict == Verdict::Inconclusive);
     assert!(["detection", "rto", "sustained_rto", "failback", "replica_success_rate"].into_iter().all(undecided));
     assert!(codes(&aborted).contains(&"aborted"));
 
@@ -153,7 +161,10 @@ fn preflight_that_refuses_touches_nothing() {
     let outcome = outcome(&records).unwrap();
     assert_eq!(outcome.exit_code, Some(3));
     let markdown = report(&outcome, "report.md");
-    assert!(markdown.contains("REFUSED") && markdown.contains("GD501") && markdown.contains("Nothing was cut"), "{markdown}");
+    assert!(
+        markdown.contains("REFUSED") && markdown.contains("GD501") && markdown.contains("Nothing was cut"),
+        "{markdown}"
+    );
     assert!(report(&outcome, "junit.xml").contains("nothing was touched"));
 }
 
@@ -208,14 +219,15 @@ fn oddities_are_put_into_words() {
 }
 
 /// Everything that a document's syntax could be broken with.
-const HOSTILE: &str = "x|y`z`<script>alert(1)</script>\n# H *b* [l](http://evil.example) \"q\" ' & ]]> --> ;:,\u{202e}\u{1b}[31m ```";
+const HOSTILE: &str =
+    "x|y`z`<script>alert(1)</script>\n# H *b* [l](http://evil.example) \"q\" ' & ]]> --> ;:,\u{202e}\u{1b}[31m ```";
 
 #[test]
 fn hostile_names_change_no_document() {
     let mut records = World { broken_claim: Some(HOSTILE.into()), ..World::sample() }.run().0;
     edit(&mut records, |event| match event {
         Event::RunStarted(run) => {
-            run.scenario = scenario(all_objectives());
+            run.scenario = scenario(&all_objectives());
             run.scenario["title"] = HOSTILE.into();
             run.scenario["hypothesis"] = HOSTILE.into();
             (run.environment_name, run.record, run.host) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());

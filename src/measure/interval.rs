@@ -23,11 +23,13 @@ impl Interval {
 
     /// What may lie between an event inside `start` and an event inside `self`; below zero where
     /// `self` may have come first.
+    #[must_use]
     pub fn since(self, start: Self) -> Self {
         Self { lower: to_nanos(self.lower - start.upper), upper: to_nanos(self.upper - start.lower) }
     }
 
     /// The same, for a duration that cannot be negative.
+    #[must_use]
     pub fn at_least_zero(self) -> Self {
         Self { lower: self.lower.max(0.0), upper: self.upper.max(0.0) }
     }

@@ -73,8 +73,8 @@ fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
 
 fn health(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     let Some(zero) = line.zero else { return };
-    let during = line.health.iter().filter(|h| h.window.sent >= zero && line.before_heal(h.window.received));
-    if let Some(last) = during.last()
+    let mut during = line.health.iter().filter(|h| h.window.sent >= zero && line.before_heal(h.window.received));
+    if let Some(last) = during.next_back()
         && !last.healthy
         && last.saying_healthy > 0
     {

@@ -129,7 +129,7 @@ fn logins(logins: &Logins) -> Value {
     json!({
         "attempted": logins.all.attempted,
         "succeeded": logins.all.succeeded,
-        "by_region": by(&logins.by_region, region_key),
+        "by_region": by(&logins.by_region, |region| region_key(region.as_ref())),
         "by_flow": by(&logins.by_flow, |flow| flow.as_str().to_owned()),
         "by_phase": by(&logins.by_phase, |phase| phase.as_str().to_owned()),
         "latency_ms": latency(logins.all.latency),
@@ -141,8 +141,8 @@ fn logins(logins: &Logins) -> Value {
     })
 }
 
-fn region_key(region: &Option<Region>) -> String {
-    region.as_ref().map_or(NO_REGION, Region::as_str).to_owned()
+fn region_key(region: Option<&Region>) -> String {
+    region.map_or(NO_REGION, Region::as_str).to_owned()
 }
 
 fn by<K>(groups: &BTreeMap<K, Group>, key: impl Fn(&K) -> String) -> Map<String, Value> {

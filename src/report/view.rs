@@ -189,15 +189,17 @@ fn meaning(milestone: Milestone) -> &'static str {
 
 fn milestones(outcome: &Outcome) -> Vec<MilestoneRow> {
     let text = |at: Option<Interval>, show: &dyn Fn(Interval) -> String| at.map_or_else(|| NONE.to_owned(), show);
+    // Rounding outwards would make an exact moment look unsure.
+    let bound = |at: Interval, rounded| if at.width() == 0.0 { seconds(at.upper) } else { rounded };
     let row = |reached: &crate::measure::Reached| MilestoneRow {
         name: reached.milestone.as_str(),
         meaning: meaning(reached.milestone),
         lower: if reached.at.is_none() {
             "not reached".to_owned()
         } else {
-            text(reached.at, &|at| seconds_down(at.lower))
+            text(reached.at, &|at| bound(at, seconds_down(at.lower)))
         },
-        upper: text(reached.at, &|at| seconds_up(at.upper)),
+        upper: text(reached.at, &|at| bound(at, seconds_up(at.upper))),
         width: text(reached.at, &|at| seconds_up(at.width())),
         at: reached.at,
     };

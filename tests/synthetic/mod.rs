@@ -1,5 +1,6 @@
 //! A failover whose truth is known, and the event log that observers with given periods and request times
 //! would have written of it.
+#![allow(clippy::unwrap_used)]
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
@@ -81,7 +82,8 @@ impl World {
     }
 
     pub fn run(&self) -> (Vec<Record>, Truth) {
-        let mut log = Log { world: self, rng: Seed(self.seed).stream("synthetic"), events: Vec::new(), truth: Truth::default() };
+        let mut log =
+            Log { world: self, rng: Seed(self.seed).stream("synthetic"), events: Vec::new(), truth: Truth::default() };
         log.mutations();
         log.path();
         log.health();
@@ -106,7 +108,7 @@ pub fn address(part: u8, host: usize) -> IpAddr {
     Ipv4Addr::new(127, 0, part, 10 + host as u8).into()
 }
 
-pub fn scenario(objectives: serde_json::Value) -> serde_json::Value {
+pub fn scenario(objectives: &serde_json::Value) -> serde_json::Value {
     json!({
         "schema_version": 1,
         "title": "The primary Region's front door vanishes",
@@ -141,7 +143,7 @@ pub fn started() -> RunStarted {
         tool_version: "0.1.0".into(),
         scenario_name: "full-failover".into(),
         scenario_sha256: "5c".repeat(32),
-        scenario: scenario(all_objectives()),
+        scenario: scenario(&all_objectives()),
         environment_name: "lab".into(),
         environment_kind: "lab".into(),
         environment_sha256: "e5".repeat(32),
@@ -236,7 +238,10 @@ impl<R: Rng> Log<'_, R> {
         for (sent, received, look) in self.polls(-10.0) {
             let status_healthy = look < world.unhealthy || look >= world.healthy;
             let healthy = if status_healthy { 16 } else { 0 };
-            self.push(received, Event::Health { window: window(sent, received), healthy, checkers: 16, status_healthy });
+            self.push(
+                received,
+                Event::Health { window: window(sent, received), healthy, checkers: 16, status_healthy },
+            );
         }
         self.truth.milestones.insert(Milestone::HealthCheckUnhealthy, world.unhealthy);
         self.truth.milestones.insert(Milestone::HealthCheckHealthy, world.healthy);
@@ -306,13 +311,16 @@ impl<R: Rng> Log<'_, R> {
         let took = self.request();
         let (accepted, ended) = (self.uniform(api_sent, api_sent + took), api_sent + took);
         let vanished = !replica && ended >= cut && scheduled < world.reverted.iter().copied().fold(0.0, f64::max);
-        let (role, region) =
-            if replica { (RegionRole::Replica, REPLICA) } else { (RegionRole::Primary, PRIMARY) };
+        let (role, region) = if replica { (RegionRole::Replica, REPLICA) } else { (RegionRole::Primary, PRIMARY) };
         let (outcome, ended, milestone) = match &world.broken_claim {
-            _ if vanished => (LoginOutcome::ConnectTimeout, scheduled + CONNECT_TIMEOUT, Some(Milestone::FirstFailedLogin)),
+            _ if vanished => {
+                (LoginOutcome::ConnectTimeout, scheduled + CONNECT_TIMEOUT, Some(Milestone::FirstFailedLogin))
+            }
             Some(claim) if replica => (LoginOutcome::ClaimMissing { claim: claim.clone() }, api_sent, None),
             _ if replica => (LoginOutcome::Succeeded, ended, Some(Milestone::FirstReplicaLogin)),
-            _ if scheduled > world.heal => (LoginOutcome::Succeeded, ended, Some(Milestone::FirstPrimaryLoginAfterFailback)),
+            _ if scheduled > world.heal => {
+                (LoginOutcome::Succeeded, ended, Some(Milestone::FirstPrimaryLoginAfterFailback))
+            }
             _ => (LoginOutcome::Succeeded, ended, None),
         };
         if let Some(milestone) = milestone {
@@ -329,8 +337,8 @@ impl<R: Rng> Log<'_, R> {
             started: at(scheduled + 0.001),
             ended: at(ended),
             phase: self.phase_at(scheduled),
-            flow: if arrival % 4 == 0 { Flow::UserPassword } else { Flow::UserSrp },
-            cohort: if arrival % 2 == 0 { Cohort::HonoursTtl } else { Cohort::FreshLookup },
+            flow: if arrival.is_multiple_of(4) { Flow::UserPassword } else { Flow::UserSrp },
+            cohort: if arrival.is_multiple_of(2) { Cohort::HonoursTtl } else { Cohort::FreshLookup },
             address: Some(address(if replica { 2 } else { 1 }, 0)),
             region: connected.then(|| region.into()),
             role: connected.then_some(role),
@@ -370,11 +378,14 @@ impl<R: Rng> Log<'_, R> {
     fn framework(&mut self) {
         let world = self.world;
         self.push(BASELINE - 2.0, Event::PhaseStarted { phase: Phase::Preflight });
-        self.push(BASELINE - 1.9, Event::FaultPlanned {
-            fault: "nacl-blackhole".into(),
-            region: PRIMARY.into(),
-            targets: vec!["subnet-0a (front-door-a)".into(), "subnet-0b (front-door-b)".into()],
-        });
+        self.push(
+            BASELINE - 1.9,
+            Event::FaultPlanned {
+                fault: "nacl-blackhole".into(),
+                region: PRIMARY.into(),
+                targets: vec!["subnet-0a (front-door-a)".into(), "subnet-0b (front-door-b)".into()],
+            },
+        );
         let hold = (world.switched + 5.0 * world.gap).min(world.heal - 0.01);
         let starts = [
             (BASELINE, Phase::Baseline),
@@ -410,13 +421,14 @@ impl<R: Rng> Log<'_, R> {
         self.push(last + 0.1, Event::RunEnded { failure: None });
         let first = (BASELINE - 3.0, Event::RunStarted(Box::new(started())));
         let events = std::iter::once(first).chain(self.events);
-        let record = |(seq, (seconds, event)): (usize, (f64, Event))| Record { seq: seq as u64, at: at(seconds), event };
+        let record =
+            |(seq, (seconds, event)): (usize, (f64, Event))| Record { seq: seq as u64, at: at(seconds), event };
         (events.enumerate().map(record).collect(), self.truth)
     }
 }
 
 /// The same log with other objectives.
-pub fn with_objectives(mut records: Vec<Record>, objectives: serde_json::Value) -> Vec<Record> {
+pub fn with_objectives(mut records: Vec<Record>, objectives: &serde_json::Value) -> Vec<Record> {
     let Event::RunStarted(run) = &mut records[0].event else { panic!("the first record") };
     run.scenario = scenario(objectives);
     records
