@@ -98,6 +98,22 @@ fn a_claim_missing_at_the_replica_alone_is_a_failover_that_did_not_happen() {
 }
 
 #[test]
+fn a_run_that_leaves_out_the_hold_has_missed_what_should_have_held() {
+    let world = World { broken_claim: Some("tenant_id".into()), ..World::sample() };
+    let mut records = world.run().0;
+    records.retain(|record| record.event != Event::PhaseStarted { phase: Phase::Hold });
+    edit(&mut records, |event| match event {
+        Event::Login(login) if login.phase == Phase::Hold => login.phase = Phase::Outage,
+        _ => {}
+    });
+    let outcome = outcome(&records).unwrap();
+    let verdict = |name: &str| outcome.objectives.iter().find(|o| o.name == name).unwrap().verdict;
+    assert_eq!(verdict("sustained_rto"), Verdict::Missed);
+    // Nobody was asked in that phase, so no share can be told.
+    assert_eq!(verdict("replica_success_rate"), Verdict::Inconclusive);
+}
+
+#[test]
 fn a_log_that_breaks_off_says_what_is_missing() {
     let mut records = World::sample().run().0;
     records.retain(|record| record.at < at(100.0));

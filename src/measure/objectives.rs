@@ -145,7 +145,7 @@ impl Evidence<'_> {
         let until = if phase < Phase::Restore { self.line.heal } else { None };
         let until = until.or_else(|| self.progress.end_of(phase))?;
         let waited = to_nanos(seconds_between(zero, until) - start.upper).max(0.0);
-        self.progress.completed(phase).then_some(waited)
+        self.progress.passed(phase).then_some(waited)
     }
 
     fn data_loss(&self, target: Duration) -> ObjectiveResult {

@@ -55,6 +55,17 @@ impl Progress {
         !self.failed && self.aborted.is_none_or(|at| end <= at)
     }
 
+    /// Whether the run went past the phase by itself: it completed the phase, or the one before it, after which
+    /// the phase was left out (nothing to hold where the replica never served).
+    pub fn passed(&self, phase: Phase) -> bool {
+        let later = self.spans.iter().any(|span| span.phase > phase);
+        match self.spans.iter().rev().find(|span| span.phase <= phase) {
+            Some(last) if last.phase == phase => self.completed(phase),
+            Some(last) => later && self.completed(last.phase),
+            None => false,
+        }
+    }
+
     /// When the phase, or the last one before it that was run, ended.
     pub fn end_of(&self, phase: Phase) -> Option<Timestamp> {
         self.spans.iter().rev().find(|span| span.phase <= phase).and_then(|span| span.end)

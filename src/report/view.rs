@@ -2,7 +2,7 @@
 //! yet: each template does that in its own way.
 
 use super::words::{
-    headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, target,
+    headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, target, width,
 };
 use crate::measure::{Group, Interval, Latency, Outcome, Rpo, Verdict};
 use crate::model::{Finding, Milestone, Region, Severity};
@@ -200,7 +200,7 @@ fn milestones(outcome: &Outcome) -> Vec<MilestoneRow> {
             text(reached.at, &|at| bound(at, seconds_down(at.lower)))
         },
         upper: text(reached.at, &|at| bound(at, seconds_up(at.upper))),
-        width: text(reached.at, &|at| seconds_up(at.width())),
+        width: text(reached.at, &width),
         at: reached.at,
     };
     outcome.milestones.iter().map(row).collect()

@@ -36,6 +36,15 @@ pub fn span_s(interval: Interval) -> String {
     if interval.width() == 0.0 { seconds(interval.upper) } else { format!("{lower} to {upper}") }
 }
 
+/// The width of an interval as its bounds are written, so that a reader's subtraction agrees.
+pub(super) fn width(interval: Interval) -> String {
+    if interval.width() == 0.0 {
+        return seconds(0.0);
+    }
+    let upper = (interval.upper * PARTS_OF_A_SECOND - NOISE).ceil();
+    hundredths(upper - (interval.lower * PARTS_OF_A_SECOND + NOISE).floor())
+}
+
 /// Milliseconds of a latency, with a tenth: `312.4 ms`.
 pub(super) fn ms(ms: f64) -> String {
     format!("{ms:.1} ms")
