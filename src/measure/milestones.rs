@@ -1,0 +1,292 @@
+use jiff::Timestamp;
+
+use super::interval::{Interval, seconds_between};
+use super::timeline::{Answer, Probe, Timeline};
+use crate::model::{DnsSource, Login, LoginOutcome, LoginStep, Milestone, Mutation, Phase, RegionRole, Step};
+
+/// So many logins must succeed at the replica, after the last one that did not, before its service
+/// counts as sustained. Below that a single lucky login would decide.
+pub(super) const SUSTAINED_LOGINS: usize = 10;
+
+/// A milestone, and when it was reached.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reached {
+    /// Which one.
+    pub milestone: Milestone,
+    /// Seconds after `zero_at`; nothing where it was not reached.
+    pub at: Option<Interval>,
+}
+
+/// Every milestone in causal order; none is reached where nothing was cut.
+pub(super) fn milestones(line: &Timeline<'_>, hold_reached: bool) -> Vec<Reached> {
+    let reader = line.zero.map(|zero| Reader { line, zero, hold_reached });
+    let at = |milestone| reader.as_ref().and_then(|reader| reader.read(milestone));
+    Milestone::ALL.into_iter().map(|milestone| Reached { milestone, at: at(milestone) }).collect()
+}
+
+/// Which of the primary's addresses still opened after the last call that cuts was answered, and
+/// never failed from there to the heal.
+pub(super) fn not_bitten(line: &Timeline<'_>) -> Vec<(std::net::IpAddr, f64)> {
+    let Some(cut) = line.ipv4(Step::Cut).map(|m| m.window.received).max() else { return Vec::new() };
+    let still_open = |probes: &Vec<Probe>| match last_open(line, probes) {
+        Some(last) if last >= cut && first_failed_after(line, probes, Some(last)).is_none() => {
+            Some(seconds_between(cut, last))
+        }
+        _ => None,
+    };
+    line.paths.iter().filter_map(|(address, probes)| Some((*address, still_open(probes)?))).collect()
+}
+
+/// When the address was last proved open before the heal. A probe that opened after the heal was
+/// sent may owe that to the heal, and proves nothing.
+fn last_open(line: &Timeline<'_>, probes: &[Probe]) -> Option<Timestamp> {
+    let open = |probe: &&Probe| probe.open && line.before_heal(probe.window.received);
+    probes.iter().filter(open).map(|probe| probe.window.sent).max()
+}
+
+fn first_failed_after(line: &Timeline<'_>, probes: &[Probe], open: Option<Timestamp>) -> Option<Timestamp> {
+    let failed = |probe: &&Probe| !probe.open && line.before_heal(probe.window.sent);
+    let after = |sent: &Timestamp| open.is_none_or(|open| *sent > open) && line.zero.is_none_or(|zero| *sent >= zero);
+    probes.iter().filter(failed).map(|probe| probe.window.sent).find(after)
+}
+
+struct Reader<'a> {
+    line: &'a Timeline<'a>,
+    zero: Timestamp,
+    hold_reached: bool,
+}
+
+impl Reader<'_> {
+    fn read(&self, milestone: Milestone) -> Option<Interval> {
+        match milestone {
+            Milestone::FaultEffective => self.fault_effective(),
+            Milestone::FirstFailedLogin => self.first_failed_login(),
+            Milestone::HealthCheckUnhealthy => self.unhealthy().map(|(interval, _)| interval),
+            Milestone::DnsFlipAuthoritative => self.flipped(DnsSource::Authoritative),
+            Milestone::DnsFlipResolver => self.flipped(DnsSource::Resolver),
+            Milestone::FirstReplicaLogin => self.first_accepted(RegionRole::Replica, self.zero),
+            Milestone::ReplicaSustained => self.sustained(),
+            Milestone::FaultReverted => self.reverted().map(|(_, interval)| interval),
+            Milestone::HealthCheckHealthy => self.healthy_again(),
+            Milestone::DnsFailbackAuthoritative => self.failed_back(),
+            Milestone::FirstPrimaryLoginAfterFailback => {
+                let (last_heal, _) = self.reverted()?;
+                self.first_accepted(RegionRole::Primary, last_heal)
+            }
+        }
+    }
+
+    fn after_zero(&self, at: Timestamp) -> f64 {
+        seconds_between(self.zero, at)
+    }
+
+    /// From the last proof of the old state to the first proof of the new one, never before `floor`.
+    fn between(&self, old: Option<Timestamp>, new: Timestamp, floor: Timestamp) -> Interval {
+        let lower = old.map_or(floor, |old| old.max(floor));
+        Interval::new(self.after_zero(lower), self.after_zero(new))
+    }
+
+    /// The probes of every address that was ever probed; nothing where none was after the cut. An
+    /// address that fell silent counts: what is not known of it must not shorten an interval.
+    fn probed(&self) -> Vec<&Vec<Probe>> {
+        let probes = self.line.paths.values();
+        if probes.clone().flatten().any(|probe| probe.window.sent >= self.zero) { probes.collect() } else { Vec::new() }
+    }
+
+    /// Packets vanish at every address. A probe that fails proves it for the moment at which its first
+    /// packet was under way, so one request's time after `sent`; that it is given up only seconds
+    /// later, after retransmissions, does not make it less sure.
+    fn fault_effective(&self) -> Option<Interval> {
+        let probed = self.probed();
+        if probed.is_empty() {
+            let taken = self.line.ipv4(Step::Cut).filter(|m| m.error.is_none());
+            let last = taken.map(|m| m.window.received).max()?;
+            return Some(self.between(None, last, self.zero));
+        }
+        let request_s = self.line.open_probe_s().unwrap_or(0.0);
+        let mut upper = 0.0_f64;
+        let mut old = None;
+        for probes in probed {
+            let open = last_open(self.line, probes);
+            let failed = first_failed_after(self.line, probes, open)?;
+            upper = upper.max(self.after_zero(failed) + request_s);
+            old = old.max(open);
+        }
+        let lower = old.map_or(0.0, |old| self.after_zero(old).max(0.0));
+        Some(Interval::new(lower, super::interval::to_nanos(upper)))
+    }
+
+    /// Exact: it is the client's own giving up.
+    fn first_failed_login(&self) -> Option<Interval> {
+        let failed = |login: &&&Login| {
+            login.ended > self.zero && !matches!(login.outcome, LoginOutcome::Succeeded | LoginOutcome::Cancelled)
+        };
+        let first = self.line.logins.iter().filter(failed).map(|login| login.ended).min()?;
+        Some(Interval::exact(self.after_zero(first)))
+    }
+
+    /// With the moment after which it was certainly unhealthy.
+    fn unhealthy(&self) -> Option<(Interval, Timestamp)> {
+        let health = &self.line.health;
+        let first = health.iter().find(|h| !h.healthy && h.window.sent >= self.zero)?.window;
+        let old = health.iter().filter(|h| h.healthy && h.window.sent < first.sent).map(|h| h.window.sent).max();
+        Some((self.between(old, first.received, self.zero), first.received))
+    }
+
+    /// Only what was unhealthy can become healthy again.
+    fn healthy_again(&self) -> Option<Interval> {
+        let heal = self.line.heal?;
+        let from = heal.max(self.unhealthy()?.1);
+        let health = &self.line.health;
+        let first = health.iter().find(|h| h.healthy && h.window.sent >= from)?.window;
+        let old = health.iter().filter(|h| !h.healthy && h.window.sent < first.sent).map(|h| h.window.sent).max();
+        Some(self.between(old, first.received, heal))
+    }
+
+    fn servers(&self, source: DnsSource) -> Vec<&str> {
+        let mut servers: Vec<&str> =
+            self.line.answers.iter().filter(|a| a.source == source).map(|answer| answer.server).collect();
+        servers.sort_unstable();
+        servers.dedup();
+        servers
+    }
+
+    fn answers<'b>(&'b self, source: DnsSource, server: &'b str) -> impl Iterator<Item = &'b Answer<'b>> {
+        self.line.answers.iter().filter(move |a| a.source == source && a.server == server)
+    }
+
+    /// The last switch of one server's answers to `role`, not before `floor`.
+    fn switched(&self, answers: &[&Answer<'_>], role: RegionRole, floor: Timestamp) -> Option<Interval> {
+        let old = answers.iter().filter(|a| a.role != Some(role)).map(|a| a.window.sent).max();
+        let new = answers.iter().filter(|a| a.role == Some(role) && a.window.sent >= floor);
+        let new = new.filter(|a| old.is_none_or(|old| a.window.sent > old)).map(|a| a.window.received).min()?;
+        Some(self.between(old, new, floor))
+    }
+
+    /// Every server of the source gives the replica.
+    fn flipped(&self, source: DnsSource) -> Option<Interval> {
+        let of_server = |server| {
+            let before_heal = |answer: &&Answer<'_>| self.line.before_heal(answer.window.sent);
+            let answers: Vec<&Answer<'_>> = self.answers(source, server).filter(before_heal).collect();
+            self.switched(&answers, RegionRole::Replica, self.zero)
+        };
+        every(self.servers(source).into_iter().map(of_server))
+    }
+
+    /// Every authoritative server that had left the primary gives it again.
+    fn failed_back(&self) -> Option<Interval> {
+        let heal = self.line.heal?;
+        let source = DnsSource::Authoritative;
+        let of_server = |server| {
+            let answers: Vec<&Answer<'_>> = self.answers(source, server).collect();
+            let left = answers.iter().any(|a| a.role == Some(RegionRole::Replica) && a.window.sent >= self.zero);
+            left.then(|| self.switched(&answers, RegionRole::Primary, heal))
+        };
+        every(self.servers(source).into_iter().filter_map(of_server))
+    }
+
+    /// The protected API accepted a token of that Region, asked after `from`.
+    fn first_accepted(&self, role: RegionRole, from: Timestamp) -> Option<Interval> {
+        let there = |login: &&&Login| {
+            login.role == Some(role) && login.ended > from && login.api_sent.is_none_or(|sent| sent >= from)
+        };
+        let logins: Vec<&Login> = self.line.logins.iter().filter(there).copied().collect();
+        let succeeded = logins.iter().filter(|login| login.outcome == LoginOutcome::Succeeded);
+        let upper = succeeded.map(|login| login.ended).min()?;
+        let lower = logins.iter().filter(|login| may_be_accepted(&login.outcome)).filter_map(|l| l.api_sent).min();
+        Some(self.between(lower, upper, from))
+    }
+
+    /// From here on every login succeeds at the replica, to the heal.
+    fn sustained(&self) -> Option<Interval> {
+        let during = |login: &&&Login| {
+            login.scheduled >= self.zero
+                && self.line.before_heal(login.scheduled)
+                && login.outcome != LoginOutcome::Cancelled
+        };
+        let (good, bad): (Vec<&Login>, Vec<&Login>) =
+            self.line.logins.iter().filter(during).copied().partition(|login| at_replica(login));
+        let last_bad = bad.iter().map(|login| login.scheduled).max();
+        let after = |login: &&&Login| last_bad.is_none_or(|bad| login.scheduled > bad);
+        let after: Vec<&Login> = good.iter().filter(after).copied().collect();
+        if !self.hold_reached || after.len() < SUSTAINED_LOGINS {
+            return None;
+        }
+        // The first that was scheduled, since its success is the first that was meant to last.
+        let first = after.iter().min_by_key(|login| (login.scheduled, login.arrival))?;
+        Some(self.between(last_bad, first.ended, self.zero))
+    }
+
+    /// With the moment before which packets cannot have passed at every address: the last call
+    /// that heals. A call that failed may have taken effect all the same (its answer was lost), so a
+    /// repeated one counts from its first try.
+    fn reverted(&self) -> Option<(Timestamp, Interval)> {
+        let heal = self.line.heal?;
+        let heals: Vec<&Mutation> = self.line.ipv4(Step::Heal).collect();
+        let tries =
+            |m: &Mutation| heals.iter().filter(|o| o.call == m.call && o.resource == m.resource).copied().collect();
+        let sent = |m: &Mutation| {
+            let tries: Vec<&Mutation> = tries(m);
+            let failed = tries.iter().any(|m| m.error.is_some());
+            let sent = tries.iter().map(|m| m.window.sent);
+            if failed { sent.min() } else { sent.max() }
+        };
+        let last = heals.iter().filter_map(|m| sent(m)).max()?;
+        let probed = self.probed();
+        if probed.is_empty() {
+            let taken = heals.iter().filter(|m| m.error.is_none()).map(|m| m.window.received).max()?;
+            return Some((last, self.between(Some(last), taken, heal)));
+        }
+        // A probe that was sent before the heal and opens after it rode on a retransmission.
+        let opened = |probes: &Vec<Probe>| {
+            probes.iter().filter(|p| p.open && p.window.received >= heal).map(|p| p.window.received).min()
+        };
+        let mut upper = last;
+        for probes in probed {
+            upper = upper.max(opened(probes)?);
+        }
+        Some((last, self.between(Some(last), upper, heal)))
+    }
+}
+
+fn at_replica(login: &Login) -> bool {
+    login.outcome == LoginOutcome::Succeeded && login.role == Some(RegionRole::Replica)
+}
+
+/// Whether the protected API may have accepted the token, as far as its client can know.
+fn may_be_accepted(outcome: &LoginOutcome) -> bool {
+    matches!(
+        outcome,
+        LoginOutcome::Succeeded
+            | LoginOutcome::Cancelled
+            | LoginOutcome::Stalled { step: LoginStep::ProtectedApi }
+            | LoginOutcome::ConnectionFailed { step: LoginStep::ProtectedApi }
+    )
+}
+
+/// The moment at which all of them had happened; nothing where there are none or one is missing.
+fn every(intervals: impl Iterator<Item = Option<Interval>>) -> Option<Interval> {
+    intervals
+        .reduce(|a, b| {
+            let (a, b) = (a?, b?);
+            Some(Interval { lower: a.lower.max(b.lower), upper: a.upper.max(b.upper) })
+        })
+        .flatten()
+}
+
+/// The phase in which a milestone should happen at the latest.
+pub(super) fn due_in(milestone: Milestone) -> Phase {
+    match milestone {
+        Milestone::FaultEffective
+        | Milestone::FirstFailedLogin
+        | Milestone::HealthCheckUnhealthy
+        | Milestone::DnsFlipAuthoritative
+        | Milestone::DnsFlipResolver
+        | Milestone::FirstReplicaLogin => Phase::Outage,
+        Milestone::ReplicaSustained => Phase::Hold,
+        Milestone::FaultReverted => Phase::Restore,
+        Milestone::HealthCheckHealthy
+        | Milestone::DnsFailbackAuthoritative
+        | Milestone::FirstPrimaryLoginAfterFailback => Phase::Failback,
+    }
+}

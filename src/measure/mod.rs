@@ -1,0 +1,45 @@
+//! From the event log of a run to everything that its reports say. Pure: no I/O, no clock.
+//!
+//! Every figure is an interval. A request that was sent at `s`, answered at `r` and saw a state
+//! proves that the state held at some moment between the two. So "still the old state" proves that
+//! the change came after `s`, and "already the new state" that it came before `r`.
+
+mod chain;
+mod interval;
+mod logins;
+mod milestones;
+mod notes;
+mod objectives;
+mod outcome;
+mod phases;
+mod rpo;
+mod timeline;
+
+pub use chain::{Chain, Link};
+pub use interval::{Interval, seconds_between};
+pub use logins::{Group, Latency, Logins, MissingClaim, StepLatency};
+pub use milestones::Reached;
+pub use notes::Anomaly;
+pub use objectives::{ObjectiveResult, Unit, Verdict};
+pub use outcome::{FaultPlan, Outcome, Rollback, outcome};
+pub use phases::PhaseSpan;
+pub use rpo::{Lag, Rpo};
+
+/// An event log that no outcome can be computed from.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// Without the first record there is no scenario to judge by.
+    #[error("the event log does not begin with `run_started`, so it does not say what was rehearsed")]
+    NotStarted,
+    /// The log was written by another version of GameDay.
+    #[error("the event log has schema version {found}, and this GameDay reads version {expected}")]
+    SchemaVersion {
+        /// In the log.
+        found: u32,
+        /// [`SCHEMA_VERSION`](crate::model::SCHEMA_VERSION).
+        expected: u32,
+    },
+    /// The scenario in the first record cannot be read.
+    #[error("the scenario in the event log cannot be read: {0}")]
+    Scenario(serde_json::Error),
+}

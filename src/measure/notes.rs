@@ -1,0 +1,172 @@
+use super::interval::{Interval, seconds_between};
+use super::milestones::not_bitten;
+use super::phases::PhaseSpan;
+use super::timeline::Timeline;
+use crate::model::{Event, Milestone, Phase, Record, RegionRole, Step};
+
+/// A login that started later than this, in real milliseconds, tells of a runner that cannot keep up.
+const LATE_START_MS: f64 = 100.0;
+
+/// Something that a reader of the figures must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anomaly {
+    /// What kind, as `fault_did_not_bite`.
+    pub code: &'static str,
+    /// In words.
+    pub text: String,
+}
+
+fn anomaly(code: &'static str, text: impl Into<String>) -> Anomaly {
+    Anomaly { code, text: text.into() }
+}
+
+/// Everything that bends the figures or their reading.
+pub(super) fn anomalies(
+    records: &[Record],
+    line: &Timeline<'_>,
+    speed: f64,
+    at: &dyn Fn(Milestone) -> Option<Interval>,
+) -> Vec<Anomaly> {
+    let mut found = Vec::new();
+    stops_and_notices(records, &mut found);
+    path(line, &mut found);
+    health(line, &mut found);
+    order(at, &mut found);
+    before_the_fault(line, &mut found);
+    late_starts(line, speed, &mut found);
+    gaps(records, &mut found);
+    found
+}
+
+fn stops_and_notices(records: &[Record], found: &mut Vec<Anomaly>) {
+    for record in records {
+        match &record.event {
+            Event::Abort { reason } => found.push(anomaly("aborted", format!("The run was stopped early: {reason}"))),
+            Event::Notice { text } => found.push(anomaly("notice", text.clone())),
+            _ => {}
+        }
+    }
+}
+
+fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
+    for (address, seconds) in not_bitten(line) {
+        let text = format!(
+            "The fault did not bite on {address}: it still opened connections {seconds:.1} s after the last call that cuts was \
+             answered, and never failed until the heal."
+        );
+        found.push(anomaly("fault_did_not_bite", text));
+    }
+    let probed = |zero| line.paths.values().flatten().any(|probe| probe.window.sent >= zero);
+    if line.zero.is_some_and(|zero| !probed(zero)) {
+        let text =
+            "No path probes: fault_effective and fault_reverted rest on the API's answers alone, not on packets.";
+        found.push(anomaly("no_path_probes", text));
+    }
+    let failed = |step| line.mutations.iter().filter(move |m| m.step == step && m.error.is_some()).count();
+    for (step, verb) in [(Step::Cut, "cut"), (Step::Heal, "heal")] {
+        match failed(step) {
+            0 => {}
+            count => found.push(anomaly("calls_failed", format!("{count} calls that {verb} failed at first."))),
+        }
+    }
+}
+
+fn health(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
+    let Some(zero) = line.zero else { return };
+    let mut during = line.health.iter().filter(|h| h.window.sent >= zero && line.before_heal(h.window.received));
+    if let Some(last) = during.next_back()
+        && !last.healthy
+        && last.saying_healthy > 0
+    {
+        let (blind, all) = (last.saying_healthy, last.checkers);
+        let text = format!("{blind} of {all} checkers still said healthy when the fault ended: they never saw it.");
+        found.push(anomaly("checkers_blind", text));
+    }
+}
+
+fn order(at: &dyn Fn(Milestone) -> Option<Interval>, found: &mut Vec<Anomaly>) {
+    let login = at(Milestone::FirstReplicaLogin);
+    let flips = [
+        (Milestone::DnsFlipAuthoritative, "at the authoritative servers"),
+        (Milestone::DnsFlipResolver, "at every resolver"),
+    ];
+    for (flip, place) in flips {
+        if let (Some(login), Some(flip)) = (login, at(flip))
+            && login.upper < flip.lower
+        {
+            let early = flip.lower - login.upper;
+            let text = format!(
+                "The first login at the replica came at least {early:.1} s before the DNS flip was complete {place}: a client \
+                 got there by an answer that others did not have yet, or without DNS."
+            );
+            found.push(anomaly("login_before_dns_flip", text));
+        }
+    }
+}
+
+fn before_the_fault(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
+    let Some(zero) = line.zero else { return };
+    if line.health.iter().rfind(|h| h.window.received <= zero).is_some_and(|h| !h.healthy) {
+        found.push(anomaly("unhealthy_before_fault", "The health check was unhealthy before the fault."));
+    }
+    let before = |answer: &&super::timeline::Answer<'_>| answer.window.received <= zero;
+    if line.answers.iter().rfind(before).is_some_and(|answer| answer.role == Some(RegionRole::Replica)) {
+        found.push(anomaly("replica_before_fault", "The record gave the replica before the fault."));
+    }
+}
+
+fn late_starts(line: &Timeline<'_>, speed: f64, found: &mut Vec<Anomaly>) {
+    let late_ms = |login: &&crate::model::Login| seconds_between(login.scheduled, login.started) * 1000.0;
+    let limit_ms = LATE_START_MS * speed.max(1.0);
+    let late: Vec<f64> = line.logins.iter().map(late_ms).filter(|ms| *ms > limit_ms).collect();
+    if let Some(worst) = late.iter().copied().reduce(f64::max) {
+        let text = format!(
+            "{} logins started more than {limit_ms:.0} ms late, the worst by {worst:.0} ms: the runner was overloaded. Their \
+             latencies count from the scheduled instant and include the delay.",
+            late.len()
+        );
+        found.push(anomaly("late_starts", text));
+    }
+}
+
+fn gaps(records: &[Record], found: &mut Vec<Anomaly>) {
+    let mut gaps = std::collections::BTreeMap::<&str, (u64, f64, &str)>::new();
+    for record in records {
+        if let Event::ObserverGap { window, observer, error } = &record.event {
+            let gap = gaps.entry(observer).or_insert((0, 0.0, error));
+            gap.0 += 1;
+            gap.1 = gap.1.max(seconds_between(window.sent, window.received));
+        }
+    }
+    for (observer, (count, longest, error)) in gaps {
+        let text = format!(
+            "The {observer} observer got no answer {count} times, once for {longest:.1} s; the bounds of what happened meanwhile \
+             are wider. First error: {error}"
+        );
+        found.push(anomaly("observer_gaps", text));
+    }
+}
+
+/// What the log of a run that broke off does not say.
+pub(super) fn missing(records: &[Record], line: &Timeline<'_>, phases: &[PhaseSpan]) -> Vec<String> {
+    let has = |wanted: fn(&Event) -> bool| records.iter().any(|record| wanted(&record.event));
+    if has(|event| matches!(event, Event::RunEnded { .. })) {
+        return Vec::new();
+    }
+    let mut missing = vec!["The log ends without `run_ended`: the runner was killed, or is still at work.".to_owned()];
+    let run = |phase: Phase| phases.iter().any(|span| span.phase == phase);
+    let left: Vec<&str> = Phase::ALL.into_iter().filter(|phase| !run(*phase)).map(Phase::as_str).collect();
+    if !left.is_empty() {
+        missing.push(format!("Phases that were not begun: {}.", left.join(", ")));
+    }
+    if !line.mutations.is_empty() && !has(|event| matches!(event, Event::Restored { .. })) {
+        missing.push(
+            "Whether the network was restored. `gameday rollback` with the run's folder restores it from the journal."
+                .to_owned(),
+        );
+    }
+    if !has(|event| matches!(event, Event::StateCompared { .. })) {
+        missing.push("The comparison of the network's state before and after.".to_owned());
+    }
+    missing
+}

@@ -1,0 +1,234 @@
+use std::time::Duration;
+
+use super::interval::{Interval, seconds_between, to_nanos};
+use super::logins::{Group, Logins};
+use super::milestones::due_in;
+use super::phases::Progress;
+use super::rpo::Rpo;
+use super::timeline::Timeline;
+use crate::model::{Milestone, Percent, Phase, Region, RegionRole};
+use crate::scenario::Objective;
+
+/// The 97.5 % quantile of the normal distribution, for a two-sided interval of 95 % confidence.
+const Z_95: f64 = 1.959_963_984_540_054;
+
+/// Whether an objective holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Whatever the truth within the bounds.
+    Met,
+    /// Missed, whatever the truth within the bounds.
+    Missed,
+    /// The target lies inside the bounds, or the run did not get so far.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The name in files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Missed => "missed",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What an objective's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds of scenario time; at most the target is good.
+    Seconds,
+    /// A share from 0 to 1; at least the target is good.
+    Share,
+}
+
+impl Unit {
+    /// The name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Share => "share",
+        }
+    }
+}
+
+/// An objective and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectiveResult {
+    /// As `rto`, or `replica_success_rate`.
+    pub name: String,
+    /// What it demands, in words.
+    pub demand: String,
+    /// In [`ObjectiveResult::unit`].
+    pub target: f64,
+    /// What the numbers are.
+    pub unit: Unit,
+    /// Certainly at least so much; for a share, the lower end of Wilson's 95 % interval.
+    pub lower: Option<f64>,
+    /// Certainly at most so much; for a share, the upper end of Wilson's 95 % interval.
+    pub upper: Option<f64>,
+    /// The share that was observed, which decides; nothing for times.
+    pub observed: Option<f64>,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// Why, where the bounds alone do not tell.
+    pub reason: Option<String>,
+}
+
+/// What objectives are judged by.
+pub(super) struct Evidence<'a> {
+    pub line: &'a Timeline<'a>,
+    pub progress: &'a Progress,
+    pub logins: &'a Logins,
+    pub rpo: Option<&'a Rpo>,
+    pub region_of: &'a dyn Fn(RegionRole) -> Region,
+    pub at: &'a dyn Fn(Milestone) -> Option<Interval>,
+}
+
+pub(super) fn objectives(all: &[Objective], evidence: &Evidence<'_>) -> Vec<ObjectiveResult> {
+    all.iter().map(|objective| evidence.judge(objective, all)).collect()
+}
+
+impl Evidence<'_> {
+    fn judge(&self, objective: &Objective, all: &[Objective]) -> ObjectiveResult {
+        use Milestone as M;
+        match objective {
+            Objective::Detection { at_most } => {
+                self.time("detection", at_most.0, M::FaultEffective, M::HealthCheckUnhealthy)
+            }
+            Objective::Rto { at_most } => self.time("rto", at_most.0, M::FaultEffective, M::FirstReplicaLogin),
+            Objective::SustainedRto { at_most } => {
+                self.time("sustained_rto", at_most.0, M::FaultEffective, M::ReplicaSustained)
+            }
+            Objective::Failback { at_most } => {
+                self.time("failback", at_most.0, M::FaultReverted, M::FirstPrimaryLoginAfterFailback)
+            }
+            Objective::Rpo { at_most } => self.data_loss(at_most.0),
+            Objective::SuccessRate { region, phase, at_least } => {
+                let same =
+                    |o: &&Objective| matches!(o, Objective::SuccessRate { region: other, .. } if other == region);
+                let several = all.iter().filter(same).count() > 1;
+                let suffix = if several { format!("_{}", phase.as_str()) } else { String::new() };
+                self.share(format!("{}_success_rate{suffix}", region.as_str()), *region, *phase, *at_least)
+            }
+        }
+    }
+
+    fn time(&self, name: &str, target: Duration, from: Milestone, to: Milestone) -> ObjectiveResult {
+        let (start, end) = ((self.at)(from), (self.at)(to));
+        let (lower, upper, reason) = match (start, end) {
+            (Some(start), Some(end)) => {
+                let took = end.since(start).at_least_zero();
+                (Some(took.lower), Some(took.upper), None)
+            }
+            (None, _) => {
+                (None, None, Some(format!("{} was not reached, so there is nothing to count from", from.as_str())))
+            }
+            (Some(start), None) => {
+                let waited = self.waited(start, due_in(to));
+                let why = match waited {
+                    Some(_) => format!("{} was not reached as long as it was waited for", to.as_str()),
+                    None => format!("the run ended before {} could be expected", to.as_str()),
+                };
+                (waited, None, Some(why))
+            }
+        };
+        let demand = format!("from {} to {}", from.as_str(), to.as_str());
+        time_result(name, demand, target, lower, upper, reason)
+    }
+
+    /// How long it was waited after `start`, at least, where the phase was run to its own end.
+    fn waited(&self, start: Interval, phase: Phase) -> Option<f64> {
+        let zero = self.line.zero?;
+        // What should happen in the outage may still happen in the hold: it was waited until the heal.
+        let until = if phase < Phase::Restore { self.line.heal } else { None };
+        let until = until.or_else(|| self.progress.end_of(phase))?;
+        let waited = to_nanos(seconds_between(zero, until) - start.upper).max(0.0);
+        self.progress.passed(phase).then_some(waited)
+    }
+
+    fn data_loss(&self, target: Duration) -> ObjectiveResult {
+        let (lower, upper) = self.rpo.map_or((None, None), |rpo| (Some(rpo.lower_s), rpo.upper_s));
+        let reason = match self.rpo {
+            None => Some("no canary writes, or the fault's moment is not known".to_owned()),
+            Some(rpo) if rpo.upper_s.is_none() => Some("no canary was seen at the replica before the fault".to_owned()),
+            Some(_) => None,
+        };
+        let demand = "data-loss window when the fault became effective".to_owned();
+        time_result("rpo", demand, target, lower, upper, reason)
+    }
+
+    fn share(&self, name: String, role: RegionRole, phase: Phase, at_least: Percent) -> ObjectiveResult {
+        let region = (self.region_of)(role);
+        let attempted = self.logins.by_phase.get(&phase).map_or(0, |group| group.attempted);
+        let served = self.logins.by_phase_and_region.get(&(phase, Some(region)));
+        let succeeded = served.map_or(0, |group: &Group| group.succeeded);
+        let observed = (attempted > 0).then(|| succeeded as f64 / attempted as f64);
+        let completed = self.progress.completed(phase);
+        let (verdict, reason) = match observed {
+            _ if !completed => {
+                (Verdict::Inconclusive, Some(format!("the {} phase was not run to its end", phase.as_str())))
+            }
+            None => (Verdict::Missed, Some("no login ended in the phase".to_owned())),
+            Some(share) if share >= at_least.0 => (Verdict::Met, None),
+            Some(_) => (Verdict::Missed, None),
+        };
+        let bounds = wilson_95(succeeded, attempted);
+        ObjectiveResult {
+            name,
+            demand: format!("share of the {} phase's logins that succeed at the {}", phase.as_str(), role.as_str()),
+            target: at_least.0,
+            unit: Unit::Share,
+            lower: bounds.map(|(lower, _)| lower),
+            upper: bounds.map(|(_, upper)| upper),
+            observed,
+            verdict,
+            reason,
+        }
+    }
+}
+
+fn time_result(
+    name: &str,
+    demand: String,
+    target: Duration,
+    lower: Option<f64>,
+    upper: Option<f64>,
+    reason: Option<String>,
+) -> ObjectiveResult {
+    let target = target.as_secs_f64();
+    let verdict = match (lower, upper) {
+        (_, Some(upper)) if upper <= target => Verdict::Met,
+        (Some(lower), _) if lower > target => Verdict::Missed,
+        _ => Verdict::Inconclusive,
+    };
+    let (name, unit, observed) = (name.to_owned(), Unit::Seconds, None);
+    ObjectiveResult { name, demand, target, unit, lower, upper, observed, verdict, reason }
+}
+
+/// Wilson's score interval for a share, at 95 % confidence (E. B. Wilson, "Probable inference, the law of
+/// succession, and statistical inference", JASA 22, 1927). Nothing for no trials.
+fn wilson_95(successes: u64, trials: u64) -> Option<(f64, f64)> {
+    if trials == 0 {
+        return None;
+    }
+    let (n, p, z2) = (trials as f64, successes as f64 / trials as f64, Z_95 * Z_95);
+    let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z_95 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    Some((to_nanos((middle - half).clamp(0.0, p)), to_nanos((middle + half).clamp(p, 1.0))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bounds printed for 81 of 263 in R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17, 1998.
+    #[test]
+    fn wilson_gives_the_published_interval() {
+        let (lower, upper) = wilson_95(81, 263).unwrap();
+        assert!((lower - 0.2553).abs() < 5e-5 && (upper - 0.3662).abs() < 5e-5, "{lower} {upper}");
+        assert_eq!(wilson_95(0, 0), None);
+        assert!(wilson_95(10, 10).unwrap().1 > 0.999_999);
+    }
+}

@@ -1,0 +1,240 @@
+use jiff::Timestamp;
+
+use super::MeasureError;
+use super::chain::{Chain, chain};
+use super::interval::Interval;
+use super::logins::{Logins, logins};
+use super::milestones::{Reached, milestones};
+use super::notes::{Anomaly, anomalies, missing};
+use super::objectives::{Evidence, ObjectiveResult, Verdict, objectives};
+use super::phases::{PhaseSpan, Progress, phases};
+use super::rpo::{Rpo, rpo};
+use super::timeline::Timeline;
+use crate::model::{
+    Event, Finding, Milestone, Mutation, Phase, Record, Region, RegionRole, RunFailure, RunStarted, SCHEMA_VERSION,
+};
+use crate::scenario::Scenario;
+
+/// Everything that the reports of a run say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Run, environment, Regions, seed, versions.
+    pub run: RunStarted,
+    /// What was rehearsed.
+    pub scenario: Scenario,
+    /// When the run started.
+    pub started_at: Timestamp,
+    /// When the last record was written.
+    pub last_at: Timestamp,
+    /// When the first call that cuts was sent; milestones count from here. Nothing where nothing was cut.
+    pub zero_at: Option<Timestamp>,
+    /// 0 every objective met, 1 one missed or inconclusive, 3 preflight refused, 4 aborted, 5 not
+    /// everything restored. Nothing for a log that breaks off.
+    pub exit_code: Option<u8>,
+    /// Why the run did not go its way to the end.
+    pub failure: Option<RunFailure>,
+    /// When each phase lasted.
+    pub phases: Vec<PhaseSpan>,
+    /// Every milestone in causal order.
+    pub milestones: Vec<Reached>,
+    /// In the order of the scenario.
+    pub objectives: Vec<ObjectiveResult>,
+    /// What each link of the failover chain cost.
+    pub chain: Chain,
+    /// Data loss; nothing where there were no canary writes or no fault.
+    pub rpo: Option<Rpo>,
+    /// Who got in.
+    pub logins: Logins,
+    /// The calls that cut and heal, and the preparation around them.
+    pub mutations: Vec<Mutation>,
+    /// That everything was put back.
+    pub rollback: Rollback,
+    /// What was to be touched.
+    pub faults: Vec<FaultPlan>,
+    /// Findings of preflight.
+    pub findings: Vec<Finding>,
+    /// What preflight could not look at.
+    pub not_checked: Vec<String>,
+    /// What a reader of the figures must know.
+    pub anomalies: Vec<Anomaly>,
+    /// What the log of an interrupted run does not say; empty for a whole one.
+    pub missing: Vec<String>,
+}
+
+/// What a fault was to touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultPlan {
+    /// As `nacl-blackhole`.
+    pub fault: String,
+    /// Where.
+    pub region: Region,
+    /// IDs with names.
+    pub targets: Vec<String>,
+}
+
+/// The proof that everything was put back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rollback {
+    /// Whether the log says how restoring ended.
+    pub reported: bool,
+    /// Mutations that needed a revert.
+    pub mutations: u32,
+    /// Those that were reverted.
+    pub reverted: u32,
+    /// What could not be restored: resource and reason.
+    pub left: Vec<String>,
+    /// Whether the described state after equals the state before; nothing where they were not compared.
+    pub state_identical: Option<bool>,
+    /// The differences in words.
+    pub differences: Vec<String>,
+    /// SHA-256 of the described state before and after.
+    pub sha256: Option<(String, String)>,
+}
+
+impl Outcome {
+    /// When a milestone was reached, in seconds after `zero_at`.
+    pub fn milestone(&self, milestone: Milestone) -> Option<Interval> {
+        self.milestones.iter().find(|reached| reached.milestone == milestone).and_then(|reached| reached.at)
+    }
+
+    /// The Region that plays a part.
+    pub fn region(&self, role: RegionRole) -> &Region {
+        match role {
+            RegionRole::Primary => &self.run.primary,
+            RegionRole::Replica => &self.run.replica,
+        }
+    }
+
+    /// Whether the log is whole.
+    pub fn complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// Whether every objective is met; what is inconclusive is not met.
+    pub fn all_met(&self) -> bool {
+        self.objectives.iter().all(|objective| objective.verdict == Verdict::Met)
+    }
+}
+
+/// Computes what happened in a run.
+///
+/// # Errors
+/// [`MeasureError`] when the log does not begin with a `run_started` of this version with a scenario that can be
+/// read. A log that breaks off later is none: [`Outcome::missing`] says what it lacks.
+pub fn outcome(records: &[Record]) -> Result<Outcome, MeasureError> {
+    let Some(Record { at: started_at, event: Event::RunStarted(run), .. }) = records.first() else {
+        return Err(MeasureError::NotStarted);
+    };
+    if run.schema_version != SCHEMA_VERSION {
+        return Err(MeasureError::SchemaVersion { found: run.schema_version, expected: SCHEMA_VERSION });
+    }
+    let scenario: Scenario = serde_json::from_value(run.scenario.clone()).map_err(MeasureError::Scenario)?;
+    let line = Timeline::of(records);
+    let ended = records.iter().rev().find_map(|record| match &record.event {
+        Event::RunEnded { failure } => Some(failure.clone()),
+        _ => None,
+    });
+    let failure = ended.clone().flatten();
+    let phases = phases(records);
+    let milestones = milestones(&line, phases.iter().any(|span| span.phase == Phase::Hold));
+    let at = |milestone| milestones.iter().find(|r: &&Reached| r.milestone == milestone).and_then(|r| r.at);
+    let logins = logins(&line.logins);
+    let rpo = rpo(&line, at(Milestone::FaultEffective));
+    let progress = Progress::of(records, &phases, failure.as_ref());
+    let region_of = |role| match role {
+        RegionRole::Primary => run.primary.clone(),
+        RegionRole::Replica => run.replica.clone(),
+    };
+    let evidence = Evidence {
+        line: &line,
+        progress: &progress,
+        logins: &logins,
+        rpo: rpo.as_ref(),
+        region_of: &region_of,
+        at: &at,
+    };
+    let objectives = objectives(&scenario.objectives, &evidence);
+    let rollback = rollback(records);
+    let all_met = objectives.iter().all(|objective| objective.verdict == Verdict::Met);
+    Ok(Outcome {
+        exit_code: ended.map(|failure| exit_code(failure.as_ref(), &rollback, all_met)),
+        started_at: *started_at,
+        last_at: line.last.unwrap_or(*started_at),
+        zero_at: line.zero,
+        chain: chain(at),
+        anomalies: anomalies(records, &line, run.speed, &at),
+        missing: missing(records, &line, &phases),
+        mutations: line.mutations.iter().copied().cloned().collect(),
+        faults: faults(records),
+        findings: findings(records),
+        not_checked: not_checked(records),
+        run: RunStarted::clone(run),
+        scenario,
+        failure,
+        phases,
+        milestones,
+        objectives,
+        rpo,
+        logins,
+        rollback,
+    })
+}
+
+/// The contract of DESIGN.md. What could not be restored outranks everything.
+fn exit_code(failure: Option<&RunFailure>, rollback: &Rollback, all_met: bool) -> u8 {
+    let left = !rollback.left.is_empty() || rollback.state_identical == Some(false);
+    match failure {
+        Some(RunFailure::NotRestored(_)) => 5,
+        _ if left => 5,
+        Some(RunFailure::Aborted(_)) => 4,
+        Some(RunFailure::PreflightRefused) => 3,
+        None => u8::from(!all_met),
+    }
+}
+
+/// The last word on each counts: a rollback may have been tried again.
+fn rollback(records: &[Record]) -> Rollback {
+    let mut last = Rollback::default();
+    for record in records {
+        match &record.event {
+            Event::Restored { mutations, reverted, left } => {
+                last.reported = true;
+                (last.mutations, last.reverted) = (*mutations, *reverted);
+                last.left.clone_from(left);
+            }
+            Event::StateCompared { identical, differences, before_sha256, after_sha256 } => {
+                last.state_identical = Some(*identical);
+                last.differences.clone_from(differences);
+                last.sha256 = Some((before_sha256.clone(), after_sha256.clone()));
+            }
+            _ => {}
+        }
+    }
+    last
+}
+
+fn faults(records: &[Record]) -> Vec<FaultPlan> {
+    let plan = |record: &Record| match &record.event {
+        Event::FaultPlanned { fault, region, targets } => {
+            Some(FaultPlan { fault: fault.clone(), region: region.clone(), targets: targets.clone() })
+        }
+        _ => None,
+    };
+    records.iter().filter_map(plan).collect()
+}
+
+fn findings(records: &[Record]) -> Vec<Finding> {
+    let finding = |record: &Record| match &record.event {
+        Event::Finding(finding) => Some(finding.clone()),
+        _ => None,
+    };
+    records.iter().filter_map(finding).collect()
+}
+
+fn not_checked(records: &[Record]) -> Vec<String> {
+    let what = |record: &Record| match &record.event {
+        Event::NotChecked { what } => Some(what.clone()),
+        _ => None,
+    };
+    records.iter().filter_map(what).collect()
+}

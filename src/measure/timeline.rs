@@ -1,0 +1,130 @@
+//! The records of a run, sorted by kind.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::interval::seconds_between;
+use crate::model::{DnsSource, Event, Login, Mutation, Record, RegionRole, Step, Window};
+
+/// What the milestones are computed from.
+#[derive(Debug, Default)]
+pub(super) struct Timeline<'a> {
+    /// When the first call that cuts was sent.
+    pub zero: Option<Timestamp>,
+    /// When the first call that heals was sent.
+    pub heal: Option<Timestamp>,
+    pub mutations: Vec<&'a Mutation>,
+    pub health: Vec<Health>,
+    pub answers: Vec<Answer<'a>>,
+    /// By address, in the order of `sent`.
+    pub paths: BTreeMap<IpAddr, Vec<Probe>>,
+    pub writes: Vec<Write>,
+    pub reads: Vec<Read>,
+    pub logins: Vec<&'a Login>,
+    /// When the last record was written.
+    pub last: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Health {
+    pub window: Window,
+    pub healthy: bool,
+    pub saying_healthy: u32,
+    pub checkers: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer<'a> {
+    pub window: Window,
+    pub source: DnsSource,
+    pub server: &'a str,
+    pub role: Option<RegionRole>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probe {
+    pub window: Window,
+    pub open: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Write {
+    pub window: Window,
+    pub sequence: u64,
+    pub acknowledged: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Read {
+    pub window: Window,
+    pub sequence: u64,
+}
+
+impl<'a> Timeline<'a> {
+    pub fn of(records: &'a [Record]) -> Self {
+        let mut line = Self::default();
+        for record in records {
+            line.last = line.last.max(Some(record.at));
+            line.add(&record.event);
+        }
+        let first_sent = |step| line.mutations.iter().filter(|m| m.step == step).map(|m| m.window.sent).min();
+        line.zero = first_sent(Step::Cut);
+        line.heal = first_sent(Step::Heal);
+        // Observers write when an answer is there, so a slow answer stands behind a later, faster one.
+        line.health.sort_by_key(|health| health.window.sent);
+        line.answers.sort_by_key(|answer| answer.window.sent);
+        line.writes.sort_by_key(|write| (write.sequence, write.window.sent));
+        line.reads.sort_by_key(|read| read.window.sent);
+        for probes in line.paths.values_mut() {
+            probes.sort_by_key(|probe| probe.window.sent);
+        }
+        line
+    }
+
+    fn add(&mut self, event: &'a Event) {
+        match event {
+            Event::Mutation(mutation) => self.mutations.push(mutation),
+            Event::Health { window, healthy, checkers, status_healthy } => self.health.push(Health {
+                window: *window,
+                healthy: *status_healthy,
+                saying_healthy: *healthy,
+                checkers: *checkers,
+            }),
+            Event::Answer { window, source, server, role, .. } => {
+                self.answers.push(Answer { window: *window, source: *source, server, role: *role });
+            }
+            Event::Path { window, address, open } => {
+                self.paths.entry(*address).or_default().push(Probe { window: *window, open: *open });
+            }
+            Event::CanaryWritten { window, sequence, acknowledged } => {
+                self.writes.push(Write { window: *window, sequence: *sequence, acknowledged: *acknowledged });
+            }
+            Event::CanaryRead { window, sequence } => {
+                self.reads.push(Read { window: *window, sequence: *sequence });
+            }
+            Event::Login(login) => self.logins.push(login),
+            _ => {}
+        }
+    }
+
+    /// Whether `at` lies before the heal; always, where nothing was healed.
+    pub fn before_heal(&self, at: Timestamp) -> bool {
+        self.heal.is_none_or(|heal| at <= heal)
+    }
+
+    /// The calls of a step on which IPv4 traffic hangs.
+    pub fn ipv4(&self, step: Step) -> impl Iterator<Item = &'a Mutation> {
+        self.mutations.iter().copied().filter(move |m| m.step == step && m.ipv4)
+    }
+
+    /// How long a request to the primary's front door takes while packets pass, in seconds: the
+    /// median over the probes that opened. Nothing where none did.
+    pub fn open_probe_s(&self) -> Option<f64> {
+        let open = self.paths.values().flatten().filter(|probe| probe.open);
+        let mut took: Vec<f64> = open.map(|probe| seconds_between(probe.window.sent, probe.window.received)).collect();
+        took.sort_by(f64::total_cmp);
+        took.get(took.len() / 2).copied()
+    }
+}

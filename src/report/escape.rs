@@ -1,0 +1,77 @@
+use std::fmt::{self, Write};
+
+use askama::filters::Escaper;
+
+/// Makes text plain in GitHub's and GitLab's Markdown, in a paragraph, a list item or a table cell: no markup, no
+/// HTML, no automatic link, no second line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Markdown;
+
+impl Escaper for Markdown {
+    fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        let mut rest = text.chars().enumerate().peekable();
+        while let Some((index, c)) = rest.next() {
+            match c {
+                '&' => dest.write_str("&amp;")?,
+                '<' => dest.write_str("&lt;")?,
+                '>' => dest.write_str("&gt;")?,
+                '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '|' | '~' | '$' | '#' | '!' => write!(dest, "\\{c}")?,
+                // At the start of a line these begin a list or underline a heading.
+                '-' | '+' | '=' if index == 0 => write!(dest, "\\{c}")?,
+                // `https://…` becomes a link even without markup.
+                ':' if rest.peek().is_some_and(|(_, next)| *next == '/') => dest.write_str("\\:")?,
+                c if c.is_control() || is_invisible(c) => dest.write_char(' ')?,
+                c => dest.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes text harmless inside a Mermaid diagram, which has no escape of its own: only letters,
+/// digits and a few signs are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mermaid;
+
+impl Escaper for Mermaid {
+    fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | '(' | ')' | '/');
+        text.chars().try_for_each(|c| dest.write_char(if plain(c) { c } else { ' ' }))
+    }
+}
+
+/// Characters that reorder or hide what follows (Unicode bidirectional controls, line separators).
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Text on one line without control characters, for formats whose library escapes the rest.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn markdown(text: &str) -> String {
+        let mut out = String::new();
+        Markdown.write_escaped_str(&mut out, text).unwrap();
+        out
+    }
+
+    #[test]
+    fn markup_becomes_text() {
+        assert_eq!(markdown("a|b`c`*d*\n# e"), r"a\|b\`c\`\*d\* \# e");
+        assert_eq!(markdown("<script>&"), "&lt;script&gt;&amp;");
+        assert_eq!(markdown("see https://evil.example"), r"see https\://evil.example");
+        assert_eq!(markdown("- 12:30"), r"\- 12:30");
+    }
+
+    #[test]
+    fn mermaid_keeps_no_syntax() {
+        let mut out = String::new();
+        Mermaid.write_escaped_str(&mut out, "a:b;c#d```\nsection (e)").unwrap();
+        assert_eq!(out, "a b c d    section (e)");
+    }
+}

@@ -1,0 +1,167 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::words::instant;
+use crate::measure::{Group, Interval, Latency, Logins, Outcome};
+use crate::model::{Region, SCHEMA_VERSION};
+
+/// Stands in `by_region` for logins that reached no Region.
+const NO_REGION: &str = "none";
+
+/// `run.json`, as DESIGN.md's contract lists it, with more keys after those of the contract.
+pub fn run_json(outcome: &Outcome) -> Vec<u8> {
+    let run = &outcome.run;
+    let value = json!({
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run.run_id,
+        "scenario": { "name": run.scenario_name, "sha256": run.scenario_sha256 },
+        "environment": { "kind": run.environment_kind, "name": run.environment_name },
+        "speed": run.speed,
+        "seed": run.seed,
+        "started_at": instant(outcome.started_at),
+        "exit_code": outcome.exit_code,
+        "zero_at": outcome.zero_at.map(instant),
+        "milestones": milestones(outcome),
+        "objectives": objectives(outcome),
+        "logins": logins(&outcome.logins),
+        "rpo": rpo(outcome),
+        "rollback": rollback(outcome),
+        "complete": outcome.complete(),
+        "missing": outcome.missing,
+        "phases": phases(outcome),
+        "chain": chain(outcome),
+        "anomalies": anomalies(outcome),
+        "findings": outcome.findings,
+        "not_checked": outcome.not_checked,
+        "tool_version": run.tool_version,
+        "environment_sha256": run.environment_sha256,
+        "primary": run.primary,
+        "replica": run.replica,
+    });
+    let mut text = format!("{value:#}");
+    text.push('\n');
+    text.into_bytes()
+}
+
+fn lower(interval: Option<Interval>) -> Option<f64> {
+    interval.map(|interval| interval.lower)
+}
+
+fn upper(interval: Option<Interval>) -> Option<f64> {
+    interval.map(|interval| interval.upper)
+}
+
+fn milestones(outcome: &Outcome) -> Vec<Value> {
+    let row = |reached: &crate::measure::Reached| json!({ "name": reached.milestone.as_str(), "lower_s": lower(reached.at), "upper_s": upper(reached.at) });
+    outcome.milestones.iter().map(row).collect()
+}
+
+fn objectives(outcome: &Outcome) -> Vec<Value> {
+    let row = |objective: &crate::measure::ObjectiveResult| {
+        json!({
+            "name": objective.name,
+            "target": objective.target,
+            "lower": objective.lower,
+            "upper": objective.upper,
+            "verdict": objective.verdict.as_str(),
+            "unit": objective.unit.as_str(),
+            "observed": objective.observed,
+            "reason": objective.reason,
+        })
+    };
+    outcome.objectives.iter().map(row).collect()
+}
+
+fn phases(outcome: &Outcome) -> Vec<Value> {
+    let row = |span: &crate::measure::PhaseSpan| json!({ "name": span.phase.as_str(), "started_at": instant(span.start), "ended_at": span.end.map(instant) });
+    outcome.phases.iter().map(row).collect()
+}
+
+fn chain(outcome: &Outcome) -> Value {
+    let row = |link: &crate::measure::Link| {
+        json!({
+            "name": link.name,
+            "from": link.from.as_str(),
+            "to": link.to.as_str(),
+            "lower_s": lower(link.cost),
+            "upper_s": upper(link.cost),
+        })
+    };
+    let total = outcome.chain.total;
+    json!({
+        "links": outcome.chain.links.iter().map(row).collect::<Vec<_>>(),
+        "total": { "lower_s": lower(total), "upper_s": upper(total) },
+    })
+}
+
+fn anomalies(outcome: &Outcome) -> Vec<Value> {
+    outcome.anomalies.iter().map(|anomaly| json!({ "code": anomaly.code, "text": anomaly.text })).collect()
+}
+
+fn rollback(outcome: &Outcome) -> Value {
+    let rollback = &outcome.rollback;
+    json!({
+        "mutations": rollback.mutations,
+        "reverted": rollback.reverted,
+        "state_identical": rollback.state_identical,
+        "left": rollback.left,
+        "differences": rollback.differences,
+    })
+}
+
+fn rpo(outcome: &Outcome) -> Value {
+    let rpo = outcome.rpo.as_ref();
+    json!({
+        "lower_s": rpo.map(|rpo| rpo.lower_s),
+        "upper_s": rpo.and_then(|rpo| rpo.upper_s),
+        "writes_acknowledged": rpo.map(|rpo| rpo.writes_acknowledged),
+        "writes_lost": rpo.and_then(|rpo| rpo.writes_lost),
+        "lag_ms": rpo.and_then(|rpo| rpo.lag).map(|lag| {
+            json!({ "samples": lag.samples, "p50": lag.p50, "p99": lag.p99, "max": lag.max })
+        }),
+    })
+}
+
+fn logins(logins: &Logins) -> Value {
+    let step = |step: &crate::measure::StepLatency| json!({ "step": step.step.as_str(), "count": step.count, "latency_ms": latency(Some(step.latency)) });
+    let claim = |claim: &crate::measure::MissingClaim| json!({ "claim": claim.claim, "region": claim.region, "count": claim.count });
+    json!({
+        "attempted": logins.all.attempted,
+        "succeeded": logins.all.succeeded,
+        "by_region": by(&logins.by_region, |region| region_key(region.as_ref())),
+        "by_flow": by(&logins.by_flow, |flow| flow.as_str().to_owned()),
+        "by_phase": by(&logins.by_phase, |phase| phase.as_str().to_owned()),
+        "latency_ms": latency(logins.all.latency),
+        "errors": logins.errors,
+        "by_cohort": by(&logins.by_cohort, |cohort| cohort.as_str().to_owned()),
+        "cancelled": logins.cancelled,
+        "missing_claims": logins.missing_claims.iter().map(claim).collect::<Vec<_>>(),
+        "steps": logins.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+fn region_key(region: Option<&Region>) -> String {
+    region.map_or(NO_REGION, Region::as_str).to_owned()
+}
+
+fn by<K>(groups: &BTreeMap<K, Group>, key: impl Fn(&K) -> String) -> Map<String, Value> {
+    let row = |group: &Group| {
+        json!({
+            "attempted": group.attempted,
+            "succeeded": group.succeeded,
+            "latency_ms": latency(group.latency),
+        })
+    };
+    groups.iter().map(|(name, group)| (key(name), row(group))).collect()
+}
+
+fn latency(latency: Option<Latency>) -> Value {
+    json!({
+        "p50": latency.map(|l| l.p50),
+        "p90": latency.map(|l| l.p90),
+        "p99": latency.map(|l| l.p99),
+        "p999": latency.map(|l| l.p999),
+        "max": latency.map(|l| l.max),
+    })
+}

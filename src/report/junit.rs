@@ -1,0 +1,81 @@
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::escape::one_line;
+use super::words::{headline, measured, target};
+use crate::measure::{Outcome, Verdict};
+
+/// `junit.xml`: each objective is a test case, and so are the restoring of the network and the run's
+/// way to its end. No wall time is written, so that the same log gives the same bytes.
+#[expect(clippy::expect_used, reason = "writing XML to memory")]
+pub fn junit(outcome: &Outcome) -> Vec<u8> {
+    let mut report = Report::new(one_line(&outcome.run.scenario_name));
+    let mut objectives = TestSuite::new("objectives");
+    objectives.add_property(("run_id", one_line(outcome.run.run_id.as_str()).as_str()));
+    objectives.add_property(("seed", outcome.run.seed.to_string().as_str()));
+    objectives.add_test_cases(outcome.objectives.iter().map(objective));
+    let mut run = TestSuite::new("run");
+    run.add_test_cases([ended(outcome), restored(outcome)]);
+    report.add_test_suites([objectives, run]);
+    // Cannot fail: a `String` takes every write, and names without control characters are valid XML.
+    let mut text = report.to_string().expect("XML in memory");
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
+fn objective(objective: &crate::measure::ObjectiveResult) -> TestCase {
+    let status = if objective.verdict == Verdict::Met {
+        TestCaseStatus::success()
+    } else {
+        let reason = objective.reason.as_ref().map(|reason| format!("; {reason}")).unwrap_or_default();
+        let message =
+            format!("{}: {}, target {}{reason}", objective.verdict.as_str(), measured(objective), target(objective));
+        failed(objective.verdict.as_str(), &message)
+    };
+    let mut case = TestCase::new(one_line(&objective.name), status);
+    case.set_classname("objectives");
+    case.set_system_out(one_line(&format!(
+        "{}: {}, target {}",
+        objective.demand,
+        measured(objective),
+        target(objective)
+    )));
+    case
+}
+
+fn ended(outcome: &Outcome) -> TestCase {
+    // An objective that is not met is its own test case.
+    let status = match outcome.exit_code {
+        Some(0 | 1) => TestCaseStatus::success(),
+        _ => failed("run", &headline(outcome)),
+    };
+    let mut case = TestCase::new("completed", status);
+    case.set_classname("run");
+    case
+}
+
+fn restored(outcome: &Outcome) -> TestCase {
+    let rollback = &outcome.rollback;
+    let status = if outcome.mutations.is_empty() {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message("nothing was touched");
+        status
+    } else if !rollback.reported || rollback.state_identical.is_none() {
+        failed("unknown", "the log does not say whether everything was put back")
+    } else if rollback.left.is_empty() && rollback.state_identical == Some(true) {
+        TestCaseStatus::success()
+    } else {
+        let left: Vec<&str> = rollback.left.iter().chain(&rollback.differences).map(String::as_str).collect();
+        failed("left", &format!("not put back: {}", left.join("; ")))
+    };
+    let mut case = TestCase::new("everything_restored", status);
+    case.set_classname("run");
+    case
+}
+
+fn failed(kind: &str, message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(kind).set_message(one_line(message));
+    status
+}

@@ -1,0 +1,415 @@
+//! The tables of a report as text, the same for every format that people read. The text is not escaped
+//! yet: each template does that in its own way.
+
+use super::words::{
+    headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, target, width,
+};
+use crate::measure::{Group, Interval, Latency, Outcome, Rpo, Verdict};
+use crate::model::{Finding, Milestone, Region, Severity};
+
+pub(super) struct View {
+    pub title: String,
+    pub hypothesis: String,
+    pub hypothesis_verdict: &'static str,
+    pub headline: String,
+    /// `good`, `bad` or `unsure`, for colour.
+    pub tone: &'static str,
+    pub missing: Vec<String>,
+    pub claims: Vec<String>,
+    pub objectives: Vec<ObjectiveRow>,
+    pub anomalies: Vec<String>,
+    pub zero_at: Option<String>,
+    pub milestones: Vec<MilestoneRow>,
+    pub chain: Vec<ChainRow>,
+    pub chain_notes: Vec<String>,
+    pub login_sentence: String,
+    pub by_phase: Vec<GroupRow>,
+    pub groups: Vec<(&'static str, Vec<GroupRow>)>,
+    pub steps: Vec<GroupRow>,
+    pub errors: Vec<(String, u64)>,
+    pub rpo: Vec<(&'static str, String)>,
+    pub restore: Vec<(&'static str, String)>,
+    pub restore_problems: Vec<String>,
+    pub faults: Vec<FaultRow>,
+    pub findings: Vec<FindingRow>,
+    pub not_checked: Vec<String>,
+    pub facts: Vec<(&'static str, String)>,
+    pub phases: Vec<PhaseRow>,
+}
+
+pub(super) struct ObjectiveRow {
+    pub name: String,
+    pub demand: String,
+    pub target: String,
+    pub measured: String,
+    pub verdict: &'static str,
+    pub reason: String,
+}
+
+pub(super) struct MilestoneRow {
+    pub name: &'static str,
+    pub meaning: &'static str,
+    pub lower: String,
+    pub upper: String,
+    pub width: String,
+    pub at: Option<Interval>,
+}
+
+pub(super) struct ChainRow {
+    pub name: &'static str,
+    pub from: &'static str,
+    pub to: &'static str,
+    pub lower: String,
+    pub upper: String,
+    pub middle: String,
+}
+
+pub(super) struct GroupRow {
+    /// The first columns.
+    pub name: String,
+    pub detail: String,
+    pub attempted: u64,
+    pub succeeded: u64,
+    pub share: String,
+    pub p50: String,
+    pub p90: String,
+    pub p99: String,
+    pub max: String,
+}
+
+pub(super) struct FaultRow {
+    pub fault: String,
+    pub region: String,
+    pub targets: Vec<String>,
+}
+
+pub(super) struct FindingRow {
+    pub code: String,
+    pub severity: &'static str,
+    pub title: String,
+    pub evidence: String,
+    pub remedy: String,
+}
+
+pub(super) struct PhaseRow {
+    pub name: &'static str,
+    pub started: String,
+    pub lasted: String,
+    /// Seconds after the cut, for the diagrams; nothing where nothing was cut.
+    pub at: Option<(f64, f64)>,
+}
+
+/// Stands where there is no figure.
+const NONE: &str = "–";
+
+impl View {
+    pub fn of(outcome: &Outcome) -> Self {
+        Self {
+            title: outcome.scenario.title.clone(),
+            hypothesis: outcome.scenario.hypothesis.clone(),
+            hypothesis_verdict: hypothesis_verdict(outcome),
+            headline: headline(outcome),
+            tone: tone(outcome),
+            missing: outcome.missing.clone(),
+            claims: claims(outcome),
+            objectives: objectives(outcome),
+            anomalies: outcome.anomalies.iter().map(|anomaly| anomaly.text.clone()).collect(),
+            zero_at: outcome.zero_at.map(instant),
+            milestones: milestones(outcome),
+            chain: chain(outcome),
+            chain_notes: chain_notes(outcome),
+            login_sentence: login_sentence(outcome),
+            by_phase: by_phase(outcome),
+            groups: groups(outcome),
+            steps: steps(outcome),
+            errors: errors(outcome),
+            rpo: outcome.rpo.as_ref().map(rpo).unwrap_or_default(),
+            restore: restore(outcome),
+            restore_problems: outcome.rollback.left.iter().chain(&outcome.rollback.differences).cloned().collect(),
+            faults: faults(outcome),
+            findings: outcome.findings.iter().map(finding).collect(),
+            not_checked: outcome.not_checked.clone(),
+            facts: facts(outcome),
+            phases: phases(outcome),
+        }
+    }
+}
+
+fn tone(outcome: &Outcome) -> &'static str {
+    match outcome.exit_code {
+        Some(0) => "good",
+        Some(1) if outcome.objectives.iter().all(|objective| objective.verdict != Verdict::Missed) => "unsure",
+        Some(3 | 4) | None => "unsure",
+        Some(_) => "bad",
+    }
+}
+
+fn region_name(region: Option<&Region>) -> String {
+    region.map_or_else(|| "no Region reached".to_owned(), ToString::to_string)
+}
+
+fn claims(outcome: &Outcome) -> Vec<String> {
+    let sentence = |missing: &crate::measure::MissingClaim| {
+        let place = missing.region.as_ref().map(|region| format!(" issued in {region}")).unwrap_or_default();
+        format!(
+            "{} tokens{place} lacked the required claim {}: such logins look successful and are not.",
+            missing.count, missing.claim
+        )
+    };
+    outcome.logins.missing_claims.iter().map(sentence).collect()
+}
+
+fn objectives(outcome: &Outcome) -> Vec<ObjectiveRow> {
+    let row = |objective: &crate::measure::ObjectiveResult| ObjectiveRow {
+        name: objective.name.clone(),
+        demand: objective.demand.clone(),
+        target: target(objective),
+        measured: measured(objective),
+        verdict: objective.verdict.as_str(),
+        reason: objective.reason.clone().unwrap_or_default(),
+    };
+    outcome.objectives.iter().map(row).collect()
+}
+
+fn meaning(milestone: Milestone) -> &'static str {
+    match milestone {
+        Milestone::FaultEffective => "packets vanish at every front door that the fault covers",
+        Milestone::FirstFailedLogin => "the first login gave up",
+        Milestone::HealthCheckUnhealthy => "the health check says unhealthy",
+        Milestone::DnsFlipAuthoritative => "every authoritative server gives the replica",
+        Milestone::DnsFlipResolver => "every resolver gives the replica",
+        Milestone::FirstReplicaLogin => "the protected API accepted a token of the replica",
+        Milestone::ReplicaSustained => "from here on every login succeeds at the replica",
+        Milestone::FaultReverted => "packets pass again at every front door",
+        Milestone::HealthCheckHealthy => "the health check says healthy again",
+        Milestone::DnsFailbackAuthoritative => "every authoritative server gives the primary again",
+        Milestone::FirstPrimaryLoginAfterFailback => "the protected API accepted a token of the primary again",
+    }
+}
+
+fn milestones(outcome: &Outcome) -> Vec<MilestoneRow> {
+    let text = |at: Option<Interval>, show: &dyn Fn(Interval) -> String| at.map_or_else(|| NONE.to_owned(), show);
+    // Rounding outwards would make an exact moment look unsure.
+    let bound = |at: Interval, rounded| if at.width() == 0.0 { seconds(at.upper) } else { rounded };
+    let row = |reached: &crate::measure::Reached| MilestoneRow {
+        name: reached.milestone.as_str(),
+        meaning: meaning(reached.milestone),
+        lower: if reached.at.is_none() {
+            "not reached".to_owned()
+        } else {
+            text(reached.at, &|at| bound(at, seconds_down(at.lower)))
+        },
+        upper: text(reached.at, &|at| bound(at, seconds_up(at.upper))),
+        width: text(reached.at, &width),
+        at: reached.at,
+    };
+    outcome.milestones.iter().map(row).collect()
+}
+
+fn chain(outcome: &Outcome) -> Vec<ChainRow> {
+    let row = |name, from: Milestone, to: Milestone, cost: Option<Interval>| ChainRow {
+        name,
+        from: from.as_str(),
+        to: to.as_str(),
+        lower: cost.map_or_else(|| NONE.to_owned(), |cost| seconds_down(cost.lower)),
+        upper: cost.map_or_else(|| NONE.to_owned(), |cost| seconds_up(cost.upper)),
+        middle: cost.map_or_else(|| NONE.to_owned(), |cost| seconds(cost.middle())),
+    };
+    let links = outcome.chain.links.iter().map(|link| row(link.name, link.from, link.to, link.cost));
+    let total = row("total (RTO)", Milestone::FaultEffective, Milestone::FirstReplicaLogin, outcome.chain.total);
+    links.chain([total]).collect()
+}
+
+fn chain_notes(outcome: &Outcome) -> Vec<String> {
+    let early = outcome.chain.links.iter().filter(|link| link.cost.is_some_and(|cost| cost.upper < 0.0));
+    let note = |link: &crate::measure::Link| {
+        format!(
+            "“{}” is below zero: {} came before {}, so the chain did not run in its usual order.",
+            link.name,
+            link.to.as_str(),
+            link.from.as_str()
+        )
+    };
+    early.map(note).collect()
+}
+
+fn login_sentence(outcome: &Outcome) -> String {
+    let all = &outcome.logins.all;
+    let share = all.success_share().map(|share| format!(" ({})", percent(share))).unwrap_or_default();
+    let cancelled = match outcome.logins.cancelled {
+        0 => String::new(),
+        count => format!(" {count} more were cancelled when the run ended and count nowhere."),
+    };
+    format!(
+        "{} logins ended, {} of them succeeded{share}: a valid token with every required claim, accepted by the protected \
+         API. Latency is that of successes, from the scheduled instant, in scenario time.{cancelled}",
+        all.attempted, all.succeeded
+    )
+}
+
+fn group_row(name: String, detail: String, group: &Group) -> GroupRow {
+    latency_row(name, detail, (group.attempted, group.succeeded), group.success_share(), group.latency)
+}
+
+fn latency_row(
+    name: String,
+    detail: String,
+    (attempted, succeeded): (u64, u64),
+    share: Option<f64>,
+    latency: Option<Latency>,
+) -> GroupRow {
+    let figure = |part: fn(Latency) -> f64| latency.map_or_else(|| NONE.to_owned(), |latency| ms(part(latency)));
+    GroupRow {
+        name,
+        detail,
+        attempted,
+        succeeded,
+        share: share.map_or_else(|| NONE.to_owned(), percent),
+        p50: figure(|l| l.p50),
+        p90: figure(|l| l.p90),
+        p99: figure(|l| l.p99),
+        max: figure(|l| l.max),
+    }
+}
+
+fn by_phase(outcome: &Outcome) -> Vec<GroupRow> {
+    let groups = outcome.logins.by_phase_and_region.iter();
+    groups
+        .map(|((phase, region), group)| group_row(phase.as_str().to_owned(), region_name(region.as_ref()), group))
+        .collect()
+}
+
+fn groups(outcome: &Outcome) -> Vec<(&'static str, Vec<GroupRow>)> {
+    let logins = &outcome.logins;
+    let row = |name: String, group| group_row(name, String::new(), group);
+    vec![
+        ("Region", logins.by_region.iter().map(|(r, group)| row(region_name(r.as_ref()), group)).collect()),
+        ("Phase", logins.by_phase.iter().map(|(p, group)| row(p.as_str().to_owned(), group)).collect()),
+        ("Flow", logins.by_flow.iter().map(|(f, group)| row(f.as_str().to_owned(), group)).collect()),
+        (
+            "DNS cache of the client",
+            logins.by_cohort.iter().map(|(c, group)| row(c.as_str().to_owned(), group)).collect(),
+        ),
+    ]
+}
+
+fn steps(outcome: &Outcome) -> Vec<GroupRow> {
+    let row = |step: &crate::measure::StepLatency| {
+        let name = step.step.as_str().to_owned();
+        latency_row(name, String::new(), (step.count, step.count), None, Some(step.latency))
+    };
+    outcome.logins.steps.iter().map(row).collect()
+}
+
+fn errors(outcome: &Outcome) -> Vec<(String, u64)> {
+    let mut errors: Vec<(String, u64)> = outcome.logins.errors.iter().map(|(label, n)| (label.clone(), *n)).collect();
+    errors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    errors
+}
+
+fn rpo(rpo: &Rpo) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("Data-loss window, at least", seconds_down(rpo.lower_s)),
+        ("Data-loss window, at most", rpo.upper_s.map_or_else(|| "unknown".to_owned(), seconds_up)),
+        ("Canary writes acknowledged until the fault", rpo.writes_acknowledged.to_string()),
+        (
+            "Of these certainly not at the replica",
+            rpo.writes_lost.map_or_else(|| "unknown".to_owned(), |lost| lost.to_string()),
+        ),
+    ];
+    if let Some(lag) = rpo.lag {
+        let text = format!("p50 {}, p99 {}, max {} ({} writes)", ms(lag.p50), ms(lag.p99), ms(lag.max), lag.samples);
+        rows.push(("Replication lag before the fault, at most", text));
+    }
+    rows
+}
+
+fn restore(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let rollback = &outcome.rollback;
+    if outcome.mutations.is_empty() && !rollback.reported {
+        return vec![("Calls that changed something", "none".to_owned())];
+    }
+    let reverted = if rollback.reported {
+        format!("{} of {}", rollback.reverted, rollback.mutations)
+    } else {
+        "the log does not say".to_owned()
+    };
+    let identical = match rollback.state_identical {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "not compared",
+    };
+    let mut rows = vec![
+        ("Calls that changed something", outcome.mutations.len().to_string()),
+        ("Changes reverted", reverted),
+        ("Described network state identical before and after, association IDs aside", identical.to_owned()),
+    ];
+    if let Some((before, after)) = &rollback.sha256 {
+        rows.push(("SHA-256 of the state before", before.clone()));
+        rows.push(("SHA-256 of the state after", after.clone()));
+    }
+    rows
+}
+
+fn faults(outcome: &Outcome) -> Vec<FaultRow> {
+    let row = |plan: &crate::measure::FaultPlan| FaultRow {
+        fault: plan.fault.clone(),
+        region: plan.region.to_string(),
+        targets: plan.targets.clone(),
+    };
+    outcome.faults.iter().map(row).collect()
+}
+
+fn finding(finding: &Finding) -> FindingRow {
+    let severity = match finding.severity {
+        Severity::Note => "note",
+        Severity::Risk => "risk",
+        Severity::Blocker => "blocker",
+    };
+    let Finding { code, title, evidence, remedy, .. } = finding.clone();
+    FindingRow { code, severity, title, evidence, remedy }
+}
+
+fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let run = &outcome.run;
+    let polls: Vec<String> = run.poll_s.iter().map(|(observer, period)| format!("{observer} {period} s")).collect();
+    vec![
+        ("Run", run.run_id.to_string()),
+        ("Scenario", run.scenario_name.clone()),
+        ("Scenario SHA-256", run.scenario_sha256.clone()),
+        ("Environment", format!("{} ({})", run.environment_name, run.environment_kind)),
+        ("Environment SHA-256", run.environment_sha256.clone()),
+        ("Primary Region", run.primary.to_string()),
+        ("Replica Region", run.replica.to_string()),
+        ("Failover record", run.record.clone()),
+        ("Started", instant(outcome.started_at)),
+        ("Last event", instant(outcome.last_at)),
+        ("Seed", run.seed.to_string()),
+        ("Speed", format!("{} scenario seconds in each real second", run.speed)),
+        ("Poll periods", polls.join(", ")),
+        ("GameDay", run.tool_version.clone()),
+        ("Runner", run.host.clone()),
+        (
+            "Exit code",
+            outcome.exit_code.map_or_else(|| "none: the run did not end".to_owned(), |code| code.to_string()),
+        ),
+    ]
+}
+
+fn phases(outcome: &Outcome) -> Vec<PhaseRow> {
+    let row = |span: &crate::measure::PhaseSpan| {
+        let end = span.end.unwrap_or(outcome.last_at).max(span.start);
+        let after_cut =
+            |zero| (crate::measure::seconds_between(zero, span.start), crate::measure::seconds_between(zero, end));
+        PhaseRow {
+            name: span.phase.as_str(),
+            started: instant(span.start),
+            lasted: match span.end {
+                Some(end) => seconds(crate::measure::seconds_between(span.start, end)),
+                None => "broken off".to_owned(),
+            },
+            at: outcome.zero_at.map(after_cut),
+        }
+    };
+    outcome.phases.iter().map(row).collect()
+}

@@ -1,0 +1,143 @@
+//! How figures are written: always with their unit, bounds rounded outwards, so that rounding
+//! never claims more than was measured.
+
+use jiff::Timestamp;
+
+use crate::measure::{Interval, ObjectiveResult, Outcome, Unit, Verdict};
+
+/// Times are written with so many parts of a second.
+const PARTS_OF_A_SECOND: f64 = 100.0;
+/// Binary fractions are off by less than this part of a hundredth of a second.
+const NOISE: f64 = 1e-5;
+
+/// A lower bound in seconds, rounded down: `29.81 s`.
+pub fn seconds_down(seconds: f64) -> String {
+    hundredths((seconds * PARTS_OF_A_SECOND + NOISE).floor())
+}
+
+/// An upper bound in seconds, rounded up: `31.02 s`.
+pub fn seconds_up(seconds: f64) -> String {
+    hundredths((seconds * PARTS_OF_A_SECOND - NOISE).ceil())
+}
+
+/// A single figure in seconds, rounded to the nearest: `30.40 s`.
+pub fn seconds(seconds: f64) -> String {
+    hundredths((seconds * PARTS_OF_A_SECOND).round())
+}
+
+fn hundredths(hundredths: f64) -> String {
+    // Adding zero turns -0.0 into 0.0.
+    format!("{:.2} s", hundredths / PARTS_OF_A_SECOND + 0.0)
+}
+
+/// An interval: `29.81 s to 31.02 s`, or one figure where it is exact.
+pub fn span_s(interval: Interval) -> String {
+    let (lower, upper) = (seconds_down(interval.lower), seconds_up(interval.upper));
+    if interval.width() == 0.0 { seconds(interval.upper) } else { format!("{lower} to {upper}") }
+}
+
+/// The width of an interval as its bounds are written, so that a reader's subtraction agrees.
+pub(super) fn width(interval: Interval) -> String {
+    if interval.width() == 0.0 {
+        return seconds(0.0);
+    }
+    let upper = (interval.upper * PARTS_OF_A_SECOND - NOISE).ceil();
+    hundredths(upper - (interval.lower * PARTS_OF_A_SECOND + NOISE).floor())
+}
+
+/// Milliseconds of a latency, with a tenth: `312.4 ms`.
+pub(super) fn ms(ms: f64) -> String {
+    format!("{ms:.1} ms")
+}
+
+/// A share from 0 to 1: `99.25 %`.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+/// A time of day in UTC by RFC 3339, with nanoseconds.
+pub fn instant(at: Timestamp) -> String {
+    format!("{at:.9}")
+}
+
+/// An objective's target: `at most 45.00 s`, `at least 99.00 %`.
+pub fn target(objective: &ObjectiveResult) -> String {
+    match objective.unit {
+        Unit::Seconds => format!("at most {}", seconds(objective.target)),
+        Unit::Share => format!("at least {}", percent(objective.target)),
+    }
+}
+
+/// What was measured for an objective, with its bounds.
+pub fn measured(objective: &ObjectiveResult) -> String {
+    match (objective.unit, objective.lower, objective.upper) {
+        (Unit::Seconds, Some(lower), Some(upper)) => span_s(Interval::new(lower, upper)),
+        (Unit::Seconds, Some(lower), None) => format!("more than {}", seconds_down(lower)),
+        (Unit::Share, Some(lower), Some(upper)) => {
+            let bounds = format!("{} to {} at 95 % confidence", percent(lower), percent(upper));
+            objective.observed.map_or(bounds.clone(), |share| format!("{} ({bounds})", percent(share)))
+        }
+        _ => "not measured".to_owned(),
+    }
+}
+
+/// The verdict on the run, in one sentence.
+pub fn headline(outcome: &Outcome) -> String {
+    let all = outcome.objectives.len();
+    let open = |verdict| -> Vec<&str> {
+        outcome.objectives.iter().filter(|o| o.verdict == verdict).map(|o| o.name.as_str()).collect()
+    };
+    let detail = || match &outcome.failure {
+        Some(crate::model::RunFailure::Aborted(why) | crate::model::RunFailure::NotRestored(why)) => why.clone(),
+        _ => outcome
+            .rollback
+            .left
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "the state after differs from the state before".into()),
+    };
+    match outcome.exit_code {
+        Some(0) => format!("PASSED: all {all} objectives are met, and everything was put back."),
+        Some(1) => {
+            let mut parts = Vec::new();
+            for (verdict, word) in [(Verdict::Missed, "missed"), (Verdict::Inconclusive, "inconclusive")] {
+                let names = open(verdict);
+                if !names.is_empty() {
+                    parts.push(format!("{} of {all} objectives {word} ({})", names.len(), names.join(", ")));
+                }
+            }
+            format!("FAILED: {}; everything was put back.", parts.join(", "))
+        }
+        Some(3) => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
+        Some(4) => format!("ABORTED: {}; everything was put back.", detail()),
+        Some(_) => format!("NOT RESTORED: {}. `gameday rollback` with the run's folder tries again.", detail()),
+        None => {
+            "INTERRUPTED: the event log breaks off; what it holds is below, and what is missing is listed.".to_owned()
+        }
+    }
+}
+
+/// What the run says about the hypothesis.
+pub fn hypothesis_verdict(outcome: &Outcome) -> &'static str {
+    let any = |verdict| outcome.objectives.iter().any(|objective| objective.verdict == verdict);
+    if any(Verdict::Missed) {
+        "refuted"
+    } else if any(Verdict::Inconclusive) || !outcome.complete() {
+        "neither confirmed nor refuted"
+    } else {
+        "confirmed"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_rounded_outwards() {
+        assert_eq!(span_s(Interval::new(29.819, 31.011)), "29.81 s to 31.02 s");
+        assert_eq!(span_s(Interval::new(0.3, 0.7)), "0.30 s to 0.70 s");
+        assert_eq!(span_s(Interval::new(-0.001, 0.0)), "-0.01 s to 0.00 s");
+        assert_eq!(span_s(Interval::exact(3.2)), "3.20 s");
+    }
+}

@@ -1,0 +1,120 @@
+//! For random failovers of known truth, watched at random periods, the truth lies inside every interval.
+
+#![allow(clippy::unwrap_used)]
+
+mod synthetic;
+
+use gameday::measure::{Verdict, outcome};
+use gameday::model::Milestone;
+use proptest::prelude::*;
+use serde_json::json;
+use synthetic::{World, with_objectives};
+
+fn world() -> impl Strategy<Value = World> {
+    let pace = (0.2_f64..2.0, 0.005_f64..0.08, 0.1_f64..1.0, 0.1_f64..8.0);
+    let gaps = (5.0_f64..40.0, 0.1_f64..3.0, 0.1_f64..60.0, 0.0_f64..5.0, 10.0_f64..30.0, 5.0_f64..40.0, 0.1_f64..60.0);
+    let fronts = prop::collection::vec((0.05_f64..0.5, 0.005_f64..0.3), 1..4);
+    let servers = prop::collection::vec(0.0_f64..2.0, 1..4);
+    let resolvers = prop::collection::vec(0.0_f64..5.0, 1..3);
+    (any::<u64>(), pace, gaps, fronts, servers, resolvers).prop_map(
+        |(seed, (period, request, gap, lag), gaps, fronts, servers, resolvers)| {
+            let unhealthy = 0.6 + gaps.0;
+            let flip = unhealthy + gaps.1;
+            let resolved = flip + gaps.2;
+            let switched = resolved + gaps.3;
+            // Long enough for the sustained figure, and for every observer to see the flips.
+            let heal = switched + 10.0 + gaps.4 + 20.0 * gap;
+            let healthy = heal + 1.0 + gaps.5;
+            let back = healthy + gaps.1 + gaps.6;
+            World {
+                seed,
+                cut: fronts.iter().map(|(cut, _)| *cut).collect(),
+                reverted: fronts.iter().enumerate().map(|(i, (_, took))| heal + 0.01 * i as f64 + took).collect(),
+                unhealthy,
+                authoritative: servers.iter().map(|late| flip + late).collect(),
+                resolvers: resolvers.iter().map(|late| resolved + late).collect(),
+                switched,
+                heal,
+                healthy,
+                authoritative_back: servers.iter().map(|late| healthy + gaps.1 + late).collect(),
+                back,
+                end: back + 15.0,
+                period,
+                request,
+                gap,
+                lag,
+                broken_claim: None,
+            }
+        },
+    )
+}
+
+/// The observer's period and one request's time; for logins, the gap between two and one login's time; for the heal
+/// also the call that heals.
+fn widest(world: &World, milestone: Milestone) -> f64 {
+    let (request, polled) = (world.longest_request(), world.period + world.longest_request());
+    let login = 4.0 * request;
+    match milestone {
+        Milestone::FirstFailedLogin => 0.0,
+        Milestone::FirstReplicaLogin | Milestone::FirstPrimaryLoginAfterFailback => request,
+        Milestone::ReplicaSustained => world.gap + login,
+        Milestone::FaultReverted => polled + 0.33,
+        _ => polled,
+    }
+}
+
+const NOISE: f64 = 1e-6;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_truth_lies_in_every_interval(world in world()) {
+        let (records, truth) = world.run();
+        let outcome = outcome(&records).unwrap();
+        for milestone in Milestone::ALL {
+            let at = outcome.milestone(milestone);
+            let at = at.ok_or_else(|| TestCaseError::fail(format!("{milestone:?} not reached")))?;
+            let truth = truth.milestones[&milestone];
+            prop_assert!(
+                at.lower <= truth + NOISE && truth <= at.upper + NOISE,
+                "{milestone:?}: {truth} outside {at:?}"
+            );
+            prop_assert!(at.width() <= widest(&world, milestone) + NOISE, "{milestone:?}: {at:?} is too wide");
+        }
+        let rpo = outcome.rpo.unwrap();
+        let oldest = truth.oldest_lost_s;
+        prop_assert!(rpo.lower_s <= oldest + NOISE, "{rpo:?} above {oldest}");
+        prop_assert!(rpo.upper_s.is_none_or(|upper| oldest <= upper + NOISE), "{rpo:?} below {oldest}");
+        prop_assert!(rpo.writes_lost.unwrap_or(0) <= truth.lost);
+    }
+
+    #[test]
+    fn verdicts_are_monotonic_in_the_target(world in world(), targets in prop::collection::vec(1_u64..200_000, 6)) {
+        let (records, _) = world.run();
+        let mut targets = targets;
+        targets.sort_unstable();
+        for metric in ["detection", "rto", "sustained_rto", "rpo", "failback"] {
+            let objectives: Vec<_> =
+                targets.iter().map(|ms| json!({ "metric": metric, "at_most": format!("{ms}ms") })).collect();
+            let outcome = outcome(&with_objectives(records.clone(), &objectives.into())).unwrap();
+            let rank = |verdict| match verdict {
+                Verdict::Missed => 0,
+                Verdict::Inconclusive => 1,
+                Verdict::Met => 2,
+            };
+            let ranks: Vec<u8> = outcome.objectives.iter().map(|objective| rank(objective.verdict)).collect();
+            prop_assert!(ranks.is_sorted(), "{metric}: {:?}", outcome.objectives);
+        }
+    }
+
+    #[test]
+    fn a_log_that_breaks_off_anywhere_still_gives_every_report(world in world(), part in 0.0_f64..1.0) {
+        let (mut records, _) = world.run();
+        records.truncate(1 + ((records.len() - 2) as f64 * part) as usize);
+        let outcome = outcome(&records).unwrap();
+        prop_assert_eq!(outcome.exit_code, None);
+        prop_assert!(!outcome.complete());
+        prop_assert_eq!(gameday::report::reports(&outcome).len(), 5);
+    }
+}
