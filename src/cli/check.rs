@@ -54,7 +54,7 @@ async fn look(scenario: &crate::scenario::Scenario, world: &World) -> Result<Fin
 
 fn print(found: &Findings) {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["code", "severity", "finding", "evidence", "what to do"]);
     for finding in &found.findings {
         let severity = match finding.severity {

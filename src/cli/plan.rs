@@ -54,7 +54,7 @@ fn print(planned: &[Fault]) {
         println!("nacl-blackhole in {}, {} subnets: {}", fault.region, targets.len(), targets.join(", "));
     }
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["#", "step", "call", "what it changes", "inverse"]);
     let actions = planned.iter().flat_map(|fault| &fault.actions);
     for (number, action) in (1..).zip(actions) {

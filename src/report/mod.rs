@@ -11,7 +11,7 @@ mod json;
 mod junit;
 mod markdown;
 mod view;
-mod words;
+pub mod words;
 
 pub use hlog::hlog;
 pub use html::html;
