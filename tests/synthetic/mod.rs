@@ -310,12 +310,12 @@ impl<R: Rng> Log<'_, R> {
         let api_sent = scheduled + steps.iter().sum::<f64>();
         let took = self.request();
         let (accepted, ended) = (self.uniform(api_sent, api_sent + took), api_sent + took);
+        // A login that the cut surprised in its middle gives up after it.
+        let gave_up = ended.max(scheduled + CONNECT_TIMEOUT);
         let vanished = !replica && ended >= cut && scheduled < world.reverted.iter().copied().fold(0.0, f64::max);
         let (role, region) = if replica { (RegionRole::Replica, REPLICA) } else { (RegionRole::Primary, PRIMARY) };
         let (outcome, ended, milestone) = match &world.broken_claim {
-            _ if vanished => {
-                (LoginOutcome::ConnectTimeout, scheduled + CONNECT_TIMEOUT, Some(Milestone::FirstFailedLogin))
-            }
+            _ if vanished => (LoginOutcome::ConnectTimeout, gave_up, Some(Milestone::FirstFailedLogin)),
             Some(claim) if replica => (LoginOutcome::ClaimMissing { claim: claim.clone() }, api_sent, None),
             _ if replica => (LoginOutcome::Succeeded, ended, Some(Milestone::FirstReplicaLogin)),
             _ if scheduled > world.heal => {
