@@ -10,6 +10,8 @@ pub const ACCOUNT: &str = "111122223333";
 pub const ZONE: &str = "gameday.test";
 /// The failover record.
 pub const FRONT_DOOR: &str = "auth.gameday.test";
+/// The claim of an access token that names the Region which served.
+pub const REGION_CLAIM: &str = "serving_region";
 /// The path of the protected API.
 pub const API_PATH: &str = "/api/account";
 /// The path that health checkers ask.

@@ -191,13 +191,6 @@ impl State {
         format!("{prefix}-0{:016x}", self.ids.next_u64())
     }
 
-    /// A new request ID.
-    pub fn request_id(&mut self) -> String {
-        let mut bytes = [0; 16];
-        self.ids.fill_bytes(&mut bytes);
-        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
-    }
-
     /// The tags of a resource.
     pub fn tags(&self, id: &str) -> impl Iterator<Item = (&str, &str)> {
         self.tags.get(id).into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
