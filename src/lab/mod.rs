@@ -1,4 +1,113 @@
 //! The AWS twin: two Regions on loopback, with real DNS, TLS, sign-in, network ACLs that drop
 //! packets, and health checkers. Answers on the wire; the engine cannot tell it from AWS.
 
+pub mod acl;
+pub mod api;
+mod certificate;
+pub mod dns;
+pub mod edge;
+mod environment;
+pub mod health;
+mod http;
+pub mod identity;
+mod sockets;
+mod start;
+pub mod topology;
 pub mod truth;
+pub mod world;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use self::api::sigv4::Keys;
+use self::identity::Identity;
+use self::start::{DnsServers, Ports};
+use self::truth::Truth;
+use self::world::World;
+use crate::env::{LabSettings, Observe, Timeouts};
+use crate::model::{Clock, Seed};
+use crate::net::TlsError;
+
+/// What a lab is started with.
+#[derive(Debug, Clone)]
+pub struct LabOptions {
+    /// Its own settings.
+    pub settings: LabSettings,
+    /// Handed through to its environment.
+    pub observe: Observe,
+    /// Handed through to its environment.
+    pub timeouts: Timeouts,
+    /// The environment's name.
+    pub name: String,
+    /// Scenario time.
+    pub clock: Clock,
+    /// Every draw follows from it.
+    pub seed: Seed,
+}
+
+/// The lab could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// No certificate could be made.
+    #[error("the lab's certificate: {0}")]
+    Certificate(String),
+    /// An address of 127.0.0.0/8 or a port of it is not to be had.
+    #[error("the lab cannot listen for {what} on loopback: {source}")]
+    Bind {
+        /// Which listener.
+        what: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The user pool could not be set up.
+    #[error("the lab's user pool: {0}")]
+    Identity(String),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A running lab. Dropped, it ends.
+pub struct Lab {
+    options: LabOptions,
+    ports: Ports,
+    keys: Keys,
+    identity: Arc<Identity>,
+    world: Arc<World>,
+    truth: Arc<Truth>,
+    trust_root_pem: String,
+    tasks: JoinSet<()>,
+    _dns: DnsServers,
+}
+
+impl Lab {
+    /// Starts a lab on free ports of this host's loopback addresses.
+    ///
+    /// # Errors
+    /// [`LabError`].
+    pub async fn start(options: LabOptions) -> Result<Self, LabError> {
+        start::start(options).await
+    }
+
+    /// The certificate authority that the front doors' certificates come from, in PEM.
+    pub fn trust_root_pem(&self) -> &str {
+        &self.trust_root_pem
+    }
+
+    /// What really happened.
+    pub fn truth(&self) -> &Truth {
+        &self.truth
+    }
+
+    /// The state of its networks.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Ends every task and waits until all have.
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
+    }
+}

@@ -8,4 +8,4 @@ mod tls;
 pub use connect::{connect, connect_from};
 pub use https::{Connection, ConnectionError};
 pub use listen::{bind_udp, listen, set_backlog};
-pub use tls::{TlsError, client_tls, client_tls_unverified, server_name};
+pub use tls::{TlsError, client_tls, client_tls_unverified, server_name, server_tls};

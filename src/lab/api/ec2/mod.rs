@@ -1,0 +1,110 @@
+//! EC2's query protocol: form parameters in, XML out (EC2 API reference, version 2016-11-15).
+
+mod acls;
+mod describe;
+mod rows;
+mod tags;
+
+use super::query::Params;
+use super::xml::{Element, node, text};
+use super::{Reply, ServiceError};
+use crate::lab::world::{State, World};
+use crate::model::RegionRole;
+
+const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
+
+/// One call.
+struct Call<'a> {
+    region: RegionRole,
+    params: &'a Params,
+}
+
+/// What an action adds to its response, or why it did not happen.
+type Outcome = Result<Vec<Element>, ServiceError>;
+
+/// Answers one request.
+pub fn handle(world: &World, region: RegionRole, params: &Params) -> Reply {
+    let outcome = act(world, &Call { region, params });
+    let request_id = super::request_id();
+    match outcome {
+        Ok((name, mut children)) => {
+            children.insert(0, text("requestId", &request_id));
+            Reply::xml(http::StatusCode::OK, &node(name, children).in_namespace(NAMESPACE))
+        }
+        Err(error) => refusal(&error, &request_id),
+    }
+}
+
+/// An error as EC2 writes it.
+pub fn refusal(error: &ServiceError, request_id: &str) -> Reply {
+    let what = node("Error", vec![text("Code", error.code), text("Message", &error.message)]);
+    Reply::xml(error.status, &node("Response", vec![node("Errors", vec![what]), text("RequestID", request_id)]))
+}
+
+fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), ServiceError> {
+    let action = call.params.get("Action").ok_or_else(|| ServiceError::bad("MissingAction", "The request is missing an action."))?;
+    if call.flag("DryRun")? == Some(true) && KNOWN.contains(&action) {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        return Err(ServiceError { status: http::StatusCode::PRECONDITION_FAILED, code: "DryRunOperation", message: message.to_owned() });
+    }
+    let look = |name, describe: fn(&State, &Call<'_>) -> Outcome| Ok((name, world.read(|state| describe(state, call))?));
+    let change = |name, mutate: fn(&mut State, &Call<'_>) -> Outcome| Ok((name, world.change(|state| mutate(state, call))?));
+    match action {
+        "DescribeVpcs" => look("DescribeVpcsResponse", describe::vpcs),
+        "DescribeSubnets" => look("DescribeSubnetsResponse", describe::subnets),
+        "DescribeNetworkInterfaces" => look("DescribeNetworkInterfacesResponse", describe::interfaces),
+        "DescribeNetworkAcls" => look("DescribeNetworkAclsResponse", describe::acls),
+        "DescribeSecurityGroups" => look("DescribeSecurityGroupsResponse", describe::groups),
+        "DescribeAvailabilityZones" => look("DescribeAvailabilityZonesResponse", describe::zones),
+        "CreateNetworkAcl" => change("CreateNetworkAclResponse", acls::create),
+        "DeleteNetworkAcl" => change("DeleteNetworkAclResponse", acls::delete),
+        "CreateNetworkAclEntry" => change("CreateNetworkAclEntryResponse", acls::create_entry),
+        "ReplaceNetworkAclEntry" => change("ReplaceNetworkAclEntryResponse", acls::replace_entry),
+        "DeleteNetworkAclEntry" => change("DeleteNetworkAclEntryResponse", acls::delete_entry),
+        "ReplaceNetworkAclAssociation" => change("ReplaceNetworkAclAssociationResponse", acls::replace_association),
+        "CreateTags" => change("CreateTagsResponse", tags::create),
+        "DeleteTags" => change("DeleteTagsResponse", tags::delete),
+        other => Err(ServiceError::bad("InvalidAction", format!("The action {other} is not valid for this web service."))),
+    }
+}
+
+const KNOWN: [&str; 14] = [
+    "DescribeVpcs",
+    "DescribeSubnets",
+    "DescribeNetworkInterfaces",
+    "DescribeNetworkAcls",
+    "DescribeSecurityGroups",
+    "DescribeAvailabilityZones",
+    "CreateNetworkAcl",
+    "DeleteNetworkAcl",
+    "CreateNetworkAclEntry",
+    "ReplaceNetworkAclEntry",
+    "DeleteNetworkAclEntry",
+    "ReplaceNetworkAclAssociation",
+    "CreateTags",
+    "DeleteTags",
+];
+
+impl Call<'_> {
+    fn required(&self, name: &str) -> Result<&str, ServiceError> {
+        self.params.get(name).ok_or_else(|| ServiceError::bad("MissingParameter", format!("The request must contain the parameter {name}")))
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, ServiceError> {
+        match self.params.get(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(other) => Err(invalid(format!("Value ({other}) for parameter {name} is invalid."))),
+        }
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ServiceError {
+    ServiceError::bad("InvalidParameterValue", message)
+}
+
+/// The answer of actions that only say that they happened.
+fn done() -> Vec<Element> {
+    vec![text("return", true)]
+}

@@ -1,0 +1,242 @@
+//! The AWS service APIs of the control plane, one file for each service's wire protocol. Requests are told apart by the service in the scope
+//! of their signature, as one endpoint serves them all.
+
+pub mod ec2;
+mod query;
+mod route53;
+pub mod sigv4;
+mod sts;
+mod xml;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{StatusCode, header};
+use jiff::Timestamp;
+use serde::Deserialize;
+use tower_service::Service as _;
+
+use self::query::Params;
+use self::sigv4::{Keys, Scope, SigV4Error};
+use self::xml::Element;
+use super::dns::Zone;
+use super::health::HealthCheck;
+use super::topology;
+use super::truth::Truth;
+use super::world::World;
+use crate::model::RegionRole;
+
+/// No request of these APIs is larger.
+const LARGEST_BODY_BYTES: usize = 1 << 20;
+/// Route 53 is one service for all Regions, signed for this one (AWS general reference, "Route 53 endpoints").
+const GLOBAL_REGION: &str = "us-east-1";
+
+/// What one Region's control plane needs.
+pub struct Control {
+    /// The Region.
+    pub role: RegionRole,
+    /// Whose requests it takes.
+    pub keys: Keys,
+    /// EC2's state.
+    pub world: Arc<World>,
+    /// Route 53's records.
+    pub zone: Arc<Zone>,
+    /// Route 53's health check.
+    pub health: Arc<HealthCheck>,
+    /// What really happened.
+    pub truth: Arc<Truth>,
+    /// Cognito's API with admin operations.
+    pub cognito: Router,
+}
+
+/// An error that a service answers with.
+#[derive(Debug, Clone)]
+pub struct ServiceError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The service's code.
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+impl ServiceError {
+    /// With status 400, as most are.
+    pub fn bad(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+    }
+}
+
+/// A service's answer.
+#[derive(Debug)]
+pub struct Reply {
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+}
+
+impl Reply {
+    fn xml(status: StatusCode, document: &Element) -> Self {
+        Self { status, content_type: "text/xml;charset=UTF-8", body: document.document() }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        (self.status, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response()
+    }
+}
+
+/// The services of the control plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Ec2,
+    Route53,
+    Sts,
+    Cognito,
+}
+
+impl Service {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "ec2" => Some(Self::Ec2),
+            "route53" => Some(Self::Route53),
+            "sts" => Some(Self::Sts),
+            "cognito-idp" => Some(Self::Cognito),
+            _ => None,
+        }
+    }
+
+    /// For requests whose signature says nothing: what their shape tells.
+    fn guess(parts: &Parts) -> Self {
+        if parts.headers.contains_key("x-amz-target") {
+            Self::Cognito
+        } else if parts.uri.path().starts_with(route53::VERSION_PATH) {
+            Self::Route53
+        } else {
+            Self::Ec2
+        }
+    }
+}
+
+/// The control plane of one Region.
+pub fn router(control: Control) -> Router {
+    Router::new().route("/truth", axum::routing::get(truth)).fallback(dispatch).with_state(Arc::new(control))
+}
+
+#[derive(Deserialize)]
+struct TruthQuery {
+    zero_at: Option<Timestamp>,
+}
+
+async fn truth(State(control): State<Arc<Control>>, Query(query): Query<TruthQuery>) -> Response {
+    axum::Json(control.truth.report(query.zero_at)).into_response()
+}
+
+async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    // Sign-in is not signed; Cognito's side tells which operations must be.
+    if !parts.headers.contains_key(header::AUTHORIZATION) && Service::guess(&parts) == Service::Cognito {
+        return cognito(&control, parts, body).await;
+    }
+    let scope = match sigv4::verify(&parts, &body, &control.keys) {
+        Ok(scope) => scope,
+        Err(error) => {
+            let claimed = sigv4::claimed(&parts).and_then(|scope| Service::of(&scope.service));
+            return refuse(claimed.unwrap_or_else(|| Service::guess(&parts)), &error);
+        }
+    };
+    let Some(service) = Service::of(&scope.service) else {
+        let error = ServiceError::bad("InvalidAction", format!("The lab has no service {}.", scope.service));
+        return error_reply(Service::guess(&parts), &error);
+    };
+    if let Err(error) = check_region(service, &scope, control.role) {
+        return error_reply(service, &error);
+    }
+    match service {
+        Service::Cognito => cognito(&control, parts, body).await,
+        Service::Route53 => route53::handle(&control, &parts).into_response(),
+        Service::Ec2 | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
+            None => error_reply(service, &ServiceError::bad("MalformedQueryString", "The request is not a form of less than 64 KiB.")),
+            Some(params) if service == Service::Ec2 => ec2::handle(&control.world, control.role, &params).into_response(),
+            Some(params) => sts::handle(&params).into_response(),
+        },
+    }
+}
+
+async fn cognito(control: &Control, parts: Parts, body: Bytes) -> Response {
+    // A router is always ready.
+    match control.cognito.clone().call(Request::from_parts(parts, Body::from(body))).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn check_region(service: Service, scope: &Scope, role: RegionRole) -> Result<(), ServiceError> {
+    let region = if service == Service::Route53 { GLOBAL_REGION } else { topology::region(role) };
+    if scope.region == region {
+        return Ok(());
+    }
+    let message = format!("Credential should be scoped to a valid Region, not '{}'.", scope.region);
+    Err(signature_error(service, "SignatureDoesNotMatch", message))
+}
+
+fn refuse(service: Service, error: &SigV4Error) -> Response {
+    let code = match error {
+        SigV4Error::Missing => "MissingAuthenticationToken",
+        SigV4Error::Incomplete(_) => "IncompleteSignature",
+        SigV4Error::UnknownKey => "InvalidClientTokenId",
+        SigV4Error::Mismatch => "SignatureDoesNotMatch",
+    };
+    error_reply(service, &signature_error(service, code, error.to_string()))
+}
+
+/// A failed authentication in a service's own words.
+fn signature_error(service: Service, code: &'static str, message: String) -> ServiceError {
+    match (service, code) {
+        // EC2 API reference, "Common client error codes": one code for both.
+        (Service::Ec2, "InvalidClientTokenId" | "SignatureDoesNotMatch") => {
+            let message = format!("AWS was not able to validate the provided access credentials: {message}");
+            ServiceError { status: StatusCode::UNAUTHORIZED, code: "AuthFailure", message }
+        }
+        // JSON services have names of their own for the common errors.
+        (Service::Cognito, "InvalidClientTokenId") => ServiceError::bad("UnrecognizedClientException", message),
+        (Service::Cognito, "SignatureDoesNotMatch") => ServiceError::bad("InvalidSignatureException", message),
+        (Service::Cognito, "IncompleteSignature") => ServiceError::bad("IncompleteSignatureException", message),
+        (Service::Cognito, _) => ServiceError::bad("MissingAuthenticationTokenException", message),
+        (_, "IncompleteSignature") => ServiceError::bad(code, message),
+        _ => ServiceError { status: StatusCode::FORBIDDEN, code, message },
+    }
+}
+
+fn error_reply(service: Service, error: &ServiceError) -> Response {
+    match service {
+        Service::Ec2 => ec2::refusal(error, &request_id()).into_response(),
+        Service::Route53 => query_error(error, route53::NAMESPACE).into_response(),
+        Service::Sts => query_error(error, sts::NAMESPACE).into_response(),
+        Service::Cognito => {
+            let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
+            Reply { status: error.status, content_type: "application/x-amz-json-1.1", body }.into_response()
+        }
+    }
+}
+
+/// An error as the query and REST-XML services other than EC2 write it.
+fn query_error(error: &ServiceError, namespace: &'static str) -> Reply {
+    let what = xml::node("Error", vec![xml::text("Type", "Sender"), xml::text("Code", error.code), xml::text("Message", &error.message)]);
+    let document = xml::node("ErrorResponse", vec![what, xml::text("RequestId", request_id())]).in_namespace(namespace);
+    Reply::xml(error.status, &document)
+}
+
+/// Nothing follows from request IDs, so they need no seed.
+fn request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}

@@ -1,0 +1,214 @@
+//! Route 53's REST-XML protocol (Route 53 API reference, version 2013-04-01).
+
+use std::cmp::Ordering;
+
+use axum::extract::Query;
+use http::StatusCode;
+use http::request::Parts;
+use serde::Deserialize;
+
+use super::xml::{Element, list, node, text};
+use super::{Control, Reply, ServiceError, query_error};
+use crate::lab::dns::{HEALTH_CHECK_ID, HOSTED_ZONE_ID, RecordSet};
+use crate::lab::health::{HealthCheck, Observation};
+use crate::lab::topology;
+use crate::model::RegionRole;
+
+pub const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
+/// What every path begins with.
+pub const VERSION_PATH: &str = "/2013-04-01/";
+/// ListResourceRecordSets gives at most so many at a time (Route 53 API reference).
+const RECORD_SETS_AT_A_TIME: usize = 300;
+
+/// Answers one request.
+pub fn handle(control: &Control, parts: &Parts) -> Reply {
+    match act(control, parts) {
+        Ok(document) => Reply::xml(StatusCode::OK, &document.in_namespace(NAMESPACE)),
+        Err(error) => query_error(&error, NAMESPACE),
+    }
+}
+
+fn act(control: &Control, parts: &Parts) -> Result<Element, ServiceError> {
+    let path = parts.uri.path().strip_prefix(VERSION_PATH).unwrap_or_default();
+    // IDs come bare, or with the `/hostedzone/` that answers put in front of them.
+    let path = path.replace("%2F", "/").replace("%2f", "/");
+    let mut segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    segments.dedup();
+    let listed = || format!("/hostedzone/{HOSTED_ZONE_ID}");
+    match (parts.method.as_str(), &segments[..]) {
+        ("GET", ["hostedzone"]) => Ok(node("ListHostedZonesResponse", zones(control, true))),
+        ("GET", ["hostedzonesbyname"]) => zones_by_name(control, parts),
+        ("GET", ["hostedzone", id]) => {
+            check_zone(id)?;
+            let servers = topology::NAME_SERVERS.iter().map(|server| text("NameServer", server)).collect();
+            let delegation = node("DelegationSet", vec![node("NameServers", servers)]);
+            Ok(node("GetHostedZoneResponse", vec![node("HostedZone", zone(control, &listed())), delegation]))
+        }
+        ("GET", ["hostedzone", id, "rrset"]) => {
+            check_zone(id)?;
+            record_sets(control, parts)
+        }
+        ("GET", ["healthcheck"]) => {
+            let checks = list("HealthChecks", "HealthCheck", [health_check(&control.health)]);
+            let rest = vec![checks, text("Marker", ""), text("IsTruncated", false), text("MaxItems", 100)];
+            Ok(node("ListHealthChecksResponse", rest))
+        }
+        ("GET", ["healthcheck", id]) => {
+            check_health_check(id)?;
+            Ok(node("GetHealthCheckResponse", vec![node("HealthCheck", health_check(&control.health))]))
+        }
+        ("GET", ["healthcheck", id, "status"]) => {
+            check_health_check(id)?;
+            let observations = control.health.observations().into_iter().map(observation);
+            let observations = list("HealthCheckObservations", "HealthCheckObservation", observations);
+            Ok(node("GetHealthCheckStatusResponse", vec![observations]))
+        }
+        (method, _) => {
+            let message = format!("The lab's Route 53 has no operation {method} {}.", parts.uri.path());
+            Err(ServiceError::bad("InvalidAction", message))
+        }
+    }
+}
+
+fn check_zone(id: &str) -> Result<(), ServiceError> {
+    if id == HOSTED_ZONE_ID {
+        return Ok(());
+    }
+    let message = format!("No hosted zone found with ID: {id}");
+    Err(ServiceError { status: StatusCode::NOT_FOUND, code: "NoSuchHostedZone", message })
+}
+
+fn check_health_check(id: &str) -> Result<(), ServiceError> {
+    if id == HEALTH_CHECK_ID {
+        return Ok(());
+    }
+    let message = format!("A health check with ID {id} does not exist.");
+    Err(ServiceError { status: StatusCode::NOT_FOUND, code: "NoSuchHealthCheck", message })
+}
+
+fn zone(control: &Control, id: &str) -> Vec<Element> {
+    vec![
+        text("Id", id),
+        text("Name", format!("{}.", topology::ZONE)),
+        text("CallerReference", "gameday-lab"),
+        node("Config", vec![text("Comment", "The lab's zone"), text("PrivateZone", false)]),
+        text("ResourceRecordSetCount", control.zone.sets().len()),
+    ]
+}
+
+/// The list of zones and its paging; all there is fits one page.
+fn zones(control: &Control, shown: bool) -> Vec<Element> {
+    let id = format!("/hostedzone/{HOSTED_ZONE_ID}");
+    let zones = shown.then(|| zone(control, &id));
+    vec![list("HostedZones", "HostedZone", zones), text("IsTruncated", false), text("MaxItems", 100)]
+}
+
+#[derive(Deserialize)]
+struct ByName {
+    dnsname: Option<String>,
+}
+
+fn zones_by_name(control: &Control, parts: &Parts) -> Result<Element, ServiceError> {
+    let ByName { dnsname } = query(parts)?;
+    let shown = dnsname.as_deref().is_none_or(|from| compare_names(topology::ZONE, from) != Ordering::Less);
+    let mut answer = zones(control, shown);
+    answer.extend(dnsname.map(|name| text("DNSName", name)));
+    Ok(node("ListHostedZonesByNameResponse", answer))
+}
+
+#[derive(Deserialize)]
+struct From {
+    name: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    identifier: Option<String>,
+    maxitems: Option<usize>,
+}
+
+fn query<T: serde::de::DeserializeOwned>(parts: &Parts) -> Result<T, ServiceError> {
+    let Query(query) = Query::try_from_uri(&parts.uri).map_err(|error| ServiceError::bad("InvalidInput", error.to_string()))?;
+    Ok(query)
+}
+
+/// Route 53 sorts names by their labels from the right (Route 53 API reference, ListResourceRecordSets).
+fn compare_names(a: &str, b: &str) -> Ordering {
+    let labels = |name: &str| name.trim_end_matches('.').rsplit('.').map(str::to_ascii_lowercase).collect::<Vec<_>>();
+    labels(a).cmp(&labels(b))
+}
+
+fn set_identifier(set: &RecordSet) -> &str {
+    set.failover.map_or("", |failover| failover.set_identifier)
+}
+
+fn record_sets(control: &Control, parts: &Parts) -> Result<Element, ServiceError> {
+    let from: From = query(parts)?;
+    let mut sets: Vec<&RecordSet> = control.zone.sets().iter().collect();
+    let order = |a: &RecordSet, name: &str, kind: &str, identifier: &str| {
+        compare_names(a.name, name).then_with(|| a.kind.as_str().cmp(kind)).then_with(|| set_identifier(a).cmp(identifier))
+    };
+    sets.sort_by(|a, b| order(a, b.name, b.kind.as_str(), set_identifier(b)));
+    if let Some(name) = &from.name {
+        let (kind, identifier) = (from.kind.unwrap_or_default(), from.identifier.unwrap_or_default());
+        sets.retain(|set| order(set, name, &kind, &identifier) != Ordering::Less);
+    }
+    let most = from.maxitems.unwrap_or(RECORD_SETS_AT_A_TIME).clamp(1, RECORD_SETS_AT_A_TIME);
+    let next = sets.get(most).copied();
+    let mut answer = vec![
+        list("ResourceRecordSets", "ResourceRecordSet", sets.into_iter().take(most).map(record_set)),
+        text("IsTruncated", next.is_some()),
+        text("MaxItems", most),
+    ];
+    if let Some(next) = next {
+        answer.extend([text("NextRecordName", format!("{}.", next.name)), text("NextRecordType", next.kind.as_str())]);
+        answer.extend(next.failover.map(|failover| text("NextRecordIdentifier", failover.set_identifier)));
+    }
+    Ok(node("ListResourceRecordSetsResponse", answer))
+}
+
+fn record_set(set: &RecordSet) -> Vec<Element> {
+    let mut shown = vec![text("Name", format!("{}.", set.name)), text("Type", set.kind.as_str())];
+    if let Some(failover) = set.failover {
+        let part = match failover.role {
+            RegionRole::Primary => "PRIMARY",
+            RegionRole::Replica => "SECONDARY",
+        };
+        shown.extend([text("SetIdentifier", failover.set_identifier), text("Failover", part)]);
+    }
+    let values = set.values.iter().map(|value| vec![text("Value", value)]);
+    shown.extend([text("TTL", set.ttl_s), list("ResourceRecords", "ResourceRecord", values)]);
+    if set.failover.is_some_and(|failover| failover.role == RegionRole::Primary) {
+        shown.push(text("HealthCheckId", HEALTH_CHECK_ID));
+    }
+    shown
+}
+
+fn health_check(check: &HealthCheck) -> Vec<Element> {
+    let options = check.options();
+    let port = options.addresses.first().map_or(443, std::net::SocketAddr::port);
+    let config = vec![
+        text("Port", port),
+        text("Type", "HTTPS"),
+        text("ResourcePath", topology::HEALTH_PATH),
+        text("FullyQualifiedDomainName", &options.name),
+        text("RequestInterval", options.interval.as_secs()),
+        text("FailureThreshold", options.threshold),
+        text("MeasureLatency", false),
+        text("Inverted", false),
+        text("Disabled", false),
+        text("EnableSNI", true),
+    ];
+    vec![
+        text("Id", HEALTH_CHECK_ID),
+        text("CallerReference", "gameday-lab"),
+        node("HealthCheckConfig", config),
+        text("HealthCheckVersion", 1),
+    ]
+}
+
+fn observation(seen: Observation) -> Vec<Element> {
+    vec![
+        text("Region", seen.region),
+        text("IPAddress", seen.address),
+        node("StatusReport", vec![text("Status", seen.status), text("CheckedTime", seen.at)]),
+    ]
+}

@@ -1,0 +1,199 @@
+//! The front doors, and the blackhole in front of them.
+//!
+//! A denied packet vanishes: new connections hang as they do when a SYN is dropped, open ones stall without FIN or RST, and both go on by
+//! themselves when the rule goes. Linux drops the SYNs for us when a listening socket's accept queue is full, so a front door that nobody
+//! may reach shortens its queue to nothing and fills it with one connection of its own.
+
+mod gate;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use futures::FutureExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use self::gate::Connections;
+use super::acl::Flow;
+use super::http;
+use super::topology;
+use super::truth::{Fact, Truth};
+use super::world::World;
+use crate::model::Clock;
+use crate::net;
+
+/// Room in the accept queue of a front door that packets reach.
+pub const OPEN_BACKLOG: u32 = 1024;
+/// A connection over loopback opens at once or, with the queue full, never; real time.
+const FILLING: Duration = Duration::from_millis(20);
+/// Clients that slip into the queue while it is being shut, each let through the gate's other side before the next try.
+const FILLING_TRIES: u32 = 8;
+
+/// Notes when every front door of the primary is shut to the users, and when all are open again.
+#[derive(Debug)]
+pub struct Paths {
+    state: Mutex<PathState>,
+    truth: Arc<Truth>,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct PathState {
+    shut: Vec<bool>,
+    down: bool,
+}
+
+impl Paths {
+    /// For that many front doors, all open.
+    pub fn new(doors: usize, truth: Arc<Truth>, clock: Clock) -> Self {
+        Self { state: Mutex::new(PathState { shut: vec![false; doors], down: false }), truth, clock }
+    }
+
+    /// Says that one front door is now open or shut.
+    fn set(&self, door: usize, shut: bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = self.clock.now();
+        if let Some(known) = state.shut.get_mut(door) {
+            *known = shut;
+        }
+        let all = |wanted: bool| state.shut.iter().all(|known| *known == wanted);
+        if !state.down && all(true) {
+            state.down = true;
+            self.truth.note(Fact::PathsDown, at);
+        } else if state.down && all(false) {
+            state.down = false;
+            self.truth.note(Fact::PathsUp, at);
+        }
+    }
+}
+
+/// One network interface that serves HTTPS.
+pub struct FrontDoor {
+    /// Its socket.
+    pub listener: TcpListener,
+    /// Where that is.
+    pub at: SocketAddr,
+    /// What decides about packets.
+    pub world: Arc<World>,
+    /// Its certificate.
+    pub tls: TlsAcceptor,
+    /// What it serves.
+    pub router: Router,
+    /// Addresses of clients that the lab knows of.
+    pub sources: Vec<IpAddr>,
+    /// For the primary's front doors: where to say that the users' path is shut, and this door's number there.
+    pub paths: Option<(Arc<Paths>, usize)>,
+}
+
+/// What the network says of new connections to a front door.
+struct Verdict {
+    nobody: bool,
+    users_shut: bool,
+}
+
+impl FrontDoor {
+    /// Serves until dropped.
+    pub async fn serve(self) {
+        let connections = Arc::new(Connections::default());
+        let mut serving = JoinSet::new();
+        let mut changed = self.world.subscribe();
+        let mut filler: Option<Filler> = None;
+        loop {
+            changed.mark_unchanged();
+            let verdict = self.apply(&connections);
+            match (&filler, verdict.nobody) {
+                (None, true) => filler = Some(self.shut(&connections, &mut serving).await),
+                (Some(_), false) => {
+                    if let Err(error) = net::set_backlog(&self.listener, OPEN_BACKLOG as i32) {
+                        tracing::error!(%error, at = %self.at, "cannot open the front door");
+                    }
+                    filler = None;
+                }
+                _ => {}
+            }
+            if let Some((paths, door)) = &self.paths {
+                paths.set(*door, verdict.users_shut);
+            }
+            self.accept_until_change(&mut changed, &connections, &mut serving, verdict.nobody).await;
+        }
+    }
+
+    async fn accept_until_change(
+        &self,
+        changed: &mut tokio::sync::watch::Receiver<u64>,
+        connections: &Arc<Connections>,
+        serving: &mut JoinSet<()>,
+        shut: bool,
+    ) {
+        loop {
+            tokio::select! {
+                // The world outlives its front doors, so this cannot end in a closed channel.
+                _ = changed.changed() => return,
+                accepted = self.listener.accept(), if !shut => match accepted {
+                    Ok((tcp, client)) => self.take(tcp, client, connections, serving),
+                    Err(error) => {
+                        tracing::warn!(%error, "accept");
+                        http::rest_after_accept_error().await;
+                    }
+                },
+                Some(_) = serving.join_next(), if !serving.is_empty() => {}
+            }
+        }
+    }
+
+    /// Stalls or releases open connections, and judges new ones, by one and the same state.
+    fn apply(&self, connections: &Connections) -> Verdict {
+        self.world.read(|network| {
+            connections.apply(network);
+            let named = network.named_sources(self.at.ip());
+            // Nothing but loopback can reach a lab's front door.
+            let mut sources = self.sources.iter().copied().chain(named.into_iter().filter(IpAddr::is_loopback));
+            Verdict {
+                nobody: !sources.any(|source| network.admits_some(source, self.at)),
+                users_shut: !network.admits_some(topology::USERS_ADDRESS, self.at),
+            }
+        })
+    }
+
+    fn take(&self, tcp: TcpStream, client: SocketAddr, connections: &Arc<Connections>, serving: &mut JoinSet<()>) {
+        if client.ip() == topology::FILLER_ADDRESS {
+            return;
+        }
+        drop(tcp.set_nodelay(true));
+        let flow = Flow { client, server: self.at };
+        let stream = self.world.read(|network| connections.add(tcp, flow, network));
+        let (tls, router) = (self.tls.clone(), self.router.clone());
+        serving.spawn(async move {
+            if let Ok(stream) = tls.accept(stream).await {
+                http::serve_stream(stream, router).await;
+            }
+        });
+    }
+
+    /// Makes the kernel drop every further SYN.
+    async fn shut(&self, connections: &Arc<Connections>, serving: &mut JoinSet<()>) -> Filler {
+        if let Err(error) = net::set_backlog(&self.listener, 0) {
+            tracing::error!(%error, at = %self.at, "cannot shut the front door");
+        }
+        for _ in 0..FILLING_TRIES {
+            // Whoever was in the queue connected before the cut; its packets vanish from here on.
+            while let Some(Ok((tcp, client))) = self.listener.accept().now_or_never() {
+                self.take(tcp, client, connections, serving);
+            }
+            let filling = net::connect_from(topology::FILLER_ADDRESS, self.at);
+            if let Ok(Ok(stream)) = tokio::time::timeout(FILLING, filling).await {
+                return Filler { _waits: Some(stream) };
+            }
+        }
+        // Nothing gets in any more, not even the filler: the queue is full of others, or the kernel drops SYNs with no queue at all.
+        Filler { _waits: None }
+    }
+}
+
+/// Keeps an accept queue full.
+struct Filler {
+    _waits: Option<TcpStream>,
+}

@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::start::ROLES;
+use super::{Lab, dns, topology};
+use crate::env::{
+    AccountRules, CredentialRef, Dns, Environment, EnvironmentKind, FrontDoor, LabClock, LabSettings, Pool, RegionEnv, SecretRef,
+    SubnetSelector, Users,
+};
+use crate::model::{AccountId, Region, RegionRole};
+
+/// The version of the environment file that this module fills in.
+const SCHEMA_VERSION: u32 = 1;
+
+impl Lab {
+    /// The environment in which an engine finds this lab; complete but for [`FrontDoor::trust_root`], which a file must name:
+    /// see [`Lab::trust_root_pem`].
+    pub fn environment(&self) -> Environment {
+        let clock = LabClock { anchor: self.options.clock.anchor(), speed: self.options.clock.speed() };
+        let truth_url = format!("{}/truth", self.control_url(RegionRole::Primary));
+        Environment {
+            schema_version: SCHEMA_VERSION,
+            name: self.options.name.clone(),
+            kind: EnvironmentKind::Lab,
+            account: AccountRules { allowed: vec![AccountId::from(topology::ACCOUNT)] },
+            credentials: Some(CredentialRef::Static {
+                access_key_id: self.keys.access_key().to_owned(),
+                secret_access_key: SecretRef::Literal(self.keys.secret_key().clone()),
+            }),
+            primary: Some(self.region(RegionRole::Primary)),
+            replica: Some(self.region(RegionRole::Replica)),
+            pool: Some(Pool { id: self.identity.pool_id().to_owned(), client_id: self.identity.client_id().to_owned(), client_secret: None }),
+            front_door: Some(FrontDoor {
+                name: topology::FRONT_DOOR.to_owned(),
+                port: self.ports.front_door,
+                api_path: topology::API_PATH.to_owned(),
+                trust_root: None,
+                region_claim: Some(topology::REGION_CLAIM.to_owned()),
+            }),
+            dns: Some(Dns {
+                hosted_zone_id: dns::HOSTED_ZONE_ID.to_owned(),
+                record: topology::FRONT_DOOR.to_owned(),
+                health_check_id: dns::HEALTH_CHECK_ID.to_owned(),
+                authoritative: self.authoritative().to_vec(),
+                resolvers: vec![self.resolver()],
+            }),
+            users: Some(Users {
+                names: self.identity.user_names(),
+                password: SecretRef::Literal(self.identity.password()),
+                canary: Some(self.identity.canary()),
+            }),
+            timeouts: self.options.timeouts.clone(),
+            observe: self.options.observe.clone(),
+            lab: Some(LabSettings { clock: Some(clock), truth_url: Some(truth_url), ..self.options.settings.clone() }),
+        }
+    }
+
+    /// Where everything listens, and how to ask it by hand: a label and a line each.
+    pub fn describe(&self) -> Vec<(String, String)> {
+        let front_door = self.ports.front_door;
+        let primary = self.control_url(RegionRole::Primary);
+        let region = topology::region(RegionRole::Primary);
+        let resolver = self.resolver();
+        let [first, _] = self.authoritative();
+        let mut lines = vec![("front door".to_owned(), format!("https://{}:{front_door}", topology::FRONT_DOOR))];
+        for role in ROLES {
+            let doors = topology::front_doors(role).map(|door| format!("{door}:{front_door}")).join(", ");
+            lines.push((format!("{} {}", role.as_str(), topology::region(role)), doors));
+            lines.push((format!("AWS APIs in {}", topology::region(role)), self.control_url(role)));
+        }
+        lines.extend([
+            ("authoritative DNS".to_owned(), self.authoritative().map(|server| server.to_string()).join(", ")),
+            ("resolver".to_owned(), resolver.to_string()),
+            ("ground truth".to_owned(), format!("{primary}/truth")),
+            (
+                "credentials".to_owned(),
+                format!(
+                    "export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
+                    self.keys.access_key(),
+                    // A key to nothing but this lab, on loopback.
+                    self.keys.secret_key().expose()
+                ),
+            ),
+            ("try".to_owned(), format!("aws --endpoint-url {primary} --region {region} ec2 describe-network-acls")),
+            (
+                "try".to_owned(),
+                format!("aws --endpoint-url {primary} --region {region} route53 get-health-check-status --health-check-id {}", dns::HEALTH_CHECK_ID),
+            ),
+            ("try".to_owned(), format!("dig @{} -p {} {}", first.ip(), first.port(), topology::FRONT_DOOR)),
+            ("try".to_owned(), format!("dig @{} -p {} {}", resolver.ip(), resolver.port(), topology::FRONT_DOOR)),
+        ]);
+        lines
+    }
+
+    fn control_url(&self, role: RegionRole) -> String {
+        let [primary, replica] = self.ports.control;
+        let port = if role == RegionRole::Primary { primary } else { replica };
+        format!("http://{}", SocketAddr::new(topology::CONTROL_ADDRESS, port))
+    }
+
+    fn authoritative(&self) -> [SocketAddr; 2] {
+        topology::AUTHORITATIVE_ADDRESSES.map(|address| SocketAddr::new(address, self.ports.authoritative))
+    }
+
+    fn resolver(&self) -> SocketAddr {
+        SocketAddr::new(topology::RESOLVER_ADDRESS, self.ports.resolver)
+    }
+
+    fn region(&self, role: RegionRole) -> RegionEnv {
+        let subnets = self.world.read(|state| {
+            let subnets = state.subnets.iter().filter(|subnet| subnet.region == role);
+            subnets.map(|subnet| subnet.id.clone()).collect()
+        });
+        let url = self.control_url(role);
+        let services = ["ec2", "cognito-idp", "route53", "sts"];
+        RegionEnv {
+            region: Region::from(topology::region(role)),
+            direct: topology::front_doors(role).iter().map(ToString::to_string).collect(),
+            subnets: SubnetSelector { ids: subnets, tags: BTreeMap::new() },
+            endpoints: services.into_iter().map(|service| (service.to_owned(), url.clone())).collect(),
+        }
+    }
+}

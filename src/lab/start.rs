@@ -1,0 +1,221 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use rand::Rng;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::api::sigv4::Keys;
+use super::api::{self, Control};
+use super::certificate::{self, Certificate};
+use super::dns::{self, Authoritative, Resolver, Views, Zone};
+use super::edge::{FrontDoor, OPEN_BACKLOG, Paths};
+use super::health::{HealthCheck, HealthOptions};
+use super::http;
+use super::identity::{Identity, IdentityOptions};
+use super::sockets::at_same_port;
+use super::topology;
+use super::truth::Truth;
+use super::world::World;
+use super::{Lab, LabError, LabOptions};
+use crate::env::HealthTarget;
+use crate::model::{AccountId, Region, RegionRole, Secret};
+use crate::net;
+
+/// Both Regions, in the order in which everything here is listed.
+pub const ROLES: [RegionRole; 2] = [RegionRole::Primary, RegionRole::Replica];
+/// The lab's access key; its secret comes from the seed.
+const ACCESS_KEY: &str = "AKIDGAMEDAYLAB000000";
+/// For listeners that nothing ever shuts.
+const BACKLOG: u32 = 1024;
+
+/// Where a running lab listens.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Of every front door.
+    pub front_door: u16,
+    /// Of the authoritative servers.
+    pub authoritative: u16,
+    /// Of the resolver.
+    pub resolver: u16,
+    /// Of the control planes, primary first.
+    pub control: [u16; 2],
+}
+
+fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
+    move |source| LabError::Bind { what, source }
+}
+
+/// Starts everything in the order in which it depends on each other.
+pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
+    let truth = Arc::new(Truth::default());
+    let keys = Keys::new(ACCESS_KEY, secret_key(&options));
+    let identity = start_identity(&options, &truth, &keys).await?;
+    let certificate = make_certificate()?;
+    let mut tasks = JoinSet::new();
+
+    let (front_door, world) = open_front_doors(&options, &truth, &identity, &certificate, &mut tasks).await?;
+    let health = start_health_check(&options, &truth, &certificate, front_door, &mut tasks).await?;
+    let names = start_dns(&options, &truth, &health, &mut tasks).await?;
+    let control = open_control_planes(&keys, &world, &names.zone, &health, &truth, &identity, &mut tasks)?;
+
+    let ports = Ports { front_door, authoritative: names.authoritative, resolver: names.resolver, control };
+    let trust_root_pem = certificate.trust_root_pem;
+    Ok(Lab { options, ports, keys, identity, world, truth, trust_root_pem, tasks, _dns: names.servers })
+}
+
+fn secret_key(options: &LabOptions) -> Secret {
+    let mut bytes = [0; 20];
+    options.seed.stream("secret-key").fill_bytes(&mut bytes);
+    Secret::new(bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+}
+
+async fn start_identity(options: &LabOptions, truth: &Arc<Truth>, keys: &Keys) -> Result<Arc<Identity>, LabError> {
+    let identity = IdentityOptions {
+        settings: options.settings.clone(),
+        primary: Region::from(topology::region(RegionRole::Primary)),
+        replica: Region::from(topology::region(RegionRole::Replica)),
+        account: AccountId::from(topology::ACCOUNT),
+        clock: options.clock,
+        seed: options.seed,
+        truth: truth.clone(),
+        keys: keys.clone(),
+    };
+    Identity::start(identity).await.map_err(LabError::Identity)
+}
+
+fn make_certificate() -> Result<Certificate, LabError> {
+    let names = [topology::FRONT_DOOR, "*.auth.gameday.test", topology::STATUS_NAME];
+    let addresses: Vec<_> = ROLES.into_iter().flat_map(topology::front_doors).collect();
+    certificate::make(&names, &addresses)
+}
+
+async fn open_front_doors(
+    options: &LabOptions,
+    truth: &Arc<Truth>,
+    identity: &Arc<Identity>,
+    certificate: &Certificate,
+    tasks: &mut JoinSet<()>,
+) -> Result<(u16, Arc<World>), LabError> {
+    let addresses: Vec<_> = ROLES.into_iter().flat_map(topology::front_doors).collect();
+    let opened = at_same_port(&addresses, async |at| net::listen(at, OPEN_BACKLOG)).await;
+    let (port, listeners) = opened.map_err(bind_error("the front doors"))?;
+    let world = Arc::new(World::new(options.seed, port));
+    let checkers = (0..options.settings.checkers).map(topology::checker_address);
+    let sources: Vec<_> = std::iter::once(topology::USERS_ADDRESS).chain(checkers).collect();
+    let paths = Arc::new(Paths::new(topology::front_doors(RegionRole::Primary).len(), truth.clone(), options.clock));
+    let mut listeners = listeners.into_iter();
+    for role in ROLES {
+        let router = identity.data_plane(role);
+        for ((index, address), listener) in topology::front_doors(role).into_iter().enumerate().zip(&mut listeners) {
+            let door = FrontDoor {
+                listener,
+                at: SocketAddr::new(address, port),
+                world: world.clone(),
+                tls: certificate.acceptor.clone(),
+                router: router.clone(),
+                sources: sources.clone(),
+                paths: (role == RegionRole::Primary).then(|| (paths.clone(), index)),
+            };
+            tasks.spawn(door.serve());
+        }
+    }
+    Ok((port, world))
+}
+
+async fn start_health_check(
+    options: &LabOptions,
+    truth: &Arc<Truth>,
+    certificate: &Certificate,
+    front_door: u16,
+    tasks: &mut JoinSet<()>,
+) -> Result<Arc<HealthCheck>, LabError> {
+    let (name, addresses) = match options.settings.health_target {
+        HealthTarget::FrontDoor => {
+            let doors = topology::front_doors(RegionRole::Primary);
+            (topology::direct_name(RegionRole::Primary), doors.map(|door| SocketAddr::new(door, front_door)).to_vec())
+        }
+        HealthTarget::Elsewhere => {
+            let opened = at_same_port(&[topology::STATUS_ADDRESS], async |at| net::listen(at, BACKLOG)).await;
+            let (port, listeners) = opened.map_err(bind_error("the status page"))?;
+            let page = Router::new().fallback(|| async { "up" });
+            for listener in listeners {
+                tasks.spawn(http::serve_listener(listener, Some(certificate.acceptor.clone()), page.clone()));
+            }
+            (topology::STATUS_NAME, vec![SocketAddr::new(topology::STATUS_ADDRESS, port)])
+        }
+    };
+    let health = HealthOptions {
+        checkers: options.settings.checkers,
+        interval: options.settings.checker_interval.0,
+        threshold: options.settings.failure_threshold,
+        name: name.to_owned(),
+        addresses,
+        clock: options.clock,
+        seed: options.seed,
+    };
+    Ok(HealthCheck::start(health, truth.clone(), tasks)?)
+}
+
+/// The DNS servers; dropped, they stop.
+pub struct DnsServers {
+    _authoritative: Vec<hickory_server::Server<dns::Handler<Authoritative>>>,
+    _resolver: hickory_server::Server<dns::Handler<Resolver>>,
+}
+
+struct Names {
+    zone: Arc<Zone>,
+    authoritative: u16,
+    resolver: u16,
+    servers: DnsServers,
+}
+
+async fn start_dns(options: &LabOptions, truth: &Arc<Truth>, health: &Arc<HealthCheck>, tasks: &mut JoinSet<()>) -> Result<Names, LabError> {
+    let ttl_s = u32::try_from(options.settings.ttl.0.as_secs()).unwrap_or(u32::MAX);
+    let zone = Arc::new(Zone::new(ttl_s));
+    let views = Arc::new(Views::new(topology::AUTHORITATIVE_ADDRESSES.len(), truth.clone(), options.clock));
+    let bound = at_same_port(&topology::AUTHORITATIVE_ADDRESSES, dns::bind).await;
+    let (authoritative, sockets) = bound.map_err(bind_error("the authoritative DNS servers"))?;
+    let mut servers = Vec::new();
+    for (number, sockets) in sockets.into_iter().enumerate() {
+        let server = Authoritative::new(zone.clone(), views.clone(), number);
+        servers.push(dns::serve(Arc::new(server), vec![sockets]));
+        tasks.spawn(views.clone().follow(number, health.clone(), options.seed));
+    }
+    let upstream = topology::AUTHORITATIVE_ADDRESSES.map(|address| SocketAddr::new(address, authoritative));
+    let recursive = Resolver::new(zone.clone(), upstream.to_vec(), options.clock, truth.clone());
+    let bound = at_same_port(&[topology::RESOLVER_ADDRESS], dns::bind).await;
+    let (resolver, sockets) = bound.map_err(bind_error("the resolver"))?;
+    let servers = DnsServers { _authoritative: servers, _resolver: dns::serve(Arc::new(recursive), sockets) };
+    Ok(Names { zone, authoritative, resolver, servers })
+}
+
+fn open_control_planes(
+    keys: &Keys,
+    world: &Arc<World>,
+    zone: &Arc<Zone>,
+    health: &Arc<HealthCheck>,
+    truth: &Arc<Truth>,
+    identity: &Arc<Identity>,
+    tasks: &mut JoinSet<()>,
+) -> Result<[u16; 2], LabError> {
+    let mut ports = [0; 2];
+    for (role, port) in ROLES.into_iter().zip(&mut ports) {
+        let failed = bind_error("the control plane");
+        let listener: TcpListener = net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
+        *port = listener.local_addr().map_err(&failed)?.port();
+        let control = Control {
+            role,
+            keys: keys.clone(),
+            world: world.clone(),
+            zone: zone.clone(),
+            health: health.clone(),
+            truth: truth.clone(),
+            cognito: identity.control_plane(role),
+        };
+        tasks.spawn(http::serve_listener(listener, None, api::router(control)));
+    }
+    Ok(ports)
+}
