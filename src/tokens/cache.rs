@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::model::{Clock, Region};
 
 /// How long fetched keys are fresh (the article's advice for validators: 10 min).
-pub const TTL: Duration = Duration::from_secs(600);
+pub const TTL: Duration = Duration::from_mins(10);
 
 /// How soon a source that failed is asked again.
 const RETRY: Duration = Duration::from_secs(5);

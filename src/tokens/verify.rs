@@ -10,7 +10,7 @@ use crate::model::Region;
 
 /// How long after its expiry a token still passes, for clocks that disagree (RFC 7519, 4.1.4: "usually no more than a
 /// few minutes").
-pub const LEEWAY: Duration = Duration::from_secs(60);
+pub const LEEWAY: Duration = Duration::from_mins(1);
 
 /// What a good access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]

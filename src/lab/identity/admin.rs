@@ -177,7 +177,7 @@ impl Identity {
         let place = self.writable(role, input, "AdminUpdateUserAttributes")?;
         let changed = attributes(input)?;
         self.change_user(place, required(input, "Username")?, |user| {
-            user.attributes.extend(changed)
+            user.attributes.extend(changed);
         })?;
         Ok(json!({}))
     }

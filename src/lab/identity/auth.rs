@@ -20,7 +20,7 @@ use crate::srp::{ServerSession, verify_password};
 use crate::tokens::{Expectations, TokenError};
 
 /// How long refresh tokens live (Cognito's default: 30 days).
-const REFRESH_VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
+const REFRESH_VALIDITY: Duration = Duration::from_hours(30 * 24);
 
 /// Bytes of a secret block and of a refresh token.
 const OPAQUE_BYTES: usize = 64;

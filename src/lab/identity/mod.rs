@@ -35,10 +35,10 @@ use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
 use crate::tokens::{Fetch, JwksCache, Source};
 
 /// How long a challenge may be answered (Cognito's default `AuthSessionValidity`: 3 min).
-const CHALLENGE_VALIDITY: Duration = Duration::from_secs(180);
+const CHALLENGE_VALIDITY: Duration = Duration::from_mins(3);
 
 /// How long after its issue the first use of a token counts as the end of a sign-in.
-const FIRST_USE: Duration = Duration::from_secs(600);
+const FIRST_USE: Duration = Duration::from_mins(10);
 
 /// What the identity plane is made from.
 #[derive(Debug)]

@@ -65,7 +65,7 @@ mod tests {
     fn things_are_taken_once_and_in_time() {
         let start = Timestamp::UNIX_EPOCH;
         let at = |seconds| later(start, Duration::from_secs(seconds));
-        let pending = Pending::new(Duration::from_secs(180));
+        let pending = Pending::new(Duration::from_mins(3));
         pending.insert("a".to_owned(), 1, at(0));
         pending.insert("b".to_owned(), 2, at(100));
         assert_eq!(pending.take("a", at(179)), Some(1));

@@ -14,7 +14,7 @@ use crate::model::Region;
 /// How long access and ID tokens live (Cognito's default: one hour).
 pub(super) const TOKEN_SECONDS: i64 = 3600;
 
-/// Claims that the pool itself sets; no trigger changes them.
+/// The scope of tokens that the API, not managed login, issues (Cognito developer guide, "Understanding the access token").
 const SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// One Region's signing key.
