@@ -22,9 +22,7 @@ fn shown(problems: &FileProblems) -> String {
         .with_width(100)
         .render_report(&mut text, problems)
         .unwrap();
-    text.lines()
-        .map(|line| line.trim_end().to_owned() + "\n")
-        .collect()
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 fn scenario(text: &str) -> Result<Loaded<Scenario>, FileProblems> {
@@ -187,130 +185,48 @@ fn a_file_that_is_not_there_or_not_text() {
     let path = folder.path().join("latin1.toml");
     fs::write(&path, b"schema_version = 1\ntitle = \"caf\xe9\"\n").unwrap();
     let found = messages(scenario::load(&path, None));
-    assert!(
-        found[0].ends_with(
-            "latin1.toml is not UTF-8 text: line 2 has a byte that does not belong there"
-        )
-    );
+    assert!(found[0].ends_with("latin1.toml is not UTF-8 text: line 2 has a byte that does not belong there"));
     assert!(messages(env::load(folder.path()))[0].starts_with("cannot read "));
 }
 
 #[test]
 fn a_scenario_that_cannot_work_is_refused() {
     let cases = [
-        (
-            "hold = \"60s\"",
-            "hold = \"59s\"",
-            "a hold of 59s is shorter than the usual TTL of 1m",
-        ),
-        (
-            "hold = \"60s\"",
-            "hold = \"0s\"",
-            "the scenario has no phase `hold`",
-        ),
-        (
-            "outage = \"150s\"",
-            "outage = \"119s\"",
-            "`rto` of 2m cannot be measured in 1m59s",
-        ),
-        (
-            "outage = \"150s\"",
-            "outage = \"44s\"",
-            "`detection` of 45s cannot be measured in 44s",
-        ),
-        (
-            "failback = \"150s\"",
-            "failback = \"1m\"",
-            "`failback` of 2m30s cannot be measured in 1m",
-        ),
-        (
-            "at_most = \"2m30s\"",
-            "at_most = \"4m\"",
-            "`sustained_rto` of 4m cannot be measured in 3m30s",
-        ),
-        (
-            "baseline = \"30s\"",
-            "baseline = \"9s\"",
-            "a baseline of 9s is too short to be one",
-        ),
-        (
-            "share = \"60%\"",
-            "share = \"60.1%\"",
-            "the shares of `users.flows` add up to 100.1%, not 100%",
-        ),
-        (
-            "cohort = \"honours-ttl\"",
-            "cohort = \"fresh-lookup\"",
-            "`fresh-lookup` is there twice in `users.cohorts`",
-        ),
-        (
-            "metric = \"rpo\"",
-            "metric = \"rto\"",
-            "the objective `rto` is there twice",
-        ),
-        (
-            "phase = \"hold\"",
-            "phase = \"verify\"",
-            "no logins are counted in the phase `verify`",
-        ),
-        (
-            "phase = \"hold\"",
-            "phase = \"baseline\"",
-            "nobody is served at the replica in the baseline",
-        ),
-        (
-            "at_most = \"30s\"",
-            "at_most = \"0s\"",
-            "a target of zero for `rpo` can never be met",
-        ),
-        (
-            "rate = \"2/s\"",
-            "rate = \"0/s\"",
-            "`0/s` is not a positive rate",
-        ),
-        (
-            "schema_version = 1",
-            "schema_version = 2",
-            "schema_version 2 is not known",
-        ),
+        ("hold = \"60s\"", "hold = \"59s\"", "a hold of 59s is shorter than the usual TTL of 1m"),
+        ("hold = \"60s\"", "hold = \"0s\"", "the scenario has no phase `hold`"),
+        ("outage = \"150s\"", "outage = \"119s\"", "`rto` of 2m cannot be measured in 1m59s"),
+        ("outage = \"150s\"", "outage = \"44s\"", "`detection` of 45s cannot be measured in 44s"),
+        ("failback = \"150s\"", "failback = \"1m\"", "`failback` of 2m30s cannot be measured in 1m"),
+        ("at_most = \"2m30s\"", "at_most = \"4m\"", "`sustained_rto` of 4m cannot be measured in 3m30s"),
+        ("baseline = \"30s\"", "baseline = \"9s\"", "a baseline of 9s is too short to be one"),
+        ("share = \"60%\"", "share = \"60.1%\"", "the shares of `users.flows` add up to 100.1%, not 100%"),
+        ("cohort = \"honours-ttl\"", "cohort = \"fresh-lookup\"", "`fresh-lookup` is there twice in `users.cohorts`"),
+        ("metric = \"rpo\"", "metric = \"rto\"", "the objective `rto` is there twice"),
+        ("phase = \"hold\"", "phase = \"verify\"", "no logins are counted in the phase `verify`"),
+        ("phase = \"hold\"", "phase = \"baseline\"", "nobody is served at the replica in the baseline"),
+        ("at_most = \"30s\"", "at_most = \"0s\"", "a target of zero for `rpo` can never be met"),
+        ("rate = \"2/s\"", "rate = \"0/s\"", "`0/s` is not a positive rate"),
+        ("schema_version = 1", "schema_version = 2", "schema_version 2 is not known"),
     ];
     for (old, new, message) in cases {
         let found = messages(scenario(&with(old, new)));
         assert!(found.iter().any(|one| one == message), "{new}: {found:?}");
     }
     let (head, _) = FULL_FAILOVER.split_once("[[objectives]]").unwrap();
-    assert_eq!(
-        messages(scenario(&format!("objectives = []\n{head}"))),
-        ["nothing must hold"]
-    );
+    assert_eq!(messages(scenario(&format!("objectives = []\n{head}"))), ["nothing must hold"]);
 }
 
 #[test]
 fn the_record_s_ttl_decides_how_long_to_hold() {
-    let load = |text: &str, ttl| {
-        messages(scenario::read_str(
-            "s.toml",
-            text,
-            Some(Duration::from_secs(ttl)),
-        ))
-    };
+    let load = |text: &str, ttl| messages(scenario::read_str("s.toml", text, Some(Duration::from_secs(ttl))));
     assert_eq!(load(FULL_FAILOVER, 60), Vec::<String>::new());
-    assert_eq!(
-        load(FULL_FAILOVER, 300),
-        ["a hold of 1m is shorter than the record's TTL of 5m"]
-    );
-    assert_eq!(
-        load(&with("hold = \"60s\"", "hold = \"20s\""), 20),
-        Vec::<String>::new()
-    );
+    assert_eq!(load(FULL_FAILOVER, 300), ["a hold of 1m is shorter than the record's TTL of 5m"]);
+    assert_eq!(load(&with("hold = \"60s\"", "hold = \"20s\""), 20), Vec::<String>::new());
 }
 
 #[test]
 fn a_lab_is_embedded_or_runs_already_and_nothing_between() {
-    let half = format!(
-        "{}\n[pool]\nid = \"us-east-1_LAB\"\nclient_id = \"c\"\n",
-        env::BUILT_IN_LAB
-    );
+    let half = format!("{}\n[pool]\nid = \"us-east-1_LAB\"\nclient_id = \"c\"\n", env::BUILT_IN_LAB);
     assert_eq!(
         messages(environment(&half)),
         [
@@ -325,34 +241,17 @@ fn a_lab_is_embedded_or_runs_already_and_nothing_between() {
     let running = AWS_EXAMPLE.replace("kind = \"aws\"", "kind = \"lab\"") + clock;
     let running = environment(&running).unwrap().value;
     assert_eq!(running.kind, EnvironmentKind::Lab);
-    assert!(
-        running
-            .complete(PathBuf::from("environments"), None)
-            .is_ok()
-    );
+    assert!(running.complete(PathBuf::from("environments"), None).is_ok());
 }
 
 #[test]
 fn the_built_in_lab_lacks_what_it_fills_in_when_it_starts() {
     let lab = env::built_in_lab();
-    assert_eq!(
-        lab.lab,
-        Some(env::LabSettings::default()),
-        "the file spells out the defaults"
-    );
-    assert_eq!(
-        (&lab.timeouts, &lab.observe),
-        (&env::Timeouts::default(), &env::Observe::default())
-    );
+    assert_eq!(lab.lab, Some(env::LabSettings::default()), "the file spells out the defaults");
+    assert_eq!((&lab.timeouts, &lab.observe), (&env::Timeouts::default(), &env::Observe::default()));
     let missing = lab.complete(PathBuf::from("."), None).unwrap_err();
-    assert_eq!(
-        missing,
-        ["primary", "replica", "pool", "front_door", "dns", "users"]
-    );
-    assert_eq!(
-        env::built_in().sha256,
-        env::load(&root("environments/lab.toml")).unwrap().sha256
-    );
+    assert_eq!(missing, ["primary", "replica", "pool", "front_door", "dns", "users"]);
+    assert_eq!(env::built_in().sha256, env::load(&root("environments/lab.toml")).unwrap().sha256);
 }
 
 #[test]
@@ -360,10 +259,7 @@ fn paths_count_from_the_file_s_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("staging.toml");
     fs::write(&path, AWS_EXAMPLE.replace("# trust_root", "trust_root")).unwrap();
-    assert_eq!(
-        messages(env::load(&path)),
-        ["there is no file staging-ca.pem"]
-    );
+    assert_eq!(messages(env::load(&path)), ["there is no file staging-ca.pem"]);
     fs::write(folder.path().join("staging-ca.pem"), "").unwrap();
     assert_eq!(messages(env::load(&path)), Vec::<String>::new());
 }
@@ -371,35 +267,21 @@ fn paths_count_from_the_file_s_folder() {
 #[test]
 fn what_is_read_can_be_written_and_read_again() {
     let aws = environment(AWS_EXAMPLE).unwrap().value;
-    assert_eq!(
-        environment(&toml::to_string(&aws).unwrap()).unwrap().value,
-        aws
-    );
+    assert_eq!(environment(&toml::to_string(&aws).unwrap()).unwrap().value, aws);
     let full = scenario(FULL_FAILOVER).unwrap().value;
-    assert_eq!(
-        scenario(&toml::to_string(&full).unwrap()).unwrap().value,
-        full
-    );
+    assert_eq!(scenario(&toml::to_string(&full).unwrap()).unwrap().value, full);
 }
 
 fn toml_files(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root(folder))
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
-        .collect()
+    let entries = fs::read_dir(root(folder)).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect()
 }
 
 #[test]
 fn every_committed_file_loads_and_names_its_schema() {
     let names = |path: &Path, schema: &str| {
         let text = fs::read_to_string(path).unwrap();
-        assert!(
-            text.starts_with(&format!("#:schema ../docs/schema/{schema}.schema.json\n")),
-            "{}",
-            path.display()
-        );
+        assert!(text.starts_with(&format!("#:schema ../docs/schema/{schema}.schema.json\n")), "{}", path.display());
     };
     let (scenarios, environments) = (toml_files("scenarios"), toml_files("environments"));
     assert!(!scenarios.is_empty() && environments.len() >= 2);
@@ -422,14 +304,8 @@ fn committed_schemas_are_the_generated_ones() {
     for (path, schema) in schemas {
         let generated = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         let committed = fs::read_to_string(root(path)).unwrap_or_default();
-        assert!(
-            committed == generated,
-            "{path} is not what the types say: run `make generate`"
-        );
-        assert_eq!(
-            schema["$schema"],
-            "https://json-schema.org/draft/2020-12/schema"
-        );
+        assert!(committed == generated, "{path} is not what the types say: run `make generate`");
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert!(schema.get("$id").is_none());
     }
 }
@@ -463,9 +339,7 @@ fn mangle(text: &str, slips: &[(prop::sample::Index, Slip)]) -> String {
             Slip::Delete => drop(lines.remove(at)),
             Slip::Duplicate => lines.insert(at, lines[at].clone()),
             Slip::Rename(name) => {
-                let renamed = lines[at]
-                    .split_once('=')
-                    .map(|(_, value)| format!("{name} ={value}"));
+                let renamed = lines[at].split_once('=').map(|(_, value)| format!("{name} ={value}"));
                 lines[at] = renamed.unwrap_or_else(|| format!("[{name}]"));
             }
             Slip::Cut(end) => {
@@ -483,11 +357,7 @@ fn well_said<T>(result: Result<Loaded<T>, FileProblems>) -> Result<(), TestCaseE
     let Err(problems) = result else { return Ok(()) };
     prop_assert!(!problems.problems().is_empty() && !shown(&problems).is_empty());
     for problem in problems.problems() {
-        prop_assert!(
-            problem.location().is_some() && problem.remedy().is_some(),
-            "{}",
-            problem
-        );
+        prop_assert!(problem.location().is_some() && problem.remedy().is_some(), "{}", problem);
     }
     Ok(())
 }

@@ -15,7 +15,11 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
         let is_environment = Document::open::<env::Environment>(path).is_ok_and(|file| file.has("kind"));
         let problems = if is_environment { env::load(path).err() } else { scenario::load(path, None).err() };
         match problems {
-            None => println!("{}: {} file, no problem", path.display(), if is_environment { "environment" } else { "scenario" }),
+            None => println!(
+                "{}: {} file, no problem",
+                path.display(),
+                if is_environment { "environment" } else { "scenario" }
+            ),
             Some(problems) => {
                 if let Some(earlier) = last.replace(problems) {
                     eprintln!("{:?}", miette::Report::new(earlier));

@@ -18,7 +18,10 @@ use super::{Exit, Failure, LabArgs};
 pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
     let settings = environment(args.place.env.as_deref())?.value;
     if settings.kind != EnvironmentKind::Lab || settings.primary.is_some() {
-        return Err(Failure::with_help("`gameday lab` starts from a lab environment", "Leave --env out, or give a file with kind = \"lab\""));
+        return Err(Failure::with_help(
+            "`gameday lab` starts from a lab environment",
+            "Leave --env out, or give a file with kind = \"lab\"",
+        ));
     }
     let seed = Seed(args.place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
     let fail = |error: std::io::Error| Failure::plain(format!("signals cannot be listened to: {error}"));

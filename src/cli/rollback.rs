@@ -23,7 +23,8 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
             "Give the folder of the run. A run without a journal has touched nothing",
         ));
     }
-    let (journal, contents) = Journal::reopen(&path).map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
+    let (journal, contents) =
+        Journal::reopen(&path).map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
     if contents.torn {
         eprintln!("the journal's last line was torn by a crash and is cut off");
     }

@@ -142,9 +142,14 @@ fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
                 Some(StopLevel::Restore) => {
                     eprintln!("{name}: skipping to restore, then watching the way back. Again: stop watching.");
                 }
-                Some(StopLevel::SkipObservers) => eprintln!("{name}: restoring without watching. Again: give up restoring."),
+                Some(StopLevel::SkipObservers) => {
+                    eprintln!("{name}: restoring without watching. Again: give up restoring.")
+                }
                 Some(StopLevel::GiveUp) | None => {
-                    eprintln!("{name}: giving up what cannot be restored now. Go on with:\n  gameday rollback {}", folder.display());
+                    eprintln!(
+                        "{name}: giving up what cannot be restored now. Go on with:\n  gameday rollback {}",
+                        folder.display()
+                    );
                 }
             }
         }

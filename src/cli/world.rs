@@ -35,7 +35,9 @@ pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>,
     let ttl = environment.as_ref().ok().and_then(|env| env.value.lab.as_ref()).map(|lab| lab.ttl.0);
     let scenario = match scenario {
         Some(path) => scenario::load(path, ttl),
-        None => scenario::read_str("scenarios/full-failover.toml", include_str!("../../scenarios/full-failover.toml"), ttl),
+        None => {
+            scenario::read_str("scenarios/full-failover.toml", include_str!("../../scenarios/full-failover.toml"), ttl)
+        }
     };
     match (scenario, environment) {
         (Ok(scenario), Ok(environment)) => Ok((scenario, environment)),
@@ -62,7 +64,10 @@ impl World {
         let running = environment.primary.is_some();
         let speed = match (environment.kind, place.speed) {
             (EnvironmentKind::Aws, Some(_)) => {
-                return Err(Failure::with_help("--speed is the lab's alone: AWS keeps its own time", "Leave --speed out"));
+                return Err(Failure::with_help(
+                    "--speed is the lab's alone: AWS keeps its own time",
+                    "Leave --speed out",
+                ));
             }
             (EnvironmentKind::Lab, Some(speed)) if !running => speed,
             _ => 1.0,

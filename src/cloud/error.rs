@@ -76,16 +76,30 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
     match code {
         // EC2 API reference, "Error codes".
         Some(
-            "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException"
-            | "Client.RequestLimitExceeded" | "PriorRequestNotComplete",
+            "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "TooManyRequestsException"
+            | "Client.RequestLimitExceeded"
+            | "PriorRequestNotComplete",
         ) => ErrorClass::Throttled,
         Some("NetworkAclEntryAlreadyExists") => ErrorClass::Exists,
         Some(
-            "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AuthFailure" | "ExpiredToken"
-            | "RequestExpired" | "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException"
-            | "ExpiredTokenException" | "NotAuthorizedException",
+            "UnauthorizedOperation"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthFailure"
+            | "ExpiredToken"
+            | "RequestExpired"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException"
+            | "ExpiredTokenException"
+            | "NotAuthorizedException",
         ) => ErrorClass::Denied,
-        Some(code) if code.ends_with(".NotFound") || code.starts_with("NoSuch") || code == "ResourceNotFoundException" => {
+        Some(code)
+            if code.ends_with(".NotFound") || code.starts_with("NoSuch") || code == "ResourceNotFoundException" =>
+        {
             ErrorClass::NotFound
         }
         Some("InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" | "RequestTimeout") => {

@@ -81,8 +81,13 @@ pub async fn run(run: Run) -> Option<RunFailure> {
 
 fn started(run: &Run) -> RunStarted {
     let Observe { health, authoritative, resolver, path, canary } = &run.site.observe;
-    let polls =
-        [("health", health), ("authoritative", authoritative), ("resolver", resolver), ("path", path), ("canary", canary)];
+    let polls = [
+        ("health", health),
+        ("authoritative", authoritative),
+        ("resolver", resolver),
+        ("path", path),
+        ("canary", canary),
+    ];
     RunStarted {
         schema_version: SCHEMA_VERSION,
         run_id: run.id.clone(),
@@ -293,11 +298,13 @@ impl Engine {
     async fn restore(&self, ready: &Preflighted, journal: &Arc<Journal>) -> Restored {
         let run = &self.run;
         self.begin(Phase::Restore);
-        let regions = ready.faults.iter().map(|fault| (fault.region.clone(), ready.cloud.region(fault.spec.region).clone()));
+        let regions =
+            ready.faults.iter().map(|fault| (fault.region.clone(), ready.cloud.region(fault.spec.region).clone()));
         let regions: BTreeMap<Region, RegionClients> = regions.collect();
         let give_up = run.stop.token(StopLevel::GiveUp);
         let restored = faults::restore(journal, &regions, &run.clock, &self.sink(), &give_up).await;
-        let restored = restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() });
+        let restored =
+            restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() });
         for text in &restored.notes {
             run.log.write(Event::Notice { text: text.clone() });
         }

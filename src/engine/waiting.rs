@@ -87,7 +87,13 @@ impl Seen {
                 *self = Self { cut: true, ..Self::default() };
             }
             Event::Mutation(mutation) if mutation.step == Step::Heal && !self.healed => {
-                *self = Self { cut: true, healed: true, healthy: self.healthy, answers: self.answers.clone(), ..Self::default() };
+                *self = Self {
+                    cut: true,
+                    healed: true,
+                    healthy: self.healthy,
+                    answers: self.answers.clone(),
+                    ..Self::default()
+                };
             }
             Event::Health { status_healthy, .. } => self.healthy = Some(*status_healthy),
             Event::Answer { source, server, role: Some(role), .. } => {

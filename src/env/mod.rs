@@ -257,10 +257,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            connect: Span::secs(3),
-            login: Span::secs(10),
-        }
+        Self { connect: Span::secs(3), login: Span::secs(10) }
     }
 }
 

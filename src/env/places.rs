@@ -18,11 +18,7 @@ pub(super) fn check(file: &mut Document, kind: Option<EnvironmentKind>) {
     front_door(file);
     dns(file);
     users(file);
-    for secret in [
-        "credentials.secret_access_key",
-        "pool.client_secret",
-        "users.password",
-    ] {
+    for secret in ["credentials.secret_access_key", "pool.client_secret", "users.password"] {
         secret_ref(file, secret);
     }
 }
@@ -33,8 +29,7 @@ fn is_region(name: &str) -> bool {
     let [area, middle @ .., number] = parts.as_slice() else {
         return false;
     };
-    let letters =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     area.len() == 2
         && letters(area)
         && !middle.is_empty()
@@ -50,27 +45,19 @@ fn regions(file: &mut Document, kind: Option<EnvironmentKind>) {
     if let [Some(primary), Some(replica)] = &names
         && primary == replica
     {
-        let finding = Finding::at(
-            "replica.region",
-            format!("both Regions are {primary}"),
-            "the same",
-        )
-        .and("primary.region", "as here");
+        let finding = Finding::at("replica.region", format!("both Regions are {primary}"), "the same")
+            .and("primary.region", "as here");
         file.report(finding.help("a failover needs two Regions"));
     }
     let selects = ["primary.subnets.ids", "primary.subnets.tags"];
-    let selects = selects
-        .iter()
-        .any(|path| !file.items(path).is_empty() || !file.keys(path).is_empty());
+    let selects = selects.iter().any(|path| !file.items(path).is_empty() || !file.keys(path).is_empty());
     if kind == Some(EnvironmentKind::Aws) && file.has("primary") && !selects {
         let finding = Finding::at(
             "primary.subnets",
             "no subnets of the primary are selected",
             "nothing that a fault could touch",
         );
-        file.report(
-            finding.help("write `ids = [\"subnet-…\"]` or `tags = { … }` in `[primary.subnets]`"),
-        );
+        file.report(finding.help("write `ids = [\"subnet-…\"]` or `tags = { … }` in `[primary.subnets]`"));
     }
 }
 
@@ -78,43 +65,30 @@ fn region(file: &mut Document, part: &str) {
     let path = format!("{part}.region");
     if let Some(name) = bad_text(file, &path, is_region) {
         file.report(
-            Finding::at(
-                path,
-                format!("`{name}` is not a Region's name"),
-                "not a Region",
-            )
-            .help("write it as \"us-east-1\""),
+            Finding::at(path, format!("`{name}` is not a Region's name"), "not a Region")
+                .help("write it as \"us-east-1\""),
         );
     }
     let path = format!("{part}.direct");
-    if file.has(&path)
-        && file
-            .get::<Vec<String>>(&path)
-            .is_some_and(|direct| direct.is_empty())
-    {
-        let finding = Finding::at(
-            &path,
-            format!("`{path}` is empty"),
-            "no way to this Region alone",
-        );
-        file.report(finding.help("name what leads to this Region's front door whatever the failover record says: preflight logs in there"));
+    if file.has(&path) && file.get::<Vec<String>>(&path).is_some_and(|direct| direct.is_empty()) {
+        let finding = Finding::at(&path, format!("`{path}` is empty"), "no way to this Region alone");
+        file.report(finding.help(
+            "name what leads to this Region's front door whatever the failover record says: preflight logs in there",
+        ));
     }
     for item in file.items(&path) {
         host_name(file, &item);
     }
     for item in file.items(&format!("{part}.subnets.ids")) {
         let good = |id: &str| {
-            id.strip_prefix("subnet-").is_some_and(|rest| {
-                !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric())
-            })
+            id.strip_prefix("subnet-")
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
         };
         if let Some(id) = bad_text(file, &item, good) {
-            let finding = Finding::at(
-                item,
-                format!("`{id}` is not a subnet's ID"),
-                "not a subnet's ID",
+            let finding = Finding::at(item, format!("`{id}` is not a subnet's ID"), "not a subnet's ID");
+            file.report(
+                finding.help("subnet IDs look like \"subnet-0a1b2c3d\"; select by `tags` where you do not know them"),
             );
-            file.report(finding.help("subnet IDs look like \"subnet-0a1b2c3d\"; select by `tags` where you do not know them"));
         }
     }
     for service in file.keys(&format!("{part}.endpoints")) {
@@ -129,39 +103,23 @@ fn region(file: &mut Document, part: &str) {
         }
         if let Some(url) = bad_text(file, &path, is_url) {
             let finding = Finding::at(path, format!("`{url}` is not a URL"), "not a URL");
-            file.report(
-                finding
-                    .help("write it as \"https://ec2.example.com\" or \"http://127.0.0.1:5000\""),
-            );
+            file.report(finding.help("write it as \"https://ec2.example.com\" or \"http://127.0.0.1:5000\""));
         }
     }
 }
 
 fn is_url(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
-    })
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
 }
 
 /// A DNS name or an address, and nothing around it.
 fn host_name(file: &mut Document, path: &str) {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
-    let good = |name: &str| {
-        !name.is_empty() && (name.chars().all(part) || name.parse::<Ipv6Addr>().is_ok())
-    };
+    let good = |name: &str| !name.is_empty() && (name.chars().all(part) || name.parse::<Ipv6Addr>().is_ok());
     if let Some(name) = bad_text(file, path, good) {
-        let finding = Finding::at(
-            path,
-            format!("`{name}` is not a host name"),
-            "not a host name",
-        );
-        file.report(
-            finding
-                .help("write the name alone, without scheme, port and path: \"login.example.com\""),
-        );
+        let finding = Finding::at(path, format!("`{name}` is not a host name"), "not a host name");
+        file.report(finding.help("write the name alone, without scheme, port and path: \"login.example.com\""));
     }
 }
 
@@ -173,11 +131,7 @@ fn pool(file: &mut Document) {
             is_region(region) && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())
         });
         if !shape {
-            let finding = Finding::at(
-                "pool.id",
-                format!("`{id}` is not a user pool's ID"),
-                "not a user pool's ID",
-            );
+            let finding = Finding::at("pool.id", format!("`{id}` is not a user pool's ID"), "not a user pool's ID");
             file.report(finding.help("it has the form \"us-east-1_EXAMPLE\""));
         } else if let ([Some(primary), Some(replica)], Some((region, _))) = (&regions, parts)
             && [primary, replica].iter().all(|name| is_region(name))
@@ -189,9 +143,9 @@ fn pool(file: &mut Document) {
                 format!("the pool is from {region}, which is neither Region"),
                 "of another Region",
             );
-            file.report(finding.help(format!(
-                "the ID of a replicated pool begins with its primary's Region, here {primary}"
-            )));
+            file.report(
+                finding.help(format!("the ID of a replicated pool begins with its primary's Region, here {primary}")),
+            );
         }
     }
     not_empty(file, "pool.client_id", "write the app client's ID");
@@ -200,32 +154,18 @@ fn pool(file: &mut Document) {
 fn front_door(file: &mut Document) {
     host_name(file, "front_door.name");
     if file.get::<u16>("front_door.port") == Some(0) {
-        file.report(
-            Finding::at("front_door.port", "there is no port 0", "not a port")
-                .help("leave it out for 443"),
-        );
+        file.report(Finding::at("front_door.port", "there is no port 0", "not a port").help("leave it out for 443"));
     }
     if let Some(path) = bad_text(file, "front_door.api_path", |path| path.starts_with('/')) {
-        let finding = Finding::at(
-            "front_door.api_path",
-            format!("`{path}` is not a path"),
-            "does not start with `/`",
-        );
-        file.report(
-            finding
-                .help("write the path alone, as \"/api/whoami\": it is asked at `front_door.name`"),
-        );
+        let finding = Finding::at("front_door.api_path", format!("`{path}` is not a path"), "does not start with `/`");
+        file.report(finding.help("write the path alone, as \"/api/whoami\": it is asked at `front_door.name`"));
     }
     file_there(
         file,
         "front_door.trust_root",
         "a PEM file of certificate authorities; leave it out to trust the public ones",
     );
-    not_empty(
-        file,
-        "front_door.region_claim",
-        "name the claim, or leave it out",
-    );
+    not_empty(file, "front_door.region_claim", "name the claim, or leave it out");
 }
 
 /// A path in the file counts from its folder, and leads to a file.
@@ -235,58 +175,34 @@ fn file_there(file: &mut Document, path: &str, what: &str) {
     };
     let full = file.folder().join(&named);
     if !full.is_file() {
-        let finding = Finding::at(
-            path,
-            format!("there is no file {}", named.display()),
-            "not found",
-        );
-        file.report(finding.help(format!(
-            "it is {what}; its path counts from the folder of this file"
-        )));
+        let finding = Finding::at(path, format!("there is no file {}", named.display()), "not found");
+        file.report(finding.help(format!("it is {what}; its path counts from the folder of this file")));
     }
 }
 
 fn dns(file: &mut Document) {
     for (path, help) in [
-        (
-            "dns.hosted_zone_id",
-            "`aws route53 list-hosted-zones` shows it, as \"Z0123456789\"",
-        ),
-        (
-            "dns.health_check_id",
-            "`aws route53 list-health-checks` shows it, as a UUID",
-        ),
+        ("dns.hosted_zone_id", "`aws route53 list-hosted-zones` shows it, as \"Z0123456789\""),
+        ("dns.health_check_id", "`aws route53 list-health-checks` shows it, as a UUID"),
     ] {
         not_empty(file, path, help);
     }
     host_name(file, "dns.record");
     for list in ["dns.authoritative", "dns.resolvers"] {
         for item in file.items(list) {
-            if let Some(address) = bad_text(file, &item, |text| text.parse::<SocketAddr>().is_ok())
-            {
-                let finding = Finding::at(
-                    item,
-                    format!("`{address}` is not the address of a server"),
-                    "not address and port",
-                );
-                file.report(
-                    finding
-                        .help("write address and port: \"10.0.0.2:53\" or \"[2001:db8::53]:53\""),
-                );
+            if let Some(address) = bad_text(file, &item, |text| text.parse::<SocketAddr>().is_ok()) {
+                let finding =
+                    Finding::at(item, format!("`{address}` is not the address of a server"), "not address and port");
+                file.report(finding.help("write address and port: \"10.0.0.2:53\" or \"[2001:db8::53]:53\""));
             }
         }
     }
 }
 
 fn users(file: &mut Document) {
-    if file
-        .get::<Vec<String>>("users.names")
-        .is_some_and(|names| names.is_empty())
-    {
+    if file.get::<Vec<String>>("users.names").is_some_and(|names| names.is_empty()) {
         let finding = Finding::at("users.names", "there are no users", "empty");
-        file.report(finding.help(
-            "name synthetic users of the pool; several, so that logins do not queue up on one",
-        ));
+        file.report(finding.help("name synthetic users of the pool; several, so that logins do not queue up on one"));
     }
     let mut seen: HashSet<String> = HashSet::new();
     for item in file.items("users.names") {
@@ -296,35 +212,16 @@ fn users(file: &mut Document) {
         };
         if !seen.insert(name.clone()) {
             file.report(
-                Finding::at(
-                    item,
-                    format!("the user `{name}` is there twice"),
-                    "again here",
-                )
-                .help("take one out"),
+                Finding::at(item, format!("the user `{name}` is there twice"), "again here").help("take one out"),
             );
         }
     }
     for path in ["users.canary.username", "users.canary.attribute"] {
-        not_empty(
-            file,
-            path,
-            "the canary needs a user of its own and a writable attribute, as \"custom:canary\"",
-        );
+        not_empty(file, path, "the canary needs a user of its own and a writable attribute, as \"custom:canary\"");
     }
-    if let Some(canary) = file
-        .get::<String>("users.canary.username")
-        .filter(|canary| seen.contains(canary))
-    {
-        let finding = Finding::at(
-            "users.canary.username",
-            format!("`{canary}` also logs in"),
-            "one of `users.names`",
-        );
-        file.report(
-            finding
-                .help("give the canary a user of its own: its attribute is written every second"),
-        );
+    if let Some(canary) = file.get::<String>("users.canary.username").filter(|canary| seen.contains(canary)) {
+        let finding = Finding::at("users.canary.username", format!("`{canary}` also logs in"), "one of `users.names`");
+        file.report(finding.help("give the canary a user of its own: its attribute is written every second"));
     }
 }
 
@@ -336,9 +233,5 @@ fn secret_ref(file: &mut Document, path: &str) {
     ] {
         not_empty(file, &format!("{path}.{key}"), help);
     }
-    file_there(
-        file,
-        &format!("{path}.file"),
-        "a TOML file of `key = \"value\"` lines, readable by its owner alone",
-    );
+    file_there(file, &format!("{path}.file"), "a TOML file of `key = \"value\"` lines, readable by its owner alone");
 }

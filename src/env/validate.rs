@@ -36,10 +36,7 @@ pub fn read_str(name: &str, text: &str) -> Result<Loaded<Environment>, FileProbl
 }
 
 /// The embedded lab's environment with its text and digest.
-#[expect(
-    clippy::expect_used,
-    reason = "the text is a constant of this binary, and a unit test reads it"
-)]
+#[expect(clippy::expect_used, reason = "the text is a constant of this binary, and a unit test reads it")]
 pub fn built_in() -> Loaded<Environment> {
     read_str("environments/lab.toml", BUILT_IN_LAB).expect("the built-in environment is correct")
 }
@@ -59,11 +56,7 @@ impl Environment {
     ///
     /// # Errors
     /// The names of the parts that are missing, as the embedded lab's are before it has started.
-    pub fn complete(
-        self,
-        folder: PathBuf,
-        trust_root_pem: Option<String>,
-    ) -> Result<Site, Vec<&'static str>> {
+    pub fn complete(self, folder: PathBuf, trust_root_pem: Option<String>) -> Result<Site, Vec<&'static str>> {
         let there = [
             self.primary.is_some(),
             self.replica.is_some(),
@@ -72,22 +65,10 @@ impl Environment {
             self.dns.is_some(),
             self.users.is_some(),
         ];
-        let missing = || {
-            PARTS
-                .into_iter()
-                .zip(there)
-                .filter(|(_, there)| !there)
-                .map(|(part, _)| part)
-                .collect()
-        };
-        let (Some(primary), Some(replica), Some(pool), Some(front_door), Some(dns), Some(users)) = (
-            self.primary,
-            self.replica,
-            self.pool,
-            self.front_door,
-            self.dns,
-            self.users,
-        ) else {
+        let missing = || PARTS.into_iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part).collect();
+        let (Some(primary), Some(replica), Some(pool), Some(front_door), Some(dns), Some(users)) =
+            (self.primary, self.replica, self.pool, self.front_door, self.dns, self.users)
+        else {
             return Err(missing());
         };
         Ok(Site {
@@ -139,66 +120,36 @@ fn span(file: &Document, path: &str) -> Option<Duration> {
 }
 
 fn head(file: &mut Document) {
-    if let Some(version) = file
-        .get::<u32>("schema_version")
-        .filter(|version| *version != SCHEMA_VERSION)
-    {
+    if let Some(version) = file.get::<u32>("schema_version").filter(|version| *version != SCHEMA_VERSION) {
         let message = format!("schema_version {version} is not known");
-        let finding = Finding::at(
-            "schema_version",
-            message,
-            format!("this GameDay reads {SCHEMA_VERSION}"),
-        );
+        let finding = Finding::at("schema_version", message, format!("this GameDay reads {SCHEMA_VERSION}"));
         file.report(finding.help(format!("write `schema_version = {SCHEMA_VERSION}`")));
     }
-    not_empty(
-        file,
-        "name",
-        "name the environment: reports and confirmations show it",
-    );
+    not_empty(file, "name", "name the environment: reports and confirmations show it");
 }
 
 /// Which parts the kind needs, and which it must not have.
 fn parts(file: &mut Document, kind: Option<EnvironmentKind>) {
-    let missing: Vec<String> = PARTS
-        .into_iter()
-        .filter(|part| !file.has(part))
-        .map(|part| format!("`[{part}]`"))
-        .collect();
+    let missing: Vec<String> =
+        PARTS.into_iter().filter(|part| !file.has(part)).map(|part| format!("`[{part}]`")).collect();
     let list = missing.join(", ");
     match kind {
         Some(EnvironmentKind::Aws) => {
             if !missing.is_empty() {
-                let finding = Finding::at(
-                    "kind",
-                    format!("an AWS environment needs {list}"),
-                    "needs more than there is",
-                );
-                file.report(
-                    finding.help("environments/aws-example.toml has every part, with comments"),
-                );
+                let finding =
+                    Finding::at("kind", format!("an AWS environment needs {list}"), "needs more than there is");
+                file.report(finding.help("environments/aws-example.toml has every part, with comments"));
             }
             if file.has("lab") {
-                let finding = Finding::at(
-                    "lab",
-                    "`[lab]` has no place in an AWS environment",
-                    "the lab's settings",
-                )
-                .and("kind", "not the lab");
+                let finding = Finding::at("lab", "`[lab]` has no place in an AWS environment", "the lab's settings")
+                    .and("kind", "not the lab");
                 file.report(finding.help("take it out, or write `kind = \"lab\"`"));
             }
         }
         Some(EnvironmentKind::Lab) if missing.len() == PARTS.len() => {
-            for key in ["lab.clock", "lab.truth_url"]
-                .into_iter()
-                .filter(|key| file.has(key))
-                .collect::<Vec<_>>()
-            {
-                let finding = Finding::at(
-                    key,
-                    format!("`{key}` belongs to a lab that runs already"),
-                    "not for the embedded lab",
-                );
+            for key in ["lab.clock", "lab.truth_url"].into_iter().filter(|key| file.has(key)).collect::<Vec<_>>() {
+                let finding =
+                    Finding::at(key, format!("`{key}` belongs to a lab that runs already"), "not for the embedded lab");
                 file.report(finding.help("take it out; `gameday lab --out FILE` writes it"));
             }
         }
@@ -209,14 +160,13 @@ fn parts(file: &mut Document, kind: Option<EnvironmentKind>) {
                     format!("a lab that runs already needs {list}"),
                     "needs all of its parts, or none",
                 );
-                file.report(finding.help("take the file that `gameday lab --out FILE` wrote; for the embedded lab leave all of them out"));
+                file.report(finding.help(
+                    "take the file that `gameday lab --out FILE` wrote; for the embedded lab leave all of them out",
+                ));
             }
             if !file.has("lab.clock") {
-                let finding = Finding::at(
-                    "kind",
-                    "a lab that runs already needs `[lab.clock]`",
-                    "its clock is not known",
-                );
+                let finding =
+                    Finding::at("kind", "a lab that runs already needs `[lab.clock]`", "its clock is not known");
                 file.report(finding.help("take the file that `gameday lab --out FILE` wrote"));
             }
         }
@@ -226,72 +176,47 @@ fn parts(file: &mut Document, kind: Option<EnvironmentKind>) {
 
 fn account(file: &mut Document, kind: Option<EnvironmentKind>) {
     let accounts = file.items("account.allowed");
-    if kind == Some(EnvironmentKind::Aws) && accounts.is_empty() && !file.has("account.allowed[0]")
-    {
-        let at = if file.has("account") {
-            "account.allowed"
-        } else {
-            "kind"
-        };
+    if kind == Some(EnvironmentKind::Aws) && accounts.is_empty() && !file.has("account.allowed[0]") {
+        let at = if file.has("account") { "account.allowed" } else { "kind" };
         let finding = Finding::at(at, "no account is allowed", "needs `account.allowed`");
-        file.report(finding.help("list the account IDs that a run may touch: `[account]` with `allowed = [\"111122223333\"]`"));
+        file.report(
+            finding.help("list the account IDs that a run may touch: `[account]` with `allowed = [\"111122223333\"]`"),
+        );
     }
     for path in accounts {
-        if let Some(id) = bad_text(file, &path, |id| {
-            id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())
-        }) {
-            let finding = Finding::at(
-                path,
-                format!("`{id}` is not an account ID"),
-                "not twelve digits",
-            );
+        if let Some(id) = bad_text(file, &path, |id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())) {
+            let finding = Finding::at(path, format!("`{id}` is not an account ID"), "not twelve digits");
             file.report(finding.help("account IDs have twelve digits and no dashes"));
         }
     }
 }
 
 fn times(file: &mut Document, kind: Option<EnvironmentKind>) {
-    let keys = ["health", "authoritative", "resolver", "path", "canary"]
-        .map(|key| format!("observe.{key}"));
-    for path in keys
-        .into_iter()
-        .chain(["timeouts.connect", "timeouts.login"].map(str::to_owned))
-    {
+    let keys = ["health", "authoritative", "resolver", "path", "canary"].map(|key| format!("observe.{key}"));
+    for path in keys.into_iter().chain(["timeouts.connect", "timeouts.login"].map(str::to_owned)) {
         if span(file, &path).is_some_and(|period| period.is_zero()) {
             let finding = Finding::at(&path, format!("`{path}` is zero"), "zero");
-            file.report(
-                finding.help("write a time above zero, or leave the key out for its default"),
-            );
+            file.report(finding.help("write a time above zero, or leave the key out for its default"));
         }
     }
-    let health = span(file, "observe.health")
-        .filter(|period| !period.is_zero() && *period < LEAST_HEALTH_POLL);
+    let health = span(file, "observe.health").filter(|period| !period.is_zero() && *period < LEAST_HEALTH_POLL);
     if let (Some(period), Some(EnvironmentKind::Aws)) = (health, kind) {
-        let message = format!(
-            "the health check's status cannot be asked for every {}",
-            format_duration(period)
+        let message = format!("the health check's status cannot be asked for every {}", format_duration(period));
+        let finding =
+            Finding::at("observe.health", message, format!("shorter than {}", format_duration(LEAST_HEALTH_POLL)));
+        file.report(
+            finding
+                .help("Route 53 answers five API requests a second for the whole account; 1s leaves room for others"),
         );
-        let finding = Finding::at(
-            "observe.health",
-            message,
-            format!("shorter than {}", format_duration(LEAST_HEALTH_POLL)),
-        );
-        file.report(finding.help("Route 53 answers five API requests a second for the whole account; 1s leaves room for others"));
     }
     let default = super::Timeouts::default();
-    let connect = span(file, "timeouts.connect")
-        .or((!file.has("timeouts.connect")).then_some(default.connect.0));
-    let login =
-        span(file, "timeouts.login").or((!file.has("timeouts.login")).then_some(default.login.0));
+    let connect = span(file, "timeouts.connect").or((!file.has("timeouts.connect")).then_some(default.connect.0));
+    let login = span(file, "timeouts.login").or((!file.has("timeouts.login")).then_some(default.login.0));
     if let (Some(connect), Some(login)) = (connect, login)
         && connect >= login
         && !login.is_zero()
     {
-        let at = if file.has("timeouts.connect") {
-            "timeouts.connect"
-        } else {
-            "timeouts.login"
-        };
+        let at = if file.has("timeouts.connect") { "timeouts.connect" } else { "timeouts.login" };
         let message = format!(
             "a connection may take {}, a whole login only {}",
             format_duration(connect),
@@ -313,20 +238,15 @@ fn lab(file: &mut Document) {
             );
         }
     }
-    if let Some(threshold) = file
-        .get::<u32>("lab.failure_threshold")
-        .filter(|threshold| !THRESHOLDS.contains(threshold))
+    if let Some(threshold) =
+        file.get::<u32>("lab.failure_threshold").filter(|threshold| !THRESHOLDS.contains(threshold))
     {
         let finding = Finding::at(
             "lab.failure_threshold",
             format!("Route 53 has no failure threshold of {threshold}"),
             "out of range",
         );
-        file.report(finding.help(format!(
-            "write {} to {}; AWS's default is 3",
-            THRESHOLDS.start(),
-            THRESHOLDS.end()
-        )));
+        file.report(finding.help(format!("write {} to {}; AWS's default is 3", THRESHOLDS.start(), THRESHOLDS.end())));
     }
     for path in ["lab.ttl", "lab.checker_interval"] {
         if span(file, path).is_some_and(|time| time.is_zero()) {
@@ -337,18 +257,12 @@ fn lab(file: &mut Document) {
         }
     }
     let default = super::LabSettings::default();
-    let median = span(file, "lab.lag_median")
-        .or((!file.has("lab.lag_median")).then_some(default.lag_median.0));
-    let longest =
-        span(file, "lab.lag_max").or((!file.has("lab.lag_max")).then_some(default.lag_max.0));
+    let median = span(file, "lab.lag_median").or((!file.has("lab.lag_median")).then_some(default.lag_median.0));
+    let longest = span(file, "lab.lag_max").or((!file.has("lab.lag_max")).then_some(default.lag_max.0));
     if let (Some(median), Some(longest)) = (median, longest)
         && median > longest
     {
-        let at = if file.has("lab.lag_max") {
-            "lab.lag_max"
-        } else {
-            "lab.lag_median"
-        };
+        let at = if file.has("lab.lag_max") { "lab.lag_max" } else { "lab.lag_median" };
         let message = format!(
             "a median lag of {} is longer than the longest of {}",
             format_duration(median),
@@ -359,24 +273,13 @@ fn lab(file: &mut Document) {
                 .help("make `lag_max` at least `lag_median`"),
         );
     }
-    if file
-        .get::<f64>("lab.clock.speed")
-        .is_some_and(|speed| !(speed > 0.0 && speed.is_finite()))
-    {
+    if file.get::<f64>("lab.clock.speed").is_some_and(|speed| !(speed > 0.0 && speed.is_finite())) {
         file.report(
-            Finding::at(
-                "lab.clock.speed",
-                "time does not run at this speed",
-                "not above zero",
-            )
-            .help("write 1.0 for real time"),
+            Finding::at("lab.clock.speed", "time does not run at this speed", "not above zero")
+                .help("write 1.0 for real time"),
         );
     }
     for item in file.items("lab.broken_triggers") {
-        not_empty(
-            file,
-            &format!("{item}.claim"),
-            "name the claim that the trigger leaves out",
-        );
+        not_empty(file, &format!("{item}.claim"), "name the claim that the trigger leaves out");
     }
 }

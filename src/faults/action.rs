@@ -122,7 +122,10 @@ impl Action {
     /// The VPC that it changes.
     pub fn vpc(&self) -> &str {
         match self {
-            Self::CreateClone { vpc, .. } | Self::CopyRule { vpc, .. } | Self::Swap { vpc, .. } | Self::Deny { vpc, .. } => vpc,
+            Self::CreateClone { vpc, .. }
+            | Self::CopyRule { vpc, .. }
+            | Self::Swap { vpc, .. }
+            | Self::Deny { vpc, .. } => vpc,
         }
     }
 
@@ -195,7 +198,8 @@ async fn create_clone(
         .tags(tag(CLONE_TAG, key))
         .tags(tag("Name", &format!("gameday clone of {original}")))
         .build();
-    let call = clients.ec2_mutating.create_network_acl().vpc_id(vpc).client_token(client_token).tag_specifications(tags);
+    let call =
+        clients.ec2_mutating.create_network_acl().vpc_id(vpc).client_token(client_token).tag_specifications(tags);
     let answer = call.send().await.map_err(CloudError::of("ec2:CreateNetworkAcl"))?;
     let acl = answer.network_acl().and_then(|acl| acl.network_acl_id());
     let acl = acl.ok_or_else(|| CloudError::incomplete("ec2:CreateNetworkAcl", "network ACL ID"))?;

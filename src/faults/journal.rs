@@ -290,7 +290,11 @@ fn parse(path: &Path) -> Result<Parsed, JournalError> {
         };
         let line = line.and_then(|line| {
             let expected = link(&head, seq, &line.entry);
-            if line.seq == seq && line.sha256 == expected { Ok(line) } else { Err("the checksum does not match".to_owned()) }
+            if line.seq == seq && line.sha256 == expected {
+                Ok(line)
+            } else {
+                Err("the checksum does not match".to_owned())
+            }
         });
         match line {
             Ok(line) => {
@@ -303,8 +307,11 @@ fn parse(path: &Path) -> Result<Parsed, JournalError> {
         }
     }
     let lines = entries.len() as u64;
-    let contents = fold(entries, torn)
-        .ok_or_else(|| JournalError::Damaged { path: path.to_owned(), line: 1, reason: "it does not begin a journal".to_owned() })?;
+    let contents = fold(entries, torn).ok_or_else(|| JournalError::Damaged {
+        path: path.to_owned(),
+        line: 1,
+        reason: "it does not begin a journal".to_owned(),
+    })?;
     Ok(Parsed { contents, head, lines, whole_bytes: whole })
 }
 
@@ -316,14 +323,9 @@ fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
         let known = |id: u64, actions: &mut Vec<Recorded>| actions.iter().position(|action| action.id == id);
         match entry {
             Entry::Opened { .. } => return None,
-            Entry::Intent { id, region, action } => contents.actions.push(Recorded {
-                id,
-                region,
-                action,
-                applied: None,
-                refused: false,
-                reverted: false,
-            }),
+            Entry::Intent { id, region, action } => {
+                contents.actions.push(Recorded { id, region, action, applied: None, refused: false, reverted: false })
+            }
             Entry::Outcome { id, result } => {
                 let index = known(id, &mut contents.actions)?;
                 match result {
@@ -368,7 +370,12 @@ mod tests {
     fn written(folder: &Path) -> PathBuf {
         let path = folder.join("journal.ndjson");
         let journal = Journal::create(&path, RunId::from("gd-1"), access(), Timestamp::UNIX_EPOCH).unwrap();
-        let swap = Action::Swap { vpc: "vpc-1".into(), subnet: "subnet-1".into(), original: "acl-1".into(), clone: "0/acl-1".into() };
+        let swap = Action::Swap {
+            vpc: "vpc-1".into(),
+            subnet: "subnet-1".into(),
+            original: "acl-1".into(),
+            clone: "0/acl-1".into(),
+        };
         let ids = journal.intend(&Region::from("us-east-1"), &[swap]).unwrap();
         journal.outcome(ids[0], Ok(Applied::default())).unwrap();
         path

@@ -40,7 +40,10 @@ pub fn actions(
     for ((vpc_id, original), members) in &groups {
         let clone = format!("{key}/{original}");
         let (vpc, clone_of) = (vpc_id.clone(), clone.clone());
-        let acl = vpcs.get(vpc_id).and_then(|vpc| vpc.acl(original)).ok_or_else(|| FaultError::NoAcl(members[0].id.clone()))?;
+        let acl = vpcs
+            .get(vpc_id)
+            .and_then(|vpc| vpc.acl(original))
+            .ok_or_else(|| FaultError::NoAcl(members[0].id.clone()))?;
         let ipv6 = members.iter().any(|subnet| subnet.ipv6);
         fits(&acl.rules, ipv6, original)?;
         creates.push(Action::CreateClone {
@@ -71,7 +74,10 @@ pub fn actions(
     for (vpc, acls) in vpcs {
         let new = groups.keys().filter(|(of, _)| of == vpc).count();
         if acls.acl_count() + new > ACLS_AT_MOST {
-            return Err(FaultError::Quota(format!("{vpc} has {} network ACLs; {new} more exceed {ACLS_AT_MOST}", acls.acl_count())));
+            return Err(FaultError::Quota(format!(
+                "{vpc} has {} network ACLs; {new} more exceed {ACLS_AT_MOST}",
+                acls.acl_count()
+            )));
         }
     }
     Ok(creates.into_iter().chain(copies).chain(swaps).chain(denies).collect())

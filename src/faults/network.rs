@@ -109,7 +109,9 @@ impl Vpc {
             for acl in page.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?.network_acls() {
                 let Some(id) = acl.network_acl_id() else { continue };
                 for association in acl.associations() {
-                    if let (Some(subnet), Some(own)) = (association.subnet_id(), association.network_acl_association_id()) {
+                    if let (Some(subnet), Some(own)) =
+                        (association.subnet_id(), association.network_acl_association_id())
+                    {
                         let association = Association { id: own.to_owned(), acl: id.to_owned() };
                         found.associations.insert(subnet.to_owned(), association);
                     }
@@ -118,8 +120,12 @@ impl Vpc {
                 let mut rules: Vec<AclRule> = rules.collect();
                 rules.sort();
                 let tags = acl.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
-                let acl =
-                    Acl { id: id.to_owned(), default: acl.is_default().unwrap_or_default(), rules, tags: tags.collect() };
+                let acl = Acl {
+                    id: id.to_owned(),
+                    default: acl.is_default().unwrap_or_default(),
+                    rules,
+                    tags: tags.collect(),
+                };
                 found.acls.insert(id.to_owned(), acl);
             }
         }
@@ -177,7 +183,9 @@ impl Vpc {
         for (subnet, used) in &self.associations {
             match later.associations.get(subnet) {
                 None => words.push(format!("subnet {subnet} is gone")),
-                Some(now) if now.acl != used.acl => words.push(format!("subnet {subnet} uses {} instead of {}", now.acl, used.acl)),
+                Some(now) if now.acl != used.acl => {
+                    words.push(format!("subnet {subnet} uses {} instead of {}", now.acl, used.acl))
+                }
                 Some(_) => {}
             }
         }

@@ -88,7 +88,8 @@ impl Work<'_> {
         let actions: Vec<&Recorded> = of_region.collect();
         restored.mutations = actions.iter().filter(|recorded| !recorded.refused).count() as u32;
         restored.reverted = actions.iter().filter(|recorded| !recorded.refused && recorded.reverted).count() as u32;
-        let open: Vec<&Recorded> = actions.into_iter().filter(|recorded| !recorded.refused && !recorded.reverted).collect();
+        let open: Vec<&Recorded> =
+            actions.into_iter().filter(|recorded| !recorded.refused && !recorded.reverted).collect();
         if open.is_empty() {
             return restored;
         }
@@ -108,7 +109,8 @@ impl Work<'_> {
     /// The clones' IDs by key: from the journal, else, after a crash between call and outcome, by their tags.
     async fn clones(&self, open: &[&Recorded]) -> Result<BTreeMap<String, String>, CloudError> {
         let all = self.contents.actions.iter().filter(|recorded| recorded.region == *self.region);
-        let recorded = all.filter_map(|done| Some((done.action.clone_key().to_owned(), done.applied.as_ref()?.acl.clone()?)));
+        let recorded =
+            all.filter_map(|done| Some((done.action.clone_key().to_owned(), done.applied.as_ref()?.acl.clone()?)));
         let mut clones: BTreeMap<String, String> = recorded.collect();
         for unclear in open.iter().filter(|recorded| matches!(recorded.action, Action::CreateClone { .. })) {
             let key = unclear.action.clone_key();
@@ -135,13 +137,19 @@ impl Work<'_> {
     async fn delete_deny(&self, recorded: &Recorded, clones: &BTreeMap<String, String>) -> Done {
         let Action::Deny { clone, egress, ipv6, number, .. } = &recorded.action else { return Done::already(recorded) };
         let Some(acl) = clones.get(clone) else { return Done::already(recorded) };
-        let call = Call { step: Step::Heal, name: "ec2:DeleteNetworkAclEntry", resource: recorded.action.resource(), ipv4: !ipv6 };
+        let call = Call {
+            step: Step::Heal,
+            name: "ec2:DeleteNetworkAclEntry",
+            resource: recorded.action.resource(),
+            ipv4: !ipv6,
+        };
         let result = self.insist(&call, || action::delete_entry(self.clients, acl, *number, *egress)).await;
         Done::of(recorded, result)
     }
 
     async fn swap_back(&self, open: &[&Recorded], clones: &BTreeMap<String, String>, restored: &mut Restored) {
-        let swaps: Vec<&&Recorded> = open.iter().filter(|recorded| matches!(recorded.action, Action::Swap { .. })).collect();
+        let swaps: Vec<&&Recorded> =
+            open.iter().filter(|recorded| matches!(recorded.action, Action::Swap { .. })).collect();
         let mut vpcs: BTreeMap<String, Result<Vpc, CloudError>> = BTreeMap::new();
         for recorded in &swaps {
             let vpc = recorded.action.vpc();
@@ -177,7 +185,10 @@ impl Work<'_> {
                 return Done::already(recorded);
             }
             if clones.get(clone) != Some(&used.acl) {
-                return Done::left_alone(recorded, format!("{subnet} was moved to {} by somebody else; left so", used.acl));
+                return Done::left_alone(
+                    recorded,
+                    format!("{subnet} was moved to {} by somebody else; left so", used.acl),
+                );
             }
             let call = Call {
                 step: Step::Dismantle,
@@ -194,12 +205,22 @@ impl Work<'_> {
                 other => return Done::of(recorded, other),
             }
         }
-        let error = CloudError::incomplete("ec2:ReplaceNetworkAclAssociation", "association that stays long enough to be replaced");
+        let error = CloudError::incomplete(
+            "ec2:ReplaceNetworkAclAssociation",
+            "association that stays long enough to be replaced",
+        );
         Done::of(recorded, Err(error))
     }
 
     /// Replaces an association; after an unclear answer it looks whether the call took effect before it tries again.
-    async fn once_clear(&self, call: &Call, vpc: &str, subnet: &str, original: &str, mut association: String) -> Result<(), CloudError> {
+    async fn once_clear(
+        &self,
+        call: &Call,
+        vpc: &str,
+        subnet: &str,
+        original: &str,
+        mut association: String,
+    ) -> Result<(), CloudError> {
         let mut wait = Backoff::default();
         loop {
             let error = match self.told(call, action::replace(self.clients, &association, original)).await {
@@ -220,7 +241,9 @@ impl Work<'_> {
     async fn delete_clones(&self, open: &[&Recorded], clones: &BTreeMap<String, String>, restored: &mut Restored) {
         for recorded in open.iter().filter(|recorded| matches!(recorded.action, Action::CreateClone { .. })) {
             let key = recorded.action.clone_key();
-            let rules = open.iter().filter(|rule| matches!(rule.action, Action::CopyRule { .. }) && rule.action.clone_key() == key);
+            let rules = open
+                .iter()
+                .filter(|rule| matches!(rule.action, Action::CopyRule { .. }) && rule.action.clone_key() == key);
             let Some(acl) = clones.get(key) else {
                 let done = std::iter::once(recorded).chain(rules).map(|recorded| Done::already(recorded));
                 self.settle(done.collect(), restored);
@@ -233,7 +256,9 @@ impl Work<'_> {
                 ipv4: false,
             };
             let result = match self.insist(&call, || action::delete_acl(self.clients, acl)).await {
-                Err(error) if error.code.as_deref() == Some("DependencyViolation") => self.why_in_use(acl, recorded, error).await,
+                Err(error) if error.code.as_deref() == Some("DependencyViolation") => {
+                    self.why_in_use(acl, recorded, error).await
+                }
                 other => other,
             };
             let failed = result.is_err();
@@ -334,7 +359,8 @@ impl Default for Backoff {
 impl Backoff {
     async fn pause(&mut self, work: &Work<'_>, error: &CloudError) {
         if self.0 >= Duration::from_secs(2) {
-            let text = format!("still restoring in {}: {error}; next try in {:.0} s", work.region, self.0.as_secs_f64());
+            let text =
+                format!("still restoring in {}: {error}; next try in {:.0} s", work.region, self.0.as_secs_f64());
             (work.sink)(Event::Notice { text });
         }
         tokio::select! {

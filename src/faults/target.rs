@@ -41,7 +41,8 @@ pub async fn select(
 ) -> Result<Vec<Subnet>, CloudError> {
     let mut found = Vec::new();
     if selector.ids.is_empty() {
-        let filters = selector.tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
+        let filters =
+            selector.tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
         let call = clients.ec2.describe_subnets().set_filters(Some(filters.collect()));
         let mut pages = call.into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -56,7 +57,8 @@ pub async fn select(
         }
     }
     found.retain(|subnet| {
-        let tagged = |wanted: &BTreeMap<String, String>| wanted.iter().all(|(key, value)| subnet.tags.get(key) == Some(value));
+        let tagged =
+            |wanted: &BTreeMap<String, String>| wanted.iter().all(|(key, value)| subnet.tags.get(key) == Some(value));
         tagged(&selector.tags)
             && targets.is_none_or(|targets| {
                 (targets.subnet_ids.is_empty() || targets.subnet_ids.contains(&subnet.id))

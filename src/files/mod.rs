@@ -43,9 +43,7 @@ pub struct Loaded<T> {
 impl<T> Loaded<T> {
     /// The file's name without folder and ending.
     pub fn name(&self) -> String {
-        self.path
-            .file_stem()
-            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+        self.path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     }
 
     /// The folder from which paths in the file count.
@@ -66,10 +64,7 @@ pub fn read<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<Loaded<T>, 
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn read_str<T: DeserializeOwned + JsonSchema>(
-    name: &str,
-    text: &str,
-) -> Result<Loaded<T>, FileProblems> {
+pub fn read_str<T: DeserializeOwned + JsonSchema>(name: &str, text: &str) -> Result<Loaded<T>, FileProblems> {
     Document::parse::<T>(Path::new(name), text).finish()
 }
 
@@ -112,13 +107,8 @@ impl Document {
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
-            let line = String::from_utf8_lossy(&error.as_bytes()[..good])
-                .matches('\n')
-                .count()
-                + 1;
-            let message = format!(
-                "{name} is not UTF-8 text: line {line} has a byte that does not belong there"
-            );
+            let line = String::from_utf8_lossy(&error.as_bytes()[..good]).matches('\n').count() + 1;
+            let message = format!("{name} is not UTF-8 text: line {line} has a byte that does not belong there");
             FileProblems::unreadable(&name, message, "save it in the encoding UTF-8")
         })?;
         Ok(Self::parse::<T>(path, &text))
@@ -139,11 +129,8 @@ impl Document {
         let schema = schemars::schema_for!(T).to_value();
         let mut findings = Shape::check(text, &schema, tree.get_ref(), document.parsed);
         // What follows on the line of a syntax error is a consequence of it.
-        let broken: Vec<usize> = errors
-            .iter()
-            .filter_map(toml::de::Error::span)
-            .map(|s| line_of(text, s.start))
-            .collect();
+        let broken: Vec<usize> =
+            errors.iter().filter_map(toml::de::Error::span).map(|s| line_of(text, s.start)).collect();
         findings.retain(|finding| match finding.at.first() {
             Some((Place::Span(span), _)) => !broken.contains(&line_of(text, span.offset())),
             _ => true,
@@ -177,12 +164,8 @@ impl Document {
 
     /// The paths of an array's items, as `objectives[0]`; none where there is no array.
     pub fn items(&self, path: &str) -> Vec<String> {
-        let length = tree::lookup(&self.plain, path)
-            .and_then(Value::as_array)
-            .map_or(0, Vec::len);
-        (0..length)
-            .map(|index| format!("{path}[{index}]"))
-            .collect()
+        let length = tree::lookup(&self.plain, path).and_then(Value::as_array).map_or(0, Vec::len);
+        (0..length).map(|index| format!("{path}[{index}]")).collect()
     }
 
     /// The keys of a table, in no order that means anything; none where there is no table.
@@ -223,20 +206,8 @@ impl Document {
         if self.problems.is_empty() {
             match toml::from_str(self.source.inner()) {
                 Ok(value) => {
-                    let Self {
-                        path,
-                        source,
-                        sha256,
-                        spans,
-                        ..
-                    } = self;
-                    return Ok(Loaded {
-                        value,
-                        path,
-                        source,
-                        sha256,
-                        spans,
-                    });
+                    let Self { path, source, sha256, spans, .. } = self;
+                    return Ok(Loaded { value, path, source, sha256, spans });
                 }
                 // A rule of the type that its schema does not express.
                 Err(error) => {
@@ -245,10 +216,7 @@ impl Document {
                 }
             }
         }
-        Err(FileProblems::new(
-            self.source.name().to_owned(),
-            self.problems,
-        ))
+        Err(FileProblems::new(self.source.name().to_owned(), self.problems))
     }
 }
 
@@ -260,31 +228,19 @@ fn folder(path: &Path) -> &Path {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()
-        .iter()
-        .take(offset)
-        .filter(|byte| **byte == b'\n')
-        .count()
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
 }
 
 /// An error of the TOML parser, in a finding.
 fn syntax(text: &str, error: &toml::de::Error) -> Finding {
-    let message = error
-        .message()
-        .lines()
-        .next()
-        .unwrap_or("not TOML")
-        .to_owned();
+    let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
     let (label, help) = if message.contains("duplicate key") {
         (
             "given a second time",
             "give each key once; for one more fault, flow, cohort or objective write another `[[…]]` table",
         )
     } else if message.contains("values must be quoted") {
-        (
-            "a value is missing here, or lacks its quotes",
-            "write texts, durations, shares and rates in quotes: \"90s\"",
-        )
+        ("a value is missing here, or lacks its quotes", "write texts, durations, shares and rates in quotes: \"90s\"")
     } else if message.starts_with("unclosed") || message.starts_with("invalid basic string") {
         ("ends here", "close what was opened on this line")
     } else {

@@ -21,10 +21,7 @@ impl Problem {
         let offset = self.labels.first()?.offset();
         let before = self.source.inner().get(..offset)?;
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Some((
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        ))
+        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
     }
 
     /// The remedy.
@@ -33,10 +30,7 @@ impl Problem {
     }
 
     pub(super) fn order(&self) -> (usize, &str) {
-        (
-            self.labels.first().map_or(0, LabeledSpan::offset),
-            &self.message,
-        )
+        (self.labels.first().map_or(0, LabeledSpan::offset), &self.message)
     }
 }
 
@@ -50,9 +44,7 @@ impl std::error::Error for Problem {}
 
 impl Diagnostic for Problem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -60,11 +52,7 @@ impl Diagnostic for Problem {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        if self.labels.is_empty() {
-            None
-        } else {
-            Some(Box::new(self.labels.iter().cloned()))
-        }
+        if self.labels.is_empty() { None } else { Some(Box::new(self.labels.iter().cloned())) }
     }
 }
 
@@ -88,16 +76,8 @@ impl FileProblems {
     /// A file that could not be read as text.
     pub(super) fn unreadable(file: &str, message: String, help: &str) -> Self {
         let source = NamedSource::new(file, Arc::from(""));
-        let problem = Problem {
-            message,
-            labels: Vec::new(),
-            help: Some(help.to_owned()),
-            source,
-        };
-        Self {
-            file: file.to_owned(),
-            problems: vec![problem],
-        }
+        let problem = Problem { message, labels: Vec::new(), help: Some(help.to_owned()), source };
+        Self { file: file.to_owned(), problems: vec![problem] }
     }
 
     /// The file, as the user named it.
@@ -125,11 +105,7 @@ impl std::error::Error for FileProblems {}
 
 impl Diagnostic for FileProblems {
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(
-            self.problems
-                .iter()
-                .map(|problem| problem as &dyn Diagnostic),
-        ))
+        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
     }
 }
 
@@ -152,28 +128,12 @@ pub(super) enum Place {
 
 impl Finding {
     /// A finding at the value of a path: what is wrong, and the label under the value.
-    pub fn at(
-        path: impl Into<String>,
-        message: impl Into<String>,
-        label: impl Into<String>,
-    ) -> Self {
-        Self {
-            message: message.into(),
-            at: vec![(Place::Path(path.into()), label.into())],
-            help: None,
-        }
+    pub fn at(path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { message: message.into(), at: vec![(Place::Path(path.into()), label.into())], help: None }
     }
 
-    pub(super) fn span(
-        span: SourceSpan,
-        message: impl Into<String>,
-        label: impl Into<String>,
-    ) -> Self {
-        Self {
-            message: message.into(),
-            at: vec![(Place::Span(span), label.into())],
-            help: None,
-        }
+    pub(super) fn span(span: SourceSpan, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { message: message.into(), at: vec![(Place::Span(span), label.into())], help: None }
     }
 
     /// Says what to do.

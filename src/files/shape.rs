@@ -24,27 +24,9 @@ struct At<'a> {
 }
 
 impl<'a> Shape<'a> {
-    pub(super) fn check(
-        text: &'a str,
-        schema: &'a Value,
-        tree: &DeTable<'_>,
-        whole: bool,
-    ) -> Vec<Finding> {
-        let mut shape = Self {
-            text,
-            root: schema,
-            whole,
-            findings: Vec::new(),
-        };
-        shape.table(
-            &At {
-                path: "",
-                span: SourceSpan::from((0, 0)),
-            },
-            schema,
-            tree,
-            &[],
-        );
+    pub(super) fn check(text: &'a str, schema: &'a Value, tree: &DeTable<'_>, whole: bool) -> Vec<Finding> {
+        let mut shape = Self { text, root: schema, whole, findings: Vec::new() };
+        shape.table(&At { path: "", span: SourceSpan::from((0, 0)) }, schema, tree, &[]);
         shape.findings
     }
 
@@ -52,13 +34,8 @@ impl<'a> Shape<'a> {
     fn resolve(&self, schema: &'a Value) -> (Option<&'a str>, &'a Value) {
         let (mut name, mut schema) = (None, schema);
         loop {
-            if let Some(target) = schema
-                .get("$ref")
-                .and_then(Value::as_str)
-                .and_then(|r| r.strip_prefix("#/$defs/"))
-            {
-                let Some(definition) = self.root.get("$defs").and_then(|defs| defs.get(target))
-                else {
+            if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) {
+                let Some(definition) = self.root.get("$defs").and_then(|defs| defs.get(target)) else {
                     break;
                 };
                 (name, schema) = (Some(target), definition);
@@ -78,13 +55,9 @@ impl<'a> Shape<'a> {
         let (name, schema) = self.resolve(schema);
         let span = first_line(self.text, value.span());
         if let Some(unit) = name.and_then(Unit::named) {
-            self.findings
-                .extend(unit.check(path, value.get_ref(), span));
+            self.findings.extend(unit.check(path, value.get_ref(), span));
         } else if let Some(branches) = branches(schema) {
-            let constants: Vec<&str> = branches
-                .iter()
-                .filter_map(|b| b.get("const")?.as_str())
-                .collect();
+            let constants: Vec<&str> = branches.iter().filter_map(|b| b.get("const")?.as_str()).collect();
             if constants.len() == branches.len() {
                 self.constant(path, &constants, value.get_ref(), span);
             } else {
@@ -101,11 +74,7 @@ impl<'a> Shape<'a> {
     fn plain(&mut self, at: &At<'_>, schema: &'a Value, value: &DeValue<'_>) {
         let expected = match schema.get("type") {
             Some(Value::String(expected)) => expected.as_str(),
-            Some(Value::Array(kinds)) => kinds
-                .iter()
-                .filter_map(Value::as_str)
-                .find(|k| *k != "null")
-                .unwrap_or("any"),
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).find(|k| *k != "null").unwrap_or("any"),
             _ => "any",
         };
         match (expected, value) {
@@ -132,11 +101,8 @@ impl<'a> Shape<'a> {
                 }
             }
             _ => {
-                let of_tables = schema
-                    .get("items")
-                    .is_some_and(|items| self.is_table(items));
-                self.findings
-                    .push(wrong_type(at, expected, value, of_tables));
+                let of_tables = schema.get("items").is_some_and(|items| self.is_table(items));
+                self.findings.push(wrong_type(at, expected, value, of_tables));
             }
         }
     }
@@ -151,8 +117,7 @@ impl<'a> Shape<'a> {
     fn constant(&mut self, path: &str, allowed: &[&str], value: &DeValue<'_>, span: SourceSpan) {
         let DeValue::String(word) = value else {
             self.findings.push(
-                wrong_type(&At { path, span }, "string", value, false)
-                    .help(format!("write {}", one_of(allowed))),
+                wrong_type(&At { path, span }, "string", value, false).help(format!("write {}", one_of(allowed))),
             );
             return;
         };
@@ -162,8 +127,7 @@ impl<'a> Shape<'a> {
                 Some(near) => Finding::span(span, message, format!("did you mean `{near}`?")),
                 None => Finding::span(span, message, "not known"),
             };
-            self.findings
-                .push(finding.help(format!("write {}", one_of(allowed))));
+            self.findings.push(finding.help(format!("write {}", one_of(allowed))));
         }
     }
 
@@ -172,25 +136,18 @@ impl<'a> Shape<'a> {
         let DeValue::Table(table) = value else {
             let shapes: Vec<String> = branches.iter().map(|branch| sketch(branch)).collect();
             let finding = wrong_type(at, "object", value, false);
-            self.findings
-                .push(finding.help(format!("write {}", shapes.join(" or "))));
+            self.findings.push(finding.help(format!("write {}", shapes.join(" or "))));
             return;
         };
         let Some(tag) = tag(branches) else {
             self.untagged(at, branches, table);
             return;
         };
-        let constant = |branch: &'a Value| {
-            branch["properties"][tag]["const"]
-                .as_str()
-                .unwrap_or_default()
-        };
+        let constant = |branch: &'a Value| branch["properties"][tag]["const"].as_str().unwrap_or_default();
         let allowed: Vec<&str> = branches.iter().map(|branch| constant(branch)).collect();
         match table.get(tag) {
             Some(word) => {
-                let branch = branches
-                    .iter()
-                    .find(|branch| word.get_ref().as_str() == Some(constant(branch)));
+                let branch = branches.iter().find(|branch| word.get_ref().as_str() == Some(constant(branch)));
                 if let Some(branch) = branch {
                     self.table(at, branch, table, &[]);
                 } else {
@@ -199,13 +156,9 @@ impl<'a> Shape<'a> {
                 }
             }
             None if self.whole => {
-                let finding = Finding::span(
-                    at.span,
-                    format!("`{}` lacks `{tag}`", at.path),
-                    format!("`{tag}` is missing here"),
-                );
-                self.findings
-                    .push(finding.help(format!("add `{tag}`: {}", one_of(&allowed))));
+                let finding =
+                    Finding::span(at.span, format!("`{}` lacks `{tag}`", at.path), format!("`{tag}` is missing here"));
+                self.findings.push(finding.help(format!("add `{tag}`: {}", one_of(&allowed))));
             }
             None => {}
         }
@@ -213,27 +166,13 @@ impl<'a> Shape<'a> {
 
     fn untagged(&mut self, at: &At<'_>, branches: &[&'a Value], table: &DeTable<'_>) {
         let known = |branch: &Value| {
-            table
-                .keys()
-                .filter(|key| branch["properties"].get(key.get_ref().as_ref()).is_some())
-                .count()
+            table.keys().filter(|key| branch["properties"].get(key.get_ref().as_ref()).is_some()).count()
         };
-        let missing = |branch: &Value| {
-            required(branch)
-                .iter()
-                .filter(|key| !table.contains_key(**key))
-                .count()
-        };
-        let best = branches
-            .iter()
-            .max_by_key(|branch| (known(branch), usize::MAX - missing(branch)));
+        let missing = |branch: &Value| required(branch).iter().filter(|key| !table.contains_key(**key)).count();
+        let best = branches.iter().max_by_key(|branch| (known(branch), usize::MAX - missing(branch)));
         match best {
             Some(best) if known(best) > 0 => {
-                let rivals: Vec<&Value> = branches
-                    .iter()
-                    .filter(|branch| branch != &best)
-                    .copied()
-                    .collect();
+                let rivals: Vec<&Value> = branches.iter().filter(|branch| branch != &best).copied().collect();
                 self.table(at, best, table, &rivals);
             }
             _ => {
@@ -243,8 +182,7 @@ impl<'a> Shape<'a> {
                     format!("`{}` has none of the keys that it may have", at.path),
                     "none of them here",
                 );
-                self.findings
-                    .push(finding.help(format!("write {}", shapes.join(" or "))));
+                self.findings.push(finding.help(format!("write {}", shapes.join(" or "))));
             }
         }
     }
@@ -252,10 +190,7 @@ impl<'a> Shape<'a> {
     /// A table with known keys, or with any keys and values of one kind. `rivals` are the shapes that it could have had instead.
     fn table(&mut self, at: &At<'_>, schema: &'a Value, table: &DeTable<'_>, rivals: &[&'a Value]) {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-            if let Some(each) = schema
-                .get("additionalProperties")
-                .filter(|each| each.is_object())
-            {
+            if let Some(each) = schema.get("additionalProperties").filter(|each| each.is_object()) {
                 for (key, value) in table {
                     self.value(&join(at.path, key.get_ref()), each, value);
                 }
@@ -270,26 +205,13 @@ impl<'a> Shape<'a> {
                 continue;
             }
             let span = first_line(self.text, key.span());
-            if rivals
-                .iter()
-                .any(|rival| rival["properties"].get(key.get_ref().as_ref()).is_some())
-            {
-                self.findings
-                    .push(rivalry(at.path, key.get_ref(), span, schema, rivals));
+            if rivals.iter().any(|rival| rival["properties"].get(key.get_ref().as_ref()).is_some()) {
+                self.findings.push(rivalry(at.path, key.get_ref(), span, schema, rivals));
                 continue;
             }
-            let free = properties
-                .keys()
-                .map(String::as_str)
-                .filter(|known| !table.contains_key(*known));
+            let free = properties.keys().map(String::as_str).filter(|known| !table.contains_key(*known));
             let near = closest(key.get_ref(), free);
-            self.findings.push(unknown(
-                at.path,
-                key.get_ref(),
-                span,
-                near,
-                properties.keys().map(String::as_str),
-            ));
+            self.findings.push(unknown(at.path, key.get_ref(), span, near, properties.keys().map(String::as_str)));
             if let Some(near) = near {
                 // Its value is checked as what was meant, so that the next round finds nothing new.
                 self.value(&path, &properties[near], value);
@@ -297,35 +219,19 @@ impl<'a> Shape<'a> {
             }
         }
         if self.whole {
-            self.missing(at, schema, |key| {
-                table.contains_key(key) || meant.contains(&key)
-            });
+            self.missing(at, schema, |key| table.contains_key(key) || meant.contains(&key));
         }
     }
 
     fn missing(&mut self, at: &At<'_>, schema: &'a Value, there: impl Fn(&str) -> bool) {
-        let keys: Vec<&str> = required(schema)
-            .into_iter()
-            .filter(|key| !there(key))
-            .collect();
+        let keys: Vec<&str> = required(schema).into_iter().filter(|key| !there(key)).collect();
         if keys.is_empty() {
             return;
         }
-        let list = keys
-            .iter()
-            .map(|key| format!("`{key}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let place = if at.path.is_empty() {
-            "the file".to_owned()
-        } else {
-            format!("`{}`", at.path)
-        };
-        let label = if keys.len() == 1 {
-            format!("{list} is missing here")
-        } else {
-            "these are missing here".to_owned()
-        };
+        let list = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let place = if at.path.is_empty() { "the file".to_owned() } else { format!("`{}`", at.path) };
+        let label =
+            if keys.len() == 1 { format!("{list} is missing here") } else { "these are missing here".to_owned() };
         let lines = keys.iter().map(|key| {
             let property = &schema["properties"][key];
             match property
@@ -338,8 +244,7 @@ impl<'a> Shape<'a> {
             }
         });
         let help = lines.collect::<Vec<_>>().join("\n");
-        self.findings
-            .push(Finding::span(at.span, format!("{place} lacks {list}"), label).help(help));
+        self.findings.push(Finding::span(at.span, format!("{place} lacks {list}"), label).help(help));
     }
 }
 
@@ -363,11 +268,7 @@ impl Unit {
 
     fn check(self, path: &str, value: &DeValue<'_>, span: SourceSpan) -> Option<Finding> {
         let (what, units, suffix) = match self {
-            Self::Duration => (
-                "a duration",
-                "units are ms, s, m and h: \"500ms\", \"90s\", \"1m30s\"",
-                "s",
-            ),
+            Self::Duration => ("a duration", "units are ms, s, m and h: \"500ms\", \"90s\", \"1m30s\"", "s"),
             Self::Percent => ("a share", "the unit is %: \"99.5%\"", "%"),
             Self::Rate => ("a rate", "units are /s and /min: \"2/s\", \"90/min\"", "/s"),
         };
@@ -378,9 +279,7 @@ impl Unit {
                     Self::Percent => Percent::parse(text).map(|_| ()),
                     Self::Rate => Rate::parse(text).map(|_| ()),
                 };
-                return parsed.err().map(|message| {
-                    Finding::span(span, message, format!("not {what}")).help(units)
-                });
+                return parsed.err().map(|message| Finding::span(span, message, format!("not {what}")).help(units));
             }
             DeValue::Integer(number) => number.as_str(),
             DeValue::Float(number) => number.as_str(),
@@ -396,38 +295,25 @@ impl Unit {
 
 /// The alternatives of a schema, null left out.
 fn branches(schema: &Value) -> Option<Vec<&Value>> {
-    let list = schema
-        .get("anyOf")
-        .or_else(|| schema.get("oneOf"))?
-        .as_array()?;
-    Some(
-        list.iter()
-            .filter(|branch| branch.get("type").and_then(Value::as_str) != Some("null"))
-            .collect(),
-    )
+    let list = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    Some(list.iter().filter(|branch| branch.get("type").and_then(Value::as_str) != Some("null")).collect())
 }
 
 /// The key whose constant tells the alternatives apart.
 fn tag<'a>(branches: &[&'a Value]) -> Option<&'a str> {
     let constant = |branch: &Value, key: &str| branch["properties"][key].get("const").is_some();
     let keys = branches.first()?.get("properties")?.as_object()?.keys();
-    keys.map(String::as_str)
-        .find(|key| branches.iter().all(|branch| constant(branch, key)))
+    keys.map(String::as_str).find(|key| branches.iter().all(|branch| constant(branch, key)))
 }
 
 fn required(schema: &Value) -> Vec<&str> {
     let list = schema.get("required").and_then(Value::as_array);
-    list.map_or_else(Vec::new, |keys| {
-        keys.iter().filter_map(Value::as_str).collect()
-    })
+    list.map_or_else(Vec::new, |keys| keys.iter().filter_map(Value::as_str).collect())
 }
 
 /// A table's required keys, as one writes them: `{ file = …, key = … }`.
 fn sketch(branch: &Value) -> String {
-    let keys: Vec<String> = required(branch)
-        .iter()
-        .map(|key| format!("{key} = …"))
-        .collect();
+    let keys: Vec<String> = required(branch).iter().map(|key| format!("{key} = …")).collect();
     format!("`{{ {} }}`", keys.join(", "))
 }
 
@@ -444,12 +330,7 @@ fn closest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let word = plain(word);
     candidates
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&word, &plain(candidate)),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &plain(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
         .min()
         .map(|(_, candidate)| candidate)
@@ -462,32 +343,18 @@ fn unknown<'k>(
     near: Option<&str>,
     known: impl Iterator<Item = &'k str>,
 ) -> Finding {
-    let place = if path.is_empty() {
-        "this file".to_owned()
-    } else {
-        format!("`{path}`")
-    };
+    let place = if path.is_empty() { "this file".to_owned() } else { format!("`{path}`") };
     let keys: Vec<String> = known.map(|key| format!("`{key}`")).collect();
-    let label = near.map_or_else(
-        || "not known here".to_owned(),
-        |near| format!("did you mean `{near}`?"),
-    );
+    let label = near.map_or_else(|| "not known here".to_owned(), |near| format!("did you mean `{near}`?"));
     Finding::span(span, format!("`{key}` is not a key of {place}"), label)
         .help(format!("its keys are {}", keys.join(", ")))
 }
 
 /// A key of another shape than the one that the rest of the table has.
 fn rivalry(path: &str, key: &str, span: SourceSpan, schema: &Value, rivals: &[&Value]) -> Finding {
-    let shapes: Vec<String> = std::iter::once(schema)
-        .chain(rivals.iter().copied())
-        .map(sketch)
-        .collect();
-    Finding::span(
-        span,
-        format!("`{key}` does not go with the other keys of `{path}`"),
-        "belongs to another form",
-    )
-    .help(format!("write either {}", shapes.join(" or ")))
+    let shapes: Vec<String> = std::iter::once(schema).chain(rivals.iter().copied()).map(sketch).collect();
+    Finding::span(span, format!("`{key}` does not go with the other keys of `{path}`"), "belongs to another form")
+        .help(format!("write either {}", shapes.join(" or ")))
 }
 
 fn bounds(at: &At<'_>, schema: &Value, number: Option<i64>) -> Option<Finding> {
@@ -497,54 +364,28 @@ fn bounds(at: &At<'_>, schema: &Value, number: Option<i64>) -> Option<Finding> {
         Some("uint32") => i64::from(u32::MAX),
         _ => i64::MAX,
     };
-    let least = schema
-        .get("minimum")
-        .and_then(Value::as_i64)
-        .unwrap_or(i64::MIN);
-    let most = schema
-        .get("maximum")
-        .and_then(Value::as_i64)
-        .unwrap_or(bits);
+    let least = schema.get("minimum").and_then(Value::as_i64).unwrap_or(i64::MIN);
+    let most = schema.get("maximum").and_then(Value::as_i64).unwrap_or(bits);
     if number.is_some_and(|number| (least..=most).contains(&number)) {
         return None;
     }
     Some(
-        Finding::span(
-            at.span,
-            format!("`{}` is out of range", at.path),
-            "out of range",
-        )
-        .help(format!("write a number from {least} to {most}")),
+        Finding::span(at.span, format!("`{}` is out of range", at.path), "out of range")
+            .help(format!("write a number from {least} to {most}")),
     )
 }
 
 fn wrong_type(at: &At<'_>, expected: &str, value: &DeValue<'_>, of_tables: bool) -> Finding {
     let (what, help) = match expected {
-        "object" => (
-            "a table",
-            format!("write a `[{}]` table, or `{{ key = value }}`", at.path),
-        ),
-        "array" if of_tables => (
-            "a list of tables",
-            format!(
-                "write `[[{}]]`, with two brackets, above each of them",
-                at.path
-            ),
-        ),
-        "array" => (
-            "a list",
-            "write `[\"…\", \"…\"]`, even for one value".to_owned(),
-        ),
+        "object" => ("a table", format!("write a `[{}]` table, or `{{ key = value }}`", at.path)),
+        "array" if of_tables => {
+            ("a list of tables", format!("write `[[{}]]`, with two brackets, above each of them", at.path))
+        }
+        "array" => ("a list", "write `[\"…\", \"…\"]`, even for one value".to_owned()),
         "string" => ("a text", "write it in quotes".to_owned()),
-        "integer" => (
-            "a whole number",
-            "write it without quotes, fraction and unit".to_owned(),
-        ),
+        "integer" => ("a whole number", "write it without quotes, fraction and unit".to_owned()),
         "number" => ("a number", "write it without quotes and unit".to_owned()),
-        "boolean" => (
-            "true or false",
-            "write `true` or `false`, without quotes".to_owned(),
-        ),
+        "boolean" => ("true or false", "write `true` or `false`, without quotes".to_owned()),
         other => (other, "see the JSON Schema".to_owned()),
     };
     let message = format!("`{}` must be {what}, not {}", at.path, article(value));

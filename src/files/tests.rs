@@ -1,7 +1,4 @@
-#![allow(
-    dead_code,
-    reason = "most fields are only there to be read from a file"
-)]
+#![allow(dead_code, reason = "most fields are only there to be read from a file")]
 
 use std::collections::BTreeMap;
 
@@ -49,12 +46,7 @@ fn problems(text: &str) -> Vec<String> {
         return Vec::new();
     };
     let line = |problem: &Problem| {
-        let label = problem
-            .labels
-            .first()
-            .and_then(|label| label.label())
-            .unwrap_or_default()
-            .to_owned();
+        let label = problem.labels.first().and_then(|label| label.label()).unwrap_or_default().to_owned();
         format!("{}: {problem} ({label})", problem.location().unwrap().0)
     };
     found.problems().iter().map(line).collect()
@@ -66,10 +58,7 @@ fn a_good_file_has_value_digest_and_spans() {
     let menu = read_str::<Menu>("dir/menu.toml", text).unwrap();
     assert_eq!(menu.value.wait, Some(Span::secs(90)));
     assert!(matches!(menu.value.dishes[..], [Dish::Cake { slices: 3 }]));
-    assert_eq!(
-        (menu.name(), menu.folder()),
-        ("menu".to_owned(), Path::new("dir"))
-    );
+    assert_eq!((menu.name(), menu.folder()), ("menu".to_owned(), Path::new("dir")));
     assert_eq!(menu.sha256, sha256(text.as_bytes()));
     let at = |path: &str| {
         let span = menu.spans.of(path);
@@ -77,20 +66,13 @@ fn a_good_file_has_value_digest_and_spans() {
     };
     assert_eq!(at("wait"), "\"90s\"");
     assert_eq!(at("dishes[0].slices"), "3");
-    assert_eq!(
-        at("dishes[0].icing.colour"),
-        "[[dishes]]",
-        "the nearest parent"
-    );
+    assert_eq!(at("dishes[0].icing.colour"), "[[dishes]]", "the nearest parent");
     assert_eq!(at("nothing.like.it"), "", "the file's start");
 }
 
 #[test]
 fn sha256_is_the_standard_one() {
-    assert_eq!(
-        sha256(b"abc"),
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    );
+    assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 #[test]
@@ -108,9 +90,7 @@ fn a_misspelt_key_is_reported_once_and_its_value_is_still_checked() {
 #[test]
 fn numbers_want_units_and_ranges() {
     assert_eq!(
-        problems(
-            "name = \"a\"\nwait = 90\nshare = 0.5\nguests = 70000\n[prices]\n\"a.b\" = true\n"
-        ),
+        problems("name = \"a\"\nwait = 90\nshare = 0.5\nguests = 70000\n[prices]\n\"a.b\" = true\n"),
         [
             "2: `wait` has no unit (write \"90s\"?)",
             "3: `share` has no unit (write \"0.5%\"?)",
@@ -141,22 +121,13 @@ fn tagged_tables_are_told_apart_by_their_tag() {
 #[test]
 fn untagged_tables_are_told_apart_by_their_keys() {
     let text = |table: &str| format!("name = \"a\"\npaid = {table}\n");
-    assert_eq!(
-        problems(&text("{ number = \"1\" }")),
-        ["2: `paid` lacks `bank` (`bank` is missing here)"]
-    );
+    assert_eq!(problems(&text("{ number = \"1\" }")), ["2: `paid` lacks `bank` (`bank` is missing here)"]);
     assert_eq!(
         problems(&text("{ number = \"1\", bank = \"b\", coins = 2 }")),
         ["2: `coins` does not go with the other keys of `paid` (belongs to another form)"]
     );
-    assert_eq!(
-        problems(&text("{}")),
-        ["2: `paid` has none of the keys that it may have (none of them here)"]
-    );
-    assert_eq!(
-        problems(&text("3")),
-        ["2: `paid` must be a table, not a number (not a table)"]
-    );
+    assert_eq!(problems(&text("{}")), ["2: `paid` has none of the keys that it may have (none of them here)"]);
+    assert_eq!(problems(&text("3")), ["2: `paid` must be a table, not a number (not a table)"]);
 }
 
 #[test]

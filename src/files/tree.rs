@@ -40,8 +40,7 @@ impl Spans {
     }
 
     fn value(&mut self, text: &str, path: &str, value: &Spanned<DeValue<'_>>) {
-        self.0
-            .insert(path.to_owned(), first_line(text, value.span()));
+        self.0.insert(path.to_owned(), first_line(text, value.span()));
         match value.get_ref() {
             DeValue::Table(table) => self.table(text, path, table),
             DeValue::Array(items) => {
@@ -56,21 +55,14 @@ impl Spans {
 
 /// The path of a key in the table at a path.
 pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// A span cut to its first line: a caret below that is enough, and a box around a long array hides the point.
 pub(super) fn first_line(text: &str, span: Range<usize>) -> SourceSpan {
     let start = span.start.min(text.len());
     let end = span.end.clamp(start, text.len());
-    let length = text
-        .get(start..end)
-        .and_then(|value| value.find('\n'))
-        .unwrap_or(end - start);
+    let length = text.get(start..end).and_then(|value| value.find('\n')).unwrap_or(end - start);
     SourceSpan::from((start, length))
 }
 
@@ -81,10 +73,7 @@ pub(super) fn plain(value: &DeValue<'_>) -> Value {
         DeValue::Integer(number) => {
             i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Value::from)
         }
-        DeValue::Float(number) => number
-            .as_str()
-            .parse::<f64>()
-            .map_or(Value::Null, Value::from),
+        DeValue::Float(number) => number.as_str().parse::<f64>().map_or(Value::Null, Value::from),
         DeValue::Boolean(flag) => Value::Bool(*flag),
         DeValue::Datetime(date) => Value::String(date.to_string()),
         DeValue::Array(items) => items.iter().map(|item| plain(item.get_ref())).collect(),
@@ -94,21 +83,14 @@ pub(super) fn plain(value: &DeValue<'_>) -> Value {
 
 /// [`plain`] for a table.
 pub(super) fn plain_table(table: &DeTable<'_>) -> Value {
-    table
-        .iter()
-        .map(|(key, value)| (key.get_ref().to_string(), plain(value.get_ref())))
-        .collect()
+    table.iter().map(|(key, value)| (key.get_ref().to_string(), plain(value.get_ref()))).collect()
 }
 
 /// The value at a path, as `objectives[2].at_most`.
 pub(super) fn lookup<'v>(root: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.')
-        .filter(|step| !step.is_empty())
-        .try_fold(root, |value, step| {
-            let mut parts = step.split('[');
-            let value = value.get(parts.next()?)?;
-            parts.try_fold(value, |value, index| {
-                value.get(index.strip_suffix(']')?.parse::<usize>().ok()?)
-            })
-        })
+    path.split('.').filter(|step| !step.is_empty()).try_fold(root, |value, step| {
+        let mut parts = step.split('[');
+        let value = value.get(parts.next()?)?;
+        parts.try_fold(value, |value, index| value.get(index.strip_suffix(']')?.parse::<usize>().ok()?))
+    })
 }

@@ -44,11 +44,7 @@ impl Rate {
             "min" => number / 60.0,
             _ => return Err(wrong()),
         };
-        if rate > 0.0 && rate.is_finite() {
-            Ok(Self(rate))
-        } else {
-            Err(format!("`{text}` is not a positive rate"))
-        }
+        if rate > 0.0 && rate.is_finite() { Ok(Self(rate)) } else { Err(format!("`{text}` is not a positive rate")) }
     }
 }
 

@@ -71,7 +71,8 @@ impl JsonSchema for Span {
 /// # Errors
 /// A sentence that says what is wrong and what to write instead.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = |why: &str| format!("`{text}` is not a duration: {why}; write for example \"90s\", \"2m\" or \"500ms\"");
+    let wrong =
+        |why: &str| format!("`{text}` is not a duration: {why}; write for example \"90s\", \"2m\" or \"500ms\"");
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(wrong("it is empty"));

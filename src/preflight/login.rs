@@ -49,7 +49,13 @@ pub fn keys(
     Arc::new(JwksCache::start(sources.collect(), clock))
 }
 
-async fn fetch_keys(tls: &TlsConnector, addresses: &[IpAddr], name: &str, port: u16, pool: &str) -> Result<Vec<u8>, String> {
+async fn fetch_keys(
+    tls: &TlsConnector,
+    addresses: &[IpAddr],
+    name: &str,
+    port: u16,
+    pool: &str,
+) -> Result<Vec<u8>, String> {
     let patience = std::time::Duration::from_secs(5);
     let mut failed = "no address".to_owned();
     for address in addresses {
@@ -57,7 +63,8 @@ async fn fetch_keys(tls: &TlsConnector, addresses: &[IpAddr], name: &str, port: 
             let tcp = connect(SocketAddr::new(*address, port)).await.map_err(|error| error.to_string())?;
             let host = server_name(name).map_err(|error| error.to_string())?;
             let mut connection = Connection::open(tls, host, tcp).await.map_err(|error| error.to_string())?;
-            let request = http::Request::get(format!("/{pool}/.well-known/jwks.json")).header("host", format!("{name}:{port}"));
+            let request =
+                http::Request::get(format!("/{pool}/.well-known/jwks.json")).header("host", format!("{name}:{port}"));
             let request = request.body(Bytes::new()).map_err(|error| error.to_string())?;
             let response = connection.send(request).await.map_err(|error| error.to_string())?;
             match response.status().as_u16() {

@@ -47,7 +47,14 @@ pub struct Findings {
 
 impl Findings {
     /// Adds a finding.
-    pub fn add(&mut self, code: &str, severity: Severity, title: &str, evidence: impl Into<String>, remedy: impl Into<String>) {
+    pub fn add(
+        &mut self,
+        code: &str,
+        severity: Severity,
+        title: &str,
+        evidence: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.findings.push(Finding {
             code: code.to_owned(),
             severity,
@@ -170,7 +177,11 @@ async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {
             "GD901",
             Severity::Blocker,
             "The credentials belong to an account that the environment does not allow",
-            format!("sts:GetCallerIdentity answered {account} ({}); allowed: {}", identity.arn().unwrap_or("-"), list.join(", ")),
+            format!(
+                "sts:GetCallerIdentity answered {account} ({}); allowed: {}",
+                identity.arn().unwrap_or("-"),
+                list.join(", ")
+            ),
             "Use credentials of an allowed account, or add the account to `account.allowed` of the environment file",
         );
     }
@@ -184,7 +195,12 @@ fn resolvers(site: &Site) -> Result<Vec<Server>, DnsError> {
     site.dns.resolvers.iter().map(|address| Server::at(*address, true, DNS_PATIENCE)).collect()
 }
 
-async fn direct(resolvers: &[Server], env: &crate::env::RegionEnv, role: RegionRole, found: &mut Findings) -> Vec<IpAddr> {
+async fn direct(
+    resolvers: &[Server],
+    env: &crate::env::RegionEnv,
+    role: RegionRole,
+    found: &mut Findings,
+) -> Vec<IpAddr> {
     let mut addresses = BTreeSet::new();
     for name in &env.direct {
         match resolve(resolvers, name).await {
@@ -215,9 +231,16 @@ async fn resolve(resolvers: &[Server], name: &str) -> Result<Vec<IpAddr>, String
 
 fn fault_finding(error: &FaultError, found: &mut Findings) {
     let (code, remedy) = match error {
-        FaultError::Quota(_) => ("GD602", "Raise the quota (aws service-quotas), or delete ACLs and rules that nothing uses"),
-        FaultError::Cloud(_) => ("GD003", "Grant the missing permission or correct the ID; then: gameday plan SCENARIO --env FILE"),
-        _ => ("GD002", "Correct `subnets` in the environment file or `targets` in the scenario; then: gameday plan SCENARIO --env FILE"),
+        FaultError::Quota(_) => {
+            ("GD602", "Raise the quota (aws service-quotas), or delete ACLs and rules that nothing uses")
+        }
+        FaultError::Cloud(_) => {
+            ("GD003", "Grant the missing permission or correct the ID; then: gameday plan SCENARIO --env FILE")
+        }
+        _ => (
+            "GD002",
+            "Correct `subnets` in the environment file or `targets` in the scenario; then: gameday plan SCENARIO --env FILE",
+        ),
     };
     found.add(code, Severity::Blocker, "A fault's targets cannot be resolved", error.to_string(), remedy);
 }

@@ -40,11 +40,8 @@ pub async fn check(
 
 async fn records(cloud: &Cloud, site: &Site, found: &mut Findings) -> Option<ResourceRecordSet> {
     let wanted = site.dns.record.trim_end_matches('.');
-    let call = cloud
-        .route53
-        .list_resource_record_sets()
-        .hosted_zone_id(&site.dns.hosted_zone_id)
-        .start_record_name(wanted);
+    let call =
+        cloud.route53.list_resource_record_sets().hosted_zone_id(&site.dns.hosted_zone_id).start_record_name(wanted);
     let answer = call.send().await.map_err(CloudError::of("route53:ListResourceRecordSets"));
     let sets = match answer {
         Ok(answer) => answer.resource_record_sets,
@@ -64,13 +61,19 @@ async fn records(cloud: &Cloud, site: &Site, found: &mut Findings) -> Option<Res
     let side = |failover: ResourceRecordSetFailover| mine.iter().find(|set| set.failover() == Some(&failover));
     let (primary, secondary) = (side(ResourceRecordSetFailover::Primary), side(ResourceRecordSetFailover::Secondary));
     let (Some(primary), Some(_)) = (primary, secondary) else {
-        let kinds: Vec<String> =
-            mine.iter().map(|set| format!("{} {}", set.r#type(), set.failover().map_or("simple", |side| side.as_str()))).collect();
+        let kinds: Vec<String> = mine
+            .iter()
+            .map(|set| format!("{} {}", set.r#type(), set.failover().map_or("simple", |side| side.as_str())))
+            .collect();
         found.add(
             "GD501",
             Severity::Blocker,
             "The failover record pair is not there",
-            format!("{wanted} in zone {}: {}", site.dns.hosted_zone_id, if kinds.is_empty() { "no record".to_owned() } else { kinds.join(", ") }),
+            format!(
+                "{wanted} in zone {}: {}",
+                site.dns.hosted_zone_id,
+                if kinds.is_empty() { "no record".to_owned() } else { kinds.join(", ") }
+            ),
             "Create a PRIMARY and a SECONDARY record with Failover routing policy for this name",
         );
         return None;
@@ -93,7 +96,11 @@ fn attached(site: &Site, primary: &ResourceRecordSet, found: &mut Findings) {
             "GD503",
             Severity::Blocker,
             "The environment's health check is not attached to the primary record",
-            format!("attached: {}; environment: {}", primary.health_check_id().unwrap_or("none"), site.dns.health_check_id),
+            format!(
+                "attached: {}; environment: {}",
+                primary.health_check_id().unwrap_or("none"),
+                site.dns.health_check_id
+            ),
             "Attach it to the PRIMARY record, or correct `dns.health_check_id`",
         );
     }
@@ -135,7 +142,10 @@ fn health_settings(site: &Site, config: &HealthCheckConfig, found: &mut Findings
             "GD507",
             Severity::Risk,
             "The health check is slower than 3 failures of 10 s",
-            format!("{id}: interval {interval} s, threshold {threshold}: detection takes about {} s", interval * threshold),
+            format!(
+                "{id}: interval {interval} s, threshold {threshold}: detection takes about {} s",
+                interval * threshold
+            ),
             "Use RequestInterval 10 (fixed at creation) and FailureThreshold 3",
         );
     }
@@ -153,7 +163,10 @@ async fn behind_blackhole(
 ) {
     let target = config.ip_address().filter(|ip| !ip.is_empty()).or(config.fully_qualified_domain_name());
     let Some(target) = target else {
-        return found.not_checked(format!("whether health check {} is behind the blackhole: it has no target address", site.dns.health_check_id));
+        return found.not_checked(format!(
+            "whether health check {} is behind the blackhole: it has no target address",
+            site.dns.health_check_id
+        ));
     };
     let addresses = match resolve(resolvers, target).await {
         Ok(addresses) => addresses,
@@ -171,7 +184,8 @@ async fn behind_blackhole(
         Ok(covered) => covered,
         Err(error) => return found.not_checked(format!("whether the health check is behind the blackhole: {error}")),
     };
-    let outside: Vec<String> = addresses.iter().filter(|address| !covered.contains_key(address)).map(ToString::to_string).collect();
+    let outside: Vec<String> =
+        addresses.iter().filter(|address| !covered.contains_key(address)).map(ToString::to_string).collect();
     if outside.is_empty() {
         return;
     }
@@ -191,7 +205,12 @@ async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeMap<IpAddr, Str
     for fault in faults {
         let clients = cloud.region(fault.spec.region);
         for vpc in fault.before.keys() {
-            covered.extend(interfaces(clients, vpc).await?.into_iter().filter(|(_, of)| fault.subnets.iter().any(|subnet| subnet.id == *of)));
+            covered.extend(
+                interfaces(clients, vpc)
+                    .await?
+                    .into_iter()
+                    .filter(|(_, of)| fault.subnets.iter().any(|subnet| subnet.id == *of)),
+            );
         }
     }
     Ok(covered)
@@ -227,7 +246,8 @@ async fn coverage(
     }
     let Ok(covered) = covered(cloud, faults).await else { return };
     let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
-    let outside: Vec<String> = primary.filter(|address| !covered.contains_key(address)).map(ToString::to_string).collect();
+    let outside: Vec<String> =
+        primary.filter(|address| !covered.contains_key(address)).map(ToString::to_string).collect();
     if !outside.is_empty() {
         found.add(
             "GD004",

@@ -16,8 +16,7 @@ const LEAST_BASELINE: Duration = Duration::from_secs(10);
 /// Shares add up to 1 but for what adding binary fractions costs.
 const SHARE_TOLERANCE: f64 = 1e-6;
 /// What the chain takes at least on AWS, for the remedies.
-const CHAIN: &str =
-    "on AWS detection takes about 30s and the DNS flip up to the record's TTL more, 60s as a rule";
+const CHAIN: &str = "on AWS detection takes about 30s and the DNS flip up to the record's TTL more, 60s as a rule";
 
 /// Reads a scenario file and proves that it can work.
 ///
@@ -33,11 +32,7 @@ pub fn load(path: &Path, ttl: Option<Duration>) -> Result<Loaded<Scenario>, File
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn read_str(
-    name: &str,
-    text: &str,
-    ttl: Option<Duration>,
-) -> Result<Loaded<Scenario>, FileProblems> {
+pub fn read_str(name: &str, text: &str, ttl: Option<Duration>) -> Result<Loaded<Scenario>, FileProblems> {
     finish(Document::parse::<Scenario>(Path::new(name), text), ttl)
 }
 
@@ -51,12 +46,9 @@ fn finish(mut file: Document, ttl: Option<Duration>) -> Result<Loaded<Scenario>,
         head(&mut file);
         phases(&mut file, ttl);
         faults(&mut file);
-        shares(&mut file, "users.flows", |file, item| {
-            file.get::<Flow>(&format!("{item}.flow")).map(Flow::as_str)
-        });
+        shares(&mut file, "users.flows", |file, item| file.get::<Flow>(&format!("{item}.flow")).map(Flow::as_str));
         shares(&mut file, "users.cohorts", |file, item| {
-            file.get::<Cohort>(&format!("{item}.cohort"))
-                .map(Cohort::as_str)
+            file.get::<Cohort>(&format!("{item}.cohort")).map(Cohort::as_str)
         });
         objectives(&mut file);
     }
@@ -64,29 +56,15 @@ fn finish(mut file: Document, ttl: Option<Duration>) -> Result<Loaded<Scenario>,
 }
 
 fn head(file: &mut Document) {
-    if let Some(version) = file
-        .get::<u32>("schema_version")
-        .filter(|version| *version != SCHEMA_VERSION)
-    {
+    if let Some(version) = file.get::<u32>("schema_version").filter(|version| *version != SCHEMA_VERSION) {
         let message = format!("schema_version {version} is not known");
-        let finding = Finding::at(
-            "schema_version",
-            message,
-            format!("this GameDay reads {SCHEMA_VERSION}"),
-        );
+        let finding = Finding::at("schema_version", message, format!("this GameDay reads {SCHEMA_VERSION}"));
         file.report(finding.help(format!("write `schema_version = {SCHEMA_VERSION}`")));
     }
-    for (key, use_of_it) in [
-        ("title", "it heads the report"),
-        ("hypothesis", "the report confirms or refutes it"),
-    ] {
-        if file
-            .get::<String>(key)
-            .is_some_and(|text| text.trim().is_empty())
-        {
+    for (key, use_of_it) in [("title", "it heads the report"), ("hypothesis", "the report confirms or refutes it")] {
+        if file.get::<String>(key).is_some_and(|text| text.trim().is_empty()) {
             file.report(
-                Finding::at(key, format!("`{key}` is empty"), "empty")
-                    .help(format!("write a sentence: {use_of_it}")),
+                Finding::at(key, format!("`{key}` is empty"), "empty").help(format!("write a sentence: {use_of_it}")),
             );
         }
     }
@@ -97,20 +75,11 @@ fn head(file: &mut Document) {
         };
         if claim.trim().is_empty() {
             file.report(
-                Finding::at(item, "a required claim has no name", "empty")
-                    .help("name a claim of the access token"),
+                Finding::at(item, "a required claim has no name", "empty").help("name a claim of the access token"),
             );
         } else if let Some(first) = seen.iter().position(|earlier| *earlier == claim) {
-            let finding = Finding::at(
-                item,
-                format!("the claim `{claim}` is required twice"),
-                "again here",
-            );
-            file.report(
-                finding
-                    .and(format!("required_claims[{first}]"), "first here")
-                    .help("take one of them out"),
-            );
+            let finding = Finding::at(item, format!("the claim `{claim}` is required twice"), "again here");
+            file.report(finding.and(format!("required_claims[{first}]"), "first here").help("take one of them out"));
         }
         seen.push(claim);
     }
@@ -131,19 +100,13 @@ fn span(file: &Document, path: &str) -> Option<Duration> {
 }
 
 fn phases(file: &mut Document, ttl: Option<Duration>) {
-    if let Some(baseline) =
-        span(file, "phases.baseline").filter(|baseline| *baseline < LEAST_BASELINE)
-    {
-        let message = format!(
-            "a baseline of {} is too short to be one",
-            format_duration(baseline)
-        );
-        let finding = Finding::at(
-            "phases.baseline",
-            message,
-            format!("shorter than {}", format_duration(LEAST_BASELINE)),
-        );
-        file.report(finding.help("give steady state 30s or more, so that every flow and cohort logs in several times before the fault"));
+    if let Some(baseline) = span(file, "phases.baseline").filter(|baseline| *baseline < LEAST_BASELINE) {
+        let message = format!("a baseline of {} is too short to be one", format_duration(baseline));
+        let finding =
+            Finding::at("phases.baseline", message, format!("shorter than {}", format_duration(LEAST_BASELINE)));
+        file.report(finding.help(
+            "give steady state 30s or more, so that every flow and cohort logs in several times before the fault",
+        ));
     }
     if span(file, "phases.outage").is_some_and(|outage| outage.is_zero()) {
         let finding = Finding::at("phases.outage", "there is no outage phase", "zero");
@@ -151,35 +114,20 @@ fn phases(file: &mut Document, ttl: Option<Duration>) {
     }
     let needed = ttl.unwrap_or(USUAL_TTL);
     if let Some(hold) = span(file, "phases.hold").filter(|hold| *hold < needed) {
-        let (of_whom, needed) = (
-            if ttl.is_some() {
-                "the record's TTL"
-            } else {
-                "the usual TTL"
-            },
-            format_duration(needed),
-        );
-        let message = format!(
-            "a hold of {} is shorter than {of_whom} of {needed}",
-            format_duration(hold)
-        );
+        let (of_whom, needed) =
+            (if ttl.is_some() { "the record's TTL" } else { "the usual TTL" }, format_duration(needed));
+        let message = format!("a hold of {} is shorter than {of_whom} of {needed}", format_duration(hold));
         let finding = Finding::at("phases.hold", message, format!("at least {needed}"));
         file.report(finding.help("a client that honours the TTL may ask DNS only after it has passed, so a shorter hold ends before all of them could move"));
     }
     if span(file, "phases.failback").is_some_and(|failback| failback.is_zero()) {
         let finding = Finding::at("phases.failback", "there is no failback phase", "zero");
-        file.report(finding.help(
-            "the way back is part of every rehearsal: give it about as long as the outage phase",
-        ));
+        file.report(finding.help("the way back is part of every rehearsal: give it about as long as the outage phase"));
     }
 }
 
 fn faults(file: &mut Document) {
-    if file.has("faults")
-        && file
-            .get::<Vec<serde_json::Value>>("faults")
-            .is_some_and(|faults| faults.is_empty())
-    {
+    if file.has("faults") && file.get::<Vec<serde_json::Value>>("faults").is_some_and(|faults| faults.is_empty()) {
         file.report(
             Finding::at("faults", "nothing breaks", "empty")
                 .help("add a `[[faults]]` table with `kind = \"nacl-blackhole\"`"),
@@ -191,12 +139,10 @@ fn faults(file: &mut Document) {
                 continue;
             };
             if id.strip_prefix("subnet-").is_none_or(str::is_empty) {
-                let finding = Finding::at(
-                    item,
-                    format!("`{id}` is not a subnet's ID"),
-                    "not a subnet's ID",
-                );
-                file.report(finding.help("subnet IDs look like \"subnet-0a1b2c3d\"; select by `tags` or `zones` where you do not know them"));
+                let finding = Finding::at(item, format!("`{id}` is not a subnet's ID"), "not a subnet's ID");
+                file.report(finding.help(
+                    "subnet IDs look like \"subnet-0a1b2c3d\"; select by `tags` or `zones` where you do not know them",
+                ));
             }
         }
     }
@@ -204,14 +150,10 @@ fn faults(file: &mut Document) {
 
 /// Shares of flows or of cohorts.
 fn shares(file: &mut Document, list: &str, name: impl Fn(&Document, &str) -> Option<&'static str>) {
-    if file
-        .get::<Vec<serde_json::Value>>(list)
-        .is_some_and(|items| items.is_empty())
-    {
+    if file.get::<Vec<serde_json::Value>>(list).is_some_and(|items| items.is_empty()) {
         file.report(
-            Finding::at(list, format!("`{list}` is empty"), "nobody logs in").help(format!(
-                "add `[[{list}]]` tables whose shares add up to 100%"
-            )),
+            Finding::at(list, format!("`{list}` is empty"), "nobody logs in")
+                .help(format!("add `[[{list}]]` tables whose shares add up to 100%")),
         );
         return;
     }
@@ -227,30 +169,14 @@ fn shares(file: &mut Document, list: &str, name: impl Fn(&Document, &str) -> Opt
             continue;
         };
         if let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == name) {
-            let finding = Finding::at(
-                item,
-                format!("`{name}` is there twice in `{list}`"),
-                "again here",
-            );
-            file.report(
-                finding
-                    .and(*first, "first here")
-                    .help("make them one, with the sum of their shares"),
-            );
+            let finding = Finding::at(item, format!("`{name}` is there twice in `{list}`"), "again here");
+            file.report(finding.and(*first, "first here").help("make them one, with the sum of their shares"));
         }
         seen.push((name, item));
     }
-    if let (true, true, Some(last)) = (all_known, (sum - 1.0).abs() > SHARE_TOLERANCE, items.last())
-    {
-        let message = format!(
-            "the shares of `{list}` add up to {}, not 100%",
-            Percent(sum)
-        );
-        let finding = Finding::at(
-            format!("{last}.share"),
-            message,
-            format!("{} with this one", Percent(sum)),
-        );
+    if let (true, true, Some(last)) = (all_known, (sum - 1.0).abs() > SHARE_TOLERANCE, items.last()) {
+        let message = format!("the shares of `{list}` add up to {}, not 100%", Percent(sum));
+        let finding = Finding::at(format!("{last}.share"), message, format!("{} with this one", Percent(sum)));
         file.report(finding.help("every login has one of them: make the shares add up to 100%"));
     }
 }
@@ -266,16 +192,8 @@ struct Seen {
 impl Seen {
     fn read(file: &Document, path: String) -> Option<Self> {
         let metric = file.get(&format!("{path}.metric"))?;
-        let (region, phase) = (
-            file.get(&format!("{path}.region")),
-            file.get(&format!("{path}.phase")),
-        );
-        Some(Self {
-            path,
-            metric,
-            region,
-            phase,
-        })
+        let (region, phase) = (file.get(&format!("{path}.region")), file.get(&format!("{path}.phase")));
+        Some(Self { path, metric, region, phase })
     }
 
     fn rate_is_known(&self) -> bool {
@@ -288,28 +206,23 @@ impl Seen {
 }
 
 fn objectives(file: &mut Document) {
-    if file
-        .get::<Vec<serde_json::Value>>("objectives")
-        .is_some_and(|items| items.is_empty())
-    {
+    if file.get::<Vec<serde_json::Value>>("objectives").is_some_and(|items| items.is_empty()) {
         let finding = Finding::at("objectives", "nothing must hold", "empty");
-        file.report(finding.help("add an `[[objectives]]` table, for example with `metric = \"rto\"` and `at_most = \"2m\"`"));
+        file.report(
+            finding.help("add an `[[objectives]]` table, for example with `metric = \"rto\"` and `at_most = \"2m\"`"),
+        );
     }
     let mut seen: Vec<Seen> = Vec::new();
     for path in file.items("objectives") {
         let Some(objective) = Seen::read(file, path) else {
             continue;
         };
-        if let Some(first) = seen
-            .iter()
-            .find(|earlier| objective.rate_is_known() && earlier.same(&objective))
-        {
+        if let Some(first) = seen.iter().find(|earlier| objective.rate_is_known() && earlier.same(&objective)) {
             let message = format!("the objective `{}` is there twice", objective.metric);
-            let finding =
-                Finding::at(&objective.path, message, "again here").and(&first.path, "first here");
-            file.report(finding.help(
-                "keep one: each metric has one target; success_rate one for each region and phase",
-            ));
+            let finding = Finding::at(&objective.path, message, "again here").and(&first.path, "first here");
+            file.report(
+                finding.help("keep one: each metric has one target; success_rate one for each region and phase"),
+            );
         }
         if objective.metric == "success_rate" {
             success_rate(file, &objective);
@@ -328,11 +241,7 @@ fn at_most(file: &mut Document, objective: &Seen) {
     };
     let metric = &objective.metric;
     if target.is_zero() {
-        let finding = Finding::at(
-            path,
-            format!("a target of zero for `{metric}` can never be met"),
-            "zero",
-        );
+        let finding = Finding::at(path, format!("a target of zero for `{metric}` can never be met"), "zero");
         file.report(finding.help("every measured time has a width: write a target above zero"));
         return;
     }
@@ -342,46 +251,28 @@ fn at_most(file: &mut Document, objective: &Seen) {
         "failback" => &["failback"],
         _ => return,
     };
-    let Some(long) = watched
-        .iter()
-        .map(|phase| span(file, &format!("phases.{phase}")))
-        .sum::<Option<Duration>>()
+    let Some(long) = watched.iter().map(|phase| span(file, &format!("phases.{phase}"))).sum::<Option<Duration>>()
     else {
         return;
     };
     if target <= long {
         return;
     }
-    let (target, long, names) = (
-        format_duration(target),
-        format_duration(long),
-        watched.join(" and "),
-    );
+    let (target, long, names) = (format_duration(target), format_duration(long), watched.join(" and "));
     let message = format!("`{metric}` of {target} cannot be measured in {long}");
     let mut finding = Finding::at(path, message, format!("longer than {long}"));
     for phase in watched {
         finding = finding.and(format!("phases.{phase}"), format!("the {phase} phase"));
     }
     let remedy = format!("make {names} last {target} or longer, or lower the target");
-    file.report(finding.help(if metric == "failback" {
-        remedy
-    } else {
-        format!("{remedy}; {CHAIN}")
-    }));
+    file.report(finding.help(if metric == "failback" { remedy } else { format!("{remedy}; {CHAIN}") }));
 }
 
 /// An objective that is a share: is there such a phase, and is anyone served there?
 fn success_rate(file: &mut Document, objective: &Seen) {
     let path = |key: &str| format!("{}.{key}", objective.path);
-    if file
-        .get::<Percent>(&path("at_least"))
-        .is_some_and(|share| share.0 <= 0.0)
-    {
-        let finding = Finding::at(
-            path("at_least"),
-            "a success rate of at least 0% always holds",
-            "zero",
-        );
+    if file.get::<Percent>(&path("at_least")).is_some_and(|share| share.0 <= 0.0) {
+        let finding = Finding::at(path("at_least"), "a success rate of at least 0% always holds", "zero");
         file.report(finding.help("write the share that must succeed, for example \"99%\""));
     }
     let Some(phase) = objective.phase else { return };
@@ -396,22 +287,13 @@ fn success_rate(file: &mut Document, objective: &Seen) {
         return;
     };
     if span(file, lasts).is_some_and(|duration| duration.is_zero()) {
-        let finding = Finding::at(
-            path("phase"),
-            format!("the scenario has no phase `{name}`"),
-            "is not there",
-        )
-        .and(lasts, "lasts no time");
-        file.report(finding.help(format!(
-            "give `{lasts}` a duration, or take the objective out"
-        )));
+        let finding = Finding::at(path("phase"), format!("the scenario has no phase `{name}`"), "is not there")
+            .and(lasts, "lasts no time");
+        file.report(finding.help(format!("give `{lasts}` a duration, or take the objective out")));
     }
     if (objective.region, phase) == (Some(RegionRole::Replica), Phase::Baseline) {
-        let finding = Finding::at(
-            path("region"),
-            "nobody is served at the replica in the baseline",
-            "not in steady state",
-        );
+        let finding =
+            Finding::at(path("region"), "nobody is served at the replica in the baseline", "not in steady state");
         file.report(
             finding
                 .and(path("phase"), "before the fault")

@@ -65,9 +65,7 @@ impl ClientSession {
         let pool = pool_name(pool_id).ok_or(SrpError::PoolId)?;
         let b = number(&challenge.srp_b_hex).ok_or(SrpError::PublicB)?;
         let salt = pad_hex(&challenge.salt_hex).ok_or(SrpError::Salt)?;
-        let secret_block = STANDARD
-            .decode(&challenge.secret_block_b64)
-            .map_err(|_| SrpError::SecretBlock)?;
+        let secret_block = STANDARD.decode(&challenge.secret_block_b64).map_err(|_| SrpError::SecretBlock)?;
         let zero = BigUint::ZERO;
         if &b % &GROUP.n == zero {
             return Err(SrpError::ZeroB);
@@ -130,9 +128,6 @@ mod tests {
         assert_eq!(claim(&|c| c.srp_b_hex = "xyz".into()), Err(SrpError::PublicB));
         assert_eq!(claim(&|c| c.salt_hex = String::new()), Err(SrpError::Salt));
         assert_eq!(claim(&|c| c.secret_block_b64 = "*".into()), Err(SrpError::SecretBlock));
-        assert_eq!(
-            client.claim("pool", "alice", &Secret::new("p"), &good, "now"),
-            Err(SrpError::PoolId)
-        );
+        assert_eq!(client.claim("pool", "alice", &Secret::new("p"), &good, "now"), Err(SrpError::PoolId));
     }
 }

@@ -64,17 +64,9 @@ pub(super) fn pad_hex(text: &str) -> Option<Vec<u8>> {
     if text.is_empty() || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
-    let even = if text.len() % 2 == 1 {
-        format!("0{text}")
-    } else {
-        text.to_owned()
-    };
+    let even = if text.len() % 2 == 1 { format!("0{text}") } else { text.to_owned() };
     let byte = |at: usize| u8::from_str_radix(&even[at..at + 2], 16).ok();
-    (0..even.len())
-        .step_by(2)
-        .map(byte)
-        .collect::<Option<Vec<u8>>>()
-        .map(pad_bytes)
+    (0..even.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>().map(pad_bytes)
 }
 
 /// A number in hexadecimal, without sign or separators.
@@ -119,13 +111,7 @@ pub(super) fn session_key(s: &BigUint, u: &BigUint) -> hmac::Key {
 
 /// What the password claim signs.
 pub(super) fn claim_message(pool_name: &str, user_id: &str, secret_block: &[u8], timestamp: &str) -> Vec<u8> {
-    [
-        pool_name.as_bytes(),
-        user_id.as_bytes(),
-        secret_block,
-        timestamp.as_bytes(),
-    ]
-    .concat()
+    [pool_name.as_bytes(), user_id.as_bytes(), secret_block, timestamp.as_bytes()].concat()
 }
 
 /// The part of a pool ID after the `_`.

@@ -88,9 +88,7 @@ mod tests {
             secret_block_b64: STANDARD.encode(b"block"),
         };
         let when = "Wed Jun 3 04:05:06 UTC 2026";
-        let claim = client
-            .claim("eu-west-1_abcDEF123", user, &Secret::new(typed), &challenge, when)
-            .unwrap();
+        let claim = client.claim("eu-west-1_abcDEF123", user, &Secret::new(typed), &challenge, when).unwrap();
         assert!(!server.check(&client.public_a_hex(), b"another block", when, &claim));
         assert!(!server.check(&client.public_a_hex(), b"block", "Wed Jun 3 04:05:07 UTC 2026", &claim));
         server.check(&client.public_a_hex(), b"block", when, &claim)
@@ -124,11 +122,8 @@ mod tests {
         let verifier = Verifier::new("eu-west-1_abcDEF123", "alice", &Secret::new("hunter2"), &[7; 16]);
         assert!(verify_password(&verifier, &Secret::new("hunter2")));
         assert!(!verify_password(&verifier, &Secret::new("hunter3")));
-        let shown = format!(
-            "{verifier:?} {:?} {:?}",
-            ServerSession::new(&verifier, &mut rng),
-            ClientSession::new(&mut rng)
-        );
+        let shown =
+            format!("{verifier:?} {:?} {:?}", ServerSession::new(&verifier, &mut rng), ClientSession::new(&mut rng));
         assert_eq!(shown, "Verifier(…) ServerSession(…) ClientSession(…)");
     }
 }

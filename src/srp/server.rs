@@ -28,12 +28,7 @@ impl Verifier {
         // As a number, so that its text has no zeros in front, about which clients disagree.
         let salt = BigUint::from_bytes_be(salt);
         let v = GROUP.g_to(&x(&pad(&salt), &pool_name, user_id, password.expose()));
-        Self {
-            pool_name,
-            user_id: user_id.to_owned(),
-            salt,
-            v,
-        }
+        Self { pool_name, user_id: user_id.to_owned(), salt, v }
     }
 
     /// `SALT`.
@@ -55,12 +50,7 @@ impl fmt::Debug for Verifier {
 
 /// Whether that is the password, for `USER_PASSWORD_AUTH`. Costs one modular exponentiation.
 pub fn verify_password(verifier: &Verifier, password: &Secret) -> bool {
-    let x = x(
-        &pad(&verifier.salt),
-        &verifier.pool_name,
-        &verifier.user_id,
-        password.expose(),
-    );
+    let x = x(&pad(&verifier.salt), &verifier.pool_name, &verifier.user_id, password.expose());
     constant_time::verify_slices_are_equal(&pad(&GROUP.g_to(&x)), &pad(&verifier.v)).is_ok()
 }
 
@@ -81,11 +71,7 @@ impl ServerSession {
 
     pub(super) fn with_secret(verifier: &Verifier, secret: BigUint) -> Self {
         let public = (&GROUP.k * &verifier.v + GROUP.g_to(&secret)) % &GROUP.n;
-        Self {
-            verifier: verifier.clone(),
-            secret,
-            public,
-        }
+        Self { verifier: verifier.clone(), secret, public }
     }
 
     /// `SRP_B`.
@@ -105,12 +91,7 @@ impl ServerSession {
             return false;
         }
         let s = (a * self.verifier.v.modpow(&u, &GROUP.n)).modpow(&self.secret, &GROUP.n);
-        let message = claim_message(
-            &self.verifier.pool_name,
-            &self.verifier.user_id,
-            secret_block,
-            timestamp,
-        );
+        let message = claim_message(&self.verifier.pool_name, &self.verifier.user_id, secret_block, timestamp);
         hmac::verify(&session_key(&s, &u), &message, &signature).is_ok()
     }
 }
@@ -131,25 +112,12 @@ mod tests {
         for vector in VECTORS {
             let salt = number(vector.salt).unwrap().to_bytes_be();
             let verifier = Verifier::new(vector.pool(), vector.user, &Secret::new(vector.password), &salt);
-            assert_eq!(
-                verifier.salt_hex(),
-                vector.salt.trim_start_matches('0'),
-                "{}",
-                vector.name
-            );
+            assert_eq!(verifier.salt_hex(), vector.salt.trim_start_matches('0'), "{}", vector.name);
             let server = ServerSession::with_secret(&verifier, number(vector.b).unwrap());
             assert_eq!(server.public_b_hex(), vector.public_b, "{}", vector.name);
             let block = STANDARD.decode(vector.secret_block).unwrap();
-            assert!(
-                server.check(vector.public_a, &block, vector.timestamp(), vector.signature),
-                "{}",
-                vector.name
-            );
-            assert!(
-                !server.check(vector.public_a, &block, vector.timestamp(), "AAAA"),
-                "{}",
-                vector.name
-            );
+            assert!(server.check(vector.public_a, &block, vector.timestamp(), vector.signature), "{}", vector.name);
+            assert!(!server.check(vector.public_a, &block, vector.timestamp(), "AAAA"), "{}", vector.name);
         }
     }
 

@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::model::{Clock, Region};
 
 /// How long fetched keys are fresh (the article's advice for validators: 10 min).
-pub const TTL: Duration = Duration::from_secs(600);
+pub const TTL: Duration = Duration::from_mins(10);
 
 /// How soon a source that failed is asked again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -72,17 +72,10 @@ impl JwksCache {
                 wanted: AtomicBool::new(false),
                 wake: Notify::new(),
             });
-            tasks.push(AbortOnDropHandle::new(tokio::spawn(refresh(
-                Arc::clone(&source),
-                fetch,
-                clock,
-            ))));
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(refresh(Arc::clone(&source), fetch, clock))));
             kept.push(source);
         }
-        Self {
-            sources: kept,
-            _tasks: tasks,
-        }
+        Self { sources: kept, _tasks: tasks }
     }
 
     /// Waits until every source has answered or failed once. Give it a timeout if the sources have none.
@@ -96,10 +89,7 @@ impl JwksCache {
 
     /// How each source is doing.
     pub fn status(&self) -> Vec<(Region, SourceStatus)> {
-        self.sources
-            .iter()
-            .map(|source| (source.region.clone(), source.status.borrow().clone()))
-            .collect()
+        self.sources.iter().map(|source| (source.region.clone(), source.status.borrow().clone())).collect()
     }
 
     /// Every source's key of that ID, with its Region.
@@ -180,9 +170,5 @@ fn parse(document: &[u8]) -> Result<HashMap<String, DecodingKey>, String> {
             _ => None,
         })
         .collect();
-    if keys.is_empty() {
-        Err("the JWKS document holds no RS256 key with an ID".to_owned())
-    } else {
-        Ok(keys)
-    }
+    if keys.is_empty() { Err("the JWKS document holds no RS256 key with an ID".to_owned()) } else { Ok(keys) }
 }

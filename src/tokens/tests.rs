@@ -35,11 +35,7 @@ struct Server {
 impl Server {
     fn new(key: usize) -> Arc<Self> {
         let document = document(&KEYS[key], &format!("key-{key}"));
-        Arc::new(Self {
-            up: AtomicBool::new(true),
-            fetches: AtomicUsize::new(0),
-            document,
-        })
+        Arc::new(Self { up: AtomicBool::new(true), fetches: AtomicUsize::new(0), document })
     }
 
     fn source(self: &Arc<Self>, region: &str) -> Source {
@@ -48,11 +44,7 @@ impl Server {
             let server = Arc::clone(&server);
             Box::pin(async move {
                 server.fetches.fetch_add(1, Ordering::SeqCst);
-                if server.up.load(Ordering::SeqCst) {
-                    Ok(server.document.clone())
-                } else {
-                    Err("down".to_owned())
-                }
+                if server.up.load(Ordering::SeqCst) { Ok(server.document.clone()) } else { Err("down".to_owned()) }
             })
         });
         (region.into(), fetch)
@@ -100,17 +92,13 @@ async fn cache() -> JwksCache {
 #[tokio::test]
 async fn tokens_of_both_regions_and_both_issuers_pass() {
     let cache = cache().await;
-    let good = cache
-        .verify_access_token(&sign(0, "key-0", &claims()), &expected(), now())
-        .unwrap();
+    let good = cache.verify_access_token(&sign(0, "key-0", &claims()), &expected(), now()).unwrap();
     assert_eq!(good.region.as_str(), "us-east-1");
     assert_eq!(good.text("tenant"), Some("retail"));
     for issuer in ["https://cognito-idp.us-west-2", "https://issuer-cognito-idp.us-east-1"] {
         let mut claims = claims();
         claims["iss"] = format!("{issuer}.amazonaws.com/{POOL}").into();
-        let good = cache
-            .verify_access_token(&sign(1, "key-1", &claims), &expected(), now())
-            .unwrap();
+        let good = cache.verify_access_token(&sign(1, "key-1", &claims), &expected(), now()).unwrap();
         assert_eq!(good.region.as_str(), "us-west-2");
     }
 }
@@ -129,17 +117,11 @@ async fn each_wrong_thing_has_its_error() {
     assert_eq!(changed("tenant", Value::Null), missing);
     assert_eq!(changed("tenant", json!([])), missing);
     assert_eq!(
-        changed(
-            "iss",
-            json!("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_OTHER")
-        ),
+        changed("iss", json!("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_OTHER")),
         TokenError::Issuer
     );
     assert_eq!(
-        changed(
-            "iss",
-            json!(format!("https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"))
-        ),
+        changed("iss", json!(format!("https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"))),
         TokenError::Issuer
     );
     assert_eq!(changed("token_use", json!("id")), TokenError::TokenUse);
@@ -158,10 +140,7 @@ async fn each_wrong_thing_has_its_error() {
     let other = sign(0, "key-0", &other);
     let parts: Vec<&str> = token.split('.').collect();
     let payload = other.split('.').nth(1).unwrap();
-    assert_eq!(
-        verify(&format!("{}.{payload}.{}", parts[0], parts[2]), now()),
-        TokenError::Signature
-    );
+    assert_eq!(verify(&format!("{}.{payload}.{}", parts[0], parts[2]), now()), TokenError::Signature);
 
     assert_eq!(verify("", now()), TokenError::Malformed);
     assert_eq!(verify("a.b.c", now()), TokenError::Malformed);
@@ -187,9 +166,7 @@ async fn eventually(what: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), waited)
-        .await
-        .expect("it never happened");
+    tokio::time::timeout(Duration::from_secs(30), waited).await.expect("it never happened");
 }
 
 #[tokio::test]
@@ -200,16 +177,9 @@ async fn unknown_keys_cause_one_refresh_not_a_storm() {
     cache.settled().await;
     let token = sign(1, "key-9", &claims());
     for _ in 0..500 {
-        assert_eq!(
-            cache.verify_access_token(&token, &expected(), now()),
-            Err(TokenError::UnknownKey)
-        );
+        assert_eq!(cache.verify_access_token(&token, &expected(), now()), Err(TokenError::UnknownKey));
     }
-    assert_eq!(
-        server.fetches.load(Ordering::SeqCst),
-        1,
-        "nothing is fetched on the request path"
-    );
+    assert_eq!(server.fetches.load(Ordering::SeqCst), 1, "nothing is fetched on the request path");
     eventually(|| server.fetches.load(Ordering::SeqCst) == 2).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(server.fetches.load(Ordering::SeqCst), 2);
@@ -223,11 +193,7 @@ async fn a_source_that_is_down_keeps_its_last_keys() {
     cache.settled().await;
     server.up.store(false, Ordering::SeqCst);
     eventually(|| cache.status()[0].1.error.is_some()).await;
-    assert!(
-        cache
-            .verify_access_token(&sign(0, "key-0", &claims()), &expected(), now())
-            .is_ok()
-    );
+    assert!(cache.verify_access_token(&sign(0, "key-0", &claims()), &expected(), now()).is_ok());
     server.up.store(true, Ordering::SeqCst);
     eventually(|| cache.status()[0].1.error.is_none()).await;
 }

@@ -10,7 +10,7 @@ use crate::model::Region;
 
 /// How long after its expiry a token still passes, for clocks that disagree (RFC 7519, 4.1.4: "usually no more than a
 /// few minutes").
-pub const LEEWAY: Duration = Duration::from_secs(60);
+pub const LEEWAY: Duration = Duration::from_mins(1);
 
 /// What a good access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,10 +91,7 @@ impl JwksCache {
         at: Timestamp,
     ) -> Result<Claims, TokenError> {
         let claims = self.verify_signature(token)?;
-        let issuers = expected
-            .regions
-            .iter()
-            .flat_map(|region| issuers(region, &expected.pool_id));
+        let issuers = expected.regions.iter().flat_map(|region| issuers(region, &expected.pool_id));
         let issuer = claims.text("iss").ok_or(TokenError::Issuer)?;
         if !issuers.into_iter().any(|known| known == issuer) {
             return Err(TokenError::Issuer);
@@ -105,19 +102,11 @@ impl JwksCache {
         if claims.text("client_id") != Some(&expected.client_id) {
             return Err(TokenError::Client);
         }
-        let expires = claims
-            .all
-            .get("exp")
-            .and_then(Value::as_i64)
-            .ok_or(TokenError::Expired)?;
+        let expires = claims.all.get("exp").and_then(Value::as_i64).ok_or(TokenError::Expired)?;
         if at.as_second() >= expires.saturating_add_unsigned(LEEWAY.as_secs()) {
             return Err(TokenError::Expired);
         }
-        match expected
-            .required_claims
-            .iter()
-            .find(|name| is_missing(claims.all.get(name.as_str())))
-        {
+        match expected.required_claims.iter().find(|name| is_missing(claims.all.get(name.as_str()))) {
             Some(claim) => Err(TokenError::ClaimMissing { claim: claim.clone() }),
             None => Ok(claims),
         }
@@ -132,11 +121,7 @@ impl JwksCache {
         let keys = self.find(&key_id);
         if keys.is_empty() {
             self.want_refresh();
-            return Err(if self.is_empty() {
-                TokenError::NoKeys
-            } else {
-                TokenError::UnknownKey
-            });
+            return Err(if self.is_empty() { TokenError::NoKeys } else { TokenError::UnknownKey });
         }
         let mut validation = Validation::new(Algorithm::RS256);
         // Time counts by the scenario's clock, and an access token has no audience: both are checked by the caller.
@@ -147,10 +132,7 @@ impl JwksCache {
         for (region, key) in keys {
             match decode::<Map<String, Value>>(token, &key, &validation) {
                 Ok(token) => {
-                    return Ok(Claims {
-                        region,
-                        all: token.claims,
-                    });
+                    return Ok(Claims { region, all: token.claims });
                 }
                 Err(error) => refused = refusal(error.kind()),
             }

@@ -4,10 +4,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Region as SdkRegion};
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultType, ChallengeNameType};
-use aws_sdk_cognitoidentityprovider::Client;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -60,7 +60,10 @@ impl Door {
     }
 
     fn region_named(&self, name: &str) -> Option<(RegionRole, Region)> {
-        self.regions.iter().find(|(_, region, _)| region.as_str() == name).map(|(role, region, _)| (*role, region.clone()))
+        self.regions
+            .iter()
+            .find(|(_, region, _)| region.as_str() == name)
+            .map(|(role, region, _)| (*role, region.clone()))
     }
 }
 
@@ -203,7 +206,8 @@ async fn login(door: &Door, attempt: &Attempt<'_>, progress: &mut Progress) -> R
     }?;
     progress.refresh = tokens.refresh_token().map(Secret::new);
     progress.next(LoginStep::VerifyToken);
-    let access = tokens.access_token().ok_or_else(|| LoginOutcome::TokenInvalid { reason: "no access token".into() })?;
+    let access =
+        tokens.access_token().ok_or_else(|| LoginOutcome::TokenInvalid { reason: "no access token".into() })?;
     verify(door, access, progress)?;
     progress.next(LoginStep::ProtectedApi);
     progress.api_sent = Some(door.clock.now());
@@ -242,8 +246,11 @@ fn tls_outcome(error: &crate::net::ConnectionError) -> LoginOutcome {
 
 fn client(door: &Door, connection: &OneConnection) -> Client {
     let patience = door.clock.real(door.timeouts.login.0);
-    let timeouts =
-        TimeoutConfig::builder().read_timeout(patience).operation_attempt_timeout(patience).operation_timeout(patience).build();
+    let timeouts = TimeoutConfig::builder()
+        .read_timeout(patience)
+        .operation_attempt_timeout(patience)
+        .operation_timeout(patience)
+        .build();
     let region = door.regions.first().map_or("us-east-1", |(_, region, _)| region.as_str());
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -340,7 +347,8 @@ async fn by_srp(
         return Err(unexpected(LoginStep::InitiateAuth, answer.challenge_name().map(ToString::to_string)));
     }
     progress.next(LoginStep::RespondToAuthChallenge);
-    let incomplete = || unexpected(LoginStep::InitiateAuth, Some("PASSWORD_VERIFIER without its parameters".to_owned()));
+    let incomplete =
+        || unexpected(LoginStep::InitiateAuth, Some("PASSWORD_VERIFIER without its parameters".to_owned()));
     let parameter = |name: &str| {
         answer.challenge_parameters().and_then(|parameters| parameters.get(name)).cloned().ok_or_else(incomplete)
     };

@@ -1,79 +1,290 @@
-//! Placeholder with the identity half's interface; answers health checks and nothing else.
+//! The user pool of both Regions: directory, SRP server, tokens, replication, and an API that they protect.
+//!
+//! The primary takes writes; the replica has a copy that lags behind, signs users in, and refuses writes. Refresh
+//! tokens are replicated both ways, so that a session outlives failover and failback.
 
-use std::sync::Arc;
+mod admin;
+mod auth;
+mod directory;
+mod front_door;
+mod pending;
+mod replication;
+mod seeding;
+mod signer;
+#[cfg(test)]
+mod tests;
 
-use axum::Router;
-use axum::routing::get;
-use http::StatusCode;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use super::api::sigv4::Keys;
+use jiff::Timestamp;
+use rand::{CryptoRng, RngExt};
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::auth::SrpChallenge;
+use self::directory::{Change, Directory};
+use self::pending::Pending;
+use self::replication::{Link, replicate};
+use self::signer::{Signer, Trigger};
+use super::api::{cognito, sigv4};
 use super::truth::Truth;
 use crate::env::{Canary, LabSettings};
 use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
+use crate::tokens::{Fetch, JwksCache, Source};
 
-/// What the identity half needs.
+/// How long a challenge may be answered (Cognito's default `AuthSessionValidity`: 3 min).
+const CHALLENGE_VALIDITY: Duration = Duration::from_mins(3);
+
+/// How long after its issue the first use of a token counts as the end of a sign-in.
+const FIRST_USE: Duration = Duration::from_mins(10);
+
+/// What the identity plane is made from.
+#[derive(Debug)]
 pub struct IdentityOptions {
-    /// The lab's settings.
+    /// Users, lag, broken triggers.
     pub settings: LabSettings,
-    /// The primary's name.
+    /// The Region that takes writes.
     pub primary: Region,
-    /// The replica's name.
+    /// The Region with the read-only copy.
     pub replica: Region,
-    /// The lab's account.
+    /// The account in ARNs.
     pub account: AccountId,
     /// Scenario time.
     pub clock: Clock,
-    /// Every draw follows from it.
+    /// Of identifiers and lags. Secrets come from the system's randomness instead.
     pub seed: Seed,
     /// Where acceptances are noted.
     pub truth: Arc<Truth>,
-    /// Who may call admin operations.
-    pub keys: Keys,
+    /// Who may call administrative operations.
+    pub keys: sigv4::Keys,
 }
 
-/// The user pool in two Regions.
-pub struct Identity;
+/// The identity plane of both Regions.
+pub struct Identity {
+    primary: Place,
+    replica: Place,
+    account: AccountId,
+    clock: Clock,
+    truth: Arc<Truth>,
+    keys: sigv4::Keys,
+    pool_id: String,
+    client_id: String,
+    created: Timestamp,
+    users: Vec<String>,
+    password: Secret,
+    /// The authorizer's keys of both Regions.
+    jwks: JwksCache,
+    /// Access tokens by ID that no API has seen yet, with the Region that issued them.
+    unused: Pending<String, RegionRole>,
+    /// Bounds arithmetic to the processors, so that it cannot starve the network.
+    arithmetic: Semaphore,
+    tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+}
+
+/// What is in one Region.
+pub(super) struct Place {
+    role: RegionRole,
+    region: Region,
+    directory: Arc<RwLock<Directory>>,
+    /// To the other Region.
+    log: Link,
+    signer: Signer,
+    trigger: Trigger,
+    /// SRP challenges by secret block.
+    challenges: Pending<String, SrpChallenge>,
+    /// Users who must set a new password, by session.
+    new_passwords: Pending<String, String>,
+}
+
+/// Why an operation is refused: an error of the Cognito API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The error's code, as `NotAuthorizedException`.
+    pub code: &'static str,
+    /// Its message.
+    pub message: String,
+}
+
+impl Refusal {
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    fn internal(message: String) -> Self {
+        tracing::error!(%message, "the lab's user pool failed");
+        Self { code: "InternalErrorException", message }
+    }
+}
 
 impl Identity {
-    /// Starts it.
-    #[allow(clippy::unused_async)]
+    /// Makes keys, users and both directories, and begins to replicate. The tasks end with the last `Arc`, or at
+    /// [`Identity::shutdown`].
+    ///
+    /// # Errors
+    /// When no key could be made.
     pub async fn start(options: IdentityOptions) -> Result<Arc<Self>, String> {
-        drop(options);
-        Ok(Arc::new(Self))
+        let IdentityOptions { settings, primary, replica, account, clock, seed, truth, keys } = options;
+        let failed = |error: tokio::task::JoinError| format!("the identity plane did not start: {error}");
+        let mut ids = seed.stream("identity");
+        let pool_id = format!("{primary}_{}", text(&mut ids, ALPHANUMERIC, 9));
+        let client_id = text(&mut ids, LOWERCASE, 26);
+        let password = seeding::password();
+        let created = clock.now();
+        let seeding = seeding::users(&settings, &pool_id, &password, seed, created);
+        let generate = || tokio::task::spawn_blocking(Signer::generate);
+        let (seeded, here, there) = tokio::join!(seeding, generate(), generate());
+        let (seeded, users) = seeded.map_err(failed)?;
+        let (here, there) = (here.map_err(failed)??, there.map_err(failed)??);
+        let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
+        jwks.settled().await;
+
+        let (forth, at_replica) = Link::new(settings.lag_median.0, settings.lag_max.0, seed.stream("lag"));
+        let (back, at_primary) = Link::new(settings.lag_median.0, settings.lag_max.0, seed.stream("lag-back"));
+        let missing = |role| settings.broken_triggers.iter().filter(move |b| b.region == role).map(|b| b.claim.clone());
+        let place = |role, region, log, signer| Place {
+            role,
+            region,
+            directory: Arc::new(RwLock::new(seeded.clone())),
+            log,
+            signer,
+            trigger: Trigger::new(missing(role)),
+            challenges: Pending::new(CHALLENGE_VALIDITY),
+            new_passwords: Pending::new(CHALLENGE_VALIDITY),
+        };
+        let primary = place(RegionRole::Primary, primary, forth, here);
+        let replica = place(RegionRole::Replica, replica, back, there);
+        let tasks = [(at_replica, &replica), (at_primary, &primary)]
+            .map(|(entries, to)| tokio::spawn(replicate(entries, Arc::clone(&to.directory), clock)))
+            .map(AbortOnDropHandle::new);
+        Ok(Arc::new(Self {
+            tasks: Mutex::new(tasks.into()),
+            primary,
+            replica,
+            account,
+            clock,
+            truth,
+            keys,
+            pool_id,
+            client_id,
+            created,
+            users,
+            password,
+            jwks,
+            unused: Pending::new(FIRST_USE),
+            arithmetic: Semaphore::new(processors()),
+        }))
     }
 
-    /// What a front door serves.
-    pub fn data_plane(self: &Arc<Self>, _role: RegionRole) -> Router {
-        Router::new().route("/health", get(|| async { "ok" })).fallback(|| async { StatusCode::NOT_IMPLEMENTED })
+    /// What users connect to: the Cognito API, its keys, a health page, and an API protected by tokens.
+    pub fn data_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
+        front_door::router(self, role).merge(cognito::router(self, role))
     }
 
-    /// What a control plane serves.
-    pub fn control_plane(self: &Arc<Self>, _role: RegionRole) -> Router {
-        Router::new().fallback(|| async { StatusCode::NOT_IMPLEMENTED })
+    /// The Cognito API alone, for administrators.
+    pub fn control_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
+        cognito::router(self, role)
     }
 
-    /// The pool's ID.
-    pub fn pool_id(&self) -> &'static str {
-        "us-east-1_PLACEHOLD"
+    /// The pool's ID, the same in both Regions.
+    pub fn pool_id(&self) -> &str {
+        &self.pool_id
     }
 
-    /// The app client's ID.
-    pub fn client_id(&self) -> &'static str {
-        "placeholder"
+    /// The app client's ID, the same in both Regions.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
     }
 
-    /// The synthetic users.
+    /// The synthetic users; the canary is not among them.
     pub fn user_names(&self) -> Vec<String> {
-        vec!["user-0".to_owned()]
+        self.users.clone()
     }
 
-    /// Their password.
+    /// The synthetic users' password.
     pub fn password(&self) -> Secret {
-        Secret::new("placeholder")
+        self.password.clone()
     }
 
-    /// The replication canary.
+    /// The user and attribute for replication canaries.
     pub fn canary(&self) -> Canary {
-        Canary { username: "canary".to_owned(), attribute: "custom:canary".to_owned() }
+        Canary { username: seeding::CANARY.to_owned(), attribute: seeding::CANARY_ATTRIBUTE.to_owned() }
     }
+
+    /// Ends replication; what was served goes on being served.
+    pub fn shutdown(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(super) fn place(&self, role: RegionRole) -> &Place {
+        match role {
+            RegionRole::Primary => &self.primary,
+            RegionRole::Replica => &self.replica,
+        }
+    }
+
+    pub(super) fn keys(&self) -> &sigv4::Keys {
+        &self.keys
+    }
+
+    /// Does arithmetic on a thread that no socket waits for.
+    pub(super) async fn compute<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        // The semaphore is never closed; without a permit the work would merely not be bounded.
+        let this = Arc::clone(&self);
+        let _permit = self.arithmetic.acquire().await;
+        let done = tokio::task::spawn_blocking(move || work(&this)).await;
+        done.unwrap_or_else(|error| Err(Refusal::internal(error.to_string())))
+    }
+
+    /// Changes a Region's directory and logs the change for the other one, in one order.
+    fn commit(&self, place: &Place, change: Change) {
+        let mut directory = place.directory.write().unwrap_or_else(PoisonError::into_inner);
+        directory.apply(change.clone());
+        place.log.send(change, self.clock.now());
+    }
+}
+
+impl Place {
+    pub(super) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("pool_id", &self.pool_id).finish_non_exhaustive()
+    }
+}
+
+fn source(region: &Region, signer: &Signer) -> Source {
+    let jwks = signer.jwks.clone();
+    let fetch: Fetch = Arc::new(move || {
+        let jwks = jwks.to_vec();
+        Box::pin(async move { Ok(jwks) })
+    });
+    (region.clone(), fetch)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+const LOWERCASE: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Text of letters drawn from an alphabet.
+fn text(rng: &mut impl CryptoRng, alphabet: &[u8], length: usize) -> String {
+    (0..length).map(|_| char::from(alphabet[rng.random_range(0..alphabet.len())])).collect()
 }

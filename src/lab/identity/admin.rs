@@ -1,0 +1,305 @@
+//! Administration: the operations of the Cognito API that need AWS credentials.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::auth::required;
+use super::directory::{Change, GROUP, Status, User, epoch};
+use super::{Identity, Place, Refusal, seeding};
+use crate::model::{RegionRole, Secret};
+
+/// The pool's own attributes, beside the standard ones.
+const CUSTOM_ATTRIBUTES: [&str; 3] = [seeding::CANARY_ATTRIBUTE, "custom:risk_profile", "custom:tenant"];
+
+/// The fewest characters of a password (the default policy of a user pool, which also asks for each kind of character).
+const SHORTEST_PASSWORD: usize = 8;
+
+/// The most users that ListUsers gives at once (Cognito API reference).
+const PAGE: usize = 60;
+
+/// Whether a password fits the pool's policy.
+pub(super) fn check_policy(password: &Secret) -> Result<(), Refusal> {
+    let has = |kind: fn(&char) -> bool| password.expose().chars().any(|c| kind(&c));
+    let why = if password.expose().chars().count() < SHORTEST_PASSWORD {
+        "Password not long enough"
+    } else if !has(char::is_ascii_uppercase) {
+        "Password must have uppercase characters"
+    } else if !has(char::is_ascii_lowercase) {
+        "Password must have lowercase characters"
+    } else if !has(char::is_ascii_digit) {
+        "Password must have numeric characters"
+    } else if !has(|c| c.is_ascii_punctuation() || *c == ' ') {
+        "Password must have symbol characters"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new("InvalidPasswordException", format!("Password did not conform with policy: {why}")))
+}
+
+/// `UserAttributes` of the input, which must be attributes of the pool.
+fn attributes(input: &Value) -> Result<BTreeMap<String, String>, Refusal> {
+    let refused = |message: String| Refusal::new("InvalidParameterException", message);
+    let mut found = BTreeMap::new();
+    for attribute in input["UserAttributes"].as_array().into_iter().flatten() {
+        let name = required(attribute, "Name")?;
+        let value = attribute["Value"].as_str().unwrap_or_default();
+        if name == "sub" {
+            return Err(refused("Cannot modify the non-mutable attribute sub".to_owned()));
+        }
+        if name.starts_with("custom:") && !CUSTOM_ATTRIBUTES.contains(&name) {
+            let message =
+                format!("Attributes did not conform to the schema: {name}: Attribute does not exist in the schema.\n");
+            return Err(refused(message));
+        }
+        found.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(found)
+}
+
+impl Identity {
+    /// The replica refuses what would change the directory (Cognito developer guide, "Multi-Region replication for user pools").
+    pub(super) fn check_writable(&self, place: &Place, what: &str) -> Result<(), Refusal> {
+        match place.role {
+            RegionRole::Primary => Ok(()),
+            RegionRole::Replica => {
+                let (here, primary) = (&place.region, &self.primary.region);
+                let message = format!(
+                    "{what} is not enabled in {here}, a read-only replica of this user pool; call {primary} instead."
+                );
+                Err(Refusal::new("OperationNotEnabledException", message))
+            }
+        }
+    }
+
+    fn check_pool(&self, input: &Value) -> Result<(), Refusal> {
+        let id = required(input, "UserPoolId")?;
+        if id == self.pool_id {
+            return Ok(());
+        }
+        Err(Refusal::new("ResourceNotFoundException", format!("User pool {id} does not exist.")))
+    }
+
+    /// The Region's part of a write: pool and name checked, and that it takes writes.
+    fn writable(&self, role: RegionRole, input: &Value, operation: &str) -> Result<&Place, Refusal> {
+        let place = self.place(role);
+        self.check_pool(input)?;
+        self.check_writable(place, operation)?;
+        Ok(place)
+    }
+
+    /// Replaces a user by a changed one, and logs that.
+    pub(super) fn change_user(
+        &self,
+        place: &Place,
+        name: &str,
+        change: impl FnOnce(&mut User),
+    ) -> Result<Arc<User>, Refusal> {
+        // Read, changed and written under one lock, so that no change is lost.
+        let mut directory = place.directory.write().unwrap_or_else(PoisonError::into_inner);
+        let mut user = User::clone(&*directory.user(name)?);
+        let now = self.clock.now();
+        change(&mut user);
+        user.modified = now;
+        let user = Arc::new(user);
+        directory.apply(Change::Put(Arc::clone(&user)));
+        place.log.send(Change::Put(Arc::clone(&user)), now);
+        Ok(user)
+    }
+
+    pub(in crate::lab) fn admin_create_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        let place = self.writable(role, input, "AdminCreateUser")?;
+        let name = required(input, "Username")?;
+        let password = input["TemporaryPassword"].as_str().map_or_else(seeding::password, Secret::new);
+        check_policy(&password)?;
+        let now = self.clock.now();
+        let user = Arc::new(User {
+            name: name.to_owned(),
+            sub: Uuid::new_v4().to_string(),
+            status: Status::ForceChangePassword,
+            enabled: true,
+            attributes: attributes(input)?,
+            groups: BTreeSet::new(),
+            verifier: seeding::verifier(&self.pool_id, name, &password),
+            created: now,
+            modified: now,
+        });
+        let mut directory = place.directory.write().unwrap_or_else(PoisonError::into_inner);
+        if directory.user(name).is_ok() {
+            return Err(Refusal::new("UsernameExistsException", "User account already exists"));
+        }
+        directory.apply(Change::Put(Arc::clone(&user)));
+        place.log.send(Change::Put(Arc::clone(&user)), now);
+        Ok(json!({ "User": user.describe("Attributes") }))
+    }
+
+    pub(in crate::lab) fn admin_set_user_password(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        let place = self.writable(role, input, "AdminSetUserPassword")?;
+        let name = required(input, "Username")?;
+        let password = Secret::new(required(input, "Password")?);
+        check_policy(&password)?;
+        let permanent = input["Permanent"].as_bool().unwrap_or(false);
+        let verifier = seeding::verifier(&self.pool_id, name, &password);
+        self.change_user(place, name, |user| {
+            user.verifier = verifier;
+            user.status = if permanent { Status::Confirmed } else { Status::ForceChangePassword };
+        })?;
+        Ok(json!({}))
+    }
+
+    pub(in crate::lab) fn admin_get_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        self.check_pool(input)?;
+        let user = self.place(role).read().user(required(input, "Username")?)?;
+        Ok(user.describe("UserAttributes"))
+    }
+
+    pub(in crate::lab) fn admin_update_user_attributes(
+        &self,
+        role: RegionRole,
+        input: &Value,
+    ) -> Result<Value, Refusal> {
+        let place = self.writable(role, input, "AdminUpdateUserAttributes")?;
+        let changed = attributes(input)?;
+        self.change_user(place, required(input, "Username")?, |user| {
+            user.attributes.extend(changed);
+        })?;
+        Ok(json!({}))
+    }
+
+    pub(in crate::lab) fn admin_add_user_to_group(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        let place = self.writable(role, input, "AdminAddUserToGroup")?;
+        let group = required(input, "GroupName")?;
+        if group != GROUP {
+            return Err(Refusal::new("ResourceNotFoundException", "Group not found."));
+        }
+        self.change_user(place, required(input, "Username")?, |user| {
+            user.groups.insert(group.to_owned());
+        })?;
+        Ok(json!({}))
+    }
+
+    pub(in crate::lab) fn admin_delete_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        let place = self.writable(role, input, "AdminDeleteUser")?;
+        let name = required(input, "Username")?;
+        place.read().user(name)?;
+        self.commit(place, Change::Delete(name.to_owned()));
+        Ok(json!({}))
+    }
+
+    pub(in crate::lab) fn list_users(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        self.check_pool(input)?;
+        let refused = |message: &str| Refusal::new("InvalidParameterException", message);
+        let limit = match &input["Limit"] {
+            Value::Null => PAGE,
+            limit => match limit.as_u64().and_then(|limit| usize::try_from(limit).ok()) {
+                Some(limit @ 1..=PAGE) => limit,
+                _ => return Err(refused("Limit must be from 1 to 60")),
+            },
+        };
+        if input["Filter"].as_str().is_some_and(|filter| !filter.is_empty()) {
+            return Err(refused("The lab lists users without a Filter only"));
+        }
+        let after = match input["PaginationToken"].as_str() {
+            None => None,
+            Some(token) => {
+                let name = URL_SAFE_NO_PAD.decode(token).ok().and_then(|name| String::from_utf8(name).ok());
+                Some(name.ok_or_else(|| refused("Invalid pagination token"))?)
+            }
+        };
+        let directory = self.place(role).read();
+        let mut users = directory.users_after(after.as_deref());
+        let page: Vec<_> = users.by_ref().take(limit).collect();
+        let mut answer = json!({ "Users": page.iter().map(|user| user.describe("Attributes")).collect::<Vec<_>>() });
+        if let (Some(last), Some(_)) = (page.last(), users.next()) {
+            answer["PaginationToken"] = URL_SAFE_NO_PAD.encode(&last.name).into();
+        }
+        Ok(answer)
+    }
+
+    pub(in crate::lab) fn describe_user_pool(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        self.check_pool(input)?;
+        let place = self.place(role);
+        let (region, account) = (&place.region, &self.account);
+        let custom =
+            |name: &&str| json!({ "Name": name, "AttributeDataType": "String", "Mutable": true, "Required": false });
+        Ok(json!({ "UserPool": {
+            "Id": self.pool_id,
+            "Name": "gameday-lab",
+            "Arn": self.pool_arn(place),
+            "Status": "Enabled",
+            "CreationDate": epoch(self.created),
+            "LastModifiedDate": epoch(self.created),
+            "EstimatedNumberOfUsers": place.read().len(),
+            "MfaConfiguration": "OFF",
+            "DeletionProtection": "ACTIVE",
+            "UserPoolTier": "ESSENTIALS",
+            "UsernameConfiguration": { "CaseSensitive": true },
+            "Policies": { "PasswordPolicy": {
+                "MinimumLength": SHORTEST_PASSWORD,
+                "RequireUppercase": true,
+                "RequireLowercase": true,
+                "RequireNumbers": true,
+                "RequireSymbols": true,
+                "TemporaryPasswordValidityDays": 7,
+            } },
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
+            "SchemaAttributes": CUSTOM_ATTRIBUTES.iter().map(custom).collect::<Vec<_>>(),
+            "LambdaConfig": { "PreTokenGenerationConfig": {
+                "LambdaVersion": "V2_0",
+                "LambdaArn": format!("arn:aws:lambda:{region}:{account}:function:gameday-pre-token"),
+            } },
+            "KeyConfiguration": {
+                "KeyType": "CUSTOMER_MANAGED_KEY",
+                "KmsKeyArn": format!("arn:aws:kms:{region}:{account}:key/mrk-{}", "0".repeat(32)),
+            },
+            "IssuerConfiguration": { "Type": "ORIGINAL" },
+        } }))
+    }
+
+    pub(in crate::lab) fn describe_user_pool_client(&self, _: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        self.check_pool(input)?;
+        let id = required(input, "ClientId")?;
+        if id != self.client_id {
+            let message = format!("User pool client {id} does not exist.");
+            return Err(Refusal::new("ResourceNotFoundException", message));
+        }
+        Ok(json!({ "UserPoolClient": {
+            "UserPoolId": self.pool_id,
+            "ClientName": "gameday",
+            "ClientId": self.client_id,
+            "CreationDate": epoch(self.created),
+            "LastModifiedDate": epoch(self.created),
+            "RefreshTokenValidity": 30,
+            "AccessTokenValidity": 1,
+            "IdTokenValidity": 1,
+            "TokenValidityUnits": { "AccessToken": "hours", "IdToken": "hours", "RefreshToken": "days" },
+            "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"],
+            "PreventUserExistenceErrors": "LEGACY",
+            "EnableTokenRevocation": true,
+            "AllowedOAuthFlowsUserPoolClient": false,
+            "AuthSessionValidity": 3,
+        } }))
+    }
+
+    pub(in crate::lab) fn list_user_pool_replicas(&self, _: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        self.check_pool(input)?;
+        let describe = |place: &Place, role| {
+            json!({
+                "RegionName": place.region,
+                "Status": "ACTIVE",
+                "Role": role,
+                "UserPoolArn": self.pool_arn(place),
+            })
+        };
+        Ok(json!({ "UserPoolReplicas": [describe(&self.primary, "PRIMARY"), describe(&self.replica, "SECONDARY")] }))
+    }
+
+    /// The pool's ARN as a Region has it: its own name, the primary's pool ID.
+    fn pool_arn(&self, place: &Place) -> String {
+        format!("arn:aws:cognito-idp:{}:{}:userpool/{}", place.region, self.account, self.pool_id)
+    }
+}

@@ -1,0 +1,113 @@
+//! Replication: an ordered log from one Region to the other, each entry of which takes effect after a lag.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand_chacha::ChaCha12Rng;
+use rand_distr::{Distribution, LogNormal};
+use tokio::sync::mpsc;
+
+use super::directory::{Change, Directory};
+use super::later;
+use crate::model::Clock;
+
+/// The spread of the log-normal lag: with it and a median of 1 s, one entry in a hundred takes over 5 s and one in a
+/// thousand over 8 s. No figure is published (Cognito says "eventually consistent").
+const SIGMA: f64 = 0.7;
+
+/// The sending end.
+pub(super) struct Link {
+    entries: mpsc::UnboundedSender<(Timestamp, Change)>,
+    lag: Mutex<Lag>,
+}
+
+/// The receiving end.
+pub(super) type Entries = mpsc::UnboundedReceiver<(Timestamp, Change)>;
+
+impl Link {
+    pub fn new(median: Duration, longest: Duration, rng: ChaCha12Rng) -> (Self, Entries) {
+        let (entries, receiver) = mpsc::unbounded_channel();
+        (Self { entries, lag: Mutex::new(Lag::new(median, longest, rng)) }, receiver)
+    }
+
+    /// Logs a change that took effect here at `now`. Call it in the order of the changes.
+    pub fn send(&self, change: Change, now: Timestamp) {
+        let due = self.lag.lock().unwrap_or_else(PoisonError::into_inner).due(now);
+        // Nobody receives any more once the lab is shut down.
+        drop(self.entries.send((due, change)));
+    }
+}
+
+/// Applies entries when they are due, until the sender is gone.
+pub(super) async fn replicate(mut entries: Entries, to: Arc<RwLock<Directory>>, clock: Clock) {
+    while let Some((due, change)) = entries.recv().await {
+        clock.sleep_until(due).await;
+        to.write().unwrap_or_else(PoisonError::into_inner).apply(change);
+    }
+}
+
+struct Lag {
+    rng: ChaCha12Rng,
+    /// Nothing for a median of zero: no lag at all.
+    distribution: Option<LogNormal<f64>>,
+    longest: Duration,
+    last_due: Timestamp,
+}
+
+impl Lag {
+    fn new(median: Duration, longest: Duration, rng: ChaCha12Rng) -> Self {
+        let distribution = (!median.is_zero()).then(|| LogNormal::new(median.as_secs_f64().ln(), SIGMA).ok()).flatten();
+        Self { rng, distribution, longest, last_due: Timestamp::MIN }
+    }
+
+    fn due(&mut self, now: Timestamp) -> Timestamp {
+        let drawn = self.distribution.map_or(0.0, |distribution| distribution.sample(&mut self.rng));
+        let lag = Duration::try_from_secs_f64(drawn).unwrap_or(Duration::MAX).min(self.longest);
+        // The log keeps its order: no entry overtakes an earlier one.
+        self.last_due = self.last_due.max(later(now, lag));
+        self.last_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Seed;
+
+    fn lags(seed: u64, median_s: u64, gaps_ms: &[u64]) -> Vec<(Timestamp, Timestamp)> {
+        let rng = Seed(seed).stream("lag");
+        let mut lag = Lag::new(Duration::from_secs(median_s), Duration::from_secs(8), rng);
+        let mut now = Timestamp::UNIX_EPOCH;
+        let mut draw = |gap: &u64| {
+            now = later(now, Duration::from_millis(*gap));
+            (now, lag.due(now))
+        };
+        gaps_ms.iter().map(&mut draw).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn entries_keep_their_order_and_the_cut(seed: u64, gaps in prop::collection::vec(0_u64..20_000, 1..50)) {
+            let drawn = lags(seed, 1, &gaps);
+            prop_assert!(drawn.is_sorted_by_key(|(_, due)| *due));
+            for (now, due) in &drawn {
+                prop_assert!(due >= now && *due <= later(*now, Duration::from_secs(8)));
+            }
+            prop_assert_eq!(drawn, lags(seed, 1, &gaps));
+            prop_assert!(lags(seed, 0, &gaps).iter().all(|(now, due)| now == due));
+        }
+    }
+
+    #[test]
+    fn the_median_is_as_set() {
+        // So far apart that order never delays an entry.
+        let drawn = lags(7, 1, &[20_000; 2001]);
+        let mut lags: Vec<f64> = drawn.iter().map(|(now, due)| due.duration_since(*now).as_secs_f64()).collect();
+        lags.sort_by(f64::total_cmp);
+        assert!((0.9..1.1).contains(&lags[1000]), "median {}", lags[1000]);
+        assert!(lags[2000] > 5.0);
+    }
+}

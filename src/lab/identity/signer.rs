@@ -1,0 +1,139 @@
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::directory::{Grant, User};
+use crate::model::Region;
+
+/// How long access and ID tokens live (Cognito's default: one hour).
+pub(super) const TOKEN_SECONDS: i64 = 3600;
+
+/// The scope of tokens that the API, not managed login, issues (Cognito developer guide, "Understanding the access token").
+const SCOPE: &str = "aws.cognito.signin.user.admin";
+
+/// One Region's signing key.
+pub(super) struct Signer {
+    key_id: String,
+    key: EncodingKey,
+    /// The JWKS document with its public half.
+    pub jwks: Bytes,
+}
+
+impl Signer {
+    /// Makes a 2048-bit RSA key, which takes a while.
+    pub fn generate() -> Result<Self, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("no signing key could be made: {error}");
+        let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(|error| failed(&error))?;
+        let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).map_err(|error| failed(&error))?;
+        let key_id = Uuid::new_v4().to_string();
+        let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(|error| failed(&error))?;
+        jwk.common.key_id = Some(key_id.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let jwks = serde_json::to_vec(&JwkSet { keys: vec![jwk] }).map_err(|error| failed(&error))?;
+        Ok(Self { key_id, key, jwks: jwks.into() })
+    }
+
+    fn sign(&self, claims: &Map<String, Value>) -> Result<String, String> {
+        let mut header = Header::new(Algorithm::RS256);
+        // Cognito's headers have `kid` and `alg` alone.
+        header.typ = None;
+        header.kid = Some(self.key_id.clone());
+        encode(&header, claims, &self.key).map_err(|error| format!("signing failed: {error}"))
+    }
+}
+
+/// Where and for whom tokens are issued.
+pub(super) struct Issue<'a> {
+    pub region: &'a Region,
+    pub pool_id: &'a str,
+    pub client_id: &'a str,
+    pub user: &'a User,
+    pub grant: &'a Grant,
+    pub at: Timestamp,
+}
+
+/// The tokens of one sign-in or refresh.
+pub(super) struct Issued {
+    pub access: String,
+    pub id: String,
+    /// The access token's ID.
+    pub jti: String,
+}
+
+impl Issue<'_> {
+    /// Signs an access and an ID token. Costs two RSA signatures.
+    pub fn sign(&self, signer: &Signer, trigger: &Trigger) -> Result<Issued, String> {
+        let added = trigger.claims(self.user, self.region);
+        let event_id = Uuid::new_v4().to_string();
+        let jti = Uuid::new_v4().to_string();
+        let mut access = self.common("access", &event_id, &jti);
+        access.insert("client_id".into(), self.client_id.into());
+        access.insert("scope".into(), SCOPE.into());
+        access.insert("username".into(), self.user.name.clone().into());
+        access.extend(added.clone());
+        let mut id = self.common("id", &event_id, &Uuid::new_v4().to_string());
+        id.insert("aud".into(), self.client_id.into());
+        id.insert("cognito:username".into(), self.user.name.clone().into());
+        id.extend(self.user.attributes.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+        id.extend(added);
+        Ok(Issued { access: signer.sign(&access)?, id: signer.sign(&id)?, jti })
+    }
+
+    fn common(&self, token_use: &str, event_id: &str, jti: &str) -> Map<String, Value> {
+        let issued_at = self.at.as_second();
+        let claims = json!({
+            "sub": self.user.sub,
+            // ORIGINAL form: the keys of the serving Region alone.
+            "iss": format!("https://cognito-idp.{}.amazonaws.com/{}", self.region, self.pool_id),
+            "origin_jti": self.grant.origin_jti,
+            "event_id": event_id,
+            "token_use": token_use,
+            "auth_time": self.grant.auth_time.as_second(),
+            "exp": issued_at + TOKEN_SECONDS,
+            "iat": issued_at,
+            "jti": jti,
+        });
+        let mut claims = match claims {
+            Value::Object(claims) => claims,
+            // The macro above writes an object.
+            _ => Map::new(),
+        };
+        if !self.user.groups.is_empty() {
+            claims.insert("cognito:groups".into(), self.user.groups.iter().cloned().collect());
+        }
+        claims
+    }
+}
+
+/// A Pre-Token-Generation trigger (version 2, which may change access tokens) with its table of one Region, like a
+/// DynamoDB Global Table. When the table misses a claim, the trigger adds none and nobody notices: sign-in succeeds.
+pub(super) struct Trigger {
+    /// Claims that this Region's table misses.
+    missing: BTreeSet<String>,
+}
+
+impl Trigger {
+    pub fn new(missing: impl IntoIterator<Item = String>) -> Self {
+        Self { missing: missing.into_iter().collect() }
+    }
+
+    fn claims(&self, user: &User, region: &Region) -> Map<String, Value> {
+        let attribute =
+            |name: &str, otherwise: &str| user.attributes.get(name).map_or(otherwise, String::as_str).to_owned();
+        [
+            ("tenant", attribute("custom:tenant", "retail")),
+            ("risk_profile", attribute("custom:risk_profile", "standard")),
+            ("serving_region", region.to_string()),
+        ]
+        .into_iter()
+        .filter(|(claim, _)| !self.missing.contains(*claim))
+        .map(|(claim, value)| (claim.to_owned(), value.into()))
+        .collect()
+    }
+}
