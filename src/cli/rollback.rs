@@ -28,6 +28,10 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     if contents.torn {
         eprintln!("the journal's last line was torn by a crash and is cut off");
     }
+    if contents.access.embedded {
+        println!("this run was in the embedded lab, which ended with it: nothing is left to put back");
+        return Ok(Exit::Success);
+    }
     let mut clients = BTreeMap::new();
     for recorded in &contents.actions {
         if !clients.contains_key(&recorded.region) {
@@ -85,7 +89,7 @@ fn newest_unfinished() -> Result<PathBuf, Failure> {
     let reports = Path::new("reports");
     let unfinished = |folder: &PathBuf| {
         let path = folder.join("journal.ndjson");
-        path.exists() && read_journal(&path).map_or(true, |contents| !contents.closed)
+        path.exists() && read_journal(&path).map_or(true, |contents| !contents.closed && !contents.access.embedded)
     };
     let mut folders: Vec<PathBuf> = std::fs::read_dir(reports)
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(unfinished).collect())

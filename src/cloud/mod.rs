@@ -32,6 +32,9 @@ pub struct Access {
     pub credentials: Option<CredentialRef>,
     /// Endpoint URLs that replace AWS's own, by Region and service.
     pub endpoints: BTreeMap<Region, BTreeMap<String, String>>,
+    /// An embedded lab: its world ends with the run, and nothing is left to put back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub embedded: bool,
 }
 
 impl Access {
@@ -41,14 +44,16 @@ impl Access {
             .into_iter()
             .map(|RegionEnv { region, endpoints, .. }| (region.clone(), endpoints.clone()))
             .collect();
-        let credentials = site.credentials.clone().map(|credentials| match credentials {
-            CredentialRef::Static { access_key_id, secret_access_key: SecretRef::File { file, key } } => {
+        let (credentials, embedded) = match site.credentials.clone() {
+            Some(CredentialRef::Static { access_key_id, secret_access_key: SecretRef::File { file, key } }) => {
                 let file = std::path::absolute(site.folder.join(&file)).unwrap_or(file);
-                CredentialRef::Static { access_key_id, secret_access_key: SecretRef::File { file, key } }
+                let secret_access_key = SecretRef::File { file, key };
+                (Some(CredentialRef::Static { access_key_id, secret_access_key }), false)
             }
-            other => other,
-        });
-        Self { environment: site.name.clone(), credentials, endpoints }
+            Some(CredentialRef::Static { secret_access_key: SecretRef::Literal(_), .. }) => (None, true),
+            other => (other, false),
+        };
+        Self { environment: site.name.clone(), credentials, endpoints, embedded }
     }
 }
 
@@ -86,7 +91,7 @@ impl Cloud {
     /// # Errors
     /// [`SecretError`] when the credentials' secret cannot be read.
     pub async fn connect(site: &Site) -> Result<Self, SecretError> {
-        let access = Access::of(site);
+        let access = Access { credentials: site.credentials.clone(), ..Access::of(site) };
         let primary = region_config(&access, &site.primary.region, &site.folder).await?;
         let replica = region_config(&access, &site.replica.region, &site.folder).await?;
         let global = |service| with_endpoint(&primary, &access, &site.primary.region, service);

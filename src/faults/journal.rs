@@ -245,7 +245,7 @@ impl Journal {
         let mut bytes = Vec::new();
         let (mut seq, mut head) = (state.seq, state.head.clone());
         for entry in entries {
-            head = link(&head, seq, &entry);
+            head = link(&head, seq, &entry).map_err(io)?;
             let line = Line { seq, entry, sha256: head.clone() };
             serde_json::to_writer(&mut bytes, &line).map_err(|error| io(error.into()))?;
             bytes.push(b'\n');
@@ -289,7 +289,7 @@ fn parse(path: &Path) -> Result<Parsed, JournalError> {
             _ => Err("the line is torn".to_owned()),
         };
         let line = line.and_then(|line| {
-            let expected = link(&head, seq, &line.entry);
+            let expected = link(&head, seq, &line.entry).map_err(|error| error.to_string())?;
             if line.seq == seq && line.sha256 == expected {
                 Ok(line)
             } else {
@@ -343,9 +343,9 @@ fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
     Some(contents)
 }
 
-fn link(previous: &str, seq: u64, entry: &Entry) -> String {
-    let text = serde_json::to_string(entry).unwrap_or_default();
-    hex(digest(&SHA256, format!("{previous}{seq}{text}").as_bytes()).as_ref())
+fn link(previous: &str, seq: u64, entry: &Entry) -> std::io::Result<String> {
+    let text = serde_json::to_string(entry)?;
+    Ok(hex(digest(&SHA256, format!("{previous}{seq}{text}").as_bytes()).as_ref()))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -364,7 +364,7 @@ mod tests {
     use super::*;
 
     fn access() -> Access {
-        Access { environment: "test".to_owned(), credentials: None, endpoints: BTreeMap::new() }
+        Access { environment: "test".to_owned(), credentials: None, endpoints: BTreeMap::new(), embedded: false }
     }
 
     fn written(folder: &Path) -> PathBuf {
