@@ -167,7 +167,11 @@ pub fn acl_passes_some_port(entries: &[Entry], client: IpAddr, server: SocketAdd
 pub fn tcp_passes(entries: &[Entry], egress: bool, remote: IpAddr, destination_port: u16) -> bool {
     entries
         .iter()
-        .filter(|entry| entry.egress == egress && entry.cidr.contains(remote) && covers_tcp(entry.protocol, entry.ports, destination_port))
+        .filter(|entry| {
+            entry.egress == egress
+                && entry.cidr.contains(remote)
+                && covers_tcp(entry.protocol, entry.ports, destination_port)
+        })
         .min_by_key(|entry| entry.rule_number)
         .is_some_and(|entry| entry.action == Action::Allow)
 }
@@ -203,7 +207,15 @@ mod tests {
     use super::*;
 
     fn rule(rule_number: u32, egress: bool, cidr: &str, action: Action) -> Entry {
-        Entry { rule_number, egress, cidr: cidr.parse().unwrap(), protocol: ALL_PROTOCOLS, action, ports: None, icmp: None }
+        Entry {
+            rule_number,
+            egress,
+            cidr: cidr.parse().unwrap(),
+            protocol: ALL_PROTOCOLS,
+            action,
+            ports: None,
+            icmp: None,
+        }
     }
 
     fn flow(client: &str) -> Flow {
@@ -248,7 +260,11 @@ mod tests {
     fn return_packets_need_the_ephemeral_ports() {
         let mut entries = open();
         entries.retain(|entry| !entry.egress);
-        entries.push(Entry { ports: Some(Ports { from: 50000, to: 65535 }), protocol: TCP, ..rule(100, true, "0.0.0.0/0", Action::Allow) });
+        entries.push(Entry {
+            ports: Some(Ports { from: 50000, to: 65535 }),
+            protocol: TCP,
+            ..rule(100, true, "0.0.0.0/0", Action::Allow)
+        });
         assert!(!acl_passes(&entries, flow("127.0.0.1:40000")));
         assert!(acl_passes(&entries, flow("127.0.0.1:50000")));
         assert!(acl_passes_some_port(&entries, "127.0.0.1".parse().unwrap(), "127.0.1.10:443".parse().unwrap()));
@@ -257,13 +273,21 @@ mod tests {
     #[test]
     fn udp_rules_say_nothing_of_tcp() {
         let mut entries = open();
-        entries.push(Entry { protocol: 17, ports: Some(Ports { from: 0, to: 65535 }), ..rule(1, false, "0.0.0.0/0", Action::Deny) });
+        entries.push(Entry {
+            protocol: 17,
+            ports: Some(Ports { from: 0, to: 65535 }),
+            ..rule(1, false, "0.0.0.0/0", Action::Deny)
+        });
         assert!(acl_passes(&entries, flow("127.0.0.1:40000")));
     }
 
     #[test]
     fn groups_only_allow() {
-        let permission = Permission { protocol: TCP, ports: Some(Ports { from: 443, to: 443 }), cidrs: vec!["127.0.0.0/24".parse().unwrap()] };
+        let permission = Permission {
+            protocol: TCP,
+            ports: Some(Ports { from: 443, to: 443 }),
+            cidrs: vec!["127.0.0.0/24".parse().unwrap()],
+        };
         assert!(group_admits(std::slice::from_ref(&permission), flow("127.0.0.1:40000")));
         assert!(!group_admits(&[permission], flow("127.0.3.1:40000")));
         assert!(!group_admits(&[], flow("127.0.0.1:40000")));
@@ -280,21 +304,26 @@ mod tests {
 
     fn entry() -> impl Strategy<Value = Entry> {
         let address = prop_oneof![
-            (any::<u32>(), 0..=32u8).prop_map(|(bits, prefix)| Cidr::new(Ipv4Addr::from_bits(bits).into(), prefix).unwrap()),
+            (any::<u32>(), 0..=32u8)
+                .prop_map(|(bits, prefix)| Cidr::new(Ipv4Addr::from_bits(bits).into(), prefix).unwrap()),
             Just(Cidr::ANY_V4),
             Just(Cidr::ANY_V6),
         ];
-        let ports = proptest::option::of((any::<u16>(), any::<u16>()).prop_map(|(a, b)| Ports { from: a.min(b), to: a.max(b) }));
+        let ports = proptest::option::of(
+            (any::<u16>(), any::<u16>()).prop_map(|(a, b)| Ports { from: a.min(b), to: a.max(b) }),
+        );
         let protocol = prop_oneof![Just(ALL_PROTOCOLS), Just(TCP), Just(17)];
-        (1..200u32, any::<bool>(), address, protocol, any::<bool>(), ports).prop_map(|(rule_number, egress, cidr, protocol, allow, ports)| Entry {
-            rule_number,
-            egress,
-            cidr,
-            protocol,
-            action: if allow { Action::Allow } else { Action::Deny },
-            ports,
-            icmp: None,
-        })
+        (1..200u32, any::<bool>(), address, protocol, any::<bool>(), ports).prop_map(
+            |(rule_number, egress, cidr, protocol, allow, ports)| Entry {
+                rule_number,
+                egress,
+                cidr,
+                protocol,
+                action: if allow { Action::Allow } else { Action::Deny },
+                ports,
+                icmp: None,
+            },
+        )
     }
 
     /// As EC2 has it: one rule for each number and direction.

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -37,7 +40,8 @@ fn sign(names: &[&str], addresses: &[IpAddr]) -> Result<Signed, rcgen::Error> {
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
 
-    let subjects: Vec<String> = names.iter().map(ToString::to_string).chain(addresses.iter().map(ToString::to_string)).collect();
+    let subjects: Vec<String> =
+        names.iter().map(ToString::to_string).chain(addresses.iter().map(ToString::to_string)).collect();
     let mut leaf = CertificateParams::new(subjects)?;
     leaf.distinguished_name.push(DnType::CommonName, names.first().copied().unwrap_or("gameday.test"));
     leaf.use_authority_key_identifier_extension = true;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use super::start::ROLES;
 use super::{Lab, dns, topology};
 use crate::env::{
-    AccountRules, CredentialRef, Dns, Environment, EnvironmentKind, FrontDoor, LabClock, LabSettings, Pool, RegionEnv, SecretRef,
-    SubnetSelector, Users,
+    AccountRules, CredentialRef, Dns, Environment, EnvironmentKind, FrontDoor, LabClock, LabSettings, Pool, RegionEnv,
+    SecretRef, SubnetSelector, Users,
 };
 use crate::model::{AccountId, Region, RegionRole};
 
@@ -29,7 +29,11 @@ impl Lab {
             }),
             primary: Some(self.region(RegionRole::Primary)),
             replica: Some(self.region(RegionRole::Replica)),
-            pool: Some(Pool { id: self.identity.pool_id().to_owned(), client_id: self.identity.client_id().to_owned(), client_secret: None }),
+            pool: Some(Pool {
+                id: self.identity.pool_id().to_owned(),
+                client_id: self.identity.client_id().to_owned(),
+                client_secret: None,
+            }),
             front_door: Some(FrontDoor {
                 name: topology::FRONT_DOOR.to_owned(),
                 port: self.ports.front_door,

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use rand::seq::IndexedRandom;
 use rand::RngExt;
+use rand::seq::IndexedRandom;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -27,8 +27,16 @@ const RESPONSE: Duration = Duration::from_secs(2);
 /// Healthy while more than this share of checkers says so (Route 53 developer guide).
 const HEALTHY_SHARE_PERCENT: usize = 18;
 /// Where Route 53 has checkers (Route 53 API reference, `HealthCheckRegion`).
-pub const CHECKER_REGIONS: [&str; 8] =
-    ["us-east-1", "us-west-1", "us-west-2", "eu-west-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "sa-east-1"];
+pub const CHECKER_REGIONS: [&str; 8] = [
+    "us-east-1",
+    "us-west-1",
+    "us-west-2",
+    "eu-west-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "sa-east-1",
+];
 const TIMED_OUT: &str = "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by \
                          your firewall.";
 
@@ -94,10 +102,16 @@ pub struct HealthCheck {
 
 impl HealthCheck {
     /// Starts the checkers. All of them are healthy at first: the lab's world is older than the lab.
-    pub fn start(options: HealthOptions, truth: Arc<Truth>, tasks: &mut JoinSet<()>) -> Result<Arc<Self>, net::TlsError> {
+    pub fn start(
+        options: HealthOptions,
+        truth: Arc<Truth>,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Arc<Self>, net::TlsError> {
         let now = options.clock.now();
         let phases: Vec<Duration> = (0..options.checkers)
-            .map(|number| options.interval.mul_f64(options.seed.stream(&format!("checker-{number}-phase")).random::<f64>()))
+            .map(|number| {
+                options.interval.mul_f64(options.seed.stream(&format!("checker-{number}-phase")).random::<f64>())
+            })
             .collect();
         let checkers = (0..options.checkers).zip(&phases).map(|(number, phase)| {
             let since_last = SignedDuration::try_from(options.interval.saturating_sub(*phase)).unwrap_or_default();
@@ -144,7 +158,9 @@ impl HealthCheck {
         let mut random = self.options.seed.stream(&format!("checker-{number}"));
         let mut after_start = phase;
         loop {
-            let due = start.checked_add(SignedDuration::try_from(after_start).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX);
+            let due = start
+                .checked_add(SignedDuration::try_from(after_start).unwrap_or(SignedDuration::MAX))
+                .unwrap_or(Timestamp::MAX);
             clock.sleep_until(due).await;
             if let Some(target) = self.options.addresses.choose(&mut random) {
                 let outcome = self.ask(topology::checker_address(number), *target, &tls).await;
@@ -194,7 +210,10 @@ impl HealthCheck {
             connection.send(request).await.map(|response| response.status()).map_err(|error| error.to_string())
         };
         match clock.timeout(RESPONSE, exchange).await {
-            Err(_) => Err("Failure: The endpoint did not respond to the health check request within the timeout limit.".to_owned()),
+            Err(_) => {
+                Err("Failure: The endpoint did not respond to the health check request within the timeout limit."
+                    .to_owned())
+            }
             Ok(Err(error)) => Err(format!("Failure: {error}")),
             Ok(Ok(status)) if status.is_success() || status.is_redirection() => Ok(success(status)),
             Ok(Ok(status)) => Err(format!("Failure: HTTP Status Code {}", words(status))),
@@ -228,7 +247,12 @@ mod tests {
 
     #[test]
     fn only_consecutive_results_flip_a_checker() {
-        let last = Observation { region: "us-east-1", address: topology::checker_address(0), status: String::new(), at: Timestamp::UNIX_EPOCH };
+        let last = Observation {
+            region: "us-east-1",
+            address: topology::checker_address(0),
+            status: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+        };
         let mut checker = Checker { healthy: true, streak: 0, last };
         for success in [false, false, true, false, false] {
             checker.take(success, 3);

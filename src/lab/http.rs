@@ -11,7 +11,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// Serves one connection, HTTP/1.1 or HTTP/2, until it ends.
 pub async fn serve_stream(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
-    let served = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
+    let served = Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await;
     if let Err(error) = served {
         // Clients that give up are this lab's business; they are no fault of it.
         tracing::debug!(%error, "connection ended");

@@ -10,7 +10,10 @@ const TRIES: u32 = 64;
 ///
 /// # Errors
 /// What the system says, when that is not that the port is in use at one of the addresses, or is so every time.
-pub async fn at_same_port<T>(addresses: &[IpAddr], bind: impl AsyncFn(SocketAddr) -> io::Result<T>) -> io::Result<(u16, Vec<T>)> {
+pub async fn at_same_port<T>(
+    addresses: &[IpAddr],
+    bind: impl AsyncFn(SocketAddr) -> io::Result<T>,
+) -> io::Result<(u16, Vec<T>)> {
     let first = addresses.first().copied().ok_or_else(|| io::Error::other("no address"))?;
     let mut last = io::Error::other("no try");
     for _ in 0..TRIES {
@@ -24,7 +27,11 @@ pub async fn at_same_port<T>(addresses: &[IpAddr], bind: impl AsyncFn(SocketAddr
     Err(last)
 }
 
-async fn bind_all<T>(addresses: &[IpAddr], port: u16, bind: &impl AsyncFn(SocketAddr) -> io::Result<T>) -> io::Result<Vec<T>> {
+async fn bind_all<T>(
+    addresses: &[IpAddr],
+    port: u16,
+    bind: &impl AsyncFn(SocketAddr) -> io::Result<T>,
+) -> io::Result<Vec<T>> {
     let mut sockets = Vec::new();
     for address in addresses {
         sockets.push(bind(SocketAddr::new(*address, port)).await?);

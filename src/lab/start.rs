@@ -172,7 +172,12 @@ struct Names {
     servers: DnsServers,
 }
 
-async fn start_dns(options: &LabOptions, truth: &Arc<Truth>, health: &Arc<HealthCheck>, tasks: &mut JoinSet<()>) -> Result<Names, LabError> {
+async fn start_dns(
+    options: &LabOptions,
+    truth: &Arc<Truth>,
+    health: &Arc<HealthCheck>,
+    tasks: &mut JoinSet<()>,
+) -> Result<Names, LabError> {
     let ttl_s = u32::try_from(options.settings.ttl.0.as_secs()).unwrap_or(u32::MAX);
     let zone = Arc::new(Zone::new(ttl_s));
     let views = Arc::new(Views::new(topology::AUTHORITATIVE_ADDRESSES.len(), truth.clone(), options.clock));
@@ -204,7 +209,8 @@ fn open_control_planes(
     let mut ports = [0; 2];
     for (role, port) in ROLES.into_iter().zip(&mut ports) {
         let failed = bind_error("the control plane");
-        let listener: TcpListener = net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
+        let listener: TcpListener =
+            net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
         *port = listener.local_addr().map_err(&failed)?.port();
         let control = Control {
             role,

@@ -25,7 +25,8 @@ pub const USERS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Whence the edge fills its own accept queues; no packet filter in the lab ever sees it.
 pub const FILLER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 5, 1));
 /// The authoritative servers' addresses.
-pub const AUTHORITATIVE_ADDRESSES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))];
+pub const AUTHORITATIVE_ADDRESSES: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))];
 /// The names of the authoritative servers.
 pub const NAME_SERVERS: [&str; 2] = ["ns1.gameday.test", "ns2.gameday.test"];
 /// The resolver's address.

@@ -165,8 +165,13 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resp
         Service::Cognito => cognito(&control, parts, body).await,
         Service::Route53 => route53::handle(&control, &parts).into_response(),
         Service::Ec2 | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
-            None => error_reply(service, &ServiceError::bad("MalformedQueryString", "The request is not a form of less than 64 KiB.")),
-            Some(params) if service == Service::Ec2 => ec2::handle(&control.world, control.role, &params).into_response(),
+            None => error_reply(
+                service,
+                &ServiceError::bad("MalformedQueryString", "The request is not a form of less than 64 KiB."),
+            ),
+            Some(params) if service == Service::Ec2 => {
+                ec2::handle(&control.world, control.role, &params).into_response()
+            }
             Some(params) => sts::handle(&params).into_response(),
         },
     }
@@ -231,7 +236,10 @@ fn error_reply(service: Service, error: &ServiceError) -> Response {
 
 /// An error as the query and REST-XML services other than EC2 write it.
 fn query_error(error: &ServiceError, namespace: &'static str) -> Reply {
-    let what = xml::node("Error", vec![xml::text("Type", "Sender"), xml::text("Code", error.code), xml::text("Message", &error.message)]);
+    let what = xml::node(
+        "Error",
+        vec![xml::text("Type", "Sender"), xml::text("Code", error.code), xml::text("Message", &error.message)],
+    );
     let document = xml::node("ErrorResponse", vec![what, xml::text("RequestId", request_id())]).in_namespace(namespace);
     Reply::xml(error.status, &document)
 }

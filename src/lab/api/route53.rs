@@ -126,7 +126,8 @@ struct From {
 }
 
 fn query<T: serde::de::DeserializeOwned>(parts: &Parts) -> Result<T, ServiceError> {
-    let Query(query) = Query::try_from_uri(&parts.uri).map_err(|error| ServiceError::bad("InvalidInput", error.to_string()))?;
+    let Query(query) =
+        Query::try_from_uri(&parts.uri).map_err(|error| ServiceError::bad("InvalidInput", error.to_string()))?;
     Ok(query)
 }
 
@@ -144,7 +145,9 @@ fn record_sets(control: &Control, parts: &Parts) -> Result<Element, ServiceError
     let from: From = query(parts)?;
     let mut sets: Vec<&RecordSet> = control.zone.sets().iter().collect();
     let order = |a: &RecordSet, name: &str, kind: &str, identifier: &str| {
-        compare_names(a.name, name).then_with(|| a.kind.as_str().cmp(kind)).then_with(|| set_identifier(a).cmp(identifier))
+        compare_names(a.name, name)
+            .then_with(|| a.kind.as_str().cmp(kind))
+            .then_with(|| set_identifier(a).cmp(identifier))
     };
     sets.sort_by(|a, b| order(a, b.name, b.kind.as_str(), set_identifier(b)));
     if let Some(name) = &from.name {

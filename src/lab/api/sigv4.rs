@@ -44,7 +44,9 @@ pub enum SigV4Error {
     #[error("The security token included in the request is invalid.")]
     UnknownKey,
     /// Signed with another secret, or changed on the way.
-    #[error("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")]
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."
+    )]
     Mismatch,
 }
 
@@ -127,7 +129,9 @@ fn signature(parts: &Parts, body: &[u8], keys: &Keys, claimed: &Authorization<'_
         return Err(SigV4Error::Mismatch);
     }
     // HTTP/2 has the host in the URI.
-    let host = text("host").or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).ok_or(SigV4Error::Incomplete("no Host"))?;
+    let host = text("host")
+        .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
+        .ok_or(SigV4Error::Incomplete("no Host"))?;
     let mut settings = SigningSettings::default();
     // Exactly what the client signed, whatever clients leave out as a rule.
     settings.excluded_headers = None;
@@ -152,7 +156,8 @@ fn signature(parts: &Parts, body: &[u8], keys: &Keys, claimed: &Authorization<'_
     });
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let url = format!("http://{host}{path}");
-    let request = SignableRequest::new(parts.method.as_str(), url, headers, SignableBody::Bytes(body)).map_err(|_| SigV4Error::Mismatch)?;
+    let request = SignableRequest::new(parts.method.as_str(), url, headers, SignableBody::Bytes(body))
+        .map_err(|_| SigV4Error::Mismatch)?;
     let output = sign(request, &params).map_err(|_| SigV4Error::Mismatch)?;
     Ok(output.signature().to_owned())
 }
@@ -187,7 +192,13 @@ mod tests {
         let headers = [("host", "127.0.0.1:4000"), ("content-type", "text/plain")];
         let signable = SignableRequest::new(method, url, headers.into_iter(), SignableBody::Bytes(body)).unwrap();
         let (instructions, _) = sign(signable, &params).unwrap().into_parts();
-        let mut request = http::Request::builder().method(method).uri(path).header(headers[0].0, headers[0].1).header(headers[1].0, headers[1].1).body(()).unwrap();
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(headers[0].0, headers[0].1)
+            .header(headers[1].0, headers[1].1)
+            .body(())
+            .unwrap();
         instructions.apply_to_request_http1x(&mut request);
         request.into_parts().0
     }
@@ -196,7 +207,10 @@ mod tests {
     fn what_a_client_signed_is_accepted_with_its_scope() {
         let parts = signed("POST", "/path/a%20b?x=1&a=%2F", b"Action=DescribeVpcs", "secret");
         let scope = verify(&parts, b"Action=DescribeVpcs", &keys("secret")).unwrap();
-        assert_eq!((scope.region.as_str(), scope.service.as_str(), scope.date.as_str()), ("us-east-1", "ec2", "20260102"));
+        assert_eq!(
+            (scope.region.as_str(), scope.service.as_str(), scope.date.as_str()),
+            ("us-east-1", "ec2", "20260102")
+        );
     }
 
     #[test]
@@ -207,7 +221,9 @@ mod tests {
         let mut moved = parts();
         moved.uri = "/elsewhere".parse().unwrap();
         assert_eq!(verify(&moved, b"body", &keys("secret")), Err(SigV4Error::Mismatch));
-        for (name, value) in [("content-type", "text/html"), ("x-amz-date", "20260102T030406Z"), ("x-amz-date", "20260103T030405Z")] {
+        for (name, value) in
+            [("content-type", "text/html"), ("x-amz-date", "20260102T030406Z"), ("x-amz-date", "20260103T030405Z")]
+        {
             let mut changed = parts();
             changed.headers.insert(name, value.parse().unwrap());
             assert_eq!(verify(&changed, b"body", &keys("secret")), Err(SigV4Error::Mismatch), "{name}");

@@ -15,9 +15,15 @@ pub fn handle(params: &Params) -> Reply {
     match params.get("Action") {
         Some("GetCallerIdentity") => {
             let arn = format!("arn:aws:iam::{ACCOUNT}:user/{USER}");
-            let result = node("GetCallerIdentityResult", vec![text("Arn", arn), text("UserId", USER_ID), text("Account", ACCOUNT)]);
+            let result = node(
+                "GetCallerIdentityResult",
+                vec![text("Arn", arn), text("UserId", USER_ID), text("Account", ACCOUNT)],
+            );
             let metadata = node("ResponseMetadata", vec![text("RequestId", request_id())]);
-            Reply::xml(http::StatusCode::OK, &node("GetCallerIdentityResponse", vec![result, metadata]).in_namespace(NAMESPACE))
+            Reply::xml(
+                http::StatusCode::OK,
+                &node("GetCallerIdentityResponse", vec![result, metadata]).in_namespace(NAMESPACE),
+            )
         }
         action => {
             let message = format!("Could not find operation {} for version 2011-06-15", action.unwrap_or_default());

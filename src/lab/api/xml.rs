@@ -20,6 +20,7 @@ enum Content {
 }
 
 /// An element with text in it.
+#[allow(clippy::needless_pass_by_value, reason = "callers hand over numbers, flags and text alike")]
 pub fn text(name: &'static str, value: impl ToString) -> Element {
     Element { name, namespace: None, content: Content::Text(value.to_string()) }
 }
@@ -45,7 +46,11 @@ impl Element {
     pub fn document(&self) -> String {
         let mut writer = Writer::new(Vec::new());
         // Writing to memory cannot fail; an empty body would be the sign of it.
-        if writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None))).and_then(|()| self.write(&mut writer)).is_err() {
+        if writer
+            .write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))
+            .and_then(|()| self.write(&mut writer))
+            .is_err()
+        {
             return String::new();
         }
         String::from_utf8(writer.into_inner()).unwrap_or_default()
@@ -71,7 +76,9 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_children_nest() {
-        let document = node("a", vec![text("b", "<&>"), list("s", "item", [vec![text("c", 1)], vec![]])]).in_namespace("urn:x").document();
+        let document = node("a", vec![text("b", "<&>"), list("s", "item", [vec![text("c", 1)], vec![]])])
+            .in_namespace("urn:x")
+            .document();
         let expected = r#"<?xml version="1.0" encoding="UTF-8"?><a xmlns="urn:x"><b>&lt;&amp;&gt;</b><s><item><c>1</c></item><item></item></s></a>"#;
         assert_eq!(document, expected);
     }

@@ -92,7 +92,8 @@ impl Resolver {
 
     /// Notes where the failover record leads, at the moment in which that changes for this resolver's clients.
     fn note(&self, cache: &mut Cache, query: &LowerQuery, answer: &Answer, now: Timestamp) {
-        if query.query_type() != RecordType::A || query.name().to_string().trim_end_matches('.') != topology::FRONT_DOOR {
+        if query.query_type() != RecordType::A || query.name().to_string().trim_end_matches('.') != topology::FRONT_DOOR
+        {
             return;
         }
         let address = answer.answers.iter().find_map(|record| record.data.ip_addr());
@@ -152,7 +153,11 @@ async fn exchange(server: SocketAddr, query: &Query) -> std::io::Result<Answer> 
         let Ok(answer) = Message::from_vec(&buffer[..length]) else { continue };
         if from == server && answer.metadata.id == message.metadata.id && answer.queries.first() == Some(query) {
             let is_soa = |record: &Record| record.record_type() == RecordType::SOA;
-            let soa = if answer.answers.is_empty() { answer.authorities.into_iter().filter(is_soa).collect() } else { Vec::new() };
+            let soa = if answer.answers.is_empty() {
+                answer.authorities.into_iter().filter(is_soa).collect()
+            } else {
+                Vec::new()
+            };
             return Ok(Answer { code: answer.metadata.response_code, answers: answer.answers, soa });
         }
     }

@@ -87,7 +87,15 @@ impl Zone {
     /// With that TTL on the records that lead to front doors.
     pub fn new(ttl_s: u32) -> Self {
         let servers = topology::NAME_SERVERS;
-        let soa = SOA::new(name(servers[0]), name("hostmaster.gameday.test"), 1, SOA_REFRESH_S, SOA_RETRY_S, SOA_EXPIRE_S, SOA_MINIMUM_S);
+        let soa = SOA::new(
+            name(servers[0]),
+            name("hostmaster.gameday.test"),
+            1,
+            SOA_REFRESH_S,
+            SOA_RETRY_S,
+            SOA_EXPIRE_S,
+            SOA_MINIMUM_S,
+        );
         let soa_text = format!("{soa}");
         let mut sets = vec![
             set(topology::ZONE, Kind::Soa, NEGATIVE_TTL_S, vec![soa_text], vec![RData::SOA(soa)]),
@@ -104,7 +112,10 @@ impl Zone {
         }
         for (role, set_identifier) in [(RegionRole::Primary, "primary"), (RegionRole::Replica, "secondary")] {
             let doors = topology::front_doors(role);
-            sets.push(RecordSet { failover: Some(Failover { role, set_identifier }), ..addresses(topology::FRONT_DOOR, ttl_s, &doors) });
+            sets.push(RecordSet {
+                failover: Some(Failover { role, set_identifier }),
+                ..addresses(topology::FRONT_DOOR, ttl_s, &doors)
+            });
             sets.push(addresses(topology::direct_name(role), ttl_s, &doors));
         }
         sets.push(addresses(topology::STATUS_NAME, ttl_s, &[topology::STATUS_ADDRESS]));
@@ -171,7 +182,11 @@ mod tests {
     #[test]
     fn the_failover_record_follows_the_role_and_others_do_not() {
         for role in [RegionRole::Primary, RegionRole::Replica] {
-            let found: Vec<_> = ask(topology::FRONT_DOOR, RecordType::A, role).answers.iter().filter_map(|record| record.data.ip_addr()).collect();
+            let found: Vec<_> = ask(topology::FRONT_DOOR, RecordType::A, role)
+                .answers
+                .iter()
+                .filter_map(|record| record.data.ip_addr())
+                .collect();
             assert_eq!(found, topology::front_doors(role));
             assert_eq!(ask(topology::direct_name(RegionRole::Primary), RecordType::A, role).answers.len(), 2);
         }

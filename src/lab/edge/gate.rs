@@ -70,7 +70,10 @@ impl Connection {
 
     /// Both sides can hold data that nobody read; the kernel tells of the FIN or RST behind it all the same.
     fn client_left(&self) -> bool {
-        self.tcp.ready(Interest::READABLE).now_or_never().is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+        self.tcp
+            .ready(Interest::READABLE)
+            .now_or_never()
+            .is_some_and(|ready| ready.is_ok_and(tokio::io::Ready::is_read_closed))
     }
 }
 

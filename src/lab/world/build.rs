@@ -36,7 +36,13 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
     let cidr_v6 = ipv6_block(state);
     let (association, association_v6) = (state.id("vpc-cidr-assoc"), state.id("vpc-cidr-assoc"));
     let blocks = topology::subnets(role);
-    state.vpcs.push(Vpc { id: vpc.clone(), region: role, cidr: block(blocks[0], 24), cidr_v6: (cidr_v6, association_v6), association });
+    state.vpcs.push(Vpc {
+        id: vpc.clone(),
+        region: role,
+        cidr: block(blocks[0], 24),
+        cidr_v6: (cidr_v6, association_v6),
+        association,
+    });
     name(state, &vpc, "gameday-lab");
 
     let acl = state.id("acl");
@@ -64,7 +70,12 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
         state.subnets.push(Subnet { id: subnet, region: role, vpc: vpc.clone(), zone, cidr: block(address, 25) });
     }
     let mut entries = final_entries();
-    entries.extend([Cidr::ANY_V4, Cidr::ANY_V6].into_iter().zip([100, 101]).flat_map(|(cidr, number)| both_ways(number, cidr, Action::Allow)));
+    entries.extend(
+        [Cidr::ANY_V4, Cidr::ANY_V6]
+            .into_iter()
+            .zip([100, 101])
+            .flat_map(|(cidr, number)| both_ways(number, cidr, Action::Allow)),
+    );
     state.acls.push(NetworkAcl { id: acl, region: role, vpc, is_default: true, entries, associations });
 }
 
@@ -75,7 +86,15 @@ pub fn final_entries() -> Vec<Entry> {
 }
 
 fn both_ways(rule_number: u32, cidr: Cidr, action: Action) -> [Entry; 2] {
-    [true, false].map(|egress| Entry { rule_number, egress, cidr, protocol: ALL_PROTOCOLS, action, ports: None, icmp: None })
+    [true, false].map(|egress| Entry {
+        rule_number,
+        egress,
+        cidr,
+        protocol: ALL_PROTOCOLS,
+        action,
+        ports: None,
+        icmp: None,
+    })
 }
 
 /// The VPC's default group, which nothing uses, and the front door's; gives the latter's ID.

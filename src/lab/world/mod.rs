@@ -198,7 +198,9 @@ impl State {
 
     /// The network ACL that filters a subnet, with the association.
     pub fn acl_of(&self, subnet: &str) -> Option<(&NetworkAcl, &Association)> {
-        self.acls.iter().find_map(|acl| acl.associations.iter().find(|known| known.subnet == subnet).map(|known| (acl, known)))
+        self.acls
+            .iter()
+            .find_map(|acl| acl.associations.iter().find(|known| known.subnet == subnet).map(|known| (acl, known)))
     }
 
     /// A subnet by its ID.
@@ -218,7 +220,8 @@ impl State {
 
     /// Whether a new connection gets in: network ACL and security groups.
     pub fn admits(&self, flow: Flow) -> bool {
-        self.passes(flow) && self.guarded(flow.server.ip()).is_none_or(|(_, interface)| self.groups_admit(interface, flow))
+        self.passes(flow)
+            && self.guarded(flow.server.ip()).is_none_or(|(_, interface)| self.groups_admit(interface, flow))
     }
 
     /// Whether a new connection from an address can get in from any ephemeral port.
@@ -234,7 +237,8 @@ impl State {
         let Some((acl, interface)) = self.guarded(server) else { return Vec::new() };
         let rules = acl.entries.iter().map(|entry| entry.cidr);
         let groups = self.groups.iter().filter(|group| interface.groups.contains(&group.id));
-        let permissions = groups.flat_map(|group| &group.inbound).flat_map(|permission| permission.cidrs.iter().copied());
+        let permissions =
+            groups.flat_map(|group| &group.inbound).flat_map(|permission| permission.cidrs.iter().copied());
         rules.chain(permissions).filter(|cidr| !cidr.is_ipv6()).map(Cidr::first).collect()
     }
 
@@ -265,7 +269,9 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_ids() {
-        let ids = |seed| World::new(Seed(seed), 443).read(|state| state.acls.iter().map(|acl| acl.id.clone()).collect::<Vec<_>>());
+        let ids = |seed| {
+            World::new(Seed(seed), 443).read(|state| state.acls.iter().map(|acl| acl.id.clone()).collect::<Vec<_>>())
+        };
         assert_eq!(ids(1), ids(1));
         assert_ne!(ids(1), ids(2));
     }
@@ -279,7 +285,8 @@ mod tests {
         let mut heard = world.subscribe();
         let done: Result<(), Infallible> = world.change(|state| {
             let subnet = state.interfaces[0].subnet.clone();
-            let acl = state.acls.iter_mut().find(|acl| acl.associations.iter().any(|known| known.subnet == subnet)).unwrap();
+            let acl =
+                state.acls.iter_mut().find(|acl| acl.associations.iter().any(|known| known.subnet == subnet)).unwrap();
             acl.entries.push(Entry {
                 rule_number: 1,
                 egress: false,
@@ -294,6 +301,10 @@ mod tests {
         done.unwrap();
         assert!(heard.has_changed().unwrap());
         heard.mark_unchanged();
-        assert!(world.read(|state| !state.passes(flow(8443)) && !state.admits_some(topology::USERS_ADDRESS, flow(8443).server)));
+        assert!(
+            world.read(
+                |state| !state.passes(flow(8443)) && !state.admits_some(topology::USERS_ADDRESS, flow(8443).server)
+            )
+        );
     }
 }

@@ -97,7 +97,8 @@ pub fn create_entry(state: &mut State, call: &Call<'_>) -> Outcome {
         return Err(ServiceError::bad("NetworkAclEntryAlreadyExists", message));
     }
     if acl.entries.iter().filter(|known| known.egress == entry.egress).count() >= RULES_FOR_DIRECTION {
-        let message = format!("The maximum number of network ACL entries for the network ACL {} has been reached.", acl.id);
+        let message =
+            format!("The maximum number of network ACL entries for the network ACL {} has been reached.", acl.id);
         return Err(ServiceError::bad("NetworkAclEntryLimitExceeded", message));
     }
     acl.entries.push(entry);
@@ -124,12 +125,18 @@ pub fn delete_entry(state: &mut State, call: &Call<'_>) -> Outcome {
 pub fn replace_association(state: &mut State, call: &Call<'_>) -> Outcome {
     let old = call.required("AssociationId")?;
     let new_acl = call.required("NetworkAclId")?;
-    let missing = || ServiceError::bad("InvalidAssociationID.NotFound", format!("The association ID '{old}' does not exist"));
-    let from = state.acls.iter().position(|acl| acl.region == call.region && acl.associations.iter().any(|known| known.id == old));
+    let missing =
+        || ServiceError::bad("InvalidAssociationID.NotFound", format!("The association ID '{old}' does not exist"));
+    let from = state
+        .acls
+        .iter()
+        .position(|acl| acl.region == call.region && acl.associations.iter().any(|known| known.id == old));
     let from = from.ok_or_else(missing)?;
     let vpc = state.acls[from].vpc.clone();
     if find(state, call, new_acl)?.vpc != vpc {
-        return Err(invalid(format!("The networkAcl '{new_acl}' and the association '{old}' belong to different VPCs.")));
+        return Err(invalid(format!(
+            "The networkAcl '{new_acl}' and the association '{old}' belong to different VPCs."
+        )));
     }
     let id = state.id("aclassoc");
     let at = state.acls[from].associations.iter().position(|known| known.id == old).ok_or_else(missing)?;
@@ -158,7 +165,9 @@ fn same_rule(a: &Entry, b: &Entry) -> bool {
 fn rule_number(call: &Call<'_>) -> Result<u32, ServiceError> {
     let text = call.required("RuleNumber")?;
     let number = text.parse().ok().filter(|number| (1..LAST_RULE_V4).contains(number));
-    number.ok_or_else(|| invalid(format!("Value ({text}) for parameter ruleNumber is invalid. Expecting a value between 1 and 32766.")))
+    number.ok_or_else(|| {
+        invalid(format!("Value ({text}) for parameter ruleNumber is invalid. Expecting a value between 1 and 32766."))
+    })
 }
 
 fn egress(call: &Call<'_>) -> Result<bool, ServiceError> {
@@ -169,7 +178,8 @@ fn egress(call: &Call<'_>) -> Result<bool, ServiceError> {
 fn entry(call: &Call<'_>) -> Result<Entry, ServiceError> {
     let protocol_text = call.required("Protocol")?;
     let protocol = protocol_text.parse().ok().filter(|number| (ALL_PROTOCOLS..=255).contains(number));
-    let protocol = protocol.ok_or_else(|| invalid(format!("Invalid value '{protocol_text}' for IP protocol. Unknown protocol.")))?;
+    let protocol = protocol
+        .ok_or_else(|| invalid(format!("Invalid value '{protocol_text}' for IP protocol. Unknown protocol.")))?;
     let action = match call.required("RuleAction")? {
         "allow" => Action::Allow,
         "deny" => Action::Deny,
@@ -177,14 +187,27 @@ fn entry(call: &Call<'_>) -> Result<Entry, ServiceError> {
     };
     let ports = if [TCP, UDP].contains(&protocol) { Some(ports(call)?) } else { None };
     let icmp = if ICMP.contains(&protocol) { Some(icmp(call)?) } else { None };
-    Ok(Entry { rule_number: rule_number(call)?, egress: egress(call)?, cidr: cidr(call)?, protocol, action, ports, icmp })
+    Ok(Entry {
+        rule_number: rule_number(call)?,
+        egress: egress(call)?,
+        cidr: cidr(call)?,
+        protocol,
+        action,
+        ports,
+        icmp,
+    })
 }
 
 fn cidr(call: &Call<'_>) -> Result<Cidr, ServiceError> {
     let (name, text) = match (call.params.get("CidrBlock"), call.params.get("Ipv6CidrBlock")) {
         (Some(text), None) => ("cidrBlock", text),
         (None, Some(text)) => ("ipv6CidrBlock", text),
-        (None, None) => return Err(ServiceError::bad("MissingParameter", "The request must contain the parameter cidrBlock or ipv6CidrBlock")),
+        (None, None) => {
+            return Err(ServiceError::bad(
+                "MissingParameter",
+                "The request must contain the parameter cidrBlock or ipv6CidrBlock",
+            ));
+        }
         (Some(_), Some(_)) => {
             let message = "The parameters cidrBlock and ipv6CidrBlock cannot be used together";
             return Err(ServiceError::bad("InvalidParameterCombination", message));
@@ -192,7 +215,9 @@ fn cidr(call: &Call<'_>) -> Result<Cidr, ServiceError> {
     };
     let cidr: Option<Cidr> = text.parse().ok();
     let cidr = cidr.filter(|cidr| cidr.is_ipv6() == (name == "ipv6CidrBlock"));
-    cidr.ok_or_else(|| invalid(format!("Value ({text}) for parameter {name} is invalid. This is not a valid CIDR block.")))
+    cidr.ok_or_else(|| {
+        invalid(format!("Value ({text}) for parameter {name} is invalid. This is not a valid CIDR block."))
+    })
 }
 
 fn number<T: std::str::FromStr>(call: &Call<'_>, name: &str) -> Result<T, ServiceError> {

@@ -38,7 +38,11 @@ fn vpc_shown(vpc: &Vpc) -> Vec<Element> {
         list(
             "ipv6CidrBlockAssociationSet",
             "item",
-            [vec![text("ipv6CidrBlock", cidr_v6), text("associationId", association_v6), associated("ipv6CidrBlockState")]],
+            [vec![
+                text("ipv6CidrBlock", cidr_v6),
+                text("associationId", association_v6),
+                associated("ipv6CidrBlockState"),
+            ]],
         ),
         text("instanceTenancy", "default"),
         text("isDefault", false),
@@ -161,7 +165,11 @@ fn interface_shown(state: &State, interface: &Interface, zone: &str) -> Vec<Elem
                 text("deleteOnTermination", true),
             ],
         ),
-        list("privateIpAddressesSet", "item", [vec![text("privateIpAddress", interface.address), text("primary", true)]]),
+        list(
+            "privateIpAddressesSet",
+            "item",
+            [vec![text("privateIpAddress", interface.address), text("primary", true)]],
+        ),
         node("ipv6AddressesSet", Vec::new()),
         text("interfaceType", "interface"),
     ]
@@ -169,7 +177,8 @@ fn interface_shown(state: &State, interface: &Interface, zone: &str) -> Vec<Elem
 
 pub fn acls(state: &State, call: &Call<'_>) -> Outcome {
     let rows = state.acls.iter().filter(|acl| acl.region == call.region).map(|acl| {
-        let associations = |pick: fn(&crate::lab::world::Association) -> &String| acl.associations.iter().map(pick).cloned().collect();
+        let associations =
+            |pick: fn(&crate::lab::world::Association) -> &String| acl.associations.iter().map(pick).cloned().collect();
         let entries = |pick: fn(&Entry) -> Option<String>| acl.entries.iter().filter_map(pick).collect();
         Row {
             id: acl.id.clone(),
@@ -193,7 +202,12 @@ pub fn acls(state: &State, call: &Call<'_>) -> Outcome {
             shown: acl_shown(acl),
         }
     });
-    let kind = Kind { ids: "NetworkAclId", not_found: "InvalidNetworkAclID.NotFound", noun: "networkAcl", set: "networkAclSet" };
+    let kind = Kind {
+        ids: "NetworkAclId",
+        not_found: "InvalidNetworkAclID.NotFound",
+        noun: "networkAcl",
+        set: "networkAclSet",
+    };
     describe(state, call, &kind, rows.collect())
 }
 
@@ -208,7 +222,11 @@ fn acl_shown(acl: &NetworkAcl) -> Vec<Element> {
     let mut entries: Vec<&Entry> = acl.entries.iter().collect();
     entries.sort_by_key(|entry| (!entry.egress, entry.rule_number));
     let associations = acl.associations.iter().map(|association| {
-        vec![text("networkAclAssociationId", &association.id), text("networkAclId", &acl.id), text("subnetId", &association.subnet)]
+        vec![
+            text("networkAclAssociationId", &association.id),
+            text("networkAclId", &acl.id),
+            text("subnetId", &association.subnet),
+        ]
     });
     vec![
         text("networkAclId", &acl.id),
@@ -254,7 +272,8 @@ pub fn groups(state: &State, call: &Call<'_>) -> Outcome {
         ],
         shown: group_shown(group),
     });
-    let kind = Kind { ids: "GroupId", not_found: "InvalidGroup.NotFound", noun: "security group", set: "securityGroupInfo" };
+    let kind =
+        Kind { ids: "GroupId", not_found: "InvalidGroup.NotFound", noun: "security group", set: "securityGroupInfo" };
     describe(state, call, &kind, rows.collect())
 }
 
@@ -276,7 +295,9 @@ fn permission_shown(permission: &Permission) -> Vec<Element> {
         other => other.to_string(),
     };
     let mut shown = vec![text("ipProtocol", protocol)];
-    shown.extend(permission.ports.into_iter().flat_map(|ports| [text("fromPort", ports.from), text("toPort", ports.to)]));
+    shown.extend(
+        permission.ports.into_iter().flat_map(|ports| [text("fromPort", ports.from), text("toPort", ports.to)]),
+    );
     let blocks = |name, item, ipv6| {
         let blocks = permission.cidrs.iter().filter(move |cidr| cidr.is_ipv6() == ipv6);
         list(name, "item", blocks.map(|cidr: &Cidr| vec![text(item, cidr)]))
@@ -290,21 +311,27 @@ fn permission_shown(permission: &Permission) -> Vec<Element> {
 
 pub fn zones(state: &State, call: &Call<'_>) -> Outcome {
     let region = topology::region(call.region);
-    let wanted = call.params.list("ZoneName");
-    let zones = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| &subnet.zone);
-    let zones = zones.filter(|zone| wanted.is_empty() || wanted.contains(&zone.as_str()));
-    let items = zones.map(|zone| {
-        vec![
+    let rows = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| Row {
+        id: subnet.zone.clone(),
+        attributes: vec![
+            ("zone-name", vec![subnet.zone.clone()]),
+            ("zone-id", vec![zone_id(&subnet.zone)]),
+            ("zone-type", vec!["availability-zone".to_owned()]),
+            ("region-name", vec![region.to_owned()]),
+            ("state", vec!["available".to_owned()]),
+        ],
+        shown: vec![
             text("optInStatus", "opt-in-not-required"),
-            text("zoneName", zone),
-            text("zoneId", zone_id(zone)),
+            text("zoneName", &subnet.zone),
+            text("zoneId", zone_id(&subnet.zone)),
             text("zoneState", "available"),
             text("zoneType", "availability-zone"),
             text("regionName", region),
             text("groupName", region),
             text("networkBorderGroup", region),
             node("messageSet", Vec::new()),
-        ]
+        ],
     });
-    Ok(vec![list("availabilityZoneInfo", "item", items)])
+    let kind = Kind { ids: "ZoneName", not_found: "InvalidParameterValue", noun: "zone", set: "availabilityZoneInfo" };
+    describe(state, call, &kind, rows.collect())
 }

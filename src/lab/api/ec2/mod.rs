@@ -42,13 +42,22 @@ pub fn refusal(error: &ServiceError, request_id: &str) -> Reply {
 }
 
 fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), ServiceError> {
-    let action = call.params.get("Action").ok_or_else(|| ServiceError::bad("MissingAction", "The request is missing an action."))?;
+    let action = call
+        .params
+        .get("Action")
+        .ok_or_else(|| ServiceError::bad("MissingAction", "The request is missing an action."))?;
     if call.flag("DryRun")? == Some(true) && KNOWN.contains(&action) {
         let message = "Request would have succeeded, but DryRun flag is set.";
-        return Err(ServiceError { status: http::StatusCode::PRECONDITION_FAILED, code: "DryRunOperation", message: message.to_owned() });
+        return Err(ServiceError {
+            status: http::StatusCode::PRECONDITION_FAILED,
+            code: "DryRunOperation",
+            message: message.to_owned(),
+        });
     }
-    let look = |name, describe: fn(&State, &Call<'_>) -> Outcome| Ok((name, world.read(|state| describe(state, call))?));
-    let change = |name, mutate: fn(&mut State, &Call<'_>) -> Outcome| Ok((name, world.change(|state| mutate(state, call))?));
+    let look =
+        |name, describe: fn(&State, &Call<'_>) -> Outcome| Ok((name, world.read(|state| describe(state, call))?));
+    let change =
+        |name, mutate: fn(&mut State, &Call<'_>) -> Outcome| Ok((name, world.change(|state| mutate(state, call))?));
     match action {
         "DescribeVpcs" => look("DescribeVpcsResponse", describe::vpcs),
         "DescribeSubnets" => look("DescribeSubnetsResponse", describe::subnets),
@@ -64,7 +73,9 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
         "ReplaceNetworkAclAssociation" => change("ReplaceNetworkAclAssociationResponse", acls::replace_association),
         "CreateTags" => change("CreateTagsResponse", tags::create),
         "DeleteTags" => change("DeleteTagsResponse", tags::delete),
-        other => Err(ServiceError::bad("InvalidAction", format!("The action {other} is not valid for this web service."))),
+        other => {
+            Err(ServiceError::bad("InvalidAction", format!("The action {other} is not valid for this web service.")))
+        }
     }
 }
 
@@ -87,7 +98,9 @@ const KNOWN: [&str; 14] = [
 
 impl Call<'_> {
     fn required(&self, name: &str) -> Result<&str, ServiceError> {
-        self.params.get(name).ok_or_else(|| ServiceError::bad("MissingParameter", format!("The request must contain the parameter {name}")))
+        self.params.get(name).ok_or_else(|| {
+            ServiceError::bad("MissingParameter", format!("The request must contain the parameter {name}"))
+        })
     }
 
     fn flag(&self, name: &str) -> Result<Option<bool>, ServiceError> {

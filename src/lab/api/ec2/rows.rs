@@ -85,8 +85,9 @@ fn glob(pattern: &[u8], value: &[u8]) -> bool {
         ([], []) => true,
         ([b'*', rest @ ..], _) => (0..=value.len()).any(|skipped| glob(rest, &value[skipped..])),
         ([b'?', rest @ ..], [_, value @ ..]) => glob(rest, value),
-        ([b'\\', literal, rest @ ..], [first, value @ ..]) => literal == first && glob(rest, value),
-        ([literal, rest @ ..], [first, value @ ..]) => literal == first && glob(rest, value),
+        ([b'\\', literal, rest @ ..] | [literal, rest @ ..], [first, value @ ..]) => {
+            literal == first && glob(rest, value)
+        }
         _ => false,
     }
 }
@@ -100,7 +101,11 @@ fn page(call: &Call<'_>, by_id: bool, rows: Vec<Row>) -> Result<(Vec<Row>, Optio
         }
         Some(text) => {
             let size = text.parse().ok().filter(|size| (5..=1000).contains(size));
-            Some(size.ok_or_else(|| invalid(format!("Value ({text}) for parameter maxResults is invalid. Expecting a value between 5 and 1000.")))?)
+            Some(size.ok_or_else(|| {
+                invalid(format!(
+                    "Value ({text}) for parameter maxResults is invalid. Expecting a value between 5 and 1000."
+                ))
+            })?)
         }
     };
     let start = match call.params.get("NextToken") {
@@ -128,9 +133,14 @@ mod tests {
 
     #[test]
     fn patterns() {
-        for (pattern, value, expected) in
-            [("a*c", "abbc", true), ("a?c", "abc", true), ("a?c", "ac", false), ("*", "", true), (r"a\*", "a*", true), (r"a\*", "ab", false)]
-        {
+        for (pattern, value, expected) in [
+            ("a*c", "abbc", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*", "", true),
+            (r"a\*", "a*", true),
+            (r"a\*", "ab", false),
+        ] {
             assert_eq!(glob(pattern.as_bytes(), value.as_bytes()), expected, "{pattern} {value}");
         }
     }

@@ -59,7 +59,10 @@ pub fn from_specifications(call: &Call<'_>, kind: &str) -> Result<BTreeMap<Strin
         tags.extend(pairs(call, &format!("TagSpecification.{number}.Tag"))?);
     }
     if tags.len() > TAGS_FOR_RESOURCE {
-        return Err(ServiceError::bad("TagLimitExceeded", "The maximum number of Tags for a resource has been reached."));
+        return Err(ServiceError::bad(
+            "TagLimitExceeded",
+            "The maximum number of Tags for a resource has been reached.",
+        ));
     }
     Ok(tags)
 }
@@ -89,11 +92,21 @@ fn resources(state: &State, call: &Call<'_>) -> Result<Vec<String>, ServiceError
     for id in &ids {
         let region = call.region;
         let (found, code) = match id.split('-').next().unwrap_or_default() {
-            "acl" => (state.acls.iter().any(|acl| acl.id == *id && acl.region == region), "InvalidNetworkAclID.NotFound"),
+            "acl" => {
+                (state.acls.iter().any(|acl| acl.id == *id && acl.region == region), "InvalidNetworkAclID.NotFound")
+            }
             "vpc" => (state.vpcs.iter().any(|vpc| vpc.id == *id && vpc.region == region), "InvalidVpcID.NotFound"),
-            "subnet" => (state.subnets.iter().any(|subnet| subnet.id == *id && subnet.region == region), "InvalidSubnetID.NotFound"),
-            "eni" => (state.interfaces.iter().any(|eni| eni.id == *id && eni.region == region), "InvalidNetworkInterfaceID.NotFound"),
-            "sg" => (state.groups.iter().any(|group| group.id == *id && group.region == region), "InvalidGroup.NotFound"),
+            "subnet" => (
+                state.subnets.iter().any(|subnet| subnet.id == *id && subnet.region == region),
+                "InvalidSubnetID.NotFound",
+            ),
+            "eni" => (
+                state.interfaces.iter().any(|eni| eni.id == *id && eni.region == region),
+                "InvalidNetworkInterfaceID.NotFound",
+            ),
+            "sg" => {
+                (state.groups.iter().any(|group| group.id == *id && group.region == region), "InvalidGroup.NotFound")
+            }
             _ => (false, "InvalidID"),
         };
         if !found {
