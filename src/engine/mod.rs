@@ -20,7 +20,7 @@ use crate::faults::{self, FaultError, Injector, Journal, MutationSink, Restored,
 use crate::model::{
     Clock, Event, EventLog, Phase, Region, RegionRole, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed, Step,
 };
-use crate::observe::Observers;
+use crate::observe::{Checkers, Observers};
 use crate::preflight::{self, Preflighted, Question};
 use crate::scenario::Scenario;
 use crate::users::{ArrivalPlan, CurrentPhase};
@@ -222,6 +222,7 @@ impl Engine {
             cloud: ready.cloud.clone(),
             clock: run.clock,
             log: Arc::clone(&run.log),
+            checkers: Arc::new(Checkers::new(ready.targets.failure_threshold)),
         };
         let plan = ArrivalPlan::new(&run.scenario.users, run.seed);
         self.begin(Phase::Baseline);

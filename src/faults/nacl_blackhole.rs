@@ -13,8 +13,9 @@ use super::network::{AclRule, Vpc};
 use super::plan::FaultError;
 use super::target::Subnet;
 
-/// Rules for each direction that an ACL may have before EC2 refuses (VPC quotas: 20, adjustable to 40).
-const RULES_AT_MOST: usize = 40;
+/// Rules for each direction that an ACL may have, the closing `*` rules included (VPC quotas: 20,
+/// adjustable to 40). An original with more than 20 shows that the account's quota was raised.
+const RULES_AT_MOST: (usize, usize) = (20, 40);
 /// Network ACLs for each VPC (VPC quotas: 200, adjustable).
 const ACLS_AT_MOST: usize = 200;
 /// The deny rules' numbers: IPv4, IPv6. Rule numbers start at 1.
@@ -84,12 +85,16 @@ pub fn actions(
 }
 
 fn fits(rules: &[AclRule], ipv6: bool, original: &str) -> Result<(), FaultError> {
-    let denies = if ipv6 { 2 } else { 1 };
+    // One deny rule, and one closing rule, for each IP family.
+    let families = if ipv6 { 2 } else { 1 };
+    let used = |egress| families + rules.iter().filter(|rule| rule.egress == egress).count();
+    let raised = used(false).max(used(true)) > RULES_AT_MOST.0;
+    let most = if raised { RULES_AT_MOST.1 } else { RULES_AT_MOST.0 };
     for egress in [false, true] {
-        let count = rules.iter().filter(|rule| rule.egress == egress).count();
-        if count + denies > RULES_AT_MOST {
+        let count = used(egress);
+        if count + families > most {
             return Err(FaultError::Quota(format!(
-                "{original} has {count} {} rules; {denies} more exceed {RULES_AT_MOST}",
+                "{original} has {count} {} rules, the closing ones included; {families} more exceed the quota of {most}",
                 if egress { "egress" } else { "ingress" }
             )));
         }
@@ -131,9 +136,12 @@ mod tests {
 
     #[test]
     fn a_full_acl_is_refused_before_anything_is_made() {
-        let full: Vec<AclRule> = (1..=40).map(|n| rule(n * 10, "0.0.0.0/0")).collect();
-        assert!(matches!(fits(&full, false, "acl-1"), Err(FaultError::Quota(_))));
-        assert!(fits(&full[..39], false, "acl-1").is_ok());
-        assert!(fits(&full[..39], true, "acl-1").is_err());
+        let rules = |count: i32| -> Vec<AclRule> { (1..=count).map(|n| rule(n * 10, "0.0.0.0/0")).collect() };
+        assert!(fits(&rules(18), false, "acl-1").is_ok());
+        assert!(matches!(fits(&rules(19), false, "acl-1"), Err(FaultError::Quota(_))));
+        assert!(fits(&rules(16), true, "acl-1").is_ok());
+        assert!(fits(&rules(17), true, "acl-1").is_err());
+        assert!(fits(&rules(38), false, "acl-1").is_ok(), "the original shows a raised quota");
+        assert!(fits(&rules(39), false, "acl-1").is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! Observers: each asks one thing again and again and writes what it was told, with the moments of
 //! question and answer. They conclude nothing.
 
+mod checkers;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,9 +19,7 @@ use crate::env::{Canary, Observe};
 use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
 use crate::net::connect;
 
-/// "Healthy while more than 18 % of the health checkers report healthy" (Route 53 developer guide,
-/// "How Amazon Route 53 determines whether a health check is healthy").
-pub const HEALTHY_SHARE: f64 = 0.18;
+pub use checkers::Checkers;
 
 /// A path probe gives up after this much scenario time.
 const PATH_PATIENCE: Duration = Duration::from_secs(2);
@@ -29,6 +29,8 @@ const PATH_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Targets {
     /// The health check.
     pub health_check_id: String,
+    /// Its FailureThreshold.
+    pub failure_threshold: u32,
     /// The record's name.
     pub record: String,
     /// The zone's name servers.
@@ -56,6 +58,8 @@ pub struct Observers {
     pub clock: Clock,
     /// Where to write.
     pub log: Arc<EventLog>,
+    /// The health checkers' reports so far.
+    pub checkers: Arc<Checkers>,
 }
 
 impl Observers {
@@ -127,11 +131,7 @@ impl Observers {
             Ok(answer) => answer,
             Err(error) => return self.gap(window, "health", error.to_string()),
         };
-        let reports = answer.health_check_observations().iter().filter_map(|seen| seen.status_report()?.status());
-        let reports: Vec<bool> = reports.map(|status| status.starts_with("Success")).collect();
-        let healthy = reports.iter().filter(|healthy| **healthy).count();
-        let status_healthy = healthy as f64 > HEALTHY_SHARE * reports.len() as f64;
-        let (healthy, checkers) = (healthy as u32, reports.len() as u32);
+        let (healthy, checkers, status_healthy) = self.checkers.take(answer.health_check_observations());
         self.log.write(Event::Health { window, healthy, checkers, status_healthy });
     }
 

@@ -140,7 +140,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
             Vec::new()
         }
     };
-    let authoritative = routing::check(&cloud, site, &resolvers, &regions, &faults, &mut found).await?;
+    let routing = routing::check(&cloud, site, &resolvers, &regions, &faults, &mut found).await?;
     let crowd = crowd(question, &cloud, &resolvers, &regions).await?;
     login::check(&crowd, site, &mut found).await;
     if found.refused() {
@@ -150,7 +150,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     for fault in &faults {
         before.entry(fault.region.clone()).or_default().extend(fault.before.clone());
     }
-    let targets = targets(site, authoritative, resolvers, &regions);
+    let targets = targets(site, routing, resolvers, &regions);
     Ok((found, Some(Preflighted { cloud, faults, crowd: Arc::new(crowd), targets, before })))
 }
 
@@ -288,7 +288,7 @@ async fn crowd(
 
 fn targets(
     site: &Site,
-    authoritative: Vec<Server>,
+    routing: routing::Routing,
     resolvers: Vec<Server>,
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
 ) -> observe::Targets {
@@ -296,7 +296,8 @@ fn targets(
     observe::Targets {
         health_check_id: site.dns.health_check_id.clone(),
         record: site.dns.record.clone(),
-        authoritative,
+        authoritative: routing.authoritative,
+        failure_threshold: routing.failure_threshold,
         resolvers,
         primary: of(RegionRole::Primary).map(|address| SocketAddr::new(*address, site.front_door.port)).collect(),
         regions: regions.iter().flat_map(|(role, _, list)| list.iter().map(|address| (*address, *role))).collect(),

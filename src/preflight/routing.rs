@@ -17,7 +17,19 @@ use super::{DNS_PATIENCE, Findings, PreflightError, resolve};
 /// The TTL that the failover record should have: more delays clients, less floods the servers.
 const TTL_S: i64 = 60;
 
-/// Checks routing; gives the zone's authoritative servers.
+/// FailureThreshold where the health check tells none (Route 53 API reference, HealthCheckConfig).
+const DEFAULT_THRESHOLD: i32 = 3;
+
+/// What observers need to know of routing.
+#[derive(Debug)]
+pub struct Routing {
+    /// The zone's name servers.
+    pub authoritative: Vec<Server>,
+    /// The health check's FailureThreshold.
+    pub failure_threshold: u32,
+}
+
+/// Checks routing.
 pub async fn check(
     cloud: &Cloud,
     site: &Site,
@@ -25,17 +37,20 @@ pub async fn check(
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
     faults: &[Fault],
     found: &mut Findings,
-) -> Result<Vec<Server>, PreflightError> {
+) -> Result<Routing, PreflightError> {
     let record = records(cloud, site, found).await;
     if let Some(primary) = &record {
         attached(site, primary, found);
     }
+    let mut threshold = DEFAULT_THRESHOLD;
     if let Some(config) = health_check(cloud, site, found).await {
         health_settings(site, &config, found);
         behind_blackhole(cloud, site, resolvers, &config, faults, found).await;
+        threshold = config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD);
     }
     coverage(cloud, regions, faults, found).await;
-    authoritative(cloud, site, resolvers, found).await
+    let authoritative = authoritative(cloud, site, resolvers, found).await?;
+    Ok(Routing { authoritative, failure_threshold: u32::try_from(threshold).unwrap_or(1) })
 }
 
 async fn records(cloud: &Cloud, site: &Site, found: &mut Findings) -> Option<ResourceRecordSet> {
@@ -136,7 +151,8 @@ fn health_settings(site: &Site, config: &HealthCheckConfig, found: &mut Findings
             );
         }
     }
-    let (interval, threshold) = (config.request_interval().unwrap_or(30), config.failure_threshold().unwrap_or(3));
+    let (interval, threshold) =
+        (config.request_interval().unwrap_or(30), config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD));
     if interval > 10 || threshold > 3 {
         found.add(
             "GD507",

@@ -20,6 +20,7 @@ enum Content {
 }
 
 /// An element with text in it.
+#[allow(clippy::needless_pass_by_value, reason = "callers hand over numbers, flags and text alike")]
 pub fn text(name: &'static str, value: impl ToString) -> Element {
     Element { name, namespace: None, content: Content::Text(value.to_string()) }
 }

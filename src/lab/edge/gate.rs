@@ -73,7 +73,7 @@ impl Connection {
         self.tcp
             .ready(Interest::READABLE)
             .now_or_never()
-            .is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+            .is_some_and(|ready| ready.is_ok_and(tokio::io::Ready::is_read_closed))
     }
 }
 

@@ -197,3 +197,111 @@ impl FrontDoor {
 struct Filler {
     _waits: Option<TcpStream>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::lab::acl::{ALL_PROTOCOLS, Action, Cidr, Entry};
+    use crate::lab::certificate;
+    use crate::model::{RegionRole, Seed};
+
+    fn deny(world: &World, on: bool) {
+        let egress = false;
+        let done: Result<(), Infallible> = world.change(|state| {
+            let acl = &mut state.acls[0];
+            acl.entries.retain(|entry| entry.rule_number != 1);
+            if on {
+                let (cidr, action) = (Cidr::ANY_V4, Action::Deny);
+                acl.entries.push(Entry {
+                    rule_number: 1,
+                    egress,
+                    cidr,
+                    protocol: ALL_PROTOCOLS,
+                    action,
+                    ports: None,
+                    icmp: None,
+                });
+            }
+            Ok(())
+        });
+        done.unwrap();
+    }
+
+    fn revoke_groups(world: &World) {
+        let done: Result<(), Infallible> = world.change(|state| {
+            state.groups.iter_mut().for_each(|group| group.inbound.clear());
+            Ok(())
+        });
+        done.unwrap();
+    }
+
+    /// The primary's first front door, with a page that counts its visits.
+    fn door() -> (SocketAddr, Arc<World>, Arc<Truth>, Arc<AtomicUsize>, JoinSet<()>, tokio_rustls::TlsConnector) {
+        let address = topology::front_doors(RegionRole::Primary)[0];
+        let listener = net::listen(SocketAddr::new(address, 0), OPEN_BACKLOG).unwrap();
+        let at = listener.local_addr().unwrap();
+        let world = Arc::new(World::new(Seed(1), at.port()));
+        let certificate = certificate::make(&[topology::FRONT_DOOR], &[]).unwrap();
+        let visits = Arc::new(AtomicUsize::new(0));
+        let counted = visits.clone();
+        let page = axum::routing::get(move || async move { counted.fetch_add(1, Ordering::SeqCst).to_string() });
+        let truth = Arc::new(Truth::default());
+        let paths = Some((Arc::new(Paths::new(1, truth.clone(), Clock::start(1.0))), 0));
+        let (tls, router) = (certificate.acceptor, Router::new().route("/", page));
+        let sources = vec![topology::USERS_ADDRESS];
+        let door = FrontDoor { listener, at, world: world.clone(), tls, router, sources, paths };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(door.serve());
+        (at, world, truth, visits, tasks, net::client_tls(Some(&certificate.trust_root_pem)).unwrap())
+    }
+
+    async fn connect(tls: &tokio_rustls::TlsConnector, at: SocketAddr) -> tokio_rustls::client::TlsStream<TcpStream> {
+        let name = net::server_name(topology::FRONT_DOOR).unwrap();
+        tls.connect(name, net::connect(at).await.unwrap()).await.unwrap()
+    }
+
+    async fn get(stream: &mut tokio_rustls::client::TlsStream<TcpStream>) -> String {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut buffer = [0; 1024];
+        let length = stream.read(&mut buffer).await.unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    async fn shut(truth: &Truth) {
+        while truth.report(None).milestones.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_client_sent_before_it_gave_up_is_never_served() {
+        let (at, world, truth, visits, _tasks, tls) = door();
+        let mut gives_up = connect(&tls, at).await;
+        assert!(get(&mut gives_up).await.starts_with("HTTP/1.1 200"));
+        deny(&world, true);
+        shut(&truth).await;
+        gives_up.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        drop(gives_up);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        deny(&world, false);
+        assert!(get(&mut connect(&tls, at).await).await.starts_with("HTTP/1.1 200"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(visits.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_security_group_stops_new_connections_and_leaves_tracked_ones_alone() {
+        let (at, world, truth, _, _tasks, tls) = door();
+        let mut tracked = connect(&tls, at).await;
+        assert!(get(&mut tracked).await.starts_with("HTTP/1.1 200"));
+        revoke_groups(&world);
+        shut(&truth).await;
+        assert!(get(&mut tracked).await.starts_with("HTTP/1.1 200"));
+        assert!(tokio::time::timeout(Duration::from_millis(100), net::connect(at)).await.is_err());
+    }
+}

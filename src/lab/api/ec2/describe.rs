@@ -311,21 +311,27 @@ fn permission_shown(permission: &Permission) -> Vec<Element> {
 
 pub fn zones(state: &State, call: &Call<'_>) -> Outcome {
     let region = topology::region(call.region);
-    let wanted = call.params.list("ZoneName");
-    let zones = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| &subnet.zone);
-    let zones = zones.filter(|zone| wanted.is_empty() || wanted.contains(&zone.as_str()));
-    let items = zones.map(|zone| {
-        vec![
+    let rows = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| Row {
+        id: subnet.zone.clone(),
+        attributes: vec![
+            ("zone-name", vec![subnet.zone.clone()]),
+            ("zone-id", vec![zone_id(&subnet.zone)]),
+            ("zone-type", vec!["availability-zone".to_owned()]),
+            ("region-name", vec![region.to_owned()]),
+            ("state", vec!["available".to_owned()]),
+        ],
+        shown: vec![
             text("optInStatus", "opt-in-not-required"),
-            text("zoneName", zone),
-            text("zoneId", zone_id(zone)),
+            text("zoneName", &subnet.zone),
+            text("zoneId", zone_id(&subnet.zone)),
             text("zoneState", "available"),
             text("zoneType", "availability-zone"),
             text("regionName", region),
             text("groupName", region),
             text("networkBorderGroup", region),
             node("messageSet", Vec::new()),
-        ]
+        ],
     });
-    Ok(vec![list("availabilityZoneInfo", "item", items)])
+    let kind = Kind { ids: "ZoneName", not_found: "InvalidParameterValue", noun: "zone", set: "availabilityZoneInfo" };
+    describe(state, call, &kind, rows.collect())
 }

@@ -85,8 +85,9 @@ fn glob(pattern: &[u8], value: &[u8]) -> bool {
         ([], []) => true,
         ([b'*', rest @ ..], _) => (0..=value.len()).any(|skipped| glob(rest, &value[skipped..])),
         ([b'?', rest @ ..], [_, value @ ..]) => glob(rest, value),
-        ([b'\\', literal, rest @ ..], [first, value @ ..]) => literal == first && glob(rest, value),
-        ([literal, rest @ ..], [first, value @ ..]) => literal == first && glob(rest, value),
+        ([b'\\', literal, rest @ ..] | [literal, rest @ ..], [first, value @ ..]) => {
+            literal == first && glob(rest, value)
+        }
         _ => false,
     }
 }
