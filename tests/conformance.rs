@@ -1,0 +1,29 @@
+//! Programs that know AWS, DNS and Cognito, and nothing of GameDay, against a stand-alone lab.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+#[path = "conformance/tools.rs"]
+mod tools;
+
+use tools::{Lab, on_path, python_tool};
+
+#[test]
+fn aws_cli_reads_the_lab_and_a_wrong_secret_is_refused() {
+    Lab::start().passes(&on_path("bash"), "aws_cli.sh");
+}
+
+#[test]
+fn dig_sees_the_flip_and_the_way_back() {
+    on_path("dig");
+    Lab::start().passes(&on_path("bash"), "dig.sh");
+}
+
+#[test]
+fn pycognito_logs_in_by_srp_to_both_regions() {
+    Lab::start().passes(&python_tool("python"), "pycognito_login.py");
+}
+
+#[test]
+fn aws_jwt_verify_accepts_the_tokens_of_both_regions() {
+    Lab::start().passes(&on_path("node"), "jwt_verify.mjs");
+}

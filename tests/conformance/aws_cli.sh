@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# The AWS command line reads the lab's networks, DNS and health check as it reads AWS's.
+set -euo pipefail
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+equal() { [ "$2" = "$3" ] || fail "$1: expected '$3', got '$2'"; }
+primary() { "$AWS" --endpoint-url "$PRIMARY_API" --region "$PRIMARY_REGION" --output text "$@"; }
+replica() { "$AWS" --endpoint-url "$REPLICA_API" --region "$REPLICA_REGION" --output text "$@"; }
+
+equal "account" "$(primary sts get-caller-identity --query Account)" 111122223333
+
+for region in primary replica; do
+    equal "VPCs in $region" "$($region ec2 describe-vpcs --query 'length(Vpcs)')" 1
+    vpc=$($region ec2 describe-vpcs --query 'Vpcs[0].VpcId')
+    of_vpc="Name=vpc-id,Values=$vpc"
+
+    equal "subnets in $region" "$($region ec2 describe-subnets --filters "$of_vpc" --query 'length(Subnets)')" 2
+    zones=$($region ec2 describe-subnets --query 'Subnets[].AvailabilityZone' | tr '\t' '\n' | sort -u | wc -l)
+    equal "zones in $region" "$zones" 2
+
+    equal "ACLs in $region" "$($region ec2 describe-network-acls --filters "$of_vpc" --query 'length(NetworkAcls)')" 1
+    equal "default ACL in $region" "$($region ec2 describe-network-acls --query 'NetworkAcls[0].IsDefault')" True
+    equal "associations in $region" "$($region ec2 describe-network-acls --query 'length(NetworkAcls[0].Associations)')" 2
+    for egress in 'true' 'false'; do
+        entries="NetworkAcls[0].Entries[?Egress==\`$egress\`] | sort_by(@, &RuleNumber)"
+        rules=$($region ec2 describe-network-acls --query "$entries | [].[RuleNumber,RuleAction,CidrBlock||Ipv6CidrBlock]" | tr '\t\n' '  ')
+        equal "rules in $region, egress $egress" "$rules" "100 allow 0.0.0.0/0 101 allow ::/0 32767 deny 0.0.0.0/0 32768 deny ::/0 "
+    done
+
+    interfaces=$($region ec2 describe-network-interfaces --filters "$of_vpc" --query 'length(NetworkInterfaces)')
+    [ "$interfaces" -ge 2 ] || fail "$interfaces network interfaces in $region"
+    groups=$($region ec2 describe-security-groups --filters "$of_vpc" --query 'length(SecurityGroups)')
+    [ "$groups" -ge 1 ] || fail "no security group in $region"
+done
+for subnet in $PRIMARY_SUBNETS; do
+    equal "subnet by ID" "$(primary ec2 describe-subnets --subnet-ids "$subnet" --query 'Subnets[0].SubnetId')" "$subnet"
+done
+
+zone=$(primary route53 list-hosted-zones --query 'HostedZones[0].[Id,Name]' | tr '\t' ' ')
+equal "hosted zone" "$zone" "/hostedzone/$HOSTED_ZONE_ID gameday.test."
+records="sort_by(ResourceRecordSets[?Name==\`$FRONT_DOOR.\`&&Type==\`A\`], &Failover)"
+failover=$(primary route53 list-resource-record-sets --hosted-zone-id "$HOSTED_ZONE_ID" \
+    --query "$records[].[Failover,TTL]" | tr '\t\n' '  ')
+equal "failover records" "$failover" "PRIMARY 60 SECONDARY 60 "
+equal "the primary record's health check" "$(primary route53 list-resource-record-sets \
+    --hosted-zone-id "$HOSTED_ZONE_ID" --query "$records[0].HealthCheckId")" "$HEALTH_CHECK_ID"
+
+check=$(primary route53 get-health-check --health-check-id "$HEALTH_CHECK_ID" \
+    --query 'HealthCheck.HealthCheckConfig.[Type,RequestInterval,FailureThreshold]' | tr '\t' ' ')
+equal "health check" "$check" "HTTPS 10 3"
+observations=$(primary route53 get-health-check-status --health-check-id "$HEALTH_CHECK_ID" \
+    --query 'length(HealthCheckObservations)')
+equal "observations" "$observations" 16
+
+refused() {
+    local message
+    if message=$(AWS_SECRET_ACCESS_KEY=not-the-secret "$@" 2>&1); then
+        fail "a wrong secret was accepted by: $*"
+    fi
+    grep -Eq 'SignatureDoesNotMatch|AuthFailure|InvalidClientTokenId' <<<"$message" || fail "refused oddly: $message"
+}
+refused primary ec2 describe-vpcs
+refused primary route53 list-hosted-zones
+refused primary sts get-caller-identity
+echo passed
