@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use crate::env::{Observe, Site};
 use crate::faults::{self, FaultError, Injector, Journal, MutationSink, Restored, Vpc};
 use crate::model::{
     Clock, Event, EventLog, Phase, Region, RegionRole, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed, Step,
+    sha256,
 };
 use crate::observe::{Checkers, Observers};
 use crate::preflight::{self, Preflighted, Question};
@@ -377,10 +377,9 @@ async fn compare_once(ready: &Preflighted) -> Result<Compared, String> {
             after.insert(format!("{region}/{id}"), now.comparable());
         }
     }
-    Ok(Compared { differences, before: sha256(&before), after: sha256(&after) })
+    Ok(Compared { differences, before: digest(&before), after: digest(&after) })
 }
 
-fn sha256(state: &BTreeMap<String, serde_json::Value>) -> String {
-    let text = serde_json::to_string(state).unwrap_or_default();
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+fn digest(state: &BTreeMap<String, serde_json::Value>) -> String {
+    sha256(serde_json::to_string(state).unwrap_or_default().as_bytes())
 }
