@@ -159,13 +159,17 @@ impl Engine {
             Ok(Err(Interrupted::Stopped(reason) | Interrupted::Failed(reason))) => Some(reason),
             Err(_) => Some("an internal error (a bug: please report it)".to_owned()),
         };
-        let aborted = interrupted.map(|reason| self.aborted(reason));
+        let mut aborted = interrupted.map(|reason| self.aborted(reason));
         let restored = self.restore(&ready, &journal).await;
         if watch.was_cut() && restored.left.is_empty() {
             self.failback(&watch).await;
         }
         self.begin(Phase::Verify);
         load.end().await;
+        if aborted.is_none() && run.stop.token(StopLevel::Restore).is_cancelled() {
+            // A signal that came while everything was being put back cut the way back short.
+            aborted = Some(self.aborted(run.stop.reason()));
+        }
         let identical = self.compare(&ready, &restored).await;
         if !restored.left.is_empty() {
             return Some(RunFailure::NotRestored(restored.left.join("; ")));
