@@ -1,5 +1,7 @@
 //! The real binary against the lab: whole runs, refusals, signals, kill and rollback.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
