@@ -16,7 +16,7 @@ impl Escaper for Markdown {
             match c {
                 // Inside a word it marks nothing (CommonMark, "Emphasis"), and names stay searchable.
                 '_' if after_word && rest.peek().is_some_and(|(_, next)| next.is_alphanumeric()) => {
-                    dest.write_char(c)?
+                    dest.write_char(c)?;
                 }
                 '&' => dest.write_str("&amp;")?,
                 '<' => dest.write_str("&lt;")?,
