@@ -39,5 +39,5 @@ check-generated:
 
 sample:
 	rm -rf reports/sample-full-failover
-	$(GAMEDAY) run scenarios/full-failover.toml --speed 10 --seed 7 --no-progress --out reports/sample-full-failover
+	$(GAMEDAY) run scenarios/full-failover.toml --speed 10 --seed 2 --no-progress --out reports/sample-full-failover
 	rm -f reports/sample-full-failover/events.ndjson
