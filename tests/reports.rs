@@ -91,7 +91,7 @@ fn a_claim_missing_at_the_replica_alone_is_a_failover_that_did_not_happen() {
     assert_eq!(json["milestones"][5], json!({ "name": "first_replica_login", "lower_s": null, "upper_s": null }));
     assert_eq!(json["logins"]["missing_claims"][0]["claim"], "tenant_id");
     let markdown = report(&outcome, "report.md");
-    assert!(markdown.contains(r"issued in us-west-2 lacked the required claim tenant\_id"), "{markdown}");
+    assert!(markdown.contains(r"issued in us-west-2 lacked the required claim tenant_id"), "{markdown}");
     assert!(report(&outcome, "report.html").contains("lacked the required claim tenant_id"));
     assert!(report(&outcome, "junit.xml").contains("first_replica_login was not reached"));
     insta::assert_snapshot!("claim_missing.md", markdown);

@@ -62,6 +62,7 @@ impl Failure {
     }
 
     /// With another exit code.
+    #[must_use]
     pub fn coded(self, exit: Exit) -> Self {
         let code = match exit {
             Exit::NotRestored => 5,

@@ -1,5 +1,6 @@
 //! Live progress: one line that is drawn again on a terminal, plain lines elsewhere. On standard error.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,8 +69,7 @@ struct State {
     phase: Option<Phase>,
     phase_started: Option<Timestamp>,
     healthy: Option<bool>,
-    authority: Option<RegionRole>,
-    resolver: Option<RegionRole>,
+    answers: BTreeMap<String, RegionRole>,
     served: Option<RegionRole>,
     /// Outcomes of the last logins, newest last.
     recent: Vec<bool>,
@@ -149,12 +149,13 @@ impl Follower {
                 self.milestone(at, &format!("{word}: {} {}", mutation.call, mutation.resource));
             }
             Event::Health { status_healthy, healthy, checkers, .. } => {
-                if self.state.healthy.replace(*status_healthy).is_some_and(|before| before != *status_healthy) {
+                let before = self.state.healthy.replace(*status_healthy);
+                if before == Some(!status_healthy) {
                     let word = if *status_healthy { "healthy" } else { "unhealthy" };
                     self.milestone(at, &format!("health check {word} ({healthy} of {checkers} checkers say healthy)"));
                 }
             }
-            Event::Answer { source, role: Some(role), .. } => self.answer(at, *source, *role),
+            Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),
             Event::Login(login) => self.login(at, &login.outcome, login.role),
             Event::Notice { text } => say(self.bar.as_ref(), &format!("note: {text}")),
             Event::Abort { reason } => say(self.bar.as_ref(), &format!("aborting: {reason}")),
@@ -162,13 +163,14 @@ impl Follower {
         }
     }
 
-    fn answer(&mut self, at: Timestamp, source: DnsSource, role: RegionRole) {
-        let (known, who) = match source {
-            DnsSource::Authoritative => (&mut self.state.authority, "an authoritative server"),
-            DnsSource::Resolver => (&mut self.state.resolver, "a resolver"),
-        };
-        if known.replace(role).is_some_and(|before| before != role) {
-            self.milestone(at, &format!("DNS: {who} gives the {}", role.as_str()));
+    fn answer(&mut self, at: Timestamp, source: DnsSource, server: &str, role: RegionRole) {
+        let before = self.state.answers.insert(server.to_owned(), role);
+        if before.is_some_and(|before| before != role) {
+            let kind = match source {
+                DnsSource::Authoritative => "authoritative server",
+                DnsSource::Resolver => "resolver",
+            };
+            self.milestone(at, &format!("DNS: {kind} {server} gives the {}", role.as_str()));
         }
     }
 

@@ -143,7 +143,7 @@ fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
                     eprintln!("{name}: skipping to restore, then watching the way back. Again: stop watching.");
                 }
                 Some(StopLevel::SkipObservers) => {
-                    eprintln!("{name}: restoring without watching. Again: give up restoring.")
+                    eprintln!("{name}: restoring without watching. Again: give up restoring.");
                 }
                 Some(StopLevel::GiveUp) | None => {
                     eprintln!(

@@ -41,8 +41,7 @@ pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>,
     };
     match (scenario, environment) {
         (Ok(scenario), Ok(environment)) => Ok((scenario, environment)),
-        (Err(problems), Ok(_)) => Err(problems.into()),
-        (Ok(_), Err(problems)) => Err(problems.into()),
+        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems.into()),
         (Err(first), Err(second)) => {
             eprintln!("{:?}", miette::Report::new(first));
             Err(second.into())

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use crate::env::{Observe, Site};
 use crate::faults::{self, FaultError, Injector, Journal, MutationSink, Restored, Vpc};
 use crate::model::{
     Clock, Event, EventLog, Phase, Region, RegionRole, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed, Step,
+    sha256,
 };
 use crate::observe::{Checkers, Observers};
 use crate::preflight::{self, Preflighted, Question};
@@ -159,13 +159,17 @@ impl Engine {
             Ok(Err(Interrupted::Stopped(reason) | Interrupted::Failed(reason))) => Some(reason),
             Err(_) => Some("an internal error (a bug: please report it)".to_owned()),
         };
-        let aborted = interrupted.map(|reason| self.aborted(reason));
+        let mut aborted = interrupted.map(|reason| self.aborted(reason));
         let restored = self.restore(&ready, &journal).await;
         if watch.was_cut() && restored.left.is_empty() {
             self.failback(&watch).await;
         }
         self.begin(Phase::Verify);
         load.end().await;
+        if aborted.is_none() && run.stop.token(StopLevel::Restore).is_cancelled() {
+            // A signal that came while everything was being put back cut the way back short.
+            aborted = Some(self.aborted(run.stop.reason()));
+        }
         let identical = self.compare(&ready, &restored).await;
         if !restored.left.is_empty() {
             return Some(RunFailure::NotRestored(restored.left.join("; ")));
@@ -377,10 +381,9 @@ async fn compare_once(ready: &Preflighted) -> Result<Compared, String> {
             after.insert(format!("{region}/{id}"), now.comparable());
         }
     }
-    Ok(Compared { differences, before: sha256(&before), after: sha256(&after) })
+    Ok(Compared { differences, before: digest(&before), after: digest(&after) })
 }
 
-fn sha256(state: &BTreeMap<String, serde_json::Value>) -> String {
-    let text = serde_json::to_string(state).unwrap_or_default();
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+fn digest(state: &BTreeMap<String, serde_json::Value>) -> String {
+    sha256(serde_json::to_string(state).unwrap_or_default().as_bytes())
 }

@@ -19,16 +19,10 @@ pub enum StopLevel {
 const LEVELS: [StopLevel; 3] = [StopLevel::Restore, StopLevel::SkipObservers, StopLevel::GiveUp];
 
 /// Shared by whoever listens to signals and the engine.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Stop {
     tokens: Arc<[CancellationToken; 3]>,
     reason: watch::Sender<String>,
-}
-
-impl Default for Stop {
-    fn default() -> Self {
-        Self { tokens: Arc::default(), reason: watch::Sender::default() }
-    }
 }
 
 impl Stop {

@@ -6,12 +6,11 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::Access;
-use crate::model::{Region, RunId};
+use crate::model::{Region, RunId, sha256};
 
 use super::action::{Action, Applied};
 
@@ -324,7 +323,7 @@ fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
         match entry {
             Entry::Opened { .. } => return None,
             Entry::Intent { id, region, action } => {
-                contents.actions.push(Recorded { id, region, action, applied: None, refused: false, reverted: false })
+                contents.actions.push(Recorded { id, region, action, applied: None, refused: false, reverted: false });
             }
             Entry::Outcome { id, result } => {
                 let index = known(id, &mut contents.actions)?;
@@ -345,16 +344,7 @@ fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
 
 fn link(previous: &str, seq: u64, entry: &Entry) -> std::io::Result<String> {
     let text = serde_json::to_string(entry)?;
-    Ok(hex(digest(&SHA256, format!("{previous}{seq}{text}").as_bytes()).as_ref()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(sha256(format!("{previous}{seq}{text}").as_bytes()))
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl Vpc {
             match later.associations.get(subnet) {
                 None => words.push(format!("subnet {subnet} is gone")),
                 Some(now) if now.acl != used.acl => {
-                    words.push(format!("subnet {subnet} uses {} instead of {}", now.acl, used.acl))
+                    words.push(format!("subnet {subnet} uses {} instead of {}", now.acl, used.acl));
                 }
                 Some(_) => {}
             }

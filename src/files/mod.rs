@@ -9,7 +9,6 @@ mod problem;
 mod shape;
 mod tree;
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +17,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
+
+use crate::model::sha256;
 
 pub use problem::{FileProblems, Finding, Problem, Source};
 pub use tree::Spans;
@@ -66,16 +67,6 @@ pub fn read<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<Loaded<T>, 
 /// Everything that is wrong with it.
 pub fn read_str<T: DeserializeOwned + JsonSchema>(name: &str, text: &str) -> Result<Loaded<T>, FileProblems> {
     Document::parse::<T>(Path::new(name), text).finish()
-}
-
-/// SHA-256 in lower-case hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// A file on its way to a value: parsed, its shape checked, open for its owner's findings.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
+use crate::model::sha256;
 use crate::model::{Percent, Span};
 
 #[derive(Debug, Deserialize, JsonSchema)]

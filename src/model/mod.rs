@@ -3,6 +3,7 @@
 
 mod clock;
 mod event;
+mod hash;
 mod ids;
 mod log;
 mod ratio;
@@ -12,6 +13,7 @@ mod terms;
 
 pub use clock::Clock;
 pub use event::*;
+pub use hash::sha256;
 pub use ids::{AccountId, Region, RunId, Secret};
 pub use log::{EventLog, LogError, read_log};
 pub use ratio::{Percent, Rate};

@@ -107,11 +107,8 @@ pub fn format_duration(duration: Duration) -> String {
     let (hours, rest) = (millis / 3_600_000, millis % 3_600_000);
     let (minutes, rest) = (rest / 60_000, rest % 60_000);
     let (seconds, millis) = (rest / 1000, rest % 1000);
-    [(hours, "h"), (minutes, "m"), (seconds, "s"), (millis, "ms")]
-        .into_iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, unit)| format!("{n}{unit}"))
-        .collect()
+    let parts = [(hours, "h"), (minutes, "m"), (seconds, "s"), (millis, "ms")];
+    parts.into_iter().filter(|(n, _)| *n > 0).fold(String::new(), |text, (n, unit)| text + &n.to_string() + unit)
 }
 
 #[cfg(test)]

@@ -10,8 +10,14 @@ pub(crate) struct Markdown;
 impl Escaper for Markdown {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
         let mut rest = text.chars().enumerate().peekable();
+        let mut in_word = false;
         while let Some((index, c)) = rest.next() {
+            let after_word = std::mem::replace(&mut in_word, c.is_alphanumeric());
             match c {
+                // Inside a word it marks nothing (CommonMark, "Emphasis"), and names stay searchable.
+                '_' if after_word && rest.peek().is_some_and(|(_, next)| next.is_alphanumeric()) => {
+                    dest.write_char(c)?;
+                }
                 '&' => dest.write_str("&amp;")?,
                 '<' => dest.write_str("&lt;")?,
                 '>' => dest.write_str("&gt;")?,
@@ -66,6 +72,7 @@ mod tests {
         assert_eq!(markdown("<script>&"), "&lt;script&gt;&amp;");
         assert_eq!(markdown("see https://evil.example"), r"see https\://evil.example");
         assert_eq!(markdown("- 12:30"), r"\- 12:30");
+        assert_eq!(markdown("risk_profile _not emphasis_ __"), r"risk_profile \_not emphasis\_ \_\_");
     }
 
     #[test]
