@@ -1,43 +1,81 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test generate check-generated sample
+.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy clean-tools
 .DEFAULT_GOAL := help
-SHELL := /bin/bash
-GAMEDAY := target/debug/gameday
+.DELETE_ON_ERROR:
+SHELL := /bin/bash -o pipefail
+GAMEDAY := $(or $(CARGO_TARGET_DIR),target)/debug/gameday
+VENV := target/conformance/venv
+NODE := target/conformance/node
 
 help:
-	@echo "make demo      build, and rehearse the full failover in the lab (about 5 min)"
-	@echo "make test      formatting, lints, generated files, all tests"
-	@echo "make generate  write docs/schema again"
-	@echo "make sample    write reports/sample-full-failover again"
+	@echo "make demo            build, and rehearse the full failover in the lab (about 5 min)"
+	@echo "make test            formatting, lints, generated files, all tests"
+	@echo "make generate        write docs/schema, docs/cli.md and the sample report again"
+	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth (about 15 min)"
+	@echo "make clean-tools     remove the throw-away tools of the conformance tests"
+
+demo: build
+	$(GAMEDAY) run scenarios/full-failover.toml
 
 # aws-lc, the one crypto library, is C.
 tools:
-	@command -v cc >/dev/null || { echo "a C compiler is missing: installing build-essential"; \
-	  $$( [ "$$(id -u)" = 0 ] || echo sudo ) apt-get update -q && \
-	  $$( [ "$$(id -u)" = 0 ] || echo sudo ) apt-get install -qy build-essential; }
+	@scripts/need.sh cc=build-essential
+	@command -v cargo >/dev/null || { echo "MISSING: cargo. Install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer with rustup" >&2; exit 1; }
 
-demo: tools
+test-tools: tools
+	@scripts/need.sh dig=dnsutils python3=python3 python3-venv=python3-venv node=nodejs npm=npm
+	@for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || rustup component add $${part/fmt/rustfmt} || \
+	  { echo "MISSING: cargo $$part, and rustup could not add it" >&2; exit 1; }; done
+
+conformance-tools: test-tools $(VENV)/installed $(NODE)/installed
+
+# Folders of their own, so that nothing of this machine changes.
+$(VENV)/installed: tests/conformance/requirements.txt | test-tools
+	python3 -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $< || \
+	  { echo "MISSING: the Python packages of $<, which pip could not install (see above)" >&2; exit 1; }
+	@touch $@
+
+$(NODE)/installed: tests/conformance/node/package.json | test-tools
+	rm -rf $(NODE) && mkdir -p $(NODE) && cp $< $(NODE)/
+	@npm --prefix $(NODE) install --no-audit --no-fund --no-package-lock || \
+	  { echo "MISSING: the Node packages of $<, which npm could not install (see above)" >&2; exit 1; }
+	@touch $@
+
+build: tools
 	cargo build
-	$(GAMEDAY) run scenarios/full-failover.toml
 
-test: tools
+# The runner comes last, so that its verdict is the last thing to read.
+test: conformance-tools
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo build
-	$(MAKE) check-generated
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test -- --test-threads=1; fi
+	$(MAKE) --no-print-directory check-generated
+	cargo test --doc
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test --lib --bins --tests -- --test-threads=1; fi
 
-generate:
+generate: build
 	mkdir -p docs/schema
 	$(GAMEDAY) schema scenario > docs/schema/scenario.schema.json
 	$(GAMEDAY) schema environment > docs/schema/environment.schema.json
+	scripts/cli-help.sh $(GAMEDAY) > docs/cli.md
+	$(MAKE) --no-print-directory sample
 
-check-generated:
+# Not the sample report: its times differ from run to run.
+check-generated: build
 	@for kind in scenario environment; do \
-	  $(GAMEDAY) schema $$kind | diff -u docs/schema/$$kind.schema.json - || { echo "docs/schema is stale: run make generate"; exit 1; }; \
+	  $(GAMEDAY) schema $$kind | diff -u docs/schema/$$kind.schema.json - || { echo "docs/schema is stale: run make generate" >&2; exit 1; }; \
 	done
+	@scripts/cli-help.sh $(GAMEDAY) | diff -u docs/cli.md - || { echo "docs/cli.md is stale: run make generate" >&2; exit 1; }
 
-sample:
+# The event log is left out for its size.
+sample: build
 	rm -rf reports/sample-full-failover
-	$(GAMEDAY) run scenarios/full-failover.toml --speed 10 --seed 2 --no-progress --out reports/sample-full-failover
+	$(GAMEDAY) run scenarios/full-failover.toml --speed 10 --seed 7 --no-progress --out reports/sample-full-failover
 	rm -f reports/sample-full-failover/events.ndjson
+
+bench-accuracy: tools
+	cargo bench --bench accuracy
+
+clean-tools:
+	rm -rf target/conformance

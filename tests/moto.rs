@@ -42,7 +42,7 @@ impl Moto {
             .stderr(output)
             .spawn()
             .unwrap();
-        tools::within(Duration::from_secs(60), "moto to start", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        tools::within(Duration::from_mins(1), "moto to start", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         Self { _process: tools::Running(process), port }
     }
 

@@ -70,7 +70,7 @@ impl Lab {
         let mut lab = Running(lab);
         let told = || std::fs::read_to_string(folder.path().join("lab.out")).unwrap_or_default();
         // Its last line follows the environment file.
-        within(Duration::from_secs(60), "the lab to start", || {
+        within(Duration::from_mins(1), "the lab to start", || {
             assert!(lab.0.try_wait().unwrap().is_none(), "the lab has ended: {}", told());
             told().contains("runs until Ctrl-C")
         });
