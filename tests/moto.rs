@@ -113,7 +113,7 @@ impl<'a> Network<'a> {
         }
         let live = self.ec2.describe_network_acls().send().await.unwrap();
         for subnet in subnets {
-            let used = live.network_acls().iter().flat_map(|acl| acl.associations());
+            let used = live.network_acls().iter().flat_map(aws_sdk_ec2::types::NetworkAcl::associations);
             let used = used.into_iter().find(|used| used.subnet_id() == Some(subnet)).unwrap();
             let association = used.network_acl_association_id().unwrap();
             let call = self.ec2.replace_network_acl_association().association_id(association).network_acl_id(&acl);
