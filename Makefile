@@ -11,7 +11,7 @@ help:
 	@echo "make demo            build, and rehearse the full failover in the lab (about 5 min)"
 	@echo "make test            formatting, lints, generated files, all tests"
 	@echo "make generate        write docs/schema, docs/cli.md and the sample report again"
-	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth (about 15 min)"
+	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth"
 	@echo "make clean-tools     remove the throw-away tools of the conformance tests"
 
 demo: build
