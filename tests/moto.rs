@@ -225,6 +225,7 @@ async fn rehearse(count: usize, customs: &[(&[i32], usize)]) {
     assert_eq!(before.comparable(), after.comparable());
     assert_eq!(acls_of_runs(clients).await, 0, "a clone is left");
 
+    rehearsal.journal.close().unwrap();
     assert!(read_journal(&folder.path().join("journal.ndjson")).unwrap().closed);
     let made = rehearsal.made.lock().unwrap().len();
     assert_eq!(rehearsal.restore(clients).await.left, Vec::<String>::new());

@@ -53,7 +53,7 @@ fn signal(child: &Child, name: &str) {
 fn a_full_failover_is_measured_truly_and_everything_is_put_back() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let done = gameday().args(["run", SCENARIO, "--speed", "5", "--seed", "2", "--out"]).arg(&out).output().unwrap();
+    let done = gameday().args(["run", SCENARIO, "--speed", "10", "--seed", "2", "--out"]).arg(&out).output().unwrap();
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     let (run, truth) = (json(&out.join("run.json")), json(&out.join("truth.json")));
     for milestone in truth["milestones"].as_array().unwrap() {
@@ -143,6 +143,11 @@ fn a_signal_in_inject_restores() {
 #[test]
 fn two_signals_in_outage_restore() {
     interrupted("phase: outage", &["INT", "INT"]);
+}
+
+#[test]
+fn a_closed_terminal_in_outage_restores() {
+    interrupted("phase: outage", &["HUP", "HUP"]);
 }
 
 #[test]

@@ -5,12 +5,11 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::env::{CredentialRef, Environment, EnvironmentKind, SecretRef};
 use crate::lab::Lab;
 use crate::model::{Clock, Seed};
 
+use super::signals::Signals;
 use super::world::{environment, start_lab};
 use super::{Exit, Failure, LabArgs};
 
@@ -24,9 +23,7 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
         ));
     }
     let seed = Seed(args.place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
-    let fail = |error: std::io::Error| Failure::plain(format!("signals cannot be listened to: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let mut signals = Signals::listen()?;
     let lab = start_lab(settings, Clock::start(args.place.speed.unwrap_or(1.0)), seed).await?;
     for (what, value) in lab.describe() {
         println!("{what:<24} {value}");
@@ -39,10 +36,7 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
     println!("The lab runs until Ctrl-C.");
     // Whoever waits for these lines through a pipe must not wait for a full buffer.
     let _ = std::io::stdout().flush();
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    signals.next().await;
     lab.shutdown().await;
     Ok(Exit::Success)
 }

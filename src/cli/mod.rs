@@ -8,6 +8,7 @@ mod plan;
 mod progress;
 mod rollback;
 mod run;
+mod signals;
 mod summary;
 mod world;
 

@@ -1,16 +1,17 @@
 //! `gameday rollback`.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::reconnect;
 use crate::faults::{self, Journal, MutationSink, read_journal};
 use crate::model::{Clock, Event};
 
+use super::signals::{Signals, say};
 use super::{Exit, Failure, RollbackArgs};
 
 /// Puts back what a journal records, from that journal alone.
@@ -42,13 +43,17 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     }
     let give_up = CancellationToken::new();
     listen(&give_up)?;
-    let restored = faults::restore(&Arc::new(journal), &clients, &Clock::start(1.0), &teller(), &give_up).await;
+    let journal = Arc::new(journal);
+    let restored = faults::restore(&journal, &clients, &Clock::start(1.0), &teller(), &give_up).await;
     let restored = restored.map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
     for note in &restored.notes {
         println!("note: {note}");
     }
     println!("{} of {} mutations of {} are reverted", restored.reverted, restored.mutations, contents.run_id);
     if restored.left.is_empty() {
+        if let Err(error) = journal.close() {
+            say(&format!("warning: nothing is left, but the journal could not be closed: {error}"));
+        }
         return Ok(Exit::Success);
     }
     for left in &restored.left {
@@ -61,26 +66,26 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
 fn teller() -> MutationSink {
     Arc::new(|event| match event {
         Event::Mutation(mutation) => match &mutation.error {
-            None => println!("{} {}", mutation.call, mutation.resource),
-            Some(error) => println!("{} {}: {error}", mutation.call, mutation.resource),
+            None => tell(&format!("{} {}", mutation.call, mutation.resource)),
+            Some(error) => tell(&format!("{} {}: {error}", mutation.call, mutation.resource)),
         },
-        Event::Notice { text } => println!("{text}"),
+        Event::Notice { text } => tell(&text),
         _ => {}
     })
 }
 
+/// A reader that went away must not stop a restore.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 fn listen(give_up: &CancellationToken) -> Result<(), Failure> {
-    let fail = |error: std::io::Error| Failure::plain(format!("signals cannot be listened to: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let mut signals = Signals::listen()?;
     let give_up = give_up.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        eprintln!("giving up what cannot be restored now");
+        let name = signals.next().await;
         give_up.cancel();
+        say(&format!("{name}: giving up what cannot be restored now"));
     });
     Ok(())
 }

@@ -5,16 +5,15 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
 use crate::env::EnvironmentKind;
 use crate::measure::{self, Outcome};
-use crate::model::{EventLog, RunId, read_log};
+use crate::model::{EventLog, RunFailure, RunId, read_log};
 use crate::report;
 use crate::scenario::Scenario;
 
 use super::progress::Progress;
+use super::signals::{Signals, say};
 use super::world::{self, World};
 use super::{Exit, Failure, Format, RunArgs, summary};
 
@@ -55,20 +54,28 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let failure = engine::run(run).await;
     progress.end().await;
     let closed = log.close();
-    let outcome = write_reports(&folder)?;
+    if let Err(error) = closed {
+        say(&format!("warning: the event log is not whole: {error}"));
+    }
+    let not_restored = matches!(failure, Some(RunFailure::NotRestored(_)));
+    let told = tell(&args, &world, &folder).await;
+    world.close().await;
+    if not_restored {
+        // Outranks everything, a report that cannot be written included.
+        say(&format!("\nSomething could not be restored. Try again with:\n  gameday rollback {}", folder.display()));
+        return told.map(|_| Exit::NotRestored).map_err(|failure| failure.coded(Exit::NotRestored));
+    }
+    told
+}
+
+/// Writes what the run says of itself, and shows it.
+async fn tell(args: &RunArgs, world: &World, folder: &Path) -> Result<Exit, Failure> {
+    let outcome = write_reports(folder)?;
     if let Some(truth) = world.truth(outcome.zero_at).await {
         let text = serde_json::to_string_pretty(&truth).unwrap_or_default() + "\n";
         save(&folder.join("truth.json"), text.as_bytes())?;
     }
-    world.close().await;
-    if let Err(error) = closed {
-        eprintln!("warning: the event log is not whole: {error}");
-    }
-    show(&args, &outcome, &folder);
-    if matches!(failure, Some(crate::model::RunFailure::NotRestored(_))) {
-        eprintln!("\nSomething could not be restored. Try again with:\n  gameday rollback {}", folder.display());
-        return Ok(Exit::NotRestored);
-    }
+    show(args, &outcome, folder);
     Ok(Exit::of(outcome.exit_code))
 }
 
@@ -128,30 +135,24 @@ fn run_id() -> RunId {
 
 /// The first signal skips to restore, the second stops observing, the third gives up.
 fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
-    let fail = |error: std::io::Error| Failure::plain(format!("signals cannot be listened to: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let mut signals = Signals::listen()?;
     let (stop, folder) = (stop.clone(), folder.to_owned());
     tokio::spawn(async move {
         loop {
-            let name = tokio::select! {
-                _ = interrupt.recv() => "SIGINT",
-                _ = terminate.recv() => "SIGTERM",
-            };
-            match stop.raise(name) {
+            let name = signals.next().await;
+            let next = match stop.raise(name) {
                 Some(StopLevel::Restore) => {
-                    eprintln!("{name}: skipping to restore, then watching the way back. Again: stop watching.");
+                    "skipping to restore, then watching the way back. Again: stop watching.".to_owned()
                 }
-                Some(StopLevel::SkipObservers) => {
-                    eprintln!("{name}: restoring without watching. Again: give up restoring.");
-                }
+                Some(StopLevel::SkipObservers) => "restoring without watching. Again: give up restoring.".to_owned(),
                 Some(StopLevel::GiveUp) | None => {
-                    eprintln!(
-                        "{name}: giving up what cannot be restored now. Go on with:\n  gameday rollback {}",
+                    format!(
+                        "giving up what cannot be restored now. Go on with:\n  gameday rollback {}",
                         folder.display()
-                    );
+                    )
                 }
-            }
+            };
+            say(&format!("{name}: {next}"));
         }
     });
     Ok(())

@@ -106,9 +106,13 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
             ErrorClass::Unclear
         }
         _ => match error {
-            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => ErrorClass::Unclear,
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => ErrorClass::Unclear,
-            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => ErrorClass::Denied,
+            // Never sent: no credentials, or a request that could not be built.
+            SdkError::ConstructionFailure(_) => ErrorClass::Denied,
+            SdkError::DispatchFailure(failure) if failure.is_user() => ErrorClass::Denied,
+            // Also a connection that was closed before the answer came: the call may have taken effect.
+            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+                ErrorClass::Unclear
+            }
             SdkError::ServiceError(service) if service.raw().status().is_server_error() => ErrorClass::Unclear,
             _ => ErrorClass::Refused,
         },

@@ -177,7 +177,10 @@ impl Action {
                 live.clone_of_run(run, key).map(|acl| Applied { acl: Some(acl.id.clone()) })
             }
             Self::CopyRule { rule, .. } => live.acl(clone?)?.has_rule(rule.number, rule.egress).then(Applied::default),
-            Self::Deny { number, egress, .. } => live.acl(clone?)?.has_rule(*number, *egress).then(Applied::default),
+            Self::Deny { number, egress, ipv6, .. } => {
+                let deny = AclRule::deny_all(*number, *egress, *ipv6);
+                live.acl(clone?)?.rules.contains(&deny).then(Applied::default)
+            }
             Self::Swap { subnet, .. } => (live.association(subnet)?.acl == clone?).then(Applied::default),
         }
     }

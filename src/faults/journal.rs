@@ -78,10 +78,8 @@ pub struct Recorded {
     pub action: Action,
     /// What it made, where the answer came.
     pub applied: Option<Applied>,
-    /// Whether it is known to have been refused, so that there is nothing to revert.
+    /// Whether it was not made or was refused, as far as its last try tells; a restore looks all the same.
     pub refused: bool,
-    /// Whether its revert is recorded.
-    pub reverted: bool,
 }
 
 /// What a journal says, read back.
@@ -143,6 +141,8 @@ struct State {
     seq: u64,
     head: String,
     next_id: u64,
+    /// Bytes of whole lines.
+    length: u64,
 }
 
 impl Journal {
@@ -159,7 +159,7 @@ impl Journal {
             return Err(JournalError::NoSpace { path: folder.to_owned(), free });
         }
         let file = OpenOptions::new().append(true).create_new(true).open(path).map_err(io)?;
-        let state = State { file, seq: 0, head: String::new(), next_id: 0 };
+        let state = State { file, seq: 0, head: String::new(), next_id: 0, length: 0 };
         let journal = Self { path: path.to_owned(), state: Mutex::new(state) };
         journal.append(vec![Entry::Opened { run_id, access, at }])?;
         // The file's name must be on disk too.
@@ -177,7 +177,7 @@ impl Journal {
         let file = OpenOptions::new().append(true).open(path).map_err(io)?;
         file.set_len(read.whole_bytes).map_err(io)?;
         let next_id = read.contents.actions.iter().map(|action| action.id + 1).max().unwrap_or(0);
-        let state = State { file, seq: read.lines, head: read.head, next_id };
+        let state = State { file, seq: read.lines, head: read.head, next_id, length: read.whole_bytes };
         Ok((Self { path: path.to_owned(), state: Mutex::new(state) }, read.contents))
     }
 
@@ -250,7 +250,13 @@ impl Journal {
             bytes.push(b'\n');
             seq += 1;
         }
+        // What a full disk took of a line earlier must not run into this one: a journal damaged in its middle
+        // cannot be restored from, while a torn last line can.
+        if state.file.metadata().map_err(io)?.len() != state.length {
+            state.file.set_len(state.length).map_err(io)?;
+        }
         state.file.write_all(&bytes).and_then(|()| state.file.sync_data()).map_err(io)?;
+        state.length += bytes.len() as u64;
         state.seq = seq;
         state.head = head;
         Ok(())
@@ -323,7 +329,7 @@ fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
         match entry {
             Entry::Opened { .. } => return None,
             Entry::Intent { id, region, action } => {
-                contents.actions.push(Recorded { id, region, action, applied: None, refused: false, reverted: false });
+                contents.actions.push(Recorded { id, region, action, applied: None, refused: false });
             }
             Entry::Outcome { id, result } => {
                 let index = known(id, &mut contents.actions)?;
@@ -332,9 +338,9 @@ fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
                     Err(_) => contents.actions[index].refused = true,
                 }
             }
+            // A record for readers: a restore reads live state, whatever was reverted before.
             Entry::Reverted { id, .. } => {
-                let index = known(id, &mut contents.actions)?;
-                contents.actions[index].reverted = true;
+                known(id, &mut contents.actions)?;
             }
             Entry::Closed => contents.closed = true,
         }
@@ -395,5 +401,17 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("subnet-1", "subnet-2")).unwrap();
         assert!(matches!(read(&path), Err(JournalError::Damaged { line: 2, .. })));
+    }
+
+    #[test]
+    fn what_a_full_disk_left_of_a_line_does_not_run_into_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        let (journal, _) = Journal::reopen(&path).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"seq\":3,\"entry").unwrap();
+        assert!(read(&path).unwrap().torn, "a restore can read it as it is");
+        journal.close().unwrap();
+        let contents = read(&path).unwrap();
+        assert!(contents.closed && !contents.torn && contents.actions.len() == 1);
     }
 }

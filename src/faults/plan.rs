@@ -66,7 +66,7 @@ pub enum FaultError {
     #[error("interrupted before the fault was complete")]
     Interrupted,
     /// What is described after the cut is not what was meant.
-    #[error("after the cut, {0} of {1} subnets are not blackholed: {2}")]
+    #[error("after the cut, {0} of {1} changes are not there: {2}")]
     NotEffective(usize, usize, String),
 }
 
@@ -237,23 +237,17 @@ impl Injector {
         let mut open = Vec::new();
         for vpc_id in fault.before.keys() {
             let vpc = Vpc::describe(clients, vpc_id).await?;
-            for action in &fault.actions {
-                let Action::Swap { subnet, clone, vpc: of, .. } = action else { continue };
-                if of != vpc_id {
-                    continue;
-                }
-                let acl = clones.get(clone).and_then(|id| vpc.acl(id));
-                let on_clone = vpc.association(subnet).map(|used| &used.acl) == clones.get(clone);
-                let denied = acl.is_some_and(|acl| acl.has_rule(1, false) && acl.has_rule(1, true));
-                if !(on_clone && denied) {
-                    open.push(subnet.clone());
+            for action in fault.actions.iter().filter(|action| action.vpc() == vpc_id) {
+                let clone = clones.get(action.clone_key()).map(String::as_str);
+                if action.settled(&self.run, clone, &vpc).is_none() {
+                    open.push(action.resource());
                 }
             }
         }
         if open.is_empty() {
             Ok(())
         } else {
-            Err(FaultError::NotEffective(open.len(), fault.subnets.len(), open.join(", ")))
+            Err(FaultError::NotEffective(open.len(), fault.actions.len(), open.join("; ")))
         }
     }
 }

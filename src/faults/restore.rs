@@ -35,6 +35,9 @@ pub struct Restored {
 ///
 /// Throttled, timed-out and failed calls are repeated without limit until `give_up` is cancelled.
 ///
+/// The journal stays open, so that this can be repeated: close it when it is proved that nothing is left.
+/// Every action is looked at again each time, also one that seemed refused: an earlier try of it may have taken effect.
+///
 /// # Errors
 /// [`JournalError`] when the journal cannot be read. A journal that cannot be written does not
 /// stop the restore; it is named in [`Restored::left`].
@@ -63,11 +66,6 @@ pub async fn restore(
     for recorded in contents.actions.iter().filter(|recorded| !clients.contains_key(&recorded.region)) {
         total.left.push(format!("{} in {}: no client for that Region", recorded.action.resource(), recorded.region));
     }
-    if total.left.is_empty()
-        && let Err(error) = journal.close()
-    {
-        total.notes.push(format!("everything is restored, but the journal could not be closed: {error}"));
-    }
     Ok(total)
 }
 
@@ -85,11 +83,8 @@ impl Work<'_> {
     async fn run(&self) -> Restored {
         let mut restored = Restored::default();
         let of_region = self.contents.actions.iter().filter(|recorded| recorded.region == *self.region);
-        let actions: Vec<&Recorded> = of_region.collect();
-        restored.mutations = actions.iter().filter(|recorded| !recorded.refused).count() as u32;
-        restored.reverted = actions.iter().filter(|recorded| !recorded.refused && recorded.reverted).count() as u32;
-        let open: Vec<&Recorded> =
-            actions.into_iter().filter(|recorded| !recorded.refused && !recorded.reverted).collect();
+        let open: Vec<&Recorded> = of_region.collect();
+        restored.mutations = open.iter().filter(|recorded| !recorded.refused).count() as u32;
         if open.is_empty() {
             return restored;
         }
@@ -283,7 +278,7 @@ impl Work<'_> {
         for done in results {
             match done.result {
                 Ok(how) => {
-                    restored.reverted += 1;
+                    restored.reverted += u32::from(done.counts);
                     if done.note {
                         restored.notes.push(how.clone());
                     }
@@ -375,6 +370,8 @@ struct Done {
     id: u64,
     result: Result<String, String>,
     note: bool,
+    /// Whether it is among [`Restored::mutations`].
+    counts: bool,
 }
 
 impl Done {
@@ -383,14 +380,14 @@ impl Done {
             Ok(()) => Ok("reverted".to_owned()),
             Err(error) => Err(format!("{} in {}: {error}", recorded.action.resource(), recorded.region)),
         };
-        Self { id: recorded.id, result, note: false }
+        Self { id: recorded.id, result, note: false, counts: !recorded.refused }
     }
 
     fn already(recorded: &Recorded) -> Self {
-        Self { id: recorded.id, result: Ok("nothing to revert".to_owned()), note: false }
+        Self { id: recorded.id, result: Ok("nothing to revert".to_owned()), note: false, counts: !recorded.refused }
     }
 
     fn left_alone(recorded: &Recorded, why: String) -> Self {
-        Self { id: recorded.id, result: Ok(why), note: true }
+        Self { id: recorded.id, result: Ok(why), note: true, counts: !recorded.refused }
     }
 }

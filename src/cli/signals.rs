@@ -1,0 +1,40 @@
+//! The signals that ask a command to end.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Failure;
+
+/// SIGINT, SIGTERM and SIGHUP: a terminal that is closed must not leave a network blackholed.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes them over from now on.
+    pub fn listen() -> Result<Self, Failure> {
+        let take =
+            |kind| signal(kind).map_err(|error| Failure::plain(format!("signals cannot be listened to: {error}")));
+        Ok(Self {
+            interrupt: take(SignalKind::interrupt())?,
+            terminate: take(SignalKind::terminate())?,
+            hangup: take(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next one; gives its name.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+}
+
+/// Says something on standard error, which a hang-up may have taken away.
+pub fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
