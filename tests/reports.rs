@@ -189,7 +189,7 @@ fn a_fault_that_does_not_bite_is_said_and_starts_no_clock() {
     let world = World { cut: vec![0.2, f64::MAX], ..World::sample() };
     let mut records = World { cut: vec![0.2, 0.25], ..world.clone() }.run().0;
     edit(&mut records, |event| {
-        if let Event::Path { address, open, window } = event
+        if let Event::Path { address, open, window, .. } = event
             && *address == synthetic::address(1, 1)
         {
             *open = true;

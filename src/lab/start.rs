@@ -105,12 +105,13 @@ async fn open_front_doors(
     let world = Arc::new(World::new(options.seed, port));
     let checkers = (0..options.settings.checkers).map(topology::checker_address);
     let sources: Vec<_> = std::iter::once(topology::USERS_ADDRESS).chain(checkers).collect();
-    let paths = Arc::new(Paths::new(topology::front_doors(RegionRole::Primary).len(), truth.clone(), options.clock));
+    let paths = Arc::new(Paths::new(topology::front_doors(RegionRole::Primary).len(), truth.clone()));
     let mut listeners = listeners.into_iter();
     for role in ROLES {
         let router = identity.data_plane(role);
         for ((index, address), listener) in topology::front_doors(role).into_iter().enumerate().zip(&mut listeners) {
             let door = FrontDoor {
+                clock: options.clock,
                 listener,
                 at: SocketAddr::new(address, port),
                 world: world.clone(),

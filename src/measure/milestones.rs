@@ -47,7 +47,7 @@ fn last_open(line: &Timeline<'_>, probes: &[Probe]) -> Option<Timestamp> {
 fn first_failed_after(line: &Timeline<'_>, probes: &[Probe], open: Option<Timestamp>) -> Option<Timestamp> {
     let failed = |probe: &&Probe| !probe.open && line.before_heal(probe.window.sent);
     let after = |sent: &Timestamp| open.is_none_or(|open| *sent > open) && line.zero.is_none_or(|zero| *sent >= zero);
-    probes.iter().filter(failed).map(|probe| probe.window.sent).find(after)
+    probes.iter().filter(failed).find(|probe| after(&probe.window.sent)).map(|probe| probe.departed)
 }
 
 struct Reader<'a> {

@@ -46,6 +46,7 @@ pub(super) struct Answer<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probe {
     pub window: Window,
+    pub departed: Timestamp,
     pub open: bool,
 }
 
@@ -95,8 +96,12 @@ impl<'a> Timeline<'a> {
             Event::Answer { window, source, server, role, .. } => {
                 self.answers.push(Answer { window: *window, source: *source, server, role: *role });
             }
-            Event::Path { window, address, open } => {
-                self.paths.entry(*address).or_default().push(Probe { window: *window, open: *open });
+            Event::Path { window, departed, address, open } => {
+                self.paths.entry(*address).or_default().push(Probe {
+                    window: *window,
+                    departed: *departed,
+                    open: *open,
+                });
             }
             Event::CanaryWritten { window, sequence, acknowledged } => {
                 self.writes.push(Write { window: *window, sequence: *sequence, acknowledged: *acknowledged });
@@ -123,7 +128,7 @@ impl<'a> Timeline<'a> {
     /// median over the probes that opened. Nothing where none did.
     pub fn open_probe_s(&self) -> Option<f64> {
         let open = self.paths.values().flatten().filter(|probe| probe.open);
-        let mut took: Vec<f64> = open.map(|probe| seconds_between(probe.window.sent, probe.window.received)).collect();
+        let mut took: Vec<f64> = open.map(|probe| seconds_between(probe.departed, probe.window.received)).collect();
         took.sort_by(f64::total_cmp);
         took.get(took.len() / 2).copied()
     }

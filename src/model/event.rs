@@ -95,6 +95,9 @@ pub enum Event {
         /// When it was sent, and when it opened or was given up.
         #[serde(flatten)]
         window: Window,
+        /// When its first packet had certainly been handed to the network: a probe that fails tells that packets
+        /// vanished by then, and not at `sent`, after which a busy runner may pause.
+        departed: Timestamp,
         /// The address.
         address: IpAddr,
         /// Whether it opened.

@@ -6,6 +6,7 @@ mod checkers;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::types::AttributeType;
@@ -158,8 +159,15 @@ impl Observers {
 
     async fn path(self, address: SocketAddr) {
         let sent = self.clock.now();
-        let open = matches!(self.clock.timeout(PATH_PATIENCE, connect(address)).await, Ok(Ok(_)));
-        self.log.write(Event::Path { window: self.window(sent), address: address.ip(), open });
+        let mut connecting = Box::pin(connect(address));
+        // The first poll makes the system call that sends the SYN.
+        let first = futures::poll!(&mut connecting);
+        let departed = self.clock.now();
+        let open = match first {
+            Poll::Ready(result) => result.is_ok(),
+            Poll::Pending => matches!(self.clock.timeout(PATH_PATIENCE, connecting).await, Ok(Ok(_))),
+        };
+        self.log.write(Event::Path { window: self.window(sent), departed, address: address.ip(), open });
     }
 
     async fn write_canaries(self, stop: CancellationToken) {

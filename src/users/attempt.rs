@@ -199,10 +199,19 @@ async fn login(door: &Door, attempt: &Attempt<'_>, progress: &mut Progress) -> R
     progress.next(LoginStep::InitiateAuth);
     let tokens = match &attempt.credentials {
         Credentials::Password(user, password) if attempt.flow == Flow::UserPassword => {
-            by_password(door, &client, user, password).await
+            in_one_call(
+                door,
+                &client,
+                user,
+                AuthFlowType::UserPasswordAuth,
+                &[("USERNAME", user), ("PASSWORD", password.expose())],
+            )
+            .await
         }
         Credentials::Password(user, password) => by_srp(door, &client, user, password, progress).await,
-        Credentials::Refresh(user, token) => by_refresh(door, &client, user, token).await,
+        Credentials::Refresh(user, token) => {
+            in_one_call(door, &client, user, AuthFlowType::RefreshTokenAuth, &[("REFRESH_TOKEN", token.expose())]).await
+        }
     }?;
     progress.refresh = tokens.refresh_token().map(Secret::new);
     progress.next(LoginStep::VerifyToken);
@@ -281,37 +290,18 @@ fn secret_hash(door: &Door, user: &str) -> Option<String> {
     door.client_secret.as_ref().map(|secret| srp::secret_hash(user, &door.pool.client_id, secret))
 }
 
-async fn by_password(
+/// A flow that is one call: the password or a refresh token.
+async fn in_one_call(
     door: &Door,
     client: &Client,
     user: &str,
-    password: &Secret,
+    flow: AuthFlowType,
+    parameters: &[(&str, &str)],
 ) -> Result<AuthenticationResultType, LoginOutcome> {
-    let mut call = client
-        .initiate_auth()
-        .client_id(&door.pool.client_id)
-        .auth_flow(AuthFlowType::UserPasswordAuth)
-        .auth_parameters("USERNAME", user)
-        .auth_parameters("PASSWORD", password.expose());
-    if let Some(hash) = secret_hash(door, user) {
-        call = call.auth_parameters("SECRET_HASH", hash);
+    let mut call = client.initiate_auth().client_id(&door.pool.client_id).auth_flow(flow);
+    for (name, value) in parameters {
+        call = call.auth_parameters(*name, *value);
     }
-    let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
-    let challenge = answer.challenge_name().map(ToString::to_string);
-    answer.authentication_result.ok_or_else(|| unexpected(LoginStep::InitiateAuth, challenge))
-}
-
-async fn by_refresh(
-    door: &Door,
-    client: &Client,
-    user: &str,
-    token: &Secret,
-) -> Result<AuthenticationResultType, LoginOutcome> {
-    let mut call = client
-        .initiate_auth()
-        .client_id(&door.pool.client_id)
-        .auth_flow(AuthFlowType::RefreshTokenAuth)
-        .auth_parameters("REFRESH_TOKEN", token.expose());
     if let Some(hash) = secret_hash(door, user) {
         call = call.auth_parameters("SECRET_HASH", hash);
     }

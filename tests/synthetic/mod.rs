@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use gameday::model::*;
 use jiff::{SignedDuration, Timestamp};
-use rand::Rng;
+use rand::{Rng, RngExt};
 use serde_json::json;
 
 /// Seconds after the cut at which things truly happened, and how they were watched.
@@ -216,10 +216,14 @@ impl<R: Rng> Log<'_, R> {
     }
 
     fn path(&mut self) {
+        let mut pauses = Seed(self.world.seed).stream("pauses");
         for (index, (cut, reverted)) in self.world.cut.iter().zip(&self.world.reverted).enumerate() {
             for (sent, received, _) in self.polls(-5.0) {
                 let passes = |at: f64| at < *cut || at >= *reverted;
-                let (way, took) = ((received - sent) / 2.0, received - sent);
+                let took = received - sent;
+                // A busy runner may pause between the stamp and the packet.
+                let pause = pauses.random_range(0.0..0.5) * took;
+                let (departed, way) = (at(sent + pause), pause + (took - pause) / 2.0);
                 // The kernel sends the first packet again after one second.
                 let (received, open) = if passes(sent + way) {
                     (sent + took, true)
@@ -228,7 +232,10 @@ impl<R: Rng> Log<'_, R> {
                 } else {
                     (sent + CONNECT_TIMEOUT, false)
                 };
-                self.push(received, Event::Path { window: window(sent, received), address: address(1, index), open });
+                self.push(
+                    received,
+                    Event::Path { window: window(sent, received), departed, address: address(1, index), open },
+                );
             }
         }
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use futures::FutureExt;
+use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -29,36 +30,37 @@ use crate::net;
 pub const OPEN_BACKLOG: u32 = 1024;
 /// A connection over loopback opens at once or, with the queue full, never; real time.
 const FILLING: Duration = Duration::from_millis(20);
-/// Clients that slip into the queue while it is being shut, each let through the gate's other side before the next try.
-const FILLING_TRIES: u32 = 8;
 
 /// Notes when every front door of the primary is shut to the users, and when all are open again.
 #[derive(Debug)]
 pub struct Paths {
     state: Mutex<PathState>,
     truth: Arc<Truth>,
-    clock: Clock,
 }
 
 #[derive(Debug)]
 struct PathState {
     shut: Vec<bool>,
     down: bool,
+    /// When the last door acted.
+    latest: Timestamp,
 }
 
 impl Paths {
     /// For that many front doors, all open.
-    pub fn new(doors: usize, truth: Arc<Truth>, clock: Clock) -> Self {
-        Self { state: Mutex::new(PathState { shut: vec![false; doors], down: false }), truth, clock }
+    pub fn new(doors: usize, truth: Arc<Truth>) -> Self {
+        Self { state: Mutex::new(PathState { shut: vec![false; doors], down: false, latest: Timestamp::MIN }), truth }
     }
 
     /// Says that one front door is now open or shut.
-    fn set(&self, door: usize, shut: bool) {
+    fn set(&self, door: usize, shut: bool, at: Timestamp) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = self.clock.now();
-        if let Some(known) = state.shut.get_mut(door) {
+        if let Some(known) = state.shut.get_mut(door).filter(|known| **known != shut) {
             *known = shut;
+            // Doors may tell later than they acted: the last to act decides.
+            state.latest = state.latest.max(at);
         }
+        let at = state.latest;
         let all = |wanted: bool| state.shut.iter().all(|known| *known == wanted);
         if !state.down && all(true) {
             state.down = true;
@@ -84,6 +86,8 @@ pub struct FrontDoor {
     pub router: Router,
     /// Addresses of clients that the lab knows of.
     pub sources: Vec<IpAddr>,
+    /// Stamps when packets begin to vanish, and to pass.
+    pub clock: Clock,
     /// For the primary's front doors: where to say that the users' path is shut, and this door's number there.
     pub paths: Option<(Arc<Paths>, usize)>,
 }
@@ -104,18 +108,24 @@ impl FrontDoor {
         loop {
             changed.mark_unchanged();
             let verdict = self.apply(&connections);
+            let mut at = self.clock.now();
             match (&filler, verdict.nobody) {
-                (None, true) => filler = Some(self.shut(&connections, &mut serving).await),
+                (None, true) => {
+                    let (own, full) = self.shut(&connections, &mut serving).await;
+                    filler = Some(own);
+                    at = full;
+                }
                 (Some(_), false) => {
                     if let Err(error) = net::set_backlog(&self.listener, OPEN_BACKLOG as i32) {
                         tracing::error!(%error, at = %self.at, "cannot open the front door");
                     }
+                    at = self.clock.now();
                     filler = None;
                 }
                 _ => {}
             }
             if let Some((paths, door)) = &self.paths {
-                paths.set(*door, verdict.users_shut);
+                paths.set(*door, verdict.users_shut, at);
             }
             self.accept_until_change(&mut changed, &connections, &mut serving, verdict.nobody).await;
         }
@@ -174,22 +184,24 @@ impl FrontDoor {
     }
 
     /// Makes the kernel drop every further SYN.
-    async fn shut(&self, connections: &Arc<Connections>, serving: &mut JoinSet<()>) -> Filler {
+    async fn shut(&self, connections: &Arc<Connections>, serving: &mut JoinSet<()>) -> (Filler, Timestamp) {
         if let Err(error) = net::set_backlog(&self.listener, 0) {
             tracing::error!(%error, at = %self.at, "cannot shut the front door");
         }
-        for _ in 0..FILLING_TRIES {
-            // Whoever was in the queue connected before the cut; its packets vanish from here on.
-            while let Some(Ok((tcp, client))) = self.listener.accept().now_or_never() {
-                self.take(tcp, client, connections, serving);
-            }
-            let filling = net::connect_from(topology::FILLER_ADDRESS, self.at);
-            if let Ok(Ok(stream)) = tokio::time::timeout(FILLING, filling).await {
-                return Filler { _waits: Some(stream) };
-            }
+        // Whoever was in the queue connected before the cut; its packets vanish from here on.
+        while let Some(Ok((tcp, client))) = self.listener.accept().now_or_never() {
+            self.take(tcp, client, connections, serving);
         }
-        // Nothing gets in any more, not even the filler: the queue is full of others, or the kernel drops SYNs with no queue at all.
-        Filler { _waits: None }
+        let mut filling = Box::pin(net::connect_from(topology::FILLER_ADDRESS, self.at));
+        // On loopback the first poll carries the whole handshake. Either the filler has the queue's one place now, or
+        // somebody else was quicker: full it is, and nothing is gained by waiting for more.
+        let first = futures::poll!(&mut filling);
+        let at = self.clock.now();
+        let waits = match first {
+            std::task::Poll::Ready(Ok(stream)) => Some(stream),
+            _ => tokio::time::timeout(FILLING, filling).await.ok().and_then(Result::ok),
+        };
+        (Filler { _waits: waits }, at)
     }
 }
 
@@ -251,10 +263,11 @@ mod tests {
         let counted = visits.clone();
         let page = axum::routing::get(move || async move { counted.fetch_add(1, Ordering::SeqCst).to_string() });
         let truth = Arc::new(Truth::default());
-        let paths = Some((Arc::new(Paths::new(1, truth.clone(), Clock::start(1.0))), 0));
+        let paths = Some((Arc::new(Paths::new(1, truth.clone())), 0));
         let (tls, router) = (certificate.acceptor, Router::new().route("/", page));
         let sources = vec![topology::USERS_ADDRESS];
-        let door = FrontDoor { listener, at, world: world.clone(), tls, router, sources, paths };
+        let door =
+            FrontDoor { listener, at, world: world.clone(), tls, router, sources, clock: Clock::start(1.0), paths };
         let mut tasks = JoinSet::new();
         tasks.spawn(door.serve());
         (at, world, truth, visits, tasks, net::client_tls(Some(&certificate.trust_root_pem)).unwrap())
