@@ -12,12 +12,13 @@ use synthetic::{World, with_objectives};
 
 fn world() -> impl Strategy<Value = World> {
     let pace = (0.2_f64..2.0, 0.02_f64..0.6, 0.1_f64..1.0, 0.1_f64..8.0);
+    let pause = prop_oneof![Just(0.0), 0.0_f64..0.5];
     let gaps = (5.0_f64..40.0, 0.1_f64..3.0, 0.1_f64..60.0, 0.0_f64..5.0, 10.0_f64..30.0, 5.0_f64..40.0, 0.1_f64..60.0);
     let fronts = prop::collection::vec((0.05_f64..0.5, 0.005_f64..0.3), 1..4);
     let servers = prop::collection::vec(0.0_f64..2.0, 1..4);
     let resolvers = prop::collection::vec(0.0_f64..5.0, 1..3);
-    (any::<u64>(), pace, gaps, fronts, servers, resolvers).prop_map(
-        |(seed, (period, busy, gap, lag), gaps, fronts, servers, resolvers)| {
+    ((any::<u64>(), pause), pace, gaps, fronts, servers, resolvers).prop_map(
+        |((seed, pause), (period, busy, gap, lag), gaps, fronts, servers, resolvers)| {
             let unhealthy = 0.6 + gaps.0;
             let flip = unhealthy + gaps.1;
             let resolved = flip + gaps.2;
@@ -42,6 +43,7 @@ fn world() -> impl Strategy<Value = World> {
                 period,
                 // The share of the time in which a request is under way: the more, the more a bound on its wrong end shows.
                 request: period * busy,
+                pause: pause * period,
                 gap,
                 lag,
                 broken_claim: None,
@@ -51,7 +53,7 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 /// The observer's period and one request's time; for logins, the gap between two and one login's time; for the heal
-/// also the call that heals.
+/// also the call that heals; for path probes also the pause before their packet left, where the runner pauses.
 fn widest(world: &World, milestone: Milestone) -> f64 {
     let (request, polled) = (world.longest_request(), world.period + world.longest_request());
     let login = 4.0 * request;
@@ -59,13 +61,26 @@ fn widest(world: &World, milestone: Milestone) -> f64 {
         Milestone::FirstFailedLogin => 0.0,
         Milestone::FirstReplicaLogin | Milestone::FirstPrimaryLoginAfterFailback => request,
         Milestone::ReplicaSustained => world.gap + login,
-        Milestone::FaultReverted => polled + 0.33,
+        Milestone::FaultEffective => polled + world.pause,
+        Milestone::FaultReverted => polled + world.pause + 0.33,
         _ => polled,
     }
 }
 
 /// Event times are rounded to nanoseconds; the truth is not. In seconds.
 const NOISE: f64 = 1e-6;
+
+/// The interval of the blackhole must not count on a packet leaving when its probe was stamped.
+#[test]
+fn a_runner_that_pauses_before_its_packet_leaves_claims_no_blackhole_too_early() {
+    for seed in 0..60 {
+        let world = World { seed, pause: 0.3, ..World::sample() };
+        let (records, truth) = world.run();
+        let at = outcome(&records).unwrap().milestone(Milestone::FaultEffective).unwrap();
+        let truth = truth.milestones[&Milestone::FaultEffective];
+        assert!(at.lower <= truth + NOISE && truth <= at.upper + NOISE, "seed {seed}: {truth} outside {at:?}");
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]

@@ -32,6 +32,8 @@ pub struct World {
     pub period: f64,
     /// Requests take between this and half as much again.
     pub request: f64,
+    /// A busy runner pauses up to so long between stamping a path probe and sending its packet.
+    pub pause: f64,
     /// Between two logins.
     pub gap: f64,
     pub lag: f64,
@@ -71,6 +73,7 @@ impl World {
             end: 260.0,
             period: 0.5,
             request: 0.04,
+            pause: 0.0,
             gap: 0.5,
             lag: 1.2,
             broken_claim: None,
@@ -221,9 +224,8 @@ impl<R: Rng> Log<'_, R> {
             for (sent, received, _) in self.polls(-5.0) {
                 let passes = |at: f64| at < *cut || at >= *reverted;
                 let took = received - sent;
-                // A busy runner may pause between the stamp and the packet.
-                let pause = pauses.random_range(0.0..0.5) * took;
-                let (departed, way) = (at(sent + pause), pause + (took - pause) / 2.0);
+                let pause = pauses.random_range(0.0..=1.0) * self.world.pause;
+                let (departed, way, took) = (at(sent + pause), pause + took / 2.0, pause + took);
                 // The kernel sends the first packet again after one second.
                 let (received, open) = if passes(sent + way) {
                     (sent + took, true)
