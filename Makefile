@@ -75,7 +75,7 @@ sample: build
 	rm -f reports/sample-full-failover/events.ndjson
 
 bench-accuracy: tools
-	cargo bench --bench accuracy
+	cargo bench --profile dev --bench accuracy
 
 clean-tools:
 	rm -rf target/conformance

@@ -1,0 +1,255 @@
+//! How far a report is from the truth: runs of the full failover on the lab, each with its own
+//! seed, and for every milestone that the lab knows the share of runs whose interval holds the true
+//! moment, the error of the interval's middle, and whether it is as narrow as its observer allows.
+//!
+//! `RUNS` says how many runs (20), `SPEED` how fast (10), `GAMEDAY` which binary.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// How a run's intervals and the truth differ; in scenario seconds.
+struct Sample {
+    milestone: String,
+    truth: f64,
+    interval: Option<(f64, f64)>,
+    /// The observer's poll period and the time that its request took.
+    allowed: f64,
+}
+
+impl Sample {
+    fn covered(&self) -> bool {
+        self.interval.is_some_and(|(lower, upper)| lower <= self.truth && self.truth <= upper)
+    }
+
+    fn width(&self) -> Option<f64> {
+        self.interval.map(|(lower, upper)| upper - lower)
+    }
+
+    fn error(&self) -> Option<f64> {
+        self.interval.map(|(lower, upper)| (f64::midpoint(lower, upper) - self.truth).abs())
+    }
+}
+
+/// What is said of one milestone over all runs.
+struct Summary {
+    milestone: String,
+    runs: usize,
+    covered: usize,
+    error_median: f64,
+    error_max: f64,
+    width_max: f64,
+    too_wide: usize,
+}
+
+fn main() -> Fallible<()> {
+    let runs: u64 = env::var("RUNS").map_or(Ok(20), |runs| runs.parse())?;
+    let speed = env::var("SPEED").unwrap_or_else(|_| "10".to_owned());
+    let gameday = env::var_os("GAMEDAY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_gameday")), PathBuf::from);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = root.join("target/bench");
+    fs::create_dir_all(&target)?;
+    let mut samples = Vec::new();
+    for seed in 1..=runs {
+        let folder = target.join(format!("accuracy-{seed}"));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let status = Command::new(&gameday)
+            .current_dir(root)
+            .args(["run", "scenarios/full-failover.toml", "--no-progress", "--format", "json"])
+            .args(["--speed", &speed, "--seed", &seed.to_string(), "--out"])
+            .arg(&folder)
+            .stdout(fs::File::create(target.join("accuracy.stdout"))?)
+            .status()?;
+        let of_run = compare(&folder)?;
+        let missed: Vec<&str> =
+            of_run.iter().filter(|sample| !sample.covered()).map(|sample| sample.milestone.as_str()).collect();
+        let wide: Vec<&str> = of_run
+            .iter()
+            .filter(|sample| sample.width().is_some_and(|width| width > sample.allowed))
+            .map(|sample| sample.milestone.as_str())
+            .collect();
+        eprintln!("seed {seed}: {status}; not covered: {missed:?}; too wide: {wide:?}");
+        if missed.is_empty() && wide.is_empty() {
+            fs::remove_dir_all(&folder)?;
+        } else {
+            eprintln!("  kept: {}", folder.display());
+        }
+        samples.extend(of_run);
+    }
+    let summaries = summarise(&samples);
+    let table = table(&summaries);
+    println!("{table}");
+    fs::write(target.join("accuracy.json"), serde_json::to_string_pretty(&rows(&summaries))? + "\n")?;
+    fs::write(root.join("docs/accuracy.md"), document(&table, runs, &speed))?;
+    Ok(())
+}
+
+fn read(path: &Path) -> Fallible<Value> {
+    Ok(serde_json::from_str(&fs::read_to_string(path)?)?)
+}
+
+/// Compares one run with its truth.
+fn compare(folder: &Path) -> Fallible<Vec<Sample>> {
+    let run = read(&folder.join("run.json"))?;
+    let truth = read(&folder.join("truth.json"))?;
+    let events: Vec<Value> = fs::read_to_string(folder.join("events.ndjson"))?
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    let zero: Timestamp = run["zero_at"].as_str().ok_or("no zero_at")?.parse()?;
+    let looks = Looks { events: &events, zero };
+    let mut samples = Vec::new();
+    for milestone in truth["milestones"].as_array().ok_or("truth without milestones")? {
+        let name = milestone["name"].as_str().unwrap_or_default();
+        let Some(truth) = milestone["at_s"].as_f64() else { continue };
+        let reported = run["milestones"].as_array().and_then(|all| all.iter().find(|one| one["name"] == name));
+        let interval = reported.and_then(|one| Some((one["lower_s"].as_f64()?, one["upper_s"].as_f64()?)));
+        let allowed = interval.map_or(0.0, |interval| looks.allowed(name, interval));
+        samples.push(Sample { milestone: name.to_owned(), truth, interval, allowed });
+    }
+    Ok(samples)
+}
+
+/// The observers' looks of one run.
+struct Looks<'a> {
+    events: &'a [Value],
+    zero: Timestamp,
+}
+
+impl Looks<'_> {
+    /// The poll period of a milestone's observer, plus the time of the longest of its requests that
+    /// were answered in the interval's neighbourhood.
+    fn allowed(&self, milestone: &str, (lower, upper): (f64, f64)) -> f64 {
+        let (poll, kind, source) = match milestone {
+            "fault_effective" | "fault_reverted" => ("path", "path", None),
+            "health_check_unhealthy" | "health_check_healthy" => ("health", "health", None),
+            "dns_flip_authoritative" | "dns_failback_authoritative" => {
+                ("authoritative", "answer", Some("authoritative"))
+            }
+            "dns_flip_resolver" => ("resolver", "answer", Some("resolver")),
+            _ => return self.login_allowed(milestone, upper),
+        };
+        let poll_s = self.events[0]["poll_s"][poll].as_f64().unwrap_or_default();
+        let of_kind = self.events.iter().filter(|event| {
+            event["event"] == kind && source.is_none_or(|source| event["source"] == source) && event["open"] != false
+        });
+        let near = of_kind.filter_map(|event| {
+            let (sent, received) = (self.seconds(event, "sent")?, self.seconds(event, "received")?);
+            (received >= lower - 1e-6 && sent <= upper + 1e-6).then_some(received - sent)
+        });
+        poll_s + near.fold(0.0, f64::max)
+    }
+
+    /// A login is its own observer: it asks once. When logins began to hold is known no better than
+    /// the gap between two of them.
+    fn login_allowed(&self, milestone: &str, upper: f64) -> f64 {
+        let logins = || self.events.iter().filter(|event| event["event"] == "login");
+        let took = logins()
+            .filter_map(|login| Some((self.seconds(login, "scheduled")?, self.seconds(login, "ended")?)))
+            .find(|(_, ended)| (ended - upper).abs() < 1e-3)
+            .map_or(0.0, |(scheduled, ended)| ended - scheduled);
+        let scheduled: Vec<f64> = logins().filter_map(|login| self.seconds(login, "scheduled")).collect();
+        let mut in_order = scheduled;
+        in_order.sort_by(f64::total_cmp);
+        let gap = in_order.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+        if milestone == "replica_sustained" { took + gap } else { took }
+    }
+
+    fn seconds(&self, event: &Value, key: &str) -> Option<f64> {
+        let at = event.get(key).or_else(|| event["window"].get(key))?;
+        let at: Timestamp = at.as_str()?.parse().ok()?;
+        Some(at.duration_since(self.zero).as_secs_f64())
+    }
+}
+
+fn summarise(samples: &[Sample]) -> Vec<Summary> {
+    let mut names: Vec<&str> = Vec::new();
+    for sample in samples {
+        if !names.contains(&sample.milestone.as_str()) {
+            names.push(&sample.milestone);
+        }
+    }
+    let one = |name: &str| {
+        let of: Vec<&Sample> = samples.iter().filter(|sample| sample.milestone == name).collect();
+        let mut errors: Vec<f64> = of.iter().filter_map(|sample| sample.error()).collect();
+        errors.sort_by(f64::total_cmp);
+        Summary {
+            milestone: name.to_owned(),
+            runs: of.len(),
+            covered: of.iter().filter(|sample| sample.covered()).count(),
+            error_median: median(&errors),
+            error_max: errors.last().copied().unwrap_or(f64::NAN),
+            width_max: of.iter().filter_map(|sample| sample.width()).fold(0.0, f64::max),
+            too_wide: of.iter().filter(|sample| sample.width().is_some_and(|width| width > sample.allowed)).count(),
+        }
+    };
+    names.into_iter().map(one).collect()
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    match sorted.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => sorted[odd / 2],
+        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
+    }
+}
+
+fn rows(summaries: &[Summary]) -> Value {
+    let mut rows = Vec::new();
+    for summary in summaries {
+        let name = &summary.milestone;
+        let share = summary.covered as f64 / summary.runs.max(1) as f64;
+        rows.push(json!({"name": format!("{name} coverage"), "value": share, "unit": "share"}));
+        rows.push(json!({"name": format!("{name} error median"), "value": summary.error_median, "unit": "s"}));
+        rows.push(json!({"name": format!("{name} error max"), "value": summary.error_max, "unit": "s"}));
+        rows.push(json!({"name": format!("{name} width max"), "value": summary.width_max, "unit": "s"}));
+        rows.push(json!({"name": format!("{name} too wide"), "value": summary.too_wide, "unit": "runs"}));
+    }
+    json!({ "rows": rows })
+}
+
+fn table(summaries: &[Summary]) -> String {
+    let mut text =
+        "| milestone | coverage | error median | error max | width max | wider than poll + request |\n".to_owned();
+    text += "|---|---:|---:|---:|---:|---:|\n";
+    for of in summaries {
+        let _ = writeln!(
+            text,
+            "| `{}` | {} of {} | {:.3} s | {:.3} s | {:.3} s | {} of {} |",
+            of.milestone, of.covered, of.runs, of.error_median, of.error_max, of.width_max, of.too_wide, of.runs
+        );
+    }
+    text
+}
+
+fn document(table: &str, runs: u64, speed: &str) -> String {
+    format!(
+        "# Accuracy\n\n\
+         How far a report is from what really happened. The lab notes its own ground truth (`truth.json`): when packets\n\
+         began to vanish, when the health check flipped, when each DNS server's answer changed, when the replica's first\n\
+         token was accepted. The runner knows none of it; it sees what it would see in AWS. Every report gives each\n\
+         milestone as an interval; the difference between the two is the instrument's error.\n\n\
+         {table}\n\
+         All figures are in scenario time, from {runs} runs of `scenarios/full-failover.toml` with `--speed {speed}` and the seeds\n\
+         1 to {runs}, one after the other. The scheduling noise of the machine counts {speed} times at that speed: at `--speed 1`\n\
+         the errors that do not come from poll periods are that much smaller.\n\n\
+         - **coverage**: in how many runs the true moment lies inside the reported interval.\n\
+         - **error**: how far the interval's middle is from the true moment.\n\
+         - **width**: of the widest interval.\n\
+         - **wider than poll + request**: in how many runs an interval is wider than its observer's poll period plus the time of\n\
+         \x20 one request (the longest answered one near the interval). A login is its own observer; `replica_sustained` lies\n\
+         \x20 between two logins, so the gap of arrivals is its poll period.\n\n\
+         `first_failed_login` is missing: only the client knows when it gave up, so the lab has no truth for it.\n\n\
+         Measure again, which rewrites this file and `target/bench/accuracy.json`:\n\n\
+         \x20   make bench-accuracy\n"
+    )
+}
