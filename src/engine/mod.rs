@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -123,7 +124,7 @@ enum Interrupted {
 /// Users and observers at work.
 struct Load {
     crowd: JoinHandle<()>,
-    observers: JoinHandle<()>,
+    observers: oneshot::Receiver<()>,
     stop: CancellationToken,
     stop_writing: CancellationToken,
 }
@@ -152,7 +153,14 @@ impl Engine {
             Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
         };
         let watch = Watch::start(&run.log);
-        let load = self.load(&ready);
+        let load = match self.load(&ready) {
+            Ok(load) => load,
+            Err(failure) => {
+                // Nothing was touched, so a journal that stays open only asks for a rollback that finds nothing.
+                let _ = journal.close();
+                return Some(failure);
+            }
+        };
         let broken = AssertUnwindSafe(self.break_things(&ready, &journal, &load, &watch)).catch_unwind().await;
         let interrupted = match broken {
             Ok(Ok(())) => None,
@@ -223,7 +231,7 @@ impl Engine {
         Ok(ready)
     }
 
-    fn load(&self, ready: &Preflighted) -> Load {
+    fn load(&self, ready: &Preflighted) -> Result<Load, RunFailure> {
         let run = &self.run;
         let (stop, stop_writing) = (CancellationToken::new(), CancellationToken::new());
         let observers = Observers {
@@ -235,13 +243,15 @@ impl Engine {
             checkers: Arc::new(Checkers::new(ready.targets.failure_threshold)),
         };
         let plan = ArrivalPlan::new(&run.scenario.users, run.seed);
+        let looking = observers.start(stop.clone(), stop_writing.clone());
+        let looking = looking.map_err(|error| self.aborted(format!("nothing was touched: no observers: {error}")))?;
         self.begin(Phase::Baseline);
-        Load {
+        Ok(Load {
             crowd: tokio::spawn(Arc::clone(&ready.crowd).run(plan, stop.clone())),
-            observers: tokio::spawn(observers.run(stop.clone(), stop_writing.clone())),
+            observers: looking,
             stop,
             stop_writing,
-        }
+        })
     }
 
     /// Baseline, inject, outage, hold. Ends early when told to, or when it cannot go on.

@@ -241,11 +241,15 @@ impl Reader<'_> {
         let opened = |probes: &Vec<Probe>| {
             probes.iter().filter(|p| p.open && p.window.received >= heal).map(|p| p.window.received).min()
         };
-        let mut upper = last;
+        let (mut lower, mut upper) = (last, last);
         for probes in probed {
-            upper = upper.max(opened(probes)?);
+            let open = opened(probes)?;
+            upper = upper.max(open);
+            // A probe that still hung when another got through proves that the path was closed when it was sent.
+            let hung = |probe: &&Probe| !probe.open && probe.window.sent < open && probe.window.received > open;
+            lower = lower.max(probes.iter().filter(hung).map(|probe| probe.window.sent).max().unwrap_or(last));
         }
-        Some((last, self.between(Some(last), upper, heal)))
+        Some((last, self.between(Some(lower), upper, heal)))
     }
 }
 

@@ -1,5 +1,8 @@
 //! Observers: each asks one thing again and again and writes what it was told, with the moments of
 //! question and answer. They conclude nothing.
+//!
+//! They are the instrument, so they have a thread of their own: the users' arithmetic (three modular
+//! exponentiations a login) must not delay a look, since every delay widens a reported interval.
 
 mod checkers;
 
@@ -8,9 +11,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use std::{io, thread};
 
 use aws_sdk_cognitoidentityprovider::types::AttributeType;
 use jiff::{SignedDuration, Timestamp};
+use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +30,10 @@ pub use checkers::Checkers;
 
 /// A path probe gives up after this much scenario time.
 const PATH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A look starts so much real time before its period is over: the timer's granularity (tokio: 1 ms), other looks
+/// and the kernel's wake-up then do not make two looks lie further apart than the period says.
+const WAKE_UP: Duration = Duration::from_millis(8);
 
 /// What the observers of a run look at.
 #[derive(Debug, Clone)]
@@ -64,8 +74,24 @@ pub struct Observers {
 }
 
 impl Observers {
-    /// Looks until `stop`; canaries are written until `stop_writing`.
-    pub async fn run(self, stop: CancellationToken, stop_writing: CancellationToken) {
+    /// Looks on a thread of its own until `stop`; canaries are written until `stop_writing`. The
+    /// receiver is done when all looks have ended.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no event queue.
+    pub fn start(self, stop: CancellationToken, stop_writing: CancellationToken) -> io::Result<oneshot::Receiver<()>> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (done, ended) = oneshot::channel();
+        let looking = move || {
+            runtime.block_on(self.run(stop, stop_writing));
+            // Nobody may be waiting any more.
+            let _ = done.send(());
+        };
+        thread::Builder::new().name("observers".to_owned()).spawn(looking)?;
+        Ok(ended)
+    }
+
+    async fn run(self, stop: CancellationToken, stop_writing: CancellationToken) {
         let mut observers = JoinSet::new();
         let period = self.periods.health.0;
         observers.spawn(self.clone().repeat(period, stop.clone(), Self::health));
@@ -91,22 +117,23 @@ impl Observers {
         while observers.join_next().await.is_some() {}
     }
 
-    /// Starts a look at every period, beside the earlier ones, so that a look which hangs does not
-    /// hide what follows. At most eight at once: more would only pile up.
+    /// Starts a look within a period of the one before, beside the earlier ones, so that a look which
+    /// hangs does not hide what follows. At most eight at once: more would only pile up.
     async fn repeat<L, F>(self, period: Duration, stop: CancellationToken, look: L)
     where
         L: Fn(Self) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let first = self.clock.now();
+        let pause = period.saturating_sub(WAKE_UP.mul_f64(self.clock.speed())).max(period / 2);
+        let mut next = self.clock.now();
         let mut looks = JoinSet::new();
-        for turn in 0_u32.. {
-            let at = first.saturating_add(signed(period * turn)).unwrap_or(Timestamp::MAX);
+        loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.clock.sleep_until(at) => {}
+                () = self.clock.sleep_until(next) => {}
             }
+            next = self.clock.now().saturating_add(signed(pause)).unwrap_or(Timestamp::MAX);
             while looks.try_join_next().is_some() {}
             if looks.len() < 8 {
                 looks.spawn(look(self.clone()));
