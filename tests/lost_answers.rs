@@ -3,20 +3,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use gameday::cloud::{Access, Cloud};
 use gameday::env::{LabSettings, Observe, Timeouts};
-use gameday::faults::{Injector, Journal, Vpc, plan, restore};
+use gameday::faults::{self, Executor, FrontDoors, Journal, plan};
 use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, RegionRole, RunId, Seed, Step};
+use gameday::model::{Clock, RunId, Seed, Step};
 use gameday::net::{self, Connection};
-use gameday::scenario::{FaultKind, FaultSpec};
+use gameday::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
 /// What stands between the runner and EC2.
@@ -74,19 +74,18 @@ async fn lost(action: &'static str, at: Step) {
     let folder = tempfile::tempdir().unwrap();
     let site = environment.complete(folder.path().to_owned(), Some(lab.trust_root_pem().to_owned())).unwrap();
     let (cloud, run) = (Cloud::connect(&site).await.unwrap(), RunId::from("gd-lost"));
-    let spec = FaultSpec { kind: FaultKind::NaclBlackhole, region: RegionRole::Primary, targets: None };
-    let fault = plan(&[spec], &site, &cloud, &run).await.unwrap().remove(0);
+    let plan = plan(&[FaultSpec::default()], &site, &cloud, &run, &FrontDoors::new()).await.unwrap();
+    let before = faults::State::describe(&cloud, &plan.scope).await.unwrap();
     let path = folder.path().join("journal.ndjson");
-    let journal = Arc::new(Journal::create(&path, run.clone(), Access::of(&site), clock.now()).unwrap());
-    let stop = CancellationToken::new();
-    let injector = Injector { run, journal: Arc::clone(&journal), clock, sink: Arc::new(|_| {}), stop };
+    let journal = Arc::new(Journal::create(&path, run, Access::of(&site), clock.now()).unwrap());
+    let sink = Arc::new(|_| {}) as gameday::faults::MutationSink;
+    let executor = Executor::new(journal, [cloud.primary.clone()], clock, sink).unwrap();
     let mut injected = Ok(());
-    for step in [Step::Prepare, Step::Cut] {
+    for (step, actions) in [(Step::Prepare, plan.prepare()), (Step::Cut, plan.cut_at(Duration::ZERO))] {
         if step == at {
             *way.lock().unwrap() = Way::Losing(action);
         }
-        let actions: Vec<_> = fault.actions.iter().filter(|action| action.step() == step).cloned().collect();
-        injected = injector.make(&cloud.primary, &actions).await;
+        injected = executor.make(&actions, &CancellationToken::new()).await;
         if injected.is_err() {
             break;
         }
@@ -94,12 +93,9 @@ async fn lost(action: &'static str, at: Step) {
     assert!(injected.is_err() && *way.lock().unwrap() == Way::Refusing, "{injected:?}");
 
     *way.lock().unwrap() = Way::Open;
-    let (vpc, before) = fault.before.iter().next().unwrap();
-    let differences = async || before.differences(&Vpc::describe(&cloud.primary, vpc).await.unwrap());
+    let differences = async || before.differences(&faults::State::describe(&cloud, &plan.scope).await.unwrap());
     assert!(!differences().await.is_empty(), "the lost call must have changed something");
-    let regions = BTreeMap::from([(cloud.primary.region.clone(), cloud.primary.clone())]);
-    let sink = Arc::new(|_| {}) as gameday::faults::MutationSink;
-    let restored = restore(&journal, &regions, &clock, &sink, &CancellationToken::new()).await.unwrap();
+    let restored = executor.restore(&CancellationToken::new()).await.unwrap();
     assert_eq!((restored.left, differences().await), (Vec::new(), Vec::new()));
     lab.shutdown().await;
 }

@@ -7,7 +7,7 @@
 #[allow(dead_code, reason = "the lab and its scripts are the other conformance test's")]
 mod tools;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,10 +19,10 @@ use aws_sdk_ec2::types::{IcmpTypeCode, PortRange, RuleAction};
 use gameday::cloud::{Access, Cloud, RegionClients};
 use gameday::env::{self, Site};
 use gameday::faults::{
-    Action, Fault, Injector, Journal, MutationSink, RUN_TAG, Restored, Vpc, plan, read_journal, restore,
+    Executor, FrontDoors, Journal, MutationSink, Plan, RUN_TAG, Restored, State, Vpc, plan, read_journal,
 };
 use gameday::model::{Clock, Event, Mutation, RegionRole, RunId, Step};
-use gameday::scenario::{FaultKind, FaultSpec};
+use gameday::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
 struct Moto {
@@ -123,20 +123,18 @@ impl<'a> Network<'a> {
 }
 
 struct Rehearsal {
-    run: RunId,
-    fault: Fault,
+    plan: Plan,
     journal: Arc<Journal>,
-    clock: Clock,
+    executor: Executor,
     made: Arc<Mutex<Vec<Mutation>>>,
-    sink: MutationSink,
 }
 
 impl Rehearsal {
     async fn plan(site: &Site, cloud: &Cloud, folder: &Path) -> Self {
         let (run, clock) = (RunId::from("gd-moto"), Clock::start(1.0));
-        let spec = FaultSpec { kind: FaultKind::NaclBlackhole, region: RegionRole::Primary, targets: None };
-        let mut faults = plan(&[spec], site, cloud, &run).await.unwrap();
+        let plan = plan(&[FaultSpec::default()], site, cloud, &run, &FrontDoors::new()).await.unwrap();
         let journal = Journal::create(&folder.join("journal.ndjson"), run.clone(), Access::of(site), clock.now());
+        let journal = Arc::new(journal.unwrap());
         let made: Arc<Mutex<Vec<Mutation>>> = Arc::default();
         let kept = Arc::clone(&made);
         let sink: MutationSink = Arc::new(move |event| {
@@ -144,28 +142,19 @@ impl Rehearsal {
                 kept.lock().unwrap().push(mutation);
             }
         });
-        Self { run, fault: faults.remove(0), journal: Arc::new(journal.unwrap()), clock, made, sink }
+        let executor = Executor::new(Arc::clone(&journal), [cloud.primary.clone()], clock, sink).unwrap();
+        Self { plan, journal, executor, made }
     }
 
-    async fn make(&self, clients: &RegionClients, step: Step) {
-        let injector = Injector {
-            run: self.run.clone(),
-            journal: Arc::clone(&self.journal),
-            clock: self.clock,
-            sink: Arc::clone(&self.sink),
-            stop: CancellationToken::new(),
-        };
-        let of_step = |action: &&Action| action.step() == step;
-        let actions: Vec<Action> = self.fault.actions.iter().filter(of_step).cloned().collect();
-        injector.make(clients, &actions).await.unwrap();
-        if step == Step::Cut {
-            injector.confirm(clients, &self.fault).await.unwrap();
-        }
+    async fn make(&self, step: Step) {
+        let prepare = step == Step::Prepare;
+        let actions = if prepare { self.plan.prepare() } else { self.plan.cut_at(Duration::ZERO) };
+        self.executor.make(&actions, &CancellationToken::new()).await.unwrap();
+        self.executor.confirm(&actions).await.unwrap();
     }
 
-    async fn restore(&self, clients: &RegionClients) -> Restored {
-        let regions = BTreeMap::from([(clients.region.clone(), clients.clone())]);
-        restore(&self.journal, &regions, &self.clock, &self.sink, &CancellationToken::new()).await.unwrap()
+    async fn restore(&self) -> Restored {
+        self.executor.restore(&CancellationToken::new()).await.unwrap()
     }
 
     fn calls(&self, step: Step) -> usize {
@@ -199,7 +188,8 @@ async fn rehearse(count: usize, customs: &[(&[i32], usize)]) {
 
     let site = moto.site(folder.path(), &network.subnets);
     let rehearsal = Rehearsal::plan(&site, &cloud, folder.path()).await;
-    rehearsal.make(clients, Step::Prepare).await;
+    let state_before = State::describe(&cloud, &rehearsal.plan.scope).await.unwrap();
+    rehearsal.make(Step::Prepare).await;
     let prepared = Vpc::describe(clients, &network.vpc).await.unwrap();
     for subnet in &network.subnets {
         let (was, is) = (acl_of(&before, subnet), acl_of(&prepared, subnet));
@@ -212,23 +202,23 @@ async fn rehearse(count: usize, customs: &[(&[i32], usize)]) {
         assert_eq!(before.acl(&was), prepared.acl(&was), "the original was touched");
     }
 
-    rehearsal.make(clients, Step::Cut).await;
+    rehearsal.make(Step::Cut).await;
     assert!(rehearsal.calls(Step::Cut) <= 4 * originals.len(), "{} calls cut", rehearsal.calls(Step::Cut));
     assert_eq!(acls_of_runs(clients).await, originals.len());
 
-    let restored = rehearsal.restore(clients).await;
+    let restored = rehearsal.restore().await;
     assert_eq!(restored.left, Vec::<String>::new());
     assert_eq!(restored.mutations, restored.reverted);
     assert_eq!(rehearsal.calls(Step::Heal), rehearsal.calls(Step::Cut));
-    let after = Vpc::describe(clients, &network.vpc).await.unwrap();
-    assert_eq!(before.differences(&after), Vec::<String>::new());
-    assert_eq!(before.comparable(), after.comparable());
+    let after = State::describe(&cloud, &rehearsal.plan.scope).await.unwrap();
+    assert_eq!(state_before.differences(&after), Vec::<String>::new());
+    assert_eq!(state_before.digest(), after.digest());
     assert_eq!(acls_of_runs(clients).await, 0, "a clone is left");
 
     rehearsal.journal.close().unwrap();
     assert!(read_journal(&folder.path().join("journal.ndjson")).unwrap().closed);
     let made = rehearsal.made.lock().unwrap().len();
-    assert_eq!(rehearsal.restore(clients).await.left, Vec::<String>::new());
+    assert_eq!(rehearsal.restore().await.left, Vec::<String>::new());
     assert_eq!(rehearsal.made.lock().unwrap().len(), made, "a second restore changed something");
 }
 

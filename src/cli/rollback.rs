@@ -1,6 +1,6 @@
 //! `gameday rollback`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::reconnect;
-use crate::faults::{self, Journal, MutationSink, read_journal};
+use crate::faults::{Executor, Journal, MutationSink, read_journal};
 use crate::model::{Clock, Event};
 
 use super::signals::{Signals, say};
@@ -33,19 +33,18 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
         println!("this run was in the embedded lab, which ended with it: nothing is left to put back");
         return Ok(Exit::Success);
     }
-    let mut clients = BTreeMap::new();
-    for recorded in &contents.actions {
-        if !clients.contains_key(&recorded.region) {
-            let client = reconnect(&contents.access, &recorded.region).await;
-            let client = client.map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
-            clients.insert(recorded.region.clone(), client);
-        }
+    let not_restored = |error: String| Failure::plain(error).coded(Exit::NotRestored);
+    let mut clients = Vec::new();
+    for region in contents.actions.iter().map(|recorded| &recorded.region).collect::<BTreeSet<_>>() {
+        let client = reconnect(&contents.access, region).await;
+        clients.push(client.map_err(|error| not_restored(error.to_string()))?);
     }
     let give_up = CancellationToken::new();
     listen(&give_up)?;
     let journal = Arc::new(journal);
-    let restored = faults::restore(&journal, &clients, &Clock::start(1.0), &teller(), &give_up).await;
-    let restored = restored.map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
+    let executor = Executor::new(Arc::clone(&journal), clients, Clock::start(1.0), teller());
+    let executor = executor.map_err(|error| not_restored(error.to_string()))?;
+    let restored = executor.restore(&give_up).await.map_err(|error| not_restored(error.to_string()))?;
     for note in &restored.notes {
         println!("note: {note}");
     }

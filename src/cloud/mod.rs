@@ -104,6 +104,16 @@ impl Cloud {
         })
     }
 
+    /// The clients of the Region with that name.
+    ///
+    /// # Errors
+    /// [`CloudError`] when it is neither of the two.
+    pub fn of(&self, region: &Region) -> Result<&RegionClients, CloudError> {
+        let both = [&self.primary, &self.replica];
+        let found = both.into_iter().find(|clients| clients.region == *region);
+        found.ok_or_else(|| CloudError::incomplete("gameday", &format!("client for {region}")))
+    }
+
     /// The clients of the Region with that part.
     pub fn region(&self, role: RegionRole) -> &RegionClients {
         match role {

@@ -1,31 +1,30 @@
 //! The phases of a run. One dispatcher; whatever happens, what was changed is put back before it ends.
 
+mod schedule;
 mod signals;
 mod waiting;
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{Access, RegionClients};
+use crate::cloud::Access;
 use crate::env::{Observe, Site};
-use crate::faults::{self, FaultError, Injector, Journal, MutationSink, Restored, Vpc};
-use crate::model::{
-    Clock, Event, EventLog, Phase, Region, RegionRole, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed, Step,
-    sha256,
-};
+use crate::faults::{Executor, FaultError, Journal, MutationSink, Restored, State};
+use crate::model::{Clock, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::observe::{Checkers, Observers};
 use crate::preflight::{self, Preflighted, Question};
 use crate::scenario::Scenario;
 use crate::users::{ArrivalPlan, CurrentPhase};
 
+use schedule::Schedule;
 pub use signals::{Stop, StopLevel};
 use waiting::Watch;
 
@@ -152,6 +151,11 @@ impl Engine {
             Ok(journal) => Arc::new(journal),
             Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
         };
+        let clients = [ready.cloud.primary.clone(), ready.cloud.replica.clone()];
+        let executor = match Executor::new(Arc::clone(&journal), clients, run.clock, self.sink()) {
+            Ok(executor) => executor,
+            Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
+        };
         let watch = Watch::start(&run.log);
         let load = match self.load(&ready) {
             Ok(load) => load,
@@ -161,14 +165,14 @@ impl Engine {
                 return Some(failure);
             }
         };
-        let broken = AssertUnwindSafe(self.break_things(&ready, &journal, &load, &watch)).catch_unwind().await;
+        let broken = AssertUnwindSafe(self.break_things(&ready, &executor, &load, &watch)).catch_unwind().await;
         let interrupted = match broken {
             Ok(Ok(())) => None,
             Ok(Err(Interrupted::Stopped(reason) | Interrupted::Failed(reason))) => Some(reason),
             Err(_) => Some("an internal error (a bug: please report it)".to_owned()),
         };
         let mut aborted = interrupted.map(|reason| self.aborted(reason));
-        let restored = self.restore(&ready, &journal).await;
+        let restored = self.restore(&executor).await;
         if watch.was_cut() && restored.left.is_empty() {
             self.failback(&watch).await;
         }
@@ -221,11 +225,11 @@ impl Engine {
         let (found, ready) = checked.map_err(|error| self.aborted(format!("nothing was touched: {error}")))?;
         found.write(&run.log);
         let ready = ready.ok_or(RunFailure::PreflightRefused)?;
-        for fault in &ready.faults {
+        for fault in &ready.plan.faults {
             run.log.write(Event::FaultPlanned {
-                fault: "nacl-blackhole".to_owned(),
+                fault: fault.spec.kind.as_str().to_owned(),
                 region: fault.region.clone(),
-                targets: fault.subnets.iter().map(faults::Subnet::label).collect(),
+                targets: fault.targets.iter().map(|target| target.label.clone()).collect(),
             });
         }
         Ok(ready)
@@ -254,59 +258,76 @@ impl Engine {
         })
     }
 
-    /// Baseline, inject, outage, hold. Ends early when told to, or when it cannot go on.
+    /// Baseline, inject, outage, hold. Ends early when told to, or when it cannot go on. Nothing is in flight when
+    /// it ends: a call that was abandoned might take effect after the restore has looked.
     async fn break_things(
         &self,
         ready: &Preflighted,
-        journal: &Arc<Journal>,
+        executor: &Executor,
         load: &Load,
         watch: &Watch,
     ) -> Result<(), Interrupted> {
         let (run, phases) = (&self.run, &self.run.scenario.phases);
         self.wait(phases.baseline.0).await?;
         self.begin(Phase::Inject);
-        let injector = self.injector(journal);
-        let injected = self.inject(ready, &injector, load).await;
-        injected.map_err(|error| match error {
-            FaultError::Interrupted => Interrupted::Stopped(run.stop.reason()),
-            error => Interrupted::Failed(error.to_string()),
-        })?;
+        let stop = run.stop.token(StopLevel::Restore).child_token();
+        let injected = self.inject(ready, executor, load, &stop).await;
+        let zero = injected.map_err(|error| self.interrupted(error))?;
         self.begin(Phase::Outage);
+        let schedule = Schedule::of(&ready.plan);
+        let mut running = Box::pin(schedule.run(run.clock, zero, executor, &stop));
+        let mut watching = Box::pin(async {
+            tokio::select! {
+                () = watch.failed_over(&ready.targets) => {}
+                waited = self.wait(phases.outage.0) => waited?,
+            }
+            self.begin(Phase::Hold);
+            self.wait(phases.hold.0).await
+        });
         tokio::select! {
-            () = watch.failed_over(&ready.targets) => {}
-            waited = self.wait(phases.outage.0) => waited?,
+            ran = &mut running => {
+                ran.map_err(|error| self.interrupted(error))?;
+                watching.await
+            }
+            // The hold lasts until every fault has had its turns.
+            watched = &mut watching => {
+                let ran = running.await;
+                watched?;
+                ran.map_err(|error| self.interrupted(error))
+            }
         }
-        self.begin(Phase::Hold);
-        self.wait(phases.hold.0).await
     }
 
-    async fn inject(&self, ready: &Preflighted, injector: &Injector, load: &Load) -> Result<(), FaultError> {
-        for step in [Step::Prepare, Step::Cut] {
-            if step == Step::Cut {
-                // Sequence numbers are written up to the fault.
-                load.stop_writing.cancel();
-            }
-            for fault in &ready.faults {
-                let clients = ready.cloud.region(fault.spec.region);
-                let actions: Vec<_> = fault.actions.iter().filter(|action| action.step() == step).cloned().collect();
-                injector.make(clients, &actions).await?;
-            }
+    fn interrupted(&self, error: FaultError) -> Interrupted {
+        match error {
+            FaultError::Interrupted => Interrupted::Stopped(self.run.stop.reason()),
+            error => Interrupted::Failed(error.to_string()),
         }
-        for fault in &ready.faults {
-            injector.confirm(ready.cloud.region(fault.spec.region), fault).await?;
-        }
-        Ok(())
+    }
+
+    /// Prepares every fault, and cuts those that begin at once. Gives the moment of the cut.
+    async fn inject(
+        &self,
+        ready: &Preflighted,
+        executor: &Executor,
+        load: &Load,
+        stop: &CancellationToken,
+    ) -> Result<Timestamp, FaultError> {
+        let prepare = ready.plan.prepare();
+        executor.make(&prepare, stop).await?;
+        executor.confirm(&prepare).await?;
+        // Sequence numbers are written up to the fault.
+        load.stop_writing.cancel();
+        let zero = self.run.clock.now();
+        let cut = ready.plan.cut_at(Duration::ZERO);
+        executor.make(&cut, stop).await?;
+        executor.confirm(&cut).await?;
+        Ok(zero)
     }
 
     fn sink(&self) -> MutationSink {
         let log = Arc::clone(&self.run.log);
         Arc::new(move |event| log.write(event))
-    }
-
-    fn injector(&self, journal: &Arc<Journal>) -> Injector {
-        let run = &self.run;
-        let stop = run.stop.token(StopLevel::Restore);
-        Injector { run: run.id.clone(), journal: Arc::clone(journal), clock: run.clock, sink: self.sink(), stop }
     }
 
     async fn wait(&self, scenario: Duration) -> Result<(), Interrupted> {
@@ -316,14 +337,10 @@ impl Engine {
         }
     }
 
-    async fn restore(&self, ready: &Preflighted, journal: &Arc<Journal>) -> Restored {
+    async fn restore(&self, executor: &Executor) -> Restored {
         let run = &self.run;
         self.begin(Phase::Restore);
-        let regions =
-            ready.faults.iter().map(|fault| (fault.region.clone(), ready.cloud.region(fault.spec.region).clone()));
-        let regions: BTreeMap<Region, RegionClients> = regions.collect();
-        let give_up = run.stop.token(StopLevel::GiveUp);
-        let restored = faults::restore(journal, &regions, &run.clock, &self.sink(), &give_up).await;
+        let restored = executor.restore(&run.stop.token(StopLevel::GiveUp)).await;
         let restored =
             restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() });
         for text in &restored.notes {
@@ -386,19 +403,7 @@ struct Compared {
 }
 
 async fn compare_once(ready: &Preflighted) -> Result<Compared, String> {
-    let (mut before, mut after, mut differences) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-    for (region, vpcs) in &ready.before {
-        let role = if *region == ready.cloud.primary.region { RegionRole::Primary } else { RegionRole::Replica };
-        for (id, vpc) in vpcs {
-            let now = Vpc::describe(ready.cloud.region(role), id).await.map_err(|error| error.to_string())?;
-            differences.extend(vpc.differences(&now).into_iter().map(|difference| format!("{id}: {difference}")));
-            before.insert(format!("{region}/{id}"), vpc.comparable());
-            after.insert(format!("{region}/{id}"), now.comparable());
-        }
-    }
-    Ok(Compared { differences, before: digest(&before), after: digest(&after) })
-}
-
-fn digest(state: &BTreeMap<String, serde_json::Value>) -> String {
-    sha256(serde_json::to_string(state).unwrap_or_default().as_bytes())
+    let after = State::describe(&ready.cloud, &ready.plan.scope).await.map_err(|error| error.to_string())?;
+    let differences = ready.before.differences(&after);
+    Ok(Compared { differences, before: ready.before.digest(), after: after.digest() })
 }

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::Access;
 use crate::model::{Region, RunId, sha256};
 
-use super::action::{Action, Applied};
+use super::action::Action;
+use super::change::Applied;
+use super::crash::crash_point;
 
 /// Below this much free space a run does not start: a journal that cannot be written would leave
 /// changes without a record. A run of 200 subnets writes less than 1 MiB.
@@ -190,14 +192,14 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Io`]: nothing of the batch may be made then.
-    pub fn intend(&self, region: &Region, actions: &[Action]) -> Result<Vec<u64>, JournalError> {
+    pub fn intend(&self, actions: &[&(Region, Action)]) -> Result<Vec<u64>, JournalError> {
         let first = {
             let mut state = self.lock();
             let first = state.next_id;
             state.next_id += actions.len() as u64;
             first
         };
-        let entries = (first..).zip(actions).map(|(id, action)| Entry::Intent {
+        let entries = (first..).zip(actions).map(|(id, (region, action))| Entry::Intent {
             id,
             region: region.clone(),
             action: action.clone(),
@@ -255,7 +257,9 @@ impl Journal {
         if state.file.metadata().map_err(io)?.len() != state.length {
             state.file.set_len(state.length).map_err(io)?;
         }
+        crash_point("journal", "before");
         state.file.write_all(&bytes).and_then(|()| state.file.sync_data()).map_err(io)?;
+        crash_point("journal", "after");
         state.length += bytes.len() as u64;
         state.seq = seq;
         state.head = head;
@@ -366,13 +370,13 @@ mod tests {
     fn written(folder: &Path) -> PathBuf {
         let path = folder.join("journal.ndjson");
         let journal = Journal::create(&path, RunId::from("gd-1"), access(), Timestamp::UNIX_EPOCH).unwrap();
-        let swap = Action::Swap {
+        let swap = Action::Swap(crate::faults::changes::network_acl::Swap {
             vpc: "vpc-1".into(),
             subnet: "subnet-1".into(),
             original: "acl-1".into(),
             clone: "0/acl-1".into(),
-        };
-        let ids = journal.intend(&Region::from("us-east-1"), &[swap]).unwrap();
+        });
+        let ids = journal.intend(&[&(Region::from("us-east-1"), swap)]).unwrap();
         journal.outcome(ids[0], Ok(Applied::default())).unwrap();
         path
     }

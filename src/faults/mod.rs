@@ -1,19 +1,29 @@
-//! A fault is a plan of mutations, each with its inverse, and a journal that is written first.
+//! A fault is a plan of changes, each with its inverse, and a journal that is written first.
 //!
-//! Four steps, of which one hurts: *prepare* and *dismantle* change nothing that anybody feels,
-//! *cut* and *heal* are a handful of calls.
+//! One stage hurts: the *cut*. What is prepared before it and dismantled after it changes nothing that anybody
+//! feels; cut and heal are a handful of calls.
 
 mod action;
+mod change;
+mod changes;
+mod crash;
+mod executor;
 mod journal;
-mod nacl_blackhole;
+mod kinds;
+mod live;
 mod network;
+mod pace;
 mod plan;
-mod restore;
+mod state;
+mod tags;
 mod target;
 
-pub use action::{Action, Applied, CLONE_TAG, RUN_TAG};
-pub use journal::{Contents, Journal, JournalError, read as read_journal};
+pub use action::Action;
+pub use change::{Applied, Change, Made, Stage, Undone, UniversalTarget};
+pub use executor::{Executor, Restored};
+pub use journal::{Contents, Journal, JournalError, Recorded, read as read_journal};
 pub use network::{AclRule, Vpc};
-pub use plan::{Fault, FaultError, Injector, MutationSink, plan};
-pub use restore::{Restored, restore};
-pub use target::{Subnet, select};
+pub use plan::{Fault, FaultError, FrontDoors, MutationSink, Plan, Reach, Target, plan};
+pub use state::{Scope, State};
+pub use tags::{CLONE_TAG, RUN_TAG};
+pub use target::Subnet;

@@ -7,9 +7,6 @@ use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::model::RunId;
-
-use super::action::{CLONE_TAG, RUN_TAG};
 
 /// The number of the `*` rule that ends every network ACL (EC2 API reference, NetworkAclEntry).
 const LAST_RULE: i32 = 32767;
@@ -36,10 +33,10 @@ pub struct AclRule {
 }
 
 impl AclRule {
-    /// A rule that denies everything of one direction and IP family.
-    pub fn deny_all(number: i32, egress: bool, ipv6: bool) -> Self {
+    /// A rule that denies everything of one direction and IP family; it has no number yet.
+    pub fn deny_all(egress: bool, ipv6: bool) -> Self {
         Self {
-            number,
+            number: 0,
             egress,
             allow: false,
             protocol: "-1".to_owned(),
@@ -56,7 +53,15 @@ impl fmt::Display for AclRule {
         let range = self.cidr.as_deref().or(self.ipv6_cidr.as_deref()).unwrap_or("-");
         let direction = if self.egress { "egress" } else { "ingress" };
         let action = if self.allow { "allow" } else { "deny" };
-        write!(f, "{direction} rule {}, {action} protocol {} {range}", self.number, self.protocol)
+        match self.protocol.as_str() {
+            "-1" => write!(f, "{direction} rule {}, {action} {range}", self.number)?,
+            protocol => write!(f, "{direction} rule {}, {action} protocol {protocol} {range}", self.number)?,
+        }
+        match self.ports {
+            None => Ok(()),
+            Some((from, to)) if from == to => write!(f, " port {from}"),
+            Some((from, to)) => write!(f, " ports {from}-{to}"),
+        }
     }
 }
 
@@ -152,45 +157,29 @@ impl Vpc {
         self.associations.iter().filter(|(_, used)| used.acl == acl).map(|(subnet, _)| subnet.as_str()).collect()
     }
 
-    /// The clone that a run made under that key.
-    pub fn clone_of_run(&self, run: &RunId, key: &str) -> Option<&Acl> {
-        let tagged = |acl: &&Acl| {
-            acl.tags.get(RUN_TAG).map(String::as_str) == Some(run.as_str())
-                && acl.tags.get(CLONE_TAG).map(String::as_str) == Some(key)
-        };
-        self.acls.values().find(tagged)
+    /// All of them.
+    pub fn acls(&self) -> impl Iterator<Item = &Acl> {
+        self.acls.values()
     }
 
-    /// The state that must be the same before and after: everything but association IDs.
-    pub fn comparable(&self) -> serde_json::Value {
-        let subnets: BTreeMap<&str, &str> =
-            self.associations.iter().map(|(subnet, used)| (subnet.as_str(), used.acl.as_str())).collect();
-        serde_json::json!({ "acls": self.acls, "subnets": subnets })
-    }
-
-    /// What is different in a later description, in words; association IDs aside.
-    pub fn differences(&self, later: &Self) -> Vec<String> {
-        let mut words = Vec::new();
-        for (id, acl) in &self.acls {
-            match later.acls.get(id) {
-                None => words.push(format!("network ACL {id} is gone")),
-                Some(now) if now != acl => words.push(format!("network ACL {id} has other rules or tags")),
-                Some(_) => {}
+    /// What must be the same before and after: everything but association IDs, fact by fact.
+    pub fn facts(&self) -> BTreeMap<String, String> {
+        let mut facts = BTreeMap::new();
+        for acl in self.acls.values() {
+            facts.insert(format!("network ACL {}", acl.id), if acl.default { "default" } else { "custom" }.to_owned());
+            for rule in &acl.rules {
+                let direction = if rule.egress { "egress" } else { "ingress" };
+                let family = if rule.ipv6_cidr.is_some() { "IPv6" } else { "IPv4" };
+                let key = format!("network ACL {} {direction} rule {} {family}", acl.id, rule.number);
+                facts.insert(key, format!("{rule}, ICMP {:?}", rule.icmp));
+            }
+            for (key, value) in &acl.tags {
+                facts.insert(format!("network ACL {} tag {key}", acl.id), value.clone());
             }
         }
-        let new = later.acls.keys().filter(|id| !self.acls.contains_key(*id));
-        words.extend(new.map(|id| format!("network ACL {id} is new")));
         for (subnet, used) in &self.associations {
-            match later.associations.get(subnet) {
-                None => words.push(format!("subnet {subnet} is gone")),
-                Some(now) if now.acl != used.acl => {
-                    words.push(format!("subnet {subnet} uses {} instead of {}", now.acl, used.acl));
-                }
-                Some(_) => {}
-            }
+            facts.insert(format!("subnet {subnet} network ACL"), used.acl.clone());
         }
-        let new = later.associations.keys().filter(|subnet| !self.associations.contains_key(*subnet));
-        words.extend(new.map(|subnet| format!("subnet {subnet} is new")));
-        words
+        facts
     }
 }

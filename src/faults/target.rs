@@ -63,6 +63,7 @@ pub async fn select(
             && targets.is_none_or(|targets| {
                 (targets.subnet_ids.is_empty() || targets.subnet_ids.contains(&subnet.id))
                     && (targets.zones.is_empty() || targets.zones.contains(&subnet.zone))
+                    && (targets.vpc_ids.is_empty() || targets.vpc_ids.contains(&subnet.vpc))
                     && tagged(&targets.tags)
             })
     });

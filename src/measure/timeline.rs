@@ -13,7 +13,7 @@ use crate::model::{DnsSource, Event, Login, Mutation, Record, RegionRole, Step, 
 pub(super) struct Timeline<'a> {
     /// When the first call that cuts was sent.
     pub zero: Option<Timestamp>,
-    /// When the first call that heals was sent.
+    /// When the first call that heals after the last cut was sent: a flapping fault is over with its last turn.
     pub heal: Option<Timestamp>,
     pub mutations: Vec<&'a Mutation>,
     pub health: Vec<Health>,
@@ -70,9 +70,10 @@ impl<'a> Timeline<'a> {
             line.last = line.last.max(Some(record.at));
             line.add(&record.event);
         }
-        let first_sent = |step| line.mutations.iter().filter(|m| m.step == step).map(|m| m.window.sent).min();
-        line.zero = first_sent(Step::Cut);
-        line.heal = first_sent(Step::Heal);
+        line.zero = line.mutations.iter().filter(|m| m.step == Step::Cut).map(|m| m.window.sent).min();
+        let last_cut = line.mutations.iter().filter(|m| m.step == Step::Cut).map(|m| m.window.sent).max();
+        let heals = line.mutations.iter().filter(|m| m.step == Step::Heal).map(|m| m.window.sent);
+        line.heal = heals.filter(|sent| last_cut.is_none_or(|cut| *sent >= cut)).min();
         // Observers write when an answer is there, so a slow answer stands behind a later, faster one.
         line.health.sort_by_key(|health| health.window.sent);
         line.answers.sort_by_key(|answer| answer.window.sent);

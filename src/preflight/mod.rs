@@ -4,7 +4,7 @@
 mod login;
 mod routing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::cloud::{Cloud, CloudError, SecretError, resolve_secret};
 use crate::dns::{ClientCache, DnsError, Server};
 use crate::env::Site;
-use crate::faults::{self, Fault, FaultError, Vpc};
+use crate::faults::{self, FaultError, FrontDoors, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Severity};
 use crate::net::{TlsError, client_tls};
 use crate::observe;
@@ -27,13 +27,13 @@ pub struct Preflighted {
     /// AWS clients.
     pub cloud: Cloud,
     /// The faults with their targets frozen.
-    pub faults: Vec<Fault>,
+    pub plan: Plan,
     /// The synthetic users, with sessions open.
     pub crowd: Arc<Crowd>,
     /// What observers look at.
     pub targets: observe::Targets,
-    /// The network's state before, by Region and VPC.
-    pub before: BTreeMap<Region, BTreeMap<String, Vpc>>,
+    /// What the faults change, as it was before.
+    pub before: State,
 }
 
 /// What preflight found.
@@ -133,25 +133,43 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
         let env = site.region(role);
         regions.push((role, env.region.clone(), direct(&resolvers, env, role, &mut found).await));
     }
-    let faults = match faults::plan(&scenario.faults, site, &cloud, run).await {
-        Ok(faults) => faults,
+    let front_doors: FrontDoors = regions.iter().map(|(role, _, addresses)| (*role, addresses.clone())).collect();
+    let plan = match faults::plan(&scenario.faults, site, &cloud, run, &front_doors).await {
+        Ok(plan) => Some(plan),
         Err(error) => {
             fault_finding(&error, &mut found);
-            Vec::new()
+            None
         }
     };
-    let routing = routing::check(&cloud, site, &resolvers, &regions, &faults, &mut found).await?;
+    let faults = plan.as_ref().map(|plan| plan.faults.as_slice()).unwrap_or_default();
+    let routing = routing::check(&cloud, site, &resolvers, &regions, faults, &mut found).await?;
     let crowd = crowd(question, &cloud, &resolvers, &regions).await?;
     login::check(&crowd, site, &mut found).await;
-    if found.refused() {
+    let Some(plan) = plan.filter(|_| !found.refused()) else {
         return Ok((found, None));
-    }
-    let mut before: BTreeMap<Region, BTreeMap<String, Vpc>> = BTreeMap::new();
-    for fault in &faults {
-        before.entry(fault.region.clone()).or_default().extend(fault.before.clone());
-    }
+    };
+    let before = match State::describe(&cloud, &plan.scope).await {
+        Ok(before) => before,
+        Err(error) => {
+            fault_finding(&error.into(), &mut found);
+            return Ok((found, None));
+        }
+    };
     let targets = targets(site, routing, resolvers, &regions);
-    Ok((found, Some(Preflighted { cloud, faults, crowd: Arc::new(crowd), targets, before })))
+    Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before })))
+}
+
+/// The addresses of each Region's front doors.
+///
+/// # Errors
+/// [`PreflightError`] when no resolver could be made.
+pub async fn front_doors(site: &Site) -> Result<FrontDoors, PreflightError> {
+    let resolvers = resolvers(site)?;
+    let mut doors = FrontDoors::new();
+    for role in [RegionRole::Primary, RegionRole::Replica] {
+        doors.insert(role, direct(&resolvers, site.region(role), role, &mut Findings::default()).await);
+    }
+    Ok(doors)
 }
 
 async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {

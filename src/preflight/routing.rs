@@ -1,6 +1,6 @@
 //! The failover record, its health check, and whether the blackhole covers what the health check asks.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use aws_sdk_ec2::types::Filter;
@@ -9,7 +9,7 @@ use aws_sdk_route53::types::{HealthCheckConfig, ResourceRecordSet, ResourceRecor
 use crate::cloud::{Cloud, CloudError, RegionClients};
 use crate::dns::Server;
 use crate::env::Site;
-use crate::faults::Fault;
+use crate::faults::{Fault, Reach};
 use crate::model::{Region, RegionRole, Severity};
 
 use super::{DNS_PATIENCE, Findings, PreflightError, resolve};
@@ -177,6 +177,9 @@ async fn behind_blackhole(
     faults: &[Fault],
     found: &mut Findings,
 ) {
+    if !hides_front_door(faults) {
+        return;
+    }
     let target = config.ip_address().filter(|ip| !ip.is_empty()).or(config.fully_qualified_domain_name());
     let Some(target) = target else {
         return found.not_checked(format!(
@@ -201,7 +204,7 @@ async fn behind_blackhole(
         Err(error) => return found.not_checked(format!("whether the health check is behind the blackhole: {error}")),
     };
     let outside: Vec<String> =
-        addresses.iter().filter(|address| !covered.contains_key(address)).map(ToString::to_string).collect();
+        addresses.iter().filter(|address| !covered.contains(address)).map(ToString::to_string).collect();
     if outside.is_empty() {
         return;
     }
@@ -210,42 +213,58 @@ async fn behind_blackhole(
         "GD506",
         if all { Severity::Blocker } else { Severity::Risk },
         if all { "The health check's target is not behind the blackhole" } else { "Only part of the health check's target is behind the blackhole" },
-        format!("{target} leads to {}, which is on no network interface in the blackholed subnets: the health check would not see the fault", outside.join(", ")),
+        format!("{target} leads to {}, which is on no network interface that the faults cover: the health check would not see the fault", outside.join(", ")),
         "Let the health check ask the primary's front door, or add the subnets of its target to `primary.subnets`",
     );
 }
 
-/// The addresses of the network interfaces in the faults' subnets, and each one's subnet.
-async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeMap<IpAddr, String>, CloudError> {
-    let mut covered = BTreeMap::new();
+/// Whether a fault is meant to hide the front door from the health checkers.
+fn hides_front_door(faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| matches!(fault.reach, Reach::Subnets(_) | Reach::Interfaces(_)))
+}
+
+/// The addresses of the network interfaces that the faults cover.
+pub async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeSet<IpAddr>, CloudError> {
+    let mut covered = BTreeSet::new();
     for fault in faults {
-        let clients = cloud.region(fault.spec.region);
-        for vpc in fault.before.keys() {
-            covered.extend(
-                interfaces(clients, vpc)
-                    .await?
-                    .into_iter()
-                    .filter(|(_, of)| fault.subnets.iter().any(|subnet| subnet.id == *of)),
-            );
+        let (vpcs, by_subnet) = match &fault.reach {
+            Reach::Subnets(members) => (members, true),
+            Reach::Interfaces(members) => (members, false),
+            Reach::Users | Reach::Nobody => continue,
+        };
+        let clients = cloud.of(&fault.region)?;
+        for vpc in vpcs.iter().map(|(vpc, _)| vpc).collect::<BTreeSet<_>>() {
+            for interface in interfaces(clients, vpc).await? {
+                let own = if by_subnet { &interface.subnet } else { &interface.id };
+                if vpcs.contains(&(vpc.clone(), own.clone())) {
+                    covered.extend(interface.addresses);
+                }
+            }
         }
     }
     Ok(covered)
 }
 
-async fn interfaces(clients: &RegionClients, vpc: &str) -> Result<Vec<(IpAddr, String)>, CloudError> {
+struct Interface {
+    id: String,
+    subnet: String,
+    addresses: Vec<IpAddr>,
+}
+
+async fn interfaces(clients: &RegionClients, vpc: &str) -> Result<Vec<Interface>, CloudError> {
     let filter = Filter::builder().name("vpc-id").values(vpc).build();
     let mut pages = clients.ec2.describe_network_interfaces().filters(filter).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         for interface in page.map_err(CloudError::of("ec2:DescribeNetworkInterfaces"))?.network_interfaces() {
-            let Some(subnet) = interface.subnet_id() else { continue };
+            let (Some(id), Some(subnet)) = (interface.network_interface_id(), interface.subnet_id()) else { continue };
             let private = interface.private_ip_addresses().iter().flat_map(|address| {
                 [address.private_ip_address(), address.association().and_then(|public| public.public_ip())]
             });
             let ipv6 = interface.ipv6_addresses().iter().map(|address| address.ipv6_address());
             let own = [interface.private_ip_address(), interface.association().and_then(|public| public.public_ip())];
             let all = private.chain(ipv6).chain(own).flatten().filter_map(|address| address.parse().ok());
-            found.extend(all.map(|address: IpAddr| (address, subnet.to_owned())));
+            found.push(Interface { id: id.to_owned(), subnet: subnet.to_owned(), addresses: all.collect() });
         }
     }
     Ok(found)
@@ -257,13 +276,12 @@ async fn coverage(
     faults: &[Fault],
     found: &mut Findings,
 ) {
-    if faults.is_empty() {
+    if !hides_front_door(faults) {
         return;
     }
     let Ok(covered) = covered(cloud, faults).await else { return };
     let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
-    let outside: Vec<String> =
-        primary.filter(|address| !covered.contains_key(address)).map(ToString::to_string).collect();
+    let outside: Vec<String> = primary.filter(|address| !covered.contains(address)).map(ToString::to_string).collect();
     if !outside.is_empty() {
         found.add(
             "GD004",

@@ -51,7 +51,7 @@ pub struct Phases {
 }
 
 /// One fault.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSpec {
     /// Which fault.
@@ -59,20 +59,101 @@ pub struct FaultSpec {
     /// Which Region it is applied to.
     #[serde(default)]
     pub region: RegionRole,
-    /// Which of the environment's subnets; all of them where this is left out.
+    /// What it covers: the environment's subnets, or what is in them; all of it where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Targets>,
+    /// How long after the first fault it begins; at once where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Span>,
+    /// How long it lasts; until the restore where this is left out.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Span>,
+    /// How often it comes; once where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// From one beginning to the next, with `repeat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
+    /// For `nacl-deny-entries`: the other ends whose traffic is denied, as `10.0.0.0/8` or `2001:db8::/32`; all where
+    /// this is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cidrs: Vec<String>,
+    /// For `nacl-deny-entries`: the TCP ports of the targets, as `"443"` or `"8000-8999"`; every protocol and port where
+    /// this is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+    /// For `nacl-deny-entries`: which direction is denied; both where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// For `security-group-blackhole`: how; `swap` where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<GroupMethod>,
+    /// For `lambda-trigger-break`: the trigger, by its name in the pool's `LambdaConfig`; `PreTokenGeneration` where
+    /// this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
 }
 
 /// The faults there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// Deny all traffic of the targets' subnets with a network ACL.
+    #[default]
     NaclBlackhole,
+    /// Deny chosen traffic of the targets' subnets with entries in their network ACLs.
+    NaclDenyEntries,
+    /// Take the security groups' permissions from the targets' network interfaces or load balancers. Tracked
+    /// connections live on.
+    SecurityGroupBlackhole,
+    /// Invert the failover record's health check: the documented way to drill a managed Cognito domain.
+    HealthCheckInvert,
+    /// Refused: a disabled health check counts as healthy, so nothing would fail over.
+    HealthCheckDisable,
+    /// Throttle a trigger of the user pool by reserved concurrency 0.
+    LambdaTriggerBreak,
+    /// Deny the synthetic users' own subnets the way to the Region.
+    ClientEgressBlackhole,
 }
 
-/// Narrows a fault to some of the environment's subnets; every given condition must hold.
+impl FaultKind {
+    /// Its name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NaclBlackhole => "nacl-blackhole",
+            Self::NaclDenyEntries => "nacl-deny-entries",
+            Self::SecurityGroupBlackhole => "security-group-blackhole",
+            Self::HealthCheckInvert => "health-check-invert",
+            Self::HealthCheckDisable => "health-check-disable",
+            Self::LambdaTriggerBreak => "lambda-trigger-break",
+            Self::ClientEgressBlackhole => "client-egress-blackhole",
+        }
+    }
+}
+
+/// A direction of traffic, seen from the targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// To them.
+    Ingress,
+    /// From them.
+    Egress,
+    /// Both.
+    Both,
+}
+
+/// How a security group stops admitting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupMethod {
+    /// The targets get an empty group instead of theirs.
+    Swap,
+    /// Their groups lose the rules that admit the front door's port.
+    Revoke,
+}
+
+/// Narrows a fault to some of what the environment selects; every given condition must hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Targets {
@@ -82,9 +163,45 @@ pub struct Targets {
     /// Subnets in these Availability Zones only, as `us-east-1a`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<String>,
+    /// Subnets of these VPCs only, as `vpc-0a1b`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_ids: Vec<String>,
     /// Subnets that carry all of these tags only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// Subnets of these load balancers only, by name or ARN. A `security-group-blackhole` changes the groups of the load
+    /// balancers themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_balancers: Vec<String>,
+    /// For `security-group-blackhole`: these network interfaces only, as `eni-0a1b`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interface_ids: Vec<String>,
+    /// At most so many of what is left, in the order of their IDs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// At most that share of what is left, rounded up, in the order of their IDs: `"50%"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percentage: Option<Percent>,
+}
+
+/// When a fault hurts: from and to, after the first cut. No end means until the restore.
+pub type FaultWindow = (Duration, Option<Duration>);
+
+/// Reads `"443"` or `"8000-8999"`.
+pub fn parse_ports(text: &str) -> Option<(i32, i32)> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let (from, to): (u16, u16) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+    (from <= to).then_some((i32::from(from), i32::from(to)))
+}
+
+impl FaultSpec {
+    /// When it hurts, in order.
+    pub fn windows(&self) -> Vec<FaultWindow> {
+        let first = self.at.map_or(Duration::ZERO, |at| at.0);
+        let every = self.every.map_or(Duration::ZERO, |every| every.0);
+        let from = |turn: u32| first + every * turn;
+        (0..self.repeat.unwrap_or(1)).map(|turn| (from(turn), self.lasts.map(|lasts| from(turn) + lasts.0))).collect()
+    }
 }
 
 /// The synthetic users.

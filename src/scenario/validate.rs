@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Scenario;
+use super::{FaultKind, Scenario};
 use crate::files::{Document, FileProblems, Finding, Loaded};
 use crate::model::{Cohort, Flow, Percent, Phase, RegionRole, Span, format_duration};
 
@@ -134,17 +134,136 @@ fn faults(file: &mut Document) {
         );
     }
     for fault in file.items("faults") {
-        for item in file.items(&format!("{fault}.targets.subnet_ids")) {
-            let Some(id) = file.get::<String>(&item) else {
-                continue;
-            };
-            if id.strip_prefix("subnet-").is_none_or(str::is_empty) {
-                let finding = Finding::at(item, format!("`{id}` is not a subnet's ID"), "not a subnet's ID");
-                file.report(finding.help(
-                    "subnet IDs look like \"subnet-0a1b2c3d\"; select by `tags` or `zones` where you do not know them",
-                ));
+        ids(file, &format!("{fault}.targets.subnet_ids"), "subnet-", "a subnet's ID");
+        ids(file, &format!("{fault}.targets.vpc_ids"), "vpc-", "a VPC's ID");
+        ids(file, &format!("{fault}.targets.interface_ids"), "eni-", "a network interface's ID");
+        fault_options(file, &fault);
+        fault_times(file, &fault);
+    }
+}
+
+fn ids(file: &mut Document, list: &str, prefix: &str, what: &str) {
+    for item in file.items(list) {
+        let Some(id) = file.get::<String>(&item) else {
+            continue;
+        };
+        if id.strip_prefix(prefix).is_none_or(str::is_empty) {
+            let finding = Finding::at(item, format!("`{id}` is not {what}"), format!("not {what}"));
+            file.report(finding.help(format!(
+                "they look like \"{prefix}0a1b2c3d\"; select by `tags` or `zones` where you do not know them"
+            )));
+        }
+    }
+}
+
+/// Options that belong to one kind of fault alone.
+const OPTIONS: [(&str, FaultKind); 6] = [
+    ("cidrs", FaultKind::NaclDenyEntries),
+    ("ports", FaultKind::NaclDenyEntries),
+    ("direction", FaultKind::NaclDenyEntries),
+    ("method", FaultKind::SecurityGroupBlackhole),
+    ("targets.interface_ids", FaultKind::SecurityGroupBlackhole),
+    ("trigger", FaultKind::LambdaTriggerBreak),
+];
+
+fn fault_options(file: &mut Document, fault: &str) {
+    let Some(kind) = file.get::<FaultKind>(&format!("{fault}.kind")) else {
+        return;
+    };
+    let name = kind.as_str();
+    for (option, of) in OPTIONS {
+        let path = format!("{fault}.{option}");
+        if of != kind && file.has(&path) {
+            let finding = Finding::at(&path, format!("`{option}` means nothing to {name}"), "has no effect");
+            file.report(finding.help(format!("it belongs to `kind = \"{}\"`", of.as_str())));
+        }
+    }
+    if kind == FaultKind::HealthCheckDisable {
+        let message = "health-check-disable cannot rehearse a failover";
+        let finding = Finding::at(format!("{fault}.kind"), message, "nothing would fail over");
+        file.report(finding.help(
+            "Route 53 takes a disabled health check for healthy, so the record never moves; write \"health-check-invert\"",
+        ));
+    }
+    for item in file.items(&format!("{fault}.ports")) {
+        if let Some(text) = file.get::<String>(&item).filter(|text| super::parse_ports(text).is_none()) {
+            let finding = Finding::at(item, format!("`{text}` is not a port or a range of ports"), "not a port");
+            file.report(finding.help("write \"443\" or \"8000-8999\", from 0 to 65535"));
+        }
+    }
+    for item in file.items(&format!("{fault}.cidrs")) {
+        if let Some(text) = file.get::<String>(&item).filter(|text| !is_cidr(text)) {
+            let finding = Finding::at(item, format!("`{text}` is not a block of addresses"), "not a CIDR block");
+            file.report(finding.help("write \"10.0.0.0/8\" or \"2001:db8::/32\""));
+        }
+    }
+    for (option, least) in [("targets.count", "a count of 0"), ("repeat", "a repetition of 0")] {
+        let path = format!("{fault}.{option}");
+        if file.get::<u32>(&path) == Some(0) {
+            file.report(Finding::at(path, format!("{least} means no fault"), "nothing").help("write 1 or more"));
+        }
+    }
+    let share = format!("{fault}.targets.percentage");
+    if file.get::<Percent>(&share).is_some_and(|share| share.0 <= 0.0) {
+        file.report(Finding::at(share, "0% of the targets are none", "nothing").help("write a share above 0%"));
+    }
+}
+
+fn is_cidr(text: &str) -> bool {
+    let Some((address, prefix)) = text.split_once('/') else { return false };
+    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    prefix.parse::<u8>().is_ok_and(|prefix| prefix <= if address.is_ipv4() { 32 } else { 128 })
+}
+
+/// A fault's `at`, `for`, `repeat` and `every`: do they fit each other and the phases?
+fn fault_times(file: &mut Document, fault: &str) {
+    let path = |key: &str| format!("{fault}.{key}");
+    let (at, lasts, every) = (span(file, &path("at")), span(file, &path("for")), span(file, &path("every")));
+    let repeat = file.get::<u32>(&path("repeat")).unwrap_or(1);
+    if lasts.is_some_and(|lasts| lasts.is_zero()) {
+        file.report(
+            Finding::at(path("for"), "a fault of no time is none", "zero").help("leave it out, or write a time"),
+        );
+    }
+    if repeat > 1 {
+        for key in ["for", "every"] {
+            if !file.has(&path(key)) {
+                let finding = Finding::at(path("repeat"), format!("`repeat` needs `{key}`"), "repeats what never ends");
+                file.report(finding.help("write for example `for = \"20s\"`, `repeat = 3`, `every = \"40s\"`"));
             }
         }
+    } else if file.has(&path("every")) {
+        let finding = Finding::at(path("every"), "`every` without `repeat` means nothing", "has no effect");
+        file.report(finding.help("add `repeat`, or take it out"));
+    }
+    if let (Some(lasts), Some(every)) = (lasts, every)
+        && repeat > 1
+        && lasts >= every
+    {
+        let finding = Finding::at(path("every"), "the fault begins again before it has ended", "too soon");
+        file.report(finding.and(path("for"), "lasts so long").help("make `every` longer than `for`"));
+    }
+    let Some(long) =
+        ["outage", "hold"].iter().map(|phase| span(file, &format!("phases.{phase}"))).sum::<Option<Duration>>()
+    else {
+        return;
+    };
+    let last =
+        at.unwrap_or_default() + every.unwrap_or_default() * repeat.saturating_sub(1) + lasts.unwrap_or_default();
+    if last > long {
+        let key = ["every", "for", "at"].into_iter().find(|key| file.has(&path(key))).unwrap_or("kind");
+        let message = format!(
+            "the fault ends {} after the first one begins, but outage and hold last {}",
+            format_duration(last),
+            format_duration(long)
+        );
+        let finding = Finding::at(path(key), message, "too late");
+        file.report(
+            finding
+                .and("phases.outage", "the outage phase")
+                .and("phases.hold", "the hold phase")
+                .help("everything is restored after the hold: shorten the fault, or lengthen the phases"),
+        );
     }
 }
 

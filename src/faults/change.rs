@@ -1,0 +1,223 @@
+//! What every change is: one API call, with its inverse, that recognises its own work.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{CloudError, RegionClients};
+use crate::model::{Clock, Event, Mutation, RunId, Step, Window};
+
+use super::crash::crash_point;
+use super::live::Live;
+use super::pace::Pace;
+use super::plan::MutationSink;
+
+/// In which order changes are made. What is undone first is another order: see [`Stage::UNDONE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The environment's lock.
+    Lock,
+    /// Marks on what will be changed, so that it is found again without a journal.
+    Mark,
+    /// New resources that nobody uses yet.
+    Make,
+    /// What goes into them; it goes with them, too.
+    Fill,
+    /// The selected targets are moved onto them: nobody feels it.
+    Attach,
+    /// The dead-man switch.
+    Arm,
+    /// What hurts.
+    Cut,
+}
+
+impl Stage {
+    /// The order in which changes are made.
+    pub const MADE: [Self; 7] = [Self::Lock, Self::Mark, Self::Make, Self::Fill, Self::Attach, Self::Arm, Self::Cut];
+    /// The order in which they are undone: what hurts first; marks, dead-man switch and lock stay until all the
+    /// rest is back.
+    pub const UNDONE: [Self; 7] = [Self::Cut, Self::Attach, Self::Fill, Self::Make, Self::Mark, Self::Arm, Self::Lock];
+}
+
+/// What a change made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The new resource's ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// What undoing a change found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// It was undone now.
+    Reverted,
+    /// Nothing was there to undo.
+    Already,
+    /// Somebody else changed it meanwhile; what was found, and left so.
+    LeftAlone(String),
+}
+
+/// A call of EventBridge Scheduler's universal target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UniversalTarget {
+    /// As `arn:aws:scheduler:::aws-sdk:ec2:deleteNetworkAclEntry`.
+    pub arn: String,
+    /// The operation's parameters.
+    pub input: serde_json::Value,
+    /// The permission that the schedule's role needs, as `ec2:DeleteNetworkAclEntry`.
+    pub permission: &'static str,
+}
+
+/// One API call that changes something, with its inverse.
+///
+/// Both directions may be repeated at any time: each looks at the live state first, or is harmless by itself.
+pub trait Change: Send + Sync {
+    /// The API operation, as `ec2:CreateNetworkAcl`.
+    fn call(&self) -> &'static str;
+
+    /// What it changes, in words; the same in every run of a plan.
+    fn resource(&self) -> String;
+
+    /// Its inverse, in words.
+    fn inverse(&self) -> &'static str;
+
+    /// When it is made.
+    fn stage(&self) -> Stage;
+
+    /// The key of the resource that it makes, under which other changes know it before it exists.
+    fn makes(&self) -> Option<&str> {
+        None
+    }
+
+    /// The key of the resource that it is a part of and goes with.
+    fn part_of(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether IPv4 traffic stops by it.
+    fn cuts_ipv4(&self) -> bool {
+        false
+    }
+
+    /// Makes the call, once; what is unclear after it, [`Change::settled`] finds out.
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>>;
+
+    /// Whether it has taken effect, by what is there now.
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>>;
+
+    /// Looks, and undoes it, once. `NotFound` means that the look was stale: look again.
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>>;
+
+    /// The call with which a scheduler undoes it when nobody else can; only asked of what hurts. `made` holds the
+    /// IDs of what was prepared.
+    ///
+    /// # Errors
+    /// Why no universal target can express it.
+    fn dead_man(&self, _made: &Made) -> Result<UniversalTarget, String> {
+        Err(format!("{} has no inverse that a schedule could call", self.call()))
+    }
+}
+
+/// IDs of what a run made, by key.
+#[derive(Debug, Default)]
+pub struct Made(Mutex<BTreeMap<String, String>>);
+
+impl Made {
+    /// The ID under a key.
+    pub fn get(&self, key: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Remembers an ID.
+    pub fn put(&self, key: &str, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), id.to_owned());
+    }
+}
+
+/// What a change needs to do its work in one Region.
+pub struct Scene<'a> {
+    /// AWS clients of the Region.
+    pub clients: &'a RegionClients,
+    /// The run, for tags.
+    pub run: &'a RunId,
+    /// What is described of the Region.
+    pub live: &'a Live,
+    /// IDs of what the run made there.
+    pub made: &'a Made,
+    /// Scenario time.
+    pub clock: &'a Clock,
+    /// Told about every call.
+    pub sink: &'a MutationSink,
+    /// Keeps below the account's request limits.
+    pub pace: &'a Pace,
+    /// A description older than this must not be used.
+    pub since: Timestamp,
+}
+
+impl Scene<'_> {
+    /// The ID of what the run made under a key.
+    ///
+    /// # Errors
+    /// [`CloudError`] when it was not made.
+    pub fn id(&self, key: &str) -> Result<String, CloudError> {
+        self.made.get(key).ok_or_else(|| CloudError::incomplete("gameday", &format!("ID of {key}: it was not made")))
+    }
+
+    /// Makes a change's own call.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn make<T>(
+        &self,
+        change: &dyn Change,
+        call: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, CloudError> {
+        let step = if change.stage() == Stage::Cut { Step::Cut } else { Step::Prepare };
+        self.told(step, change.call(), change.resource(), change.cuts_ipv4(), call).await
+    }
+
+    /// Makes a call that undoes a change.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn unmake<T>(
+        &self,
+        change: &dyn Change,
+        name: &'static str,
+        resource: String,
+        call: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, CloudError> {
+        let step = if change.stage() == Stage::Cut { Step::Heal } else { Step::Dismantle };
+        self.told(step, name, resource, change.cuts_ipv4(), call).await
+    }
+
+    async fn told<T>(
+        &self,
+        step: Step,
+        name: &'static str,
+        resource: String,
+        ipv4: bool,
+        call: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, CloudError> {
+        self.pace.turn().await;
+        crash_point(name, "before");
+        let sent = self.clock.now();
+        let result = call.await;
+        let window = Window { sent, received: self.clock.now() };
+        crash_point(name, "after");
+        self.pace.answered(&result);
+        (self.sink)(Event::Mutation(Mutation {
+            window,
+            step,
+            call: name.to_owned(),
+            resource,
+            ipv4,
+            error: result.as_ref().err().map(ToString::to_string),
+        }));
+        result
+    }
+}

@@ -1,0 +1,360 @@
+//! Changes of network ACLs: clones, their rules, and which ACL a subnet has.
+//!
+//! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
+
+use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::faults::change::{Applied, Change, Made, Scene, Stage, Undone, UniversalTarget};
+use crate::faults::network::{AclRule, Vpc};
+use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
+
+/// ec2:CreateNetworkAcl; inverse ec2:DeleteNetworkAcl.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreateClone {
+    /// Its VPC.
+    pub vpc: String,
+    /// The ACL that it repeats.
+    pub original: String,
+    /// Its key.
+    pub clone: String,
+    /// Makes a repeated call harmless.
+    pub client_token: String,
+}
+
+/// ec2:CreateNetworkAclEntry on a clone; goes when the clone goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CopyRule {
+    /// The clone's VPC.
+    pub vpc: String,
+    /// The clone's key.
+    pub clone: String,
+    /// The rule, with its number in the clone.
+    pub rule: AclRule,
+}
+
+/// ec2:ReplaceNetworkAclAssociation; inverse the same, back to the original.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Swap {
+    /// The subnet's VPC.
+    pub vpc: String,
+    /// The subnet.
+    pub subnet: String,
+    /// The ACL that it had.
+    pub original: String,
+    /// The clone's key.
+    pub clone: String,
+}
+
+/// ec2:CreateNetworkAclEntry that denies; inverse ec2:DeleteNetworkAclEntry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deny {
+    /// The clone's VPC.
+    pub vpc: String,
+    /// The clone's key.
+    pub clone: String,
+    /// What it denies; its number is below every other rule's that could let it through.
+    pub rule: AclRule,
+}
+
+impl Change for CreateClone {
+    fn call(&self) -> &'static str {
+        "ec2:CreateNetworkAcl"
+    }
+
+    fn resource(&self) -> String {
+        format!("clone of {}", self.original)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "ec2:DeleteNetworkAcl"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Make
+    }
+
+    fn makes(&self) -> Option<&str> {
+        Some(&self.clone)
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            let tags = TagSpecification::builder()
+                .resource_type(ResourceType::NetworkAcl)
+                .tags(tag(RUN_TAG, scene.run.as_str()))
+                .tags(tag(CLONE_TAG, &self.clone))
+                .tags(tag("Name", &format!("gameday clone of {}", self.original)))
+                .build();
+            let call = scene.clients.ec2_mutating.create_network_acl().vpc_id(&self.vpc);
+            let call = call.client_token(&self.client_token).tag_specifications(tags).send();
+            let answer = scene.make(self, call.map(|answer| answer.map_err(CloudError::of(self.call())))).await?;
+            let id = answer.network_acl().and_then(|acl| acl.network_acl_id());
+            let id = id.ok_or_else(|| CloudError::incomplete(self.call(), "network ACL ID"))?;
+            Ok(Applied { id: Some(id.to_owned()) })
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async {
+            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            Ok(vpc.clone_of_run(scene.run, &self.clone).map(|acl| Applied { id: Some(acl.id.clone()) }))
+        }
+        .boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            let call = scene.clients.ec2_mutating.delete_network_acl().network_acl_id(&acl).send();
+            let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteNetworkAcl"))));
+            let resource = format!("{acl} ({})", self.resource());
+            match scene.unmake(self, "ec2:DeleteNetworkAcl", resource, call).await {
+                Ok(undone) => Ok(undone),
+                Err(error) if error.code.as_deref() == Some("DependencyViolation") => {
+                    let vpc = scene.live.vpc(&self.vpc, scene.clock.now()).await?;
+                    let users = vpc.subnets_of(&acl).join(", ");
+                    Err(CloudError { message: format!("{acl} is still used by {users}"), ..error })
+                }
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Change for CopyRule {
+    fn call(&self) -> &'static str {
+        "ec2:CreateNetworkAclEntry"
+    }
+
+    fn resource(&self) -> String {
+        format!("clone {}: {}", self.clone, self.rule)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "none: goes with the clone"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Fill
+    }
+
+    fn part_of(&self) -> Option<&str> {
+        Some(&self.clone)
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async { scene.make(self, Box::pin(create_entry(scene.clients, scene.id(&self.clone)?, &self.rule))).await }
+            .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        has_rule(scene, &self.vpc, &self.clone, &self.rule).boxed()
+    }
+
+    fn undo<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async { Ok(Undone::Already) }.boxed()
+    }
+}
+
+impl Change for Swap {
+    fn call(&self) -> &'static str {
+        "ec2:ReplaceNetworkAclAssociation"
+    }
+
+    fn resource(&self) -> String {
+        format!("{}: from {} to its clone", self.subnet, self.original)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "ec2:ReplaceNetworkAclAssociation to the original"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Attach
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let used = vpc
+                .association(&self.subnet)
+                .ok_or_else(|| CloudError::incomplete("ec2:DescribeNetworkAcls", "association of the subnet"))?;
+            scene.make(self, replace(scene.clients, used.id.clone(), scene.id(&self.clone)?)).await?;
+            Ok(Applied::default())
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async {
+            let Some(clone) = scene.made.get(&self.clone) else { return Ok(None) };
+            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            Ok(vpc.association(&self.subnet).filter(|used| used.acl == clone).map(|_| Applied::default()))
+        }
+        .boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let Some(used) = vpc.association(&self.subnet) else {
+                return Ok(Undone::LeftAlone(format!("{} is no longer there", self.subnet)));
+            };
+            if used.acl == self.original {
+                return Ok(Undone::Already);
+            }
+            if scene.made.get(&self.clone).as_ref() != Some(&used.acl) {
+                let found = format!("{} was moved to {} by somebody else; left so", self.subnet, used.acl);
+                return Ok(Undone::LeftAlone(found));
+            }
+            let resource = format!("{}: back to {}", self.subnet, self.original);
+            let call = replace(scene.clients, used.id.clone(), self.original.clone());
+            scene.unmake(self, self.call(), resource, call).await?;
+            Ok(Undone::Reverted)
+        }
+        .boxed()
+    }
+}
+
+impl Change for Deny {
+    fn call(&self) -> &'static str {
+        "ec2:CreateNetworkAclEntry"
+    }
+
+    fn resource(&self) -> String {
+        format!("clone {}: {}", self.clone, self.rule)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "ec2:DeleteNetworkAclEntry"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Cut
+    }
+
+    fn cuts_ipv4(&self) -> bool {
+        self.rule.cidr.is_some()
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async { scene.make(self, Box::pin(create_entry(scene.clients, scene.id(&self.clone)?, &self.rule))).await }
+            .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        has_rule(scene, &self.vpc, &self.clone, &self.rule).boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            // The clone is the run's own, so no look is needed before the call, and none delays it.
+            let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            let call = delete_entry(scene.clients, acl, self.rule.number, self.rule.egress);
+            scene.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await
+        }
+        .boxed()
+    }
+
+    fn dead_man(&self, made: &Made) -> Result<UniversalTarget, String> {
+        Ok(UniversalTarget {
+            arn: "arn:aws:scheduler:::aws-sdk:ec2:deleteNetworkAclEntry".to_owned(),
+            input: json!({
+                "NetworkAclId": made.get(&self.clone).unwrap_or_else(|| format!("clone {}", self.clone)),
+                "RuleNumber": self.rule.number,
+                "Egress": self.rule.egress,
+            }),
+            permission: "ec2:DeleteNetworkAclEntry",
+        })
+    }
+}
+
+async fn has_rule(scene: &Scene<'_>, vpc: &str, clone: &str, rule: &AclRule) -> Result<Option<Applied>, CloudError> {
+    let Some(clone) = scene.made.get(clone) else { return Ok(None) };
+    let vpc = scene.live.vpc(vpc, scene.since).await?;
+    Ok(vpc.acl(&clone).filter(|acl| acl.rules.contains(rule)).map(|_| Applied::default()))
+}
+
+/// Adds a rule.
+///
+/// # Errors
+/// [`CloudError`]; `NetworkAclEntryAlreadyExists` when the number is taken.
+pub async fn create_entry(clients: &RegionClients, acl: String, rule: &AclRule) -> Result<Applied, CloudError> {
+    let ports = rule.ports.map(|(from, to)| PortRange::builder().from(from).to(to).build());
+    let icmp = rule.icmp.map(|(kind, code)| IcmpTypeCode::builder().r#type(kind).code(code).build());
+    let call = clients
+        .ec2_mutating
+        .create_network_acl_entry()
+        .network_acl_id(acl)
+        .rule_number(rule.number)
+        .protocol(&rule.protocol)
+        .rule_action(if rule.allow { RuleAction::Allow } else { RuleAction::Deny })
+        .egress(rule.egress)
+        .set_cidr_block(rule.cidr.clone())
+        .set_ipv6_cidr_block(rule.ipv6_cidr.clone())
+        .set_port_range(ports)
+        .set_icmp_type_code(icmp);
+    call.send().await.map_err(CloudError::of("ec2:CreateNetworkAclEntry"))?;
+    Ok(Applied::default())
+}
+
+/// Deletes a rule; one that is gone already is fine.
+///
+/// # Errors
+/// [`CloudError`].
+pub async fn delete_entry(
+    clients: &RegionClients,
+    acl: String,
+    number: i32,
+    egress: bool,
+) -> Result<Undone, CloudError> {
+    let call = clients.ec2_mutating.delete_network_acl_entry().network_acl_id(acl).rule_number(number).egress(egress);
+    gone(call.send().await.map_err(CloudError::of("ec2:DeleteNetworkAclEntry")))
+}
+
+/// Points a subnet's association at another ACL. `InvalidAssociationID.NotFound` when somebody replaced it meanwhile.
+async fn replace(clients: &RegionClients, association: String, acl: String) -> Result<(), CloudError> {
+    let call = clients.ec2_mutating.replace_network_acl_association().association_id(association).network_acl_id(acl);
+    call.send().await.map(drop).map_err(CloudError::of("ec2:ReplaceNetworkAclAssociation"))
+}
+
+/// What deleting says: that it was gone already is fine.
+pub fn gone<T>(result: Result<T, CloudError>) -> Result<Undone, CloudError> {
+    match result {
+        Ok(_) => Ok(Undone::Reverted),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(Undone::Already),
+        Err(error) => Err(error),
+    }
+}
+
+impl From<&NetworkAclEntry> for AclRule {
+    fn from(entry: &NetworkAclEntry) -> Self {
+        Self {
+            number: entry.rule_number().unwrap_or_default(),
+            egress: entry.egress().unwrap_or_default(),
+            allow: entry.rule_action() == Some(&RuleAction::Allow),
+            protocol: entry.protocol().unwrap_or("-1").to_owned(),
+            cidr: entry.cidr_block().map(str::to_owned),
+            ipv6_cidr: entry.ipv6_cidr_block().map(str::to_owned),
+            ports: entry.port_range().and_then(|range| Some((range.from()?, range.to()?))),
+            icmp: entry.icmp_type_code().and_then(|icmp| Some((icmp.r#type()?, icmp.code()?))),
+        }
+    }
+}
+
+impl Vpc {
+    /// The clone that a run made under that key.
+    pub fn clone_of_run(&self, run: &crate::model::RunId, key: &str) -> Option<&crate::faults::network::Acl> {
+        self.acls().find(|acl| {
+            acl.tags.get(RUN_TAG).map(String::as_str) == Some(run.as_str())
+                && acl.tags.get(CLONE_TAG).map(String::as_str) == Some(key)
+        })
+    }
+}

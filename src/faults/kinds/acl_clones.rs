@@ -1,0 +1,165 @@
+//! Denying what subnets send and receive, with a network ACL of the run's own.
+//!
+//! For each ACL that the subnets use an exact clone is made and they are moved onto it, which nobody feels. The cut is
+//! a few deny rules on each clone, with the lowest numbers, so that any number of subnets is cut off within a few
+//! calls, and subnets that are not selected keep the ACL that they share with the selected ones.
+
+use std::collections::BTreeMap;
+
+use crate::faults::action::Action;
+use crate::faults::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
+use crate::faults::network::{AclRule, Vpc};
+use crate::faults::plan::{Ask, FaultError};
+use crate::faults::target::Subnet;
+
+/// Rules for each direction that an ACL may have, the closing `*` rules included (VPC quotas: 20,
+/// adjustable to 40). An original with more than 20 shows that the account's quota was raised.
+const RULES_AT_MOST: (usize, usize) = (20, 40);
+/// Network ACLs for each VPC (VPC quotas: 200, adjustable).
+const ACLS_AT_MOST: usize = 200;
+
+/// The changes that deny `denied` to subnets; the rules' numbers do not matter, their order does. IPv6 rules are
+/// left out where no subnet of a clone has an IPv6 range.
+///
+/// # Errors
+/// [`FaultError::Quota`] when a clone or its deny rules would not fit, [`FaultError::NoAcl`] when EC2 tells no ACL of a subnet.
+pub async fn deny(ask: &Ask<'_>, subnets: &[Subnet], denied: &[AclRule]) -> Result<Vec<Action>, FaultError> {
+    let mut vpcs = BTreeMap::new();
+    for subnet in subnets {
+        if !vpcs.contains_key(&subnet.vpc) {
+            vpcs.insert(subnet.vpc.clone(), Vpc::describe(ask.clients, &subnet.vpc).await?);
+        }
+    }
+    changes(ask.number, ask.run.as_str(), subnets, &vpcs, denied)
+}
+
+fn changes(
+    key: usize,
+    run: &str,
+    subnets: &[Subnet],
+    vpcs: &BTreeMap<String, Vpc>,
+    denied: &[AclRule],
+) -> Result<Vec<Action>, FaultError> {
+    let mut groups: BTreeMap<(String, String), Vec<&Subnet>> = BTreeMap::new();
+    for subnet in subnets {
+        let used = vpcs.get(&subnet.vpc).and_then(|vpc| vpc.association(&subnet.id));
+        let used = used.ok_or_else(|| FaultError::NoAcl(subnet.id.clone()))?;
+        groups.entry((subnet.vpc.clone(), used.acl.clone())).or_default().push(subnet);
+    }
+    let mut actions = Vec::new();
+    for ((vpc, original), members) in &groups {
+        let clone = format!("{key}/{original}");
+        let acl = vpcs.get(vpc).and_then(|known| known.acl(original));
+        let acl = acl.ok_or_else(|| FaultError::NoAcl(members[0].id.clone()))?;
+        let ipv6 = members.iter().any(|subnet| subnet.ipv6);
+        let denied: Vec<AclRule> =
+            numbered(denied.iter().filter(|rule| ipv6 || rule.ipv6_cidr.is_none()).cloned().collect());
+        fits(&acl.rules, &denied, ipv6, original)?;
+        let (vpc, original) = (vpc.clone(), original.clone());
+        actions.push(Action::CreateClone(CreateClone {
+            vpc: vpc.clone(),
+            original: original.clone(),
+            clone: clone.clone(),
+            client_token: format!("{run}-{key}-{original}"),
+        }));
+        let highest = denied.iter().map(|rule| rule.number).max().unwrap_or(0);
+        let rules = renumbered(&acl.rules, highest).into_iter();
+        actions.extend(rules.map(|rule| Action::CopyRule(CopyRule { vpc: vpc.clone(), clone: clone.clone(), rule })));
+        actions.extend(members.iter().map(|subnet| {
+            let (vpc, subnet, original, clone) = (vpc.clone(), subnet.id.clone(), original.clone(), clone.clone());
+            Action::Swap(Swap { vpc, subnet, original, clone })
+        }));
+        let denied = denied.into_iter();
+        actions.extend(denied.map(|rule| Action::Deny(Deny { vpc: vpc.clone(), clone: clone.clone(), rule })));
+    }
+    for (vpc, acls) in vpcs {
+        let new = groups.keys().filter(|(of, _)| of == vpc).count();
+        if acls.acl_count() + new > ACLS_AT_MOST {
+            return Err(FaultError::Quota(format!(
+                "{vpc} has {} network ACLs; {new} more exceed {ACLS_AT_MOST}",
+                acls.acl_count()
+            )));
+        }
+    }
+    actions.sort_by_key(Action::stage);
+    Ok(actions)
+}
+
+/// The rules with the lowest numbers, from 1, each direction apart.
+fn numbered(mut rules: Vec<AclRule>) -> Vec<AclRule> {
+    let mut next = [0, 0];
+    for rule in &mut rules {
+        let next = &mut next[usize::from(rule.egress)];
+        *next += 1;
+        rule.number = *next;
+    }
+    rules
+}
+
+fn fits(rules: &[AclRule], denied: &[AclRule], ipv6: bool, original: &str) -> Result<(), FaultError> {
+    // Each IP family has a closing rule.
+    let closing = if ipv6 { 2 } else { 1 };
+    let count = |rules: &[AclRule], egress| rules.iter().filter(|rule| rule.egress == egress).count();
+    let used = |egress| closing + count(rules, egress);
+    let raised = used(false).max(used(true)) > RULES_AT_MOST.0;
+    let most = if raised { RULES_AT_MOST.1 } else { RULES_AT_MOST.0 };
+    for egress in [false, true] {
+        let (used, more) = (used(egress), count(denied, egress));
+        if used + more > most {
+            return Err(FaultError::Quota(format!(
+                "{original} has {used} {} rules, the closing ones included; {more} more exceed the quota of {most}",
+                if egress { "egress" } else { "ingress" }
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The rules for the clone: as they are, unless one's number is needed for a deny rule; then all
+/// of that direction get new numbers, in order.
+fn renumbered(rules: &[AclRule], highest_denied: i32) -> Vec<AclRule> {
+    let mut copies = Vec::with_capacity(rules.len());
+    for egress in [false, true] {
+        let same: Vec<&AclRule> = rules.iter().filter(|rule| rule.egress == egress).collect();
+        let clash = same.iter().any(|rule| rule.number <= highest_denied);
+        copies.extend((0_i32..).zip(same).map(|(index, rule)| {
+            let number = if clash { 100 + 10 * index } else { rule.number };
+            AclRule { number, ..rule.clone() }
+        }));
+    }
+    copies
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(number: i32, cidr: &str) -> AclRule {
+        AclRule { number, allow: true, cidr: Some(cidr.to_owned()), ..AclRule::deny_all(false, false) }
+    }
+
+    #[test]
+    fn low_rule_numbers_move_up_in_order_and_others_stay() {
+        let low = renumbered(&[rule(1, "10.0.0.0/8"), rule(2, "10.1.0.0/16"), rule(7, "0.0.0.0/0")], 2);
+        let numbers: Vec<i32> = low.iter().map(|rule| rule.number).collect();
+        assert_eq!(numbers, [100, 110, 120]);
+        assert_eq!(low[1].cidr.as_deref(), Some("10.1.0.0/16"));
+        assert_eq!(renumbered(&[rule(100, "0.0.0.0/0")], 2)[0].number, 100);
+    }
+
+    #[test]
+    fn a_full_acl_is_refused_before_anything_is_made() {
+        let rules = |count: i32| -> Vec<AclRule> { (1..=count).map(|n| rule(n * 10, "0.0.0.0/0")).collect() };
+        let all = |ipv6: bool| -> Vec<AclRule> {
+            let families = [Some(false), ipv6.then_some(true)].into_iter().flatten();
+            numbered(families.flat_map(|ipv6| [false, true].map(|egress| AclRule::deny_all(egress, ipv6))).collect())
+        };
+        let fits = |rules: &[AclRule], ipv6, original| fits(rules, &all(ipv6), ipv6, original);
+        assert!(fits(&rules(18), false, "acl-1").is_ok());
+        assert!(matches!(fits(&rules(19), false, "acl-1"), Err(FaultError::Quota(_))));
+        assert!(fits(&rules(16), true, "acl-1").is_ok());
+        assert!(fits(&rules(17), true, "acl-1").is_err());
+        assert!(fits(&rules(38), false, "acl-1").is_ok(), "the original shows a raised quota");
+        assert!(fits(&rules(39), false, "acl-1").is_err());
+    }
+}

@@ -1,0 +1,19 @@
+//! `nacl-blackhole`: all traffic of the selected subnets vanishes, in both directions and IP families.
+
+use super::acl_clones;
+use crate::faults::network::AclRule;
+use crate::faults::plan::{Ask, FaultError, Planned};
+
+/// Plans it.
+///
+/// # Errors
+/// [`FaultError`].
+pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+    let subnets = ask.subnets().await?;
+    let denied: Vec<AclRule> = [false, true]
+        .into_iter()
+        .flat_map(|ipv6| [false, true].map(|egress| AclRule::deny_all(egress, ipv6)))
+        .collect();
+    let actions = acl_clones::deny(ask, &subnets, &denied).await?;
+    Ok(Planned::of_subnets(ask, &subnets, actions))
+}

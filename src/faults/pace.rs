@@ -1,0 +1,106 @@
+//! How fast calls that change something are made.
+//!
+//! EC2 throttles each account and Region by token buckets whose sizes differ by operation and can be raised (EC2
+//! developer guide, "Request throttling for the Amazon EC2 API"), so the rate is found out: it starts high and is
+//! halved whenever the API says that it was too much.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use crate::cloud::{CloudError, ErrorClass};
+
+/// Calls in flight at once, in each Region.
+pub const CALLS_IN_FLIGHT: usize = 32;
+/// Calls a second at first.
+const START_PER_S: u32 = 200;
+/// Calls a second at the least: the refill rate of EC2's bucket for mutating operations (EC2 developer guide,
+/// "Request throttling for the Amazon EC2 API").
+const LEAST_PER_S: u32 = 5;
+/// Answers of calls that were in flight together count as one.
+const ONE_EVENT: Duration = Duration::from_millis(500);
+
+/// A token bucket whose rate adapts.
+#[derive(Debug)]
+pub struct Pace {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    per_s: u32,
+    bucket: Arc<DefaultDirectRateLimiter>,
+    slowed: Option<tokio::time::Instant>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { per_s: START_PER_S, bucket: bucket(START_PER_S), slowed: None }) }
+    }
+}
+
+fn bucket(per_s: u32) -> Arc<DefaultDirectRateLimiter> {
+    let per_s = NonZeroU32::new(per_s).unwrap_or(NonZeroU32::MIN);
+    let burst = NonZeroU32::new(CALLS_IN_FLIGHT as u32).unwrap_or(NonZeroU32::MIN);
+    // After a throttled answer the account's bucket is empty, so a burst would only be throttled again.
+    let burst = if per_s.get() == START_PER_S { burst } else { NonZeroU32::MIN };
+    Arc::new(RateLimiter::direct(Quota::per_second(per_s).allow_burst(burst)))
+}
+
+impl Pace {
+    /// Waits until a call may be sent.
+    pub async fn turn(&self) {
+        loop {
+            let bucket = Arc::clone(&self.lock().bucket);
+            if bucket.check().is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Takes an answer into account.
+    pub fn answered<T>(&self, result: &Result<T, CloudError>) {
+        let throttled = result.as_ref().is_err_and(|error| error.class == ErrorClass::Throttled);
+        if !throttled {
+            return;
+        }
+        let now = tokio::time::Instant::now();
+        let mut state = self.lock();
+        if state.slowed.is_some_and(|at| now.duration_since(at) < ONE_EVENT) {
+            return;
+        }
+        state.slowed = Some(now);
+        state.per_s = (state.per_s / 2).max(LEAST_PER_S);
+        state.bucket = bucket(state.per_s);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn throttled() -> Result<(), CloudError> {
+        let class = ErrorClass::Throttled;
+        Err(CloudError { operation: "ec2:X", class, code: None, message: String::new() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_answer_halves_the_rate_once_and_never_below_the_least() {
+        let pace = Pace::default();
+        pace.answered(&throttled());
+        pace.answered(&throttled());
+        assert_eq!(pace.lock().per_s, START_PER_S / 2);
+        for _ in 0..20 {
+            tokio::time::advance(ONE_EVENT).await;
+            pace.answered(&throttled());
+        }
+        assert_eq!(pace.lock().per_s, LEAST_PER_S);
+    }
+}
