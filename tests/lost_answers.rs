@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use gameday::cloud::{Access, Cloud};
 use gameday::env::{LabSettings, Observe, Timeouts};
-use gameday::faults::{self, Executor, FrontDoors, Journal, plan};
+use gameday::faults::{self, Executor, Journal, plan};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, RunId, Seed, Step};
 use gameday::net::{self, Connection};
@@ -74,7 +74,7 @@ async fn lost(action: &'static str, at: Step) {
     let folder = tempfile::tempdir().unwrap();
     let site = environment.complete(folder.path().to_owned(), Some(lab.trust_root_pem().to_owned())).unwrap();
     let (cloud, run) = (Cloud::connect(&site).await.unwrap(), RunId::from("gd-lost"));
-    let plan = plan(&[FaultSpec::default()], &site, &cloud, &run, &FrontDoors::new()).await.unwrap();
+    let plan = plan(&[FaultSpec::default()], &site, &cloud, &run).await.unwrap();
     let before = faults::State::describe(&cloud, &plan.scope).await.unwrap();
     let path = folder.path().join("journal.ndjson");
     let journal = Arc::new(Journal::create(&path, run, Access::of(&site), clock.now()).unwrap());

@@ -18,9 +18,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{IcmpTypeCode, PortRange, RuleAction};
 use gameday::cloud::{Access, Cloud, RegionClients};
 use gameday::env::{self, Site};
-use gameday::faults::{
-    Executor, FrontDoors, Journal, MutationSink, Plan, RUN_TAG, Restored, State, Vpc, plan, read_journal,
-};
+use gameday::faults::{Executor, Journal, MutationSink, Plan, RUN_TAG, Restored, State, Vpc, plan, read_journal};
 use gameday::model::{Clock, Event, Mutation, RegionRole, RunId, Step};
 use gameday::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +130,7 @@ struct Rehearsal {
 impl Rehearsal {
     async fn plan(site: &Site, cloud: &Cloud, folder: &Path) -> Self {
         let (run, clock) = (RunId::from("gd-moto"), Clock::start(1.0));
-        let plan = plan(&[FaultSpec::default()], site, cloud, &run, &FrontDoors::new()).await.unwrap();
+        let plan = plan(&[FaultSpec::default()], site, cloud, &run).await.unwrap();
         let journal = Journal::create(&folder.join("journal.ndjson"), run.clone(), Access::of(site), clock.now());
         let journal = Arc::new(journal.unwrap());
         let made: Arc<Mutex<Vec<Mutation>>> = Arc::default();

@@ -6,7 +6,6 @@ use serde_json::json;
 use crate::cloud::Cloud;
 use crate::faults::{self, Plan, Stage};
 use crate::model::RunId;
-use crate::preflight;
 
 use super::world::{self, World};
 use super::{Exit, Failure, Format, PlanArgs};
@@ -27,8 +26,7 @@ pub async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
 
 async fn look(scenario: &crate::scenario::Scenario, world: &World) -> Result<Plan, Failure> {
     let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
-    let doors = preflight::front_doors(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
-    let planned = faults::plan(&scenario.faults, &world.site, &cloud, &RunId::from("plan"), &doors).await;
+    let planned = faults::plan(&scenario.faults, &world.site, &cloud, &RunId::from("plan")).await;
     planned.map_err(|error| Failure::with_help(error.to_string(), "See also: gameday preflight"))
 }
 

@@ -15,31 +15,24 @@ use super::live::Live;
 use super::pace::Pace;
 use super::plan::MutationSink;
 
-/// In which order changes are made. What is undone first is another order: see [`Stage::UNDONE`].
+/// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// The environment's lock.
-    Lock,
-    /// Marks on what will be changed, so that it is found again without a journal.
-    Mark,
     /// New resources that nobody uses yet.
     Make,
     /// What goes into them; it goes with them, too.
     Fill,
     /// The selected targets are moved onto them: nobody feels it.
     Attach,
-    /// The dead-man switch.
-    Arm,
     /// What hurts.
     Cut,
 }
 
 impl Stage {
     /// The order in which changes are made.
-    pub const MADE: [Self; 7] = [Self::Lock, Self::Mark, Self::Make, Self::Fill, Self::Attach, Self::Arm, Self::Cut];
-    /// The order in which they are undone: what hurts first; marks, dead-man switch and lock stay until all the
-    /// rest is back.
-    pub const UNDONE: [Self; 7] = [Self::Cut, Self::Attach, Self::Fill, Self::Make, Self::Mark, Self::Arm, Self::Lock];
+    pub const MADE: [Self; 4] = [Self::Make, Self::Fill, Self::Attach, Self::Cut];
+    /// The order in which they are undone.
+    pub const UNDONE: [Self; 4] = [Self::Cut, Self::Attach, Self::Fill, Self::Make];
 }
 
 /// What a change made.
@@ -59,17 +52,6 @@ pub enum Undone {
     Already,
     /// Somebody else changed it meanwhile; what was found, and left so.
     LeftAlone(String),
-}
-
-/// A call of EventBridge Scheduler's universal target.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UniversalTarget {
-    /// As `arn:aws:scheduler:::aws-sdk:ec2:deleteNetworkAclEntry`.
-    pub arn: String,
-    /// The operation's parameters.
-    pub input: serde_json::Value,
-    /// The permission that the schedule's role needs, as `ec2:DeleteNetworkAclEntry`.
-    pub permission: &'static str,
 }
 
 /// One API call that changes something, with its inverse.
@@ -93,11 +75,6 @@ pub trait Change: Send + Sync {
         None
     }
 
-    /// The key of the resource that it is a part of and goes with.
-    fn part_of(&self) -> Option<&str> {
-        None
-    }
-
     /// Whether IPv4 traffic stops by it.
     fn cuts_ipv4(&self) -> bool {
         false
@@ -111,15 +88,6 @@ pub trait Change: Send + Sync {
 
     /// Looks, and undoes it, once. `NotFound` means that the look was stale: look again.
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>>;
-
-    /// The call with which a scheduler undoes it when nobody else can; only asked of what hurts. `made` holds the
-    /// IDs of what was prepared.
-    ///
-    /// # Errors
-    /// Why no universal target can express it.
-    fn dead_man(&self, _made: &Made) -> Result<UniversalTarget, String> {
-        Err(format!("{} has no inverse that a schedule could call", self.call()))
-    }
 }
 
 /// IDs of what a run made, by key.

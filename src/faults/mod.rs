@@ -19,11 +19,11 @@ mod tags;
 mod target;
 
 pub use action::Action;
-pub use change::{Applied, Change, Made, Stage, Undone, UniversalTarget};
+pub use change::{Applied, Change, Stage, Undone};
 pub use executor::{Executor, Restored};
 pub use journal::{Contents, Journal, JournalError, Recorded, read as read_journal};
 pub use network::{AclRule, Vpc};
-pub use plan::{Fault, FaultError, FrontDoors, MutationSink, Plan, Reach, Target, plan};
+pub use plan::{Fault, FaultError, MutationSink, Plan, Target, plan};
 pub use state::{Scope, State};
 pub use tags::{CLONE_TAG, RUN_TAG};
 pub use target::Subnet;

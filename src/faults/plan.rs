@@ -1,13 +1,12 @@
 //! From a scenario's faults to changes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cloud::{Cloud, CloudError, RegionClients, SecretError};
 use crate::env::Site;
-use crate::model::{Event, Region, RegionRole, RunId};
+use crate::model::{Event, Region, RunId};
 use crate::scenario::FaultSpec;
 
 use super::action::Action;
@@ -19,9 +18,6 @@ use super::target::{Subnet, select};
 
 /// Where mutations are told as they happen.
 pub type MutationSink = Arc<dyn Fn(Event) + Send + Sync>;
-
-/// The addresses of each Region's front doors.
-pub type FrontDoors = BTreeMap<RegionRole, Vec<IpAddr>>;
 
 /// What a scenario's faults will change; nothing is touched yet.
 #[derive(Debug, Clone)]
@@ -43,8 +39,8 @@ pub struct Fault {
     pub region: Region,
     /// What it covers.
     pub targets: Vec<Target>,
-    /// Whose packets vanish.
-    pub reach: Reach,
+    /// In which subnets packets vanish: VPC and subnet.
+    pub subnets: BTreeSet<(String, String)>,
     /// Everything that it changes, in the order in which it is made.
     pub actions: Vec<Action>,
 }
@@ -60,26 +56,13 @@ pub struct Target {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Whose packets a fault lets vanish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// Those of every network interface in these subnets: VPC and subnet.
-    Subnets(BTreeSet<(String, String)>),
-    /// Those of these network interfaces: VPC and interface.
-    Interfaces(BTreeSet<(String, String)>),
-    /// The synthetic users' own.
-    Users,
-    /// Nobody's: it breaks something else.
-    Nobody,
-}
-
 /// What a kind of fault resolves to.
 #[derive(Debug, Clone)]
 pub struct Planned {
     /// What it covers.
     pub targets: Vec<Target>,
-    /// Whose packets vanish.
-    pub reach: Reach,
+    /// In which subnets packets vanish: VPC and subnet.
+    pub subnets: BTreeSet<(String, String)>,
     /// What it changes, in the order in which it is made.
     pub actions: Vec<Action>,
     /// What the state before and after is compared of.
@@ -94,7 +77,7 @@ impl Planned {
             |subnet: &Subnet| Target { id: subnet.id.clone(), label: subnet.label(), tags: subnet.tags.clone() };
         Self {
             targets: subnets.iter().map(target).collect(),
-            reach: Reach::Subnets(subnets.iter().map(|subnet| (subnet.vpc.clone(), subnet.id.clone())).collect()),
+            subnets: subnets.iter().map(|subnet| (subnet.vpc.clone(), subnet.id.clone())).collect(),
             actions,
             scope: Scope { vpcs },
         }
@@ -114,9 +97,6 @@ pub struct Ask<'a> {
     pub clients: &'a RegionClients,
     /// The run, for tags and tokens.
     pub run: &'a RunId,
-    /// What users connect to.
-    #[expect(dead_code, reason = "client-egress-blackhole will ask for it")]
-    pub front_doors: &'a FrontDoors,
 }
 
 impl Ask<'_> {
@@ -161,9 +141,6 @@ pub enum FaultError {
     /// The fault cannot do what it is meant to.
     #[error("{0}")]
     Refused(&'static str),
-    /// Not built.
-    #[error("{0} is not built yet")]
-    NotYet(&'static str),
     /// An AWS call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
@@ -188,18 +165,12 @@ pub enum FaultError {
 ///
 /// # Errors
 /// [`FaultError`].
-pub async fn plan(
-    faults: &[FaultSpec],
-    site: &Site,
-    cloud: &Cloud,
-    run: &RunId,
-    front_doors: &FrontDoors,
-) -> Result<Plan, FaultError> {
+pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId) -> Result<Plan, FaultError> {
     let mut plan = Plan { faults: Vec::with_capacity(faults.len()), scope: Scope::default() };
     for (number, spec) in (1..).zip(faults) {
         let clients = cloud.region(spec.region);
-        let planned = kinds::plan(&Ask { number, spec, site, clients, run, front_doors }).await?;
-        let Planned { targets, reach, actions, scope } = planned;
+        let planned = kinds::plan(&Ask { number, spec, site, clients, run }).await?;
+        let Planned { targets, subnets, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));
             if let Some(both) = both {
@@ -207,7 +178,14 @@ pub async fn plan(
             }
         }
         plan.scope.add(scope);
-        plan.faults.push(Fault { number, spec: spec.clone(), region: clients.region.clone(), targets, reach, actions });
+        plan.faults.push(Fault {
+            number,
+            spec: spec.clone(),
+            region: clients.region.clone(),
+            targets,
+            subnets,
+            actions,
+        });
     }
     Ok(plan)
 }
@@ -234,6 +212,6 @@ impl Plan {
 
     /// Everything that is made before anything hurts.
     pub fn prepare(&self) -> Vec<(Region, Action)> {
-        self.faults.iter().flat_map(|fault| fault.of(|stage| stage < Stage::Arm)).collect()
+        self.faults.iter().flat_map(|fault| fault.of(|stage| stage < Stage::Cut)).collect()
     }
 }

@@ -67,7 +67,7 @@ impl Truth {
         facts.push((fact, at));
     }
 
-    /// The milestones of the first fault after `zero_at`, or of the first fault at all.
+    /// The milestones of the faults after `zero_at`, or of all of them.
     pub fn report(&self, zero_at: Option<Timestamp>) -> TruthReport {
         let facts = self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let first = |after: Option<Timestamp>, wanted: Fact| {
@@ -76,7 +76,9 @@ impl Truth {
         };
         let start = zero_at.or_else(|| facts.first().map(|(_, at)| *at));
         let down = first(start, Fact::PathsDown);
-        let up = first(down, Fact::PathsUp);
+        // A flapping fault is over with its last turn.
+        let last_down = facts.iter().rev().find(|(fact, at)| *fact == Fact::PathsDown && Some(*at) >= down);
+        let up = first(down.and(last_down.map(|(_, at)| *at)), Fact::PathsUp);
         let resolver = first(down, Fact::Resolver(RegionRole::Replica));
         let found = [
             (Milestone::FaultEffective, down),

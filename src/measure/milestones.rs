@@ -27,7 +27,7 @@ pub(super) fn milestones(line: &Timeline<'_>, hold_reached: bool) -> Vec<Reached
 /// Which of the primary's addresses still opened after the last call that cuts was answered, and
 /// never failed from there to the heal.
 pub(super) fn not_bitten(line: &Timeline<'_>) -> Vec<(std::net::IpAddr, f64)> {
-    let Some(cut) = line.ipv4(Step::Cut).map(|m| m.window.received).max() else { return Vec::new() };
+    let Some(cut) = first_cuts(line).map(|m| m.window.received).max() else { return Vec::new() };
     let still_open = |probes: &Vec<Probe>| match last_open(line, probes) {
         Some(last) if last >= cut && first_failed_after(line, probes, Some(last)).is_none() => {
             Some(seconds_between(cut, last))
@@ -37,15 +37,21 @@ pub(super) fn not_bitten(line: &Timeline<'_>) -> Vec<(std::net::IpAddr, f64)> {
     line.paths.iter().filter_map(|(address, probes)| Some((*address, still_open(probes)?))).collect()
 }
 
+/// The calls that cut in the fault's first turn.
+fn first_cuts<'a>(line: &Timeline<'a>) -> impl Iterator<Item = &'a Mutation> {
+    let heal = line.first_heal;
+    line.ipv4(Step::Cut).filter(move |m| heal.is_none_or(|heal| m.window.sent <= heal))
+}
+
 /// When the address was last proved open before the heal. A probe that opened after the heal was
 /// sent may owe that to the heal, and proves nothing.
 fn last_open(line: &Timeline<'_>, probes: &[Probe]) -> Option<Timestamp> {
-    let open = |probe: &&Probe| probe.open && line.before_heal(probe.window.received);
+    let open = |probe: &&Probe| probe.open && line.in_first_turn(probe.window.received);
     probes.iter().filter(open).map(|probe| probe.window.sent).max()
 }
 
 fn first_failed_after(line: &Timeline<'_>, probes: &[Probe], open: Option<Timestamp>) -> Option<Timestamp> {
-    let failed = |probe: &&Probe| !probe.open && line.before_heal(probe.window.sent);
+    let failed = |probe: &&Probe| !probe.open && line.in_first_turn(probe.window.sent);
     let after = |sent: &Timestamp| open.is_none_or(|open| *sent > open) && line.zero.is_none_or(|zero| *sent >= zero);
     probes.iter().filter(failed).find(|probe| after(&probe.window.sent)).map(|probe| probe.departed)
 }
@@ -99,7 +105,7 @@ impl Reader<'_> {
     fn fault_effective(&self) -> Option<Interval> {
         let probed = self.probed();
         if probed.is_empty() {
-            let taken = self.line.ipv4(Step::Cut).filter(|m| m.error.is_none());
+            let taken = first_cuts(self.line).filter(|m| m.error.is_none());
             let last = taken.map(|m| m.window.received).max()?;
             return Some(self.between(None, last, self.zero));
         }
@@ -218,23 +224,24 @@ impl Reader<'_> {
     }
 
     /// With the moment before which packets cannot have passed at every address: the last call
-    /// that heals. A call that failed may have taken effect all the same (its answer was lost), so a
-    /// repeated one counts from its first try.
+    /// that heals after the last cut.
     fn reverted(&self) -> Option<(Timestamp, Interval)> {
         let heal = self.line.heal?;
-        let heals: Vec<&Mutation> = self.line.ipv4(Step::Heal).collect();
-        let tries =
-            |m: &Mutation| heals.iter().filter(|o| o.call == m.call && o.resource == m.resource).copied().collect();
-        let sent = |m: &Mutation| {
-            let tries: Vec<&Mutation> = tries(m);
-            let failed = tries.iter().any(|m| m.error.is_some());
-            let sent = tries.iter().map(|m| m.window.sent);
-            if failed { sent.min() } else { sent.max() }
-        };
-        let last = heals.iter().filter_map(|m| sent(m)).max()?;
+        // The first try of each call counts: it may have taken effect although it failed, and one that is repeated for
+        // safety's sake after it took effect heals nothing more.
+        let mut first: Vec<&Mutation> = Vec::new();
+        for m in self.line.ipv4(Step::Heal).filter(|m| m.window.sent >= heal) {
+            match first.iter_mut().find(|o| o.call == m.call && o.resource == m.resource) {
+                Some(o) if m.window.sent < o.window.sent => *o = m,
+                Some(_) => {}
+                None => first.push(m),
+            }
+        }
+        let last = first.iter().map(|m| m.window.sent).max()?;
         let probed = self.probed();
         if probed.is_empty() {
-            let taken = heals.iter().filter(|m| m.error.is_none()).map(|m| m.window.received).max()?;
+            let heals = self.line.ipv4(Step::Heal).filter(|m| m.window.sent >= heal && m.error.is_none());
+            let taken = heals.map(|m| m.window.received).max()?;
             return Some((last, self.between(Some(last), taken, heal)));
         }
         // A probe that was sent before the heal and opens after it rode on a retransmission.

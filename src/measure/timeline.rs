@@ -15,6 +15,8 @@ pub(super) struct Timeline<'a> {
     pub zero: Option<Timestamp>,
     /// When the first call that heals after the last cut was sent: a flapping fault is over with its last turn.
     pub heal: Option<Timestamp>,
+    /// When the first call that heals at all was sent: the end of a flapping fault's first turn.
+    pub first_heal: Option<Timestamp>,
     pub mutations: Vec<&'a Mutation>,
     pub health: Vec<Health>,
     pub answers: Vec<Answer<'a>>,
@@ -72,8 +74,9 @@ impl<'a> Timeline<'a> {
         }
         line.zero = line.mutations.iter().filter(|m| m.step == Step::Cut).map(|m| m.window.sent).min();
         let last_cut = line.mutations.iter().filter(|m| m.step == Step::Cut).map(|m| m.window.sent).max();
-        let heals = line.mutations.iter().filter(|m| m.step == Step::Heal).map(|m| m.window.sent);
-        line.heal = heals.filter(|sent| last_cut.is_none_or(|cut| *sent >= cut)).min();
+        let heals = || line.mutations.iter().filter(|m| m.step == Step::Heal).map(|m| m.window.sent);
+        let (first, last) = (heals().min(), heals().filter(|sent| last_cut.is_none_or(|cut| *sent >= cut)).min());
+        (line.first_heal, line.heal) = (first, last);
         // Observers write when an answer is there, so a slow answer stands behind a later, faster one.
         line.health.sort_by_key(|health| health.window.sent);
         line.answers.sort_by_key(|answer| answer.window.sent);
@@ -118,6 +121,11 @@ impl<'a> Timeline<'a> {
     /// Whether `at` lies before the heal; always, where nothing was healed.
     pub fn before_heal(&self, at: Timestamp) -> bool {
         self.heal.is_none_or(|heal| at <= heal)
+    }
+
+    /// Whether `at` lies before the end of the fault's first turn.
+    pub fn in_first_turn(&self, at: Timestamp) -> bool {
+        self.first_heal.is_none_or(|heal| at <= heal)
     }
 
     /// The calls of a step on which IPv4 traffic hangs.

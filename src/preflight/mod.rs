@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::cloud::{Cloud, CloudError, SecretError, resolve_secret};
 use crate::dns::{ClientCache, DnsError, Server};
 use crate::env::Site;
-use crate::faults::{self, FaultError, FrontDoors, Plan, State};
+use crate::faults::{self, FaultError, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Severity};
 use crate::net::{TlsError, client_tls};
 use crate::observe;
@@ -133,8 +133,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
         let env = site.region(role);
         regions.push((role, env.region.clone(), direct(&resolvers, env, role, &mut found).await));
     }
-    let front_doors: FrontDoors = regions.iter().map(|(role, _, addresses)| (*role, addresses.clone())).collect();
-    let plan = match faults::plan(&scenario.faults, site, &cloud, run, &front_doors).await {
+    let plan = match faults::plan(&scenario.faults, site, &cloud, run).await {
         Ok(plan) => Some(plan),
         Err(error) => {
             fault_finding(&error, &mut found);
@@ -157,19 +156,6 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     };
     let targets = targets(site, routing, resolvers, &regions);
     Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before })))
-}
-
-/// The addresses of each Region's front doors.
-///
-/// # Errors
-/// [`PreflightError`] when no resolver could be made.
-pub async fn front_doors(site: &Site) -> Result<FrontDoors, PreflightError> {
-    let resolvers = resolvers(site)?;
-    let mut doors = FrontDoors::new();
-    for role in [RegionRole::Primary, RegionRole::Replica] {
-        doors.insert(role, direct(&resolvers, site.region(role), role, &mut Findings::default()).await);
-    }
-    Ok(doors)
 }
 
 async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {

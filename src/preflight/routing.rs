@@ -9,7 +9,7 @@ use aws_sdk_route53::types::{HealthCheckConfig, ResourceRecordSet, ResourceRecor
 use crate::cloud::{Cloud, CloudError, RegionClients};
 use crate::dns::Server;
 use crate::env::Site;
-use crate::faults::{Fault, Reach};
+use crate::faults::Fault;
 use crate::model::{Region, RegionRole, Severity};
 
 use super::{DNS_PATIENCE, Findings, PreflightError, resolve};
@@ -177,9 +177,6 @@ async fn behind_blackhole(
     faults: &[Fault],
     found: &mut Findings,
 ) {
-    if !hides_front_door(faults) {
-        return;
-    }
     let target = config.ip_address().filter(|ip| !ip.is_empty()).or(config.fully_qualified_domain_name());
     let Some(target) = target else {
         return found.not_checked(format!(
@@ -218,25 +215,15 @@ async fn behind_blackhole(
     );
 }
 
-/// Whether a fault is meant to hide the front door from the health checkers.
-fn hides_front_door(faults: &[Fault]) -> bool {
-    faults.iter().any(|fault| matches!(fault.reach, Reach::Subnets(_) | Reach::Interfaces(_)))
-}
-
 /// The addresses of the network interfaces that the faults cover.
-pub async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeSet<IpAddr>, CloudError> {
+async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeSet<IpAddr>, CloudError> {
     let mut covered = BTreeSet::new();
     for fault in faults {
-        let (vpcs, by_subnet) = match &fault.reach {
-            Reach::Subnets(members) => (members, true),
-            Reach::Interfaces(members) => (members, false),
-            Reach::Users | Reach::Nobody => continue,
-        };
+        let members = &fault.subnets;
         let clients = cloud.of(&fault.region)?;
-        for vpc in vpcs.iter().map(|(vpc, _)| vpc).collect::<BTreeSet<_>>() {
+        for vpc in members.iter().map(|(vpc, _)| vpc).collect::<BTreeSet<_>>() {
             for interface in interfaces(clients, vpc).await? {
-                let own = if by_subnet { &interface.subnet } else { &interface.id };
-                if vpcs.contains(&(vpc.clone(), own.clone())) {
+                if members.contains(&(vpc.clone(), interface.subnet)) {
                     covered.extend(interface.addresses);
                 }
             }
@@ -246,7 +233,6 @@ pub async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeSet<IpAddr>
 }
 
 struct Interface {
-    id: String,
     subnet: String,
     addresses: Vec<IpAddr>,
 }
@@ -257,14 +243,14 @@ async fn interfaces(clients: &RegionClients, vpc: &str) -> Result<Vec<Interface>
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         for interface in page.map_err(CloudError::of("ec2:DescribeNetworkInterfaces"))?.network_interfaces() {
-            let (Some(id), Some(subnet)) = (interface.network_interface_id(), interface.subnet_id()) else { continue };
+            let Some(subnet) = interface.subnet_id() else { continue };
             let private = interface.private_ip_addresses().iter().flat_map(|address| {
                 [address.private_ip_address(), address.association().and_then(|public| public.public_ip())]
             });
             let ipv6 = interface.ipv6_addresses().iter().map(|address| address.ipv6_address());
             let own = [interface.private_ip_address(), interface.association().and_then(|public| public.public_ip())];
             let all = private.chain(ipv6).chain(own).flatten().filter_map(|address| address.parse().ok());
-            found.push(Interface { id: id.to_owned(), subnet: subnet.to_owned(), addresses: all.collect() });
+            found.push(Interface { subnet: subnet.to_owned(), addresses: all.collect() });
         }
     }
     Ok(found)
@@ -276,7 +262,7 @@ async fn coverage(
     faults: &[Fault],
     found: &mut Findings,
 ) {
-    if !hides_front_door(faults) {
+    if faults.is_empty() {
         return;
     }
     let Ok(covered) = covered(cloud, faults).await else { return };

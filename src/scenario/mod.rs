@@ -85,13 +85,6 @@ pub struct FaultSpec {
     /// For `nacl-deny-entries`: which direction is denied; both where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// For `security-group-blackhole`: how; `swap` where this is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<GroupMethod>,
-    /// For `lambda-trigger-break`: the trigger, by its name in the pool's `LambdaConfig`; `PreTokenGeneration` where
-    /// this is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trigger: Option<String>,
 }
 
 /// The faults there are.
@@ -103,17 +96,8 @@ pub enum FaultKind {
     NaclBlackhole,
     /// Deny chosen traffic of the targets' subnets with entries in their network ACLs.
     NaclDenyEntries,
-    /// Take the security groups' permissions from the targets' network interfaces or load balancers. Tracked
-    /// connections live on.
-    SecurityGroupBlackhole,
-    /// Invert the failover record's health check: the documented way to drill a managed Cognito domain.
-    HealthCheckInvert,
     /// Refused: a disabled health check counts as healthy, so nothing would fail over.
     HealthCheckDisable,
-    /// Throttle a trigger of the user pool by reserved concurrency 0.
-    LambdaTriggerBreak,
-    /// Deny the synthetic users' own subnets the way to the Region.
-    ClientEgressBlackhole,
 }
 
 impl FaultKind {
@@ -122,11 +106,7 @@ impl FaultKind {
         match self {
             Self::NaclBlackhole => "nacl-blackhole",
             Self::NaclDenyEntries => "nacl-deny-entries",
-            Self::SecurityGroupBlackhole => "security-group-blackhole",
-            Self::HealthCheckInvert => "health-check-invert",
             Self::HealthCheckDisable => "health-check-disable",
-            Self::LambdaTriggerBreak => "lambda-trigger-break",
-            Self::ClientEgressBlackhole => "client-egress-blackhole",
         }
     }
 }
@@ -141,16 +121,6 @@ pub enum Direction {
     Egress,
     /// Both.
     Both,
-}
-
-/// How a security group stops admitting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GroupMethod {
-    /// The targets get an empty group instead of theirs.
-    Swap,
-    /// Their groups lose the rules that admit the front door's port.
-    Revoke,
 }
 
 /// Narrows a fault to some of what the environment selects; every given condition must hold.
@@ -169,13 +139,6 @@ pub struct Targets {
     /// Subnets that carry all of these tags only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// Subnets of these load balancers only, by name or ARN. A `security-group-blackhole` changes the groups of the load
-    /// balancers themselves.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub load_balancers: Vec<String>,
-    /// For `security-group-blackhole`: these network interfaces only, as `eni-0a1b`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub interface_ids: Vec<String>,
     /// At most so many of what is left, in the order of their IDs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,

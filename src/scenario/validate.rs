@@ -136,7 +136,6 @@ fn faults(file: &mut Document) {
     for fault in file.items("faults") {
         ids(file, &format!("{fault}.targets.subnet_ids"), "subnet-", "a subnet's ID");
         ids(file, &format!("{fault}.targets.vpc_ids"), "vpc-", "a VPC's ID");
-        ids(file, &format!("{fault}.targets.interface_ids"), "eni-", "a network interface's ID");
         fault_options(file, &fault);
         fault_times(file, &fault);
     }
@@ -157,13 +156,10 @@ fn ids(file: &mut Document, list: &str, prefix: &str, what: &str) {
 }
 
 /// Options that belong to one kind of fault alone.
-const OPTIONS: [(&str, FaultKind); 6] = [
+const OPTIONS: [(&str, FaultKind); 3] = [
     ("cidrs", FaultKind::NaclDenyEntries),
     ("ports", FaultKind::NaclDenyEntries),
     ("direction", FaultKind::NaclDenyEntries),
-    ("method", FaultKind::SecurityGroupBlackhole),
-    ("targets.interface_ids", FaultKind::SecurityGroupBlackhole),
-    ("trigger", FaultKind::LambdaTriggerBreak),
 ];
 
 fn fault_options(file: &mut Document, fault: &str) {
@@ -182,7 +178,7 @@ fn fault_options(file: &mut Document, fault: &str) {
         let message = "health-check-disable cannot rehearse a failover";
         let finding = Finding::at(format!("{fault}.kind"), message, "nothing would fail over");
         file.report(finding.help(
-            "Route 53 takes a disabled health check for healthy, so the record never moves; write \"health-check-invert\"",
+            "Route 53 takes a disabled health check for healthy, so the record never moves; write \"nacl-blackhole\"",
         ));
     }
     for item in file.items(&format!("{fault}.ports")) {

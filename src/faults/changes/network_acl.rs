@@ -6,10 +6,9 @@ use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType,
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, Made, Scene, Stage, Undone, UniversalTarget};
+use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
 use crate::faults::network::{AclRule, Vpc};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 
@@ -145,10 +144,6 @@ impl Change for CopyRule {
         Stage::Fill
     }
 
-    fn part_of(&self) -> Option<&str> {
-        Some(&self.clone)
-    }
-
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async { scene.make(self, Box::pin(create_entry(scene.clients, scene.id(&self.clone)?, &self.rule))).await }
             .boxed()
@@ -261,18 +256,6 @@ impl Change for Deny {
             scene.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await
         }
         .boxed()
-    }
-
-    fn dead_man(&self, made: &Made) -> Result<UniversalTarget, String> {
-        Ok(UniversalTarget {
-            arn: "arn:aws:scheduler:::aws-sdk:ec2:deleteNetworkAclEntry".to_owned(),
-            input: json!({
-                "NetworkAclId": made.get(&self.clone).unwrap_or_else(|| format!("clone {}", self.clone)),
-                "RuleNumber": self.rule.number,
-                "Egress": self.rule.egress,
-            }),
-            permission: "ec2:DeleteNetworkAclEntry",
-        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The faults, one file each. `docs/adding-a-fault.md` tells how to add one.
+//! The faults, one file each.
 
 mod acl_clones;
 mod nacl_blackhole;
@@ -12,13 +12,8 @@ pub(super) async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     match ask.spec.kind {
         FaultKind::NaclBlackhole => nacl_blackhole::plan(ask).await,
         FaultKind::NaclDenyEntries => nacl_deny_entries::plan(ask).await,
-        // The fault library grows into these.
-        FaultKind::SecurityGroupBlackhole
-        | FaultKind::HealthCheckInvert
-        | FaultKind::LambdaTriggerBreak
-        | FaultKind::ClientEgressBlackhole => Err(FaultError::NotYet(ask.spec.kind.as_str())),
         FaultKind::HealthCheckDisable => Err(FaultError::Refused(
-            "a disabled health check counts as healthy, so nothing would fail over: use health-check-invert",
+            "a disabled health check counts as healthy, so nothing would fail over: use nacl-blackhole",
         )),
     }
 }
