@@ -1,4 +1,4 @@
-//! An arrow between modules never points up.
+//! An arrow between modules never points up, `net` alone opens sockets, and the clock alone reads time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -38,36 +38,181 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// A file of the program: its path under `src`, and its lines without tests and comments.
+struct Source {
+    path: String,
+    lines: Vec<String>,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        Self { path: path.to_owned(), lines: code.lines().map(|line| without_comment(line).to_owned()).collect() }
+    }
+
+    fn all() -> Vec<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut files = Vec::new();
+        sources(&root, &mut files);
+        let relative = |file: &Path| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let read = |file: PathBuf| Self::new(&relative(&file), &std::fs::read_to_string(&file).unwrap());
+        files.into_iter().filter(|file| !file.ends_with("tests.rs")).map(read).collect()
+    }
+
+    fn module(&self) -> &str {
+        self.path.split('/').next().unwrap().trim_end_matches(".rs")
+    }
+
+    /// Where each of `patterns` stands, with the reason why it must not.
+    fn find(&self, patterns: &[&str], why: &str) -> Vec<String> {
+        let lines = self.lines.iter().enumerate();
+        let found = lines.flat_map(|(n, line)| patterns.iter().filter(|p| has(line, p)).map(move |p| (n + 1, p)));
+        found.map(|(number, pattern)| format!("{}:{number}: `{pattern}`: {why}", self.path)).collect()
+    }
+}
+
+/// A `//` in a URL is no comment.
+fn without_comment(line: &str) -> &str {
+    let start = line.match_indices("//").map(|(at, _)| at).find(|at| !line[..*at].ends_with(':'));
+    &line[..start.unwrap_or(line.len())]
+}
+
+/// Whether `pattern` stands in `line` as a word, and not as part of a longer name.
+fn has(line: &str, pattern: &str) -> bool {
+    let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(pattern).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + pattern.len()..]);
+        let starts = !pattern.starts_with(part_of_name) || !before.ends_with(part_of_name);
+        starts && (!pattern.ends_with(part_of_name) || !after.starts_with(part_of_name))
+    })
+}
+
 #[test]
 fn no_arrow_points_up_and_no_file_is_long() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let allowed: BTreeMap<&str, BTreeSet<&str>> =
         MAY_KNOW.iter().map(|(module, known)| (*module, known.split_whitespace().collect())).collect();
-    let mut files = Vec::new();
-    sources(&root, &mut files);
     let (mut wrong, mut arrows) = (Vec::new(), 0);
-    for file in files {
-        let relative = file.strip_prefix(&root).unwrap().to_owned();
-        let module = relative.components().next().unwrap().as_os_str().to_string_lossy().replace(".rs", "");
-        let text = std::fs::read_to_string(&file).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        if code.lines().count() > 600 {
-            wrong.push(format!("{} has more than 600 lines", relative.display()));
+    for source in Source::all() {
+        let (path, module) = (&source.path, source.module());
+        if source.lines.len() > 600 {
+            wrong.push(format!("{path} has more than 600 lines"));
         }
-        let Some(known) = allowed.get(module.as_str()) else { continue };
-        if relative.ends_with("tests.rs") {
-            continue;
-        }
-        for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        let Some(known) = allowed.get(module) else { continue };
+        for (number, line) in source.lines.iter().enumerate() {
             for part in line.split("crate::").skip(1) {
                 let target: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 arrows += 1;
                 if allowed.contains_key(target.as_str()) && target != module && !known.contains(target.as_str()) {
-                    wrong.push(format!("{}:{}: {module} may not know {target}", relative.display(), number + 1));
+                    wrong.push(format!("{path}:{}: {module} may not know {target}", number + 1));
                 }
             }
         }
     }
     assert!(arrows > 100, "the sources were not read");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Where socket types come from.
+const SOCKET_SOURCES: &[&str] = &["tokio::net", "unix::net", "rustix::net", "socket2", "mio"];
+const SOCKETS: &[&str] =
+    &["TcpStream", "TcpListener", "TcpSocket", "UdpSocket", "UnixStream", "UnixListener", "UnixDatagram"];
+/// Libraries that open sockets of their own, the one module that may hand work to each, and why.
+const OPENERS: &[(&str, &str, &str)] = &[
+    ("hickory_resolver", "dns", "the stub resolver asks its servers itself, over UDP and TCP"),
+    (
+        "aws_config",
+        "cloud",
+        "the SDK's clients connect to AWS's endpoints themselves, with credentials from IMDS or SSO",
+    ),
+    ("hyper_util::client", "", "its pool connects by itself"),
+    ("aws_smithy_http_client", "", "its connector connects by itself"),
+];
+
+/// Sockets that a file gets otherwise than from `net`. It may name a type that `net` hands out, and call nothing of it.
+fn sockets(source: &Source) -> Vec<String> {
+    if source.module() == "net" {
+        return Vec::new();
+    }
+    let mut wrong = source.find(SOCKET_SOURCES, "sockets come from crate::net");
+    let calls: Vec<String> = SOCKETS.iter().map(|socket| format!("{socket}::")).collect();
+    let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+    wrong.extend(source.find(&calls, "only net opens sockets"));
+    // `std::net` has addresses too, which everybody may name; its import may span lines.
+    let text = source.lines.join(" ");
+    for import in text.split("std::net::").skip(1) {
+        let names =
+            if import.starts_with('{') { import.split('}').next() } else { import.split([' ', ';', ':']).next() };
+        let names = names.unwrap();
+        let found = SOCKETS.iter().chain(&["*"]).filter(|socket| has(names, socket));
+        wrong
+            .extend(found.map(|socket| format!("{}: `std::net::{socket}`: sockets come from crate::net", source.path)));
+    }
+    // Nested imports would hide the path.
+    for import in text.split("use tokio::{").skip(1).filter(|import| has(import.split(';').next().unwrap(), "net")) {
+        wrong.push(format!("{}: `use tokio::{{{}`", source.path, import.split(';').next().unwrap()));
+    }
+    for (library, module, reason) in OPENERS.iter().filter(|(_, module, _)| *module != source.module()) {
+        let who = if module.is_empty() { "nobody" } else { module };
+        wrong.extend(source.find(&[library], &format!("{who} alone may use it: {reason}")));
+    }
+    wrong
+}
+
+/// Readings of time that a file makes otherwise than by the clock.
+fn readings(source: &Source) -> Vec<String> {
+    if source.path == "model/clock.rs" {
+        return Vec::new();
+    }
+    // Whatever the type, whatever it is called here: `Instant::now()`, `map(Timestamp::now)`, `wall.elapsed()`.
+    source.find(&["::now", ".elapsed()", "clock_gettime"], "only model::Clock reads time")
+}
+
+#[test]
+fn only_net_opens_sockets_and_only_the_clock_reads_time() {
+    let sources = Source::all();
+    assert!(
+        sources.iter().any(|source| source.module() == "net") && sources.iter().any(|s| s.path == "model/clock.rs")
+    );
+    let wrong: Vec<String> = sources.iter().flat_map(|source| [sockets(source), readings(source)].concat()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // What these two may do, they do: the patterns find it there.
+    let found = |path: &str, patterns: &[&str]| {
+        sources.iter().filter(|source| source.path.starts_with(path)).any(|s| !s.find(patterns, "").is_empty())
+    };
+    assert!(found("net/", &["TcpStream::"]) && found("net/", &["tokio::net"]) && found("model/clock.rs", &["::now"]));
+    for (library, module, _) in OPENERS.iter().filter(|(_, module, _)| !module.is_empty()) {
+        assert!(found(&format!("{module}/"), &[library]), "{module} does not use {library}: the exception is stale");
+    }
+}
+
+#[test]
+fn a_socket_or_a_reading_of_time_elsewhere_is_found() {
+    let opens = [
+        "use tokio::net::TcpStream;",
+        "let stream = tokio::net::TcpStream::connect(at).await?;",
+        "use std::net::{\n    IpAddr,\n    TcpStream,\n};",
+        "use std::net::UdpSocket as Datagrams;",
+        "use std::net::*;",
+        "use std::os::unix::net::UnixStream;",
+        "use tokio::{net, time};",
+        "rustix::net::socket(family, kind, None)?;",
+        "use crate::net::TcpStream;\nTcpStream::connect(at).await?;",
+        "net::TcpListener::bind(at)",
+        "use hickory_resolver::TokioResolver;",
+        "use hyper_util::client::legacy::Client;",
+    ];
+    for text in opens {
+        assert!(!sockets(&Source::new("users/wire.rs", text)).is_empty(), "{text}");
+    }
+    assert!(opens[..10].iter().all(|text| sockets(&Source::new("net/connect.rs", text)).is_empty()));
+    assert!(sockets(&Source::new("dns/mod.rs", opens[10])).is_empty());
+    for text in ["Instant::now()", "map(jiff::Timestamp::now)", "std::time::SystemTime::now ()", "began.elapsed()"] {
+        assert!(!readings(&Source::new("model/log.rs", text)).is_empty(), "{text}");
+        assert!(readings(&Source::new("model/clock.rs", text)).is_empty(), "{text}");
+    }
+    let fine = "use std::net::{IpAddr, SocketAddr};\nuse crate::net::{self, TcpStream};\n// TcpStream::connect, Instant::now()\n\
+                net::connect(SocketAddr::new(at, 443)); clock.now(); Clock::real_now(); \"https://::nowhere\"\n\
+                #[cfg(test)]\nmod tests {\n    TcpStream::connect(at); Instant::now();\n";
+    let fine = Source::new("users/wire.rs", fine);
+    assert_eq!([sockets(&fine), readings(&fine)].concat(), Vec::<String>::new());
 }

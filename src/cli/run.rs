@@ -5,6 +5,8 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
 use crate::env::EnvironmentKind;
 use crate::measure::{self, Outcome};
@@ -24,7 +26,8 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         confirm(&environment.value.name, &scenario.value)?;
     }
     let world = World::open(environment, &args.place).await?;
-    let folder = folder(args.out.as_deref(), &scenario.name())?;
+    let began = world.clock.wall_now();
+    let folder = folder(args.out.as_deref(), &scenario.name(), began)?;
     let log = EventLog::create(&folder.join("events.ndjson"), world.clock);
     let log = Arc::new(log.map_err(|error| Failure::plain(error.to_string()))?);
     let stop = Stop::default();
@@ -40,7 +43,7 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         folder.display()
     ));
     let run = Run {
-        id: run_id(),
+        id: run_id(began),
         scenario: scenario.value,
         scenario_file: identity,
         site: world.site.clone(),
@@ -109,11 +112,11 @@ fn confirm(name: &str, scenario: &Scenario) -> Result<(), Failure> {
 }
 
 /// The folder of the run: made now, so that a bad path fails before anything else happens.
-fn folder(out: Option<&Path>, scenario: &str) -> Result<PathBuf, Failure> {
+fn folder(out: Option<&Path>, scenario: &str, began: Timestamp) -> Result<PathBuf, Failure> {
     let path = out.map_or_else(
         || {
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
-            Path::new("reports").join(format!("{now}-{scenario}"))
+            let began = began.strftime("%Y-%m-%dT%H%M%SZ");
+            Path::new("reports").join(format!("{began}-{scenario}"))
         },
         Path::to_owned,
     );
@@ -128,9 +131,9 @@ fn folder(out: Option<&Path>, scenario: &str) -> Result<PathBuf, Failure> {
     fs::canonicalize(&path).map(|_| path.clone()).map_err(fail)
 }
 
-fn run_id() -> RunId {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dt%H%M%Sz");
-    RunId(format!("gd-{now}-{:06x}", rand::random::<u32>() >> 8))
+fn run_id(began: Timestamp) -> RunId {
+    let began = began.strftime("%Y%m%dt%H%M%Sz");
+    RunId(format!("gd-{began}-{:06x}", rand::random::<u32>() >> 8))
 }
 
 /// The first signal skips to restore, the second stops observing, the third gives up.

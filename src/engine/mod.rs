@@ -371,11 +371,11 @@ impl Engine {
     /// Describes the network again and compares it with the state before.
     async fn compare(&self, ready: &Preflighted, restored: &Restored) -> Result<(), String> {
         let give_up = self.run.stop.token(StopLevel::GiveUp);
-        let until = tokio::time::Instant::now() + COMPARE_PATIENCE;
+        let until = Clock::real_now() + COMPARE_PATIENCE;
         loop {
             let compared = compare_once(ready).await;
             let settled = compared.as_ref().is_ok_and(|compared| compared.differences.is_empty());
-            let late = tokio::time::Instant::now() >= until || give_up.is_cancelled() || !restored.left.is_empty();
+            let late = Clock::real_now() >= until || give_up.is_cancelled() || !restored.left.is_empty();
             if settled || late {
                 return self.conclude(compared);
             }

@@ -5,9 +5,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+
+use crate::net::{TcpListener, TcpStream};
 
 /// Serves one connection, HTTP/1.1 or HTTP/2, until it ends.
 pub async fn serve_stream(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
@@ -39,7 +40,7 @@ pub async fn serve_listener(listener: TcpListener, tls: Option<TlsAcceptor>, rou
     }
 }
 
-async fn serve_tcp(stream: tokio::net::TcpStream, tls: Option<TlsAcceptor>, router: Router) {
+async fn serve_tcp(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
     // Without it answers wait for the client's delayed acknowledgement; nothing breaks then.
     drop(stream.set_nodelay(true));
     match tls {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use rand::Rng;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::api::sigv4::Keys;
@@ -210,8 +209,7 @@ fn open_control_planes(
     let mut ports = [0; 2];
     for (role, port) in ROLES.into_iter().zip(&mut ports) {
         let failed = bind_error("the control plane");
-        let listener: TcpListener =
-            net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
+        let listener = net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
         *port = listener.local_addr().map_err(&failed)?.port();
         let control = Control {
             role,

@@ -39,6 +39,21 @@ impl Clock {
         self.speed
     }
 
+    /// Real time, for what the speed does not reach, as the patience with another service's API.
+    pub fn real_now() -> tokio::time::Instant {
+        tokio::time::Instant::now()
+    }
+
+    /// The wall time now, by the monotonic clock since the anchor: for names that people read.
+    pub fn wall_now(&self) -> Timestamp {
+        self.wall_at(Instant::now())
+    }
+
+    fn wall_at(&self, instant: Instant) -> Timestamp {
+        let real = self.offset + instant.saturating_duration_since(self.started);
+        self.anchor.checked_add(real).unwrap_or(Timestamp::MAX)
+    }
+
     /// Scenario time.
     pub fn now(&self) -> Timestamp {
         self.at(Instant::now())
@@ -97,5 +112,7 @@ mod tests {
         assert_eq!(later.duration_since(clock.anchor()), SignedDuration::from_secs(15));
         assert_eq!(clock.instant(later), clock.started + Duration::from_millis(1500));
         assert_eq!(clock.real(Duration::from_mins(1)), Duration::from_secs(6));
+        let wall = clock.wall_at(clock.started + Duration::from_millis(1500));
+        assert_eq!(wall.duration_since(clock.anchor()), SignedDuration::from_millis(1500), "no speed bends wall time");
     }
 }

@@ -25,3 +25,11 @@ pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream>
     stream.set_nodelay(true)?;
     Ok(stream)
 }
+
+/// Sends a FIN at once. tokio's own shutdown needs the stream to itself; here a reader may share it.
+///
+/// # Errors
+/// What the system says.
+pub fn shut_down_writing(stream: &TcpStream) -> io::Result<()> {
+    rustix::net::shutdown(stream, rustix::net::Shutdown::Write).map_err(io::Error::from)
+}

@@ -1,11 +1,12 @@
-//! Sockets and TLS: the only module that opens them.
+//! Sockets and TLS: the only module that opens them. Others may name a socket's type, from here.
 
 mod connect;
 mod https;
 mod listen;
 mod tls;
 
-pub use connect::{connect, connect_from};
+pub use connect::{connect, connect_from, shut_down_writing};
 pub use https::{Connection, ConnectionError};
 pub use listen::{bind_udp, listen, set_backlog};
 pub use tls::{TlsError, client_tls, client_tls_unverified, server_name, server_tls};
+pub use tokio::net::{TcpListener, TcpStream, UdpSocket};

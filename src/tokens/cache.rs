@@ -128,7 +128,7 @@ impl SourceKeys {
 
 async fn refresh(source: Arc<SourceKeys>, fetch: Fetch, clock: Clock) {
     loop {
-        let began = tokio::time::Instant::now();
+        let began = clock.now();
         source.status.send_modify(|status| status.attempts += 1);
         let answer = clock.timeout(FETCH_TIMEOUT, fetch()).await;
         let answer = answer.unwrap_or_else(|_| Err("no answer in time".to_owned()));
@@ -149,7 +149,7 @@ async fn refresh(source: Arc<SourceKeys>, fetch: Fetch, clock: Clock) {
         });
         tokio::select! {
             () = clock.sleep(pause) => {}
-            () = source.wake.notified() => tokio::time::sleep_until(began + clock.real(UNKNOWN_KEY_GAP)).await,
+            () = source.wake.notified() => clock.sleep_until(began.saturating_add(UNKNOWN_KEY_GAP).unwrap_or(began)).await,
         }
     }
 }

@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 use crate::dns::ClientCache;
 use crate::env::{Pool, Timeouts};
 use crate::model::{Clock, Flow, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
-use crate::net::{Connection, connect, server_name};
+use crate::net::{Connection, TcpStream, connect, server_name};
 use crate::srp::{self, Challenge, ClientSession};
 use crate::tokens::{Expectations, JwksCache, TokenError};
 
@@ -230,7 +230,7 @@ async fn open(
     addresses: &[IpAddr],
     choice: u32,
     progress: &mut Progress,
-) -> Result<tokio::net::TcpStream, LoginOutcome> {
+) -> Result<TcpStream, LoginOutcome> {
     // As common HTTP clients do: the addresses of an answer share the connect timeout.
     let share = door.timeouts.connect.0 / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut outcome = LoginOutcome::DnsFailed;

@@ -16,7 +16,8 @@ use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
-use tokio::net::{TcpListener, UdpSocket};
+
+use crate::net::{self, TcpListener, UdpSocket};
 
 pub use authoritative::{Authoritative, Views};
 pub use resolver::Resolver;
@@ -138,7 +139,7 @@ fn rotate(records: &mut [Record], turn: usize) {
 /// # Errors
 /// What the system says.
 pub async fn bind(at: SocketAddr) -> std::io::Result<(UdpSocket, TcpListener)> {
-    let tcp = crate::net::listen(at, 128)?;
-    let udp = crate::net::bind_udp(at).await?;
+    let tcp = net::listen(at, 128)?;
+    let udp = net::bind_udp(at).await?;
     Ok((udp, tcp))
 }

@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use futures::FutureExt;
-use rustix::net::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::lab::acl::Flow;
 use crate::lab::world::State;
+use crate::net::{self, TcpStream};
 
 /// Whether a connection's packets pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +168,7 @@ impl AsyncWrite for GatedStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_writer(context))?;
-        Poll::Ready(rustix::net::shutdown(&self.connection.tcp, Shutdown::Write).map_err(io::Error::from))
+        Poll::Ready(net::shut_down_writing(&self.connection.tcp))
     }
 }
 

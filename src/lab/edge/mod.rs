@@ -13,7 +13,6 @@ use std::time::Duration;
 use axum::Router;
 use futures::FutureExt;
 use jiff::Timestamp;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -24,7 +23,7 @@ use super::topology;
 use super::truth::{Fact, Truth};
 use super::world::World;
 use crate::model::Clock;
-use crate::net;
+use crate::net::{self, TcpListener, TcpStream};
 
 /// Room in the accept queue of a front door that packets reach.
 pub const OPEN_BACKLOG: u32 = 1024;
