@@ -180,6 +180,7 @@ impl Scene<'_> {
         self.pace.answered(&result);
         (self.sink)(Event::Mutation(Mutation {
             window,
+            region: self.clients.region.clone(),
             step,
             call: name.to_owned(),
             resource,

@@ -18,6 +18,8 @@ pub(super) struct Timeline<'a> {
     /// When the first call that heals at all was sent: the end of a flapping fault's first turn.
     pub first_heal: Option<Timestamp>,
     pub mutations: Vec<&'a Mutation>,
+    /// Those that make the outage: of the primary Region, where a fault is there.
+    outage: Vec<&'a Mutation>,
     pub health: Vec<Health>,
     pub answers: Vec<Answer<'a>>,
     /// By address, in the order of `sent`.
@@ -72,9 +74,19 @@ impl<'a> Timeline<'a> {
             line.last = line.last.max(Some(record.at));
             line.add(&record.event);
         }
-        line.zero = line.mutations.iter().filter(|m| m.step == Step::Cut).map(|m| m.window.sent).min();
-        let last_cut = line.mutations.iter().filter(|m| m.step == Step::Cut).map(|m| m.window.sent).max();
-        let heals = || line.mutations.iter().filter(|m| m.step == Step::Heal).map(|m| m.window.sent);
+        let primary = records.iter().find_map(|record| match &record.event {
+            Event::RunStarted(started) => Some(&started.primary),
+            _ => None,
+        });
+        let at_primary = |m: &&Mutation| Some(&m.region) == primary;
+        line.outage.clone_from(&line.mutations);
+        if line.mutations.iter().any(|m| m.step == Step::Cut && at_primary(m)) {
+            line.outage.retain(at_primary);
+        }
+        let sent = |step| line.outage.iter().filter(move |m| m.step == step).map(|m| m.window.sent);
+        line.zero = sent(Step::Cut).min();
+        let last_cut = sent(Step::Cut).max();
+        let heals = || sent(Step::Heal);
         let (first, last) = (heals().min(), heals().filter(|sent| last_cut.is_none_or(|cut| *sent >= cut)).min());
         (line.first_heal, line.heal) = (first, last);
         // Observers write when an answer is there, so a slow answer stands behind a later, faster one.
@@ -130,7 +142,7 @@ impl<'a> Timeline<'a> {
 
     /// The calls of a step on which IPv4 traffic hangs.
     pub fn ipv4(&self, step: Step) -> impl Iterator<Item = &'a Mutation> {
-        self.mutations.iter().copied().filter(move |m| m.step == step && m.ipv4)
+        self.outage.iter().copied().filter(move |m| m.step == step && m.ipv4)
     }
 
     /// How long a request to the primary's front door takes while packets pass, in seconds: the

@@ -267,6 +267,8 @@ pub struct Mutation {
     /// When it was sent and answered.
     #[serde(flatten)]
     pub window: Window,
+    /// Where.
+    pub region: Region,
     /// What it is for.
     pub step: Step,
     /// The API operation, as `ec2:CreateNetworkAclEntry`.

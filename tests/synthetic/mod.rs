@@ -200,7 +200,8 @@ impl<R: Rng> Log<'_, R> {
         };
         let ipv4 = matches!(step, Step::Cut | Step::Heal);
         let (call, resource) = (call.to_owned(), resource.to_owned());
-        let mutation = Mutation { window: window(sent, received), step, call, resource, ipv4, error: None };
+        let region = PRIMARY.into();
+        let mutation = Mutation { window: window(sent, received), region, step, call, resource, ipv4, error: None };
         self.push(received, Event::Mutation(mutation));
     }
 

@@ -1,0 +1,107 @@
+//! Faults in whole runs on the lab: each scenario with its verdict, and what it puts back.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+struct Done {
+    code: Option<i32>,
+    run: Value,
+    truth: Value,
+    journal: Vec<Value>,
+    told: String,
+}
+
+fn run(scenario: &Path, seed: &str) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gameday"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("run").arg(scenario);
+    let done = command.args(["--speed", "10", "--no-progress", "--seed", seed, "--out"]).arg(&out).output().unwrap();
+    let journal = std::fs::read_to_string(out.join("journal.ndjson")).unwrap_or_default();
+    Done {
+        code: done.status.code(),
+        run: json(&out.join("run.json")),
+        truth: json(&out.join("truth.json")),
+        journal: journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        told: String::from_utf8_lossy(&done.stderr).into_owned(),
+    }
+}
+
+impl Done {
+    fn bounds(&self, name: &str) -> (f64, f64) {
+        let found = self.run["milestones"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+        (found["lower_s"].as_f64().unwrap(), found["upper_s"].as_f64().unwrap())
+    }
+
+    fn true_at(&self, name: &str) -> f64 {
+        let found = self.truth["milestones"].as_array().unwrap().iter().find(|one| one["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {}", self.truth))["at_s"].as_f64().unwrap()
+    }
+
+    fn holds_the_truth(&self, name: &str) {
+        let ((lower, upper), at) = (self.bounds(name), self.true_at(name));
+        assert!(lower <= at && at <= upper, "{name}: {at} s is outside {lower} s to {upper} s");
+    }
+
+    fn intents(&self, action: &str) -> usize {
+        self.journal.iter().filter(|line| line["entry"]["action"]["action"] == action).count()
+    }
+
+    fn restored(&self) {
+        assert_eq!(self.run["rollback"]["state_identical"], true);
+        assert_eq!(self.run["rollback"]["mutations"], self.run["rollback"]["reverted"]);
+        assert_eq!(self.journal.last().unwrap()["entry"]["entry"], "closed");
+    }
+}
+
+#[test]
+fn a_flapping_primary_is_cut_and_healed_in_turns_and_timed_from_first_to_last() {
+    let done = run(Path::new("scenarios/flapping.toml"), "3");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    for milestone in ["fault_effective", "health_check_unhealthy", "dns_flip_authoritative", "fault_reverted"] {
+        done.holds_the_truth(milestone);
+    }
+    // Three turns of 40 s, a minute apart: the last ends 160 s after the first began.
+    // The turns count from just before the journal's line that precedes the first call.
+    let reverted = done.bounds("fault_reverted");
+    assert!(reverted.0 >= 159.5 && reverted.1 < 162.0, "{reverted:?}");
+    assert!(done.bounds("fault_effective").1 < 2.0);
+    // Two rules for the one clone, in each of three turns; the clone is made once.
+    assert_eq!((done.intents("deny"), done.intents("create_clone")), (6, 1));
+    done.restored();
+}
+
+/// A fault that begins late and covers one port of the front door in one direction only.
+#[test]
+fn chosen_traffic_is_denied_from_a_later_moment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("deny.toml");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/full-failover.toml"));
+    let faults = "kind = \"nacl-deny-entries\"\nregion = \"primary\"\ndirection = \"ingress\"\nports = [\"1-65535\"]\n\
+                  cidrs = [\"127.0.0.0/8\"]\n\n[[faults]]\nkind = \"nacl-deny-entries\"\nregion = \"replica\"\n\
+                  ports = [\"9\"]\nat = \"10s\"\nfor = \"20s\"";
+    let text = text.unwrap().replace("kind = \"nacl-blackhole\"\nregion = \"primary\"", faults);
+    std::fs::write(&scenario, text).unwrap();
+    let done = run(&scenario, "4");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    done.holds_the_truth("fault_effective");
+    done.holds_the_truth("health_check_unhealthy");
+    // The replica's fault begins and ends while the primary's lasts, and is not taken for it.
+    done.holds_the_truth("fault_reverted");
+    assert!(done.bounds("fault_reverted").0 > 60.0);
+    let denied = |region| {
+        let of = |line: &&Value| line["entry"]["action"]["action"] == "deny" && line["entry"]["region"] == region;
+        done.journal.iter().filter(of).count()
+    };
+    // One rule for the one direction; two for both directions, IPv4 alone, as the lab's subnets are.
+    assert_eq!((denied("us-east-1"), denied("us-west-2")), (1, 2));
+    done.restored();
+}
