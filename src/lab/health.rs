@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::topology;
-use super::truth::{Fact, Truth};
+use super::truth::{Draw, Fact, Truth};
 use crate::model::{Clock, Seed};
 use crate::net;
 
@@ -113,6 +113,9 @@ impl HealthCheck {
                 options.interval.mul_f64(options.seed.stream(&format!("checker-{number}-phase")).random::<f64>())
             })
             .collect();
+        for phase in &phases {
+            truth.drew(Draw::CheckerPhaseS, phase.as_secs_f64());
+        }
         let checkers = (0..options.checkers).zip(&phases).map(|(number, phase)| {
             let since_last = SignedDuration::try_from(options.interval.saturating_sub(*phase)).unwrap_or_default();
             let last = Observation {

@@ -1,7 +1,8 @@
 //! Ground truth: what really happened in the lab, and when. The difference between a report and
 //! this is the instrument's error.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,10 +29,26 @@ pub enum Fact {
     Accepted(RegionRole),
 }
 
-/// Collects facts in the order in which they happen.
+/// What was drawn from the lab's seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Draw {
+    /// When in its interval a checker asks, in scenario seconds; by checker.
+    CheckerPhaseS,
+    /// How long a write at the primary takes to the replica, in scenario seconds; by write.
+    LagS,
+    /// The same from the replica to the primary.
+    LagBackS,
+}
+
+/// Draws of one kind that are kept: a lab may run for days.
+const DRAWS_KEPT: usize = 1000;
+
+/// Collects facts in the order in which they happen, and draws.
 #[derive(Debug, Default)]
 pub struct Truth {
     facts: Mutex<Vec<(Fact, Timestamp)>>,
+    draws: Mutex<BTreeMap<Draw, Vec<f64>>>,
 }
 
 /// `truth.json`.
@@ -41,6 +58,9 @@ pub struct TruthReport {
     pub schema_version: u32,
     /// What the lab can know; a client's giving up (`first_failed_login`) is the client's alone.
     pub milestones: Vec<TrueMilestone>,
+    /// What was drawn from the lab's seed, in order; the first thousand of each kind.
+    #[serde(default)]
+    pub draws: BTreeMap<Draw, Vec<f64>>,
 }
 
 /// When a milestone really was.
@@ -57,7 +77,7 @@ pub struct TrueMilestone {
 impl Truth {
     /// Notes a fact. Acceptances after the first at the same Region, with nothing else in between, say nothing new.
     pub fn note(&self, fact: Fact, at: Timestamp) {
-        let mut facts = self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut facts = lock(&self.facts);
         if matches!(fact, Fact::Accepted(_)) {
             let epoch = facts.iter().rev().take_while(|(seen, _)| matches!(seen, Fact::Accepted(_)));
             if epoch.into_iter().any(|(seen, _)| *seen == fact) {
@@ -67,9 +87,18 @@ impl Truth {
         facts.push((fact, at));
     }
 
-    /// The milestones of the faults after `zero_at`, or of all of them.
+    /// Notes what was drawn.
+    pub fn drew(&self, draw: Draw, value: f64) {
+        let mut draws = lock(&self.draws);
+        let kept = draws.entry(draw).or_default();
+        if kept.len() < DRAWS_KEPT {
+            kept.push(value);
+        }
+    }
+
+    /// The draws, and the milestones of the faults after `zero_at`, or of all of them.
     pub fn report(&self, zero_at: Option<Timestamp>) -> TruthReport {
-        let facts = self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let facts = lock(&self.facts);
         let first = |after: Option<Timestamp>, wanted: Fact| {
             let after = after?;
             facts.iter().find(|(fact, at)| *fact == wanted && *at >= after).map(|(_, at)| *at)
@@ -101,6 +130,10 @@ impl Truth {
                 Some(TrueMilestone { name, at, at_s })
             })
             .collect();
-        TruthReport { schema_version: SCHEMA_VERSION, milestones }
+        TruthReport { schema_version: SCHEMA_VERSION, milestones, draws: lock(&self.draws).clone() }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

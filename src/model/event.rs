@@ -306,6 +306,9 @@ pub struct Login {
     pub ended: Timestamp,
     /// The phase in which it was scheduled.
     pub phase: Phase,
+    /// Who logged in; nothing where there was nobody to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// How it logged in.
     pub flow: Flow,
     /// How its client caches DNS.

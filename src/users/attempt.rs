@@ -76,6 +76,15 @@ pub enum Credentials {
     Refresh(String, Secret),
 }
 
+impl Credentials {
+    /// Who logs in.
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Password(user, _) | Self::Refresh(user, _) => user,
+        }
+    }
+}
+
 /// How a login finds its addresses.
 #[derive(Debug, Clone, Copy)]
 pub enum Lookup<'a> {

@@ -96,6 +96,7 @@ impl Crowd {
         let phase = self.phase.get();
         let started = self.door.clock.now();
         let credentials = self.credentials(&arrival);
+        let user = credentials.as_ref().map(|credentials| credentials.user().to_owned());
         let ended = match (credentials, self.caches.get(&arrival.cohort)) {
             (Some(credentials), Some(cache)) => {
                 let wanted = Attempt {
@@ -117,17 +118,14 @@ impl Crowd {
                 refresh: None,
             },
         };
-        self.log.write(Event::Login(Box::new(self.record(arrival, scheduled, started, phase, ended))));
-    }
-
-    fn record(&self, arrival: Arrival, scheduled: Timestamp, started: Timestamp, phase: Phase, ended: Ended) -> Login {
         let (role, region) = ended.served.unzip();
-        Login {
+        self.log.write(Event::Login(Box::new(Login {
             arrival: arrival.index,
             scheduled,
             started,
             ended: self.door.clock.now(),
             phase,
+            user,
             flow: arrival.flow,
             cohort: arrival.cohort,
             address: ended.address,
@@ -136,7 +134,7 @@ impl Crowd {
             api_sent: ended.api_sent,
             outcome: ended.outcome,
             steps: ended.steps,
-        }
+        })));
     }
 
     fn credentials(&self, arrival: &Arrival) -> Option<Credentials> {

@@ -347,6 +347,7 @@ impl<R: Rng> Log<'_, R> {
             started: at(scheduled + 0.001),
             ended: at(ended),
             phase: self.phase_at(scheduled),
+            user: Some(format!("user-{:03}", arrival % 20)),
             flow: if arrival.is_multiple_of(4) { Flow::UserPassword } else { Flow::UserSrp },
             cohort: if arrival.is_multiple_of(2) { Cohort::HonoursTtl } else { Cohort::FreshLookup },
             address: Some(address(if replica { 2 } else { 1 }, 0)),

@@ -29,7 +29,7 @@ use self::pending::Pending;
 use self::replication::{Link, replicate};
 use self::signer::{Signer, Trigger};
 use super::api::{cognito, sigv4};
-use super::truth::Truth;
+use super::truth::{Draw, Truth};
 use crate::env::{Canary, LabSettings};
 use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
 use crate::tokens::{Fetch, JwksCache, Source};
@@ -140,8 +140,12 @@ impl Identity {
         let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
         jwks.settled().await;
 
-        let (forth, at_replica) = Link::new(settings.lag_median.0, settings.lag_max.0, seed.stream("lag"));
-        let (back, at_primary) = Link::new(settings.lag_median.0, settings.lag_max.0, seed.stream("lag-back"));
+        let link = |stream, draw| {
+            let noted = (Arc::clone(&truth), draw);
+            Link::new(settings.lag_median.0, settings.lag_max.0, seed.stream(stream), noted)
+        };
+        let (forth, at_replica) = link("lag", Draw::LagS);
+        let (back, at_primary) = link("lag-back", Draw::LagBackS);
         let missing = |role| settings.broken_triggers.iter().filter(move |b| b.region == role).map(|b| b.claim.clone());
         let place = |role, region, log, signer| Place {
             role,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::directory::{Change, Directory};
 use super::later;
+use crate::lab::truth::{Draw, Truth};
 use crate::model::Clock;
 
 /// The spread of the log-normal lag: with it and a median of 1 s, one entry in a hundred takes over 5 s and one in a
@@ -20,20 +21,27 @@ const SIGMA: f64 = 0.7;
 pub(super) struct Link {
     entries: mpsc::UnboundedSender<(Timestamp, Change)>,
     lag: Mutex<Lag>,
+    truth: (Arc<Truth>, Draw),
 }
 
 /// The receiving end.
 pub(super) type Entries = mpsc::UnboundedReceiver<(Timestamp, Change)>;
 
 impl Link {
-    pub fn new(median: Duration, longest: Duration, rng: ChaCha12Rng) -> (Self, Entries) {
+    /// Its draws are noted in `truth`.
+    pub fn new(median: Duration, longest: Duration, rng: ChaCha12Rng, truth: (Arc<Truth>, Draw)) -> (Self, Entries) {
         let (entries, receiver) = mpsc::unbounded_channel();
-        (Self { entries, lag: Mutex::new(Lag::new(median, longest, rng)) }, receiver)
+        (Self { entries, lag: Mutex::new(Lag::new(median, longest, rng)), truth }, receiver)
     }
 
     /// Logs a change that took effect here at `now`. Call it in the order of the changes.
     pub fn send(&self, change: Change, now: Timestamp) {
-        let due = self.lag.lock().unwrap_or_else(PoisonError::into_inner).due(now);
+        let mut lag = self.lag.lock().unwrap_or_else(PoisonError::into_inner);
+        let drawn = lag.draw();
+        // Under the lag's lock, so that the draws are in order.
+        self.truth.0.drew(self.truth.1, drawn.as_secs_f64());
+        let due = lag.due(now, drawn);
+        drop(lag);
         // Nobody receives any more once the lab is shut down.
         drop(self.entries.send((due, change)));
     }
@@ -61,9 +69,12 @@ impl Lag {
         Self { rng, distribution, longest, last_due: Timestamp::MIN }
     }
 
-    fn due(&mut self, now: Timestamp) -> Timestamp {
+    fn draw(&mut self) -> Duration {
         let drawn = self.distribution.map_or(0.0, |distribution| distribution.sample(&mut self.rng));
-        let lag = Duration::try_from_secs_f64(drawn).unwrap_or(Duration::MAX).min(self.longest);
+        Duration::try_from_secs_f64(drawn).unwrap_or(Duration::MAX).min(self.longest)
+    }
+
+    fn due(&mut self, now: Timestamp, lag: Duration) -> Timestamp {
         // The log keeps its order: no entry overtakes an earlier one.
         self.last_due = self.last_due.max(later(now, lag));
         self.last_due
@@ -83,7 +94,8 @@ mod tests {
         let mut now = Timestamp::UNIX_EPOCH;
         let mut draw = |gap: &u64| {
             now = later(now, Duration::from_millis(*gap));
-            (now, lag.due(now))
+            let drawn = lag.draw();
+            (now, lag.due(now, drawn))
         };
         gaps_ms.iter().map(&mut draw).collect()
     }

@@ -1,0 +1,163 @@
+//! What the tests of whole runs share: the binary, a short scenario, a stand-alone lab, and what a run left behind.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use gameday::cloud::Cloud;
+use gameday::env;
+use gameday::model::{Event, Phase, Record};
+use serde_json::Value;
+
+#[path = "../conformance/tools.rs"]
+pub mod tools;
+
+pub const FULL_FAILOVER: &str = "scenarios/full-failover.toml";
+
+pub fn gameday() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gameday"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+pub fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The bounds of a milestone in `run.json`, where it was reached.
+pub fn bounds(run: &Value, name: &str) -> Option<(f64, f64)> {
+    let found = run["milestones"].as_array().unwrap().iter().find(|milestone| milestone["name"] == name)?;
+    Some((found["lower_s"].as_f64()?, found["upper_s"].as_f64()?))
+}
+
+/// Writes an environment file with the lab's settings.
+pub fn lab_with(folder: &Path, settings: &str) -> PathBuf {
+    let path = folder.join("env.toml");
+    let text = "schema_version = 1\nname = \"lab\"\nkind = \"lab\"\n[account]\nallowed = [\"111122223333\"]\n";
+    std::fs::write(&path, format!("{text}{settings}")).unwrap();
+    path
+}
+
+/// A failover of all phases that is over in about 150 s of scenario time; it needs [`SHORT_TTL`].
+pub fn short_scenario(folder: &Path) -> PathBuf {
+    let path = folder.join("short.toml");
+    std::fs::write(&path, include_str!("short.toml")).unwrap();
+    path
+}
+
+/// Lab settings for [`short_scenario`], whose hold is shorter than the usual TTL.
+pub const SHORT_TTL: &str = "[lab]\nttl = \"20s\"\n";
+
+/// The records that a run under way has written so far.
+pub fn events(out: &Path) -> Vec<Record> {
+    let text = std::fs::read_to_string(out.join("events.ndjson")).unwrap_or_default();
+    // What follows the last line end is half a line.
+    let whole = &text[..text.rfind('\n').unwrap_or_default()];
+    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The phase that a run under way is in.
+pub fn current_phase(out: &Path) -> Option<Phase> {
+    let text = std::fs::read_to_string(out.join("events.ndjson")).unwrap_or_default();
+    let whole = &text[..text.rfind('\n').unwrap_or_default()];
+    let last = whole.lines().rev().find(|line| line.contains("\"event\":\"phase_started\""))?;
+    phases(&[serde_json::from_str(last).unwrap()]).pop()
+}
+
+/// The phases of a run, in order.
+pub fn phases(events: &[Record]) -> Vec<Phase> {
+    let phase = |record: &Record| match record.event {
+        Event::PhaseStarted { phase } => Some(phase),
+        _ => None,
+    };
+    events.iter().filter_map(phase).collect()
+}
+
+/// A lab of a process of its own, ended when dropped.
+pub struct Lab {
+    _process: tools::Running,
+    pub environment: PathBuf,
+}
+
+impl Lab {
+    /// Starts `gameday lab` with these arguments; its files go to `folder`.
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let environment = folder.join("lab.toml");
+        let lab = gameday().arg("lab").args(arguments).arg("--out").arg(&environment).stdout(Stdio::null()).spawn();
+        let mut process = tools::Running(lab.unwrap());
+        tools::within(Duration::from_secs(30), "the lab to start", || {
+            assert!(process.0.try_wait().unwrap().is_none(), "the lab has ended");
+            environment.exists()
+        });
+        Self { _process: process, environment }
+    }
+
+    /// A copy of its environment file in which every call to the primary's EC2 takes a while on its way, as it does in
+    /// AWS: phases that change something are over within milliseconds otherwise.
+    pub fn with_slow_ec2(&self) -> PathBuf {
+        let text = std::fs::read_to_string(&self.environment).unwrap();
+        let (before, after) = text.split_once("ec2 = \"http://").unwrap();
+        let (ec2, after) = after.split_once('"').unwrap();
+        let path = self.environment.with_file_name("slow.toml");
+        std::fs::write(&path, format!("{before}ec2 = \"http://{}\"{after}", slow_way(ec2.parse().unwrap()))).unwrap();
+        path
+    }
+
+    /// The network ACLs of both Regions: rules and subnets by ID. Association IDs change with every
+    /// replacement, so they are left out.
+    pub async fn network_acls(&self) -> BTreeMap<String, (Vec<String>, BTreeSet<String>)> {
+        let loaded = env::load(&self.environment).unwrap();
+        let pem = std::fs::read_to_string(self.environment.with_extension("ca.pem")).unwrap();
+        let site = loaded.value.complete(self.environment.parent().unwrap().to_owned(), Some(pem)).unwrap();
+        let cloud = Cloud::connect(&site).await.unwrap();
+        let mut acls = BTreeMap::new();
+        for clients in [&cloud.primary, &cloud.replica] {
+            let described = clients.ec2.describe_network_acls().send().await.unwrap();
+            for acl in described.network_acls() {
+                let mut rules: Vec<String> = acl.entries().iter().map(|entry| format!("{entry:?}")).collect();
+                rules.sort();
+                let subnets = acl.associations().iter().map(|used| used.subnet_id().unwrap().to_owned()).collect();
+                acls.insert(acl.network_acl_id().unwrap().to_owned(), (rules, subnets));
+            }
+        }
+        assert!(acls.len() >= 2, "both Regions have one");
+        acls
+    }
+}
+
+/// What a request to EC2 needs more on the slow way.
+const ON_ITS_WAY: Duration = Duration::from_millis(50);
+
+/// Forwards connections, with a delay on the way there; gives the address to connect to.
+fn slow_way(to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(to) else { continue };
+            for (from, to, delay) in [(&client, &server, ON_ITS_WAY), (&server, &client, Duration::ZERO)] {
+                let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                std::thread::spawn(move || pump(from, to, delay));
+            }
+        }
+    });
+    at
+}
+
+/// Until one end closes, which the other is told.
+fn pump(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
+    let _ = to.set_nodelay(true);
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        std::thread::sleep(delay);
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
