@@ -190,7 +190,7 @@ impl Executor {
     /// # Errors
     /// [`FaultError::NotEffective`] when it is not all that was meant, [`FaultError::Cloud`].
     pub async fn confirm(&self, actions: &[(Region, Action)]) -> Result<(), FaultError> {
-        let until = tokio::time::Instant::now() + CONFIRM_PATIENCE;
+        let until = Clock::real_now() + CONFIRM_PATIENCE;
         loop {
             let since = self.clock.now();
             let looks = actions.iter().map(|(region, action)| async move {
@@ -204,7 +204,7 @@ impl Executor {
             if missing.is_empty() {
                 return Ok(());
             }
-            if tokio::time::Instant::now() >= until {
+            if Clock::real_now() >= until {
                 return Err(FaultError::NotEffective(missing.len(), actions.len(), missing.join("; ")));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

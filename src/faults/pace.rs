@@ -11,6 +11,7 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::cloud::{CloudError, ErrorClass};
+use crate::model::Clock;
 
 /// Calls in flight at once, in each Region.
 pub const CALLS_IN_FLIGHT: usize = 32;
@@ -67,7 +68,7 @@ impl Pace {
         if !throttled {
             return;
         }
-        let now = tokio::time::Instant::now();
+        let now = Clock::real_now();
         let mut state = self.lock();
         if state.slowed.is_some_and(|at| now.duration_since(at) < ONE_EVENT) {
             return;
