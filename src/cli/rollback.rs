@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::reconnect;
-use crate::faults::{Executor, Journal, MutationSink, read_journal};
+use crate::faults::{Executor, Journal, JournalError, MutationSink, read_journal};
 use crate::model::{Clock, Event};
 
 use super::signals::{Signals, say};
@@ -24,8 +24,14 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
             "Give the folder of the run. A run without a journal has touched nothing",
         ));
     }
-    let (journal, contents) =
-        Journal::reopen(&path).map_err(|error| Failure::plain(error.to_string()).coded(Exit::NotRestored))?;
+    let (journal, contents) = match Journal::reopen(&path) {
+        Ok(opened) => opened,
+        Err(error @ JournalError::NeverBegun { .. }) => {
+            println!("{error}");
+            return Ok(Exit::Success);
+        }
+        Err(error) => return Err(Failure::plain(error.to_string()).coded(Exit::NotRestored)),
+    };
     if contents.torn {
         eprintln!("the journal's last line was torn by a crash and is cut off");
     }
@@ -93,7 +99,11 @@ fn newest_unfinished() -> Result<PathBuf, Failure> {
     let reports = Path::new("reports");
     let unfinished = |folder: &PathBuf| {
         let path = folder.join("journal.ndjson");
-        path.exists() && read_journal(&path).map_or(true, |contents| !contents.closed && !contents.access.embedded)
+        path.exists()
+            && match read_journal(&path) {
+                Ok(contents) => !contents.closed && !contents.access.embedded,
+                Err(error) => !matches!(error, JournalError::NeverBegun { .. }),
+            }
     };
     let mut folders: Vec<PathBuf> = std::fs::read_dir(reports)
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(unfinished).collect())

@@ -118,6 +118,13 @@ pub enum JournalError {
         /// Free bytes.
         free: u64,
     },
+    /// It has no whole line: the run ended before it could change anything, since the first line is on disk before the
+    /// first call.
+    #[error("the journal {path} was never begun: its run has changed nothing")]
+    NeverBegun {
+        /// The file.
+        path: PathBuf,
+    },
     /// A line before the last was changed or damaged.
     #[error("the journal {path}, line {line}: {reason}")]
     Damaged {
@@ -290,6 +297,9 @@ fn parse(path: &Path) -> Result<Parsed, JournalError> {
     let io = |source| JournalError::Io { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(io)?;
+    if !bytes.contains(&b'\n') {
+        return Err(JournalError::NeverBegun { path: path.to_owned() });
+    }
     let (mut head, mut entries, mut whole, mut torn) = (String::new(), Vec::new(), 0, false);
     for (index, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let seq = index as u64;
