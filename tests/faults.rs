@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod support;
+
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
+use support::{FULL_FAILOVER, bounds, gameday, json};
 
 struct Done {
     code: Option<i32>,
@@ -22,9 +20,9 @@ struct Done {
 fn run(scenario: &Path, seed: &str) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gameday"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("run").arg(scenario);
-    let done = command.args(["--speed", "10", "--no-progress", "--seed", seed, "--out"]).arg(&out).output().unwrap();
+    let mut command = gameday();
+    command.arg("run").arg(scenario).args(["--speed", "10", "--no-progress", "--seed", seed, "--out"]).arg(&out);
+    let done = command.output().unwrap();
     let journal = std::fs::read_to_string(out.join("journal.ndjson")).unwrap_or_default();
     Done {
         code: done.status.code(),
@@ -37,8 +35,7 @@ fn run(scenario: &Path, seed: &str) -> Done {
 
 impl Done {
     fn bounds(&self, name: &str) -> (f64, f64) {
-        let found = self.run["milestones"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
-        (found["lower_s"].as_f64().unwrap(), found["upper_s"].as_f64().unwrap())
+        bounds(&self.run, name).unwrap_or_else(|| panic!("{name} was not reached"))
     }
 
     fn true_at(&self, name: &str) -> f64 {
@@ -84,7 +81,7 @@ fn a_flapping_primary_is_cut_and_healed_in_turns_and_timed_from_first_to_last() 
 fn chosen_traffic_is_denied_from_a_later_moment_on() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = folder.path().join("deny.toml");
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/full-failover.toml"));
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FULL_FAILOVER));
     let faults = "kind = \"nacl-deny-entries\"\nregion = \"primary\"\ndirection = \"ingress\"\nports = [\"1-65535\"]\n\
                   cidrs = [\"127.0.0.0/8\"]\n\n[[faults]]\nkind = \"nacl-deny-entries\"\nregion = \"replica\"\n\
                   ports = [\"9\"]\nat = \"10s\"\nfor = \"20s\"";

@@ -24,7 +24,6 @@ use crate::preflight::{self, Preflighted, Question};
 use crate::scenario::Scenario;
 use crate::users::{ArrivalPlan, CurrentPhase};
 
-use schedule::Schedule;
 pub use signals::{Stop, StopLevel};
 use waiting::Watch;
 
@@ -274,8 +273,7 @@ impl Engine {
         let injected = self.inject(ready, executor, load, &stop).await;
         let zero = injected.map_err(|error| self.interrupted(error))?;
         self.begin(Phase::Outage);
-        let schedule = Schedule::of(&ready.plan);
-        let mut running = Box::pin(schedule.run(run.clock, zero, executor, &stop));
+        let mut running = Box::pin(schedule::run(&ready.plan, run.clock, zero, executor, &stop));
         let mut watching = Box::pin(async {
             tokio::select! {
                 () = watch.failed_over(&ready.targets) => {}

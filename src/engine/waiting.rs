@@ -86,14 +86,11 @@ impl Seen {
                 // What was seen before says nothing about the fault.
                 *self = Self { cut: true, ..Self::default() };
             }
-            Event::Mutation(mutation) if mutation.step == Step::Heal && !self.healed => {
-                *self = Self {
-                    cut: true,
-                    healed: true,
-                    healthy: self.healthy,
-                    answers: self.answers.clone(),
-                    ..Self::default()
-                };
+            // A flapping fault is over with its last turn.
+            Event::Mutation(mutation) if mutation.step == Step::Cut => self.healed = false,
+            Event::Mutation(mutation) if mutation.step == Step::Heal => {
+                self.healed = true;
+                self.logins.clear();
             }
             Event::Health { status_healthy, .. } => self.healthy = Some(*status_healthy),
             Event::Answer { source, server, role: Some(role), .. } => {

@@ -142,7 +142,7 @@ impl Executor {
         let result = if stop.is_cancelled() {
             Err(FaultError::Interrupted)
         } else {
-            self.insist_making(region, action, since).await.map_err(FaultError::Cloud)
+            self.insist_making(region, action, since, stop).await.map_err(FaultError::Cloud)
         };
         match result {
             Ok(applied) => {
@@ -160,7 +160,13 @@ impl Executor {
         }
     }
 
-    async fn insist_making(&self, region: &Region, action: &Action, since: Timestamp) -> Result<Applied, CloudError> {
+    async fn insist_making(
+        &self,
+        region: &Region,
+        action: &Action,
+        since: Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<Applied, CloudError> {
         let place = self.place(region)?;
         let change = action.change();
         let (mut wait, mut since) = (Duration::from_millis(100), since);
@@ -171,7 +177,7 @@ impl Executor {
             };
             // Somebody else was there in the meantime, or an earlier try of the same call.
             let stale = matches!(error.class, ErrorClass::NotFound | ErrorClass::Exists);
-            if attempt >= INJECT_TRIES || !(error.is_transient() || stale) {
+            if attempt >= INJECT_TRIES || stop.is_cancelled() || !(error.is_transient() || stale) {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;

@@ -13,12 +13,11 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use crate::cloud::{CloudError, ErrorClass};
 use crate::model::Clock;
 
-/// Calls in flight at once, in each Region.
+/// Calls in flight at once.
 pub const CALLS_IN_FLIGHT: usize = 32;
 /// Calls a second at first.
 const START_PER_S: u32 = 200;
-/// Calls a second at the least: the refill rate of EC2's bucket for mutating operations (EC2 developer guide,
-/// "Request throttling for the Amazon EC2 API").
+/// Calls a second at the least; our own choice, so that a restore never comes to rest.
 const LEAST_PER_S: u32 = 5;
 /// Answers of calls that were in flight together count as one.
 const ONE_EVENT: Duration = Duration::from_millis(500);
@@ -38,28 +37,21 @@ struct State {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { state: Mutex::new(State { per_s: START_PER_S, bucket: bucket(START_PER_S), slowed: None }) }
+        let bucket = bucket(START_PER_S, CALLS_IN_FLIGHT as u32);
+        Self { state: Mutex::new(State { per_s: START_PER_S, bucket, slowed: None }) }
     }
 }
 
-fn bucket(per_s: u32) -> Arc<DefaultDirectRateLimiter> {
-    let per_s = NonZeroU32::new(per_s).unwrap_or(NonZeroU32::MIN);
-    let burst = NonZeroU32::new(CALLS_IN_FLIGHT as u32).unwrap_or(NonZeroU32::MIN);
-    // After a throttled answer the account's bucket is empty, so a burst would only be throttled again.
-    let burst = if per_s.get() == START_PER_S { burst } else { NonZeroU32::MIN };
-    Arc::new(RateLimiter::direct(Quota::per_second(per_s).allow_burst(burst)))
+fn bucket(per_s: u32, burst: u32) -> Arc<DefaultDirectRateLimiter> {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Arc::new(RateLimiter::direct(Quota::per_second(at_least_one(per_s)).allow_burst(at_least_one(burst))))
 }
 
 impl Pace {
     /// Waits until a call may be sent.
     pub async fn turn(&self) {
-        loop {
-            let bucket = Arc::clone(&self.lock().bucket);
-            if bucket.check().is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let bucket = Arc::clone(&self.lock().bucket);
+        bucket.until_ready().await;
     }
 
     /// Takes an answer into account.
@@ -75,7 +67,8 @@ impl Pace {
         }
         state.slowed = Some(now);
         state.per_s = (state.per_s / 2).max(LEAST_PER_S);
-        state.bucket = bucket(state.per_s);
+        // The account's own bucket is empty now, so a burst would only be throttled again.
+        state.bucket = bucket(state.per_s, 1);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -115,7 +115,8 @@ impl Ask<'_> {
     /// [`FaultError::NoTarget`] when nothing is.
     pub fn chosen<T>(&self, mut found: Vec<T>) -> Result<Vec<T>, FaultError> {
         if let Some(targets) = &self.spec.targets {
-            let share = targets.percentage.map(|share| (found.len() as f64 * share.0).ceil() as usize);
+            // What the binary fraction has too much must not add a target: 7% of 100 are 7.
+            let share = targets.percentage.map(|share| (found.len() as f64 * share.0 - 1e-9).ceil() as usize);
             let count = targets.count.map(|count| count as usize);
             found.truncate(share.unwrap_or(usize::MAX).min(count.unwrap_or(usize::MAX)));
         }

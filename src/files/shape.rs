@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::Finding;
 use super::tree::{first_line, join};
-use crate::model::{Percent, Rate, parse_duration};
+use crate::model::{Cidr, Percent, PortRange, Rate, parse_duration};
 
 /// Checks a parsed file against the JSON Schema of its type. Knows as much of JSON Schema as the
 /// derived schemas use: references, nullable values, constants, tagged and untagged tables.
@@ -248,12 +248,14 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The definitions whose texts have a unit.
+/// The definitions whose texts have a form of their own, most of them a unit.
 #[derive(Clone, Copy)]
 enum Unit {
     Duration,
     Percent,
     Rate,
+    Cidr,
+    PortRange,
 }
 
 impl Unit {
@@ -262,6 +264,8 @@ impl Unit {
             "Duration" => Some(Self::Duration),
             "Percent" => Some(Self::Percent),
             "Rate" => Some(Self::Rate),
+            "Cidr" => Some(Self::Cidr),
+            "PortRange" => Some(Self::PortRange),
             _ => None,
         }
     }
@@ -271,6 +275,8 @@ impl Unit {
             Self::Duration => ("a duration", "units are ms, s, m and h: \"500ms\", \"90s\", \"1m30s\"", "s"),
             Self::Percent => ("a share", "the unit is %: \"99.5%\"", "%"),
             Self::Rate => ("a rate", "units are /s and /min: \"2/s\", \"90/min\"", "/s"),
+            Self::Cidr => ("a block of addresses", "address and prefix: \"10.0.0.0/8\", \"2001:db8::/32\"", "/32"),
+            Self::PortRange => ("a port or a range", "one port or two with a dash: \"443\", \"8000-8999\"", ""),
         };
         let number = match value {
             DeValue::String(text) => {
@@ -278,6 +284,8 @@ impl Unit {
                     Self::Duration => parse_duration(text).map(|_| ()),
                     Self::Percent => Percent::parse(text).map(|_| ()),
                     Self::Rate => Rate::parse(text).map(|_| ()),
+                    Self::Cidr => Cidr::parse(text).map(|_| ()),
+                    Self::PortRange => PortRange::parse(text).map(|_| ()),
                 };
                 return parsed.err().map(|message| Finding::span(span, message, format!("not {what}")).help(units));
             }
@@ -288,7 +296,10 @@ impl Unit {
                 return Some(Finding::span(span, message, format!("not {what}")).help(units));
             }
         };
-        let message = format!("`{path}` has no unit");
+        let message = match self {
+            Self::Duration | Self::Percent | Self::Rate => format!("`{path}` has no unit"),
+            Self::Cidr | Self::PortRange => format!("`{path}` is a number, not text"),
+        };
         Some(Finding::span(span, message, format!("write \"{number}{suffix}\"?")).help(units))
     }
 }

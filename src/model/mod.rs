@@ -1,6 +1,7 @@
 //! What everything else speaks in: identifiers, the clock, the seed, events and their log,
 //! phases and milestones. Knows no other module.
 
+mod address;
 mod clock;
 mod event;
 mod hash;
@@ -11,6 +12,7 @@ mod seed;
 mod span;
 mod terms;
 
+pub use address::{Cidr, PortRange};
 pub use clock::Clock;
 pub use event::*;
 pub use hash::sha256;

@@ -2,7 +2,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A share, written with its unit: `"99.5%"`. Holds the fraction, 0 to 1.
@@ -71,7 +70,7 @@ macro_rules! as_text {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                Self::parse(&text).map_err(D::Error::custom)
+                Self::parse(&text).map_err(serde::de::Error::custom)
             }
         }
         impl JsonSchema for $name {
@@ -84,6 +83,8 @@ macro_rules! as_text {
         }
     };
 }
+
+pub(super) use as_text;
 
 as_text!(Percent, "Percent", r"^[0-9]+(\.[0-9]+)? ?%$", "A share with its unit: \"99.5%\".");
 as_text!(Rate, "Rate", r"^[0-9]+(\.[0-9]+)?/(s|min)$", "A rate with its unit: \"2/s\", \"90/min\".");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cohort, Flow, Percent, Phase, Rate, RegionRole, Span};
+use crate::model::{Cidr, Cohort, Flow, Percent, Phase, PortRange, Rate, RegionRole, Span};
 
 pub use validate::{load, read_str, schema};
 
@@ -77,11 +77,11 @@ pub struct FaultSpec {
     /// For `nacl-deny-entries`: the other ends whose traffic is denied, as `10.0.0.0/8` or `2001:db8::/32`; all where
     /// this is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cidrs: Vec<String>,
-    /// For `nacl-deny-entries`: the TCP ports of the targets, as `"443"` or `"8000-8999"`; every protocol and port where
+    pub cidrs: Vec<Cidr>,
+    /// For `nacl-deny-entries`: the destination ports of TCP in the denied direction, as `"443"` or `"8000-8999"`; every protocol and port where
     /// this is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ports: Vec<String>,
+    pub ports: Vec<PortRange>,
     /// For `nacl-deny-entries`: which direction is denied; both where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
@@ -149,13 +149,6 @@ pub struct Targets {
 
 /// When a fault hurts: from and to, after the first cut. No end means until the restore.
 pub type FaultWindow = (Duration, Option<Duration>);
-
-/// Reads `"443"` or `"8000-8999"`.
-pub fn parse_ports(text: &str) -> Option<(i32, i32)> {
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    let (from, to): (u16, u16) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
-    (from <= to).then_some((i32::from(from), i32::from(to)))
-}
 
 impl FaultSpec {
     /// When it hurts, in order.

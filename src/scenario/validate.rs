@@ -139,6 +139,12 @@ fn faults(file: &mut Document) {
         fault_options(file, &fault);
         fault_times(file, &fault);
     }
+    let late = |fault: &String| span(file, &format!("{fault}.at")).is_some_and(|at| !at.is_zero());
+    let faults = file.items("faults");
+    if let Some(first) = faults.first().filter(|_| faults.iter().all(late)) {
+        let finding = Finding::at(format!("{first}.at"), "no fault begins at once", "counts from the first fault");
+        file.report(finding.help("leave `at` out for the fault that comes first, and lengthen the baseline instead"));
+    }
 }
 
 fn ids(file: &mut Document, list: &str, prefix: &str, what: &str) {
@@ -181,18 +187,6 @@ fn fault_options(file: &mut Document, fault: &str) {
             "Route 53 takes a disabled health check for healthy, so the record never moves; write \"nacl-blackhole\"",
         ));
     }
-    for item in file.items(&format!("{fault}.ports")) {
-        if let Some(text) = file.get::<String>(&item).filter(|text| super::parse_ports(text).is_none()) {
-            let finding = Finding::at(item, format!("`{text}` is not a port or a range of ports"), "not a port");
-            file.report(finding.help("write \"443\" or \"8000-8999\", from 0 to 65535"));
-        }
-    }
-    for item in file.items(&format!("{fault}.cidrs")) {
-        if let Some(text) = file.get::<String>(&item).filter(|text| !is_cidr(text)) {
-            let finding = Finding::at(item, format!("`{text}` is not a block of addresses"), "not a CIDR block");
-            file.report(finding.help("write \"10.0.0.0/8\" or \"2001:db8::/32\""));
-        }
-    }
     for (option, least) in [("targets.count", "a count of 0"), ("repeat", "a repetition of 0")] {
         let path = format!("{fault}.{option}");
         if file.get::<u32>(&path) == Some(0) {
@@ -203,12 +197,6 @@ fn fault_options(file: &mut Document, fault: &str) {
     if file.get::<Percent>(&share).is_some_and(|share| share.0 <= 0.0) {
         file.report(Finding::at(share, "0% of the targets are none", "nothing").help("write a share above 0%"));
     }
-}
-
-fn is_cidr(text: &str) -> bool {
-    let Some((address, prefix)) = text.split_once('/') else { return false };
-    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
-    prefix.parse::<u8>().is_ok_and(|prefix| prefix <= if address.is_ipv4() { 32 } else { 128 })
 }
 
 /// A fault's `at`, `for`, `repeat` and `every`: do they fit each other and the phases?
@@ -244,8 +232,8 @@ fn fault_times(file: &mut Document, fault: &str) {
     else {
         return;
     };
-    let last =
-        at.unwrap_or_default() + every.unwrap_or_default() * repeat.saturating_sub(1) + lasts.unwrap_or_default();
+    let later = every.unwrap_or_default().saturating_mul(repeat.saturating_sub(1));
+    let last = at.unwrap_or_default().saturating_add(later).saturating_add(lasts.unwrap_or_default());
     if last > long {
         let key = ["every", "for", "at"].into_iter().find(|key| file.has(&path(key))).unwrap_or("kind");
         let message = format!(

@@ -4,6 +4,7 @@
 use super::acl_clones;
 use crate::faults::network::AclRule;
 use crate::faults::plan::{Ask, FaultError, Planned};
+use crate::model::{Cidr, PortRange};
 use crate::scenario::Direction;
 
 /// The IANA number of TCP.
@@ -25,22 +26,19 @@ fn denied(ask: &Ask<'_>) -> Vec<AclRule> {
         Direction::Egress => &[true],
         Direction::Both => &[false, true],
     };
-    let any = ["0.0.0.0/0".to_owned(), "::/0".to_owned()];
-    let ranges = if ask.spec.cidrs.is_empty() { any.as_slice() } else { ask.spec.cidrs.as_slice() };
-    let ports: Vec<Option<(i32, i32)>> = if ask.spec.ports.is_empty() {
-        vec![None]
-    } else {
-        ask.spec.ports.iter().map(|text| crate::scenario::parse_ports(text)).collect()
-    };
+    let any = Cidr::ANY.as_slice();
+    let ranges = if ask.spec.cidrs.is_empty() { any } else { ask.spec.cidrs.as_slice() };
+    let ports: Vec<Option<PortRange>> =
+        if ask.spec.ports.is_empty() { vec![None] } else { ask.spec.ports.iter().copied().map(Some).collect() };
     let mut rules = Vec::new();
     for egress in directions {
         for range in ranges {
-            let ipv6 = range.contains(':');
+            let ipv6 = range.is_ipv6();
             rules.extend(ports.iter().map(|ports| AclRule {
-                cidr: (!ipv6).then(|| range.clone()),
-                ipv6_cidr: ipv6.then(|| range.clone()),
+                cidr: (!ipv6).then(|| range.to_string()),
+                ipv6_cidr: ipv6.then(|| range.to_string()),
                 protocol: if ports.is_some() { TCP } else { "-1" }.to_owned(),
-                ports: *ports,
+                ports: ports.map(|ports| (i32::from(ports.from), i32::from(ports.to))),
                 ..AclRule::deny_all(*egress, ipv6)
             }));
         }
