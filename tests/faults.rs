@@ -14,6 +14,7 @@ struct Done {
     run: Value,
     truth: Value,
     journal: Vec<Value>,
+    report: String,
     told: String,
 }
 
@@ -29,6 +30,7 @@ fn run(scenario: &Path, seed: &str) -> Done {
         run: json(&out.join("run.json")),
         truth: json(&out.join("truth.json")),
         journal: journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        report: std::fs::read_to_string(out.join("report.md")).unwrap(),
         told: String::from_utf8_lossy(&done.stderr).into_owned(),
     }
 }
@@ -71,6 +73,7 @@ fn a_flapping_primary_is_cut_and_healed_in_turns_and_timed_from_first_to_last() 
     let reverted = done.bounds("fault_reverted");
     assert!(reverted.0 >= 159.5 && reverted.1 < 162.0, "{reverted:?}");
     assert!(done.bounds("fault_effective").1 < 2.0);
+    assert!(done.report.contains("nacl-blackhole, 3 times for 40s, one every 1m"), "{}", done.report);
     // Two rules for the one clone, in each of three turns; the clone is made once.
     assert_eq!((done.intents("deny"), done.intents("create_clone")), (6, 1));
     done.restored();

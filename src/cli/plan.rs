@@ -56,7 +56,7 @@ fn print_json(planned: &Plan) {
 fn print(planned: &Plan) {
     for fault in &planned.faults {
         let targets: Vec<&str> = fault.targets.iter().map(|target| target.label.as_str()).collect();
-        println!("{} in {}, {} targets: {}", fault.spec.kind.as_str(), fault.region, targets.len(), targets.join(", "));
+        println!("{} in {}, {} targets: {}", fault.spec, fault.region, targets.len(), targets.join(", "));
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);

@@ -226,7 +226,7 @@ impl Engine {
         let ready = ready.ok_or(RunFailure::PreflightRefused)?;
         for fault in &ready.plan.faults {
             run.log.write(Event::FaultPlanned {
-                fault: fault.spec.kind.as_str().to_owned(),
+                fault: fault.spec.to_string(),
                 region: fault.region.clone(),
                 targets: fault.targets.iter().map(|target| target.label.clone()).collect(),
             });

@@ -53,7 +53,7 @@ pub enum Event {
     },
     /// A fault's targets are resolved: what it will touch.
     FaultPlanned {
-        /// The fault's kind, as `nacl-blackhole`.
+        /// The fault's kind and, where it has them, its times: `nacl-blackhole, 3 times for 40s, one every 1m`.
         fault: String,
         /// Where.
         region: Region,

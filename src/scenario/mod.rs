@@ -3,6 +3,7 @@
 mod validate;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -149,6 +150,21 @@ pub struct Targets {
 
 /// When a fault hurts: from and to, after the first cut. No end means until the restore.
 pub type FaultWindow = (Duration, Option<Duration>);
+
+/// As reports and plans name it: `nacl-blackhole, 3 times for 40s, one every 1m`.
+impl fmt::Display for FaultSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.as_str())?;
+        if let Some(at) = self.at {
+            write!(f, ", from {at}")?;
+        }
+        match (self.repeat, self.lasts, self.every) {
+            (Some(times), Some(lasts), Some(every)) => write!(f, ", {times} times for {lasts}, one every {every}"),
+            (_, Some(lasts), _) => write!(f, ", for {lasts}"),
+            _ => Ok(()),
+        }
+    }
+}
 
 impl FaultSpec {
     /// When it hurts, in order.
