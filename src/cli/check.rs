@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
 use crate::model::{EventLog, RunId, Severity};
-use crate::preflight::{self, Findings, Question};
+use crate::preflight::{self, Allowed, Findings, Question};
 
 use super::world::{self, World};
 use super::{Exit, Failure, Format, PreflightArgs};
@@ -42,6 +42,7 @@ async fn look(scenario: &crate::scenario::Scenario, world: &World) -> Result<Fin
                 clock: world.clock,
                 log: &Arc::new(log),
                 phase: &Arc::default(),
+                allowed: Allowed::default(),
             };
             preflight::check(&question).await.map(|(found, _)| found).map_err(|error| fail(error.to_string()))
         }

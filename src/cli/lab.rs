@@ -6,7 +6,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::env::{CredentialRef, Environment, EnvironmentKind, SecretRef};
-use crate::lab::Lab;
 use crate::model::{Clock, Seed};
 
 use super::signals::Signals;
@@ -22,6 +21,7 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
             "Leave --env out, or give a file with kind = \"lab\"",
         ));
     }
+    let rules = settings.rules();
     let seed = Seed(args.place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
     let mut signals = Signals::listen()?;
     let lab = start_lab(settings, Clock::start(args.place.speed.unwrap_or(1.0)), seed).await?;
@@ -30,7 +30,7 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
     }
     println!("{:<24} {}", "seed", seed.0);
     if let Some(path) = &args.out {
-        write(&lab, path)?;
+        write(lab.environment().ruled_by(&rules), lab.trust_root_pem(), path)?;
         println!("{:<24} {}", "environment file", path.display());
     }
     println!("The lab runs until Ctrl-C.");
@@ -42,11 +42,10 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
 }
 
 /// Writes the environment file last, so that whoever waits for it finds the others.
-fn write(lab: &Lab, path: &Path) -> Result<(), Failure> {
+fn write(mut environment: Environment, trust_root_pem: &str, path: &Path) -> Result<(), Failure> {
     let fail = |path: &Path, error: String| Failure::plain(format!("{}: {error}", path.display()));
     let beside = |ending: &str| path.with_extension(ending);
     let (trust_root, secrets) = (beside("ca.pem"), beside("secrets.toml"));
-    let mut environment = lab.environment();
     let mut values = toml::Table::new();
     if let Some(users) = &mut environment.users {
         park(&mut users.password, "password", &secrets, &mut values);
@@ -60,7 +59,7 @@ fn write(lab: &Lab, path: &Path) -> Result<(), Failure> {
     if let Some(door) = &mut environment.front_door {
         door.trust_root = trust_root.file_name().map(Into::into);
     }
-    fs::write(&trust_root, lab.trust_root_pem()).map_err(|error| fail(&trust_root, error.to_string()))?;
+    fs::write(&trust_root, trust_root_pem).map_err(|error| fail(&trust_root, error.to_string()))?;
     let mut options = OpenOptions::new();
     let options = options.write(true).create(true).truncate(true).mode(0o600);
     let file = options.open(&secrets).and_then(|mut file| file.write_all(values.to_string().as_bytes()));

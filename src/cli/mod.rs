@@ -10,6 +10,7 @@ mod rollback;
 mod run;
 mod signals;
 mod summary;
+mod unfinished;
 mod world;
 
 use std::path::PathBuf;
@@ -32,7 +33,8 @@ pub use exit::{Exit, Failure};
         gameday run scenarios/full-failover.toml --speed 10          the same, ten times faster\n  \
         gameday preflight --env environments/staging.toml            is everything ready? touches nothing\n  \
         gameday plan scenarios/full-failover.toml --env FILE         every call that a run would make\n  \
-        gameday rollback reports/2026-01-01T000000Z-full-failover  put back what a killed run left\n\n\
+        gameday rollback reports/2026-01-01T000000Z-full-failover  put back what a killed run left\n  \
+        gameday rollback --discover --env FILE                       the same, with no journal at all\n\n\
         Exit codes:\n  \
         0  every objective met, everything restored\n  \
         1  an objective missed or inconclusive, everything restored\n  \
@@ -123,6 +125,15 @@ struct RunArgs {
     /// Do not ask before touching AWS.
     #[arg(long)]
     yes: bool,
+    /// The environment's name, as a confirmation: what an environment with `production = true` asks for.
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// Go without schedules that heal the faults if this machine dies.
+    #[arg(long)]
+    no_dead_man: bool,
+    /// Go on although nobody can log in at the replica.
+    #[arg(long)]
+    allow_no_replica: bool,
     /// What goes to standard output at the end.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -157,6 +168,18 @@ struct PreflightArgs {
 struct RollbackArgs {
     /// The folder of the run; without it, the newest unfinished one under reports/.
     run_dir: Option<PathBuf>,
+    /// Every unfinished run under reports/, the newest first.
+    #[arg(long, conflicts_with = "run_dir")]
+    all: bool,
+    /// Look for what runs left in the account by their tags and schedules, without any journal; needs --env.
+    #[arg(long, conflicts_with_all = ["run_dir", "all"], requires = "env")]
+    discover: bool,
+    /// The environment file of --discover.
+    #[arg(long, value_name = "FILE", requires = "discover")]
+    env: Option<PathBuf>,
+    /// With --discover, also what a run left whose lock has not expired: it may still be going on.
+    #[arg(long, requires = "discover")]
+    even_if_locked: bool,
 }
 
 #[derive(Debug, Args)]

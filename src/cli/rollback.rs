@@ -1,22 +1,67 @@
 //! `gameday rollback`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::reconnect;
-use crate::faults::{Executor, Journal, JournalError, MutationSink, read_journal};
-use crate::model::{Clock, Event};
+use crate::cloud::{Access, Cloud, RegionClients, reconnect};
+use crate::faults::{Action, Discovered, Executor, Journal, JournalError, MutationSink, discover};
+use crate::model::{Clock, Event, Region, RunId};
 
 use super::signals::{Signals, say};
-use super::{Exit, Failure, RollbackArgs};
+use super::world::{self, World};
+use super::{Exit, Failure, Place, RollbackArgs, unfinished};
+
+/// Puts back what journals record, or what is found without any.
+pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
+    let give_up = CancellationToken::new();
+    listen(&give_up)?;
+    if args.discover {
+        return discovered(args, &give_up).await;
+    }
+    if let Some(folder) = args.run_dir {
+        return of_journal(&folder, &give_up).await;
+    }
+    let mut folders: Vec<PathBuf> = unfinished::of_reports().into_iter().map(|run| run.folder).collect();
+    if args.all {
+        return all(folders, &give_up).await;
+    }
+    if folders.is_empty() {
+        let help = "Name the run's folder: gameday rollback DIR. Or look in the account: --discover --env FILE";
+        return Err(Failure::with_help("no unfinished run under reports/", help));
+    }
+    of_journal(&folders.remove(0), &give_up).await
+}
+
+/// One that fails must not keep the others from being restored.
+async fn all(folders: Vec<PathBuf>, give_up: &CancellationToken) -> Result<Exit, Failure> {
+    if folders.is_empty() {
+        println!("no unfinished run under reports/: nothing is left to put back");
+    }
+    let mut worst = Exit::Success;
+    for folder in folders {
+        println!("{}:", folder.display());
+        match of_journal(&folder, give_up).await {
+            Ok(Exit::Success) => {}
+            Ok(_) => worst = Exit::NotRestored,
+            Err(failure) => {
+                failure.tell();
+                worst = Exit::NotRestored;
+            }
+        }
+    }
+    Ok(worst)
+}
+
+fn not_restored(error: impl ToString) -> Failure {
+    Failure::plain(error.to_string()).coded(Exit::NotRestored)
+}
 
 /// Puts back what a journal records, from that journal alone.
-pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
-    let folder = args.run_dir.map_or_else(newest_unfinished, Ok)?;
+async fn of_journal(folder: &Path, give_up: &CancellationToken) -> Result<Exit, Failure> {
     let path = folder.join("journal.ndjson");
     if !path.exists() {
         return Err(Failure::with_help(
@@ -30,7 +75,7 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
             println!("{error}");
             return Ok(Exit::Success);
         }
-        Err(error) => return Err(Failure::plain(error.to_string()).coded(Exit::NotRestored)),
+        Err(error) => return Err(not_restored(error)),
     };
     if contents.torn {
         eprintln!("the journal's last line was torn by a crash and is cut off");
@@ -39,22 +84,29 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
         println!("this run was in the embedded lab, which ended with it: nothing is left to put back");
         return Ok(Exit::Success);
     }
-    let not_restored = |error: String| Failure::plain(error).coded(Exit::NotRestored);
     let mut clients = Vec::new();
     for region in contents.actions.iter().map(|recorded| &recorded.region).collect::<BTreeSet<_>>() {
-        let client = reconnect(&contents.access, region).await;
-        clients.push(client.map_err(|error| not_restored(error.to_string()))?);
+        clients.push(reconnect(&contents.access, region).await.map_err(not_restored)?);
     }
-    let give_up = CancellationToken::new();
-    listen(&give_up)?;
+    let again = format!("gameday rollback {}", folder.display());
+    restore(journal, &contents.run_id, clients, Clock::start(1.0), &again, give_up).await
+}
+
+async fn restore(
+    journal: Journal,
+    run: &RunId,
+    clients: Vec<RegionClients>,
+    clock: Clock,
+    again: &str,
+    give_up: &CancellationToken,
+) -> Result<Exit, Failure> {
     let journal = Arc::new(journal);
-    let executor = Executor::new(Arc::clone(&journal), clients, Clock::start(1.0), teller());
-    let executor = executor.map_err(|error| not_restored(error.to_string()))?;
-    let restored = executor.restore(&give_up).await.map_err(|error| not_restored(error.to_string()))?;
+    let executor = Executor::new(Arc::clone(&journal), clients, clock, teller()).map_err(not_restored)?;
+    let restored = executor.restore(give_up).await.map_err(not_restored)?;
     for note in &restored.notes {
         println!("note: {note}");
     }
-    println!("{} of {} mutations of {} are reverted", restored.reverted, restored.mutations, contents.run_id);
+    println!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations);
     if restored.left.is_empty() {
         if let Err(error) = journal.close() {
             say(&format!("warning: nothing is left, but the journal could not be closed: {error}"));
@@ -64,8 +116,55 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     for left in &restored.left {
         eprintln!("left: {left}");
     }
-    eprintln!("Try again with:\n  gameday rollback {}", folder.display());
+    eprintln!("Try again with:\n  {again}");
     Ok(Exit::NotRestored)
+}
+
+/// Looks in the account of an environment, and puts back what it finds.
+async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<Exit, Failure> {
+    let place = Place { env: args.env, speed: None, seed: None };
+    let (_, environment) = world::read(None, &place)?;
+    let file = place.env.as_deref().unwrap_or(Path::new("FILE")).display().to_string();
+    let world = World::open(environment, &place).await?;
+    let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
+    let group = world.site.dead_man.as_ref().map(|settings| settings.group.as_str());
+    let mut found = BTreeMap::new();
+    for clients in [&cloud.primary, &cloud.replica] {
+        let looked = discover(clients, group, &mut found).await;
+        looked.map_err(|error| not_restored(format!("{} cannot be searched: {error}", clients.region)))?;
+    }
+    if found.is_empty() {
+        println!("nothing of any run is left in {} and {}", cloud.primary.region, cloud.replica.region);
+        return Ok(Exit::Success);
+    }
+    let again = format!("gameday rollback --discover --env {file}");
+    let mut worst = Exit::Success;
+    for (run, left) in found {
+        let now = world.clock.now();
+        if let Some(holder) = left.holder.as_ref().filter(|holder| holder.until > now && !args.even_if_locked) {
+            say(&format!("left alone: {holder} may still be going on. If not: {again} --even-if-locked"));
+            worst = Exit::NotRestored;
+            continue;
+        }
+        let clients = vec![cloud.primary.clone(), cloud.replica.clone()];
+        let journal = journal_of(&run, &left, &world).map_err(not_restored)?;
+        println!("{run}: {} changes found; journal {}", left.actions.len(), journal.path().display());
+        if restore(journal, &run, clients, world.clock, &again, give_up).await? != Exit::Success {
+            worst = Exit::NotRestored;
+        }
+    }
+    Ok(worst)
+}
+
+/// A journal of what was found, so that this restore, too, survives a crash.
+fn journal_of(run: &RunId, left: &Discovered, world: &World) -> Result<Journal, JournalError> {
+    let at = world.clock.wall_now().strftime("%Y-%m-%dT%H%M%SZ");
+    let folder = Path::new("reports").join(format!("{at}-discovered-{run}"));
+    let path = folder.join("journal.ndjson");
+    std::fs::create_dir_all(&folder).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+    let journal = Journal::create(&path, run.clone(), Access::of(&world.site), world.clock.now())?;
+    journal.intend(&left.actions.iter().collect::<Vec<&(Region, Action)>>())?;
+    Ok(journal)
 }
 
 fn teller() -> MutationSink {
@@ -93,23 +192,4 @@ fn listen(give_up: &CancellationToken) -> Result<(), Failure> {
         say(&format!("{name}: giving up what cannot be restored now"));
     });
     Ok(())
-}
-
-fn newest_unfinished() -> Result<PathBuf, Failure> {
-    let reports = Path::new("reports");
-    let unfinished = |folder: &PathBuf| {
-        let path = folder.join("journal.ndjson");
-        path.exists()
-            && match read_journal(&path) {
-                Ok(contents) => !contents.closed && !contents.access.embedded,
-                Err(error) => !matches!(error, JournalError::NeverBegun { .. }),
-            }
-    };
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(reports)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(unfinished).collect())
-        .unwrap_or_default();
-    folders.sort();
-    folders.pop().ok_or_else(|| {
-        Failure::with_help("no unfinished run under reports/", "Name the run's folder: gameday rollback DIR")
-    })
 }

@@ -8,23 +8,23 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
-use crate::env::EnvironmentKind;
+use crate::env::{Environment, EnvironmentKind};
 use crate::measure::{self, Outcome};
 use crate::model::{EventLog, RunFailure, RunId, read_log};
+use crate::preflight::Allowed;
 use crate::report;
 use crate::scenario::Scenario;
 
 use super::progress::Progress;
 use super::signals::{Signals, say};
 use super::world::{self, World};
-use super::{Exit, Failure, Format, RunArgs, summary};
+use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 
 /// Runs a scenario.
 pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
-    if environment.value.kind == EnvironmentKind::Aws && !args.yes {
-        confirm(&environment.value.name, &scenario.value)?;
-    }
+    confirm(&args, &environment.value, &scenario.value)?;
+    unfinished::refuse(&environment.value.name, args.out.as_deref())?;
     let world = World::open(environment, &args.place).await?;
     let began = world.clock.wall_now();
     let folder = folder(args.out.as_deref(), &scenario.name(), began)?;
@@ -53,6 +53,8 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         folder: folder.clone(),
         log: Arc::clone(&log),
         stop,
+        allowed: Allowed { no_dead_man: args.no_dead_man, no_replica: args.allow_no_replica },
+        owner: owner(),
     };
     let failure = engine::run(run).await;
     progress.end().await;
@@ -92,13 +94,30 @@ fn show(args: &RunArgs, outcome: &Outcome, folder: &Path) {
     }
 }
 
-fn confirm(name: &str, scenario: &Scenario) -> Result<(), Failure> {
-    let help = "Look first with `gameday plan`; then answer here, or give --yes";
+/// A real account is touched only by who says so; one that real users depend on, only by who names it.
+fn confirm(args: &RunArgs, environment: &Environment, scenario: &Scenario) -> Result<(), Failure> {
+    let name = &environment.name;
+    if let Some(given) = &args.confirm {
+        if given == name {
+            return Ok(());
+        }
+        let text = format!("--confirm {given}, but the environment's name is `{name}`; nothing was touched");
+        return Err(Failure::with_help(text, "Look at --env again: it may be another one than you mean"));
+    }
+    if !environment.production && (environment.kind == EnvironmentKind::Lab || args.yes) {
+        return Ok(());
+    }
+    let (what, help) = if environment.production {
+        ("a production environment", format!("Look first with `gameday plan`; then give --confirm {name}"))
+    } else {
+        ("a real AWS environment", "Look first with `gameday plan`; then answer here, or give --yes".to_owned())
+    };
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::with_help(format!("`{name}` is a real AWS environment and --yes is not given"), help));
+        let given = if environment.production { "--confirm" } else { "--yes" };
+        return Err(Failure::with_help(format!("`{name}` is {what} and {given} is not given"), help));
     }
     eprint!(
-        "`{name}` is a real AWS environment. \"{}\" will blackhole its primary for up to {}.\nType the environment's name to go on: ",
+        "`{name}` is {what}. \"{}\" will break its primary for up to {}.\nType the environment's name to go on: ",
         scenario.title,
         crate::model::format_duration(scenario.phases.outage.0 + scenario.phases.hold.0)
     );
@@ -109,6 +128,12 @@ fn confirm(name: &str, scenario: &Scenario) -> Result<(), Failure> {
     } else {
         Err(Failure::with_help("not confirmed; nothing was touched", help))
     }
+}
+
+/// User and host, as the lock names them.
+fn owner() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
+    format!("{user}@{}", rustix::system::uname().nodename().to_string_lossy())
 }
 
 /// The folder of the run: made now, so that a bad path fails before anything else happens.

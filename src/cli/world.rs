@@ -98,8 +98,9 @@ impl World {
         clock: Clock,
         seed: Seed,
     ) -> Result<Self, Failure> {
+        let rules = environment.rules();
         let lab = start_lab(environment, clock, seed).await?;
-        let site = complete(lab.environment(), folder, Some(lab.trust_root_pem().to_owned()))?;
+        let site = complete(lab.environment().ruled_by(&rules), folder, Some(lab.trust_root_pem().to_owned()))?;
         Ok(Self { site, clock, seed, environment_sha256, lab: Some(lab), truth_url: None })
     }
 

@@ -81,9 +81,19 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
             | "ThrottlingException"
             | "TooManyRequestsException"
             | "Client.RequestLimitExceeded"
-            | "PriorRequestNotComplete",
+            | "PriorRequestNotComplete"
+            // A function that is just being updated (Lambda API reference, PutFunctionConcurrency).
+            | "ResourceConflictException",
         ) => ErrorClass::Throttled,
-        Some("NetworkAclEntryAlreadyExists") => ErrorClass::Exists,
+        // ConflictException is EventBridge Scheduler's word for a name that is taken.
+        Some(
+            "NetworkAclEntryAlreadyExists"
+            | "InvalidGroup.Duplicate"
+            | "InvalidPermission.Duplicate"
+            | "ConflictException",
+        ) => ErrorClass::Exists,
+        // The look that the call was based on is stale.
+        Some("HealthCheckVersionMismatch") => ErrorClass::NotFound,
         Some(
             "UnauthorizedOperation"
             | "AccessDenied"
@@ -98,7 +108,7 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
             | "NotAuthorizedException",
         ) => ErrorClass::Denied,
         Some(code)
-            if code.ends_with(".NotFound") || code.starts_with("NoSuch") || code == "ResourceNotFoundException" =>
+            if code.ends_with(".NotFound") || code.starts_with("NoSuch") || matches!(code, "ResourceNotFoundException" | "LoadBalancerNotFound") =>
         {
             ErrorClass::NotFound
         }

@@ -68,6 +68,25 @@ pub struct RegionClients {
     pub ec2_mutating: aws_sdk_ec2::Client,
     /// Cognito user pools: describing and canaries.
     pub cognito: aws_sdk_cognitoidentityprovider::Client,
+    /// CloudWatch, for alarms.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// Services that faults change, for calls that read.
+    pub reading: Services,
+    /// The same, for calls that change something; never retried by the SDK.
+    pub mutating: Services,
+}
+
+/// Services that faults change, EC2 aside.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Elastic Load Balancing: Application and Network Load Balancers.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Route 53, which is global.
+    pub route53: aws_sdk_route53::Client,
+    /// EventBridge Scheduler.
+    pub scheduler: aws_sdk_scheduler::Client,
 }
 
 /// The clients of an environment.
@@ -162,12 +181,24 @@ fn with_endpoint(config: &SdkConfig, access: &Access, region: &Region, service: 
 }
 
 fn clients(config: &SdkConfig, access: &Access, region: &Region) -> RegionClients {
-    let ec2 = with_endpoint(config, access, region, "ec2");
-    let mutating = ec2.to_builder().retry_config(RetryConfig::disabled()).build();
+    let at = |service: &str| with_endpoint(config, access, region, service);
+    let once = |service: &str| at(service).to_builder().retry_config(RetryConfig::disabled()).build();
     RegionClients {
         region: region.clone(),
-        ec2: aws_sdk_ec2::Client::new(&ec2),
-        ec2_mutating: aws_sdk_ec2::Client::new(&mutating),
-        cognito: aws_sdk_cognitoidentityprovider::Client::new(&with_endpoint(config, access, region, "cognito-idp")),
+        ec2: aws_sdk_ec2::Client::new(&at("ec2")),
+        ec2_mutating: aws_sdk_ec2::Client::new(&once("ec2")),
+        cognito: aws_sdk_cognitoidentityprovider::Client::new(&at("cognito-idp")),
+        cloudwatch: aws_sdk_cloudwatch::Client::new(&at("monitoring")),
+        reading: services(&at),
+        mutating: services(&once),
+    }
+}
+
+fn services(config: &dyn Fn(&str) -> SdkConfig) -> Services {
+    Services {
+        elb: aws_sdk_elasticloadbalancingv2::Client::new(&config("elasticloadbalancing")),
+        lambda: aws_sdk_lambda::Client::new(&config("lambda")),
+        route53: aws_sdk_route53::Client::new(&config("route53")),
+        scheduler: aws_sdk_scheduler::Client::new(&config("scheduler")),
     }
 }

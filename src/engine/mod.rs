@@ -2,6 +2,7 @@
 
 mod schedule;
 mod signals;
+mod stop;
 mod waiting;
 
 use std::panic::AssertUnwindSafe;
@@ -10,17 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::Access;
 use crate::env::{Observe, Site};
-use crate::faults::{Executor, FaultError, Journal, MutationSink, Restored, State};
-use crate::model::{Clock, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
+use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink, Restored, State};
+use crate::model::{
+    Clock, Event, EventLog, Finding, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed, Severity,
+};
 use crate::observe::{Checkers, Observers};
-use crate::preflight::{self, Preflighted, Question};
+use crate::preflight::{self, Allowed, Preflighted, Question};
 use crate::scenario::Scenario;
 use crate::users::{ArrivalPlan, CurrentPhase};
 
@@ -29,6 +32,9 @@ use waiting::Watch;
 
 /// After the way back is complete, the users go on this long, so that the last figures are whole.
 const AFTERGLOW: Duration = Duration::from_secs(5);
+
+/// A lock expires this long after the run should have ended; our own choice.
+const LOCK_MARGIN: Duration = Duration::from_mins(30);
 
 /// The state after is described again for this long, in real time, until it equals the state before:
 /// EC2's API is eventually consistent.
@@ -57,6 +63,10 @@ pub struct Run {
     pub log: Arc<EventLog>,
     /// Signals, as they come.
     pub stop: Stop,
+    /// What its user allows.
+    pub allowed: Allowed,
+    /// User and host, for the lock.
+    pub owner: String,
 }
 
 /// A file by name and content.
@@ -155,11 +165,18 @@ impl Engine {
             Ok(executor) => executor,
             Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
         };
+        if let Err(error) = self.lock(&ready, &executor).await {
+            return Some(self.unlock(&executor, &journal, error).await);
+        }
         let watch = Watch::start(&run.log);
         let load = match self.load(&ready) {
             Ok(load) => load,
             Err(failure) => {
-                // Nothing was touched, so a journal that stays open only asks for a rollback that finds nothing.
+                let restored = self.undo(&executor).await;
+                if !restored.left.is_empty() {
+                    return Some(RunFailure::NotRestored(restored.left.join("; ")));
+                }
+                // Nothing is changed, so a journal that stays open only asks for a rollback that finds nothing.
                 let _ = journal.close();
                 return Some(failure);
             }
@@ -216,6 +233,7 @@ impl Engine {
             clock: run.clock,
             log: &run.log,
             phase: &self.phase,
+            allowed: run.allowed,
         };
         let checked = tokio::select! {
             checked = preflight::check(&question) => checked,
@@ -232,6 +250,42 @@ impl Engine {
             });
         }
         Ok(ready)
+    }
+
+    /// Keeps other runs away from the environment.
+    async fn lock(&self, ready: &Preflighted, executor: &Executor) -> Result<(), FaultError> {
+        let run = &self.run;
+        let longest = run.scenario.phases.longest() + LOCK_MARGIN;
+        let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
+        let until = run.clock.now().saturating_add(longest).unwrap_or(Timestamp::MAX);
+        let holder = Holder { run: run.id.clone(), owner: run.owner.clone(), until };
+        executor.make(&ready.plan.lock(&holder), &run.stop.token(StopLevel::Restore)).await
+    }
+
+    /// Gives back what of the lock was taken, and says why not all of it was.
+    async fn unlock(&self, executor: &Executor, journal: &Journal, error: FaultError) -> RunFailure {
+        let restored = self.undo(executor).await;
+        if !restored.left.is_empty() {
+            return RunFailure::NotRestored(restored.left.join("; "));
+        }
+        // A journal that stays open only asks for a rollback that finds nothing.
+        let _ = journal.close();
+        if matches!(error, FaultError::Interrupted) {
+            return self.aborted(self.run.stop.reason());
+        }
+        self.run.log.write(Event::Finding(Finding {
+            code: "GD910".to_owned(),
+            severity: Severity::Blocker,
+            title: "The environment could not be locked".to_owned(),
+            evidence: error.to_string(),
+            remedy: "Wait until the other run has ended; after a crash: gameday rollback --all".to_owned(),
+        }));
+        RunFailure::PreflightRefused
+    }
+
+    async fn undo(&self, executor: &Executor) -> Restored {
+        let restored = executor.restore(&self.run.stop.token(StopLevel::GiveUp)).await;
+        restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() })
     }
 
     fn load(&self, ready: &Preflighted) -> Result<Load, RunFailure> {
@@ -273,6 +327,11 @@ impl Engine {
         let injected = self.inject(ready, executor, load, &stop).await;
         let zero = injected.map_err(|error| self.interrupted(error))?;
         self.begin(Phase::Outage);
+        let conditions = stop::Conditions {
+            scenario: run.scenario.stop.clone().unwrap_or_default(),
+            alarms: run.site.guard.alarms.clone(),
+        };
+        let _conditions = stop::watch(conditions, zero, &run.log, &ready.cloud, run.clock, &run.stop);
         let mut running = Box::pin(schedule::run(&ready.plan, run.clock, zero, executor, &stop));
         let mut watching = Box::pin(async {
             tokio::select! {
@@ -311,12 +370,20 @@ impl Engine {
         load: &Load,
         stop: &CancellationToken,
     ) -> Result<Timestamp, FaultError> {
+        let run = &self.run;
         let prepare = ready.plan.prepare();
         executor.make(&prepare, stop).await?;
         executor.confirm(&prepare).await?;
+        if let Some(settings) = run.site.dead_man.as_ref().filter(|_| !run.allowed.no_dead_man) {
+            let longest = run.scenario.phases.outage.0 + run.scenario.phases.hold.0;
+            let arming = Arming { settings, run: &run.id, now: run.clock.now(), longest };
+            let arm = ready.plan.arm(&arming);
+            executor.make(&arm, stop).await?;
+            executor.confirm(&arm).await?;
+        }
         // Sequence numbers are written up to the fault.
         load.stop_writing.cancel();
-        let zero = self.run.clock.now();
+        let zero = run.clock.now();
         let cut = ready.plan.cut_at(Duration::ZERO);
         executor.make(&cut, stop).await?;
         executor.confirm(&cut).await?;
@@ -338,9 +405,7 @@ impl Engine {
     async fn restore(&self, executor: &Executor) -> Restored {
         let run = &self.run;
         self.begin(Phase::Restore);
-        let restored = executor.restore(&run.stop.token(StopLevel::GiveUp)).await;
-        let restored =
-            restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() });
+        let restored = self.undo(executor).await;
         for text in &restored.notes {
             run.log.write(Event::Notice { text: text.clone() });
         }

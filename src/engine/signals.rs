@@ -40,6 +40,13 @@ impl Stop {
         Some(next)
     }
 
+    /// Asks to skip to restore, unless that was asked before.
+    pub fn restore(&self, reason: &str) {
+        if !self.tokens[StopLevel::Restore as usize].is_cancelled() {
+            self.raise(reason);
+        }
+    }
+
     /// Cancelled when that level is reached.
     pub fn token(&self, level: StopLevel) -> CancellationToken {
         self.tokens[level as usize].clone()

@@ -1,6 +1,7 @@
 //! The environment file: where a scenario runs. Endpoints, resolvers, trust roots, credentials
 //! and a clock; the engine cannot tell AWS from the lab by anything else.
 
+mod guard;
 mod places;
 mod validate;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, Region, RegionRole, Secret, Span};
 
+pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
 pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, read_str, schema};
 
 /// An environment as its file writes it.
@@ -29,9 +31,18 @@ pub struct Environment {
     pub name: String,
     /// AWS or the lab.
     pub kind: EnvironmentKind,
+    /// Whether real users depend on it: `--yes` is not enough then, a run needs `--confirm NAME`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub production: bool,
     /// Which accounts a run may touch.
     #[serde(default)]
     pub account: AccountRules,
+    /// Limits that hold for every scenario.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub guard: Guard,
+    /// What heals the faults if the runner cannot; left out, a run needs `--no-dead-man` on AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_man: Option<DeadMan>,
     /// Credentials for AWS calls; left out, the SDK's default chain (environment, profile, SSO, instance role).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialRef>,
@@ -62,6 +73,10 @@ pub struct Environment {
     /// The lab's own settings; only with `kind = "lab"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lab: Option<LabSettings>,
+}
+
+fn is_default(guard: &Guard) -> bool {
+    *guard == Guard::default()
 }
 
 /// AWS or the lab.
@@ -122,7 +137,8 @@ pub struct RegionEnv {
     /// The subnets of its front door; what faults select from.
     #[serde(default)]
     pub subnets: SubnetSelector,
-    /// Endpoint URLs that replace AWS's own, by service: `ec2`, `cognito-idp`, `route53`, `sts`, `secretsmanager`.
+    /// Endpoint URLs that replace AWS's own, by service: `ec2`, `cognito-idp`, `route53`, `sts`, `secretsmanager`,
+    /// `scheduler`, `lambda`, `monitoring`, `elasticloadbalancing`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, String>,
 }
@@ -376,8 +392,14 @@ pub struct Site {
     pub name: String,
     /// AWS or the lab.
     pub kind: EnvironmentKind,
+    /// Whether real users depend on it.
+    pub production: bool,
     /// Which accounts a run may touch.
     pub account: AccountRules,
+    /// Limits that hold for every scenario.
+    pub guard: Guard,
+    /// What heals the faults if the runner cannot.
+    pub dead_man: Option<DeadMan>,
     /// Credentials for AWS calls.
     pub credentials: Option<CredentialRef>,
     /// The Region that serves in steady state.

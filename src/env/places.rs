@@ -9,7 +9,17 @@ use super::validate::{bad_text, not_empty};
 use crate::files::{Document, Finding};
 
 /// The services whose endpoints can be replaced.
-const SERVICES: [&str; 5] = ["ec2", "cognito-idp", "route53", "sts", "secretsmanager"];
+const SERVICES: [&str; 9] = [
+    "ec2",
+    "cognito-idp",
+    "route53",
+    "sts",
+    "secretsmanager",
+    "scheduler",
+    "lambda",
+    "monitoring",
+    "elasticloadbalancing",
+];
 
 /// Reports everything that is wrong with them.
 pub(super) fn check(file: &mut Document, kind: Option<EnvironmentKind>) {

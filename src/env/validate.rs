@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Environment, EnvironmentKind, Site, places};
+use super::{Environment, EnvironmentKind, Site, guard, places};
 use crate::files::{Document, FileProblems, Finding, Loaded};
 use crate::model::{Span, format_duration};
 
@@ -74,7 +74,10 @@ impl Environment {
         Ok(Site {
             name: self.name,
             kind: self.kind,
+            production: self.production,
             account: self.account,
+            guard: self.guard,
+            dead_man: self.dead_man,
             credentials: self.credentials,
             primary,
             replica,
@@ -97,6 +100,7 @@ fn finish(mut file: Document) -> Result<Loaded<Environment>, FileProblems> {
         parts(&mut file, kind);
         account(&mut file, kind);
         places::check(&mut file, kind);
+        guard::check(&mut file);
         times(&mut file, kind);
         lab(&mut file);
     }

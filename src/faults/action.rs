@@ -3,12 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Stage};
+use super::changes::function::Starve;
+use super::changes::health_check::Invert;
+use super::changes::lock::Lock;
 use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
+use super::changes::schedule::Arm;
+use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
 
 /// A change, as a line of the journal and of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
+    /// Keeps other runs away.
+    Lock(Lock),
     /// Makes a network ACL with another one's rules.
     CreateClone(CreateClone),
     /// Gives a clone a rule of its original.
@@ -17,16 +24,38 @@ pub enum Action {
     Swap(Swap),
     /// Denies traffic of all subnets on a clone.
     Deny(Deny),
+    /// Makes a security group.
+    CreateEmpty(CreateEmpty),
+    /// Takes a new security group's egress rules away.
+    Empty(Empty),
+    /// Gives a target the empty security group.
+    SwapGroups(SwapGroups),
+    /// Takes an inbound rule out of a security group.
+    Revoke(Revoke),
+    /// Inverts a health check.
+    Invert(Invert),
+    /// Throttles a function.
+    Starve(Starve),
+    /// Schedules what heals if the runner cannot.
+    Arm(Arm),
 }
 
 impl Action {
     /// What it does.
     pub fn change(&self) -> &dyn Change {
         match self {
+            Self::Lock(change) => change,
             Self::CreateClone(change) => change,
             Self::CopyRule(change) => change,
             Self::Swap(change) => change,
             Self::Deny(change) => change,
+            Self::CreateEmpty(change) => change,
+            Self::Empty(change) => change,
+            Self::SwapGroups(change) => change,
+            Self::Revoke(change) => change,
+            Self::Invert(change) => change,
+            Self::Starve(change) => change,
+            Self::Arm(change) => change,
         }
     }
 

@@ -18,21 +18,30 @@ use super::plan::MutationSink;
 /// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
+    /// Nobody else may run here.
+    Lock,
     /// New resources that nobody uses yet.
     Make,
     /// What goes into them; it goes with them, too.
     Fill,
     /// The selected targets are moved onto them: nobody feels it.
     Attach,
+    /// What heals if the runner cannot, before anything hurts.
+    Arm,
     /// What hurts.
     Cut,
 }
 
 impl Stage {
     /// The order in which changes are made.
-    pub const MADE: [Self; 4] = [Self::Make, Self::Fill, Self::Attach, Self::Cut];
+    pub const MADE: [Self; 6] = [Self::Lock, Self::Make, Self::Fill, Self::Attach, Self::Arm, Self::Cut];
     /// The order in which they are undone.
-    pub const UNDONE: [Self; 4] = [Self::Cut, Self::Attach, Self::Fill, Self::Make];
+    pub const UNDONE: [Self; 6] = [Self::Cut, Self::Attach, Self::Fill, Self::Make, Self::Arm, Self::Lock];
+
+    /// Whether it must stay while anything else is left: what would heal it, and what keeps others away.
+    pub fn stays_until_all_is_undone(self) -> bool {
+        matches!(self, Self::Arm | Self::Lock)
+    }
 }
 
 /// What a change made.
@@ -80,6 +89,11 @@ pub trait Change: Send + Sync {
         false
     }
 
+    /// The call of another service that undoes it, for the dead-man switch; nothing where there is none.
+    fn universal(&self, _made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        None
+    }
+
     /// Makes the call, once; what is unclear after it, [`Change::settled`] finds out.
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>>;
 
@@ -88,6 +102,15 @@ pub trait Change: Send + Sync {
 
     /// Looks, and undoes it, once. `NotFound` means that the look was stale: look again.
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>>;
+}
+
+/// A call as EventBridge Scheduler makes it (EventBridge Scheduler user guide, "Universal targets").
+#[derive(Debug, Clone, PartialEq)]
+pub struct Universal {
+    /// The target's ARN: `arn:aws:scheduler:::aws-sdk:SERVICE:OPERATION`.
+    pub target: &'static str,
+    /// The request.
+    pub input: serde_json::Value,
 }
 
 /// IDs of what a run made, by key.

@@ -265,6 +265,9 @@ impl Executor {
         for stage in Stage::UNDONE {
             // Backwards: what was made last goes first.
             let batch: Vec<&Same> = open.iter().rev().filter(|same| same.action.stage() == stage).collect();
+            if stage.stays_until_all_is_undone() && !restored.left.is_empty() {
+                continue;
+            }
             let since = self.clock.now();
             let calls = batch.into_iter().map(|same| work.undo_one(same, since));
             let results: Vec<Done> = stream::iter(calls).buffered(CALLS_IN_FLIGHT).collect().await;

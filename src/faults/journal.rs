@@ -118,6 +118,12 @@ pub enum JournalError {
         /// Free bytes.
         free: u64,
     },
+    /// A run that goes on writes it.
+    #[error("the journal {path} belongs to a run that is still going on: stop that run instead, with Ctrl-C")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// It has no whole line: the run ended before it could change anything, since the first line is on disk before the
     /// first call.
     #[error("the journal {path} was never begun: its run has changed nothing")]
@@ -168,6 +174,7 @@ impl Journal {
             return Err(JournalError::NoSpace { path: folder.to_owned(), free });
         }
         let file = OpenOptions::new().append(true).create_new(true).open(path).map_err(io)?;
+        claim(&file, path)?;
         let state = State { file, seq: 0, head: String::new(), next_id: 0, length: 0 };
         let journal = Self { path: path.to_owned(), state: Mutex::new(state) };
         journal.append(vec![Entry::Opened { run_id, access, at }])?;
@@ -182,8 +189,9 @@ impl Journal {
     /// [`JournalError`].
     pub fn reopen(path: &Path) -> Result<(Self, Contents), JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), source };
-        let read = parse(path)?;
         let file = OpenOptions::new().append(true).open(path).map_err(io)?;
+        claim(&file, path)?;
+        let read = parse(path)?;
         file.set_len(read.whole_bytes).map_err(io)?;
         let next_id = read.contents.actions.iter().map(|action| action.id + 1).max().unwrap_or(0);
         let state = State { file, seq: read.lines, head: read.head, next_id, length: read.whole_bytes };
@@ -275,6 +283,18 @@ impl Journal {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Two writers would break the chain, and a rollback beside its run would undo what the run is just making. The claim
+/// ends with the process, however that ends.
+fn claim(file: &File, path: &Path) -> Result<(), JournalError> {
+    match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse { path: path.to_owned() }),
+        // A file system without locks: the lock on the VPC keeps other runs away all the same.
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => Ok(()),
+        Err(error) => Err(JournalError::Io { path: path.to_owned(), source: error.into() }),
     }
 }
 

@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::cloud::{Cloud, CloudError, RegionClients, SecretError};
-use crate::env::Site;
-use crate::model::{Event, Region, RunId};
+use crate::env::{DeadMan, Site};
+use crate::model::{Cidr, Event, Region, RunId};
 use crate::scenario::FaultSpec;
 
 use super::action::Action;
 use super::change::Stage;
+use super::changes::lock::{Holder, Lock};
+use super::changes::schedule::Arm;
 use super::journal::JournalError;
 use super::kinds;
 use super::state::Scope;
@@ -20,12 +24,14 @@ use super::target::{Subnet, select};
 pub type MutationSink = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// What a scenario's faults will change; nothing is touched yet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// Each fault, in the order of the scenario.
     pub faults: Vec<Fault>,
     /// What the state before and after is compared of.
     pub scope: Scope,
+    /// The VPCs of the environment, and those that the faults change: where the lock is.
+    pub vpcs: BTreeSet<(Region, String)>,
 }
 
 /// A fault with its targets resolved to IDs.
@@ -39,8 +45,8 @@ pub struct Fault {
     pub region: Region,
     /// What it covers.
     pub targets: Vec<Target>,
-    /// In which subnets packets vanish: VPC and subnet.
-    pub subnets: BTreeSet<(String, String)>,
+    /// Where packets vanish.
+    pub cover: Cover,
     /// Everything that it changes, in the order in which it is made.
     pub actions: Vec<Action>,
 }
@@ -56,13 +62,40 @@ pub struct Target {
     pub tags: BTreeMap<String, String>,
 }
 
+/// Where packets of a fault vanish; nowhere, where it does something else.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cover {
+    /// At every network interface of these subnets: VPC and subnet.
+    pub subnets: BTreeSet<(String, String)>,
+    /// At these network interfaces: VPC and interface.
+    pub interfaces: BTreeSet<(String, String)>,
+    /// The subnets that it reaches into, however it does.
+    pub touches: BTreeSet<String>,
+    /// On the way from the synthetic users to these addresses; health checkers do not notice.
+    pub from_users_to: Vec<Cidr>,
+    /// Whether connections that are open already may live on.
+    pub stateful: bool,
+}
+
+impl Cover {
+    /// Whether it is empty.
+    pub fn is_empty(&self) -> bool {
+        self.subnets.is_empty() && self.interfaces.is_empty() && self.from_users_to.is_empty()
+    }
+
+    /// The VPCs of what it covers.
+    pub fn vpcs(&self) -> BTreeSet<&String> {
+        self.subnets.iter().chain(&self.interfaces).map(|(vpc, _)| vpc).collect()
+    }
+}
+
 /// What a kind of fault resolves to.
 #[derive(Debug, Clone)]
 pub struct Planned {
     /// What it covers.
     pub targets: Vec<Target>,
-    /// In which subnets packets vanish: VPC and subnet.
-    pub subnets: BTreeSet<(String, String)>,
+    /// Where packets vanish.
+    pub cover: Cover,
     /// What it changes, in the order in which it is made.
     pub actions: Vec<Action>,
     /// What the state before and after is compared of.
@@ -77,9 +110,13 @@ impl Planned {
             |subnet: &Subnet| Target { id: subnet.id.clone(), label: subnet.label(), tags: subnet.tags.clone() };
         Self {
             targets: subnets.iter().map(target).collect(),
-            subnets: subnets.iter().map(|subnet| (subnet.vpc.clone(), subnet.id.clone())).collect(),
+            cover: Cover {
+                subnets: subnets.iter().map(|subnet| (subnet.vpc.clone(), subnet.id.clone())).collect(),
+                touches: subnets.iter().map(|subnet| subnet.id.clone()).collect(),
+                ..Cover::default()
+            },
             actions,
-            scope: Scope { vpcs },
+            scope: Scope { vpcs, ..Scope::default() },
         }
     }
 }
@@ -105,8 +142,16 @@ impl Ask<'_> {
     /// # Errors
     /// [`FaultError::NoTarget`], [`FaultError::Cloud`].
     pub async fn subnets(&self) -> Result<Vec<Subnet>, FaultError> {
+        self.chosen(self.all_subnets().await?)
+    }
+
+    /// The same, whatever `count` and `percentage` say.
+    ///
+    /// # Errors
+    /// [`FaultError::Cloud`].
+    pub async fn all_subnets(&self) -> Result<Vec<Subnet>, FaultError> {
         let selector = &self.site.region(self.spec.region).subnets;
-        self.chosen(select(self.clients, selector, self.spec.targets.as_ref()).await?)
+        Ok(select(self.clients, selector, self.spec.targets.as_ref()).await?)
     }
 
     /// What is left of the candidates, in the order of their IDs, after `count` and `percentage`.
@@ -142,6 +187,15 @@ pub enum FaultError {
     /// The fault cannot do what it is meant to.
     #[error("{0}")]
     Refused(&'static str),
+    /// A network interface belongs to a service whose API GameDay does not speak.
+    #[error("{0} is managed by another service ({1}): leave it out by `targets`, or use nacl-blackhole")]
+    Unreachable(String, String),
+    /// A security group is used outside the targets, too.
+    #[error("{0} is also the group of {1}, which the fault does not select: use `method = \"swap-groups\"`")]
+    Shared(String, String),
+    /// The pool has no such trigger.
+    #[error("user pool {1} has no {0} trigger in {2}")]
+    NoTrigger(&'static str, String, Region),
     /// An AWS call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
@@ -167,11 +221,11 @@ pub enum FaultError {
 /// # Errors
 /// [`FaultError`].
 pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId) -> Result<Plan, FaultError> {
-    let mut plan = Plan { faults: Vec::with_capacity(faults.len()), scope: Scope::default() };
+    let mut plan = Plan { faults: Vec::with_capacity(faults.len()), ..Plan::default() };
     for (number, spec) in (1..).zip(faults) {
         let clients = cloud.region(spec.region);
         let planned = kinds::plan(&Ask { number, spec, site, clients, run }).await?;
-        let Planned { targets, subnets, actions, scope } = planned;
+        let Planned { targets, cover, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));
             if let Some(both) = both {
@@ -179,15 +233,14 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
             }
         }
         plan.scope.add(scope);
-        plan.faults.push(Fault {
-            number,
-            spec: spec.clone(),
-            region: clients.region.clone(),
-            targets,
-            subnets,
-            actions,
-        });
+        let (spec, region) = (spec.clone(), clients.region.clone());
+        plan.faults.push(Fault { number, spec, region, targets, cover, actions });
     }
+    // Whatever a scenario breaks, two runs in one environment meet at its front door.
+    for subnet in select(&cloud.primary, &site.primary.subnets, None).await? {
+        plan.vpcs.insert((cloud.primary.region.clone(), subnet.vpc));
+    }
+    plan.vpcs.extend(plan.scope.vpcs.iter().chain(&plan.scope.groups).cloned());
     Ok(plan)
 }
 
@@ -202,17 +255,79 @@ impl Fault {
     pub fn cut(&self) -> Vec<(Region, Action)> {
         self.of(|stage| stage == Stage::Cut)
     }
+
+    /// How long after the first cut its last turn is over; `longest` where it lasts until the restore.
+    pub fn ends(&self, longest: Duration) -> Duration {
+        self.spec.windows().last().and_then(|(_, to)| *to).unwrap_or(longest)
+    }
 }
 
+/// What the dead-man switch needs to know.
+#[derive(Debug, Clone)]
+pub struct Arming<'a> {
+    /// Its settings.
+    pub settings: &'a DeadMan,
+    /// The run, which its schedules are named by.
+    pub run: &'a RunId,
+    /// When arming began.
+    pub now: Timestamp,
+    /// How long the fault lasts that ends with the restore.
+    pub longest: Duration,
+}
+
+/// From arming to the first cut, at most; our own choice. A schedule that comes late heals late, one that comes early
+/// would spoil the run.
+const ARMING: Duration = Duration::from_secs(60);
+
 impl Plan {
+    /// What keeps other runs away.
+    pub fn lock(&self, holder: &Holder) -> Vec<(Region, Action)> {
+        let lock = |vpc: &String| Action::Lock(Lock { vpc: vpc.clone(), holder: holder.clone() });
+        self.vpcs.iter().map(|(region, vpc)| (region.clone(), lock(vpc))).collect()
+    }
+
     /// What hurts of the faults that begin at a moment after the first cut.
     pub fn cut_at(&self, at: Duration) -> Vec<(Region, Action)> {
         let begins = |fault: &&Fault| fault.spec.windows().first().is_some_and(|(from, _)| *from == at);
         self.faults.iter().filter(begins).flat_map(Fault::cut).collect()
     }
 
-    /// Everything that is made before anything hurts.
+    /// Everything that is made before anything hurts, in the order in which it is made.
     pub fn prepare(&self) -> Vec<(Region, Action)> {
-        self.faults.iter().flat_map(|fault| fault.of(|stage| stage < Stage::Cut)).collect()
+        let mut actions: Vec<_> = self.faults.iter().flat_map(|fault| fault.of(|stage| stage < Stage::Arm)).collect();
+        actions.sort_by_key(|(_, action)| action.stage());
+        actions
+    }
+
+    /// One schedule for each change that hurts.
+    pub fn arm(&self, arming: &Arming<'_>) -> Vec<(Region, Action)> {
+        let mut actions = Vec::new();
+        for fault in &self.faults {
+            let wait = ARMING + fault.ends(arming.longest) + arming.settings.margin.0;
+            let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+            let at = arming.now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            for (number, (region, cut)) in (1..).zip(fault.cut()) {
+                let arm = Arm {
+                    name: format!("{}-{}-{number}", arming.run, fault.number),
+                    group: arming.settings.group.clone(),
+                    role_arn: arming.settings.role_arn.clone(),
+                    at,
+                    heals: Box::new(cut),
+                };
+                actions.push((region, Action::Arm(arm)));
+            }
+        }
+        actions
+    }
+
+    /// The turns of all faults, in the order in which they begin: when, and what hurts then.
+    pub fn turns(&self) -> Vec<(Duration, Vec<(Region, Action)>)> {
+        let mut turns: BTreeMap<Duration, Vec<(Region, Action)>> = BTreeMap::new();
+        for fault in &self.faults {
+            for (from, _) in fault.spec.windows() {
+                turns.entry(from).or_default().extend(fault.cut());
+            }
+        }
+        turns.into_iter().collect()
     }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cloud::{Cloud, CloudError};
+use aws_sdk_ec2::types::Filter;
+
+use crate::cloud::{Cloud, CloudError, RegionClients};
 use crate::model::{Region, sha256};
 
+use super::changes::security_group::GroupRule;
+use super::changes::{function, health_check};
 use super::network::Vpc;
 
 /// What to describe.
@@ -12,13 +16,54 @@ use super::network::Vpc;
 pub struct Scope {
     /// VPCs, for their network ACLs and who uses them.
     pub vpcs: BTreeSet<(Region, String)>,
+    /// VPCs, for their security groups and who uses them.
+    pub groups: BTreeSet<(Region, String)>,
+    /// Health checks.
+    pub health_checks: BTreeSet<(Region, String)>,
+    /// Lambda functions.
+    pub functions: BTreeSet<(Region, String)>,
 }
 
 impl Scope {
     /// Adds another scope.
     pub fn add(&mut self, other: Self) {
         self.vpcs.extend(other.vpcs);
+        self.groups.extend(other.groups);
+        self.health_checks.extend(other.health_checks);
+        self.functions.extend(other.functions);
     }
+}
+
+/// The security groups of a VPC and what uses them, fact by fact.
+async fn security_groups(clients: &RegionClients, vpc: &str) -> Result<BTreeMap<String, String>, CloudError> {
+    let filter = || Filter::builder().name("vpc-id").values(vpc).build();
+    let mut facts = BTreeMap::new();
+    let mut pages = clients.ec2.describe_security_groups().filters(filter()).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for group in page.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?.security_groups() {
+            let id = group.group_id().unwrap_or_default();
+            facts.insert(format!("security group {id}"), group.group_name().unwrap_or_default().to_owned());
+            let rules = [("ingress", group.ip_permissions()), ("egress", group.ip_permissions_egress())];
+            for (direction, permissions) in rules {
+                for rule in permissions.iter().flat_map(GroupRule::of) {
+                    facts.insert(format!("security group {id} {direction} {rule}"), format!("{:?}", rule.description));
+                }
+            }
+            for (key, value) in group.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))) {
+                facts.insert(format!("security group {id} tag {key}"), value.to_owned());
+            }
+        }
+    }
+    let mut pages = clients.ec2.describe_network_interfaces().filters(filter()).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for interface in page.map_err(CloudError::of("ec2:DescribeNetworkInterfaces"))?.network_interfaces() {
+            let mut groups: Vec<&str> = interface.groups().iter().filter_map(|group| group.group_id()).collect();
+            groups.sort_unstable();
+            let id = interface.network_interface_id().unwrap_or_default();
+            facts.insert(format!("network interface {id} security groups"), groups.join(", "));
+        }
+    }
+    Ok(facts)
 }
 
 /// What was described: facts by resource.
@@ -31,10 +76,30 @@ impl State {
     /// # Errors
     /// [`CloudError`].
     pub async fn describe(cloud: &Cloud, scope: &Scope) -> Result<Self, CloudError> {
-        let mut state = BTreeMap::new();
+        let mut state: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
         for (region, vpc) in &scope.vpcs {
             let described = Vpc::describe(cloud.of(region)?, vpc).await?;
-            state.insert(format!("{vpc} in {region}"), described.facts());
+            state.entry(format!("{vpc} in {region}")).or_default().extend(described.facts());
+        }
+        for (region, vpc) in &scope.groups {
+            let facts = security_groups(cloud.of(region)?, vpc).await?;
+            state.entry(format!("{vpc} in {region}")).or_default().extend(facts);
+        }
+        for (region, id) in &scope.health_checks {
+            let described = health_check::describe(cloud.of(region)?, id).await?;
+            let config = described.config;
+            let facts = [
+                ("inverted", config.inverted().unwrap_or_default().to_string()),
+                ("disabled", config.disabled().unwrap_or_default().to_string()),
+                ("failure threshold", format!("{:?}", config.failure_threshold())),
+            ];
+            let facts = facts.map(|(fact, value)| (fact.to_owned(), value));
+            state.insert(format!("health check {id}"), facts.into());
+        }
+        for (region, function) in &scope.functions {
+            let reserved = function::reserved(cloud.of(region)?, function).await?;
+            let reserved = reserved.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            state.insert(function.clone(), [("reserved concurrency".to_owned(), reserved)].into());
         }
         Ok(Self(state))
     }

@@ -4,8 +4,12 @@ use aws_sdk_ec2::types::Tag;
 
 /// The tag that every resource of a run carries.
 pub const RUN_TAG: &str = "gameday:run";
-/// The tag that tells a clone's key: the fault's number and the original's ID.
+/// The tag that tells a resource's key: the fault's number and what it stands in for.
 pub const CLONE_TAG: &str = "gameday:clone";
+/// With a target's ID behind it, the tag of an empty security group that tells the groups which the target had.
+pub const WAS_TAG: &str = "gameday:was:";
+/// The tag of a VPC that tells who is at work there.
+pub const LOCK_TAG: &str = "gameday:lock";
 
 /// An EC2 tag.
 pub fn tag(key: &str, value: &str) -> Tag {

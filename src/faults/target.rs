@@ -72,6 +72,14 @@ pub async fn select(
     Ok(found)
 }
 
+/// The subnets that an environment selects.
+///
+/// # Errors
+/// [`CloudError`].
+pub async fn subnets(clients: &RegionClients, selector: &SubnetSelector) -> Result<Vec<Subnet>, CloudError> {
+    select(clients, selector, None).await
+}
+
 fn subnet(described: &aws_sdk_ec2::types::Subnet) -> Option<Subnet> {
     let tags: BTreeMap<String, String> =
         described.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();

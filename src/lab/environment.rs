@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use super::start::ROLES;
 use super::{Lab, dns, topology};
 use crate::env::{
-    AccountRules, CredentialRef, Dns, Environment, EnvironmentKind, FrontDoor, LabClock, LabSettings, Pool, RegionEnv,
-    SecretRef, SubnetSelector, Users,
+    AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock, LabSettings,
+    Pool, RegionEnv, SecretRef, SubnetSelector, Users,
 };
-use crate::model::{AccountId, Region, RegionRole};
+use crate::model::{AccountId, Region, RegionRole, Span};
 
 /// The version of the environment file that this module fills in.
 const SCHEMA_VERSION: u32 = 1;
@@ -22,6 +22,13 @@ impl Lab {
             schema_version: SCHEMA_VERSION,
             name: self.options.name.clone(),
             kind: EnvironmentKind::Lab,
+            production: false,
+            guard: Guard::default(),
+            dead_man: Some(DeadMan {
+                role_arn: topology::DEAD_MAN_ROLE.to_owned(),
+                group: "default".to_owned(),
+                margin: Span::secs(60),
+            }),
             account: AccountRules { allowed: vec![AccountId::from(topology::ACCOUNT)] },
             credentials: Some(CredentialRef::Static {
                 access_key_id: self.keys.access_key().to_owned(),

@@ -6,6 +6,8 @@ use crate::model::RegionRole;
 
 /// The lab's account.
 pub const ACCOUNT: &str = "111122223333";
+/// The one role that the lab's Scheduler may assume.
+pub const DEAD_MAN_ROLE: &str = "arn:aws:iam::111122223333:role/gameday-dead-man";
 /// The lab's zone. `.test` is reserved (RFC 6761) and never resolves outside.
 pub const ZONE: &str = "gameday.test";
 /// The failover record.

@@ -4,6 +4,7 @@
 //! They are the instrument, so they have a thread of their own: the users' arithmetic (three modular
 //! exponentiations a login) must not delay a look, since every delay widens a reported interval.
 
+mod alarms;
 mod checkers;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::env::{Canary, Observe};
 use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
 use crate::net::connect;
 
+pub use alarms::in_alarm;
 pub use checkers::Checkers;
 
 /// A path probe gives up after this much scenario time.

@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 use crate::tokens::{Expectations, Fetch, JwksCache};
 use crate::users::Crowd;
 
-use super::Findings;
+use super::{Findings, Question};
 
 /// Sign-ins before the fault whose refresh tokens are used through it.
 const SESSIONS: usize = 10;
@@ -82,7 +82,7 @@ async fn fetch_keys(
 }
 
 /// Logs in at each Region directly, and opens the sessions.
-pub async fn check(crowd: &Crowd, site: &Site, found: &mut Findings) {
+pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     crowd.door.keys.settled().await;
     for (role, region, addresses) in &crowd.door.regions {
         if addresses.is_empty() {
@@ -105,10 +105,13 @@ pub async fn check(crowd: &Crowd, site: &Site, found: &mut Findings) {
             ),
             _ => found.add(
                 code,
-                Severity::Blocker,
+                match role {
+                    RegionRole::Replica if question.allowed.no_replica => Severity::Risk,
+                    _ => Severity::Blocker,
+                },
                 title,
                 evidence,
-                format!("Make a sign-in work there first; try: aws cognito-idp initiate-auth --region {region} --client-id {}", site.pool.client_id),
+                format!("Make a sign-in work there first; try: aws cognito-idp initiate-auth --region {region} --client-id {}", question.site.pool.client_id),
             ),
         }
     }

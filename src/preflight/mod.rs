@@ -1,6 +1,7 @@
 //! Readiness checks: what must hold before a fault may be injected. Only reads, but for the logins
 //! that any user could make. What passed here, and nothing else, can be injected.
 
+mod guard;
 mod login;
 mod routing;
 
@@ -114,6 +115,17 @@ pub struct Question<'a> {
     pub log: &'a Arc<EventLog>,
     /// The phase under way.
     pub phase: &'a Arc<CurrentPhase>,
+    /// What its user allows.
+    pub allowed: Allowed,
+}
+
+/// What the user of a run allows that would be refused else.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Allowed {
+    /// Nothing heals the faults if the runner cannot.
+    pub no_dead_man: bool,
+    /// Nobody can log in at the replica.
+    pub no_replica: bool,
 }
 
 /// Makes every check. Gives nothing to inject with where a check refused.
@@ -143,7 +155,10 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     let faults = plan.as_ref().map(|plan| plan.faults.as_slice()).unwrap_or_default();
     let routing = routing::check(&cloud, site, &resolvers, &regions, faults, &mut found).await?;
     let crowd = crowd(question, &cloud, &resolvers, &regions).await?;
-    login::check(&crowd, site, &mut found).await;
+    login::check(&crowd, question, &mut found).await;
+    if let Some(plan) = &plan {
+        guard::check(question, &cloud, plan, &mut found).await;
+    }
     let Some(plan) = plan.filter(|_| !found.refused()) else {
         return Ok((found, None));
     };

@@ -219,11 +219,11 @@ async fn behind_blackhole(
 async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeSet<IpAddr>, CloudError> {
     let mut covered = BTreeSet::new();
     for fault in faults {
-        let members = &fault.subnets;
+        let (subnets, chosen) = (&fault.cover.subnets, &fault.cover.interfaces);
         let clients = cloud.of(&fault.region)?;
-        for vpc in members.iter().map(|(vpc, _)| vpc).collect::<BTreeSet<_>>() {
+        for vpc in fault.cover.vpcs() {
             for interface in interfaces(clients, vpc).await? {
-                if members.contains(&(vpc.clone(), interface.subnet)) {
+                if subnets.contains(&(vpc.clone(), interface.subnet)) || chosen.contains(&(vpc.clone(), interface.id)) {
                     covered.extend(interface.addresses);
                 }
             }
@@ -233,6 +233,7 @@ async fn covered(cloud: &Cloud, faults: &[Fault]) -> Result<BTreeSet<IpAddr>, Cl
 }
 
 struct Interface {
+    id: String,
     subnet: String,
     addresses: Vec<IpAddr>,
 }
@@ -243,14 +244,14 @@ async fn interfaces(clients: &RegionClients, vpc: &str) -> Result<Vec<Interface>
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         for interface in page.map_err(CloudError::of("ec2:DescribeNetworkInterfaces"))?.network_interfaces() {
-            let Some(subnet) = interface.subnet_id() else { continue };
+            let (Some(id), Some(subnet)) = (interface.network_interface_id(), interface.subnet_id()) else { continue };
             let private = interface.private_ip_addresses().iter().flat_map(|address| {
                 [address.private_ip_address(), address.association().and_then(|public| public.public_ip())]
             });
             let ipv6 = interface.ipv6_addresses().iter().map(|address| address.ipv6_address());
             let own = [interface.private_ip_address(), interface.association().and_then(|public| public.public_ip())];
             let all = private.chain(ipv6).chain(own).flatten().filter_map(|address| address.parse().ok());
-            found.push(Interface { subnet: subnet.to_owned(), addresses: all.collect() });
+            found.push(Interface { id: id.to_owned(), subnet: subnet.to_owned(), addresses: all.collect() });
         }
     }
     Ok(found)

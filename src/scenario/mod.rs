@@ -32,8 +32,37 @@ pub struct Scenario {
     pub faults: Vec<FaultSpec>,
     /// Who logs in.
     pub users: UserLoad,
+    /// When to give up early: everything is put back, and the run exits with code 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopConditions>,
     /// What must hold.
     pub objectives: Vec<Objective>,
+}
+
+/// When a run gives up early.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StopConditions {
+    /// Too few logins succeed after the record has moved to the replica.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica_success_rate: Option<TooFew>,
+    /// More logins than this failed since the fault began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_budget: Option<u32>,
+    /// No login succeeded anywhere for this long since the fault began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_outage: Option<Span>,
+}
+
+/// A success rate that is too low for too long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TooFew {
+    /// Below this share.
+    pub below: Percent,
+    /// Over this long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
 }
 
 /// The phases of a run that take their duration from the scenario.
@@ -86,6 +115,12 @@ pub struct FaultSpec {
     /// For `nacl-deny-entries`: which direction is denied; both where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
+    /// For `security-group-blackhole`: how it is done; `swap-groups` where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<GroupMethod>,
+    /// For `lambda-trigger-break`: which trigger of the user pool; `pre-token-generation` where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
 }
 
 /// The faults there are.
@@ -97,6 +132,15 @@ pub enum FaultKind {
     NaclBlackhole,
     /// Deny chosen traffic of the targets' subnets with entries in their network ACLs.
     NaclDenyEntries,
+    /// Take every inbound rule away from the targets' network interfaces and load balancers. Security groups are
+    /// stateful: connections that are open already may live on.
+    SecurityGroupBlackhole,
+    /// Deny the way from the synthetic users' own subnets to the primary; health checkers do not notice.
+    ClientEgressBlackhole,
+    /// Invert the health check, so that the record moves although nothing is broken: Route 53's own way to drill.
+    HealthCheckInvert,
+    /// Reserve no concurrency at all for a trigger of the user pool, so that it is throttled.
+    LambdaTriggerBreak,
     /// Refused: a disabled health check counts as healthy, so nothing would fail over.
     HealthCheckDisable,
 }
@@ -107,6 +151,10 @@ impl FaultKind {
         match self {
             Self::NaclBlackhole => "nacl-blackhole",
             Self::NaclDenyEntries => "nacl-deny-entries",
+            Self::SecurityGroupBlackhole => "security-group-blackhole",
+            Self::ClientEgressBlackhole => "client-egress-blackhole",
+            Self::HealthCheckInvert => "health-check-invert",
+            Self::LambdaTriggerBreak => "lambda-trigger-break",
             Self::HealthCheckDisable => "health-check-disable",
         }
     }
@@ -122,6 +170,46 @@ pub enum Direction {
     Egress,
     /// Both.
     Both,
+}
+
+/// How security groups stop letting packets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupMethod {
+    /// The targets get an empty group instead of their own.
+    SwapGroups,
+    /// Inbound rules for `ports` (the front door's where left out) from `cidrs` are taken out of the targets' groups.
+    RevokeRules,
+}
+
+/// A Lambda trigger of a user pool (Cognito API reference, LambdaConfigType).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// Before a sign-in is decided.
+    PreAuthentication,
+    /// After a sign-in.
+    PostAuthentication,
+    /// Adds claims to tokens.
+    #[default]
+    PreTokenGeneration,
+    /// Looks up a user of an older directory.
+    UserMigration,
+    /// Chooses the next challenge of custom authentication.
+    DefineAuthChallenge,
+}
+
+impl Trigger {
+    /// Its name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PreAuthentication => "pre-authentication",
+            Self::PostAuthentication => "post-authentication",
+            Self::PreTokenGeneration => "pre-token-generation",
+            Self::UserMigration => "user-migration",
+            Self::DefineAuthChallenge => "define-auth-challenge",
+        }
+    }
 }
 
 /// Narrows a fault to some of what the environment selects; every given condition must hold.
@@ -140,6 +228,12 @@ pub struct Targets {
     /// Subnets that carry all of these tags only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// For `security-group-blackhole`: these network interfaces only, as `eni-0a1b`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network_interface_ids: Vec<String>,
+    /// For `security-group-blackhole`: these load balancers only, by name or ARN.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_balancers: Vec<String>,
     /// At most so many of what is left, in the order of their IDs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,

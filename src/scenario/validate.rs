@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{FaultKind, Scenario};
+use super::{FaultKind, GroupMethod, Scenario};
 use crate::files::{Document, FileProblems, Finding, Loaded};
 use crate::model::{Cohort, Flow, Percent, Phase, RegionRole, Span, format_duration};
 
@@ -50,6 +50,7 @@ fn finish(mut file: Document, ttl: Option<Duration>) -> Result<Loaded<Scenario>,
         shares(&mut file, "users.cohorts", |file, item| {
             file.get::<Cohort>(&format!("{item}.cohort")).map(Cohort::as_str)
         });
+        stop(&mut file);
         objectives(&mut file);
     }
     file.finish()
@@ -136,6 +137,7 @@ fn faults(file: &mut Document) {
     for fault in file.items("faults") {
         ids(file, &format!("{fault}.targets.subnet_ids"), "subnet-", "a subnet's ID");
         ids(file, &format!("{fault}.targets.vpc_ids"), "vpc-", "a VPC's ID");
+        ids(file, &format!("{fault}.targets.network_interface_ids"), "eni-", "a network interface's ID");
         fault_options(file, &fault);
         fault_times(file, &fault);
     }
@@ -162,10 +164,14 @@ fn ids(file: &mut Document, list: &str, prefix: &str, what: &str) {
 }
 
 /// Options that belong to one kind of fault alone.
-const OPTIONS: [(&str, FaultKind); 3] = [
-    ("cidrs", FaultKind::NaclDenyEntries),
-    ("ports", FaultKind::NaclDenyEntries),
-    ("direction", FaultKind::NaclDenyEntries),
+const OPTIONS: [(&str, &[FaultKind]); 7] = [
+    ("cidrs", &[FaultKind::NaclDenyEntries, FaultKind::SecurityGroupBlackhole, FaultKind::ClientEgressBlackhole]),
+    ("ports", &[FaultKind::NaclDenyEntries, FaultKind::SecurityGroupBlackhole]),
+    ("direction", &[FaultKind::NaclDenyEntries]),
+    ("method", &[FaultKind::SecurityGroupBlackhole]),
+    ("trigger", &[FaultKind::LambdaTriggerBreak]),
+    ("targets.network_interface_ids", &[FaultKind::SecurityGroupBlackhole]),
+    ("targets.load_balancers", &[FaultKind::SecurityGroupBlackhole]),
 ];
 
 fn fault_options(file: &mut Document, fault: &str) {
@@ -175,9 +181,28 @@ fn fault_options(file: &mut Document, fault: &str) {
     let name = kind.as_str();
     for (option, of) in OPTIONS {
         let path = format!("{fault}.{option}");
-        if of != kind && file.has(&path) {
+        if !of.contains(&kind) && file.has(&path) {
             let finding = Finding::at(&path, format!("`{option}` means nothing to {name}"), "has no effect");
-            file.report(finding.help(format!("it belongs to `kind = \"{}\"`", of.as_str())));
+            let of: Vec<String> = of.iter().map(|kind| format!("`kind = \"{}\"`", kind.as_str())).collect();
+            file.report(finding.help(format!("it belongs to {}", of.join(", "))));
+        }
+    }
+    let narrow = format!("{fault}.targets");
+    if matches!(kind, FaultKind::HealthCheckInvert | FaultKind::LambdaTriggerBreak) && file.has(&narrow) {
+        let finding = Finding::at(narrow, format!("{name} has one target"), "has no effect");
+        file.report(finding.help("take it out: the environment names the health check and the user pool"));
+    }
+    let region = file.get::<RegionRole>(&format!("{fault}.region"));
+    if kind == FaultKind::HealthCheckInvert && region == Some(RegionRole::Replica) {
+        let finding = Finding::at(format!("{fault}.region"), "the health check is the primary's", "not the replica's");
+        file.report(finding.help("take it out, or write \"primary\""));
+    }
+    let revokes = file.get::<GroupMethod>(&format!("{fault}.method")) == Some(GroupMethod::RevokeRules);
+    for option in ["cidrs", "ports"] {
+        let path = format!("{fault}.{option}");
+        if kind == FaultKind::SecurityGroupBlackhole && !revokes && file.has(&path) {
+            let finding = Finding::at(path, format!("`{option}` needs `method = \"revoke-rules\"`"), "has no effect");
+            file.report(finding.help("an empty group lets nothing in, whatever its address and port"));
         }
     }
     if kind == FaultKind::HealthCheckDisable {
@@ -248,6 +273,21 @@ fn fault_times(file: &mut Document, fault: &str) {
                 .and("phases.hold", "the hold phase")
                 .help("everything is restored after the hold: shorten the fault, or lengthen the phases"),
         );
+    }
+}
+
+fn stop(file: &mut Document) {
+    for (path, what) in [
+        ("stop.max_outage", "a run that may never be without a login would stop at once"),
+        ("stop.replica_success_rate.for", "a rate over no time is none"),
+    ] {
+        if span(file, path).is_some_and(|time| time.is_zero()) {
+            file.report(Finding::at(path, what, "zero").help("write a time above zero"));
+        }
+    }
+    if file.get::<Percent>("stop.replica_success_rate.below").is_some_and(|share| share.0 <= 0.0) {
+        let finding = Finding::at("stop.replica_success_rate.below", "no rate is below 0%", "never");
+        file.report(finding.help("write the share below which to give up, for example \"80%\""));
     }
 }
 

@@ -1,3 +1,8 @@
 //! The changes that faults are made of, by the service whose state they change.
 
+pub mod function;
+pub mod health_check;
+pub mod lock;
 pub mod network_acl;
+pub mod schedule;
+pub mod security_group;

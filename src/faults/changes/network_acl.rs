@@ -6,9 +6,10 @@ use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType,
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
+use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::network::{AclRule, Vpc};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 
@@ -237,6 +238,14 @@ impl Change for Deny {
 
     fn cuts_ipv4(&self) -> bool {
         self.rule.cidr.is_some()
+    }
+
+    fn universal(&self, made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        // The clone then behaves as the original; a rollback swaps the associations back later.
+        let input = json!({
+            "NetworkAclId": made(&self.clone)?, "RuleNumber": self.rule.number, "Egress": self.rule.egress,
+        });
+        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:ec2:deleteNetworkAclEntry", input })
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {

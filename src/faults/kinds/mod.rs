@@ -1,8 +1,11 @@
 //! The faults, one file each.
 
 mod acl_clones;
+mod health_check_invert;
+mod lambda_trigger_break;
 mod nacl_blackhole;
 mod nacl_deny_entries;
+mod security_group_blackhole;
 
 use super::plan::{Ask, FaultError, Planned};
 use crate::scenario::FaultKind;
@@ -12,6 +15,10 @@ pub(super) async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     match ask.spec.kind {
         FaultKind::NaclBlackhole => nacl_blackhole::plan(ask).await,
         FaultKind::NaclDenyEntries => nacl_deny_entries::plan(ask).await,
+        FaultKind::SecurityGroupBlackhole => security_group_blackhole::plan(ask).await,
+        FaultKind::ClientEgressBlackhole => Err(FaultError::Refused("not built yet")),
+        FaultKind::HealthCheckInvert => health_check_invert::plan(ask).await,
+        FaultKind::LambdaTriggerBreak => lambda_trigger_break::plan(ask).await,
         FaultKind::HealthCheckDisable => Err(FaultError::Refused(
             "a disabled health check counts as healthy, so nothing would fail over: use nacl-blackhole",
         )),

@@ -1,0 +1,121 @@
+//! Changes of Lambda functions.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+
+/// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
+/// "Configuring reserved concurrency"); inverse lambda:DeleteFunctionConcurrency, or the value that it had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Starve {
+    /// The function's name or ARN.
+    pub function: String,
+    /// What was reserved before; nothing where nothing was.
+    pub was: Option<i32>,
+}
+
+/// What is reserved for a function.
+///
+/// # Errors
+/// [`CloudError`].
+pub async fn reserved(clients: &RegionClients, function: &str) -> Result<Option<i32>, CloudError> {
+    let call = clients.reading.lambda.get_function_concurrency().function_name(function);
+    let answer = call.send().await.map_err(CloudError::of("lambda:GetFunctionConcurrency"))?;
+    Ok(answer.reserved_concurrent_executions)
+}
+
+async fn reserve(clients: &RegionClients, function: &str, executions: i32) -> Result<(), CloudError> {
+    let call = clients.mutating.lambda.put_function_concurrency().function_name(function);
+    let call = call.reserved_concurrent_executions(executions).send();
+    call.await.map(drop).map_err(CloudError::of("lambda:PutFunctionConcurrency"))
+}
+
+async fn free(clients: &RegionClients, function: &str) -> Result<(), CloudError> {
+    let call = clients.mutating.lambda.delete_function_concurrency().function_name(function);
+    call.send().await.map(drop).map_err(CloudError::of("lambda:DeleteFunctionConcurrency"))
+}
+
+fn words(reserved: Option<i32>) -> String {
+    reserved.map_or_else(|| "none reserved".to_owned(), |number| format!("{number} reserved"))
+}
+
+impl Change for Starve {
+    fn call(&self) -> &'static str {
+        "lambda:PutFunctionConcurrency"
+    }
+
+    fn resource(&self) -> String {
+        format!("{}: concurrency 0", self.function)
+    }
+
+    fn inverse(&self) -> &'static str {
+        match self.was {
+            None => "lambda:DeleteFunctionConcurrency",
+            Some(_) => "lambda:PutFunctionConcurrency as it was",
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Cut
+    }
+
+    fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        Some(match self.was {
+            None => Universal {
+                target: "arn:aws:scheduler:::aws-sdk:lambda:deleteFunctionConcurrency",
+                input: json!({ "FunctionName": self.function }),
+            },
+            Some(was) => Universal {
+                target: "arn:aws:scheduler:::aws-sdk:lambda:putFunctionConcurrency",
+                input: json!({ "FunctionName": self.function, "ReservedConcurrentExecutions": was }),
+            },
+        })
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            scene.make(self, reserve(scene.clients, &self.function, 0)).await?;
+            Ok(Applied::default())
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok((reserved(scene.clients, &self.function).await? == Some(0)).then(Applied::default)) }.boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            let now = match reserved(scene.clients, &self.function).await {
+                Err(error) if error.class == ErrorClass::NotFound => {
+                    return Ok(Undone::LeftAlone(format!("{} is no longer there", self.function)));
+                }
+                other => other?,
+            };
+            if now == self.was {
+                return Ok(Undone::Already);
+            }
+            if now != Some(0) {
+                let found = format!("{} was given {} by somebody else; left so", self.function, words(now));
+                return Ok(Undone::LeftAlone(found));
+            }
+            let resource = format!("{}: {}", self.function, words(self.was));
+            match self.was {
+                None => {
+                    let call = free(scene.clients, &self.function);
+                    scene.unmake(self, "lambda:DeleteFunctionConcurrency", resource, call).await?;
+                }
+                Some(was) => {
+                    let call = reserve(scene.clients, &self.function, was);
+                    scene.unmake(self, "lambda:PutFunctionConcurrency", resource, call).await?;
+                }
+            }
+            Ok(Undone::Reverted)
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,115 @@
+//! Changes of Route 53 health checks.
+
+use aws_sdk_route53::types::HealthCheckConfig;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::cloud::{CloudError, RegionClients};
+use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+
+/// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Invert {
+    /// The health check.
+    pub health_check: String,
+    /// Whether it was inverted before.
+    pub was: bool,
+}
+
+/// A health check as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// Counts its updates.
+    pub version: i64,
+    /// Its settings.
+    pub config: HealthCheckConfig,
+}
+
+impl Described {
+    /// Whether it is inverted.
+    pub fn inverted(&self) -> bool {
+        self.config.inverted().unwrap_or_default()
+    }
+}
+
+/// Describes a health check.
+///
+/// # Errors
+/// [`CloudError`].
+pub async fn describe(clients: &RegionClients, id: &str) -> Result<Described, CloudError> {
+    let operation = "route53:GetHealthCheck";
+    let call = clients.reading.route53.get_health_check().health_check_id(id);
+    let answer = call.send().await.map_err(CloudError::of(operation))?;
+    let check = answer.health_check.ok_or_else(|| CloudError::incomplete(operation, "health check"))?;
+    let version = check.health_check_version;
+    let config = check.health_check_config.ok_or_else(|| CloudError::incomplete(operation, "configuration"))?;
+    Ok(Described { version, config })
+}
+
+async fn update(clients: &RegionClients, id: &str, version: i64, inverted: bool) -> Result<(), CloudError> {
+    // The version keeps what somebody else changes meanwhile from being overwritten.
+    let call = clients.mutating.route53.update_health_check().health_check_id(id);
+    let call = call.health_check_version(version).inverted(inverted).send();
+    call.await.map(drop).map_err(CloudError::of("route53:UpdateHealthCheck"))
+}
+
+impl Change for Invert {
+    fn call(&self) -> &'static str {
+        "route53:UpdateHealthCheck"
+    }
+
+    fn resource(&self) -> String {
+        format!("health check {}: inverted {}", self.health_check, !self.was)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "route53:UpdateHealthCheck as it was"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Cut
+    }
+
+    fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        let input = json!({ "HealthCheckId": self.health_check, "Inverted": self.was });
+        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:route53:updateHealthCheck", input })
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            let now = describe(scene.clients, &self.health_check).await?;
+            scene.make(self, update(scene.clients, &self.health_check, now.version, !self.was)).await?;
+            Ok(Applied::default())
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async {
+            let now = describe(scene.clients, &self.health_check).await?;
+            Ok((now.inverted() != self.was).then(Applied::default))
+        }
+        .boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            let now = match describe(scene.clients, &self.health_check).await {
+                Err(error) if error.code.as_deref() == Some("NoSuchHealthCheck") => {
+                    return Ok(Undone::LeftAlone(format!("health check {} is no longer there", self.health_check)));
+                }
+                other => other?,
+            };
+            if now.inverted() == self.was {
+                return Ok(Undone::Already);
+            }
+            let resource = format!("health check {}: inverted {}", self.health_check, self.was);
+            let call = update(scene.clients, &self.health_check, now.version, self.was);
+            scene.unmake(self, self.call(), resource, call).await?;
+            Ok(Undone::Reverted)
+        }
+        .boxed()
+    }
+}

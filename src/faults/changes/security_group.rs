@@ -1,0 +1,569 @@
+//! Changes of security groups: an empty one in place of what network interfaces and load balancers have, or rules
+//! taken out of theirs.
+//!
+//! The empty group is the run's own and tells in its tags what each target had, so that it can be put back even where
+//! the journal is lost.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{
+    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, TagSpecification, UserIdGroupPair,
+};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::network_acl::gone;
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
+
+/// ec2:CreateSecurityGroup; inverse ec2:DeleteSecurityGroup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreateEmpty {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its key.
+    pub group: String,
+    /// Its name, which no other group of the VPC has.
+    pub name: String,
+    /// What each target had, by the target's ID.
+    pub was: BTreeMap<String, Vec<String>>,
+}
+
+/// ec2:RevokeSecurityGroupEgress of the rule that EC2 gives every new group; goes when the group goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Empty {
+    /// The group's VPC.
+    pub vpc: String,
+    /// The group's key.
+    pub group: String,
+}
+
+/// Gives a network interface, a load balancer or a VPC endpoint the empty group instead of its own; inverse its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SwapGroups {
+    /// What is changed.
+    pub target: Grouped,
+    /// The groups that it had, sorted.
+    pub was: Vec<String>,
+    /// The empty group's key.
+    pub group: String,
+}
+
+/// Something that has security groups, and the API that changes them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grouped {
+    /// A network interface, by its ID: ec2:ModifyNetworkInterfaceAttribute.
+    Interface(String),
+    /// A load balancer, by its ARN: elasticloadbalancing:SetSecurityGroups.
+    Balancer(String),
+    /// An interface VPC endpoint, by its ID: ec2:ModifyVpcEndpoint.
+    Endpoint(String),
+}
+
+/// ec2:RevokeSecurityGroupIngress; inverse ec2:AuthorizeSecurityGroupIngress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Revoke {
+    /// The group.
+    pub group: String,
+    /// The rule.
+    pub rule: GroupRule,
+}
+
+/// One inbound rule of a security group, with one source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupRule {
+    /// As EC2 names it: `tcp`, or `-1` for all.
+    pub protocol: String,
+    /// First and last port.
+    pub ports: Option<(i32, i32)>,
+    /// From where.
+    pub source: Source,
+    /// Its description.
+    pub description: Option<String>,
+}
+
+/// A rule's source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// An IPv4 range.
+    Ipv4(String),
+    /// An IPv6 range.
+    Ipv6(String),
+    /// A prefix list's ID.
+    PrefixList(String),
+    /// Another security group's ID.
+    Group(String),
+}
+
+impl Source {
+    fn text(&self) -> &str {
+        match self {
+            Self::Ipv4(text) | Self::Ipv6(text) | Self::PrefixList(text) | Self::Group(text) => text,
+        }
+    }
+}
+
+impl std::fmt::Display for GroupRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.protocol.as_str() {
+            "-1" => write!(f, "all")?,
+            protocol => write!(f, "{protocol}")?,
+        }
+        match self.ports {
+            Some((from, to)) if from == to => write!(f, " port {from}")?,
+            Some((from, to)) => write!(f, " ports {from}-{to}")?,
+            None => {}
+        }
+        write!(f, " from {}", self.source.text())
+    }
+}
+
+impl GroupRule {
+    /// The rules that a permission of EC2 stands for.
+    pub fn of(permission: &IpPermission) -> Vec<Self> {
+        let protocol = permission.ip_protocol().unwrap_or("-1").to_owned();
+        let ports = permission.from_port().zip(permission.to_port());
+        let rule = |source: Source, description: Option<&str>| Self {
+            protocol: protocol.clone(),
+            ports,
+            source,
+            description: description.map(str::to_owned),
+        };
+        let ipv4 = permission.ip_ranges().iter();
+        let ipv4 = ipv4.filter_map(|range| Some(rule(Source::Ipv4(range.cidr_ip()?.to_owned()), range.description())));
+        let ipv6 = permission.ipv6_ranges().iter();
+        let ipv6 =
+            ipv6.filter_map(|range| Some(rule(Source::Ipv6(range.cidr_ipv6()?.to_owned()), range.description())));
+        let lists = permission.prefix_list_ids().iter();
+        let lists = lists
+            .filter_map(|list| Some(rule(Source::PrefixList(list.prefix_list_id()?.to_owned()), list.description())));
+        let groups = permission.user_id_group_pairs().iter();
+        let groups =
+            groups.filter_map(|pair| Some(rule(Source::Group(pair.group_id()?.to_owned()), pair.description())));
+        ipv4.chain(ipv6).chain(lists).chain(groups).collect()
+    }
+
+    fn permission(&self) -> IpPermission {
+        let permission = IpPermission::builder().ip_protocol(&self.protocol);
+        let permission = permission.set_from_port(self.ports.map(|(from, _)| from));
+        let permission = permission.set_to_port(self.ports.map(|(_, to)| to));
+        let about = self.description.clone();
+        match &self.source {
+            Source::Ipv4(range) => {
+                permission.ip_ranges(IpRange::builder().cidr_ip(range).set_description(about).build())
+            }
+            Source::Ipv6(range) => {
+                permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(range).set_description(about).build())
+            }
+            Source::PrefixList(list) => {
+                permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(list).set_description(about).build())
+            }
+            Source::Group(group) => permission
+                .user_id_group_pairs(UserIdGroupPair::builder().group_id(group).set_description(about).build()),
+        }
+        .build()
+    }
+
+    /// The rule that [`Change::universal`] wrote.
+    pub fn from_json(permission: &Value) -> Option<Self> {
+        type Make = fn(String) -> Source;
+        let kinds: [(&str, &str, Make); 4] = [
+            ("IpRanges", "CidrIp", Source::Ipv4),
+            ("Ipv6Ranges", "CidrIpv6", Source::Ipv6),
+            ("PrefixListIds", "PrefixListId", Source::PrefixList),
+            ("UserIdGroupPairs", "GroupId", Source::Group),
+        ];
+        let port = |key: &str| permission[key].as_i64().and_then(|port| i32::try_from(port).ok());
+        kinds.into_iter().find_map(|(list, key, make)| {
+            let source = &permission[list][0];
+            Some(Self {
+                protocol: permission["IpProtocol"].as_str()?.to_owned(),
+                ports: port("FromPort").zip(port("ToPort")),
+                source: make(source[key].as_str()?.to_owned()),
+                description: source["Description"].as_str().map(str::to_owned),
+            })
+        })
+    }
+
+    fn json(&self) -> Value {
+        let (list, key) = match &self.source {
+            Source::Ipv4(_) => ("IpRanges", "CidrIp"),
+            Source::Ipv6(_) => ("Ipv6Ranges", "CidrIpv6"),
+            Source::PrefixList(_) => ("PrefixListIds", "PrefixListId"),
+            Source::Group(_) => ("UserIdGroupPairs", "GroupId"),
+        };
+        let mut source = json!({ key: self.source.text() });
+        if let Some(description) = &self.description {
+            source["Description"] = json!(description);
+        }
+        let mut permission = json!({ "IpProtocol": self.protocol, list: [source] });
+        if let Some((from, to)) = self.ports {
+            permission["FromPort"] = json!(from);
+            permission["ToPort"] = json!(to);
+        }
+        permission
+    }
+}
+
+impl Grouped {
+    /// Its ID or ARN.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Interface(id) | Self::Balancer(id) | Self::Endpoint(id) => id,
+        }
+    }
+
+    /// As the empty group's tags name it: an ARN's last part, which is short enough.
+    pub fn tag_key(&self) -> String {
+        format!("{WAS_TAG}{}", self.id().rsplit(':').next().unwrap_or_default())
+    }
+
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Interface(_) => "ec2:ModifyNetworkInterfaceAttribute",
+            Self::Balancer(_) => "elasticloadbalancing:SetSecurityGroups",
+            Self::Endpoint(_) => "ec2:ModifyVpcEndpoint",
+        }
+    }
+
+    /// The groups that it has now, sorted.
+    async fn groups(&self, clients: &RegionClients) -> Result<Vec<String>, CloudError> {
+        let mut groups: Vec<String> = match self {
+            Self::Interface(id) => {
+                let call = clients.ec2.describe_network_interfaces().network_interface_ids(id);
+                let answer = call.send().await.map_err(CloudError::of("ec2:DescribeNetworkInterfaces"))?;
+                let found = answer.network_interfaces().first();
+                let found = found
+                    .ok_or_else(|| CloudError::incomplete("ec2:DescribeNetworkInterfaces", "network interface"))?;
+                found.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect()
+            }
+            Self::Balancer(arn) => {
+                let call = clients.reading.elb.describe_load_balancers().load_balancer_arns(arn);
+                let answer = call.send().await.map_err(CloudError::of("elasticloadbalancing:DescribeLoadBalancers"))?;
+                let found = answer.load_balancers().first().ok_or_else(|| {
+                    CloudError::incomplete("elasticloadbalancing:DescribeLoadBalancers", "load balancer")
+                })?;
+                found.security_groups().to_vec()
+            }
+            Self::Endpoint(id) => {
+                let call = clients.ec2.describe_vpc_endpoints().vpc_endpoint_ids(id);
+                let answer = call.send().await.map_err(CloudError::of("ec2:DescribeVpcEndpoints"))?;
+                let found = answer.vpc_endpoints().first();
+                let found = found.ok_or_else(|| CloudError::incomplete("ec2:DescribeVpcEndpoints", "VPC endpoint"))?;
+                found.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect()
+            }
+        };
+        groups.sort();
+        Ok(groups)
+    }
+
+    async fn give(&self, clients: &RegionClients, from: &[String], to: &[String]) -> Result<(), CloudError> {
+        match self {
+            Self::Interface(id) => {
+                let call = clients.ec2_mutating.modify_network_interface_attribute().network_interface_id(id);
+                let call = call.set_groups(Some(to.to_vec())).send();
+                call.await.map(drop).map_err(CloudError::of(self.operation()))
+            }
+            Self::Balancer(arn) => {
+                let call = clients.mutating.elb.set_security_groups().load_balancer_arn(arn);
+                let call = call.set_security_groups(Some(to.to_vec())).send();
+                call.await.map(drop).map_err(CloudError::of(self.operation()))
+            }
+            Self::Endpoint(id) => {
+                let call = clients.ec2_mutating.modify_vpc_endpoint().vpc_endpoint_id(id);
+                let call = call.set_add_security_group_ids(Some(to.to_vec()));
+                let call = call.set_remove_security_group_ids(Some(from.to_vec())).send();
+                call.await.map(drop).map_err(CloudError::of(self.operation()))
+            }
+        }
+    }
+}
+
+impl Change for CreateEmpty {
+    fn call(&self) -> &'static str {
+        "ec2:CreateSecurityGroup"
+    }
+
+    fn resource(&self) -> String {
+        format!("empty security group {}", self.group)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "ec2:DeleteSecurityGroup"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Make
+    }
+
+    fn makes(&self) -> Option<&str> {
+        Some(&self.group)
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            let mut tags = TagSpecification::builder()
+                .resource_type(ResourceType::SecurityGroup)
+                .tags(tag(RUN_TAG, scene.run.as_str()))
+                .tags(tag(CLONE_TAG, &self.group));
+            for (key, groups) in &self.was {
+                tags = tags.tags(tag(key, &groups.join(" ")));
+            }
+            let call = scene.clients.ec2_mutating.create_security_group().vpc_id(&self.vpc).group_name(&self.name);
+            let call = call.description("GameDay: nothing passes").tag_specifications(tags.build()).send();
+            let answer = async { call.await.map_err(CloudError::of(self.call())) };
+            let answer = scene.make(self, Box::pin(answer)).await?;
+            let id = answer.group_id().ok_or_else(|| CloudError::incomplete(self.call(), "security group ID"))?;
+            Ok(Applied { id: Some(id.to_owned()) })
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async {
+            let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+            let call = scene.clients.ec2.describe_security_groups();
+            let call = call.filters(filter("vpc-id", &self.vpc)).filters(filter("group-name", &self.name));
+            let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
+            let id = answer.security_groups().first().and_then(|group| group.group_id());
+            Ok(id.map(|id| Applied { id: Some(id.to_owned()) }))
+        }
+        .boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            let Some(group) = scene.made.get(&self.group) else { return Ok(Undone::Already) };
+            let call = scene.clients.ec2_mutating.delete_security_group().group_id(&group).send();
+            let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
+            let resource = format!("{group} ({})", self.resource());
+            match scene.unmake(self, "ec2:DeleteSecurityGroup", resource, call).await {
+                Err(error) if error.code.as_deref() == Some("DependencyViolation") => {
+                    Err(CloudError { message: format!("{group} is still used by something"), ..error })
+                }
+                other => other,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Empty {
+    async fn rules(&self, scene: &Scene<'_>) -> Result<(String, Vec<IpPermission>), CloudError> {
+        let id = scene.id(&self.group)?;
+        let call = scene.clients.ec2.describe_security_groups().group_ids(&id);
+        let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
+        let group = answer.security_groups().first();
+        let group = group.ok_or_else(|| CloudError::incomplete("ec2:DescribeSecurityGroups", "security group"))?;
+        Ok((id, group.ip_permissions_egress().to_vec()))
+    }
+}
+
+impl Change for Empty {
+    fn call(&self) -> &'static str {
+        "ec2:RevokeSecurityGroupEgress"
+    }
+
+    fn resource(&self) -> String {
+        format!("security group {}: every egress rule", self.group)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "none: goes with the group"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Fill
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            let (id, rules) = self.rules(scene).await?;
+            if !rules.is_empty() {
+                let call = scene.clients.ec2_mutating.revoke_security_group_egress().group_id(id);
+                let call = call.set_ip_permissions(Some(rules)).send();
+                let call = async { call.await.map(drop).map_err(CloudError::of(self.call())) };
+                scene.make(self, Box::pin(call)).await?;
+            }
+            Ok(Applied::default())
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok(self.rules(scene).await?.1.is_empty().then(Applied::default)) }.boxed()
+    }
+
+    fn undo<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async { Ok(Undone::Already) }.boxed()
+    }
+}
+
+impl Change for SwapGroups {
+    fn call(&self) -> &'static str {
+        self.target.operation()
+    }
+
+    fn resource(&self) -> String {
+        format!("{}: security groups {} replaced by {}", self.target.id(), self.was.join(", "), self.group)
+    }
+
+    fn inverse(&self) -> &'static str {
+        match self.target {
+            Grouped::Interface(_) => "ec2:ModifyNetworkInterfaceAttribute to its own groups",
+            Grouped::Balancer(_) => "elasticloadbalancing:SetSecurityGroups to its own groups",
+            Grouped::Endpoint(_) => "ec2:ModifyVpcEndpoint to its own groups",
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Cut
+    }
+
+    fn cuts_ipv4(&self) -> bool {
+        true
+    }
+
+    fn universal(&self, made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        Some(match &self.target {
+            Grouped::Interface(id) => Universal {
+                target: "arn:aws:scheduler:::aws-sdk:ec2:modifyNetworkInterfaceAttribute",
+                input: json!({ "NetworkInterfaceId": id, "Groups": self.was }),
+            },
+            Grouped::Balancer(arn) => Universal {
+                target: "arn:aws:scheduler:::aws-sdk:elasticloadbalancingv2:setSecurityGroups",
+                input: json!({ "LoadBalancerArn": arn, "SecurityGroups": self.was }),
+            },
+            Grouped::Endpoint(id) => Universal {
+                target: "arn:aws:scheduler:::aws-sdk:ec2:modifyVpcEndpoint",
+                input: json!({
+                    "VpcEndpointId": id,
+                    "AddSecurityGroupIds": self.was,
+                    "RemoveSecurityGroupIds": [made(&self.group)?],
+                }),
+            },
+        })
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            let empty = [scene.id(&self.group)?];
+            scene.make(self, Box::pin(self.target.give(scene.clients, &self.was, &empty))).await?;
+            Ok(Applied::default())
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async {
+            let Some(empty) = scene.made.get(&self.group) else { return Ok(None) };
+            Ok((self.target.groups(scene.clients).await? == [empty]).then(Applied::default))
+        }
+        .boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            let id = self.target.id();
+            let now = match self.target.groups(scene.clients).await {
+                Err(error) if error.class == ErrorClass::NotFound => {
+                    return Ok(Undone::LeftAlone(format!("{id} is no longer there")));
+                }
+                other => other?,
+            };
+            if now == self.was {
+                return Ok(Undone::Already);
+            }
+            let empty = scene.made.get(&self.group);
+            if empty.as_ref().is_none_or(|empty| now != [empty.clone()]) {
+                let found = format!("{id} was given {} by somebody else; left so", now.join(", "));
+                return Ok(Undone::LeftAlone(found));
+            }
+            let resource = format!("{id}: security groups back to {}", self.was.join(", "));
+            let call = Box::pin(self.target.give(scene.clients, &now, &self.was));
+            scene.unmake(self, self.call(), resource, call).await?;
+            Ok(Undone::Reverted)
+        }
+        .boxed()
+    }
+}
+
+impl Revoke {
+    async fn there(&self, scene: &Scene<'_>) -> Result<bool, CloudError> {
+        let call = scene.clients.ec2.describe_security_groups().group_ids(&self.group);
+        let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
+        let mut rules =
+            answer.security_groups().iter().flat_map(|group| group.ip_permissions()).flat_map(GroupRule::of);
+        Ok(rules.any(|rule| rule == self.rule))
+    }
+}
+
+impl Change for Revoke {
+    fn call(&self) -> &'static str {
+        "ec2:RevokeSecurityGroupIngress"
+    }
+
+    fn resource(&self) -> String {
+        format!("{}: {}", self.group, self.rule)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "ec2:AuthorizeSecurityGroupIngress"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Cut
+    }
+
+    fn cuts_ipv4(&self) -> bool {
+        !matches!(self.rule.source, Source::Ipv6(_))
+    }
+
+    fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        let input = json!({ "GroupId": self.group, "IpPermissions": [self.rule.json()] });
+        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:ec2:authorizeSecurityGroupIngress", input })
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            let call = scene.clients.ec2_mutating.revoke_security_group_ingress().group_id(&self.group);
+            let call = call.ip_permissions(self.rule.permission()).send();
+            let call = async { call.await.map(drop).map_err(CloudError::of(self.call())) };
+            scene.make(self, Box::pin(call)).await?;
+            Ok(Applied::default())
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok((!self.there(scene).await?).then(Applied::default)) }.boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            match self.there(scene).await {
+                Ok(true) => return Ok(Undone::Already),
+                Ok(false) => {}
+                Err(error) if error.class == ErrorClass::NotFound => {
+                    return Ok(Undone::LeftAlone(format!("{} is no longer there", self.group)));
+                }
+                Err(error) => return Err(error),
+            }
+            let call = scene.clients.ec2_mutating.authorize_security_group_ingress().group_id(&self.group);
+            let call = call.ip_permissions(self.rule.permission()).send();
+            let name = "ec2:AuthorizeSecurityGroupIngress";
+            let call = async { call.await.map(drop).map_err(CloudError::of(name)) };
+            match scene.unmake(self, name, self.resource(), Box::pin(call)).await {
+                Ok(()) => Ok(Undone::Reverted),
+                Err(error) if error.class == ErrorClass::Exists => Ok(Undone::Already),
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,277 @@
+//! Finds what runs left in an account, by the tags and names of what they made, with no journal at all.
+//!
+//! What is found becomes the same changes that the journal would have told, and is undone in the same way.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{Filter, Tag};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::model::{Region, RunId};
+
+use super::action::Action;
+use super::changes::function::Starve;
+use super::changes::health_check::Invert;
+use super::changes::lock::{Holder, Lock, parse};
+use super::changes::network_acl::{CreateClone, Deny, Swap};
+use super::changes::schedule::Arm;
+use super::changes::security_group::{CreateEmpty, GroupRule, Grouped, Revoke, SwapGroups};
+use super::network::{Acl, Vpc};
+use super::tags::{CLONE_TAG, LOCK_TAG, RUN_TAG, WAS_TAG};
+
+/// What begins the ID of every run, and so the name of its schedules.
+const RUN_PREFIX: &str = "gd-";
+
+/// What one run left.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Discovered {
+    /// Its changes.
+    pub actions: Vec<(Region, Action)>,
+    /// Who holds the lock, where the run's is still there.
+    pub holder: Option<Holder>,
+}
+
+/// Finds what is left in one Region, by run.
+///
+/// # Errors
+/// [`CloudError`].
+pub async fn discover(
+    clients: &RegionClients,
+    schedule_group: Option<&str>,
+    found: &mut BTreeMap<RunId, Discovered>,
+) -> Result<(), CloudError> {
+    let mut search = Search { clients, found };
+    search.network_acls().await?;
+    search.security_groups().await?;
+    search.locks().await?;
+    if let Some(group) = schedule_group {
+        search.schedules(group).await?;
+    }
+    Ok(())
+}
+
+struct Search<'a> {
+    clients: &'a RegionClients,
+    found: &'a mut BTreeMap<RunId, Discovered>,
+}
+
+fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
+}
+
+fn tagged() -> Filter {
+    Filter::builder().name("tag-key").values(RUN_TAG).build()
+}
+
+impl Search<'_> {
+    fn add(&mut self, run: &str, action: Action) {
+        let run = self.found.entry(RunId::from(run)).or_default();
+        run.actions.push((self.clients.region.clone(), action));
+    }
+
+    async fn network_acls(&mut self) -> Result<(), CloudError> {
+        let mut pages = self.clients.ec2.describe_network_acls().filters(tagged()).into_paginator().send();
+        let mut vpcs = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?;
+            vpcs.extend(page.network_acls().iter().filter_map(|acl| acl.vpc_id().map(str::to_owned)));
+        }
+        vpcs.sort();
+        vpcs.dedup();
+        for vpc in vpcs {
+            let described = Vpc::describe(self.clients, &vpc).await?;
+            for clone in described.acls() {
+                let (Some(run), Some(key)) = (clone.tags.get(RUN_TAG), clone.tags.get(CLONE_TAG)) else { continue };
+                let Some((_, original)) = key.split_once('/') else { continue };
+                self.clone_of(run, key, original, &vpc, clone, &described);
+            }
+        }
+        Ok(())
+    }
+
+    fn clone_of(&mut self, run: &str, key: &str, original: &str, vpc: &str, clone: &Acl, described: &Vpc) {
+        let (vpc, original, key) = (vpc.to_owned(), original.to_owned(), key.to_owned());
+        let make = CreateClone {
+            vpc: vpc.clone(),
+            original: original.clone(),
+            clone: key.clone(),
+            client_token: format!("{run}-{}", key.replace('/', "-")),
+        };
+        self.add(run, Action::CreateClone(make));
+        for subnet in described.subnets_of(&clone.id) {
+            let (vpc, subnet) = (vpc.clone(), subnet.to_owned());
+            self.add(run, Action::Swap(Swap { vpc, subnet, original: original.clone(), clone: key.clone() }));
+        }
+        // Whatever the clone denies beyond its original, number aside, is the run's own.
+        let own = |rule: &super::network::AclRule| super::network::AclRule { number: 0, ..rule.clone() };
+        let known = described.acl(&original).map(|acl| acl.rules.iter().map(own).collect::<Vec<_>>());
+        for rule in clone.rules.iter().filter(|rule| !rule.allow) {
+            if known.as_ref().is_none_or(|known| !known.contains(&own(rule))) {
+                let deny = Deny { vpc: vpc.clone(), clone: key.clone(), rule: rule.clone() };
+                self.add(run, Action::Deny(deny));
+            }
+        }
+    }
+
+    async fn security_groups(&mut self) -> Result<(), CloudError> {
+        let mut pages = self.clients.ec2.describe_security_groups().filters(tagged()).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for group in page.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?.security_groups() {
+                let tags = tags(group.tags());
+                let (Some(run), Some(key), Some(vpc), Some(name)) =
+                    (tags.get(RUN_TAG), tags.get(CLONE_TAG), group.vpc_id(), group.group_name())
+                else {
+                    continue;
+                };
+                let was: BTreeMap<String, Vec<String>> = tags
+                    .iter()
+                    .filter(|(key, _)| key.starts_with(WAS_TAG))
+                    .map(|(key, groups)| (key.clone(), groups.split(' ').map(str::to_owned).collect()))
+                    .collect();
+                let (vpc, name, key) = (vpc.to_owned(), name.to_owned(), key.clone());
+                let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone() };
+                self.add(run, Action::CreateEmpty(make));
+                for (target, was) in was {
+                    let id = target.trim_start_matches(WAS_TAG);
+                    if let Some(target) = self.grouped(id).await? {
+                        self.add(run, Action::SwapGroups(SwapGroups { target, was, group: key.clone() }));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The target that a tag names; nothing for one that is gone.
+    async fn grouped(&self, id: &str) -> Result<Option<Grouped>, CloudError> {
+        if id.starts_with("eni-") {
+            return Ok(Some(Grouped::Interface(id.to_owned())));
+        }
+        if id.starts_with("vpce-") {
+            return Ok(Some(Grouped::Endpoint(id.to_owned())));
+        }
+        let Some(name) = id.split('/').nth(2) else { return Ok(None) };
+        let call = self.clients.reading.elb.describe_load_balancers().names(name).send();
+        match call.await.map_err(CloudError::of("elasticloadbalancing:DescribeLoadBalancers")) {
+            Ok(answer) => {
+                let arns = answer.load_balancers().iter().filter_map(|balancer| balancer.load_balancer_arn());
+                Ok(arns.filter(|arn| arn.ends_with(id)).map(|arn| Grouped::Balancer(arn.to_owned())).next())
+            }
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn locks(&mut self) -> Result<(), CloudError> {
+        let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+        let call = self.clients.ec2.describe_tags().filters(filter("key", LOCK_TAG));
+        let mut pages = call.filters(filter("resource-type", "vpc")).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for tag in page.map_err(CloudError::of("ec2:DescribeTags"))?.tags() {
+                let Some((vpc, holder)) = tag.resource_id().zip(tag.value().and_then(parse)) else { continue };
+                let run = holder.run.clone();
+                self.add(run.as_str(), Action::Lock(Lock { vpc: vpc.to_owned(), holder: holder.clone() }));
+                self.found.entry(run).or_default().holder = Some(holder);
+            }
+        }
+        Ok(())
+    }
+
+    async fn schedules(&mut self, group: &str) -> Result<(), CloudError> {
+        let scheduler = &self.clients.reading.scheduler;
+        let mut pages =
+            scheduler.list_schedules().group_name(group).name_prefix(RUN_PREFIX).into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(CloudError::of("scheduler:ListSchedules"))?;
+            let Some(name) = item.name() else { continue };
+            let call = scheduler.get_schedule().name(name).group_name(group).send();
+            let schedule = match call.await.map_err(CloudError::of("scheduler:GetSchedule")) {
+                Err(error) if error.class == ErrorClass::NotFound => continue,
+                other => other?,
+            };
+            // As `gd-20261124t100000z-0a1b2c-1-2`: the run, the fault and the change.
+            let Some(run) = name.rsplitn(3, '-').nth(2) else { continue };
+            let heals = schedule.target().and_then(|target| healed(target.arn(), target.input()?));
+            let Some(heals) = heals else { continue };
+            let arm = Arm {
+                name: name.to_owned(),
+                group: group.to_owned(),
+                role_arn: schedule.target().map(|target| target.role_arn().to_owned()).unwrap_or_default(),
+                at: Timestamp::UNIX_EPOCH,
+                heals: Box::new(heals.clone()),
+            };
+            self.add(run, Action::Arm(arm));
+            // The tags of clones and groups tell more of these.
+            if !matches!(heals, Action::Deny(_) | Action::SwapGroups(_)) {
+                self.add(run, heals);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The change that a schedule's call undoes.
+fn healed(target: &str, input: &str) -> Option<Action> {
+    let input: Value = serde_json::from_str(input).ok()?;
+    let text = |key: &str| input[key].as_str().map(str::to_owned);
+    let texts = |key: &str| -> Vec<String> {
+        input[key].as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
+    Some(match target.rsplit_once("aws-sdk:")?.1 {
+        "route53:updateHealthCheck" => {
+            Action::Invert(Invert { health_check: text("HealthCheckId")?, was: input["Inverted"].as_bool()? })
+        }
+        "lambda:deleteFunctionConcurrency" => Action::Starve(Starve { function: text("FunctionName")?, was: None }),
+        "lambda:putFunctionConcurrency" => {
+            let was = i32::try_from(input["ReservedConcurrentExecutions"].as_i64()?).ok()?;
+            Action::Starve(Starve { function: text("FunctionName")?, was: Some(was) })
+        }
+        "ec2:authorizeSecurityGroupIngress" => {
+            let rule = GroupRule::from_json(&input["IpPermissions"][0])?;
+            Action::Revoke(Revoke { group: text("GroupId")?, rule })
+        }
+        "ec2:modifyNetworkInterfaceAttribute" => swap(Grouped::Interface(text("NetworkInterfaceId")?), texts("Groups")),
+        "elasticloadbalancingv2:setSecurityGroups" => {
+            swap(Grouped::Balancer(text("LoadBalancerArn")?), texts("SecurityGroups"))
+        }
+        "ec2:modifyVpcEndpoint" => swap(Grouped::Endpoint(text("VpcEndpointId")?), texts("AddSecurityGroupIds")),
+        "ec2:deleteNetworkAclEntry" => {
+            let mut rule = super::network::AclRule::deny_all(input["Egress"].as_bool()?, false);
+            rule.number = i32::try_from(input["RuleNumber"].as_i64()?).ok()?;
+            Action::Deny(Deny { vpc: String::new(), clone: text("NetworkAclId")?, rule })
+        }
+        _ => return None,
+    })
+}
+
+fn swap(target: Grouped, was: Vec<String>) -> Action {
+    Action::SwapGroups(SwapGroups { target, was, group: String::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::changes::security_group::Source;
+
+    #[test]
+    fn a_schedule_tells_the_change_that_it_heals() {
+        let rule = GroupRule {
+            protocol: "tcp".into(),
+            ports: Some((443, 443)),
+            source: Source::Ipv4("0.0.0.0/0".into()),
+            description: Some("the world".into()),
+        };
+        let changes = [
+            Action::Invert(Invert { health_check: "hc".into(), was: false }),
+            Action::Starve(Starve { function: "f".into(), was: None }),
+            Action::Starve(Starve { function: "f".into(), was: Some(7) }),
+            Action::Revoke(Revoke { group: "sg-1".into(), rule }),
+        ];
+        for change in changes {
+            let call = change.change().universal(&|_| None).unwrap();
+            assert_eq!(healed(call.target, &call.input.to_string()), Some(change));
+        }
+    }
+}

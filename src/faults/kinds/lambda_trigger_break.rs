@@ -1,0 +1,73 @@
+//! `lambda-trigger-break`: a trigger of the user pool is throttled in one Region: the silent failure of a trigger that
+//! nobody tried there.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cognitoidentityprovider::types::LambdaConfigType;
+
+use crate::cloud::CloudError;
+use crate::faults::action::Action;
+use crate::faults::changes::function::{Starve, reserved};
+use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
+use crate::faults::state::Scope;
+use crate::scenario::Trigger;
+
+/// Plans it.
+///
+/// # Errors
+/// [`FaultError`].
+pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+    let trigger = ask.spec.trigger.unwrap_or_default();
+    let pool = &ask.site.pool.id;
+    let call = ask.clients.cognito.describe_user_pool().user_pool_id(pool).send();
+    let described = call.await.map_err(CloudError::of("cognito-idp:DescribeUserPool"))?;
+    let config = described.user_pool.and_then(|pool| pool.lambda_config);
+    let function = config
+        .and_then(|config| function(&config, trigger))
+        .ok_or_else(|| FaultError::NoTrigger(trigger.as_str(), pool.clone(), ask.clients.region.clone()))?;
+    let was = reserved(ask.clients, &function).await?;
+    if was == Some(0) {
+        return Err(FaultError::Refused("the trigger's function has a reserved concurrency of 0 already"));
+    }
+    let call = ask.clients.reading.lambda.list_tags().resource(unqualified(&function)).send();
+    let tags = call.await.map_err(CloudError::of("lambda:ListTags"))?.tags.unwrap_or_default();
+    let tags: BTreeMap<String, String> = tags.into_iter().collect();
+    let label = format!("{function} ({})", trigger.as_str());
+    let function = unqualified(&function).to_owned();
+    Ok(Planned {
+        targets: vec![Target { id: function.clone(), label, tags }],
+        cover: Cover::default(),
+        actions: vec![Action::Starve(Starve { function: function.clone(), was })],
+        scope: Scope { functions: [(ask.clients.region.clone(), function)].into(), ..Scope::default() },
+    })
+}
+
+/// Concurrency and tags are the function's, not a version's or an alias's: seven parts of the ARN.
+fn unqualified(arn: &str) -> &str {
+    arn.match_indices(':').nth(6).map_or(arn, |(end, _)| &arn[..end])
+}
+
+fn function(config: &LambdaConfigType, trigger: Trigger) -> Option<String> {
+    let arn = match trigger {
+        Trigger::PreAuthentication => config.pre_authentication(),
+        Trigger::PostAuthentication => config.post_authentication(),
+        Trigger::PreTokenGeneration => config
+            .pre_token_generation()
+            .or_else(|| config.pre_token_generation_config().map(|config| config.lambda_arn())),
+        Trigger::UserMigration => config.user_migration(),
+        Trigger::DefineAuthChallenge => config.define_auth_challenge(),
+    };
+    arn.map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_or_alias_is_cut_off() {
+        let plain = "arn:aws:lambda:us-east-1:111122223333:function:pre-token";
+        assert_eq!(unqualified(plain), plain);
+        assert_eq!(unqualified(&format!("{plain}:live")), plain);
+    }
+}
