@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::faults::{Contents, JournalError, read_journal};
+use crate::cloud::Access;
+use crate::faults::{Contents, JournalError, access_of, read_journal};
 
 use super::{Exit, Failure};
 
@@ -15,6 +16,16 @@ pub struct Unfinished {
     pub folder: PathBuf,
     /// What its journal says.
     pub contents: Result<Contents, JournalError>,
+}
+
+impl Unfinished {
+    /// Which account it is about, as far as that can be read.
+    fn access(&self) -> Option<Access> {
+        match &self.contents {
+            Ok(contents) => Some(contents.access.clone()),
+            Err(_) => access_of(&self.folder.join("journal.ndjson")),
+        }
+    }
 }
 
 /// The unfinished runs in a folder of runs, the newest first.
@@ -30,7 +41,8 @@ pub fn find(runs: &Path) -> Vec<Unfinished> {
         .filter(|run| match &run.contents {
             // The world of an embedded lab ended with its run.
             Ok(contents) => !contents.closed && !contents.access.embedded,
-            Err(error) => !matches!(error, JournalError::NeverBegun { .. }),
+            Err(JournalError::NeverBegun { .. }) => false,
+            Err(_) => run.access().is_none_or(|access| !access.embedded),
         })
         .collect()
 }
@@ -47,10 +59,7 @@ pub fn refuse(environment: &str, out: Option<&Path>) -> Result<(), Failure> {
         out.and_then(Path::parent).map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     let mut found = of_reports();
     found.extend(beside.into_iter().flat_map(find));
-    let same = found.into_iter().find(|run| match &run.contents {
-        Ok(contents) => contents.access.environment == environment,
-        Err(_) => true,
-    });
+    let same = found.into_iter().find(|run| run.access().is_none_or(|access| access.environment == environment));
     let Some(run) = same else { return Ok(()) };
     let folder = run.folder.display();
     let what = match run.contents {

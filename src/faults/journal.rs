@@ -306,6 +306,16 @@ pub fn read(path: &Path) -> Result<Contents, JournalError> {
     parse(path).map(|read| read.contents)
 }
 
+/// Which account the first line of a journal is about, whatever is wrong with the others.
+pub fn access_of(path: &Path) -> Option<Access> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line: Line = serde_json::from_str(text.lines().next()?).ok()?;
+    match line.entry {
+        Entry::Opened { access, .. } => Some(access),
+        _ => None,
+    }
+}
+
 struct Parsed {
     contents: Contents,
     head: String,

@@ -24,7 +24,7 @@ pub use change::{Applied, Change, Stage, Undone, Universal};
 pub use changes::lock::{Holder, held_by_another};
 pub use discover::{Discovered, discover};
 pub use executor::{Executor, Restored};
-pub use journal::{Contents, Journal, JournalError, Recorded, read as read_journal};
+pub use journal::{Contents, Journal, JournalError, Recorded, access_of, read as read_journal};
 pub use network::{AclRule, Vpc};
 pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Plan, Target, plan};
 pub use state::{Scope, State};

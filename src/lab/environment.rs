@@ -123,7 +123,7 @@ impl Lab {
             subnets.map(|subnet| subnet.id.clone()).collect()
         });
         let url = self.control_url(role);
-        let services = ["ec2", "cognito-idp", "route53", "sts"];
+        let services = ["ec2", "cognito-idp", "route53", "sts", "scheduler", "lambda", "monitoring"];
         RegionEnv {
             region: Region::from(topology::region(role)),
             direct: topology::front_doors(role).iter().map(ToString::to_string).collect(),

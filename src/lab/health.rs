@@ -4,6 +4,7 @@
 //! 2xx or 3xx status within two; a checker flips after `FailureThreshold` consecutive results; the whole is healthy while more than 18 % of
 //! the checkers say so. Checkers do not coordinate, and do not verify certificates.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -91,10 +92,26 @@ impl Checker {
     }
 }
 
+/// What can be changed of a health check while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Says the opposite of what the checkers see.
+    pub inverted: bool,
+    /// Counts as healthy, whatever the checkers see; inverted, as unhealthy (Route 53 API reference, HealthCheckConfig).
+    pub disabled: bool,
+    /// Consecutive results after which a checker flips.
+    pub threshold: u32,
+    /// Counts the updates, from 1.
+    pub version: u64,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// A running health check.
 #[derive(Debug)]
 pub struct HealthCheck {
     options: HealthOptions,
+    settings: Mutex<Settings>,
     checkers: Mutex<Vec<Checker>>,
     healthy: watch::Sender<bool>,
     truth: Arc<Truth>,
@@ -127,7 +144,14 @@ impl HealthCheck {
             Checker { healthy: true, streak: 0, last }
         });
         let checkers = Mutex::new(checkers.collect());
-        let check = Arc::new(Self { options, checkers, healthy: watch::Sender::new(true), truth });
+        let settings = Mutex::new(Settings {
+            inverted: false,
+            disabled: false,
+            threshold: options.threshold,
+            version: 1,
+            tags: BTreeMap::from([("Name".to_owned(), "front-door".to_owned())]),
+        });
+        let check = Arc::new(Self { options, settings, checkers, healthy: watch::Sender::new(true), truth });
         let tls = net::client_tls_unverified()?;
         for (number, phase) in (0..).zip(phases) {
             tasks.spawn(check.clone().run(number, now, phase, tls.clone()));
@@ -156,6 +180,24 @@ impl HealthCheck {
         &self.options
     }
 
+    /// What can be changed, as it is now.
+    pub fn settings(&self) -> Settings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes it, unless it was changed since `version`; tells whether it did. DNS follows at once.
+    pub fn update(&self, version: Option<u64>, change: impl FnOnce(&mut Settings)) -> bool {
+        let checkers = self.checkers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        if version.is_some_and(|version| version != settings.version) {
+            return false;
+        }
+        change(&mut settings);
+        settings.version += 1;
+        self.conclude(&checkers, &settings, self.options.clock.now());
+        true
+    }
+
     async fn run(self: Arc<Self>, number: u32, start: Timestamp, phase: Duration, tls: tokio_rustls::TlsConnector) {
         let clock = self.options.clock;
         let mut random = self.options.seed.stream(&format!("checker-{number}"));
@@ -179,14 +221,20 @@ impl HealthCheck {
 
     fn take(&self, number: u32, outcome: Result<String, String>) {
         let mut checkers = self.checkers.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         let at = self.options.clock.now();
         if let Some(checker) = checkers.get_mut(number as usize) {
-            checker.take(outcome.is_ok(), self.options.threshold);
+            checker.take(outcome.is_ok(), settings.threshold);
             checker.last.status = outcome.unwrap_or_else(|failure| failure);
             checker.last.at = at;
         }
-        let healthy = is_healthy(checkers.iter().filter(|checker| checker.healthy).count(), checkers.len());
-        // Under the checkers' lock, so that the facts are in order.
+        self.conclude(&checkers, &settings, at);
+    }
+
+    /// Under both locks, so that the facts are in order.
+    fn conclude(&self, checkers: &[Checker], settings: &Settings, at: Timestamp) {
+        let seen = is_healthy(checkers.iter().filter(|checker| checker.healthy).count(), checkers.len());
+        let healthy = (settings.disabled || seen) != settings.inverted;
         self.healthy.send_if_modified(|known| {
             let flipped = *known != healthy;
             if flipped {

@@ -10,6 +10,7 @@ mod environment;
 pub mod health;
 mod http;
 pub mod identity;
+pub mod services;
 mod sockets;
 mod start;
 pub mod topology;

@@ -14,6 +14,7 @@ use super::edge::{FrontDoor, OPEN_BACKLOG, Paths};
 use super::health::{HealthCheck, HealthOptions};
 use super::http;
 use super::identity::{Identity, IdentityOptions};
+use super::services::Services;
 use super::sockets::at_same_port;
 use super::topology;
 use super::truth::Truth;
@@ -58,7 +59,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let (front_door, world) = open_front_doors(&options, &truth, &identity, &certificate, &mut tasks).await?;
     let health = start_health_check(&options, &truth, &certificate, front_door, &mut tasks).await?;
     let names = start_dns(&options, &truth, &health, &mut tasks).await?;
-    let control = open_control_planes(&keys, &world, &names.zone, &health, &truth, &identity, &mut tasks)?;
+    let control = open_control_planes(&options, &keys, &world, &names.zone, &health, &truth, &identity, &mut tasks)?;
 
     let ports = Ports { front_door, authoritative: names.authoritative, resolver: names.resolver, control };
     let trust_root_pem = certificate.trust_root_pem;
@@ -197,7 +198,9 @@ async fn start_dns(
     Ok(Names { zone, authoritative, resolver, servers })
 }
 
+#[allow(clippy::too_many_arguments, reason = "every part of the lab has its share in the control plane")]
 fn open_control_planes(
+    options: &LabOptions,
     keys: &Keys,
     world: &Arc<World>,
     zone: &Arc<Zone>,
@@ -219,7 +222,12 @@ fn open_control_planes(
             health: health.clone(),
             truth: truth.clone(),
             cognito: identity.control_plane(role),
+            services: Arc::new(Services::new(identity.function(role))),
+            clock: options.clock,
+            seed: options.seed,
         };
+        let control = Arc::new(control);
+        tasks.spawn(api::scheduler::fire(control.clone()));
         tasks.spawn(http::serve_listener(listener, None, api::router(control)));
     }
     Ok(ports)

@@ -1,10 +1,13 @@
 //! The AWS service APIs of the control plane, one file for each service's wire protocol. Requests are told apart by the service in the scope
 //! of their signature, as one endpoint serves them all.
 
+mod cloudwatch;
 pub mod cognito;
 pub mod ec2;
+mod lambda;
 mod query;
 mod route53;
+pub mod scheduler;
 pub mod sigv4;
 mod sts;
 mod xml;
@@ -27,10 +30,11 @@ use self::sigv4::{Keys, Scope, SigV4Error};
 use self::xml::Element;
 use super::dns::Zone;
 use super::health::HealthCheck;
+use super::services::Services;
 use super::topology;
 use super::truth::Truth;
 use super::world::World;
-use crate::model::RegionRole;
+use crate::model::{Clock, RegionRole, Seed};
 
 /// No request of these APIs is larger.
 const LARGEST_BODY_BYTES: usize = 1 << 20;
@@ -53,6 +57,12 @@ pub struct Control {
     pub truth: Arc<Truth>,
     /// Cognito's API with admin operations.
     pub cognito: Router,
+    /// Lambda, CloudWatch and Scheduler.
+    pub services: Arc<Services>,
+    /// Scenario time.
+    pub clock: Clock,
+    /// How late schedules fire follows from it.
+    pub seed: Seed,
 }
 
 /// An error that a service answers with.
@@ -82,6 +92,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    fn json(status: StatusCode, document: &serde_json::Value) -> Self {
+        let body = if document.is_null() { String::new() } else { document.to_string() };
+        Self { status, content_type: "application/json", body }
+    }
+
     fn xml(status: StatusCode, document: &Element) -> Self {
         Self { status, content_type: "text/xml;charset=UTF-8", body: document.document() }
     }
@@ -100,6 +115,9 @@ enum Service {
     Route53,
     Sts,
     Cognito,
+    Scheduler,
+    Lambda,
+    CloudWatch,
 }
 
 impl Service {
@@ -109,6 +127,9 @@ impl Service {
             "route53" => Some(Self::Route53),
             "sts" => Some(Self::Sts),
             "cognito-idp" => Some(Self::Cognito),
+            "scheduler" => Some(Self::Scheduler),
+            "lambda" => Some(Self::Lambda),
+            "monitoring" => Some(Self::CloudWatch),
             _ => None,
         }
     }
@@ -126,8 +147,8 @@ impl Service {
 }
 
 /// The control plane of one Region.
-pub fn router(control: Control) -> Router {
-    Router::new().route("/truth", axum::routing::get(truth)).fallback(dispatch).with_state(Arc::new(control))
+pub fn router(control: Arc<Control>) -> Router {
+    Router::new().route("/truth", axum::routing::get(truth)).fallback(dispatch).with_state(control)
 }
 
 #[derive(Deserialize)]
@@ -164,7 +185,13 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resp
     }
     match service {
         Service::Cognito => cognito(&control, parts, body).await,
-        Service::Route53 => route53::handle(&control, &parts).into_response(),
+        Service::Route53 => route53::handle(&control, &parts, &body).into_response(),
+        Service::Scheduler => {
+            let Control { services, role, clock, seed, .. } = &*control;
+            scheduler::handle(services, *role, *clock, *seed, &parts, &body).into_response()
+        }
+        Service::Lambda => lambda::handle(&control.services, &parts, &body).into_response(),
+        Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
         Service::Ec2 | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
             None => error_reply(
                 service,
@@ -228,11 +255,19 @@ fn error_reply(service: Service, error: &ServiceError) -> Response {
         Service::Ec2 => ec2::refusal(error, &request_id()).into_response(),
         Service::Route53 => query_error(error, route53::NAMESPACE).into_response(),
         Service::Sts => query_error(error, sts::NAMESPACE).into_response(),
+        Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
+        Service::CloudWatch => cloudwatch::refusal(error),
         Service::Cognito => {
             let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
             Reply { status: error.status, content_type: "application/x-amz-json-1.1", body }.into_response()
         }
     }
+}
+
+/// An error as the REST-JSON services write it.
+fn rest_error(error: &ServiceError) -> Reply {
+    let body = serde_json::json!({ "__type": error.code, "Message": error.message });
+    Reply::json(error.status, &body)
 }
 
 /// An error as the query and REST-XML services other than EC2 write it.

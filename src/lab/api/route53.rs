@@ -1,10 +1,13 @@
 //! Route 53's REST-XML protocol (Route 53 API reference, version 2013-04-01).
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use axum::extract::Query;
 use http::StatusCode;
 use http::request::Parts;
+use quick_xml::Reader;
+use quick_xml::events::Event;
 use serde::Deserialize;
 
 use super::xml::{Element, list, node, text};
@@ -21,14 +24,14 @@ pub const VERSION_PATH: &str = "/2013-04-01/";
 const RECORD_SETS_AT_A_TIME: usize = 300;
 
 /// Answers one request.
-pub fn handle(control: &Control, parts: &Parts) -> Reply {
-    match act(control, parts) {
+pub fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
+    match act(control, parts, body) {
         Ok(document) => Reply::xml(StatusCode::OK, &document.in_namespace(NAMESPACE)),
         Err(error) => query_error(&error, NAMESPACE),
     }
 }
 
-fn act(control: &Control, parts: &Parts) -> Result<Element, ServiceError> {
+fn act(control: &Control, parts: &Parts, body: &[u8]) -> Result<Element, ServiceError> {
     let path = parts.uri.path().strip_prefix(VERSION_PATH).unwrap_or_default();
     // IDs come bare, or with the `/hostedzone/` that answers put in front of them.
     let path = path.replace("%2F", "/").replace("%2f", "/");
@@ -63,11 +66,61 @@ fn act(control: &Control, parts: &Parts) -> Result<Element, ServiceError> {
             let observations = list("HealthCheckObservations", "HealthCheckObservation", observations);
             Ok(node("GetHealthCheckStatusResponse", vec![observations]))
         }
+        ("POST", ["healthcheck", id]) => {
+            let check = update(control, id, &fields(body)?)?;
+            Ok(node("UpdateHealthCheckResponse", vec![node("HealthCheck", check)]))
+        }
+        ("GET", ["tags", "healthcheck", id]) => {
+            check_health_check(id)?;
+            let tags = control.health.settings().tags;
+            let tags = tags.into_iter().map(|(key, value)| vec![text("Key", key), text("Value", value)]);
+            let set = vec![text("ResourceType", "healthcheck"), text("ResourceId", id), list("Tags", "Tag", tags)];
+            Ok(node("ListTagsForResourceResponse", vec![node("ResourceTagSet", set)]))
+        }
         (method, _) => {
             let message = format!("The lab's Route 53 has no operation {method} {}.", parts.uri.path());
             Err(ServiceError::bad("InvalidAction", message))
         }
     }
+}
+
+/// The text of every element of a request that holds text alone.
+fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, ServiceError> {
+    let wrong = |error: String| ServiceError::bad("InvalidInput", error);
+    let text = std::str::from_utf8(body).map_err(|error| wrong(error.to_string()))?;
+    let mut reader = Reader::from_str(text);
+    let (mut found, mut open) = (BTreeMap::new(), String::new());
+    loop {
+        match reader.read_event().map_err(|error| wrong(error.to_string()))? {
+            Event::Start(start) => open = start.local_name().as_ref().to_owned(),
+            Event::Text(text) if !open.is_empty() => {
+                found.insert(std::mem::take(&mut open), text.to_string());
+            }
+            Event::Eof => return Ok(found),
+            _ => {}
+        }
+    }
+}
+
+/// UpdateHealthCheck; what is not named stays.
+pub fn update(control: &Control, id: &str, fields: &BTreeMap<String, String>) -> Result<Vec<Element>, ServiceError> {
+    check_health_check(id)?;
+    let flag = |key: &str| fields.get(key).map(|text| text == "true");
+    let threshold = fields.get("FailureThreshold").map(|text| text.parse::<u32>().unwrap_or_default());
+    if threshold.is_some_and(|threshold| !(1..=10).contains(&threshold)) {
+        return Err(ServiceError::bad("InvalidInput", "FailureThreshold must be between 1 and 10."));
+    }
+    let version = fields.get("HealthCheckVersion").and_then(|text| text.parse::<u64>().ok());
+    let updated = control.health.update(version, |settings| {
+        settings.inverted = flag("Inverted").unwrap_or(settings.inverted);
+        settings.disabled = flag("Disabled").unwrap_or(settings.disabled);
+        settings.threshold = threshold.unwrap_or(settings.threshold);
+    });
+    if !updated {
+        let message = "The value of HealthCheckVersion in the request doesn't match the health check's.".to_owned();
+        return Err(ServiceError { status: StatusCode::CONFLICT, code: "HealthCheckVersionMismatch", message });
+    }
+    Ok(health_check(&control.health))
 }
 
 fn check_zone(id: &str) -> Result<(), ServiceError> {
@@ -186,7 +239,7 @@ fn record_set(set: &RecordSet) -> Vec<Element> {
 }
 
 fn health_check(check: &HealthCheck) -> Vec<Element> {
-    let options = check.options();
+    let (options, settings) = (check.options(), check.settings());
     let port = options.addresses.first().map_or(443, std::net::SocketAddr::port);
     let config = vec![
         text("Port", port),
@@ -194,17 +247,17 @@ fn health_check(check: &HealthCheck) -> Vec<Element> {
         text("ResourcePath", topology::HEALTH_PATH),
         text("FullyQualifiedDomainName", &options.name),
         text("RequestInterval", options.interval.as_secs()),
-        text("FailureThreshold", options.threshold),
+        text("FailureThreshold", settings.threshold),
         text("MeasureLatency", false),
-        text("Inverted", false),
-        text("Disabled", false),
+        text("Inverted", settings.inverted),
+        text("Disabled", settings.disabled),
         text("EnableSNI", true),
     ];
     vec![
         text("Id", HEALTH_CHECK_ID),
         text("CallerReference", "gameday-lab"),
         node("HealthCheckConfig", config),
-        text("HealthCheckVersion", 1),
+        text("HealthCheckVersion", settings.version),
     ]
 }
 

@@ -250,8 +250,8 @@ impl Identity {
             "SchemaAttributes": CUSTOM_ATTRIBUTES.iter().map(custom).collect::<Vec<_>>(),
             "LambdaConfig": { "PreTokenGenerationConfig": {
                 "LambdaVersion": "V2_0",
-                "LambdaArn": format!("arn:aws:lambda:{region}:{account}:function:gameday-pre-token"),
-            } },
+                "LambdaArn": place.function.arn(),
+            }, "PreTokenGeneration": place.function.arn() },
             "KeyConfiguration": {
                 "KeyType": "CUSTOMER_MANAGED_KEY",
                 "KmsKeyArn": format!("arn:aws:kms:{region}:{account}:key/mrk-{}", "0".repeat(32)),

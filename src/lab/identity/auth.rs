@@ -255,6 +255,12 @@ impl Identity {
 
     fn issue(&self, place: &Place, user: &User, grant: &Grant, at: Timestamp) -> Result<Value, Refusal> {
         let (pool_id, client_id) = (&self.pool_id, &self.client_id);
+        if place.function.is_throttled() {
+            // What sign-in says when Lambda answers with an error of its own (Cognito API reference, InitiateAuth:
+            // "encounters an unexpected exception with Lambda").
+            let message = "PreTokenGeneration invocation failed due to error TooManyRequestsException.";
+            return Err(Refusal::new("UnexpectedLambdaException", message));
+        }
         let issue = Issue { region: &place.region, pool_id, client_id, user, grant, at };
         let tokens = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
         self.unused.insert(tokens.jti, place.role, at);

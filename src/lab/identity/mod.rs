@@ -29,6 +29,7 @@ use self::pending::Pending;
 use self::replication::{Link, replicate};
 use self::signer::{Signer, Trigger};
 use super::api::{cognito, sigv4};
+use super::services::Function;
 use super::truth::{Draw, Truth};
 use crate::env::{Canary, LabSettings};
 use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
@@ -92,6 +93,8 @@ pub(super) struct Place {
     log: Link,
     signer: Signer,
     trigger: Trigger,
+    /// What runs the trigger.
+    function: Arc<Function>,
     /// SRP challenges by secret block.
     challenges: Pending<String, SrpChallenge>,
     /// Users who must set a new password, by session.
@@ -147,15 +150,16 @@ impl Identity {
         let (forth, at_replica) = link("lag", Draw::LagS);
         let (back, at_primary) = link("lag-back", Draw::LagBackS);
         let missing = |role| settings.broken_triggers.iter().filter(move |b| b.region == role).map(|b| b.claim.clone());
-        let place = |role, region, log, signer| Place {
+        let place = |role, region: Region, log, signer| Place {
             role,
-            region,
             directory: Arc::new(RwLock::new(seeded.clone())),
             log,
             signer,
             trigger: Trigger::new(missing(role)),
+            function: Arc::new(Function::new(format!("arn:aws:lambda:{region}:{account}:function:gameday-pre-token"))),
             challenges: Pending::new(CHALLENGE_VALIDITY),
             new_passwords: Pending::new(CHALLENGE_VALIDITY),
+            region,
         };
         let primary = place(RegionRole::Primary, primary, forth, here);
         let replica = place(RegionRole::Replica, replica, back, there);
@@ -214,6 +218,11 @@ impl Identity {
     /// The user and attribute for replication canaries.
     pub fn canary(&self) -> Canary {
         Canary { username: seeding::CANARY.to_owned(), attribute: seeding::CANARY_ATTRIBUTE.to_owned() }
+    }
+
+    /// The Lambda function of a Region's Pre-Token-Generation trigger.
+    pub fn function(&self, role: RegionRole) -> Arc<Function> {
+        Arc::clone(&self.place(role).function)
     }
 
     /// Ends replication; what was served goes on being served.

@@ -309,6 +309,12 @@ fn permission_shown(permission: &Permission) -> Vec<Element> {
     shown
 }
 
+/// A rule in EC2's words.
+pub fn permission_tags(permission: &Permission) -> String {
+    let peers: Vec<String> = permission.cidrs.iter().map(ToString::to_string).collect();
+    format!("peer: {}, protocol {}, ports {:?}", peers.join(", "), permission.protocol, permission.ports)
+}
+
 pub fn zones(state: &State, call: &Call<'_>) -> Outcome {
     let region = topology::region(call.region);
     let rows = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| Row {

@@ -2,6 +2,7 @@
 
 mod acls;
 mod describe;
+mod groups;
 mod rows;
 mod tags;
 
@@ -71,6 +72,16 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
         "ReplaceNetworkAclEntry" => change("ReplaceNetworkAclEntryResponse", acls::replace_entry),
         "DeleteNetworkAclEntry" => change("DeleteNetworkAclEntryResponse", acls::delete_entry),
         "ReplaceNetworkAclAssociation" => change("ReplaceNetworkAclAssociationResponse", acls::replace_association),
+        "CreateSecurityGroup" => change("CreateSecurityGroupResponse", groups::create),
+        "DeleteSecurityGroup" => change("DeleteSecurityGroupResponse", groups::delete),
+        "AuthorizeSecurityGroupIngress" => change("AuthorizeSecurityGroupIngressResponse", groups::authorize_ingress),
+        "AuthorizeSecurityGroupEgress" => change("AuthorizeSecurityGroupEgressResponse", groups::authorize_egress),
+        "RevokeSecurityGroupIngress" => change("RevokeSecurityGroupIngressResponse", groups::revoke_ingress),
+        "RevokeSecurityGroupEgress" => change("RevokeSecurityGroupEgressResponse", groups::revoke_egress),
+        "ModifyNetworkInterfaceAttribute" => {
+            change("ModifyNetworkInterfaceAttributeResponse", groups::modify_interface)
+        }
+        "DescribeTags" => look("DescribeTagsResponse", tags::describe_all),
         "CreateTags" => change("CreateTagsResponse", tags::create),
         "DeleteTags" => change("DeleteTagsResponse", tags::delete),
         other => {
@@ -79,7 +90,7 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
     }
 }
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 22] = [
     "DescribeVpcs",
     "DescribeSubnets",
     "DescribeNetworkInterfaces",
@@ -92,6 +103,14 @@ const KNOWN: [&str; 14] = [
     "ReplaceNetworkAclEntry",
     "DeleteNetworkAclEntry",
     "ReplaceNetworkAclAssociation",
+    "CreateSecurityGroup",
+    "DeleteSecurityGroup",
+    "AuthorizeSecurityGroupIngress",
+    "AuthorizeSecurityGroupEgress",
+    "RevokeSecurityGroupIngress",
+    "RevokeSecurityGroupEgress",
+    "ModifyNetworkInterfaceAttribute",
+    "DescribeTags",
     "CreateTags",
     "DeleteTags",
 ];

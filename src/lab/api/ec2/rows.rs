@@ -9,6 +9,9 @@ use crate::lab::world::State;
 /// Values that one filter may have (EC2 API reference, "Filtering").
 const FILTER_VALUES: usize = 200;
 
+/// The set that DescribeTags answers with; its items have no tags of their own.
+pub const TAG_SET: &str = "tagSet";
+
 /// A described resource: what filters see of it, and what the answer shows.
 pub struct Row {
     pub id: String,
@@ -54,6 +57,12 @@ pub fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Vec<Row>)
             }
         }
         rows = kept;
+    }
+    if kind.set == TAG_SET {
+        let (page, token) = page(call, false, rows)?;
+        let mut answer = vec![list(kind.set, "item", page.into_iter().map(|row| row.shown))];
+        answer.extend(token.map(|token| text("nextToken", token)));
+        return Ok(answer);
     }
     let (page, token) = page(call, !wanted.is_empty(), rows)?;
     let tagged = page.into_iter().map(|row| {

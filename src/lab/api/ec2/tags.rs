@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
 
+use super::rows::{Kind, Row, TAG_SET, describe};
 use super::{Call, Outcome, done, invalid};
 use crate::lab::api::ServiceError;
+use crate::lab::api::xml::text;
 use crate::lab::world::State;
+use crate::model::RegionRole;
 
 /// EC2 user guide, "Tag restrictions".
 const TAGS_FOR_RESOURCE: usize = 50;
@@ -27,6 +30,43 @@ pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
         state.tags.entry(id).or_default().extend(given.clone());
     }
     Ok(done())
+}
+
+/// DescribeTags: every tag of every resource of the Region is an item.
+pub fn describe_all(state: &State, call: &Call<'_>) -> Outcome {
+    let rows = state.tags.iter().filter(|(id, _)| in_region(state, call.region, id)).flat_map(|(id, tags)| {
+        let kind = kind_of(id);
+        tags.iter().map(move |(key, value)| Row {
+            id: id.clone(),
+            attributes: vec![
+                ("resource-id", vec![id.clone()]),
+                ("resource-type", vec![kind.to_owned()]),
+                ("key", vec![key.clone()]),
+                ("value", vec![value.clone()]),
+            ],
+            shown: vec![text("resourceId", id), text("resourceType", kind), text("key", key), text("value", value)],
+        })
+    });
+    let kind = Kind { ids: "TagId", not_found: "InvalidID", noun: "tag", set: TAG_SET };
+    describe(state, call, &kind, rows.collect())
+}
+
+fn kind_of(id: &str) -> &'static str {
+    match id.split('-').next().unwrap_or_default() {
+        "acl" => "network-acl",
+        "vpc" => "vpc",
+        "subnet" => "subnet",
+        "eni" => "network-interface",
+        _ => "security-group",
+    }
+}
+
+fn in_region(state: &State, region: RegionRole, id: &str) -> bool {
+    state.vpcs.iter().any(|one| one.id == id && one.region == region)
+        || state.subnets.iter().any(|one| one.id == id && one.region == region)
+        || state.acls.iter().any(|one| one.id == id && one.region == region)
+        || state.interfaces.iter().any(|one| one.id == id && one.region == region)
+        || state.groups.iter().any(|one| one.id == id && one.region == region)
 }
 
 pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
