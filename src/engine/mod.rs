@@ -242,8 +242,10 @@ impl Engine {
         let (found, ready) = checked.map_err(|error| self.aborted(format!("nothing was touched: {error}")))?;
         found.write(&run.log);
         let ready = ready.ok_or(RunFailure::PreflightRefused)?;
-        for fault in &ready.plan.faults {
+        for (fault, addresses) in ready.plan.faults.iter().zip(&ready.covered) {
             run.log.write(Event::FaultPlanned {
+                addresses: addresses.clone(),
+                stateful: fault.cover.stateful,
                 fault: fault.spec.to_string(),
                 region: fault.region.clone(),
                 targets: fault.targets.iter().map(|target| target.label.clone()).collect(),

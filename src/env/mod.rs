@@ -137,6 +137,10 @@ pub struct RegionEnv {
     /// The subnets of its front door; what faults select from.
     #[serde(default)]
     pub subnets: SubnetSelector,
+    /// The subnets that the synthetic users connect from, where they are in this account: what
+    /// `client-egress-blackhole` selects from.
+    #[serde(default, skip_serializing_if = "SubnetSelector::is_empty")]
+    pub clients: SubnetSelector,
     /// Endpoint URLs that replace AWS's own, by service: `ec2`, `cognito-idp`, `route53`, `sts`, `secretsmanager`,
     /// `scheduler`, `lambda`, `monitoring`, `elasticloadbalancing`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -166,6 +170,13 @@ pub struct Pool {
     /// The app client's secret, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<SecretRef>,
+}
+
+impl SubnetSelector {
+    /// Whether it selects nothing.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.tags.is_empty()
+    }
 }
 
 /// What the users connect to: one HTTPS name that serves Cognito's API, its keys and the protected API.

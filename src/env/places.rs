@@ -89,7 +89,8 @@ fn region(file: &mut Document, part: &str) {
     for item in file.items(&path) {
         host_name(file, &item);
     }
-    for item in file.items(&format!("{part}.subnets.ids")) {
+    let lists = ["subnets", "clients"].map(|list| file.items(&format!("{part}.{list}.ids")));
+    for item in lists.into_iter().flatten() {
         let good = |id: &str| {
             id.strip_prefix("subnet-")
                 .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))

@@ -154,13 +154,27 @@ pub fn acl_passes(entries: &[Entry], flow: Flow) -> bool {
     tcp_passes(entries, false, remote, flow.server.port()) && tcp_passes(entries, true, remote, flow.client.port())
 }
 
+/// The same for the network ACL of the client's subnet.
+pub fn client_passes(entries: &[Entry], flow: Flow) -> bool {
+    let remote = flow.server.ip();
+    tcp_passes(entries, true, remote, flow.server.port()) && tcp_passes(entries, false, remote, flow.client.port())
+}
+
 /// Whether a network ACL lets at least one ephemeral port of a client through in both directions.
 pub fn acl_passes_some_port(entries: &[Entry], client: IpAddr, server: SocketAddr) -> bool {
+    some_port(entries, true, |port| acl_passes(entries, Flow { client: SocketAddr::new(client, port), server }))
+}
+
+/// The same for the network ACL of the client's subnet.
+pub fn client_passes_some_port(entries: &[Entry], client: IpAddr, server: SocketAddr) -> bool {
+    some_port(entries, false, |port| client_passes(entries, Flow { client: SocketAddr::new(client, port), server }))
+}
+
+fn some_port(entries: &[Entry], egress: bool, passes: impl Fn(u16) -> bool) -> bool {
     // The verdict only changes at the ends of the rules' ranges, so one port behind each end stands for all.
-    let ends = entries.iter().filter(|entry| entry.egress).filter_map(|entry| entry.ports);
+    let ends = entries.iter().filter(|entry| entry.egress == egress).filter_map(|entry| entry.ports);
     let ends = ends.flat_map(|ports| [ports.from, ports.to.saturating_add(1)]).filter(|port| EPHEMERAL.contains(*port));
-    let mut candidates = std::iter::once(EPHEMERAL.from).chain(ends);
-    candidates.any(|port| acl_passes(entries, Flow { client: SocketAddr::new(client, port), server }))
+    std::iter::once(EPHEMERAL.from).chain(ends).any(passes)
 }
 
 /// Whether one TCP packet passes: the matching rule with the lowest number decides; where none matches, the packet vanishes.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::start::ROLES;
+use super::world::Subnet;
 use super::{Lab, dns, topology};
 use crate::env::{
     AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock, LabSettings,
@@ -118,9 +119,11 @@ impl Lab {
     }
 
     fn region(&self, role: RegionRole) -> RegionEnv {
-        let subnets = self.world.read(|state| {
-            let subnets = state.subnets.iter().filter(|subnet| subnet.region == role);
-            subnets.map(|subnet| subnet.id.clone()).collect()
+        let (subnets, clients) = self.world.read(|state| {
+            let (clients, doors): (Vec<_>, Vec<_>) =
+                state.subnets.iter().filter(|subnet| subnet.region == role).partition(|subnet| subnet.clients);
+            let ids = |subnets: Vec<&Subnet>| subnets.into_iter().map(|subnet| subnet.id.clone()).collect();
+            (ids(doors), ids(clients))
         });
         let url = self.control_url(role);
         let services = ["ec2", "cognito-idp", "route53", "sts", "scheduler", "lambda", "monitoring"];
@@ -128,6 +131,7 @@ impl Lab {
             region: Region::from(topology::region(role)),
             direct: topology::front_doors(role).iter().map(ToString::to_string).collect(),
             subnets: SubnetSelector { ids: subnets, tags: BTreeMap::new() },
+            clients: SubnetSelector { ids: clients, tags: BTreeMap::new() },
             endpoints: services.into_iter().map(|service| (service.to_owned(), url.clone())).collect(),
         }
     }

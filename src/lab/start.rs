@@ -99,17 +99,21 @@ async fn open_front_doors(
     certificate: &Certificate,
     tasks: &mut JoinSet<()>,
 ) -> Result<(u16, Arc<World>), LabError> {
-    let addresses: Vec<_> = ROLES.into_iter().flat_map(topology::front_doors).collect();
+    let addresses: Vec<_> =
+        ROLES.into_iter().flat_map(|role| [topology::front_doors(role), topology::checked_doors(role)]).flatten().collect();
     let opened = at_same_port(&addresses, async |at| net::listen(at, OPEN_BACKLOG)).await;
     let (port, listeners) = opened.map_err(bind_error("the front doors"))?;
     let world = Arc::new(World::new(options.seed, port));
     let checkers = (0..options.settings.checkers).map(topology::checker_address);
-    let sources: Vec<_> = std::iter::once(topology::USERS_ADDRESS).chain(checkers).collect();
+    let checkers: Vec<_> = checkers.collect();
     let paths = Arc::new(Paths::new(topology::front_doors(RegionRole::Primary).len(), truth.clone()));
     let mut listeners = listeners.into_iter();
     for role in ROLES {
         let router = identity.data_plane(role);
-        for ((index, address), listener) in topology::front_doors(role).into_iter().enumerate().zip(&mut listeners) {
+        let users = topology::front_doors(role).map(|address| (address, true));
+        let checked = topology::checked_doors(role).map(|address| (address, false));
+        let doors = users.into_iter().chain(checked).enumerate();
+        for ((index, (address, of_users)), listener) in doors.zip(&mut listeners) {
             let door = FrontDoor {
                 clock: options.clock,
                 listener,
@@ -117,8 +121,8 @@ async fn open_front_doors(
                 world: world.clone(),
                 tls: certificate.acceptor.clone(),
                 router: router.clone(),
-                sources: sources.clone(),
-                paths: (role == RegionRole::Primary).then(|| (paths.clone(), index)),
+                sources: if of_users { vec![topology::USERS_ADDRESS] } else { checkers.clone() },
+                paths: (of_users && role == RegionRole::Primary).then(|| (paths.clone(), index)),
             };
             tasks.spawn(door.serve());
         }
@@ -135,8 +139,8 @@ async fn start_health_check(
 ) -> Result<Arc<HealthCheck>, LabError> {
     let (name, addresses) = match options.settings.health_target {
         HealthTarget::FrontDoor => {
-            let doors = topology::front_doors(RegionRole::Primary);
-            (topology::direct_name(RegionRole::Primary), doors.map(|door| SocketAddr::new(door, front_door)).to_vec())
+            let doors = topology::checked_doors(RegionRole::Primary);
+            (topology::CHECKED_NAME, doors.map(|door| SocketAddr::new(door, front_door)).to_vec())
         }
         HealthTarget::Elsewhere => {
             let opened = at_same_port(&[topology::STATUS_ADDRESS], async |at| net::listen(at, BACKLOG)).await;

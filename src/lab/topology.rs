@@ -65,6 +65,18 @@ pub const fn front_doors(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 10)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 138))]
 }
 
+/// The second addresses of the same network interfaces, where health checkers connect: what is denied on the users' way
+/// alone must not be seen by them.
+pub const fn checked_doors(role: RegionRole) -> [IpAddr; 2] {
+    [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 110)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 238))]
+}
+
+/// The name of the health check's target: the primary's second addresses.
+pub const CHECKED_NAME: &str = "health.auth.gameday.test";
+/// The users' own subnet and VPC: a /24 around [`USERS_ADDRESS`]. The control plane and DNS have addresses of it, too,
+/// which no network ACL in the lab filters.
+pub const CLIENTS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0));
+
 /// The first addresses of a Region's two subnets, each a /25; the first is also the VPC's, a /24.
 pub const fn subnets(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 0)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 128))]

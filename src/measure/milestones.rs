@@ -27,6 +27,9 @@ pub(super) fn milestones(line: &Timeline<'_>, hold_reached: bool) -> Vec<Reached
 /// Which of the primary's addresses still opened after the last call that cuts was answered, and
 /// never failed from there to the heal.
 pub(super) fn not_bitten(line: &Timeline<'_>) -> Vec<(std::net::IpAddr, f64)> {
+    if !line.stops_packets {
+        return Vec::new();
+    }
     let Some(cut) = first_cuts(line).map(|m| m.window.received).max() else { return Vec::new() };
     let still_open = |probes: &Vec<Probe>| match last_open(line, probes) {
         Some(last) if last >= cut && first_failed_after(line, probes, Some(last)).is_none() => {
@@ -95,6 +98,9 @@ impl Reader<'_> {
     /// The probes of every address that was ever probed; nothing where none was after the cut. An
     /// address that fell silent counts: what is not known of it must not shorten an interval.
     fn probed(&self) -> Vec<&Vec<Probe>> {
+        if !self.line.stops_packets {
+            return Vec::new();
+        }
         let probes = self.line.paths.values();
         if probes.clone().flatten().any(|probe| probe.window.sent >= self.zero) { probes.collect() } else { Vec::new() }
     }

@@ -2,7 +2,7 @@ use super::interval::{Interval, seconds_between};
 use super::milestones::not_bitten;
 use super::phases::PhaseSpan;
 use super::timeline::Timeline;
-use crate::model::{Event, Milestone, Phase, Record, RegionRole, Step};
+use crate::model::{Event, LoginOutcome, LoginStep, Milestone, Phase, Record, RegionRole, Step};
 
 /// A login that started later than this, in real milliseconds, tells of a runner that cannot keep up.
 const LATE_START_MS: f64 = 100.0;
@@ -30,6 +30,7 @@ pub(super) fn anomalies(
     let mut found = Vec::new();
     stops_and_notices(records, &mut found);
     path(line, &mut found);
+    tracked(line, at(Milestone::FaultEffective), &mut found);
     health(line, &mut found);
     order(at, &mut found);
     before_the_fault(line, &mut found);
@@ -57,7 +58,7 @@ fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
         found.push(anomaly("fault_did_not_bite", text));
     }
     let probed = |zero| line.paths.values().flatten().any(|probe| probe.window.sent >= zero);
-    if line.zero.is_some_and(|zero| !probed(zero)) {
+    if line.stops_packets && line.zero.is_some_and(|zero| !probed(zero)) {
         let text =
             "No path probes: fault_effective and fault_reverted rest on the API's answers alone, not on packets.";
         found.push(anomaly("no_path_probes", text));
@@ -69,6 +70,26 @@ fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
             count => found.push(anomaly("calls_failed", format!("{count} calls that {verb} failed at first."))),
         }
     }
+}
+
+/// Logins that a stateful fault let through: connected before it was effective, done after it.
+fn tracked(line: &Timeline<'_>, effective: Option<Interval>, found: &mut Vec<Anomaly>) {
+    let (Some(fault), Some(zero), Some(effective)) = (line.stateful.first(), line.zero, effective) else { return };
+    let rode = |login: &&&crate::model::Login| {
+        let before = login.steps.iter().filter(|step| matches!(step.step, LoginStep::Dns | LoginStep::Connect));
+        let connected_s = seconds_between(zero, login.started) + before.map(|step| step.ms).sum::<f64>() / 1000.0;
+        login.outcome == LoginOutcome::Succeeded
+            && login.role == Some(RegionRole::Primary)
+            && line.before_heal(login.ended)
+            && connected_s < effective.upper
+            && seconds_between(zero, login.ended) > effective.upper
+    };
+    let count = line.logins.iter().filter(rode).count();
+    let text = format!(
+        "{fault}: security groups are stateful, so connections that were open already may live on. {count} logins at the \
+         primary rode on such a connection: they had connected before the fault was effective, and succeeded after it."
+    );
+    found.push(anomaly("tracked_connections", text));
 }
 
 fn health(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {

@@ -215,7 +215,7 @@ fn rollback(records: &[Record]) -> Rollback {
 
 fn faults(records: &[Record]) -> Vec<FaultPlan> {
     let plan = |record: &Record| match &record.event {
-        Event::FaultPlanned { fault, region, targets } => {
+        Event::FaultPlanned { fault, region, targets, .. } => {
             Some(FaultPlan { fault: fault.clone(), region: region.clone(), targets: targets.clone() })
         }
         _ => None,

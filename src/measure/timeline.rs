@@ -1,6 +1,6 @@
 //! The records of a run, sorted by kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -20,6 +20,12 @@ pub(super) struct Timeline<'a> {
     pub mutations: Vec<&'a Mutation>,
     /// Those that make the outage: of the primary Region, where a fault is there.
     outage: Vec<&'a Mutation>,
+    /// Whether packets vanish in that outage; an inverted health check stops none.
+    pub stops_packets: bool,
+    /// The faults that leave open connections alone.
+    pub stateful: Vec<&'a str>,
+    /// The primary's front doors that the faults cover.
+    covered: BTreeSet<IpAddr>,
     pub health: Vec<Health>,
     pub answers: Vec<Answer<'a>>,
     /// By address, in the order of `sent`.
@@ -83,6 +89,11 @@ impl<'a> Timeline<'a> {
         if line.mutations.iter().any(|m| m.step == Step::Cut && at_primary(m)) {
             line.outage.retain(at_primary);
         }
+        line.stops_packets = line.outage.iter().any(|m| m.step == Step::Cut && m.ipv4);
+        if !line.covered.is_empty() {
+            let covered = std::mem::take(&mut line.covered);
+            line.paths.retain(|address, _| covered.contains(address));
+        }
         let sent = |step| line.outage.iter().filter(move |m| m.step == step).map(|m| m.window.sent);
         line.zero = sent(Step::Cut).min();
         let last_cut = sent(Step::Cut).max();
@@ -103,6 +114,10 @@ impl<'a> Timeline<'a> {
     fn add(&mut self, event: &'a Event) {
         match event {
             Event::Mutation(mutation) => self.mutations.push(mutation),
+            Event::FaultPlanned { fault, addresses, stateful, .. } => {
+                self.covered.extend(addresses);
+                self.stateful.extend(stateful.then_some(fault.as_str()));
+            }
             Event::Health { window, healthy, checkers, status_healthy } => self.health.push(Health {
                 window: *window,
                 healthy: *status_healthy,
@@ -140,9 +155,10 @@ impl<'a> Timeline<'a> {
         self.first_heal.is_none_or(|heal| at <= heal)
     }
 
-    /// The calls of a step on which IPv4 traffic hangs.
+    /// The calls of a step on which IPv4 traffic hangs; all of that step where no packets are stopped.
     pub fn ipv4(&self, step: Step) -> impl Iterator<Item = &'a Mutation> {
-        self.outage.iter().copied().filter(move |m| m.step == step && m.ipv4)
+        let all = !self.stops_packets;
+        self.outage.iter().copied().filter(move |m| m.step == step && (m.ipv4 || all))
     }
 
     /// How long a request to the primary's front door takes while packets pass, in seconds: the

@@ -39,6 +39,17 @@ impl Cidr {
     }
 
     /// Whether it is of IPv6.
+    /// Whether an address lies in it.
+    pub fn contains(self, address: std::net::IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+
+    /// One address.
+    pub fn host(address: std::net::IpAddr) -> Self {
+        Self(IpNet::from(address))
+    }
+
+    /// Whether it is a range of IPv6 addresses.
     pub fn is_ipv6(self) -> bool {
         matches!(self.0, IpNet::V6(_))
     }

@@ -59,6 +59,12 @@ pub enum Event {
         region: Region,
         /// What is touched, as IDs with names.
         targets: Vec<String>,
+        /// The front doors of the primary whose packets it stops; none where it stops no packets.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        addresses: Vec<IpAddr>,
+        /// Whether connections that are open already may live on.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stateful: bool,
     },
     /// A call that changes something was made.
     Mutation(Mutation),

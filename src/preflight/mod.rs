@@ -35,6 +35,8 @@ pub struct Preflighted {
     pub targets: observe::Targets,
     /// What the faults change, as it was before.
     pub before: State,
+    /// The front doors of the primary whose packets each fault stops, in the order of the faults.
+    pub covered: Vec<Vec<IpAddr>>,
 }
 
 /// What preflight found.
@@ -169,8 +171,22 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
             return Ok((found, None));
         }
     };
+    let covered = covered(&plan, &routing, &regions);
     let targets = targets(site, routing, resolvers, &regions);
-    Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before })))
+    Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before, covered })))
+}
+
+fn covered(
+    plan: &Plan,
+    routing: &routing::Routing,
+    regions: &[(RegionRole, Region, Vec<IpAddr>)],
+) -> Vec<Vec<IpAddr>> {
+    let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
+    let of = |(fault, covered): (&faults::Fault, &BTreeSet<IpAddr>)| {
+        let denied = |address: &IpAddr| fault.cover.from_users_to.iter().any(|range| range.contains(*address));
+        primary.clone().filter(|address| covered.contains(address) || denied(address)).copied().collect()
+    };
+    plan.faults.iter().zip(&routing.covered).map(of).collect()
 }
 
 async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {

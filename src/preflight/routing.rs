@@ -11,6 +11,7 @@ use crate::dns::Server;
 use crate::env::Site;
 use crate::faults::Fault;
 use crate::model::{Region, RegionRole, Severity};
+use crate::scenario::FaultKind;
 
 use super::{DNS_PATIENCE, Findings, PreflightError, resolve};
 
@@ -27,6 +28,8 @@ pub struct Routing {
     pub authoritative: Vec<Server>,
     /// The health check's FailureThreshold.
     pub failure_threshold: u32,
+    /// The addresses whose packets each fault stops, in the order of the faults.
+    pub covered: Vec<BTreeSet<IpAddr>>,
 }
 
 /// Checks routing.
@@ -45,12 +48,26 @@ pub async fn check(
     let mut threshold = DEFAULT_THRESHOLD;
     if let Some(config) = health_check(cloud, site, found).await {
         health_settings(site, &config, found);
-        behind_blackhole(cloud, site, resolvers, &config, faults, found).await;
+        // A health check that is inverted moves the record whatever its checkers see.
+        let inverts = faults.iter().any(|fault| fault.spec.kind == FaultKind::HealthCheckInvert);
+        if !inverts {
+            behind_blackhole(cloud, site, resolvers, &config, faults, found).await;
+        }
         threshold = config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD);
     }
-    coverage(cloud, regions, faults, found).await;
+    let mut by_fault = Vec::new();
+    for fault in faults {
+        by_fault.push(match covered(cloud, std::slice::from_ref(fault)).await {
+            Ok(covered) => covered,
+            Err(error) => {
+                found.not_checked(format!("the front doors that fault {} covers: {error}", fault.number));
+                BTreeSet::new()
+            }
+        });
+    }
+    coverage(regions, faults, &by_fault, found);
     let authoritative = authoritative(cloud, site, resolvers, found).await?;
-    Ok(Routing { authoritative, failure_threshold: u32::try_from(threshold).unwrap_or(1) })
+    Ok(Routing { covered: by_fault, authoritative, failure_threshold: u32::try_from(threshold).unwrap_or(1) })
 }
 
 async fn records(cloud: &Cloud, site: &Site, found: &mut Findings) -> Option<ResourceRecordSet> {
@@ -257,16 +274,23 @@ async fn interfaces(clients: &RegionClients, vpc: &str) -> Result<Vec<Interface>
     Ok(found)
 }
 
-async fn coverage(
-    cloud: &Cloud,
+fn coverage(
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
     faults: &[Fault],
+    by_fault: &[BTreeSet<IpAddr>],
     found: &mut Findings,
 ) {
-    if faults.is_empty() {
+    let primary = faults.iter().filter(|fault| fault.spec.region == RegionRole::Primary);
+    if primary.clone().all(|fault| fault.cover.is_empty()) {
         return;
     }
-    let Ok(covered) = covered(cloud, faults).await else { return };
+    let mut covered: BTreeSet<IpAddr> = by_fault.iter().flatten().copied().collect();
+    for (.., list) in regions {
+        let denied = |address: &&IpAddr| {
+            primary.clone().flat_map(|fault| &fault.cover.from_users_to).any(|range| range.contains(**address))
+        };
+        covered.extend(list.iter().filter(denied));
+    }
     let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
     let outside: Vec<String> = primary.filter(|address| !covered.contains(address)).map(ToString::to_string).collect();
     if !outside.is_empty() {

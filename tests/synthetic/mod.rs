@@ -395,6 +395,8 @@ impl<R: Rng> Log<'_, R> {
                 fault: "nacl-blackhole".into(),
                 region: PRIMARY.into(),
                 targets: vec!["subnet-0a (front-door-a)".into(), "subnet-0b (front-door-b)".into()],
+                addresses: Vec::new(),
+                stateful: false,
             },
         );
         let hold = (world.switched + 5.0 * world.gap).min(world.heal - 0.01);

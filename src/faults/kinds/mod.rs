@@ -1,6 +1,7 @@
 //! The faults, one file each.
 
 mod acl_clones;
+mod client_egress_blackhole;
 mod health_check_invert;
 mod lambda_trigger_break;
 mod nacl_blackhole;
@@ -16,7 +17,7 @@ pub(super) async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         FaultKind::NaclBlackhole => nacl_blackhole::plan(ask).await,
         FaultKind::NaclDenyEntries => nacl_deny_entries::plan(ask).await,
         FaultKind::SecurityGroupBlackhole => security_group_blackhole::plan(ask).await,
-        FaultKind::ClientEgressBlackhole => Err(FaultError::Refused("not built yet")),
+        FaultKind::ClientEgressBlackhole => client_egress_blackhole::plan(ask).await,
         FaultKind::HealthCheckInvert => health_check_invert::plan(ask).await,
         FaultKind::LambdaTriggerBreak => lambda_trigger_break::plan(ask).await,
         FaultKind::HealthCheckDisable => Err(FaultError::Refused(

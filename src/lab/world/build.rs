@@ -28,6 +28,7 @@ pub(super) fn state(ids: ChaCha12Rng, port: u16) -> State {
     for role in [RegionRole::Primary, RegionRole::Replica] {
         add_region(&mut state, role, port);
     }
+    add_clients(&mut state);
     state
 }
 
@@ -60,6 +61,7 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
             region: role,
             subnet: subnet.clone(),
             address: topology::front_doors(role)[index],
+            second: Some(topology::checked_doors(role)[index]),
             groups: vec![group.clone()],
             mac: mac(state),
             attachment: state.id("eni-attach"),
@@ -67,8 +69,15 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
         };
         name(state, &interface.id, &format!("front-door-{zone_letter}"));
         state.interfaces.push(interface);
-        state.subnets.push(Subnet { id: subnet, region: role, vpc: vpc.clone(), zone, cidr: block(address, 25) });
+        let (vpc, cidr) = (vpc.clone(), block(address, 25));
+        state.subnets.push(Subnet { id: subnet, region: role, vpc, zone, cidr, clients: false });
     }
+    let entries = open_entries();
+    state.acls.push(NetworkAcl { id: acl, region: role, vpc, is_default: true, entries, associations });
+}
+
+/// What a default network ACL has: everything passes.
+fn open_entries() -> Vec<Entry> {
     let mut entries = final_entries();
     entries.extend(
         [Cidr::ANY_V4, Cidr::ANY_V6]
@@ -76,7 +85,23 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
             .zip([100, 101])
             .flat_map(|(cidr, number)| both_ways(number, cidr, Action::Allow)),
     );
-    state.acls.push(NetworkAcl { id: acl, region: role, vpc, is_default: true, entries, associations });
+    entries
+}
+
+/// The users' own VPC and subnet, in the primary Region.
+fn add_clients(state: &mut State) {
+    let region = RegionRole::Primary;
+    let (vpc, subnet, acl) = (state.id("vpc"), state.id("subnet"), state.id("acl"));
+    let (association, association_v6) = (state.id("vpc-cidr-assoc"), state.id("vpc-cidr-assoc"));
+    let cidr = block(topology::CLIENTS, 24);
+    let cidr_v6 = ipv6_block(state);
+    state.vpcs.push(Vpc { id: vpc.clone(), region, cidr, cidr_v6: (cidr_v6, association_v6), association });
+    name(state, &vpc, "clients");
+    let zone = format!("{}a", topology::region(region));
+    state.subnets.push(Subnet { id: subnet.clone(), region, vpc: vpc.clone(), zone, cidr, clients: true });
+    name(state, &subnet, "clients-a");
+    let associations = vec![Association { id: state.id("aclassoc"), subnet }];
+    state.acls.push(NetworkAcl { id: acl, region, vpc, is_default: true, entries: open_entries(), associations });
 }
 
 /// The rules that every network ACL ends with and nobody can change.

@@ -14,7 +14,9 @@ use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 use tokio::sync::watch;
 
-use crate::lab::acl::{Cidr, Entry, Flow, Permission, acl_passes, acl_passes_some_port, group_admits};
+use crate::lab::acl::{
+    Cidr, Entry, Flow, Permission, acl_passes, acl_passes_some_port, client_passes, client_passes_some_port, group_admits,
+};
 use crate::model::{RegionRole, Seed};
 
 /// The state, and who wants to hear of its changes.
@@ -83,6 +85,8 @@ pub struct Subnet {
     pub zone: String,
     /// Its IPv4 block.
     pub cidr: Cidr,
+    /// Whether the users are in it, rather than a front door.
+    pub clients: bool,
 }
 
 /// A network ACL.
@@ -141,6 +145,8 @@ pub struct Interface {
     pub subnet: String,
     /// Its address.
     pub address: IpAddr,
+    /// Its second address, where it has one.
+    pub second: Option<IpAddr>,
     /// Its security groups.
     pub groups: Vec<String>,
     /// Its hardware address.
@@ -213,9 +219,16 @@ impl State {
         self.subnet(&interface.subnet).map_or("", |subnet| subnet.vpc.as_str())
     }
 
-    /// Whether the network ACL in front of an address lets an open connection's packets through.
+    /// Whether the network ACLs at both ends let an open connection's packets through.
     pub fn passes(&self, flow: Flow) -> bool {
         self.guarded(flow.server.ip()).is_none_or(|(acl, _)| acl_passes(&acl.entries, flow))
+            && self.clients_acl(flow.client.ip()).is_none_or(|acl| client_passes(&acl.entries, flow))
+    }
+
+    /// The network ACL of the users' subnet, for an address in it.
+    fn clients_acl(&self, client: IpAddr) -> Option<&NetworkAcl> {
+        let subnet = self.subnets.iter().find(|subnet| subnet.clients && subnet.cidr.contains(client))?;
+        self.acl_of(&subnet.id).map(|(acl, _)| acl)
     }
 
     /// Whether a new connection gets in: network ACL and security groups.
@@ -229,7 +242,7 @@ impl State {
         self.guarded(server.ip()).is_none_or(|(acl, interface)| {
             let flow = Flow { client: SocketAddr::new(client, 0), server };
             acl_passes_some_port(&acl.entries, client, server) && self.groups_admit(interface, flow)
-        })
+        }) && self.clients_acl(client).is_none_or(|acl| client_passes_some_port(&acl.entries, client, server))
     }
 
     /// One address of every block that a rule in front of an interface names.
@@ -243,7 +256,7 @@ impl State {
     }
 
     fn guarded(&self, address: IpAddr) -> Option<(&NetworkAcl, &Interface)> {
-        let interface = self.interfaces.iter().find(|interface| interface.address == address)?;
+        let interface = self.interfaces.iter().find(|known| known.address == address || known.second == Some(address))?;
         let (acl, _) = self.acl_of(&interface.subnet)?;
         Some((acl, interface))
     }

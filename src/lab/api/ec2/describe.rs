@@ -110,8 +110,11 @@ pub fn interfaces(state: &State, call: &Call<'_>) -> Outcome {
                 ("subnet-id", vec![interface.subnet.clone()]),
                 ("vpc-id", vec![state.vpc_of(interface).to_owned()]),
                 ("availability-zone", vec![zone.clone()]),
-                ("addresses.private-ip-address", vec![address.clone()]),
-                ("addresses.primary", vec!["true".to_owned()]),
+                (
+                    "addresses.private-ip-address",
+                    std::iter::once(address.clone()).chain(interface.second.map(|second| second.to_string())).collect(),
+                ),
+                ("addresses.primary", vec!["true".to_owned(), "false".to_owned()]),
                 ("addresses.association.public-ip", Vec::new()),
                 ("association.public-ip", Vec::new()),
                 ("private-ip-address", vec![address]),
@@ -168,7 +171,9 @@ fn interface_shown(state: &State, interface: &Interface, zone: &str) -> Vec<Elem
         list(
             "privateIpAddressesSet",
             "item",
-            [vec![text("privateIpAddress", interface.address), text("primary", true)]],
+            [(Some(interface.address), true), (interface.second, false)].into_iter().filter_map(|(address, first)| {
+                Some(vec![text("privateIpAddress", address?), text("primary", first)])
+            }),
         ),
         node("ipv6AddressesSet", Vec::new()),
         text("interfaceType", "interface"),

@@ -1,0 +1,42 @@
+//! `client-egress-blackhole`: nothing gets from the synthetic users' own subnets to the primary's front door, for teams
+//! whose primary is only reached over a VPC endpoint. Health checkers take another way and do not notice.
+
+use super::acl_clones;
+use crate::faults::network::AclRule;
+use crate::faults::plan::{Ask, Cover, FaultError, Planned};
+use crate::faults::target::select;
+use crate::model::Cidr;
+
+/// Plans it.
+///
+/// # Errors
+/// [`FaultError`].
+pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+    let region = ask.site.region(ask.spec.region);
+    if region.clients.is_empty() {
+        return Err(FaultError::Refused("the environment does not say which subnets the users are in: add `clients` to the Region"));
+    }
+    let subnets = ask.chosen(select(ask.clients, &region.clients, ask.spec.targets.as_ref()).await?)?;
+    let ranges = if ask.spec.cidrs.is_empty() { front_door(&region.direct) } else { ask.spec.cidrs.clone() };
+    if ranges.is_empty() {
+        return Err(FaultError::Refused("`direct` of the Region names no address, so the fault needs `cidrs`"));
+    }
+    let denied: Vec<AclRule> = ranges
+        .iter()
+        .map(|range| AclRule {
+            cidr: (!range.is_ipv6()).then(|| range.to_string()),
+            ipv6_cidr: range.is_ipv6().then(|| range.to_string()),
+            ..AclRule::deny_all(true, range.is_ipv6())
+        })
+        .collect();
+    let actions = acl_clones::deny(ask, &subnets, &denied).await?;
+    let mut planned = Planned::of_subnets(ask, &subnets, actions);
+    let touches = std::mem::take(&mut planned.cover.touches);
+    planned.cover = Cover { touches, from_users_to: ranges, ..Cover::default() };
+    Ok(planned)
+}
+
+/// The addresses among the names that lead to a Region's front door.
+fn front_door(direct: &[String]) -> Vec<Cidr> {
+    direct.iter().filter_map(|name| name.parse().ok()).map(Cidr::host).collect()
+}
