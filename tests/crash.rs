@@ -15,8 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gameday::cloud::{Access, Cloud};
-use gameday::env::{self, Site};
-use gameday::faults::{Executor, Journal, plan};
+use gameday::faults::{Arming, Executor, Holder, Journal, plan};
 use gameday::model::{Clock, RunId};
 use gameday::scenario::{self, FaultSpec};
 use support::{Lab, gameday};
@@ -24,13 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 const FOLDER: &str = "GAMEDAY_TEST_FOLDER";
 const ENVIRONMENT: &str = "GAMEDAY_TEST_ENVIRONMENT";
+const LOCKING: &str = "GAMEDAY_TEST_LOCKING";
 const FAULT: &str = "GAMEDAY_TEST_FAULT";
-
-fn site(environment: &Path) -> Site {
-    let loaded = env::load(environment).unwrap();
-    let pem = std::fs::read_to_string(environment.with_extension("ca.pem")).unwrap();
-    loaded.value.complete(environment.parent().unwrap().to_owned(), Some(pem)).unwrap()
-}
 
 fn fault(text: &str) -> FaultSpec {
     let scenario = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(support::FULL_FAILOVER)).unwrap();
@@ -43,18 +37,30 @@ fn fault(text: &str) -> FaultSpec {
 #[ignore = "the other tests of this file start it"]
 async fn victim() {
     let variable = |name| std::env::var(name).unwrap();
-    let site = site(&PathBuf::from(variable(ENVIRONMENT)));
+    let site = support::site(&PathBuf::from(variable(ENVIRONMENT)));
     // Every run has an ID of its own; client tokens follow from it.
     let folder = PathBuf::from(variable(FOLDER));
     let run = RunId(format!("gd-{}", folder.file_name().unwrap().display()));
     let (cloud, clock) = (Cloud::connect(&site).await.unwrap(), Clock::start(1.0));
     let plan = plan(&[fault(&variable(FAULT))], &site, &cloud, &run).await.unwrap();
     let path = folder.join("journal.ndjson");
-    let journal = Arc::new(Journal::create(&path, run, Access::of(&site), clock.now()).unwrap());
+    let journal = Arc::new(Journal::create(&path, run.clone(), Access::of(&site), clock.now()).unwrap());
     let clients = [cloud.primary.clone(), cloud.replica.clone()];
     let executor = Executor::new(Arc::clone(&journal), clients, clock, Arc::new(|_| {})).unwrap();
     let stop = CancellationToken::new();
-    for actions in [plan.prepare(), plan.cut_at(Duration::ZERO)] {
+    let lasting = Duration::from_mins(5);
+    // The lock takes a second to settle, so only who asks for it is killed around it, too.
+    let until = clock.now().checked_add(lasting).unwrap();
+    let holder = Holder { run: run.clone(), owner: "victim@test".to_owned(), until };
+    let lock = if std::env::var_os(LOCKING).is_some() { plan.lock(&holder) } else { Vec::new() };
+    executor.make(&lock, &stop).await.unwrap();
+    let prepare = plan.prepare();
+    executor.make(&prepare, &stop).await.unwrap();
+    executor.confirm(&prepare).await.unwrap();
+    let settings = site.dead_man.as_ref().unwrap();
+    let arm = plan.arm(&Arming { settings, run: &run, now: clock.now(), longest: lasting });
+    assert!(!arm.is_empty());
+    for actions in [arm, plan.cut_at(Duration::ZERO)] {
         executor.make(&actions, &stop).await.unwrap();
         executor.confirm(&actions).await.unwrap();
     }
@@ -65,6 +71,9 @@ async fn victim() {
 fn start(lab: &Lab, fault: &str, folder: &Path, variable: (&str, &str)) -> ExitStatus {
     let mut victim = Command::new(std::env::current_exe().unwrap());
     victim.args(["--exact", "victim", "--ignored", "--nocapture"]).env(variable.0, variable.1);
+    if fault.contains("health-check-invert") {
+        victim.env(LOCKING, "1");
+    }
     victim.env(FOLDER, folder).env(ENVIRONMENT, &lab.environment).env(FAULT, fault);
     let done = victim.output().unwrap();
     if done.status.code().is_some_and(|code| code != 0) {
@@ -77,7 +86,7 @@ fn start(lab: &Lab, fault: &str, folder: &Path, variable: (&str, &str)) -> ExitS
 async fn killed_at_every_point(fault: &str) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let lab = Lab::start(folder.path(), &["--seed", "5"]);
-    let before = lab.network_acls().await;
+    let before = lab.world().await;
     let (whole, list) = (folder.path().join("whole"), folder.path().join("points"));
     std::fs::create_dir(&whole).unwrap();
     let status = start(&lab, fault, &whole, ("GAMEDAY_CRASH_POINTS", list.to_str().unwrap()));
@@ -89,20 +98,53 @@ async fn killed_at_every_point(fault: &str) -> usize {
         std::fs::create_dir(&run).unwrap();
         let status = start(&lab, fault, &run, ("GAMEDAY_CRASH_AT", &number.to_string()));
         assert_eq!(status.signal(), Some(9), "{point}: {status}");
-        changed += usize::from(lab.network_acls().await != before);
+        changed += usize::from(lab.world().await != before);
         let rollback = gameday().arg("rollback").arg(&run).output().unwrap();
         let said = String::from_utf8_lossy(&rollback.stderr).into_owned();
         assert_eq!(rollback.status.code(), Some(0), "{point}: {said}");
-        assert_eq!(lab.network_acls().await, before, "{point}");
+        assert_eq!(lab.world().await, before, "{point}");
     }
     assert!(changed > points.len() / 3, "only {changed} of {} points left something to put back", points.len());
     points.len()
 }
 
+async fn rolled_back(fault: &str, least: usize) {
+    let points = killed_at_every_point(fault).await;
+    println!("{points} fault points");
+    assert!(points >= least, "only {points} fault points");
+}
+
 #[tokio::test]
-async fn a_run_killed_at_any_point_is_rolled_back() {
-    let blackhole = killed_at_every_point("kind = \"nacl-blackhole\"").await;
-    let chosen = killed_at_every_point("kind = \"nacl-deny-entries\"\nports = [\"443\", \"8000-8999\"]").await;
-    println!("{} fault points", blackhole + chosen);
-    assert!(blackhole + chosen >= 60, "{blackhole} and {chosen} fault points");
+async fn nacl_blackhole() {
+    rolled_back("kind = \"nacl-blackhole\"", 60).await;
+}
+
+#[tokio::test]
+async fn nacl_deny_entries() {
+    rolled_back("kind = \"nacl-deny-entries\"\nports = [\"443\", \"8000-8999\"]", 60).await;
+}
+
+#[tokio::test]
+async fn security_group_blackhole_by_swapping_groups() {
+    rolled_back("kind = \"security-group-blackhole\"", 40).await;
+}
+
+#[tokio::test]
+async fn security_group_blackhole_by_revoking_rules() {
+    rolled_back("kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"", 16).await;
+}
+
+#[tokio::test]
+async fn health_check_invert_with_the_lock() {
+    rolled_back("kind = \"health-check-invert\"", 24).await;
+}
+
+#[tokio::test]
+async fn lambda_trigger_break() {
+    rolled_back("kind = \"lambda-trigger-break\"", 16).await;
+}
+
+#[tokio::test]
+async fn client_egress_blackhole() {
+    rolled_back("kind = \"client-egress-blackhole\"", 60).await;
 }

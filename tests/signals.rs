@@ -94,12 +94,12 @@ struct Left {
 /// Interrupts a run in a phase; what was changed must be back, by the run's word and by the lab's.
 async fn interrupted(phase: Phase, signals: &[&str]) -> Left {
     let mut run = Run::start();
-    let before = run.lab.network_acls().await;
+    let before = run.lab.world().await;
     run.hold_in(phase);
     run.interrupt(signals);
     let code = run.end();
     let said = run.said();
-    assert_eq!(run.lab.network_acls().await, before, "{said}");
+    assert_eq!(run.lab.world().await, before, "{said}");
     let (events, json) = (events(&run.out), json(&run.out.join("run.json")));
     assert_eq!(json["exit_code"], code, "{said}");
     assert_eq!(json["rollback"]["mutations"], json["rollback"]["reverted"], "{said}");

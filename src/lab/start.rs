@@ -99,8 +99,11 @@ async fn open_front_doors(
     certificate: &Certificate,
     tasks: &mut JoinSet<()>,
 ) -> Result<(u16, Arc<World>), LabError> {
-    let addresses: Vec<_> =
-        ROLES.into_iter().flat_map(|role| [topology::front_doors(role), topology::checked_doors(role)]).flatten().collect();
+    let addresses: Vec<_> = ROLES
+        .into_iter()
+        .flat_map(|role| [topology::front_doors(role), topology::checked_doors(role)])
+        .flatten()
+        .collect();
     let opened = at_same_port(&addresses, async |at| net::listen(at, OPEN_BACKLOG)).await;
     let (port, listeners) = opened.map_err(bind_error("the front doors"))?;
     let world = Arc::new(World::new(options.seed, port));

@@ -197,10 +197,12 @@ impl Reader<'_> {
         every(self.servers(source).into_iter().filter_map(of_server))
     }
 
-    /// The protected API accepted a token of that Region, asked after `from`.
+    /// The protected API accepted a token of that Region, asked after `from`. What the replica serves after the heal is
+    /// no failover any more.
     fn first_accepted(&self, role: RegionRole, from: Timestamp) -> Option<Interval> {
         let there = |login: &&&Login| {
-            login.role == Some(role) && login.ended > from && login.api_sent.is_none_or(|sent| sent >= from)
+            let asked = |sent: Timestamp| sent >= from && (role == RegionRole::Primary || self.line.before_heal(sent));
+            login.role == Some(role) && login.ended > from && login.api_sent.is_none_or(asked)
         };
         let logins: Vec<&Login> = self.line.logins.iter().filter(there).copied().collect();
         let succeeded = logins.iter().filter(|login| login.outcome == LoginOutcome::Succeeded);

@@ -42,6 +42,8 @@ const WAKE_UP: Duration = Duration::from_millis(8);
 pub struct Targets {
     /// The health check.
     pub health_check_id: String,
+    /// Whether a fault inverts it.
+    pub may_be_inverted: bool,
     /// Its FailureThreshold.
     pub failure_threshold: u32,
     /// The record's name.
@@ -155,14 +157,28 @@ impl Observers {
     async fn health(self) {
         let sent = self.clock.now();
         let call = self.cloud.route53.get_health_check_status().health_check_id(&self.targets.health_check_id);
-        let answer = call.send().await.map_err(CloudError::of("route53:GetHealthCheckStatus"));
+        let status = async { call.send().await.map_err(CloudError::of("route53:GetHealthCheckStatus")) };
+        let (status, inverted) = tokio::join!(status, self.inverted());
         let window = self.window(sent);
-        let answer = match answer {
-            Ok(answer) => answer,
+        let (answer, inverted) = match status.and_then(|status| Ok((status, inverted?))) {
+            Ok(answers) => answers,
             Err(error) => return self.gap(window, "health", error.to_string()),
         };
-        let (healthy, checkers, status_healthy) = self.checkers.take(answer.health_check_observations());
+        let (healthy, checkers, seen) = self.checkers.take(answer.health_check_observations());
+        let status_healthy = seen != inverted;
         self.log.write(Event::Health { window, healthy, checkers, status_healthy });
+    }
+
+    /// Whether the health check says the opposite of its checkers; asked for only where a fault may invert it, since
+    /// Route 53 answers five requests a second.
+    async fn inverted(&self) -> Result<bool, CloudError> {
+        if !self.targets.may_be_inverted {
+            return Ok(false);
+        }
+        let call = self.cloud.route53.get_health_check().health_check_id(&self.targets.health_check_id);
+        let answer = call.send().await.map_err(CloudError::of("route53:GetHealthCheck"))?;
+        let config = answer.health_check.and_then(|check| check.health_check_config);
+        Ok(config.and_then(|config| config.inverted).unwrap_or_default())
     }
 
     async fn answer(self, source: DnsSource, server: Server) {

@@ -17,7 +17,7 @@ use crate::faults::{self, FaultError, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Severity};
 use crate::net::{TlsError, client_tls};
 use crate::observe;
-use crate::scenario::Scenario;
+use crate::scenario::{FaultKind, FaultSpec, Scenario};
 use crate::users::{Crowd, CurrentPhase, Door, Sessions};
 
 /// How long a single DNS question may take, in real time.
@@ -172,15 +172,11 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
         }
     };
     let covered = covered(&plan, &routing, &regions);
-    let targets = targets(site, routing, resolvers, &regions);
+    let targets = targets(site, &scenario.faults, routing, resolvers, &regions);
     Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before, covered })))
 }
 
-fn covered(
-    plan: &Plan,
-    routing: &routing::Routing,
-    regions: &[(RegionRole, Region, Vec<IpAddr>)],
-) -> Vec<Vec<IpAddr>> {
+fn covered(plan: &Plan, routing: &routing::Routing, regions: &[(RegionRole, Region, Vec<IpAddr>)]) -> Vec<Vec<IpAddr>> {
     let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
     let of = |(fault, covered): (&faults::Fault, &BTreeSet<IpAddr>)| {
         let denied = |address: &IpAddr| fault.cover.from_users_to.iter().any(|range| range.contains(*address));
@@ -323,6 +319,7 @@ async fn crowd(
 
 fn targets(
     site: &Site,
+    faults: &[FaultSpec],
     routing: routing::Routing,
     resolvers: Vec<Server>,
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
@@ -330,6 +327,7 @@ fn targets(
     let of = |role| regions.iter().filter(move |(own, ..)| *own == role).flat_map(|(_, _, addresses)| addresses);
     observe::Targets {
         health_check_id: site.dns.health_check_id.clone(),
+        may_be_inverted: faults.iter().any(|fault| fault.kind == FaultKind::HealthCheckInvert),
         record: site.dns.record.clone(),
         authoritative: routing.authoritative,
         failure_threshold: routing.failure_threshold,

@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gameday::cloud::Cloud;
-use gameday::env;
+use gameday::env::{self, Site};
+use gameday::faults::{Scope, State};
 use gameday::model::{Event, Phase, Record};
 use serde_json::Value;
 
@@ -108,26 +109,57 @@ impl Lab {
         path
     }
 
-    /// The network ACLs of both Regions: rules and subnets by ID. Association IDs change with every
-    /// replacement, so they are left out.
-    pub async fn network_acls(&self) -> BTreeMap<String, (Vec<String>, BTreeSet<String>)> {
-        let loaded = env::load(&self.environment).unwrap();
-        let pem = std::fs::read_to_string(self.environment.with_extension("ca.pem")).unwrap();
-        let site = loaded.value.complete(self.environment.parent().unwrap().to_owned(), Some(pem)).unwrap();
-        let cloud = Cloud::connect(&site).await.unwrap();
-        let mut acls = BTreeMap::new();
-        for clients in [&cloud.primary, &cloud.replica] {
-            let described = clients.ec2.describe_network_acls().send().await.unwrap();
-            for acl in described.network_acls() {
-                let mut rules: Vec<String> = acl.entries().iter().map(|entry| format!("{entry:?}")).collect();
-                rules.sort();
-                let subnets = acl.associations().iter().map(|used| used.subnet_id().unwrap().to_owned()).collect();
-                acls.insert(acl.network_acl_id().unwrap().to_owned(), (rules, subnets));
-            }
-        }
-        assert!(acls.len() >= 2, "both Regions have one");
-        acls
+    /// Its environment, as a run has it.
+    pub fn site(&self) -> Site {
+        site(&self.environment)
     }
+
+    /// Everything that faults could change in both Regions, association IDs aside.
+    pub async fn world(&self) -> World {
+        world(&self.site()).await
+    }
+}
+
+/// An environment file, as a run has it.
+pub fn site(environment: &Path) -> Site {
+    let loaded = env::load(environment).unwrap();
+    let pem = std::fs::read_to_string(environment.with_extension("ca.pem")).unwrap();
+    loaded.value.complete(environment.parent().unwrap().to_owned(), Some(pem)).unwrap()
+}
+
+/// What is described of both Regions.
+#[derive(Debug, PartialEq)]
+pub struct World {
+    pub state: State,
+    pub tags: BTreeSet<String>,
+    pub schedules: BTreeSet<String>,
+}
+
+/// Describes network ACLs, security groups and who uses them, the health check, the triggers' functions, every tag, and
+/// schedules.
+pub async fn world(site: &Site) -> World {
+    let cloud = Cloud::connect(site).await.unwrap();
+    let (mut scope, mut tags, mut schedules) = (Scope::default(), BTreeSet::new(), BTreeSet::new());
+    let id = site.dns.health_check_id.clone();
+    scope.health_checks.insert((cloud.primary.region.clone(), id));
+    for clients in [&cloud.primary, &cloud.replica] {
+        let region = &clients.region;
+        for vpc in clients.ec2.describe_vpcs().send().await.unwrap().vpcs() {
+            scope.vpcs.insert((region.clone(), vpc.vpc_id().unwrap().to_owned()));
+        }
+        let pool = clients.cognito.describe_user_pool().user_pool_id(&site.pool.id).send().await.unwrap();
+        let function = pool.user_pool().unwrap().lambda_config().unwrap().pre_token_generation().unwrap().to_owned();
+        scope.functions.insert((region.clone(), function));
+        for tag in clients.ec2.describe_tags().send().await.unwrap().tags() {
+            tags.insert(format!("{:?} {:?} {:?}", tag.resource_id(), tag.key(), tag.value()));
+        }
+        for one in clients.reading.scheduler.list_schedules().send().await.unwrap().schedules() {
+            schedules.insert(one.name().unwrap().to_owned());
+        }
+    }
+    scope.groups.clone_from(&scope.vpcs);
+    assert!(scope.vpcs.len() >= 2, "both Regions have one");
+    World { state: State::describe(&cloud, &scope).await.unwrap(), tags, schedules }
 }
 
 /// What a request to EC2 needs more on the slow way.

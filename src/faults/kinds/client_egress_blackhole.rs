@@ -14,7 +14,9 @@ use crate::model::Cidr;
 pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let region = ask.site.region(ask.spec.region);
     if region.clients.is_empty() {
-        return Err(FaultError::Refused("the environment does not say which subnets the users are in: add `clients` to the Region"));
+        return Err(FaultError::Refused(
+            "the environment does not say which subnets the users are in: add `clients` to the Region",
+        ));
     }
     let subnets = ask.chosen(select(ask.clients, &region.clients, ask.spec.targets.as_ref()).await?)?;
     let ranges = if ask.spec.cidrs.is_empty() { front_door(&region.direct) } else { ask.spec.cidrs.clone() };

@@ -15,7 +15,8 @@ use rand_chacha::ChaCha12Rng;
 use tokio::sync::watch;
 
 use crate::lab::acl::{
-    Cidr, Entry, Flow, Permission, acl_passes, acl_passes_some_port, client_passes, client_passes_some_port, group_admits,
+    Cidr, Entry, Flow, Permission, acl_passes, acl_passes_some_port, client_passes, client_passes_some_port,
+    group_admits,
 };
 use crate::model::{RegionRole, Seed};
 
@@ -256,7 +257,8 @@ impl State {
     }
 
     fn guarded(&self, address: IpAddr) -> Option<(&NetworkAcl, &Interface)> {
-        let interface = self.interfaces.iter().find(|known| known.address == address || known.second == Some(address))?;
+        let interface =
+            self.interfaces.iter().find(|known| known.address == address || known.second == Some(address))?;
         let (acl, _) = self.acl_of(&interface.subnet)?;
         Some((acl, interface))
     }

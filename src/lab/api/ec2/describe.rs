@@ -171,9 +171,9 @@ fn interface_shown(state: &State, interface: &Interface, zone: &str) -> Vec<Elem
         list(
             "privateIpAddressesSet",
             "item",
-            [(Some(interface.address), true), (interface.second, false)].into_iter().filter_map(|(address, first)| {
-                Some(vec![text("privateIpAddress", address?), text("primary", first)])
-            }),
+            [(Some(interface.address), true), (interface.second, false)]
+                .into_iter()
+                .filter_map(|(address, first)| Some(vec![text("privateIpAddress", address?), text("primary", first)])),
         ),
         node("ipv6AddressesSet", Vec::new()),
         text("interfaceType", "interface"),
