@@ -105,3 +105,46 @@ fn chosen_traffic_is_denied_from_a_later_moment_on() {
     assert_eq!((denied("us-east-1"), denied("us-west-2")), (1, 2));
     done.restored();
 }
+
+#[test]
+fn a_security_group_fails_over_and_the_report_counts_tracked_connections() {
+    let done = run(Path::new("scenarios/sg-blackhole.toml"), "3");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    for milestone in ["fault_effective", "health_check_unhealthy", "dns_flip_authoritative", "fault_reverted"] {
+        done.holds_the_truth(milestone);
+    }
+    assert!(done.report.contains("logins at the primary rode on such a connection"), "{}", done.report);
+    assert_eq!((done.intents("create_empty"), done.intents("swap_groups")), (1, 2));
+    done.restored();
+}
+
+#[test]
+fn one_zone_does_not_move_the_record() {
+    let done = run(Path::new("scenarios/single-az.toml"), "3");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    assert!(done.bounds("fault_effective").1 < 2.0 && done.bounds("fault_reverted").0 > 100.0);
+    assert!(bounds(&done.run, "dns_flip_authoritative").is_none());
+    assert_eq!(done.intents("swap"), 1);
+    done.restored();
+}
+
+#[test]
+fn a_throttled_trigger_at_the_replica_keeps_everybody_out() {
+    let done = run(Path::new("scenarios/silent-trigger-failure.toml"), "3");
+    assert_eq!(done.code, Some(1), "{}", done.told);
+    done.holds_the_truth("dns_flip_authoritative");
+    assert!(bounds(&done.run, "first_replica_login").is_none());
+    assert!(done.report.contains("UnexpectedLambdaException"), "{}", done.report);
+    done.restored();
+}
+
+#[test]
+fn an_inverted_health_check_moves_everybody_and_nobody_fails() {
+    let done = run(Path::new("scenarios/health-check-drill.toml"), "3");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    for milestone in ["health_check_unhealthy", "dns_flip_authoritative", "dns_failback_authoritative"] {
+        done.holds_the_truth(milestone);
+    }
+    assert_eq!(done.run["logins"]["attempted"], done.run["logins"]["succeeded"]);
+    done.restored();
+}
