@@ -6,6 +6,7 @@ mod support;
 
 use std::path::Path;
 
+use gameday::faults::read_journal;
 use serde_json::Value;
 use support::{FULL_FAILOVER, bounds, gameday, json};
 
@@ -24,6 +25,7 @@ fn run(scenario: &Path, seed: &str) -> Done {
     let mut command = gameday();
     command.arg("run").arg(scenario).args(["--speed", "10", "--no-progress", "--seed", seed, "--out"]).arg(&out);
     let done = command.output().unwrap();
+    is_as_planned(scenario, seed, &out.join("journal.ndjson"));
     let journal = std::fs::read_to_string(out.join("journal.ndjson")).unwrap_or_default();
     Done {
         code: done.status.code(),
@@ -33,6 +35,22 @@ fn run(scenario: &Path, seed: &str) -> Done {
         report: std::fs::read_to_string(out.join("report.md")).unwrap(),
         told: String::from_utf8_lossy(&done.stderr).into_owned(),
     }
+}
+
+/// The plan shows the same mutations, in the same order, as the journal of the run that follows: the lab has the same IDs
+/// with the same seed.
+fn is_as_planned(scenario: &Path, seed: &str, journal: &Path) {
+    let planned = gameday().arg("plan").arg(scenario).args(["--format", "json", "--seed", seed]).output().unwrap();
+    assert!(planned.status.success(), "{}", String::from_utf8_lossy(&planned.stderr));
+    let planned: Value = serde_json::from_slice(&planned.stdout).unwrap();
+    let planned = planned["calls"].as_array().unwrap().iter();
+    let planned: Vec<[String; 3]> =
+        planned.map(|call| ["region", "call", "resource"].map(|key| call[key].as_str().unwrap().to_owned())).collect();
+    let made = read_journal(journal).unwrap().actions.into_iter().map(|made| {
+        let change = made.action.change();
+        [made.region.to_string(), change.call().to_owned(), change.resource()]
+    });
+    assert_eq!(planned, made.collect::<Vec<_>>());
 }
 
 impl Done {

@@ -151,6 +151,9 @@ struct PlanArgs {
     /// What goes to standard output.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+    /// Without the schedules that heal if this machine dies, as `run --no-dead-man` does.
+    #[arg(long)]
+    no_dead_man: bool,
 }
 
 #[derive(Debug, Args)]

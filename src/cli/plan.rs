@@ -1,72 +1,187 @@
 //! `gameday plan`.
 
+use std::time::Duration;
+
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
-use crate::faults::{self, Plan, Stage};
-use crate::model::RunId;
+use crate::env::{DeadMan, SCHEDULER_PRECISION};
+use crate::faults::{self, Action, Arming, Holder, Plan, Stage};
+use crate::model::{Region, RunId, Span, format_duration};
+use crate::preflight::{self, Expectation};
+use crate::scenario::Scenario;
 
 use super::world::{self, World};
 use super::{Exit, Failure, Format, PlanArgs};
+
+/// What EventBridge Scheduler asks for a million invocations, in US dollars, after the free ones of each month (Amazon
+/// EventBridge pricing).
+const DOLLARS_FOR_A_MILLION: f64 = 1.0;
+/// The free ones (Amazon EventBridge pricing).
+const FREE_INVOCATIONS: &str = "14 million";
+
+/// Everything that a plan shows.
+struct Planned {
+    plan: Plan,
+    calls: Vec<Call>,
+    checkers: String,
+    chain: Vec<Expectation>,
+    dead_man: Option<DeadMan>,
+}
+
+/// One call, in the order in which a run makes them.
+struct Call {
+    /// After the first call that cuts; nothing for what comes before it.
+    at: Option<Duration>,
+    region: Region,
+    action: Action,
+}
 
 /// Shows every call of a run with its inverse; only reads.
 pub async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let world = World::open(environment, &args.place).await?;
-    let planned = look(&scenario.value, &world).await;
+    let dead_man = world.site.dead_man.clone().filter(|_| !args.no_dead_man);
+    let planned = look(&scenario.value, &world, dead_man).await;
     world.close().await;
     let planned = planned?;
     match args.format {
-        Format::Json => print_json(&planned),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&as_json(&planned)).unwrap_or_default()),
         Format::Human => print(&planned),
     }
     Ok(Exit::Success)
 }
 
-async fn look(scenario: &crate::scenario::Scenario, world: &World) -> Result<Plan, Failure> {
+/// Plans a scenario's faults under a name that no run has.
+pub async fn resolve(scenario: &Scenario, world: &World) -> Result<(Cloud, Plan), Failure> {
     let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let planned = faults::plan(&scenario.faults, &world.site, &cloud, &RunId::from("plan")).await;
-    planned.map_err(|error| Failure::with_help(error.to_string(), "See also: gameday preflight"))
+    let plan = planned.map_err(|error| Failure::with_help(error.to_string(), "See also: gameday preflight"))?;
+    Ok((cloud, plan))
+}
+
+async fn look(scenario: &Scenario, world: &World, dead_man: Option<DeadMan>) -> Result<Planned, Failure> {
+    let (cloud, plan) = resolve(scenario, world).await?;
+    let looked = preflight::expect(&cloud, &world.site, scenario, &plan).await;
+    let (checkers, chain) = looked.map_err(|error| Failure::with_help(error, "See also: gameday preflight"))?;
+    let calls = calls(&plan, scenario, dead_man.as_ref());
+    Ok(Planned { plan, calls, checkers, chain, dead_man })
+}
+
+/// The order of the run that follows, and of its journal.
+fn calls(plan: &Plan, scenario: &Scenario, dead_man: Option<&DeadMan>) -> Vec<Call> {
+    let run = RunId::from("plan");
+    let holder = Holder { run: run.clone(), owner: String::new(), until: Timestamp::UNIX_EPOCH };
+    let longest = scenario.phases.outage.0 + scenario.phases.hold.0;
+    let arm = dead_man.map(|settings| plan.arm(&Arming { settings, run: &run, now: Timestamp::UNIX_EPOCH, longest }));
+    let before = plan.lock(&holder).into_iter().chain(plan.prepare()).chain(arm.unwrap_or_default());
+    let before = before.map(|(region, action)| Call { at: None, region, action });
+    let turns = plan
+        .turns()
+        .into_iter()
+        .flat_map(|(at, cuts)| cuts.into_iter().map(move |(region, action)| Call { at: Some(at), region, action }));
+    before.chain(turns).collect()
 }
 
 fn step(stage: Stage) -> &'static str {
-    if stage == Stage::Cut { "cut" } else { "prepare" }
+    match stage {
+        Stage::Lock => "lock",
+        Stage::Make | Stage::Fill | Stage::Attach => "prepare",
+        Stage::Arm => "arm",
+        Stage::Cut => "cut",
+    }
 }
 
-fn print_json(planned: &Plan) {
-    let calls = planned.faults.iter().flat_map(|fault| {
-        fault.actions.iter().map(|action| {
-            let change = action.change();
+fn schedules(planned: &Planned) -> usize {
+    planned.calls.iter().filter(|call| call.action.stage() == Stage::Arm).count()
+}
+
+fn as_json(planned: &Planned) -> Value {
+    let calls = planned.calls.iter().map(|call| {
+        let change = call.action.change();
+        json!({
+            "region": call.region, "step": step(change.stage()), "at_s": call.at.map(|at| at.as_secs_f64()),
+            "call": change.call(), "resource": change.resource(), "inverse": change.inverse(),
+        })
+    });
+    let targets = planned.plan.faults.iter().flat_map(|fault| {
+        fault.targets.iter().map(|target| {
             json!({
-                "region": fault.region, "step": step(change.stage()), "call": change.call(),
-                "resource": change.resource(), "inverse": change.inverse(),
+                "fault": fault.number, "region": fault.region, "id": target.id, "label": target.label,
+                "tags": target.tags,
             })
         })
     });
-    let targets = planned.faults.iter().flat_map(|fault| {
-        fault.targets.iter().map(
-            |target| json!({ "region": fault.region, "id": target.id, "label": target.label, "tags": target.tags }),
-        )
+    let chain = planned.chain.iter().map(|expected| {
+        json!({
+            "event": expected.event, "from_s": expected.from.as_secs_f64(),
+            "to_s": expected.to.map(|to| to.as_secs_f64()),
+        })
     });
-    let plan = json!({ "calls": calls.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() });
-    println!("{}", serde_json::to_string_pretty(&plan).unwrap_or_default());
+    json!({
+        "calls": calls.collect::<Vec<_>>(),
+        "targets": targets.collect::<Vec<_>>(),
+        "health_checkers": planned.checkers,
+        "expected": chain.collect::<Vec<_>>(),
+        "dead_man": planned.dead_man.as_ref().map(|settings| json!({
+            "schedules": schedules(planned), "margin_s": settings.margin.0.as_secs_f64(), "cost_usd": cost(planned),
+        })),
+    })
 }
 
-fn print(planned: &Plan) {
-    for fault in &planned.faults {
-        let targets: Vec<&str> = fault.targets.iter().map(|target| target.label.as_str()).collect();
-        println!("{} in {}, {} targets: {}", fault.spec, fault.region, targets.len(), targets.join(", "));
-    }
+fn cost(planned: &Planned) -> f64 {
+    schedules(planned) as f64 * DOLLARS_FOR_A_MILLION / 1e6
+}
+
+fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["#", "step", "call", "what it changes", "inverse"]);
-    let actions = planned.faults.iter().flat_map(|fault| &fault.actions);
-    for (number, action) in (1..).zip(actions) {
-        let change = action.change();
-        let number = format!("{number}");
-        table.add_row([&number, step(change.stage()), change.call(), &change.resource(), change.inverse()]);
+    table.set_header(header);
+    table
+}
+
+fn print(planned: &Planned) {
+    let mut targets = table(&["fault", "Region", "target", "tags"]);
+    for fault in &planned.plan.faults {
+        for target in &fault.targets {
+            let tags: Vec<String> = target.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let name = format!("{} {}", fault.number, fault.spec);
+            targets.add_row([&name, fault.region.as_str(), &target.label, &tags.join(", ")]);
+        }
     }
-    println!("{table}");
+    println!("Targets\n{targets}\n");
+    let mut calls = table(&["#", "step", "Region", "call", "what it changes", "inverse"]);
+    for (number, call) in (1..).zip(&planned.calls) {
+        let change = call.action.change();
+        let when = match call.at {
+            Some(at) if !at.is_zero() => format!("{} +{}", step(change.stage()), format_duration(at)),
+            _ => step(change.stage()).to_owned(),
+        };
+        let number = format!("{number}");
+        let resource = change.resource();
+        calls.add_row([&number, &when, call.region.as_str(), change.call(), &resource, change.inverse()]);
+    }
+    println!("Calls, in this order; each is undone by its inverse, what hurts first\n{calls}\n");
+    println!("Health checkers: {}\n", planned.checkers);
+    let mut chain = table(&["after the cut", "what is expected"]);
+    for expected in &planned.chain {
+        let from = format_duration(expected.from);
+        let when = expected.to.map_or_else(|| from.clone(), |to| format!("{from} to {}", format_duration(to)));
+        chain.add_row([when, expected.event.clone()]);
+    }
+    println!("{chain}\n");
+    match &planned.dead_man {
+        Some(settings) => println!(
+            "Dead-man switch: {} schedules, which heal {} to {} after the planned end if this machine cannot. They cost \
+             {:.6} USD, or nothing within the {FREE_INVOCATIONS} free invocations of a month.",
+            schedules(planned),
+            settings.margin,
+            Span(settings.margin.0 + SCHEDULER_PRECISION.0),
+            cost(planned),
+        ),
+        None => println!("Dead-man switch: none. A run needs `[dead_man]` in the environment, or --no-dead-man."),
+    }
     println!("Nothing was changed.");
 }

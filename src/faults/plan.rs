@@ -320,6 +320,12 @@ impl Plan {
         actions
     }
 
+    /// How long after the first cut the last of the faults that end by themselves is over.
+    pub fn lasts(&self) -> Duration {
+        let ends = self.faults.iter().filter_map(|fault| fault.spec.windows().last().and_then(|(_, to)| *to));
+        ends.max().unwrap_or_default()
+    }
+
     /// The turns of all faults, in the order in which they begin: when, and what hurts then.
     pub fn turns(&self) -> Vec<(Duration, Vec<(Region, Action)>)> {
         let mut turns: BTreeMap<Duration, Vec<(Region, Action)>> = BTreeMap::new();

@@ -108,19 +108,22 @@ impl Truth {
         // A flapping fault is over with its last turn.
         let last_down = facts.iter().rev().find(|(fact, at)| *fact == Fact::PathsDown && Some(*at) >= down);
         let up = first(down.and(last_down.map(|(_, at)| *at)), Fact::PathsUp);
-        let resolver = first(down, Fact::Resolver(RegionRole::Replica));
+        // A health check that is inverted takes no path down: what follows counts from its flip.
+        let began = down.or_else(|| first(start, Fact::Health { healthy: false }));
+        let ended = if down.is_some() { up } else { first(began, Fact::Health { healthy: true }) };
+        let resolver = first(began, Fact::Resolver(RegionRole::Replica));
         let found = [
             (Milestone::FaultEffective, down),
-            (Milestone::HealthCheckUnhealthy, first(down, Fact::Health { healthy: false })),
-            (Milestone::DnsFlipAuthoritative, first(down, Fact::Authoritative(RegionRole::Replica))),
+            (Milestone::HealthCheckUnhealthy, first(began, Fact::Health { healthy: false })),
+            (Milestone::DnsFlipAuthoritative, first(began, Fact::Authoritative(RegionRole::Replica))),
             (Milestone::DnsFlipResolver, resolver),
-            (Milestone::FirstReplicaLogin, first(down, Fact::Accepted(RegionRole::Replica))),
+            (Milestone::FirstReplicaLogin, first(began, Fact::Accepted(RegionRole::Replica))),
             // The resolver's cache is the last place in the lab that leads to the primary.
             (Milestone::ReplicaSustained, resolver),
             (Milestone::FaultReverted, up),
-            (Milestone::HealthCheckHealthy, first(up, Fact::Health { healthy: true })),
-            (Milestone::DnsFailbackAuthoritative, first(up, Fact::Authoritative(RegionRole::Primary))),
-            (Milestone::FirstPrimaryLoginAfterFailback, first(up, Fact::Accepted(RegionRole::Primary))),
+            (Milestone::HealthCheckHealthy, first(ended, Fact::Health { healthy: true })),
+            (Milestone::DnsFailbackAuthoritative, first(ended, Fact::Authoritative(RegionRole::Primary))),
+            (Milestone::FirstPrimaryLoginAfterFailback, first(ended, Fact::Accepted(RegionRole::Primary))),
         ];
         let milestones = found
             .into_iter()

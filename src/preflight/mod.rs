@@ -1,6 +1,7 @@
 //! Readiness checks: what must hold before a fault may be injected. Only reads, but for the logins
 //! that any user could make. What passed here, and nothing else, can be injected.
 
+mod expect;
 mod guard;
 mod login;
 mod routing;
@@ -9,6 +10,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use expect::{Expectation, expect};
 
 use crate::cloud::{Cloud, CloudError, SecretError, resolve_secret};
 use crate::dns::{ClientCache, DnsError, Server};

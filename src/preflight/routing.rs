@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use aws_sdk_ec2::types::Filter;
 use aws_sdk_route53::types::{HealthCheckConfig, ResourceRecordSet, ResourceRecordSetFailover};
@@ -230,6 +231,48 @@ async fn behind_blackhole(
         format!("{target} leads to {}, which is on no network interface that the faults cover: the health check would not see the fault", outside.join(", ")),
         "Let the health check ask the primary's front door, or add the subnets of its target to `primary.subnets`",
     );
+}
+
+/// What health checkers ask, and how much of it faults cover.
+#[derive(Debug)]
+pub struct Sight {
+    /// The health check's name or address.
+    pub target: String,
+    /// How many addresses it leads to.
+    pub addresses: usize,
+    /// How many of them are behind the faults.
+    pub covered: usize,
+    /// Between two checks of one checker.
+    pub interval: Duration,
+    /// FailureThreshold.
+    pub threshold: u32,
+    /// The failover record's TTL.
+    pub ttl: Duration,
+}
+
+/// Looks what health checkers will see.
+///
+/// # Errors
+/// In words.
+pub async fn sight(cloud: &Cloud, site: &Site, resolvers: &[Server], faults: &[Fault]) -> Result<Sight, String> {
+    let mut found = Findings::default();
+    let (record, config) = (records(cloud, site, &mut found).await, health_check(cloud, site, &mut found).await);
+    let (Some(record), Some(config)) = (record, config) else {
+        let evidence = found.findings.into_iter().map(|finding| finding.evidence);
+        return Err(evidence.collect::<Vec<_>>().join("; "));
+    };
+    let target = config.ip_address().filter(|ip| !ip.is_empty()).or(config.fully_qualified_domain_name());
+    let target = target.ok_or("the health check has no target address")?.to_owned();
+    let addresses = resolve(resolvers, &target).await?;
+    let covered = covered(cloud, faults).await.map_err(|error| error.to_string())?;
+    Ok(Sight {
+        covered: addresses.iter().filter(|address| covered.contains(address)).count(),
+        addresses: addresses.len(),
+        target,
+        interval: Duration::from_secs(u64::try_from(config.request_interval().unwrap_or(30)).unwrap_or(30)),
+        threshold: u32::try_from(config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD)).unwrap_or(1).max(1),
+        ttl: Duration::from_secs(u64::try_from(record.ttl().unwrap_or(TTL_S)).unwrap_or_default()),
+    })
 }
 
 /// The addresses of the network interfaces that the faults cover.
