@@ -107,6 +107,14 @@ pub struct Settings {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Settings {
+    /// The status that DNS follows, where the checkers see `healthy`: Route 53 "stops performing health checks" of a disabled one
+    /// and "considers the health check to be healthy"; inverted, that is unhealthy (Route 53 API reference, HealthCheckConfig).
+    fn status(&self, healthy: bool) -> bool {
+        (self.disabled || healthy) != self.inverted
+    }
+}
+
 /// A running health check.
 #[derive(Debug)]
 pub struct HealthCheck {
@@ -207,7 +215,9 @@ impl HealthCheck {
                 .checked_add(SignedDuration::try_from(after_start).unwrap_or(SignedDuration::MAX))
                 .unwrap_or(Timestamp::MAX);
             clock.sleep_until(due).await;
-            if let Some(target) = self.options.addresses.choose(&mut random) {
+            // A disabled one is not asked for; the choice is drawn all the same, so that later ones stay as they are.
+            let target = self.options.addresses.choose(&mut random);
+            if let Some(target) = target.filter(|_| !self.settings().disabled) {
                 let outcome = self.ask(topology::checker_address(number), *target, &tls).await;
                 self.take(number, outcome);
             }
@@ -234,7 +244,7 @@ impl HealthCheck {
     /// Under both locks, so that the facts are in order.
     fn conclude(&self, checkers: &[Checker], settings: &Settings, at: Timestamp) {
         let seen = is_healthy(checkers.iter().filter(|checker| checker.healthy).count(), checkers.len());
-        let healthy = (settings.disabled || seen) != settings.inverted;
+        let healthy = settings.status(seen);
         self.healthy.send_if_modified(|known| {
             let flipped = *known != healthy;
             if flipped {
@@ -294,6 +304,18 @@ mod tests {
         assert!(is_healthy(3, 16));
         assert!(!is_healthy(18, 100));
         assert!(is_healthy(19, 100));
+    }
+
+    #[test]
+    fn inverted_it_says_the_opposite_and_disabled_nothing_of_what_is_seen() {
+        let status = |disabled, inverted, seen| {
+            let settings = Settings { inverted, disabled, threshold: 3, version: 1, tags: BTreeMap::new() };
+            settings.status(seen)
+        };
+        assert!(status(false, false, true) && !status(false, false, false));
+        assert!(!status(false, true, true) && status(false, true, false));
+        assert!(status(true, false, true) && status(true, false, false));
+        assert!(!status(true, true, true) && !status(true, true, false));
     }
 
     #[test]

@@ -234,7 +234,7 @@ fn open_control_planes(
             seed: options.seed,
         };
         let control = Arc::new(control);
-        tasks.spawn(api::scheduler::fire(control.clone()));
+        tasks.spawn(api::fire(control.clone()));
         tasks.spawn(http::serve_listener(listener, None, api::router(control)));
     }
     Ok(ports)

@@ -7,9 +7,10 @@ pub mod ec2;
 mod lambda;
 mod query;
 mod route53;
-pub mod scheduler;
+mod scheduler;
 pub mod sigv4;
 mod sts;
+mod universal;
 mod xml;
 
 use std::sync::Arc;
@@ -18,15 +19,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tower_service::Service as _;
 
 use self::query::Params;
 use self::sigv4::{Keys, Scope, SigV4Error};
+pub use self::universal::fire;
 use self::xml::Element;
 use super::dns::Zone;
 use super::health::HealthCheck;
@@ -89,22 +92,28 @@ pub struct Reply {
     status: StatusCode,
     content_type: &'static str,
     body: String,
+    /// `x-amzn-errortype`, where the protocol has it.
+    error_type: Option<&'static str>,
 }
 
 impl Reply {
     fn json(status: StatusCode, document: &serde_json::Value) -> Self {
         let body = if document.is_null() { String::new() } else { document.to_string() };
-        Self { status, content_type: "application/json", body }
+        Self { status, content_type: "application/json", body, error_type: None }
     }
 
     fn xml(status: StatusCode, document: &Element) -> Self {
-        Self { status, content_type: "text/xml;charset=UTF-8", body: document.document() }
+        Self { status, content_type: "text/xml;charset=UTF-8", body: document.document(), error_type: None }
     }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        (self.status, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response()
+        let mut response = (self.status, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response();
+        if let Some(code) = self.error_type {
+            response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
+        }
+        response
     }
 }
 
@@ -136,10 +145,17 @@ impl Service {
 
     /// For requests whose signature says nothing: what their shape tells.
     fn guess(parts: &Parts) -> Self {
+        let path = parts.uri.path();
         if parts.headers.contains_key("x-amz-target") {
             Self::Cognito
-        } else if parts.uri.path().starts_with(route53::VERSION_PATH) {
+        } else if path.starts_with(route53::VERSION_PATH) {
             Self::Route53
+        } else if path.starts_with("/schedule") {
+            Self::Scheduler
+        } else if path.contains("/functions") {
+            Self::Lambda
+        } else if path.starts_with(cloudwatch::RPC_PATH) {
+            Self::CloudWatch
         } else {
             Self::Ec2
         }
@@ -148,7 +164,7 @@ impl Service {
 
 /// The control plane of one Region.
 pub fn router(control: Arc<Control>) -> Router {
-    Router::new().route("/truth", axum::routing::get(truth)).fallback(dispatch).with_state(control)
+    Router::new().route("/truth", get(truth)).route("/firings", get(firings)).fallback(dispatch).with_state(control)
 }
 
 #[derive(Deserialize)]
@@ -158,6 +174,11 @@ struct TruthQuery {
 
 async fn truth(State(control): State<Arc<Control>>, Query(query): Query<TruthQuery>) -> Response {
     axum::Json(control.truth.report(query.zero_at)).into_response()
+}
+
+/// What this Region's schedules called, which AWS would tell in CloudTrail.
+async fn firings(State(control): State<Arc<Control>>) -> Response {
+    axum::Json(control.services.firings()).into_response()
 }
 
 async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Response {
@@ -173,35 +194,47 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resp
         Ok(scope) => scope,
         Err(error) => {
             let claimed = sigv4::claimed(&parts).and_then(|scope| Service::of(&scope.service));
-            return refuse(claimed.unwrap_or_else(|| Service::guess(&parts)), &error);
+            return refuse(claimed.unwrap_or_else(|| Service::guess(&parts)), &parts, &error);
         }
     };
     let Some(service) = Service::of(&scope.service) else {
         let error = ServiceError::bad("InvalidAction", format!("The lab has no service {}.", scope.service));
-        return error_reply(Service::guess(&parts), &error);
+        return error_reply(Service::guess(&parts), &parts, &error);
     };
     if let Err(error) = check_region(service, &scope, control.role) {
-        return error_reply(service, &error);
+        return error_reply(service, &parts, &error);
     }
+    answer(&control, service, parts, body).await
+}
+
+/// Answers a request whose signature is right, or that a service of the lab makes itself.
+async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) -> Response {
     match service {
-        Service::Cognito => cognito(&control, parts, body).await,
-        Service::Route53 => route53::handle(&control, &parts, &body).into_response(),
-        Service::Scheduler => {
-            let Control { services, role, clock, seed, .. } = &*control;
-            scheduler::handle(services, *role, *clock, *seed, &parts, &body).into_response()
-        }
+        Service::Cognito => cognito(control, parts, body).await,
+        Service::Route53 => route53::handle(control, &parts, &body).into_response(),
+        Service::Scheduler => scheduler::handle(control, &parts, &body).into_response(),
         Service::Lambda => lambda::handle(&control.services, &parts, &body).into_response(),
         Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
         Service::Ec2 | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
+            Some(params) => answer_query(control, service, &params),
             None => error_reply(
                 service,
+                &parts,
                 &ServiceError::bad("MalformedQueryString", "The request is not a form of less than 64 KiB."),
             ),
-            Some(params) if service == Service::Ec2 => {
-                ec2::handle(&control.world, control.role, &params).into_response()
-            }
-            Some(params) => sts::handle(&params).into_response(),
         },
+    }
+}
+
+/// The same for what the query protocol says; services of other protocols have no parameters.
+fn answer_query(control: &Control, service: Service, params: &Params) -> Response {
+    match service {
+        Service::Ec2 => ec2::handle(&control.world, control.role, params).into_response(),
+        Service::Sts => sts::handle(params).into_response(),
+        Service::CloudWatch => cloudwatch::handle_query(&control.services, control.role, control.clock, params),
+        Service::Route53 | Service::Cognito | Service::Scheduler | Service::Lambda => {
+            StatusCode::BAD_REQUEST.into_response()
+        }
     }
 }
 
@@ -222,14 +255,14 @@ fn check_region(service: Service, scope: &Scope, role: RegionRole) -> Result<(),
     Err(signature_error(service, "SignatureDoesNotMatch", message))
 }
 
-fn refuse(service: Service, error: &SigV4Error) -> Response {
+fn refuse(service: Service, parts: &Parts, error: &SigV4Error) -> Response {
     let code = match error {
         SigV4Error::Missing => "MissingAuthenticationToken",
         SigV4Error::Incomplete(_) => "IncompleteSignature",
         SigV4Error::UnknownKey => "InvalidClientTokenId",
         SigV4Error::Mismatch => "SignatureDoesNotMatch",
     };
-    error_reply(service, &signature_error(service, code, error.to_string()))
+    error_reply(service, parts, &signature_error(service, code, error.to_string()))
 }
 
 /// A failed authentication in a service's own words.
@@ -240,7 +273,16 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
             let message = format!("AWS was not able to validate the provided access credentials: {message}");
             ServiceError { status: StatusCode::UNAUTHORIZED, code: "AuthFailure", message }
         }
-        // JSON services have names of their own for the common errors.
+        // JSON services have names of their own for the common errors; those of REST come with 403.
+        (Service::Scheduler | Service::Lambda, code) => {
+            let code = match code {
+                "InvalidClientTokenId" => "UnrecognizedClientException",
+                "SignatureDoesNotMatch" => "InvalidSignatureException",
+                "IncompleteSignature" => "IncompleteSignatureException",
+                _ => "MissingAuthenticationTokenException",
+            };
+            ServiceError { status: StatusCode::FORBIDDEN, code, message }
+        }
         (Service::Cognito, "InvalidClientTokenId") => ServiceError::bad("UnrecognizedClientException", message),
         (Service::Cognito, "SignatureDoesNotMatch") => ServiceError::bad("InvalidSignatureException", message),
         (Service::Cognito, "IncompleteSignature") => ServiceError::bad("IncompleteSignatureException", message),
@@ -250,24 +292,25 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
     }
 }
 
-fn error_reply(service: Service, error: &ServiceError) -> Response {
+fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Response {
     match service {
         Service::Ec2 => ec2::refusal(error, &request_id()).into_response(),
         Service::Route53 => query_error(error, route53::NAMESPACE).into_response(),
         Service::Sts => query_error(error, sts::NAMESPACE).into_response(),
         Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
-        Service::CloudWatch => cloudwatch::refusal(error),
+        Service::CloudWatch => cloudwatch::refusal(parts, error),
         Service::Cognito => {
             let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
-            Reply { status: error.status, content_type: "application/x-amz-json-1.1", body }.into_response()
+            let content_type = "application/x-amz-json-1.1";
+            Reply { status: error.status, content_type, body, error_type: None }.into_response()
         }
     }
 }
 
-/// An error as the REST-JSON services write it.
+/// An error as the REST-JSON services write it: the code in a header.
 fn rest_error(error: &ServiceError) -> Reply {
     let body = serde_json::json!({ "__type": error.code, "Message": error.message });
-    Reply::json(error.status, &body)
+    Reply { error_type: Some(error.code), ..Reply::json(error.status, &body) }
 }
 
 /// An error as the query and REST-XML services other than EC2 write it.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use axum::extract::Query;
 use http::StatusCode;
@@ -22,6 +23,8 @@ pub const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
 pub const VERSION_PATH: &str = "/2013-04-01/";
 /// ListResourceRecordSets gives at most so many at a time (Route 53 API reference).
 const RECORD_SETS_AT_A_TIME: usize = 300;
+/// Route 53 API reference, HealthCheckConfig: `FailureThreshold`.
+const THRESHOLDS: RangeInclusive<u32> = 1..=10;
 
 /// Answers one request.
 pub fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
@@ -66,10 +69,7 @@ fn act(control: &Control, parts: &Parts, body: &[u8]) -> Result<Element, Service
             let observations = list("HealthCheckObservations", "HealthCheckObservation", observations);
             Ok(node("GetHealthCheckStatusResponse", vec![observations]))
         }
-        ("POST", ["healthcheck", id]) => {
-            let check = update(control, id, &fields(body)?)?;
-            Ok(node("UpdateHealthCheckResponse", vec![node("HealthCheck", check)]))
-        }
+        ("POST", ["healthcheck", id]) => update_health_check(control, id, body),
         ("GET", ["tags", "healthcheck", id]) => {
             check_health_check(id)?;
             let tags = control.health.settings().tags;
@@ -86,15 +86,14 @@ fn act(control: &Control, parts: &Parts, body: &[u8]) -> Result<Element, Service
 
 /// The text of every element of a request that holds text alone.
 fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, ServiceError> {
-    let wrong = |error: String| ServiceError::bad("InvalidInput", error);
-    let text = std::str::from_utf8(body).map_err(|error| wrong(error.to_string()))?;
+    let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
     let mut reader = Reader::from_str(text);
     let (mut found, mut open) = (BTreeMap::new(), String::new());
     loop {
-        match reader.read_event().map_err(|error| wrong(error.to_string()))? {
+        match reader.read_event().map_err(|error| invalid(error.to_string()))? {
             Event::Start(start) => open = start.local_name().as_ref().to_owned(),
-            Event::Text(text) if !open.is_empty() => {
-                found.insert(std::mem::take(&mut open), text.to_string());
+            Event::Text(text) if !open.is_empty() && !text.trim().is_empty() => {
+                found.insert(std::mem::take(&mut open), text.trim().to_owned());
             }
             Event::Eof => return Ok(found),
             _ => {}
@@ -102,25 +101,54 @@ fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, ServiceError> {
     }
 }
 
+fn invalid(message: impl Into<String>) -> ServiceError {
+    ServiceError::bad("InvalidInput", message)
+}
+
 /// UpdateHealthCheck; what is not named stays.
-pub fn update(control: &Control, id: &str, fields: &BTreeMap<String, String>) -> Result<Vec<Element>, ServiceError> {
+fn update_health_check(control: &Control, id: &str, body: &[u8]) -> Result<Element, ServiceError> {
     check_health_check(id)?;
-    let flag = |key: &str| fields.get(key).map(|text| text == "true");
-    let threshold = fields.get("FailureThreshold").map(|text| text.parse::<u32>().unwrap_or_default());
-    if threshold.is_some_and(|threshold| !(1..=10).contains(&threshold)) {
-        return Err(ServiceError::bad("InvalidInput", "FailureThreshold must be between 1 and 10."));
-    }
-    let version = fields.get("HealthCheckVersion").and_then(|text| text.parse::<u64>().ok());
-    let updated = control.health.update(version, |settings| {
-        settings.inverted = flag("Inverted").unwrap_or(settings.inverted);
-        settings.disabled = flag("Disabled").unwrap_or(settings.disabled);
-        settings.threshold = threshold.unwrap_or(settings.threshold);
+    let update = Update::read(&fields(body)?)?;
+    let updated = control.health.update(update.version, |settings| {
+        settings.inverted = update.inverted.unwrap_or(settings.inverted);
+        settings.disabled = update.disabled.unwrap_or(settings.disabled);
+        settings.threshold = update.threshold.unwrap_or(settings.threshold);
     });
     if !updated {
         let message = "The value of HealthCheckVersion in the request doesn't match the health check's.".to_owned();
         return Err(ServiceError { status: StatusCode::CONFLICT, code: "HealthCheckVersionMismatch", message });
     }
-    Ok(health_check(&control.health))
+    Ok(node("UpdateHealthCheckResponse", vec![node("HealthCheck", health_check(&control.health))]))
+}
+
+/// What can be changed of the lab's health check.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Update {
+    version: Option<u64>,
+    inverted: Option<bool>,
+    disabled: Option<bool>,
+    threshold: Option<u32>,
+}
+
+impl Update {
+    fn read(fields: &BTreeMap<String, String>) -> Result<Self, ServiceError> {
+        let mut update = Self::default();
+        for (key, value) in fields {
+            let wrong = || invalid(format!("Invalid value for {key}: {value}"));
+            match key.as_str() {
+                "HealthCheckVersion" => update.version = Some(value.parse().map_err(|_| wrong())?),
+                "Inverted" => update.inverted = Some(value.parse().map_err(|_| wrong())?),
+                "Disabled" => update.disabled = Some(value.parse().map_err(|_| wrong())?),
+                "FailureThreshold" => {
+                    let threshold = value.parse().ok().filter(|threshold| THRESHOLDS.contains(threshold));
+                    update.threshold = Some(threshold.ok_or_else(wrong)?);
+                }
+                // Silently ignored, it would seem changed.
+                _ => return Err(invalid(format!("The lab's health check cannot change its {key}."))),
+            }
+        }
+        Ok(update)
+    }
 }
 
 fn check_zone(id: &str) -> Result<(), ServiceError> {
@@ -267,4 +295,24 @@ fn observation(seen: Observation) -> Vec<Element> {
         text("IPAddress", seen.address),
         node("StatusReport", vec![text("Status", seen.status), text("CheckedTime", seen.at)]),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(body: &str) -> Result<Update, ServiceError> {
+        Update::read(&fields(body.as_bytes())?)
+    }
+
+    #[test]
+    fn an_update_is_read_or_refused_whole() {
+        let body = "<?xml version=\"1.0\"?>\n<UpdateHealthCheckRequest xmlns=\"urn:x\">\n  <HealthCheckVersion>2</HealthCheckVersion>\n  \
+                    <FailureThreshold> 5 </FailureThreshold>\n  <Inverted>true</Inverted>\n</UpdateHealthCheckRequest>\n";
+        let expected = Update { version: Some(2), inverted: Some(true), disabled: None, threshold: Some(5) };
+        assert_eq!(update(body).unwrap(), expected);
+        for wrong in ["<FailureThreshold>11</FailureThreshold>", "<Inverted>yes</Inverted>", "<Port>443</Port>", "<a"] {
+            assert_eq!(update(&format!("<r>{wrong}</r>")).unwrap_err().code, "InvalidInput", "{wrong}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::auth::required;
 use super::directory::{Change, GROUP, Status, User, epoch};
-use super::{Identity, Place, Refusal, seeding};
+use super::{Identity, Place, Refusal, pool_arn, seeding};
 use crate::model::{RegionRole, Secret};
 
 /// The pool's own attributes, beside the standard ones.
@@ -298,8 +298,7 @@ impl Identity {
         Ok(json!({ "UserPoolReplicas": [describe(&self.primary, "PRIMARY"), describe(&self.replica, "SECONDARY")] }))
     }
 
-    /// The pool's ARN as a Region has it: its own name, the primary's pool ID.
     fn pool_arn(&self, place: &Place) -> String {
-        format!("arn:aws:cognito-idp:{}:{}:userpool/{}", place.region, self.account, self.pool_id)
+        pool_arn(&place.region, &self.account, &self.pool_id)
     }
 }

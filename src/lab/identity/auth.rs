@@ -256,8 +256,9 @@ impl Identity {
     fn issue(&self, place: &Place, user: &User, grant: &Grant, at: Timestamp) -> Result<Value, Refusal> {
         let (pool_id, client_id) = (&self.pool_id, &self.client_id);
         if place.function.is_throttled() {
-            // What sign-in says when Lambda answers with an error of its own (Cognito API reference, InitiateAuth:
-            // "encounters an unexpected exception with Lambda").
+            // The error for "an unexpected exception with Lambda" (Cognito API reference, InitiateAuth), in the words in which
+            // Cognito passes on an error of Lambda's own (re:Post, "Resolve Lambda trigger errors in Amazon Cognito": "PreSignUp
+            // invocation failed due to error AccessDeniedException."). Of a throttled function AWS documents no error apart.
             let message = "PreTokenGeneration invocation failed due to error TooManyRequestsException.";
             return Err(Refusal::new("UnexpectedLambdaException", message));
         }

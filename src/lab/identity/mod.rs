@@ -156,7 +156,10 @@ impl Identity {
             log,
             signer,
             trigger: Trigger::new(missing(role)),
-            function: Arc::new(Function::new(format!("arn:aws:lambda:{region}:{account}:function:gameday-pre-token"))),
+            function: Arc::new(Function::new(
+                format!("arn:aws:lambda:{region}:{account}:function:gameday-pre-token"),
+                pool_arn(&region, &account, &pool_id),
+            )),
             challenges: Pending::new(CHALLENGE_VALIDITY),
             new_passwords: Pending::new(CHALLENGE_VALIDITY),
             region,
@@ -275,6 +278,11 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("pool_id", &self.pool_id).finish_non_exhaustive()
     }
+}
+
+/// The pool's ARN as a Region has it: its own name, the primary's pool ID.
+fn pool_arn(region: &Region, account: &AccountId, pool_id: &str) -> String {
+    format!("arn:aws:cognito-idp:{region}:{account}:userpool/{pool_id}")
 }
 
 fn source(region: &Region, signer: &Signer) -> Source {

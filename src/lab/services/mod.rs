@@ -1,0 +1,79 @@
+//! The state of the lab's smaller services, one Region's each: Lambda, CloudWatch, EventBridge Scheduler.
+
+pub mod function;
+pub mod metrics;
+pub mod schedules;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+pub use self::function::Function;
+use self::metrics::{Alarm, Metrics};
+use self::schedules::{Book, Firing, Firings};
+
+/// The smaller services of one Region.
+#[derive(Debug)]
+pub struct Services {
+    /// Lambda.
+    pub function: Arc<Function>,
+    alarms: Mutex<BTreeMap<String, Alarm>>,
+    metrics: Mutex<Metrics>,
+    schedules: Mutex<Book>,
+    firings: Mutex<Firings>,
+    changed: watch::Sender<()>,
+}
+
+impl Services {
+    /// With nothing in them but the function.
+    pub fn new(function: Arc<Function>) -> Self {
+        Self {
+            function,
+            alarms: Mutex::default(),
+            metrics: Mutex::default(),
+            schedules: Mutex::default(),
+            firings: Mutex::default(),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    /// Alarms by name.
+    pub fn alarms(&self) -> MutexGuard<'_, BTreeMap<String, Alarm>> {
+        lock(&self.alarms)
+    }
+
+    /// The metrics that were put.
+    pub fn metrics(&self) -> MutexGuard<'_, Metrics> {
+        lock(&self.metrics)
+    }
+
+    /// Schedules and their groups.
+    pub fn schedules(&self) -> MutexGuard<'_, Book> {
+        lock(&self.schedules)
+    }
+
+    /// Says that there are other schedules now.
+    pub fn rescheduled(&self) {
+        self.changed.send_replace(());
+    }
+
+    /// Wakes when there are other schedules.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Notes a call that a schedule made.
+    pub fn fired(&self, firing: Firing) {
+        lock(&self.firings).note(firing);
+    }
+
+    /// The calls that schedules made, in order; the last thousand.
+    pub fn firings(&self) -> Vec<Firing> {
+        lock(&self.firings).all()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
