@@ -122,7 +122,10 @@ pub struct RegionEnv {
     /// The subnets of its front door; what faults select from.
     #[serde(default)]
     pub subnets: SubnetSelector,
-    /// Endpoint URLs that replace AWS's own, by service: `ec2`, `cognito-idp`, `route53`, `sts`, `secretsmanager`.
+    /// The subnets that the synthetic users connect from, where they are in this account.
+    #[serde(default, skip_serializing_if = "SubnetSelector::is_empty")]
+    pub clients: SubnetSelector,
+    /// Endpoint URLs that replace AWS's own, by service: `ec2`, `elasticloadbalancing`, `cognito-idp`, `route53`, `sts`, `secretsmanager`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, String>,
 }
@@ -137,6 +140,13 @@ pub struct SubnetSelector {
     /// Subnets that carry all of these tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+}
+
+impl SubnetSelector {
+    /// Whether it names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.tags.is_empty()
+    }
 }
 
 /// The user pool and its app client.
@@ -309,6 +319,8 @@ pub struct LabSettings {
     pub lag_max: Span,
     /// The health check's target: the primary's front door, or an address outside every subnet.
     pub health_target: HealthTarget,
+    /// An Application Load Balancer in each Region owns the front doors' network interfaces.
+    pub load_balancers: bool,
     /// The claim that the Pre-Token-Generation trigger leaves out in a Region whose table misses it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub broken_triggers: Vec<BrokenTrigger>,
@@ -362,6 +374,7 @@ impl Default for LabSettings {
             lag_median: Span::secs(1),
             lag_max: Span::secs(8),
             health_target: HealthTarget::FrontDoor,
+            load_balancers: false,
             broken_triggers: Vec::new(),
             clock: None,
             truth_url: None,

@@ -9,7 +9,7 @@ use super::validate::{bad_text, not_empty};
 use crate::files::{Document, Finding};
 
 /// The services whose endpoints can be replaced.
-const SERVICES: [&str; 5] = ["ec2", "cognito-idp", "route53", "sts", "secretsmanager"];
+const SERVICES: [&str; 6] = ["ec2", "elasticloadbalancing", "cognito-idp", "route53", "sts", "secretsmanager"];
 
 /// Reports everything that is wrong with them.
 pub(super) fn check(file: &mut Document, kind: Option<EnvironmentKind>) {
@@ -79,7 +79,8 @@ fn region(file: &mut Document, part: &str) {
     for item in file.items(&path) {
         host_name(file, &item);
     }
-    for item in file.items(&format!("{part}.subnets.ids")) {
+    let named = ["subnets", "clients"].map(|list| file.items(&format!("{part}.{list}.ids")));
+    for item in named.into_iter().flatten() {
         let good = |id: &str| {
             id.strip_prefix("subnet-")
                 .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))

@@ -111,16 +111,18 @@ impl Lab {
     }
 
     fn region(&self, role: RegionRole) -> RegionEnv {
-        let subnets = self.world.read(|state| {
-            let subnets = state.subnets.iter().filter(|subnet| subnet.region == role);
-            subnets.map(|subnet| subnet.id.clone()).collect()
+        let [subnets, clients] = [false, true].map(|clients| {
+            let ids =
+                self.world.read(|state| state.subnets_of(role, clients).map(|subnet| subnet.id.clone()).collect());
+            SubnetSelector { ids, tags: BTreeMap::new() }
         });
         let url = self.control_url(role);
-        let services = ["ec2", "cognito-idp", "route53", "sts"];
+        let services = ["ec2", "elasticloadbalancing", "cognito-idp", "route53", "sts"];
         RegionEnv {
             region: Region::from(topology::region(role)),
             direct: topology::front_doors(role).iter().map(ToString::to_string).collect(),
-            subnets: SubnetSelector { ids: subnets, tags: BTreeMap::new() },
+            subnets,
+            clients,
             endpoints: services.into_iter().map(|service| (service.to_owned(), url.clone())).collect(),
         }
     }

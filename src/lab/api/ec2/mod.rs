@@ -2,6 +2,9 @@
 
 mod acls;
 mod describe;
+mod groups;
+mod interfaces;
+mod permissions;
 mod rows;
 mod tags;
 
@@ -61,16 +64,33 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
     match action {
         "DescribeVpcs" => look("DescribeVpcsResponse", describe::vpcs),
         "DescribeSubnets" => look("DescribeSubnetsResponse", describe::subnets),
-        "DescribeNetworkInterfaces" => look("DescribeNetworkInterfacesResponse", describe::interfaces),
+        "DescribeNetworkInterfaces" => look("DescribeNetworkInterfacesResponse", interfaces::describe),
         "DescribeNetworkAcls" => look("DescribeNetworkAclsResponse", describe::acls),
-        "DescribeSecurityGroups" => look("DescribeSecurityGroupsResponse", describe::groups),
+        "DescribeSecurityGroups" => look("DescribeSecurityGroupsResponse", groups::describe),
+        "DescribeSecurityGroupRules" => look("DescribeSecurityGroupRulesResponse", groups::describe_rules),
         "DescribeAvailabilityZones" => look("DescribeAvailabilityZonesResponse", describe::zones),
+        "DescribeTags" => look("DescribeTagsResponse", tags::describe),
         "CreateNetworkAcl" => change("CreateNetworkAclResponse", acls::create),
         "DeleteNetworkAcl" => change("DeleteNetworkAclResponse", acls::delete),
         "CreateNetworkAclEntry" => change("CreateNetworkAclEntryResponse", acls::create_entry),
         "ReplaceNetworkAclEntry" => change("ReplaceNetworkAclEntryResponse", acls::replace_entry),
         "DeleteNetworkAclEntry" => change("DeleteNetworkAclEntryResponse", acls::delete_entry),
         "ReplaceNetworkAclAssociation" => change("ReplaceNetworkAclAssociationResponse", acls::replace_association),
+        "ModifyNetworkInterfaceAttribute" => change("ModifyNetworkInterfaceAttributeResponse", interfaces::modify),
+        "CreateSecurityGroup" => change("CreateSecurityGroupResponse", groups::create),
+        "DeleteSecurityGroup" => change("DeleteSecurityGroupResponse", groups::delete),
+        "AuthorizeSecurityGroupIngress" => {
+            change("AuthorizeSecurityGroupIngressResponse", |state, call| groups::authorize(state, call, false))
+        }
+        "AuthorizeSecurityGroupEgress" => {
+            change("AuthorizeSecurityGroupEgressResponse", |state, call| groups::authorize(state, call, true))
+        }
+        "RevokeSecurityGroupIngress" => {
+            change("RevokeSecurityGroupIngressResponse", |state, call| groups::revoke(state, call, false))
+        }
+        "RevokeSecurityGroupEgress" => {
+            change("RevokeSecurityGroupEgressResponse", |state, call| groups::revoke(state, call, true))
+        }
         "CreateTags" => change("CreateTagsResponse", tags::create),
         "DeleteTags" => change("DeleteTagsResponse", tags::delete),
         other => {
@@ -79,7 +99,7 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
     }
 }
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 23] = [
     "DescribeVpcs",
     "DescribeSubnets",
     "DescribeNetworkInterfaces",
@@ -94,6 +114,15 @@ const KNOWN: [&str; 14] = [
     "ReplaceNetworkAclAssociation",
     "CreateTags",
     "DeleteTags",
+    "DescribeTags",
+    "DescribeSecurityGroupRules",
+    "ModifyNetworkInterfaceAttribute",
+    "CreateSecurityGroup",
+    "DeleteSecurityGroup",
+    "AuthorizeSecurityGroupIngress",
+    "AuthorizeSecurityGroupEgress",
+    "RevokeSecurityGroupIngress",
+    "RevokeSecurityGroupEgress",
 ];
 
 impl Call<'_> {
