@@ -189,6 +189,7 @@ impl World {
     }
 
     /// The same, with a load balancer in each Region that the front doors are of.
+    #[must_use]
     pub fn with_load_balancers(self) -> Self {
         build::add_load_balancers(&mut self.lock());
         self
