@@ -146,6 +146,7 @@ ec3 = "vpce.example.com"
 region = "us-west-2"
 direct = []
 subnets = { ids = ["0a1b2c3d"] }
+clients = { ids = ["10.0.6.0/24"] }
 
 [pool]
 id = "eu-west-1_EXAMPLE"

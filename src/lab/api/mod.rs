@@ -4,6 +4,7 @@
 mod cloudwatch;
 pub mod cognito;
 pub mod ec2;
+pub mod elb;
 mod lambda;
 mod query;
 mod route53;
@@ -112,6 +113,7 @@ impl IntoResponse for Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     Ec2,
+    Elb,
     Route53,
     Sts,
     Cognito,
@@ -124,6 +126,7 @@ impl Service {
     fn of(name: &str) -> Option<Self> {
         match name {
             "ec2" => Some(Self::Ec2),
+            "elasticloadbalancing" => Some(Self::Elb),
             "route53" => Some(Self::Route53),
             "sts" => Some(Self::Sts),
             "cognito-idp" => Some(Self::Cognito),
@@ -192,13 +195,17 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resp
         }
         Service::Lambda => lambda::handle(&control.services, &parts, &body).into_response(),
         Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
-        Service::Ec2 | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
+        Service::Ec2 | Service::Elb | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body)
+        {
             None => error_reply(
                 service,
                 &ServiceError::bad("MalformedQueryString", "The request is not a form of less than 64 KiB."),
             ),
             Some(params) if service == Service::Ec2 => {
                 ec2::handle(&control.world, control.role, &params).into_response()
+            }
+            Some(params) if service == Service::Elb => {
+                elb::handle(&control.world, control.role, &params).into_response()
             }
             Some(params) => sts::handle(&params).into_response(),
         },
@@ -254,6 +261,7 @@ fn error_reply(service: Service, error: &ServiceError) -> Response {
     match service {
         Service::Ec2 => ec2::refusal(error, &request_id()).into_response(),
         Service::Route53 => query_error(error, route53::NAMESPACE).into_response(),
+        Service::Elb => query_error(error, elb::NAMESPACE).into_response(),
         Service::Sts => query_error(error, sts::NAMESPACE).into_response(),
         Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
         Service::CloudWatch => cloudwatch::refusal(error),

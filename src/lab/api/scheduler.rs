@@ -13,7 +13,7 @@ use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::query::Params;
-use super::{Control, Reply, ServiceError, ec2, rest_error, route53};
+use super::{Control, Reply, ServiceError, ec2, elb, rest_error, route53};
 use crate::lab::services::{Schedule, Services};
 use crate::lab::topology;
 use crate::model::{Clock, RegionRole, Seed};
@@ -235,6 +235,14 @@ fn invoke(control: &Control, target: &Value) -> Result<(), String> {
             };
             flatten("", &shape, &mut pairs);
             answered(ec2::handle(&control.world, control.role, &Params::from_pairs(pairs)))
+        }
+        Some(("elasticloadbalancingv2", action)) => {
+            let mut pairs = vec![("Action".to_owned(), pascal(action))];
+            // Lists are members in this service's query protocol.
+            let groups = json!({ "member": input["SecurityGroups"] });
+            let shape = json!({ "LoadBalancerArn": input["LoadBalancerArn"], "SecurityGroups": groups });
+            flatten("", &shape, &mut pairs);
+            answered(elb::handle(&control.world, control.role, &Params::from_pairs(pairs)))
         }
         Some(("route53", "updateHealthCheck")) => {
             let id = input["HealthCheckId"].as_str().unwrap_or_default();
