@@ -4,7 +4,7 @@
 //! The victim is this test binary, started again: it prepares, cuts and restores by the library, against a lab that
 //! lives on, and kills itself with SIGKILL at the point whose number it is given.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! The files that people write: what is said about wrong ones, and that the committed ones are right.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Whatever ends a run, in whichever phase: the network is as it was, and a report says what was seen.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
 

@@ -234,6 +234,7 @@ fn open_control_planes(
             truth: truth.clone(),
             cognito: identity.control_plane(role),
             services: Arc::new(Services::new(identity.function(role))),
+            calls: api::Calls::default(),
             clock: options.clock,
             seed: options.seed,
         };

@@ -1,6 +1,7 @@
 //! The AWS service APIs of the control plane, one file for each service's wire protocol. Requests are told apart by the service in the scope
 //! of their signature, as one endpoint serves them all.
 
+mod calls;
 mod cloudwatch;
 pub mod cognito;
 pub mod ec2;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tower_service::Service as _;
 
+pub use self::calls::Calls;
 use self::query::Params;
 use self::sigv4::{Keys, Scope, SigV4Error};
 use self::xml::Element;
@@ -60,6 +62,8 @@ pub struct Control {
     pub cognito: Router,
     /// Lambda, CloudWatch and Scheduler.
     pub services: Arc<Services>,
+    /// What was asked.
+    pub calls: Calls,
     /// Scenario time.
     pub clock: Clock,
     /// How late schedules fire follows from it.
@@ -151,7 +155,11 @@ impl Service {
 
 /// The control plane of one Region.
 pub fn router(control: Arc<Control>) -> Router {
-    Router::new().route("/truth", axum::routing::get(truth)).fallback(dispatch).with_state(control)
+    Router::new()
+        .route("/truth", axum::routing::get(truth))
+        .route("/calls", axum::routing::get(asked))
+        .fallback(dispatch)
+        .with_state(control)
 }
 
 #[derive(Deserialize)]
@@ -161,6 +169,10 @@ struct TruthQuery {
 
 async fn truth(State(control): State<Arc<Control>>, Query(query): Query<TruthQuery>) -> Response {
     axum::Json(control.truth.report(query.zero_at)).into_response()
+}
+
+async fn asked(State(control): State<Arc<Control>>) -> Response {
+    axum::Json(control.calls.all()).into_response()
 }
 
 async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Response {
@@ -186,6 +198,7 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resp
     if let Err(error) = check_region(service, &scope, control.role) {
         return error_reply(service, &error);
     }
+    calls::note(&control, service, &parts, &body);
     match service {
         Service::Cognito => cognito(&control, parts, body).await,
         Service::Route53 => route53::handle(&control, &parts, &body).into_response(),
