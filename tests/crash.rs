@@ -18,6 +18,8 @@ use gameday::cloud::{Access, Cloud};
 use gameday::faults::{Arming, Executor, Holder, Journal, plan};
 use gameday::model::{Clock, RunId};
 use gameday::scenario::{self, FaultSpec};
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use support::{Lab, gameday};
 use tokio_util::sync::CancellationToken;
 
@@ -108,6 +110,17 @@ async fn killed_at_every_point(fault: &str) -> usize {
     points.len()
 }
 
+/// Kills a rollback at a point, if it passes that many; tells whether it was killed.
+fn rollback_killed(run: &Path, at: u32) -> bool {
+    let mut rollback = gameday();
+    let done = rollback.arg("rollback").arg(run).env("GAMEDAY_CRASH_AT", at.to_string()).output().unwrap();
+    match (done.status.signal(), done.status.code()) {
+        (Some(9), _) => true,
+        (None, Some(0)) => false,
+        other => panic!("{other:?}: {}", String::from_utf8_lossy(&done.stderr)),
+    }
+}
+
 async fn rolled_back(fault: &str, least: usize) {
     let points = killed_at_every_point(fault).await;
     println!("{points} fault points");
@@ -147,4 +160,50 @@ async fn lambda_trigger_break() {
 #[tokio::test]
 async fn client_egress_blackhole() {
     rolled_back("kind = \"client-egress-blackhole\"", 60).await;
+}
+
+/// Each fault's text, as the other tests have it.
+const FAULTS: [&str; 7] = [
+    "kind = \"nacl-blackhole\"",
+    "kind = \"nacl-deny-entries\"\nports = [\"443\"]",
+    "kind = \"security-group-blackhole\"",
+    "kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"",
+    "kind = \"health-check-invert\"",
+    "kind = \"lambda-trigger-break\"",
+    "kind = \"client-egress-blackhole\"",
+];
+
+/// Any sequence of faults that are killed somewhere, of rollbacks that are killed somewhere, and of a last rollback that is
+/// not, ends in the original state. A new fault never begins on what another left: a run is refused then.
+#[test]
+fn any_sequence_of_faults_crashes_and_rollbacks_ends_in_the_original_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--seed", "5"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let before = runtime.block_on(lab.world());
+    let counter = std::cell::Cell::new(0);
+    let (killed_runs, killed_rollbacks) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let turn = (0..FAULTS.len(), 1..60_u32, proptest::collection::vec(1..30_u32, 0..3));
+    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let outcome = runner.run(&proptest::collection::vec(turn, 1..4), |turns| {
+        for (fault, at, rollbacks) in turns {
+            counter.set(counter.get() + 1);
+            let run = folder.path().join(format!("sequence-{}", counter.get()));
+            std::fs::create_dir(&run).unwrap();
+            let status = start(&lab, FAULTS[fault], &run, ("GAMEDAY_CRASH_AT", &at.to_string()));
+            // A point that the run does not have: it went to its end.
+            prop_assert!(status.signal() == Some(9) || status.success(), "{status}");
+            killed_runs.set(killed_runs.get() + u32::from(!status.success()));
+            for at in rollbacks {
+                killed_rollbacks.set(killed_rollbacks.get() + u32::from(rollback_killed(&run, at)));
+            }
+            prop_assert!(!rollback_killed(&run, u32::MAX));
+            prop_assert_eq!(&runtime.block_on(lab.world()), &before);
+        }
+        Ok(())
+    });
+    println!("{} runs, {} killed, and {} rollbacks killed", counter.get(), killed_runs.get(), killed_rollbacks.get());
+    outcome.unwrap();
+    assert!(killed_runs.get() > 5 && killed_rollbacks.get() > 3);
 }
