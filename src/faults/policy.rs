@@ -266,7 +266,7 @@ impl Policies<'_> {
             Action::CreateClone(change) => {
                 let (acls, vpc) = (self.ec2(region, "network-acl/*"), self.ec2(region, &format!("vpc/{}", change.vpc)));
                 all.entry("MakeNetworkAcls").or_default().allow(["ec2:CreateNetworkAcl"], [acls.clone(), vpc]);
-                self.tag_new(acls.clone(), "CreateNetworkAcl", all);
+                Self::tag_new(acls.clone(), "CreateNetworkAcl", all);
                 let (key, values) = tagged();
                 let own = all.entry("ChangeOwnNetworkAcls").or_default();
                 own.allow(["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl"], [acls]);
@@ -281,7 +281,7 @@ impl Policies<'_> {
                 let groups = self.ec2(region, "security-group/*");
                 let vpc = self.ec2(region, &format!("vpc/{}", change.vpc));
                 all.entry("MakeSecurityGroups").or_default().allow(["ec2:CreateSecurityGroup"], [groups.clone(), vpc]);
-                self.tag_new(groups.clone(), "CreateSecurityGroup", all);
+                Self::tag_new(groups.clone(), "CreateSecurityGroup", all);
                 let (key, values) = tagged();
                 let own = all.entry("ChangeOwnSecurityGroups").or_default();
                 own.allow(["ec2:RevokeSecurityGroupEgress", "ec2:DeleteSecurityGroup"], [groups]);
@@ -316,7 +316,7 @@ impl Policies<'_> {
         }
     }
 
-    fn tag_new(&self, resources: String, creating: &str, all: &mut Statements) {
+    fn tag_new(resources: String, creating: &str, all: &mut Statements) {
         let tag = all.entry("TagWhatIsMade").or_default();
         tag.allow(["ec2:CreateTags"], [resources]);
         tag.when("StringEquals", "ec2:CreateAction", [creating.to_owned()]);
