@@ -1,6 +1,6 @@
 //! Programs that know AWS, DNS and Cognito, and nothing of GameDay, against a stand-alone lab.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 #[path = "conformance/tools.rs"]
 mod tools;

@@ -4,9 +4,12 @@
 //! The victim is this test binary, started again: it prepares, cuts and restores by the library, against a lab that
 //! lives on, and kills itself with SIGKILL at the point whose number it is given.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
+
+#[path = "support/moto.rs"]
+mod moto;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -14,11 +17,15 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckType};
 use gameday::cloud::{Access, Cloud};
-use gameday::faults::{Arming, Executor, Holder, Journal, plan};
+use gameday::env::{Environment, Site};
+use gameday::faults::{Arming, Executor, Holder, Journal, Scope, State, plan};
 use gameday::model::{Clock, RunId};
 use gameday::scenario::{self, FaultSpec};
-use support::{Lab, gameday};
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use support::{Lab, World, gameday, tools};
 use tokio_util::sync::CancellationToken;
 
 const FOLDER: &str = "GAMEDAY_TEST_FOLDER";
@@ -37,7 +44,7 @@ fn fault(text: &str) -> FaultSpec {
 #[ignore = "the other tests of this file start it"]
 async fn victim() {
     let variable = |name| std::env::var(name).unwrap();
-    let site = support::site(&PathBuf::from(variable(ENVIRONMENT)));
+    let site = any_site(&PathBuf::from(variable(ENVIRONMENT)));
     // Every run has an ID of its own; client tokens follow from it.
     let folder = PathBuf::from(variable(FOLDER));
     let run = RunId(format!("gd-{}", folder.file_name().unwrap().display()));
@@ -68,13 +75,94 @@ async fn victim() {
     journal.close().unwrap();
 }
 
-fn start(lab: &Lab, fault: &str, folder: &Path, variable: (&str, &str)) -> ExitStatus {
+/// An environment file as it is, whether a run would take it or not: moto has no front door.
+fn any_site(environment: &Path) -> Site {
+    let text = std::fs::read_to_string(environment).unwrap();
+    let parsed: Environment = toml::from_str(&text).unwrap();
+    let pem = std::fs::read_to_string(environment.with_extension("ca.pem")).ok();
+    parsed.complete(environment.parent().unwrap().to_owned(), pem).unwrap()
+}
+
+/// What faults are made on.
+enum Ground {
+    Lab(Lab),
+    Moto(OnMoto),
+}
+
+impl Ground {
+    fn environment(&self) -> &Path {
+        match self {
+            Self::Lab(lab) => &lab.environment,
+            Self::Moto(moto) => &moto.environment,
+        }
+    }
+
+    async fn world(&self) -> World {
+        match self {
+            Self::Lab(lab) => lab.world().await,
+            Self::Moto(moto) => moto.world().await,
+        }
+    }
+}
+
+/// A VPC on moto, with two subnets, a network interface in each, and a health check.
+struct OnMoto {
+    _server: moto::Moto,
+    environment: PathBuf,
+    vpc: String,
+    health_check: String,
+}
+
+impl OnMoto {
+    async fn start(folder: &Path) -> Self {
+        let server = moto::Moto::start(&tools::python_tool("moto_server"), folder);
+        let site = moto::site(folder, &server.url(), &[]);
+        let cloud = Cloud::connect(&site).await.unwrap();
+        let ec2 = &cloud.primary.ec2;
+        let (vpc, subnets) = moto::subnets(ec2, 2).await;
+        for subnet in &subnets {
+            ec2.create_network_interface().subnet_id(subnet).send().await.unwrap();
+        }
+        let environment = folder.join("moto.toml");
+        let write = |health_check: &str| {
+            let text = moto::environment(&server.url(), &subnets).replace("\"none\"", &format!("{health_check:?}"));
+            std::fs::write(&environment, text).unwrap();
+        };
+        write("none");
+        let route53 = Cloud::connect(&any_site(&environment)).await.unwrap().primary.mutating.route53;
+        let config = HealthCheckConfig::builder().r#type(HealthCheckType::Https).inverted(false);
+        let config = config.ip_address("192.0.2.1").failure_threshold(3).request_interval(10).build().unwrap();
+        let made = route53.create_health_check().caller_reference("crash").health_check_config(config).send().await;
+        let health_check = made.unwrap().health_check.unwrap().id;
+        write(&health_check);
+        Self { _server: server, environment, vpc, health_check }
+    }
+
+    async fn world(&self) -> World {
+        let cloud = Cloud::connect(&any_site(&self.environment)).await.unwrap();
+        let clients = &cloud.primary;
+        let mut scope = Scope::default();
+        scope.vpcs.insert((clients.region.clone(), self.vpc.clone()));
+        scope.groups.clone_from(&scope.vpcs);
+        scope.health_checks.insert((clients.region.clone(), self.health_check.clone()));
+        let tags = clients.ec2.describe_tags().send().await.unwrap();
+        // moto goes on telling the tags of what is deleted; that it is, the state says.
+        let lasting = |id: &str| ["vpc-", "subnet-", "eni-"].iter().any(|kind| id.starts_with(kind));
+        let tags = tags.tags().iter().filter(|tag| tag.resource_id().is_some_and(lasting));
+        let tags = tags.map(|tag| format!("{:?} {:?} {:?}", tag.resource_id(), tag.key(), tag.value()));
+        let schedules = clients.reading.scheduler.list_schedules().send().await.unwrap();
+        let schedules = schedules.schedules().iter().map(|one| one.name().unwrap().to_owned()).collect();
+        World { state: State::describe(&cloud, &scope).await.unwrap(), tags: tags.collect(), schedules }
+    }
+}
+
+fn start(ground: &Ground, fault: &str, folder: &Path, variable: (&str, &str)) -> ExitStatus {
     let mut victim = Command::new(std::env::current_exe().unwrap());
     victim.args(["--exact", "victim", "--ignored", "--nocapture"]).env(variable.0, variable.1);
-    if fault.contains("health-check-invert") {
+    if fault.contains("health-check-invert") && matches!(ground, Ground::Lab(_)) {
         victim.env(LOCKING, "1");
     }
-    victim.env(FOLDER, folder).env(ENVIRONMENT, &lab.environment).env(FAULT, fault);
+    victim.env(FOLDER, folder).env(ENVIRONMENT, ground.environment()).env(FAULT, fault);
     let done = victim.output().unwrap();
     if done.status.code().is_some_and(|code| code != 0) {
         print!("{}", String::from_utf8_lossy(&done.stderr));
@@ -83,9 +171,13 @@ fn start(lab: &Lab, fault: &str, folder: &Path, variable: (&str, &str)) -> ExitS
 }
 
 /// Kills at every point; gives how many there are.
-async fn killed_at_every_point(fault: &str) -> usize {
+async fn killed_at_every_point(fault: &str, on_moto: bool) -> usize {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Lab::start(folder.path(), &["--seed", "5"]);
+    let lab = if on_moto {
+        Ground::Moto(OnMoto::start(folder.path()).await)
+    } else {
+        Ground::Lab(Lab::start(folder.path(), &["--seed", "5"]))
+    };
     let before = lab.world().await;
     let (whole, list) = (folder.path().join("whole"), folder.path().join("points"));
     std::fs::create_dir(&whole).unwrap();
@@ -108,8 +200,19 @@ async fn killed_at_every_point(fault: &str) -> usize {
     points.len()
 }
 
+/// Kills a rollback at a point, if it passes that many; tells whether it was killed.
+fn rollback_killed(run: &Path, at: u32) -> bool {
+    let mut rollback = gameday();
+    let done = rollback.arg("rollback").arg(run).env("GAMEDAY_CRASH_AT", at.to_string()).output().unwrap();
+    match (done.status.signal(), done.status.code()) {
+        (Some(9), _) => true,
+        (None, Some(0)) => false,
+        other => panic!("{other:?}: {}", String::from_utf8_lossy(&done.stderr)),
+    }
+}
+
 async fn rolled_back(fault: &str, least: usize) {
-    let points = killed_at_every_point(fault).await;
+    let points = killed_at_every_point(fault, false).await;
     println!("{points} fault points");
     assert!(points >= least, "only {points} fault points");
 }
@@ -147,4 +250,71 @@ async fn lambda_trigger_break() {
 #[tokio::test]
 async fn client_egress_blackhole() {
     rolled_back("kind = \"client-egress-blackhole\"", 60).await;
+}
+
+async fn rolled_back_on_moto(fault: &str, least: usize) {
+    let points = killed_at_every_point(fault, true).await;
+    println!("{points} fault points on moto");
+    assert!(points >= least, "only {points} fault points");
+}
+
+#[tokio::test]
+async fn nacl_blackhole_on_moto() {
+    rolled_back_on_moto("kind = \"nacl-blackhole\"", 60).await;
+}
+
+#[tokio::test]
+async fn security_group_blackhole_on_moto() {
+    rolled_back_on_moto("kind = \"security-group-blackhole\"", 40).await;
+}
+
+#[tokio::test]
+async fn health_check_invert_on_moto() {
+    rolled_back_on_moto("kind = \"health-check-invert\"", 16).await;
+}
+
+/// Each fault's text, as the other tests have it.
+const FAULTS: [&str; 7] = [
+    "kind = \"nacl-blackhole\"",
+    "kind = \"nacl-deny-entries\"\nports = [\"443\"]",
+    "kind = \"security-group-blackhole\"",
+    "kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"",
+    "kind = \"health-check-invert\"",
+    "kind = \"lambda-trigger-break\"",
+    "kind = \"client-egress-blackhole\"",
+];
+
+/// Any sequence of faults that are killed somewhere, of rollbacks that are killed somewhere, and of a last rollback that is
+/// not, ends in the original state. A new fault never begins on what another left: a run is refused then.
+#[test]
+fn any_sequence_of_faults_crashes_and_rollbacks_ends_in_the_original_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Ground::Lab(Lab::start(folder.path(), &["--seed", "5"]));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let before = runtime.block_on(lab.world());
+    let counter = std::cell::Cell::new(0);
+    let (killed_runs, killed_rollbacks) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let turn = (0..FAULTS.len(), 1..60_u32, proptest::collection::vec(1..30_u32, 0..3));
+    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let outcome = runner.run(&proptest::collection::vec(turn, 1..4), |turns| {
+        for (fault, at, rollbacks) in turns {
+            counter.set(counter.get() + 1);
+            let run = folder.path().join(format!("sequence-{}", counter.get()));
+            std::fs::create_dir(&run).unwrap();
+            let status = start(&lab, FAULTS[fault], &run, ("GAMEDAY_CRASH_AT", &at.to_string()));
+            // A point that the run does not have: it went to its end.
+            prop_assert!(status.signal() == Some(9) || status.success(), "{status}");
+            killed_runs.set(killed_runs.get() + u32::from(!status.success()));
+            for at in rollbacks {
+                killed_rollbacks.set(killed_rollbacks.get() + u32::from(rollback_killed(&run, at)));
+            }
+            prop_assert!(!rollback_killed(&run, u32::MAX));
+            prop_assert_eq!(&runtime.block_on(lab.world()), &before);
+        }
+        Ok(())
+    });
+    println!("{} runs, {} killed, and {} rollbacks killed", counter.get(), killed_runs.get(), killed_rollbacks.get());
+    outcome.unwrap();
+    assert!(killed_runs.get() > 5 && killed_rollbacks.get() > 3);
 }

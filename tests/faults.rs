@@ -1,6 +1,6 @@
 //! Faults in whole runs on the lab: each scenario with its verdict, and what it puts back.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
 

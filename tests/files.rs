@@ -1,6 +1,6 @@
 //! The files that people write: what is said about wrong ones, and that the committed ones are right.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,6 +146,7 @@ ec3 = "vpce.example.com"
 region = "us-west-2"
 direct = []
 subnets = { ids = ["0a1b2c3d"] }
+clients = { ids = ["10.0.6.0/24"] }
 
 [pool]
 id = "eu-west-1_EXAMPLE"

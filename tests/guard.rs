@@ -1,6 +1,6 @@
 //! What keeps a run from starting, what ends it early, and what heals when the runner is gone.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
 

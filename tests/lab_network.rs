@@ -1,6 +1,6 @@
 //! The lab's network on the wire: real SDK clients, real sockets, real DNS packets, at ten times real speed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -83,8 +83,11 @@ fn door(environment: &Environment, number: usize) -> SocketAddr {
 }
 
 /// Clones the default ACL's place: a new ACL with the same rules in front of both subnets, as a fault's preparation does. Gives its ID.
-async fn prepare(aws: &Aws) -> String {
-    let found = aws.ec2.describe_network_acls().send().await.unwrap();
+async fn prepare(aws: &Aws, environment: &Environment) -> String {
+    // The clients' VPC has one too.
+    let front_door = &environment.primary.as_ref().unwrap().subnets.ids;
+    let filter = Filter::builder().name("association.subnet-id").set_values(Some(front_door.clone())).build();
+    let found = aws.ec2.describe_network_acls().filters(filter).send().await.unwrap();
     let [original] = found.network_acls() else { panic!("one ACL at first") };
     let create = aws.ec2.create_network_acl().vpc_id(original.vpc_id().unwrap()).client_token("t1");
     let id = create.send().await.unwrap().network_acl().unwrap().network_acl_id().unwrap().to_owned();
@@ -183,7 +186,7 @@ async fn a_blackhole_fails_over_and_heals() {
     let mut open = https(&lab, door(&environment, 0)).await;
     assert_eq!(open.send(health_request()).await.unwrap().status(), 200);
 
-    let acl = prepare(&aws).await;
+    let acl = prepare(&aws, &environment).await;
     assert_eq!(open.send(health_request()).await.unwrap().status(), 200, "the preparation is harmless");
     cut(&aws, &acl).await;
 
@@ -242,7 +245,7 @@ async fn a_blackhole_fails_over_and_heals() {
 async fn only_the_denied_source_loses_its_packets() {
     let (lab, environment, _) = lab(LabSettings::default()).await;
     let aws = aws(&environment).await;
-    let acl = prepare(&aws).await;
+    let acl = prepare(&aws, &environment).await;
     let mut open = https(&lab, door(&environment, 0)).await;
     let deny = aws.ec2.create_network_acl_entry().network_acl_id(&acl).rule_number(1).protocol("6").egress(false);
     let port = i32::from(environment.front_door.as_ref().unwrap().port);
@@ -252,7 +255,11 @@ async fn only_the_denied_source_loses_its_packets() {
     let mut stalled = tokio::spawn(async move { open.send(health_request()).await.map(|response| response.status()) });
     assert!(tokio::time::timeout(Duration::from_millis(300), &mut stalled).await.is_err());
     let tls = net::client_tls_unverified().unwrap();
-    let tcp = net::connect_from("127.0.3.1".parse().unwrap(), door(&environment, 0)).await.unwrap();
+    let new = tokio::time::timeout(Duration::from_millis(300), net::connect(door(&environment, 0))).await;
+    assert!(new.is_err(), "the users' SYNs vanish: {new:?}");
+    // Checkers have an address of their own at every front door.
+    let checked = SocketAddr::new("127.0.1.110".parse().unwrap(), door(&environment, 0).port());
+    let tcp = net::connect_from("127.0.3.1".parse().unwrap(), checked).await.unwrap();
     let mut checker = net::Connection::open(&tls, net::server_name("auth.gameday.test").unwrap(), tcp).await.unwrap();
     assert_eq!(checker.send(health_request()).await.unwrap().status(), 200);
     aws.ec2.delete_network_acl_entry().network_acl_id(&acl).rule_number(1).egress(false).send().await.unwrap();
@@ -263,7 +270,7 @@ async fn only_the_denied_source_loses_its_packets() {
 async fn requests_of_clients_that_gave_up_are_not_served_after_the_heal() {
     let (lab, environment, _) = lab(LabSettings::default()).await;
     let aws = aws(&environment).await;
-    let acl = prepare(&aws).await;
+    let acl = prepare(&aws, &environment).await;
     let mut gave_up = https(&lab, door(&environment, 0)).await;
     cut(&aws, &acl).await;
     until("packets vanish", async || !lab.truth().report(None).milestones.is_empty()).await;
@@ -284,7 +291,7 @@ async fn a_health_check_elsewhere_never_flips() {
     let check = aws.route53.get_health_check().health_check_id(&id).send().await.unwrap();
     let config = check.health_check().unwrap().health_check_config().unwrap().clone();
     assert_eq!(config.fully_qualified_domain_name(), Some("status.gameday.test"));
-    let acl = prepare(&aws).await;
+    let acl = prepare(&aws, &environment).await;
     cut(&aws, &acl).await;
     clock.sleep(Duration::from_secs(45)).await;
     let status = aws.route53.get_health_check_status().health_check_id(&id).send().await.unwrap();
@@ -346,7 +353,7 @@ async fn ec2_describes_filters_pages_and_refuses_as_aws_does() {
     }
     let pages = ec2.describe_network_acls().into_paginator().page_size(5).items().send();
     let all: Vec<_> = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 13);
     let association = acls.network_acls()[0].associations()[0].network_acl_association_id().unwrap();
     ec2.replace_network_acl_association().association_id(association).network_acl_id(id).send().await.unwrap();
     assert_eq!(code(ec2.delete_network_acl().network_acl_id(id).send().await), "DependencyViolation");
@@ -433,7 +440,7 @@ async fn an_ended_lab_listens_nowhere() {
 async fn flapping_under_load_always_shuts_and_always_opens() {
     let (lab, environment, _) = lab(LabSettings::default()).await;
     let aws = aws(&environment).await;
-    let acl = prepare(&aws).await;
+    let acl = prepare(&aws, &environment).await;
     let doors = [door(&environment, 0), door(&environment, 1)];
     let load = (0..8).map(|number| {
         tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! For random failovers of known truth, watched at random periods, the truth lies inside every interval.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::large_futures, clippy::unwrap_used)]
 
 mod synthetic;
 

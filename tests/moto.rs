@@ -1,7 +1,7 @@
 //! The fault's EC2 calls against moto, a simulator of AWS that others wrote: what works on the lab
 //! must work there unchanged.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 #[path = "conformance/tools.rs"]
 #[allow(dead_code, reason = "the lab and its scripts are the other conformance test's")]

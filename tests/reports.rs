@@ -1,6 +1,6 @@
 //! What the reports say of synthetic runs.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::large_futures, clippy::unwrap_used)]
 
 mod synthetic;
 

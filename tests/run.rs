@@ -1,6 +1,6 @@
 //! The real binary against the lab: whole runs, refusals, repetition by seed, and without privileges.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
 

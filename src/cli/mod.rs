@@ -3,6 +3,7 @@
 mod check;
 mod documents;
 mod exit;
+mod iam;
 mod lab;
 mod plan;
 mod progress;
@@ -54,6 +55,8 @@ enum Command {
     Run(RunArgs),
     /// Show every call that a run would make, with its inverse. Changes nothing.
     Plan(PlanArgs),
+    /// Print the least IAM policy for a run, and the dead-man role's. Changes nothing.
+    IamPolicy(IamPolicyArgs),
     /// Check that a failover can be rehearsed here. Changes nothing.
     Preflight(PreflightArgs),
     /// Put back what an interrupted run left, from its journal alone.
@@ -114,6 +117,7 @@ fn speed(text: &str) -> Result<f64, String> {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct RunArgs {
     /// The scenario file, as scenarios/full-failover.toml.
     scenario: PathBuf,
@@ -152,6 +156,20 @@ struct PlanArgs {
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
     /// Without the schedules that heal if this machine dies, as `run --no-dead-man` does.
+    #[arg(long)]
+    no_dead_man: bool,
+}
+
+#[derive(Debug, Args)]
+struct IamPolicyArgs {
+    /// The scenario file.
+    scenario: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// One policy document alone, ready for `aws iam put-role-policy`; all of them by name where this is left out.
+    #[arg(long, value_enum)]
+    of: Option<iam::PolicyOf>,
+    /// For `run --no-dead-man`.
     #[arg(long)]
     no_dead_man: bool,
 }
@@ -241,6 +259,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => documents::report(&args),
         Command::Run(args) => work(run::run(args)),
         Command::Plan(args) => work(plan::plan(args)),
+        Command::IamPolicy(args) => work(iam::iam_policy(args)),
         Command::Preflight(args) => work(check::preflight(args)),
         Command::Rollback(args) => work(rollback::rollback(args)),
         Command::Lab(args) => work(lab::lab(args)),

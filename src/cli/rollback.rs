@@ -20,7 +20,7 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     let give_up = CancellationToken::new();
     listen(&give_up)?;
     if args.discover {
-        return discovered(args, &give_up).await;
+        return Box::pin(discovered(args, &give_up)).await;
     }
     if let Some(folder) = args.run_dir {
         return of_journal(&folder, &give_up).await;
@@ -56,6 +56,7 @@ async fn all(folders: Vec<PathBuf>, give_up: &CancellationToken) -> Result<Exit,
     Ok(worst)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn not_restored(error: impl ToString) -> Failure {
     Failure::plain(error.to_string()).coded(Exit::NotRestored)
 }

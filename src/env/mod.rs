@@ -336,6 +336,8 @@ pub struct LabSettings {
     pub lag_max: Span,
     /// The health check's target: the primary's front door, or an address outside every subnet.
     pub health_target: HealthTarget,
+    /// An Application Load Balancer in each Region owns the front doors' network interfaces.
+    pub load_balancers: bool,
     /// The claim that the Pre-Token-Generation trigger leaves out in a Region whose table misses it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub broken_triggers: Vec<BrokenTrigger>,
@@ -389,6 +391,7 @@ impl Default for LabSettings {
             lag_median: Span::secs(1),
             lag_max: Span::secs(8),
             health_target: HealthTarget::FrontDoor,
+            load_balancers: false,
             broken_triggers: Vec::new(),
             clock: None,
             truth_url: None,

@@ -162,28 +162,28 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// The call's.
-    pub async fn make<T>(
+    pub fn make<T>(
         &self,
         change: &dyn Change,
         call: impl Future<Output = Result<T, CloudError>>,
-    ) -> Result<T, CloudError> {
+    ) -> impl Future<Output = Result<T, CloudError>> {
         let step = if change.stage() == Stage::Cut { Step::Cut } else { Step::Prepare };
-        self.told(step, change.call(), change.resource(), change.cuts_ipv4(), call).await
+        self.told(step, change.call(), change.resource(), change.cuts_ipv4(), Box::pin(call))
     }
 
     /// Makes a call that undoes a change.
     ///
     /// # Errors
     /// The call's.
-    pub async fn unmake<T>(
+    pub fn unmake<T>(
         &self,
         change: &dyn Change,
         name: &'static str,
         resource: String,
         call: impl Future<Output = Result<T, CloudError>>,
-    ) -> Result<T, CloudError> {
+    ) -> impl Future<Output = Result<T, CloudError>> {
         let step = if change.stage() == Stage::Cut { Step::Heal } else { Step::Dismantle };
-        self.told(step, name, resource, change.cuts_ipv4(), call).await
+        self.told(step, name, resource, change.cuts_ipv4(), Box::pin(call))
     }
 
     async fn told<T>(

@@ -266,6 +266,8 @@ impl Executor {
             // Backwards: what was made last goes first.
             let batch: Vec<&Same> = open.iter().rev().filter(|same| same.action.stage() == stage).collect();
             if stage.stays_until_all_is_undone() && !restored.left.is_empty() {
+                let kept = batch.iter().map(|same| format!("{} stays until the rest is undone", same.words()));
+                restored.notes.extend(kept);
                 continue;
             }
             let since = self.clock.now();

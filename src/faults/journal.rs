@@ -290,10 +290,9 @@ impl Journal {
 /// ends with the process, however that ends.
 fn claim(file: &File, path: &Path) -> Result<(), JournalError> {
     match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse { path: path.to_owned() }),
         // A file system without locks: the lock on the VPC keeps other runs away all the same.
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => Ok(()),
+        Ok(()) | Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse { path: path.to_owned() }),
         Err(error) => Err(JournalError::Io { path: path.to_owned(), source: error.into() }),
     }
 }

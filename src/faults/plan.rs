@@ -277,7 +277,7 @@ pub struct Arming<'a> {
 
 /// From arming to the first cut, at most; our own choice. A schedule that comes late heals late, one that comes early
 /// would spoil the run.
-const ARMING: Duration = Duration::from_secs(60);
+const ARMING: Duration = Duration::from_mins(1);
 
 impl Plan {
     /// What keeps other runs away.

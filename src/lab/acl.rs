@@ -40,6 +40,11 @@ impl Cidr {
         Some(Self { first, prefix })
     }
 
+    /// How many leading bits its addresses share.
+    pub fn prefix(self) -> u8 {
+        self.prefix
+    }
+
     /// Its lowest address.
     pub fn first(self) -> IpAddr {
         self.first
@@ -148,33 +153,36 @@ pub struct Flow {
     pub server: SocketAddr,
 }
 
-/// Whether a network ACL lets a connection's packets through in both directions.
-pub fn acl_passes(entries: &[Entry], flow: Flow) -> bool {
-    let remote = flow.client.ip();
-    tcp_passes(entries, false, remote, flow.server.port()) && tcp_passes(entries, true, remote, flow.client.port())
+/// The network ACLs on a connection's way: of the server's subnet and of the client's, where there is one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Acls<'a> {
+    /// In front of the server.
+    pub server: Option<&'a [Entry]>,
+    /// In front of the client.
+    pub client: Option<&'a [Entry]>,
 }
 
-/// The same for the network ACL of the client's subnet.
-pub fn client_passes(entries: &[Entry], flow: Flow) -> bool {
-    let remote = flow.server.ip();
-    tcp_passes(entries, true, remote, flow.server.port()) && tcp_passes(entries, false, remote, flow.client.port())
-}
+impl Acls<'_> {
+    /// Whether a connection's packets pass in both directions.
+    pub fn pass(self, flow: Flow) -> bool {
+        let (client, server) = (flow.client, flow.server);
+        // What comes in at one end goes out at the other; the ports are always the destination's.
+        self.server.is_none_or(|rules| {
+            tcp_passes(rules, false, client.ip(), server.port()) && tcp_passes(rules, true, client.ip(), client.port())
+        }) && self.client.is_none_or(|rules| {
+            tcp_passes(rules, true, server.ip(), server.port()) && tcp_passes(rules, false, server.ip(), client.port())
+        })
+    }
 
-/// Whether a network ACL lets at least one ephemeral port of a client through in both directions.
-pub fn acl_passes_some_port(entries: &[Entry], client: IpAddr, server: SocketAddr) -> bool {
-    some_port(entries, true, |port| acl_passes(entries, Flow { client: SocketAddr::new(client, port), server }))
-}
-
-/// The same for the network ACL of the client's subnet.
-pub fn client_passes_some_port(entries: &[Entry], client: IpAddr, server: SocketAddr) -> bool {
-    some_port(entries, false, |port| client_passes(entries, Flow { client: SocketAddr::new(client, port), server }))
-}
-
-fn some_port(entries: &[Entry], egress: bool, passes: impl Fn(u16) -> bool) -> bool {
-    // The verdict only changes at the ends of the rules' ranges, so one port behind each end stands for all.
-    let ends = entries.iter().filter(|entry| entry.egress == egress).filter_map(|entry| entry.ports);
-    let ends = ends.flat_map(|ports| [ports.from, ports.to.saturating_add(1)]).filter(|port| EPHEMERAL.contains(*port));
-    std::iter::once(EPHEMERAL.from).chain(ends).any(passes)
+    /// Whether they let at least one ephemeral port of a client through in both directions.
+    pub fn pass_some_port(self, client: IpAddr, server: SocketAddr) -> bool {
+        // The verdict only changes at the ends of the rules' ranges, so one port behind each end stands for all.
+        let rules = self.server.into_iter().chain(self.client).flatten();
+        let ends = rules.filter_map(|entry| entry.ports).flat_map(|ports| [ports.from, ports.to.saturating_add(1)]);
+        let ends = ends.filter(|port| EPHEMERAL.contains(*port));
+        let mut candidates = std::iter::once(EPHEMERAL.from).chain(ends);
+        candidates.any(|port| self.pass(Flow { client: SocketAddr::new(client, port), server }))
+    }
 }
 
 /// Whether one TCP packet passes: the matching rule with the lowest number decides; where none matches, the packet vanishes.
@@ -195,23 +203,47 @@ fn covers_tcp(protocol: i16, ports: Option<Ports>, port: u16) -> bool {
     protocol == ALL_PROTOCOLS || (protocol == TCP && ports.is_none_or(|ports| ports.contains(port)))
 }
 
-/// One permission of a security group.
+/// The other end that a rule of a security group names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// A block of addresses.
+    Block(Cidr),
+    /// The network interfaces of a security group, by its ID.
+    Group(String),
+}
+
+/// What one rule of a security group allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permission {
+    /// Outbound rather than inbound.
+    pub egress: bool,
     /// The IANA protocol number, or [`ALL_PROTOCOLS`].
     pub protocol: i16,
     /// Destination ports; all where left out.
     pub ports: Option<Ports>,
-    /// Other ends, by address.
-    pub cidrs: Vec<Cidr>,
+    /// For ICMP.
+    pub icmp: Option<IcmpTypeCode>,
+    /// The other end.
+    pub peer: Peer,
 }
 
-/// Whether a security group's inbound permissions admit a new connection. Return packets need no permission: the connection is tracked.
-pub fn group_admits(inbound: &[Permission], flow: Flow) -> bool {
-    inbound.iter().any(|permission| {
-        covers_tcp(permission.protocol, permission.ports, flow.server.port())
-            && permission.cidrs.iter().any(|cidr| cidr.contains(flow.client.ip()))
-    })
+impl Permission {
+    /// Whether it admits the first packet of a connection in its direction, to or from `remote`; `belongs` says whether an address is
+    /// that of an interface in a group. Return packets need no permission: the connection is tracked.
+    pub fn admits(
+        &self,
+        egress: bool,
+        remote: IpAddr,
+        destination_port: u16,
+        belongs: impl Fn(IpAddr, &str) -> bool,
+    ) -> bool {
+        self.egress == egress
+            && covers_tcp(self.protocol, self.ports, destination_port)
+            && match &self.peer {
+                Peer::Block(block) => block.contains(remote),
+                Peer::Group(group) => belongs(remote, group),
+            }
+    }
 }
 
 #[cfg(test)]
@@ -234,6 +266,14 @@ mod tests {
 
     fn flow(client: &str) -> Flow {
         Flow { client: client.parse().unwrap(), server: "127.0.1.10:443".parse().unwrap() }
+    }
+
+    fn acl_passes(entries: &[Entry], flow: Flow) -> bool {
+        Acls { server: Some(entries), client: None }.pass(flow)
+    }
+
+    fn acl_passes_some_port(entries: &[Entry], client: IpAddr, server: SocketAddr) -> bool {
+        Acls { server: Some(entries), client: None }.pass_some_port(client, server)
     }
 
     fn open() -> Vec<Entry> {
@@ -296,15 +336,48 @@ mod tests {
     }
 
     #[test]
-    fn groups_only_allow() {
-        let permission = Permission {
+    fn the_clients_own_acl_sees_the_same_packets_the_other_way_round() {
+        let passes =
+            |client: &[Entry]| Acls { server: Some(&open()), client: Some(client) }.pass(flow("127.0.0.1:40000"));
+        assert!(passes(&open()));
+        for (egress, remote, expected) in [
+            (true, "127.0.1.10/32", false),
+            (false, "127.0.1.10/32", false),
+            (true, "127.0.0.1/32", true),
+            (true, "127.0.2.10/32", true),
+        ] {
+            let mut client = open();
+            client.push(rule(1, egress, remote, Action::Deny));
+            assert_eq!(passes(&client), expected, "{egress} {remote}");
+        }
+        let mut client = open();
+        client.push(Entry {
             protocol: TCP,
             ports: Some(Ports { from: 443, to: 443 }),
-            cidrs: vec!["127.0.0.0/24".parse().unwrap()],
+            ..rule(1, false, "0.0.0.0/0", Action::Deny)
+        });
+        assert!(passes(&client), "replies come to the client's ephemeral port");
+    }
+
+    #[test]
+    fn groups_only_allow() {
+        let permission = |peer| Permission {
+            egress: false,
+            protocol: TCP,
+            ports: Some(Ports { from: 443, to: 443 }),
+            icmp: None,
+            peer,
         };
-        assert!(group_admits(std::slice::from_ref(&permission), flow("127.0.0.1:40000")));
-        assert!(!group_admits(&[permission], flow("127.0.3.1:40000")));
-        assert!(!group_admits(&[], flow("127.0.0.1:40000")));
+        let member: IpAddr = "127.0.3.1".parse().unwrap();
+        let belongs = |address, group: &str| address == member && group == "sg-1";
+        let block = permission(Peer::Block("127.0.0.0/24".parse().unwrap()));
+        let users: IpAddr = "127.0.0.1".parse().unwrap();
+        assert!(block.admits(false, users, 443, belongs));
+        assert!(!block.admits(true, users, 443, belongs));
+        assert!(!block.admits(false, users, 22, belongs));
+        assert!(!block.admits(false, member, 443, belongs));
+        assert!(permission(Peer::Group("sg-1".to_owned())).admits(false, member, 443, belongs));
+        assert!(!permission(Peer::Group("sg-2".to_owned())).admits(false, member, 443, belongs));
     }
 
     #[test]
@@ -384,11 +457,12 @@ mod tests {
         // Each case asks for 28,000 ports.
         #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
-        fn some_port_passes_exactly_when_one_of_all_does(entries in entries(), client in client()) {
+        fn some_port_passes_exactly_when_one_of_all_does(server_acl in entries(), client_acl in entries(), client in client()) {
             let server = "127.0.1.10:443".parse().unwrap();
+            let acls = Acls { server: Some(&server_acl), client: Some(&client_acl) };
             let any = (EPHEMERAL.from..=EPHEMERAL.to)
-                .any(|port| acl_passes(&entries, Flow { client: SocketAddr::new(client.ip(), port), server }));
-            prop_assert_eq!(acl_passes_some_port(&entries, client.ip(), server), any);
+                .any(|port| acls.pass(Flow { client: SocketAddr::new(client.ip(), port), server }));
+            prop_assert_eq!(acls.pass_some_port(client.ip(), server), any);
         }
     }
 }

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::start::ROLES;
-use super::world::Subnet;
 use super::{Lab, dns, topology};
 use crate::env::{
     AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock, LabSettings,
@@ -119,19 +118,19 @@ impl Lab {
     }
 
     fn region(&self, role: RegionRole) -> RegionEnv {
-        let (subnets, clients) = self.world.read(|state| {
-            let (clients, doors): (Vec<_>, Vec<_>) =
-                state.subnets.iter().filter(|subnet| subnet.region == role).partition(|subnet| subnet.clients);
-            let ids = |subnets: Vec<&Subnet>| subnets.into_iter().map(|subnet| subnet.id.clone()).collect();
-            (ids(doors), ids(clients))
+        let [subnets, clients] = [false, true].map(|clients| {
+            let ids =
+                self.world.read(|state| state.subnets_of(role, clients).map(|subnet| subnet.id.clone()).collect());
+            SubnetSelector { ids, tags: BTreeMap::new() }
         });
         let url = self.control_url(role);
-        let services = ["ec2", "cognito-idp", "route53", "sts", "scheduler", "lambda", "monitoring"];
+        let services =
+            ["ec2", "elasticloadbalancing", "cognito-idp", "route53", "sts", "scheduler", "lambda", "monitoring"];
         RegionEnv {
             region: Region::from(topology::region(role)),
             direct: topology::front_doors(role).iter().map(ToString::to_string).collect(),
-            subnets: SubnetSelector { ids: subnets, tags: BTreeMap::new() },
-            clients: SubnetSelector { ids: clients, tags: BTreeMap::new() },
+            subnets,
+            clients,
             endpoints: services.into_iter().map(|service| (service.to_owned(), url.clone())).collect(),
         }
     }

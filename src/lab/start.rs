@@ -1,5 +1,5 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,7 +10,7 @@ use super::api::sigv4::Keys;
 use super::api::{self, Control};
 use super::certificate::{self, Certificate};
 use super::dns::{self, Authoritative, Resolver, Views, Zone};
-use super::edge::{FrontDoor, OPEN_BACKLOG, Paths};
+use super::edge::{Callers, FrontDoor, OPEN_BACKLOG, Paths};
 use super::health::{HealthCheck, HealthOptions};
 use super::http;
 use super::identity::{Identity, IdentityOptions};
@@ -88,8 +88,15 @@ async fn start_identity(options: &LabOptions, truth: &Arc<Truth>, keys: &Keys) -
 
 fn make_certificate() -> Result<Certificate, LabError> {
     let names = [topology::FRONT_DOOR, "*.auth.gameday.test", topology::STATUS_NAME];
-    let addresses: Vec<_> = ROLES.into_iter().flat_map(topology::front_doors).collect();
+    let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
     certificate::make(&names, &addresses)
+}
+
+/// Every address of a Region's front doors: its number, and whether it is the one for users.
+fn doors(role: RegionRole) -> impl Iterator<Item = (IpAddr, (usize, bool))> {
+    let numbered = |for_users| move |(number, address)| (address, (number, for_users));
+    let users = topology::front_doors(role).into_iter().enumerate().map(numbered(true));
+    users.chain(topology::checked_doors(role).into_iter().enumerate().map(numbered(false)))
 }
 
 async fn open_front_doors(
@@ -99,24 +106,22 @@ async fn open_front_doors(
     certificate: &Certificate,
     tasks: &mut JoinSet<()>,
 ) -> Result<(u16, Arc<World>), LabError> {
-    let addresses: Vec<_> = ROLES
-        .into_iter()
-        .flat_map(|role| [topology::front_doors(role), topology::checked_doors(role)])
-        .flatten()
-        .collect();
+    let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
     let opened = at_same_port(&addresses, async |at| net::listen(at, OPEN_BACKLOG)).await;
     let (port, listeners) = opened.map_err(bind_error("the front doors"))?;
-    let world = Arc::new(World::new(options.seed, port));
-    let checkers = (0..options.settings.checkers).map(topology::checker_address);
-    let checkers: Vec<_> = checkers.collect();
+    let world = World::new(options.seed, port);
+    let world = Arc::new(if options.settings.load_balancers { world.with_load_balancers() } else { world });
+    let checkers: Vec<_> = (0..options.settings.checkers).map(topology::checker_address).collect();
     let paths = Arc::new(Paths::new(topology::front_doors(RegionRole::Primary).len(), truth.clone()));
     let mut listeners = listeners.into_iter();
     for role in ROLES {
         let router = identity.data_plane(role);
-        let users = topology::front_doors(role).map(|address| (address, true));
-        let checked = topology::checked_doors(role).map(|address| (address, false));
-        let doors = users.into_iter().chain(checked).enumerate();
-        for ((index, (address, of_users)), listener) in doors.zip(&mut listeners) {
+        for ((address, (number, for_users)), listener) in doors(role).zip(&mut listeners) {
+            let callers = if for_users {
+                Callers::Users((role == RegionRole::Primary).then(|| (paths.clone(), number)))
+            } else {
+                Callers::Checkers(checkers.clone())
+            };
             let door = FrontDoor {
                 clock: options.clock,
                 listener,
@@ -124,8 +129,7 @@ async fn open_front_doors(
                 world: world.clone(),
                 tls: certificate.acceptor.clone(),
                 router: router.clone(),
-                sources: if of_users { vec![topology::USERS_ADDRESS] } else { checkers.clone() },
-                paths: (of_users && role == RegionRole::Primary).then(|| (paths.clone(), index)),
+                callers,
             };
             tasks.spawn(door.serve());
         }
@@ -143,7 +147,7 @@ async fn start_health_check(
     let (name, addresses) = match options.settings.health_target {
         HealthTarget::FrontDoor => {
             let doors = topology::checked_doors(RegionRole::Primary);
-            (topology::CHECKED_NAME, doors.map(|door| SocketAddr::new(door, front_door)).to_vec())
+            (topology::HEALTH_NAME, doors.map(|door| SocketAddr::new(door, front_door)).to_vec())
         }
         HealthTarget::Elsewhere => {
             let opened = at_same_port(&[topology::STATUS_ADDRESS], async |at| net::listen(at, BACKLOG)).await;
@@ -230,6 +234,7 @@ fn open_control_planes(
             truth: truth.clone(),
             cognito: identity.control_plane(role),
             services: Arc::new(Services::new(identity.function(role))),
+            calls: api::Calls::default(),
             clock: options.clock,
             seed: options.seed,
         };

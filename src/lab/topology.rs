@@ -16,6 +16,8 @@ pub const FRONT_DOOR: &str = "auth.gameday.test";
 pub const REGION_CLAIM: &str = "serving_region";
 /// The path of the protected API.
 pub const API_PATH: &str = "/api/account";
+/// The name that the health check asks: addresses of the primary's front door that only checkers use.
+pub const HEALTH_NAME: &str = "health.auth.gameday.test";
 /// The path that health checkers ask.
 pub const HEALTH_PATH: &str = "/health";
 /// The name of a status page outside every subnet.
@@ -24,6 +26,8 @@ pub const STATUS_NAME: &str = "status.gameday.test";
 pub const STATUS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 4, 1));
 /// Whence the users connect: the loopback address that the kernel chooses by itself.
 pub const USERS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// The first address of the clients' VPC and of its one subnet, both a /24 around the users' address.
+pub const CLIENTS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0));
 /// Whence the edge fills its own accept queues; no packet filter in the lab ever sees it.
 pub const FILLER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 5, 1));
 /// The authoritative servers' addresses.
@@ -65,17 +69,11 @@ pub const fn front_doors(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 10)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 138))]
 }
 
-/// The second addresses of the same network interfaces, where health checkers connect: what is denied on the users' way
-/// alone must not be seen by them.
+/// The second addresses of the same network interfaces, which only health checkers connect to: a socket whose accept queue is full drops
+/// everybody's SYNs, so shutting the users out alone takes an address of their own.
 pub const fn checked_doors(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 110)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 238))]
 }
-
-/// The name of the health check's target: the primary's second addresses.
-pub const CHECKED_NAME: &str = "health.auth.gameday.test";
-/// The users' own subnet and VPC: a /24 around [`USERS_ADDRESS`]. The control plane and DNS have addresses of it, too,
-/// which no network ACL in the lab filters.
-pub const CLIENTS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0));
 
 /// The first addresses of a Region's two subnets, each a /25; the first is also the VPC's, a /24.
 pub const fn subnets(role: RegionRole) -> [IpAddr; 2] {

@@ -47,6 +47,10 @@ pub struct Outcome {
     pub logins: Logins,
     /// The calls that cut and heal, and the preparation around them.
     pub mutations: Vec<Mutation>,
+    /// From the first to the last call that cuts, in the first turn, in seconds.
+    pub cut_took_s: Option<f64>,
+    /// From the first to the last call that heals, in the last turn, in seconds.
+    pub heal_took_s: Option<f64>,
     /// That everything was put back.
     pub rollback: Rollback,
     /// What was to be touched.
@@ -164,6 +168,8 @@ pub fn outcome(records: &[Record]) -> Result<Outcome, MeasureError> {
         chain: chain(at),
         anomalies: anomalies(records, &line, run.speed, &at),
         missing: missing(records, &line, &phases),
+        cut_took_s: line.cut_took_s(),
+        heal_took_s: line.heal_took_s(),
         mutations: line.mutations.iter().copied().cloned().collect(),
         faults: faults(records),
         findings: findings(records),

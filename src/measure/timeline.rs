@@ -161,6 +161,27 @@ impl<'a> Timeline<'a> {
         self.outage.iter().copied().filter(move |m| m.step == step && (m.ipv4 || all))
     }
 
+    /// From the first call that cuts, sent, to the last one, answered, in the fault's first turn, in seconds: the fault is
+    /// not whole before, which widens every bound.
+    pub fn cut_took_s(&self) -> Option<f64> {
+        let first_turn = |m: &&Mutation| m.step == Step::Cut && self.in_first_turn(m.window.sent);
+        took_s(self.outage.iter().copied().filter(first_turn).map(|m| m.window))
+    }
+
+    /// The same for the calls that heal, in the last turn. What is healed once more for safety's sake counts once.
+    pub fn heal_took_s(&self) -> Option<f64> {
+        let heal = self.heal?;
+        let healed = |m: &&Mutation| m.step == Step::Heal && m.window.sent >= heal;
+        let mut first: BTreeMap<&str, Window> = BTreeMap::new();
+        for m in self.outage.iter().copied().filter(healed) {
+            let known = first.entry(&m.resource).or_insert(m.window);
+            if m.window.sent < known.sent {
+                *known = m.window;
+            }
+        }
+        took_s(first.into_values())
+    }
+
     /// How long a request to the primary's front door takes while packets pass, in seconds: the
     /// median over the probes that opened. Nothing where none did.
     pub fn open_probe_s(&self) -> Option<f64> {
@@ -169,4 +190,10 @@ impl<'a> Timeline<'a> {
         took.sort_by(f64::total_cmp);
         took.get(took.len() / 2).copied()
     }
+}
+
+/// From the first that was sent to the last that was answered.
+fn took_s(windows: impl Iterator<Item = Window>) -> Option<f64> {
+    let whole = windows.reduce(|a, b| Window { sent: a.sent.min(b.sent), received: a.received.max(b.received) })?;
+    Some(seconds_between(whole.sent, whole.received))
 }

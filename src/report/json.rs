@@ -27,6 +27,8 @@ pub fn run_json(outcome: &Outcome) -> Vec<u8> {
         "logins": logins(&outcome.logins),
         "rpo": rpo(outcome),
         "rollback": rollback(outcome),
+        "cut_took_s": outcome.cut_took_s,
+        "heal_took_s": outcome.heal_took_s,
         "complete": outcome.complete(),
         "missing": outcome.missing,
         "phases": phases(outcome),

@@ -324,6 +324,10 @@ fn rpo(rpo: &Rpo) -> Vec<(&'static str, String)> {
     rows
 }
 
+fn seconds_or_none(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "none was made".to_owned(), |seconds| format!("{seconds:.2} s"))
+}
+
 fn restore(outcome: &Outcome) -> Vec<(&'static str, String)> {
     let rollback = &outcome.rollback;
     if outcome.mutations.is_empty() && !rollback.reported {
@@ -341,6 +345,8 @@ fn restore(outcome: &Outcome) -> Vec<(&'static str, String)> {
     };
     let mut rows = vec![
         ("Calls that changed something", outcome.mutations.len().to_string()),
+        ("From the first call that cuts to the answer of the last", seconds_or_none(outcome.cut_took_s)),
+        ("From the first call that heals to the answer of the last", seconds_or_none(outcome.heal_took_s)),
         ("Changes reverted", reverted),
         ("Described network state identical before and after, association IDs aside", identical.to_owned()),
     ];

@@ -10,8 +10,9 @@ replica() { "$AWS" --endpoint-url "$REPLICA_API" --region "$REPLICA_REGION" --ou
 equal "account" "$(primary sts get-caller-identity --query Account)" 111122223333
 
 for region in primary replica; do
-    equal "VPCs in $region" "$($region ec2 describe-vpcs --query 'length(Vpcs)')" 1
-    vpc=$($region ec2 describe-vpcs --query 'Vpcs[0].VpcId')
+    named="Name=tag:Name,Values=gameday-lab"
+    equal "VPCs in $region" "$($region ec2 describe-vpcs --filters "$named" --query 'length(Vpcs)')" 1
+    vpc=$($region ec2 describe-vpcs --filters "$named" --query 'Vpcs[0].VpcId')
     of_vpc="Name=vpc-id,Values=$vpc"
 
     equal "subnets in $region" "$($region ec2 describe-subnets --filters "$of_vpc" --query 'length(Subnets)')" 2
@@ -19,11 +20,11 @@ for region in primary replica; do
     equal "zones in $region" "$zones" 2
 
     equal "ACLs in $region" "$($region ec2 describe-network-acls --filters "$of_vpc" --query 'length(NetworkAcls)')" 1
-    equal "default ACL in $region" "$($region ec2 describe-network-acls --query 'NetworkAcls[0].IsDefault')" True
-    equal "associations in $region" "$($region ec2 describe-network-acls --query 'length(NetworkAcls[0].Associations)')" 2
+    equal "default ACL in $region" "$($region ec2 describe-network-acls --filters "$of_vpc" --query 'NetworkAcls[0].IsDefault')" True
+    equal "associations in $region" "$($region ec2 describe-network-acls --filters "$of_vpc" --query 'length(NetworkAcls[0].Associations)')" 2
     for egress in 'true' 'false'; do
         entries="NetworkAcls[0].Entries[?Egress==\`$egress\`] | sort_by(@, &RuleNumber)"
-        rules=$($region ec2 describe-network-acls --query "$entries | [].[RuleNumber,RuleAction,CidrBlock||Ipv6CidrBlock]" | tr '\t\n' '  ')
+        rules=$($region ec2 describe-network-acls --filters "$of_vpc" --query "$entries | [].[RuleNumber,RuleAction,CidrBlock||Ipv6CidrBlock]" | tr '\t\n' '  ')
         equal "rules in $region, egress $egress" "$rules" "100 allow 0.0.0.0/0 101 allow ::/0 32767 deny 0.0.0.0/0 32768 deny ::/0 "
     done
 
@@ -31,7 +32,22 @@ for region in primary replica; do
     [ "$interfaces" -ge 2 ] || fail "$interfaces network interfaces in $region"
     groups=$($region ec2 describe-security-groups --filters "$of_vpc" --query 'length(SecurityGroups)')
     [ "$groups" -ge 1 ] || fail "no security group in $region"
+
+    group=$($region ec2 create-security-group --vpc-id "$vpc" --group-name empty --description 'of a test' --query GroupId)
+    allowed=$($region ec2 authorize-security-group-ingress --group-id "$group" --protocol tcp --port 443 --cidr 10.0.0.0/8 \
+        --query 'SecurityGroupRules[0].[CidrIpv4,FromPort]' | tr '\t' ' ')
+    equal "rule in $region" "$allowed" "10.0.0.0/8 443"
+    eni=$($region ec2 describe-network-interfaces --filters "$of_vpc" --query 'NetworkInterfaces[0].NetworkInterfaceId')
+    before=$($region ec2 describe-network-interfaces --network-interface-ids "$eni" --query 'NetworkInterfaces[0].Groups[0].GroupId')
+    $region ec2 modify-network-interface-attribute --network-interface-id "$eni" --groups "$group"
+    equal "groups in $region" "$($region ec2 describe-network-interfaces --network-interface-ids "$eni" \
+        --query 'NetworkInterfaces[0].Groups[].GroupName')" empty
+    $region ec2 modify-network-interface-attribute --network-interface-id "$eni" --groups "$before"
+    $region ec2 revoke-security-group-ingress --group-id "$group" --protocol tcp --port 443 --cidr 10.0.0.0/8 >&2
+    $region ec2 delete-security-group --group-id "$group" >&2
 done
+clients=$(primary ec2 describe-tags --filters Name=key,Values=Name Name=value,Values=clients --query 'Tags[].ResourceType')
+equal "tags of the clients' network" "$clients" vpc
 for subnet in $PRIMARY_SUBNETS; do
     equal "subnet by ID" "$(primary ec2 describe-subnets --subnet-ids "$subnet" --query 'Subnets[0].SubnetId')" "$subnet"
 done

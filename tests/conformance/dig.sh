@@ -41,7 +41,8 @@ done
 grep -Eq 'flags:[^;]* ra' <<<"$(ask "$RESOLVER")" || fail "the resolver does not offer recursion"
 
 ec2() { "$AWS" --endpoint-url "$PRIMARY_API" --region "$PRIMARY_REGION" --output text ec2 "$@"; }
-acl=$(ec2 describe-network-acls --filters Name=default,Values=true --query 'NetworkAcls[0].NetworkAclId')
+of_front_door="Name=association.subnet-id,Values=${PRIMARY_SUBNETS%% *}"
+acl=$(ec2 describe-network-acls --filters "$of_front_door" --query 'NetworkAcls[0].NetworkAclId')
 wait_for() { # WHAT EXPECTED
     local what=$1 expected=$2 server found
     for server in $AUTHORITATIVE $RESOLVER; do

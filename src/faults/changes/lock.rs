@@ -127,7 +127,7 @@ impl Change for Lock {
             let call = scene.clients.ec2_mutating.create_tags().resources(&self.vpc);
             let call = call.tags(tag(LOCK_TAG, &self.holder.value())).send();
             scene.make(self, async { call.await.map(drop).map_err(CloudError::of(self.call())) }).await?;
-            if looked.elapsed() >= SETTLING {
+            if Clock::real_now().duration_since(looked) >= SETTLING {
                 // Somebody may have looked, written and read back since this looked.
                 return Err(CloudError {
                     operation: "ec2:CreateTags",

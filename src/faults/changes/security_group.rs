@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{
-    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, TagSpecification, UserIdGroupPair,
+    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroup, TagSpecification,
+    UserIdGroupPair,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -497,8 +498,7 @@ impl Revoke {
     async fn there(&self, scene: &Scene<'_>) -> Result<bool, CloudError> {
         let call = scene.clients.ec2.describe_security_groups().group_ids(&self.group);
         let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
-        let mut rules =
-            answer.security_groups().iter().flat_map(|group| group.ip_permissions()).flat_map(GroupRule::of);
+        let mut rules = answer.security_groups().iter().flat_map(SecurityGroup::ip_permissions).flat_map(GroupRule::of);
         Ok(rules.any(|rule| rule == self.rule))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cognitoidentityprovider::types::LambdaConfigType;
+use aws_sdk_cognitoidentityprovider::types::{LambdaConfigType, PreTokenGenerationVersionConfigType};
 
 use crate::cloud::CloudError;
 use crate::faults::action::Action;
@@ -53,7 +53,7 @@ fn function(config: &LambdaConfigType, trigger: Trigger) -> Option<String> {
         Trigger::PostAuthentication => config.post_authentication(),
         Trigger::PreTokenGeneration => config
             .pre_token_generation()
-            .or_else(|| config.pre_token_generation_config().map(|config| config.lambda_arn())),
+            .or_else(|| config.pre_token_generation_config().map(PreTokenGenerationVersionConfigType::lambda_arn)),
         Trigger::UserMigration => config.user_migration(),
         Trigger::DefineAuthChallenge => config.define_auth_challenge(),
     };

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, NetworkInterface, NetworkInterfaceType, SecurityGroup};
+use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::action::Action;
@@ -176,7 +177,7 @@ async fn grouped(ask: &Ask<'_>, interface: &NetworkInterface, id: &str) -> Resul
 async fn balancer_tags(clients: &RegionClients, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
     let call = clients.reading.elb.describe_tags().resource_arns(arn).send();
     let answer = call.await.map_err(CloudError::of("elasticloadbalancing:DescribeTags"))?;
-    let tags = answer.tag_descriptions().iter().flat_map(|described| described.tags());
+    let tags = answer.tag_descriptions().iter().flat_map(TagDescription::tags);
     Ok(tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect())
 }
 

@@ -45,7 +45,10 @@ fn act(function: &Function, parts: &Parts, body: &[u8]) -> Outcome {
                 }
                 ("GET", "tags", []) => ok(json!({ "Tags": *function.tags() })),
                 ("POST", "tags", []) => tag(function, body),
-                ("DELETE", "tags", []) => untag(function, parts),
+                ("DELETE", "tags", []) => {
+                    untag(function, parts);
+                    Ok((StatusCode::NO_CONTENT, Value::Null))
+                }
                 _ => Err(unknown(parts)),
             }
         }
@@ -156,13 +159,12 @@ fn tag(function: &Function, body: &[u8]) -> Outcome {
     Ok((StatusCode::NO_CONTENT, Value::Null))
 }
 
-fn untag(function: &Function, parts: &Parts) -> Outcome {
+fn untag(function: &Function, parts: &Parts) {
     let Query(keys) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).unwrap_or_default();
     let mut tags = function.tags();
     for (_, key) in keys.iter().filter(|(name, _)| name == "tagKeys") {
         tags.remove(key);
     }
-    Ok((StatusCode::NO_CONTENT, Value::Null))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The AWS service APIs of the control plane, one file for each service's wire protocol. Requests are told apart by the service in the scope
 //! of their signature, as one endpoint serves them all.
 
+mod calls;
 mod cloudwatch;
 pub mod cognito;
 pub mod ec2;
+pub mod elb;
 mod lambda;
 mod query;
 mod route53;
@@ -27,6 +29,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tower_service::Service as _;
 
+pub use self::calls::Calls;
 use self::query::Params;
 use self::sigv4::{Keys, Scope, SigV4Error};
 pub use self::universal::fire;
@@ -62,6 +65,8 @@ pub struct Control {
     pub cognito: Router,
     /// Lambda, CloudWatch and Scheduler.
     pub services: Arc<Services>,
+    /// What was asked.
+    pub calls: Calls,
     /// Scenario time.
     pub clock: Clock,
     /// How late schedules fire follows from it.
@@ -121,6 +126,7 @@ impl IntoResponse for Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     Ec2,
+    Elb,
     Route53,
     Sts,
     Cognito,
@@ -133,6 +139,7 @@ impl Service {
     fn of(name: &str) -> Option<Self> {
         match name {
             "ec2" => Some(Self::Ec2),
+            "elasticloadbalancing" => Some(Self::Elb),
             "route53" => Some(Self::Route53),
             "sts" => Some(Self::Sts),
             "cognito-idp" => Some(Self::Cognito),
@@ -164,7 +171,12 @@ impl Service {
 
 /// The control plane of one Region.
 pub fn router(control: Arc<Control>) -> Router {
-    Router::new().route("/truth", get(truth)).route("/firings", get(firings)).fallback(dispatch).with_state(control)
+    Router::new()
+        .route("/truth", get(truth))
+        .route("/calls", get(asked))
+        .route("/firings", get(firings))
+        .fallback(dispatch)
+        .with_state(control)
 }
 
 #[derive(Deserialize)]
@@ -174,6 +186,10 @@ struct TruthQuery {
 
 async fn truth(State(control): State<Arc<Control>>, Query(query): Query<TruthQuery>) -> Response {
     axum::Json(control.truth.report(query.zero_at)).into_response()
+}
+
+async fn asked(State(control): State<Arc<Control>>) -> Response {
+    axum::Json(control.calls.all()).into_response()
 }
 
 /// What this Region's schedules called, which AWS would tell in CloudTrail.
@@ -204,6 +220,7 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resp
     if let Err(error) = check_region(service, &scope, control.role) {
         return error_reply(service, &parts, &error);
     }
+    calls::note(&control, service, &parts, &body);
     answer(&control, service, parts, body).await
 }
 
@@ -215,7 +232,8 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
         Service::Scheduler => scheduler::handle(control, &parts, &body).into_response(),
         Service::Lambda => lambda::handle(&control.services, &parts, &body).into_response(),
         Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
-        Service::Ec2 | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
+        Service::Ec2 | Service::Elb | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body)
+        {
             Some(params) => answer_query(control, service, &params),
             None => error_reply(
                 service,
@@ -230,6 +248,7 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
 fn answer_query(control: &Control, service: Service, params: &Params) -> Response {
     match service {
         Service::Ec2 => ec2::handle(&control.world, control.role, params).into_response(),
+        Service::Elb => elb::handle(&control.world, control.role, params).into_response(),
         Service::Sts => sts::handle(params).into_response(),
         Service::CloudWatch => cloudwatch::handle_query(&control.services, control.role, control.clock, params),
         Service::Route53 | Service::Cognito | Service::Scheduler | Service::Lambda => {
@@ -296,6 +315,7 @@ fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Respons
     match service {
         Service::Ec2 => ec2::refusal(error, &request_id()).into_response(),
         Service::Route53 => query_error(error, route53::NAMESPACE).into_response(),
+        Service::Elb => query_error(error, elb::NAMESPACE).into_response(),
         Service::Sts => query_error(error, sts::NAMESPACE).into_response(),
         Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
         Service::CloudWatch => cloudwatch::refusal(parts, error),

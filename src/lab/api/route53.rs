@@ -91,7 +91,7 @@ fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, ServiceError> {
     let (mut found, mut open) = (BTreeMap::new(), String::new());
     loop {
         match reader.read_event().map_err(|error| invalid(error.to_string()))? {
-            Event::Start(start) => open = start.local_name().as_ref().to_owned(),
+            Event::Start(start) => start.local_name().as_ref().clone_into(&mut open),
             Event::Text(text) if !open.is_empty() && !text.trim().is_empty() => {
                 found.insert(std::mem::take(&mut open), text.trim().to_owned());
             }

@@ -32,6 +32,19 @@ pub fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
     }
 }
 
+/// The group that a request about a schedule names, in its query or its body.
+pub fn group(parts: &Parts, body: &[u8]) -> String {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let named = query(parts, "groupName").or_else(|| query(parts, "ScheduleGroup"));
+    let named = named.or_else(|| text(&input, "GroupName").map(str::to_owned));
+    named.unwrap_or_else(|| DEFAULT_GROUP.to_owned())
+}
+
+fn query(parts: &Parts, key: &str) -> Option<String> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).unwrap_or_default();
+    pairs.into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
+}
+
 type Outcome = Result<Value, ServiceError>;
 
 fn act(control: &Control, parts: &Parts, body: &[u8]) -> Outcome {
@@ -114,8 +127,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn query(&self, key: &str) -> Option<String> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&self.parts.uri).unwrap_or_default();
-        pairs.into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        query(self.parts, key)
     }
 
     fn key(&self, group: Option<&str>, name: &str) -> Key {

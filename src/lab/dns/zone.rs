@@ -118,7 +118,7 @@ impl Zone {
             });
             sets.push(addresses(topology::direct_name(role), ttl_s, &doors));
         }
-        sets.push(addresses(topology::CHECKED_NAME, ttl_s, &topology::checked_doors(RegionRole::Primary)));
+        sets.push(addresses(topology::HEALTH_NAME, ttl_s, &topology::checked_doors(RegionRole::Primary)));
         sets.push(addresses(topology::STATUS_NAME, ttl_s, &[topology::STATUS_ADDRESS]));
         Self { origin: LowerName::from(name(topology::ZONE)), sets }
     }

@@ -2,7 +2,8 @@
 //!
 //! A denied packet vanishes: new connections hang as they do when a SYN is dropped, open ones stall without FIN or RST, and both go on by
 //! themselves when the rule goes. Linux drops the SYNs for us when a listening socket's accept queue is full, so a front door that nobody
-//! may reach shortens its queue to nothing and fills it with one connection of its own.
+//! may reach shortens its queue to nothing and fills it with one connection of its own. Each network interface listens on one address for
+//! the users and on one for health checkers, so that either can be shut alone.
 
 mod gate;
 
@@ -71,7 +72,16 @@ impl Paths {
     }
 }
 
-/// One network interface that serves HTTPS.
+/// Whom an address of a front door is for: it is shut when none of them gets in.
+#[derive(Debug, Clone)]
+pub enum Callers {
+    /// The synthetic users, and where to say that their path is shut, with this door's number there.
+    Users(Option<(Arc<Paths>, usize)>),
+    /// Health checkers at these addresses, and whoever a rule names.
+    Checkers(Vec<IpAddr>),
+}
+
+/// One address of a network interface that serves HTTPS.
 pub struct FrontDoor {
     /// Its socket.
     pub listener: TcpListener,
@@ -83,18 +93,10 @@ pub struct FrontDoor {
     pub tls: TlsAcceptor,
     /// What it serves.
     pub router: Router,
-    /// Addresses of clients that the lab knows of.
-    pub sources: Vec<IpAddr>,
+    /// Who calls here.
+    pub callers: Callers,
     /// Stamps when packets begin to vanish, and to pass.
     pub clock: Clock,
-    /// For the primary's front doors: where to say that the users' path is shut, and this door's number there.
-    pub paths: Option<(Arc<Paths>, usize)>,
-}
-
-/// What the network says of new connections to a front door.
-struct Verdict {
-    nobody: bool,
-    users_shut: bool,
 }
 
 impl FrontDoor {
@@ -106,9 +108,9 @@ impl FrontDoor {
         let mut filler: Option<Filler> = None;
         loop {
             changed.mark_unchanged();
-            let verdict = self.apply(&connections);
+            let shut = self.apply(&connections);
             let mut at = self.clock.now();
-            match (&filler, verdict.nobody) {
+            match (&filler, shut) {
                 (None, true) => {
                     let (own, full) = self.shut(&connections, &mut serving).await;
                     filler = Some(own);
@@ -123,10 +125,10 @@ impl FrontDoor {
                 }
                 _ => {}
             }
-            if let Some((paths, door)) = &self.paths {
-                paths.set(*door, verdict.users_shut, at);
+            if let Callers::Users(Some((paths, door))) = &self.callers {
+                paths.set(*door, shut, at);
             }
-            self.accept_until_change(&mut changed, &connections, &mut serving, verdict.nobody).await;
+            self.accept_until_change(&mut changed, &connections, &mut serving, shut).await;
         }
     }
 
@@ -153,16 +155,18 @@ impl FrontDoor {
         }
     }
 
-    /// Stalls or releases open connections, and judges new ones, by one and the same state.
-    fn apply(&self, connections: &Connections) -> Verdict {
+    /// Stalls or releases open connections, and tells by one and the same state whether new ones vanish.
+    fn apply(&self, connections: &Connections) -> bool {
         self.world.read(|network| {
             connections.apply(network);
-            let named = network.named_sources(self.at.ip());
-            // Nothing but loopback can reach a lab's front door.
-            let mut sources = self.sources.iter().copied().chain(named.into_iter().filter(IpAddr::is_loopback));
-            Verdict {
-                nobody: !sources.any(|source| network.admits_some(source, self.at)),
-                users_shut: !network.admits_some(topology::USERS_ADDRESS, self.at),
+            match &self.callers {
+                Callers::Users(_) => !network.admits_some(topology::USERS_ADDRESS, self.at),
+                Callers::Checkers(known) => {
+                    let named = network.named_sources(self.at.ip());
+                    // Nothing but loopback can reach a lab's front door.
+                    let mut sources = known.iter().copied().chain(named.into_iter().filter(IpAddr::is_loopback));
+                    !sources.any(|source| network.admits_some(source, self.at))
+                }
             }
         })
     }
@@ -245,7 +249,7 @@ mod tests {
 
     fn revoke_groups(world: &World) {
         let done: Result<(), Infallible> = world.change(|state| {
-            state.groups.iter_mut().for_each(|group| group.inbound.clear());
+            state.groups.iter_mut().for_each(|group| group.rules.clear());
             Ok(())
         });
         done.unwrap();
@@ -262,11 +266,9 @@ mod tests {
         let counted = visits.clone();
         let page = axum::routing::get(move || async move { counted.fetch_add(1, Ordering::SeqCst).to_string() });
         let truth = Arc::new(Truth::default());
-        let paths = Some((Arc::new(Paths::new(1, truth.clone())), 0));
+        let callers = Callers::Users(Some((Arc::new(Paths::new(1, truth.clone())), 0)));
         let (tls, router) = (certificate.acceptor, Router::new().route("/", page));
-        let sources = vec![topology::USERS_ADDRESS];
-        let door =
-            FrontDoor { listener, at, world: world.clone(), tls, router, sources, clock: Clock::start(1.0), paths };
+        let door = FrontDoor { listener, at, world: world.clone(), tls, router, callers, clock: Clock::start(1.0) };
         let mut tasks = JoinSet::new();
         tasks.spawn(door.serve());
         (at, world, truth, visits, tasks, net::client_tls(Some(&certificate.trust_root_pem)).unwrap())

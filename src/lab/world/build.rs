@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-use super::{Association, Interface, NetworkAcl, SecurityGroup, State, Subnet, Vpc};
-use crate::lab::acl::{ALL_PROTOCOLS, Action, Cidr, Entry, Permission, Ports, TCP};
+use super::{Association, GroupRule, Interface, LoadBalancer, NetworkAcl, SecurityGroup, State, Subnet, Vpc};
+use crate::lab::acl::{ALL_PROTOCOLS, Action, Cidr, Entry, Peer, Permission, Ports, TCP};
 use crate::lab::topology;
 use crate::model::RegionRole;
 
@@ -21,6 +21,7 @@ pub(super) fn state(ids: ChaCha12Rng, port: u16) -> State {
         acls: Vec::new(),
         groups: Vec::new(),
         interfaces: Vec::new(),
+        balancers: Vec::new(),
         tags: BTreeMap::new(),
         tokens: BTreeMap::new(),
         ids,
@@ -33,51 +34,107 @@ pub(super) fn state(ids: ChaCha12Rng, port: u16) -> State {
 }
 
 fn add_region(state: &mut State, role: RegionRole, port: u16) {
+    let blocks = topology::subnets(role);
+    let vpc = add_vpc(state, role, blocks[0], "gameday-lab");
+    let acl = state.id("acl");
+    let mut associations = Vec::new();
+    let inbound = permission(false, TCP, Some(Ports { from: port, to: port }));
+    let group = add_group(state, role, &vpc, "front-door", "HTTPS from anywhere", Some(inbound));
+    let doors = topology::front_doors(role).into_iter().zip(topology::checked_doors(role));
+    for (index, (address, (users, checkers))) in blocks.into_iter().zip(doors).enumerate() {
+        let zone_letter = ['a', 'b'][index];
+        let zone = format!("{}{zone_letter}", topology::region(role));
+        let label = format!("front-door-{zone_letter}");
+        let subnet = add_subnet(state, role, &vpc, block(address, 25), &zone, &label);
+        associations.push(Association { id: state.id("aclassoc"), subnet: subnet.clone() });
+        state.tags.entry(subnet.clone()).or_default().insert("tier".to_owned(), "front-door".to_owned());
+        let description = format!("Front door in {zone}");
+        add_interface(state, role, subnet, vec![users, checkers], &group, &label, description);
+    }
+    add_default_acl(state, role, vpc, acl, associations);
+}
+
+/// The network that the synthetic users connect from.
+fn add_clients(state: &mut State) {
+    let role = RegionRole::Primary;
+    let vpc = add_vpc(state, role, topology::CLIENTS, "clients");
+    let acl = state.id("acl");
+    let group = add_group(state, role, &vpc, "clients", "The synthetic users", None);
+    let zone = format!("{}a", topology::region(role));
+    let subnet = add_subnet(state, role, &vpc, block(topology::CLIENTS, 24), &zone, "clients-a");
+    let association = Association { id: state.id("aclassoc"), subnet: subnet.clone() };
+    let addresses = vec![topology::USERS_ADDRESS];
+    add_interface(state, role, subnet, addresses, &group, "clients-a", "The synthetic users".to_owned());
+    add_default_acl(state, role, vpc, acl, vec![association]);
+}
+
+/// Puts a load balancer in front of each Region: the front doors' interfaces are its own from then on.
+pub(super) fn add_load_balancers(state: &mut State) {
+    for region in [RegionRole::Primary, RegionRole::Replica] {
+        let id = format!("{:016x}", state.ids.next_u64());
+        let (name, place) = ("front-door", topology::region(region));
+        let account = topology::ACCOUNT;
+        let arn = format!("arn:aws:elasticloadbalancing:{place}:{account}:loadbalancer/app/{name}/{id}");
+        let subnets: Vec<String> = state.subnets_of(region, false).map(|subnet| subnet.id.clone()).collect();
+        let vpc = state.subnets_of(region, false).next().map(|subnet| subnet.vpc.clone()).unwrap_or_default();
+        let mut groups = Vec::new();
+        for interface in state.interfaces.iter_mut().filter(|interface| subnets.contains(&interface.subnet)) {
+            interface.description = format!("ELB app/{name}/{id}");
+            interface.balancer = Some(arn.clone());
+            groups.clone_from(&interface.groups);
+        }
+        state.tags.entry(arn.clone()).or_default().insert("tier".to_owned(), "front-door".to_owned());
+        state.balancers.push(LoadBalancer { arn, region, vpc, name: name.to_owned(), groups });
+    }
+}
+
+fn add_vpc(state: &mut State, role: RegionRole, first: IpAddr, label: &str) -> String {
     let vpc = state.id("vpc");
     let cidr_v6 = ipv6_block(state);
     let (association, association_v6) = (state.id("vpc-cidr-assoc"), state.id("vpc-cidr-assoc"));
-    let blocks = topology::subnets(role);
     state.vpcs.push(Vpc {
         id: vpc.clone(),
         region: role,
-        cidr: block(blocks[0], 24),
+        cidr: block(first, 24),
         cidr_v6: (cidr_v6, association_v6),
         association,
     });
-    name(state, &vpc, "gameday-lab");
-
-    let acl = state.id("acl");
-    let mut associations = Vec::new();
-    let group = add_groups(state, role, &vpc, port);
-    for (index, address) in blocks.into_iter().enumerate() {
-        let zone_letter = ['a', 'b'][index];
-        let subnet = state.id("subnet");
-        associations.push(Association { id: state.id("aclassoc"), subnet: subnet.clone() });
-        let zone = format!("{}{zone_letter}", topology::region(role));
-        name(state, &subnet, &format!("front-door-{zone_letter}"));
-        state.tags.entry(subnet.clone()).or_default().insert("tier".to_owned(), "front-door".to_owned());
-        let interface = Interface {
-            id: state.id("eni"),
-            region: role,
-            subnet: subnet.clone(),
-            address: topology::front_doors(role)[index],
-            second: Some(topology::checked_doors(role)[index]),
-            groups: vec![group.clone()],
-            mac: mac(state),
-            attachment: state.id("eni-attach"),
-            description: format!("Front door in {zone}"),
-        };
-        name(state, &interface.id, &format!("front-door-{zone_letter}"));
-        state.interfaces.push(interface);
-        let (vpc, cidr) = (vpc.clone(), block(address, 25));
-        state.subnets.push(Subnet { id: subnet, region: role, vpc, zone, cidr, clients: false });
-    }
-    let entries = open_entries();
-    state.acls.push(NetworkAcl { id: acl, region: role, vpc, is_default: true, entries, associations });
+    name(state, &vpc, label);
+    vpc
 }
 
-/// What a default network ACL has: everything passes.
-fn open_entries() -> Vec<Entry> {
+fn add_subnet(state: &mut State, role: RegionRole, vpc: &str, cidr: Cidr, zone: &str, label: &str) -> String {
+    let id = state.id("subnet");
+    name(state, &id, label);
+    state.subnets.push(Subnet { id: id.clone(), region: role, vpc: vpc.to_owned(), zone: zone.to_owned(), cidr });
+    id
+}
+
+fn add_interface(
+    state: &mut State,
+    role: RegionRole,
+    subnet: String,
+    addresses: Vec<IpAddr>,
+    group: &str,
+    label: &str,
+    description: String,
+) {
+    let interface = Interface {
+        id: state.id("eni"),
+        region: role,
+        subnet,
+        addresses,
+        groups: vec![group.to_owned()],
+        mac: mac(state),
+        attachment: state.id("eni-attach"),
+        description,
+        balancer: None,
+    };
+    name(state, &interface.id, label);
+    state.interfaces.push(interface);
+}
+
+fn add_default_acl(state: &mut State, role: RegionRole, vpc: String, acl: String, associations: Vec<Association>) {
     let mut entries = final_entries();
     entries.extend(
         [Cidr::ANY_V4, Cidr::ANY_V6]
@@ -85,23 +142,7 @@ fn open_entries() -> Vec<Entry> {
             .zip([100, 101])
             .flat_map(|(cidr, number)| both_ways(number, cidr, Action::Allow)),
     );
-    entries
-}
-
-/// The users' own VPC and subnet, in the primary Region.
-fn add_clients(state: &mut State) {
-    let region = RegionRole::Primary;
-    let (vpc, subnet, acl) = (state.id("vpc"), state.id("subnet"), state.id("acl"));
-    let (association, association_v6) = (state.id("vpc-cidr-assoc"), state.id("vpc-cidr-assoc"));
-    let cidr = block(topology::CLIENTS, 24);
-    let cidr_v6 = ipv6_block(state);
-    state.vpcs.push(Vpc { id: vpc.clone(), region, cidr, cidr_v6: (cidr_v6, association_v6), association });
-    name(state, &vpc, "clients");
-    let zone = format!("{}a", topology::region(region));
-    state.subnets.push(Subnet { id: subnet.clone(), region, vpc: vpc.clone(), zone, cidr, clients: true });
-    name(state, &subnet, "clients-a");
-    let associations = vec![Association { id: state.id("aclassoc"), subnet }];
-    state.acls.push(NetworkAcl { id: acl, region, vpc, is_default: true, entries: open_entries(), associations });
+    state.acls.push(NetworkAcl { id: acl, region: role, vpc, is_default: true, entries, associations });
 }
 
 /// The rules that every network ACL ends with and nobody can change.
@@ -122,31 +163,38 @@ fn both_ways(rule_number: u32, cidr: Cidr, action: Action) -> [Entry; 2] {
     })
 }
 
-/// The VPC's default group, which nothing uses, and the front door's; gives the latter's ID.
-fn add_groups(state: &mut State, role: RegionRole, vpc: &str, port: u16) -> String {
-    let anywhere = vec![Cidr::ANY_V4];
-    let out = vec![Permission { protocol: ALL_PROTOCOLS, ports: None, cidrs: anywhere.clone() }];
-    let (default, front) = (state.id("sg"), state.id("sg"));
-    state.groups.push(SecurityGroup {
-        id: default,
-        region: role,
-        vpc: vpc.to_owned(),
-        name: "default".to_owned(),
-        description: "default VPC security group".to_owned(),
-        inbound: Vec::new(),
-        outbound: out.clone(),
-    });
-    let inbound = vec![Permission { protocol: TCP, ports: Some(Ports { from: port, to: port }), cidrs: anywhere }];
-    state.groups.push(SecurityGroup {
-        id: front.clone(),
-        region: role,
-        vpc: vpc.to_owned(),
-        name: "front-door".to_owned(),
-        description: "HTTPS from anywhere".to_owned(),
-        inbound,
-        outbound: out,
-    });
-    front
+/// The VPC's default group, which nothing uses, and one that something uses; gives the latter's ID.
+fn add_group(
+    state: &mut State,
+    role: RegionRole,
+    vpc: &str,
+    label: &str,
+    description: &str,
+    inbound: Option<Permission>,
+) -> String {
+    let (default, own) = (state.id("sg"), state.id("sg"));
+    // VPC user guide, "Default security groups": in from itself, out to everywhere.
+    let itself = Permission { peer: Peer::Group(default.clone()), ..permission(false, ALL_PROTOCOLS, None) };
+    for (id, name, description, inbound) in
+        [(default, "default", "default VPC security group", Some(itself)), (own.clone(), label, description, inbound)]
+    {
+        let rules = inbound.into_iter().chain([all_outbound()]);
+        let rules = rules.map(|permission| GroupRule { id: state.id("sgr"), permission, description: None });
+        let rules = rules.collect();
+        let (name, description) = (name.to_owned(), description.to_owned());
+        state.groups.push(SecurityGroup { id, region: role, vpc: vpc.to_owned(), name, description, rules });
+    }
+    own
+}
+
+/// What every new security group allows (VPC user guide, "Security group rules").
+pub fn all_outbound() -> Permission {
+    permission(true, ALL_PROTOCOLS, None)
+}
+
+/// For every IPv4 address.
+fn permission(egress: bool, protocol: i16, ports: Option<Ports>) -> Permission {
+    Permission { egress, protocol, ports, icmp: None, peer: Peer::Block(Cidr::ANY_V4) }
 }
 
 fn name(state: &mut State, id: &str, name: &str) {

@@ -1,10 +1,11 @@
-//! The state of the lab's AWS accounts: VPCs, subnets, network ACLs and their associations, security groups, network interfaces, tags.
+//! The state of the lab's AWS accounts: VPCs, subnets, network ACLs and their associations, security groups, network interfaces, load
+//! balancers, tags.
 //!
 //! Everything that decides about packets follows from this state alone, so several faults on one path compose by themselves.
 
 mod build;
 
-pub use build::{LAST_RULE_V4, LAST_RULE_V6, final_entries};
+pub use build::{LAST_RULE_V4, LAST_RULE_V6, all_outbound, final_entries};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,10 +15,8 @@ use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 use tokio::sync::watch;
 
-use crate::lab::acl::{
-    Cidr, Entry, Flow, Permission, acl_passes, acl_passes_some_port, client_passes, client_passes_some_port,
-    group_admits,
-};
+use crate::lab::acl::{Acls, Cidr, Entry, Flow, Peer, Permission};
+use crate::lab::topology;
 use crate::model::{RegionRole, Seed};
 
 /// The state, and who wants to hear of its changes.
@@ -30,7 +29,7 @@ pub struct World {
 /// What EC2 knows.
 #[derive(Debug)]
 pub struct State {
-    /// Virtual private clouds, one for each Region.
+    /// Virtual private clouds: one for each Region, and the clients'.
     pub vpcs: Vec<Vpc>,
     /// Subnets.
     pub subnets: Vec<Subnet>,
@@ -40,6 +39,8 @@ pub struct State {
     pub groups: Vec<SecurityGroup>,
     /// Network interfaces.
     pub interfaces: Vec<Interface>,
+    /// Application Load Balancers, where the lab has them.
+    pub balancers: Vec<LoadBalancer>,
     /// Tags by resource ID.
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// Answers already given to CreateNetworkAcl, by Region and client token.
@@ -86,8 +87,6 @@ pub struct Subnet {
     pub zone: String,
     /// Its IPv4 block.
     pub cidr: Cidr,
-    /// Whether the users are in it, rather than a front door.
-    pub clients: bool,
 }
 
 /// A network ACL.
@@ -129,10 +128,19 @@ pub struct SecurityGroup {
     pub name: String,
     /// Its description.
     pub description: String,
-    /// What may come in.
-    pub inbound: Vec<Permission>,
-    /// What may go out.
-    pub outbound: Vec<Permission>,
+    /// What it allows.
+    pub rules: Vec<GroupRule>,
+}
+
+/// One rule of a security group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRule {
+    /// `sgr-…`.
+    pub id: String,
+    /// What it allows.
+    pub permission: Permission,
+    /// Its description.
+    pub description: Option<String>,
 }
 
 /// A network interface.
@@ -144,10 +152,8 @@ pub struct Interface {
     pub region: RegionRole,
     /// Its subnet.
     pub subnet: String,
-    /// Its address.
-    pub address: IpAddr,
-    /// Its second address, where it has one.
-    pub second: Option<IpAddr>,
+    /// Its addresses, the primary one first.
+    pub addresses: Vec<IpAddr>,
     /// Its security groups.
     pub groups: Vec<String>,
     /// Its hardware address.
@@ -156,13 +162,37 @@ pub struct Interface {
     pub attachment: String,
     /// What it says of itself.
     pub description: String,
+    /// The load balancer that it is of, by ARN: then nobody else may change it.
+    pub balancer: Option<String>,
+}
+
+/// An Application Load Balancer.
+#[derive(Debug)]
+pub struct LoadBalancer {
+    /// `arn:aws:elasticloadbalancing:…:loadbalancer/app/NAME/ID`.
+    pub arn: String,
+    /// Its Region.
+    pub region: RegionRole,
+    /// Its VPC.
+    pub vpc: String,
+    /// Its name.
+    pub name: String,
+    /// The security groups of all its interfaces.
+    pub groups: Vec<String>,
 }
 
 impl World {
-    /// The lab's two Regions, with default rules and front doors at `port`.
+    /// The lab's two Regions and the clients' network, with default rules and front doors at `port`.
     pub fn new(seed: Seed, port: u16) -> Self {
         let state = build::state(seed.stream("resource-ids"), port);
         Self { state: Mutex::new(state), changed: watch::Sender::new(0) }
+    }
+
+    /// The same, with a load balancer in each Region that the front doors are of.
+    #[must_use]
+    pub fn with_load_balancers(self) -> Self {
+        build::add_load_balancers(&mut self.lock());
+        self
     }
 
     /// Looks at the state.
@@ -220,52 +250,70 @@ impl State {
         self.subnet(&interface.subnet).map_or("", |subnet| subnet.vpc.as_str())
     }
 
+    /// A security group of a Region by its ID.
+    pub fn group(&self, region: RegionRole, id: &str) -> Option<&SecurityGroup> {
+        self.groups.iter().find(|group| group.id == id && group.region == region)
+    }
+
+    /// The subnets of a Region that front doors are in, and with `clients` those that the users connect from.
+    pub fn subnets_of(&self, region: RegionRole, clients: bool) -> impl Iterator<Item = &Subnet> {
+        let here = self.subnets.iter().filter(move |subnet| subnet.region == region);
+        here.filter(move |subnet| subnet.cidr.contains(topology::USERS_ADDRESS) == clients)
+    }
+
     /// Whether the network ACLs at both ends let an open connection's packets through.
     pub fn passes(&self, flow: Flow) -> bool {
-        self.guarded(flow.server.ip()).is_none_or(|(acl, _)| acl_passes(&acl.entries, flow))
-            && self.clients_acl(flow.client.ip()).is_none_or(|acl| client_passes(&acl.entries, flow))
+        self.acls_between(flow.client.ip(), flow.server.ip()).pass(flow)
     }
 
-    /// The network ACL of the users' subnet, for an address in it.
-    fn clients_acl(&self, client: IpAddr) -> Option<&NetworkAcl> {
-        let subnet = self.subnets.iter().find(|subnet| subnet.clients && subnet.cidr.contains(client))?;
-        self.acl_of(&subnet.id).map(|(acl, _)| acl)
-    }
-
-    /// Whether a new connection gets in: network ACL and security groups.
+    /// Whether a new connection gets in: network ACLs and security groups.
     pub fn admits(&self, flow: Flow) -> bool {
-        self.passes(flow)
-            && self.guarded(flow.server.ip()).is_none_or(|(_, interface)| self.groups_admit(interface, flow))
+        self.passes(flow) && self.groups_admit(flow.client.ip(), flow.server)
     }
 
     /// Whether a new connection from an address can get in from any ephemeral port.
     pub fn admits_some(&self, client: IpAddr, server: SocketAddr) -> bool {
-        self.guarded(server.ip()).is_none_or(|(acl, interface)| {
-            let flow = Flow { client: SocketAddr::new(client, 0), server };
-            acl_passes_some_port(&acl.entries, client, server) && self.groups_admit(interface, flow)
-        }) && self.clients_acl(client).is_none_or(|acl| client_passes_some_port(&acl.entries, client, server))
+        self.acls_between(client, server.ip()).pass_some_port(client, server) && self.groups_admit(client, server)
     }
 
     /// One address of every block that a rule in front of an interface names.
     pub fn named_sources(&self, server: IpAddr) -> Vec<IpAddr> {
-        let Some((acl, interface)) = self.guarded(server) else { return Vec::new() };
-        let rules = acl.entries.iter().map(|entry| entry.cidr);
+        let Some(interface) = self.interface_at(server) else { return Vec::new() };
+        let entries = self.acl_of(&interface.subnet).into_iter().flat_map(|(acl, _)| &acl.entries);
+        let blocks = self.rules_of(interface).filter_map(|rule| match &rule.permission.peer {
+            Peer::Block(block) => Some(*block),
+            Peer::Group(_) => None,
+        });
+        entries.map(|entry| entry.cidr).chain(blocks).filter(|cidr| !cidr.is_ipv6()).map(Cidr::first).collect()
+    }
+
+    fn interface_at(&self, address: IpAddr) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.addresses.contains(&address))
+    }
+
+    fn acls_between(&self, client: IpAddr, server: IpAddr) -> Acls<'_> {
+        let before = |address| {
+            let (acl, _) = self.acl_of(&self.interface_at(address)?.subnet)?;
+            Some(acl.entries.as_slice())
+        };
+        Acls { server: before(server), client: before(client) }
+    }
+
+    fn rules_of(&self, interface: &Interface) -> impl Iterator<Item = &GroupRule> {
         let groups = self.groups.iter().filter(|group| interface.groups.contains(&group.id));
-        let permissions =
-            groups.flat_map(|group| &group.inbound).flat_map(|permission| permission.cidrs.iter().copied());
-        rules.chain(permissions).filter(|cidr| !cidr.is_ipv6()).map(Cidr::first).collect()
+        groups.flat_map(|group| &group.rules)
     }
 
-    fn guarded(&self, address: IpAddr) -> Option<(&NetworkAcl, &Interface)> {
-        let interface =
-            self.interfaces.iter().find(|known| known.address == address || known.second == Some(address))?;
-        let (acl, _) = self.acl_of(&interface.subnet)?;
-        Some((acl, interface))
-    }
-
-    fn groups_admit(&self, interface: &Interface, flow: Flow) -> bool {
-        let mut groups = self.groups.iter().filter(|group| interface.groups.contains(&group.id));
-        groups.any(|group| group_admits(&group.inbound, flow))
+    /// Whether a group of the client's interface lets the first packet out and one of the server's lets it in.
+    fn groups_admit(&self, client: IpAddr, server: SocketAddr) -> bool {
+        let belongs = |address: IpAddr, group: &str| {
+            self.interface_at(address).is_some_and(|interface| interface.groups.iter().any(|known| known == group))
+        };
+        let admit = |interface: &Interface, egress: bool, remote: IpAddr| {
+            self.rules_of(interface).any(|rule| rule.permission.admits(egress, remote, server.port(), belongs))
+        };
+        self.interface_at(client).is_none_or(|interface| admit(interface, true, server.ip()))
+            && self.interface_at(server.ip()).is_none_or(|interface| admit(interface, false, client))
     }
 }
 
@@ -275,7 +323,6 @@ mod tests {
 
     use super::*;
     use crate::lab::acl::{ALL_PROTOCOLS, Action};
-    use crate::lab::topology;
 
     fn flow(port: u16) -> Flow {
         let server = SocketAddr::new(topology::front_doors(RegionRole::Primary)[0], port);
@@ -321,5 +368,38 @@ mod tests {
                 |state| !state.passes(flow(8443)) && !state.admits_some(topology::USERS_ADDRESS, flow(8443).server)
             )
         );
+    }
+
+    #[test]
+    fn the_clients_network_acl_stops_the_users_and_nobody_else() {
+        let world = World::new(Seed(1), 8443);
+        let checker = topology::checker_address(0);
+        for role in [RegionRole::Primary, RegionRole::Replica] {
+            let server = SocketAddr::new(topology::front_doors(role)[0], 8443);
+            assert!(world.read(|state| state.admits_some(topology::USERS_ADDRESS, server)));
+        }
+        let done: Result<(), Infallible> = world.change(|state| {
+            let subnet = state.subnets_of(RegionRole::Primary, true).next().unwrap().id.clone();
+            let of = |acl: &&mut NetworkAcl| acl.associations.iter().any(|known| known.subnet == subnet);
+            let acl = state.acls.iter_mut().find(of).unwrap();
+            acl.entries.push(Entry {
+                rule_number: 1,
+                egress: true,
+                cidr: "127.0.1.0/24".parse().unwrap(),
+                protocol: ALL_PROTOCOLS,
+                action: Action::Deny,
+                ports: None,
+                icmp: None,
+            });
+            Ok(())
+        });
+        done.unwrap();
+        world.read(|state| {
+            assert!(!state.admits(flow(8443)) && !state.passes(flow(8443)));
+            let primary = flow(8443).server;
+            assert!(!state.admits_some(topology::USERS_ADDRESS, primary) && state.admits_some(checker, primary));
+            let replica = SocketAddr::new(topology::front_doors(RegionRole::Replica)[0], 8443);
+            assert!(state.admits_some(topology::USERS_ADDRESS, replica));
+        });
     }
 }

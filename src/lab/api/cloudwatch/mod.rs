@@ -64,6 +64,11 @@ pub fn handle_query(services: &Services, role: RegionRole, clock: Clock, params:
     respond(services, role, clock, Protocol::Query, &operation, &input)
 }
 
+/// The operation that a request names, if any.
+pub fn operation(parts: &Parts, body: &[u8]) -> String {
+    Protocol::of(parts).read(parts, body).map(|(operation, _)| operation).unwrap_or_default()
+}
+
 /// An error, in the protocol of the request.
 pub fn refusal(parts: &Parts, error: &ServiceError) -> Response {
     Protocol::of(parts).refuse(error)

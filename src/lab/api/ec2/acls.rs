@@ -11,8 +11,10 @@ use crate::lab::world::{Association, Creation, LAST_RULE_V4, NetworkAcl, State, 
 const ACLS_FOR_VPC: usize = 200;
 /// Amazon VPC quotas: rules in each direction, the final ones included; can be raised to 40.
 const RULES_FOR_DIRECTION: usize = 20;
-const UDP: i16 = 17;
-const ICMP: [i16; 2] = [1, 58];
+/// The IANA number of UDP.
+pub const UDP: i16 = 17;
+/// The IANA numbers of ICMP and of ICMPv6.
+pub const ICMP: [i16; 2] = [1, 58];
 
 pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     let vpc = call.required("VpcId")?;
@@ -220,13 +222,19 @@ fn cidr(call: &Call<'_>) -> Result<Cidr, ServiceError> {
     })
 }
 
-fn number<T: std::str::FromStr>(call: &Call<'_>, name: &str) -> Result<T, ServiceError> {
+/// A parameter that must be there and be a number.
+pub fn number<T: std::str::FromStr>(call: &Call<'_>, name: &str) -> Result<T, ServiceError> {
     let text = call.required(name)?;
     text.parse().map_err(|_| invalid(format!("Value ({text}) for parameter {name} is invalid.")))
 }
 
 fn ports(call: &Call<'_>) -> Result<Ports, ServiceError> {
     let ports = Ports { from: number(call, "PortRange.From")?, to: number(call, "PortRange.To")? };
+    in_order(ports)
+}
+
+/// A range whose ends are in order.
+pub fn in_order(ports: Ports) -> Result<Ports, ServiceError> {
     if ports.from > ports.to {
         return Err(invalid(format!("Invalid TCP/UDP port range ({}:{})", ports.from, ports.to)));
     }

@@ -1,9 +1,9 @@
 use super::rows::{Kind, Row, describe, tag_set};
 use super::{Call, Outcome};
-use crate::lab::acl::{Action, Cidr, Entry, Permission};
+use crate::lab::acl::{Action, Entry};
 use crate::lab::api::xml::{Element, list, node, text};
 use crate::lab::topology::{self, ACCOUNT};
-use crate::lab::world::{Interface, NetworkAcl, SecurityGroup, State, Subnet, Vpc};
+use crate::lab::world::{NetworkAcl, State, Subnet, Vpc};
 
 pub fn vpcs(state: &State, call: &Call<'_>) -> Outcome {
     let rows = state.vpcs.iter().filter(|vpc| vpc.region == call.region).map(|vpc| Row {
@@ -63,14 +63,20 @@ pub fn subnets(state: &State, call: &Call<'_>) -> Outcome {
             ("owner-id", vec![ACCOUNT.to_owned()]),
             ("state", vec!["available".to_owned()]),
         ],
-        shown: subnet_shown(subnet),
+        shown: subnet_shown(state, subnet),
     });
     let kind = Kind { ids: "SubnetId", not_found: "InvalidSubnetID.NotFound", noun: "subnet", set: "subnetSet" };
     describe(state, call, &kind, rows.collect())
 }
 
-fn subnet_shown(subnet: &Subnet) -> Vec<Element> {
+/// Addresses of every subnet that EC2 keeps for itself (VPC user guide, "Subnet CIDR blocks").
+const KEPT_ADDRESSES: usize = 5;
+
+fn subnet_shown(state: &State, subnet: &Subnet) -> Vec<Element> {
     let region = topology::region(subnet.region);
+    let interfaces = state.interfaces.iter().filter(|interface| interface.subnet == subnet.id);
+    let used: usize = interfaces.map(|interface| interface.addresses.len()).sum();
+    let all = 1_usize << 32_u8.saturating_sub(subnet.cidr.prefix());
     vec![
         text("subnetId", &subnet.id),
         text("subnetArn", format!("arn:aws:ec2:{region}:{ACCOUNT}:subnet/{}", subnet.id)),
@@ -78,8 +84,7 @@ fn subnet_shown(subnet: &Subnet) -> Vec<Element> {
         text("ownerId", ACCOUNT),
         text("vpcId", &subnet.vpc),
         text("cidrBlock", subnet.cidr),
-        // A /25 less the five that EC2 keeps and the front door's own (VPC user guide, "Subnet CIDR blocks").
-        text("availableIpAddressCount", 128 - 5 - 1),
+        text("availableIpAddressCount", all.saturating_sub(KEPT_ADDRESSES + used)),
         text("availabilityZone", &subnet.zone),
         text("availabilityZoneId", zone_id(&subnet.zone)),
         text("defaultForAz", false),
@@ -97,87 +102,6 @@ fn zone_id(zone: &str) -> String {
         other => other.replace('-', ""),
     };
     format!("{short}-az{}", if letter == "a" { 1 } else { 2 })
-}
-
-pub fn interfaces(state: &State, call: &Call<'_>) -> Outcome {
-    let rows = state.interfaces.iter().filter(|interface| interface.region == call.region).map(|interface| {
-        let address = interface.address.to_string();
-        let zone = state.subnet(&interface.subnet).map(|subnet| subnet.zone.clone()).unwrap_or_default();
-        Row {
-            id: interface.id.clone(),
-            attributes: vec![
-                ("network-interface-id", vec![interface.id.clone()]),
-                ("subnet-id", vec![interface.subnet.clone()]),
-                ("vpc-id", vec![state.vpc_of(interface).to_owned()]),
-                ("availability-zone", vec![zone.clone()]),
-                (
-                    "addresses.private-ip-address",
-                    std::iter::once(address.clone()).chain(interface.second.map(|second| second.to_string())).collect(),
-                ),
-                ("addresses.primary", vec!["true".to_owned(), "false".to_owned()]),
-                ("addresses.association.public-ip", Vec::new()),
-                ("association.public-ip", Vec::new()),
-                ("private-ip-address", vec![address]),
-                ("ipv6-addresses.ipv6-address", Vec::new()),
-                ("group-id", interface.groups.clone()),
-                ("group-name", group_names(state, interface)),
-                ("description", vec![interface.description.clone()]),
-                ("status", vec!["in-use".to_owned()]),
-                ("interface-type", vec!["interface".to_owned()]),
-                ("owner-id", vec![ACCOUNT.to_owned()]),
-                ("mac-address", vec![interface.mac.clone()]),
-            ],
-            shown: interface_shown(state, interface, &zone),
-        }
-    });
-    let kind = Kind {
-        ids: "NetworkInterfaceId",
-        not_found: "InvalidNetworkInterfaceID.NotFound",
-        noun: "networkInterface",
-        set: "networkInterfaceSet",
-    };
-    describe(state, call, &kind, rows.collect())
-}
-
-fn group_names(state: &State, interface: &Interface) -> Vec<String> {
-    state.groups.iter().filter(|group| interface.groups.contains(&group.id)).map(|group| group.name.clone()).collect()
-}
-
-fn interface_shown(state: &State, interface: &Interface, zone: &str) -> Vec<Element> {
-    let groups = interface.groups.iter().zip(group_names(state, interface));
-    vec![
-        text("networkInterfaceId", &interface.id),
-        text("subnetId", &interface.subnet),
-        text("vpcId", state.vpc_of(interface)),
-        text("availabilityZone", zone),
-        text("description", &interface.description),
-        text("ownerId", ACCOUNT),
-        text("requesterManaged", false),
-        text("status", "in-use"),
-        text("macAddress", &interface.mac),
-        text("privateIpAddress", interface.address),
-        text("sourceDestCheck", true),
-        list("groupSet", "item", groups.map(|(id, name)| vec![text("groupId", id), text("groupName", name)])),
-        node(
-            "attachment",
-            vec![
-                text("attachmentId", &interface.attachment),
-                text("instanceOwnerId", ACCOUNT),
-                text("deviceIndex", 0),
-                text("status", "attached"),
-                text("deleteOnTermination", true),
-            ],
-        ),
-        list(
-            "privateIpAddressesSet",
-            "item",
-            [(Some(interface.address), true), (interface.second, false)]
-                .into_iter()
-                .filter_map(|(address, first)| Some(vec![text("privateIpAddress", address?), text("primary", first)])),
-        ),
-        node("ipv6AddressesSet", Vec::new()),
-        text("interfaceType", "interface"),
-    ]
 }
 
 pub fn acls(state: &State, call: &Call<'_>) -> Outcome {
@@ -263,66 +187,10 @@ fn action(action: Action) -> &'static str {
     }
 }
 
-pub fn groups(state: &State, call: &Call<'_>) -> Outcome {
-    let named = call.params.list("GroupName");
-    let rows = state.groups.iter().filter(|group| group.region == call.region);
-    let rows = rows.filter(|group| named.is_empty() || named.contains(&group.name.as_str())).map(|group| Row {
-        id: group.id.clone(),
-        attributes: vec![
-            ("group-id", vec![group.id.clone()]),
-            ("group-name", vec![group.name.clone()]),
-            ("description", vec![group.description.clone()]),
-            ("vpc-id", vec![group.vpc.clone()]),
-            ("owner-id", vec![ACCOUNT.to_owned()]),
-        ],
-        shown: group_shown(group),
-    });
-    let kind =
-        Kind { ids: "GroupId", not_found: "InvalidGroup.NotFound", noun: "security group", set: "securityGroupInfo" };
-    describe(state, call, &kind, rows.collect())
-}
-
-fn group_shown(group: &SecurityGroup) -> Vec<Element> {
-    vec![
-        text("ownerId", ACCOUNT),
-        text("groupId", &group.id),
-        text("groupName", &group.name),
-        text("groupDescription", &group.description),
-        text("vpcId", &group.vpc),
-        list("ipPermissions", "item", group.inbound.iter().map(permission_shown)),
-        list("ipPermissionsEgress", "item", group.outbound.iter().map(permission_shown)),
-    ]
-}
-
-fn permission_shown(permission: &Permission) -> Vec<Element> {
-    let protocol = match permission.protocol {
-        crate::lab::acl::TCP => "tcp".to_owned(),
-        other => other.to_string(),
-    };
-    let mut shown = vec![text("ipProtocol", protocol)];
-    shown.extend(
-        permission.ports.into_iter().flat_map(|ports| [text("fromPort", ports.from), text("toPort", ports.to)]),
-    );
-    let blocks = |name, item, ipv6| {
-        let blocks = permission.cidrs.iter().filter(move |cidr| cidr.is_ipv6() == ipv6);
-        list(name, "item", blocks.map(|cidr: &Cidr| vec![text(item, cidr)]))
-    };
-    shown.push(node("groups", Vec::new()));
-    shown.push(blocks("ipRanges", "cidrIp", false));
-    shown.push(blocks("ipv6Ranges", "cidrIpv6", true));
-    shown.push(node("prefixListIds", Vec::new()));
-    shown
-}
-
-/// A rule in EC2's words.
-pub fn permission_tags(permission: &Permission) -> String {
-    let peers: Vec<String> = permission.cidrs.iter().map(ToString::to_string).collect();
-    format!("peer: {}, protocol {}, ports {:?}", peers.join(", "), permission.protocol, permission.ports)
-}
-
 pub fn zones(state: &State, call: &Call<'_>) -> Outcome {
     let region = topology::region(call.region);
-    let rows = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| Row {
+    let zones = state.subnets_of(call.region, false);
+    let rows = zones.map(|subnet| Row {
         id: subnet.zone.clone(),
         attributes: vec![
             ("zone-name", vec![subnet.zone.clone()]),

@@ -1,188 +1,233 @@
-//! Security groups, and which of them a network interface has.
-
-use std::collections::BTreeSet;
-
-use super::describe::permission_tags;
-use super::{Call, Outcome, done, invalid, tags};
-use crate::lab::acl::{ALL_PROTOCOLS, Cidr, Permission, Ports, TCP};
+use super::permissions::{self, parse};
+use super::rows::{Kind, Row, describe as described, tag_set};
+use super::{Call, Outcome, invalid, tags};
+use crate::lab::acl::{Peer, Permission};
 use crate::lab::api::ServiceError;
-use crate::lab::api::xml::{list, text};
-use crate::lab::world::{SecurityGroup, State};
+use crate::lab::api::xml::{Element, list, text};
+use crate::lab::topology::{self, ACCOUNT};
+use crate::lab::world::{GroupRule, SecurityGroup, State, all_outbound};
 
-/// Amazon VPC quotas: security groups for each network interface.
-const GROUPS_FOR_INTERFACE: usize = 5;
-const UDP: i16 = 17;
+/// Amazon VPC quotas: rules of a security group, each direction and IP family apart; can be raised.
+const RULES_FOR_GROUP: usize = 60;
+/// EC2 API reference, CreateSecurityGroup: name and description.
+const LONGEST: usize = 255;
+/// The group that every VPC comes with.
+const DEFAULT: &str = "default";
 
-fn missing(id: &str) -> ServiceError {
-    ServiceError::bad("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
+pub fn describe(state: &State, call: &Call<'_>) -> Outcome {
+    let named = call.params.list("GroupName");
+    let groups = state.groups.iter().filter(|group| group.region == call.region);
+    let rows = groups.filter(|group| named.is_empty() || named.contains(&group.name.as_str())).map(|group| Row {
+        id: group.id.clone(),
+        attributes: vec![
+            ("group-id", vec![group.id.clone()]),
+            ("group-name", vec![group.name.clone()]),
+            ("description", vec![group.description.clone()]),
+            ("vpc-id", vec![group.vpc.clone()]),
+            ("owner-id", vec![ACCOUNT.to_owned()]),
+            ("ip-permission.group-id", referenced(group).map(str::to_owned).collect()),
+        ],
+        shown: shown(group),
+    });
+    let kind =
+        Kind { ids: "GroupId", not_found: "InvalidGroup.NotFound", noun: "security group", set: "securityGroupInfo" };
+    described(state, call, &kind, rows.collect())
+}
+
+fn shown(group: &SecurityGroup) -> Vec<Element> {
+    vec![
+        text("ownerId", ACCOUNT),
+        text("groupId", &group.id),
+        text("groupName", &group.name),
+        text("groupDescription", &group.description),
+        text("vpcId", &group.vpc),
+        text("securityGroupArn", arn(group)),
+        list("ipPermissions", "item", permissions::shown(group, false)),
+        list("ipPermissionsEgress", "item", permissions::shown(group, true)),
+    ]
+}
+
+fn arn(group: &SecurityGroup) -> String {
+    format!("arn:aws:ec2:{}:{ACCOUNT}:security-group/{}", topology::region(group.region), group.id)
+}
+
+/// The groups that a group's rules refer to.
+fn referenced(group: &SecurityGroup) -> impl Iterator<Item = &str> {
+    group.rules.iter().filter_map(|rule| match &rule.permission.peer {
+        Peer::Group(id) => Some(id.as_str()),
+        Peer::Block(_) => None,
+    })
+}
+
+pub fn describe_rules(state: &State, call: &Call<'_>) -> Outcome {
+    let groups = state.groups.iter().filter(|group| group.region == call.region);
+    let rules = groups.flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
+    let rows = rules.map(|(group, rule)| Row {
+        id: rule.id.clone(),
+        attributes: vec![("security-group-rule-id", vec![rule.id.clone()]), ("group-id", vec![group.id.clone()])],
+        shown: permissions::rule_shown(group, rule),
+    });
+    let kind = Kind {
+        ids: "SecurityGroupRuleId",
+        not_found: "InvalidSecurityGroupRuleId.NotFound",
+        noun: "security group rule",
+        set: "securityGroupRuleSet",
+    };
+    described(state, call, &kind, rows.collect())
 }
 
 pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
-    let (name, about) = (call.required("GroupName")?, call.required("GroupDescription")?);
-    let vpc = call.required("VpcId")?;
+    let (name, description) = (call.required("GroupName")?, call.required("GroupDescription")?);
+    let vpc = call.params.get("VpcId");
+    let vpc = vpc.ok_or_else(|| {
+        ServiceError::bad(
+            "VPCIdNotSpecified",
+            "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.",
+        )
+    })?;
     if !state.vpcs.iter().any(|known| known.id == vpc && known.region == call.region) {
         return Err(ServiceError::bad("InvalidVpcID.NotFound", format!("The vpc ID '{vpc}' does not exist")));
+    }
+    if name == DEFAULT {
+        return Err(invalid(format!("Cannot use reserved security group name: {name}")));
+    }
+    for (what, text) in [("groupName", name), ("groupDescription", description)] {
+        if text.is_empty() || text.chars().count() > LONGEST || (what == "groupName" && text.starts_with("sg-")) {
+            return Err(invalid(format!("Value ({text}) for parameter {what} is invalid.")));
+        }
     }
     if state.groups.iter().any(|group| group.vpc == vpc && group.name == name) {
         let message = format!("The security group '{name}' already exists for VPC '{vpc}'");
         return Err(ServiceError::bad("InvalidGroup.Duplicate", message));
     }
     let given = tags::from_specifications(call, "security-group")?;
-    let id = state.id("sg");
-    state.groups.push(SecurityGroup {
-        id: id.clone(),
+    let rule = GroupRule { id: state.id("sgr"), permission: all_outbound(), description: None };
+    let group = SecurityGroup {
+        id: state.id("sg"),
         region: call.region,
         vpc: vpc.to_owned(),
         name: name.to_owned(),
-        description: about.to_owned(),
-        inbound: Vec::new(),
-        // Every new group lets everything out (VPC user guide, "Default security groups").
-        outbound: vec![Permission { protocol: ALL_PROTOCOLS, ports: None, cidrs: vec![Cidr::ANY_V4] }],
-    });
-    state.tags.insert(id.clone(), given);
-    let mut answer = done();
-    answer.extend([text("groupId", &id), super::rows::tag_set(state, &id)]);
-    Ok(answer)
+        description: description.to_owned(),
+        rules: vec![rule],
+    };
+    let (id, arn) = (group.id.clone(), arn(&group));
+    state.groups.push(group);
+    if !given.is_empty() {
+        state.tags.insert(id.clone(), given);
+    }
+    Ok(vec![text("return", true), text("groupId", &id), text("securityGroupArn", arn), tag_set(state, &id)])
 }
 
 pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
     let id = call.required("GroupId")?;
-    let index = position(state, call, id)?;
-    if state.groups[index].name == "default" {
-        let message = format!("The specified group: \"{id}\" name: \"default\" cannot be deleted by a user");
+    let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
+    if group.name == DEFAULT {
+        let message = format!("the specified group: \"{id}\" name: \"{DEFAULT}\" cannot be deleted by a user");
         return Err(ServiceError::bad("CannotDelete", message));
     }
-    if state.interfaces.iter().any(|interface| interface.groups.iter().any(|group| group == id)) {
+    let used = state.interfaces.iter().any(|interface| interface.groups.iter().any(|group| group == id));
+    let others = state.groups.iter().filter(|group| group.id != id);
+    if used || others.flat_map(referenced).any(|group| group == id) {
         return Err(ServiceError::bad("DependencyViolation", format!("resource {id} has a dependent object")));
     }
-    state.groups.remove(index);
-    state.tags.remove(id);
-    let mut answer = done();
-    answer.push(text("groupId", id));
-    Ok(answer)
-}
-
-fn position(state: &State, call: &Call<'_>, id: &str) -> Result<usize, ServiceError> {
-    let found = state.groups.iter().position(|group| group.id == id && group.region == call.region);
-    found.ok_or_else(|| missing(id))
-}
-
-/// Which rules of a group a call is about.
-#[derive(Clone, Copy)]
-pub enum Side {
-    Inbound,
-    Outbound,
-}
-
-fn side(group: &mut SecurityGroup, side: Side) -> &mut Vec<Permission> {
-    match side {
-        Side::Inbound => &mut group.inbound,
-        Side::Outbound => &mut group.outbound,
+    let rules: Vec<String> = group.rules.iter().map(|rule| rule.id.clone()).collect();
+    state.groups.retain(|group| group.id != id);
+    for gone in rules.iter().map(String::as_str).chain([id]) {
+        state.tags.remove(gone);
     }
+    Ok(vec![text("return", true), text("groupId", id)])
 }
 
-pub fn authorize_ingress(state: &mut State, call: &Call<'_>) -> Outcome {
-    authorize(state, call, Side::Inbound)
-}
-
-pub fn authorize_egress(state: &mut State, call: &Call<'_>) -> Outcome {
-    authorize(state, call, Side::Outbound)
-}
-
-pub fn revoke_ingress(state: &mut State, call: &Call<'_>) -> Outcome {
-    revoke(state, call, Side::Inbound)
-}
-
-pub fn revoke_egress(state: &mut State, call: &Call<'_>) -> Outcome {
-    revoke(state, call, Side::Outbound)
-}
-
-fn authorize(state: &mut State, call: &Call<'_>, which: Side) -> Outcome {
-    let index = position(state, call, call.required("GroupId")?)?;
-    let given = permissions(call)?;
-    let rules = side(&mut state.groups[index], which);
-    if let Some(twice) = given.iter().find(|rule| rules.iter().any(|known| same(known, rule))) {
-        let message = format!("the specified rule \"{}\" already exists", permission_tags(twice));
-        return Err(ServiceError::bad("InvalidPermission.Duplicate", message));
-    }
-    rules.extend(given);
-    let mut answer = done();
-    answer.push(list("securityGroupRuleSet", "item", []));
-    Ok(answer)
-}
-
-fn revoke(state: &mut State, call: &Call<'_>, which: Side) -> Outcome {
-    let index = position(state, call, call.required("GroupId")?)?;
-    let given = permissions(call)?;
-    let rules = side(&mut state.groups[index], which);
-    if given.iter().any(|rule| !rules.iter().any(|known| same(known, rule))) {
-        let message = "The specified rule does not exist in this security group.";
-        return Err(ServiceError::bad("InvalidPermission.NotFound", message));
-    }
-    rules.retain(|known| !given.iter().any(|rule| same(known, rule)));
-    Ok(done())
-}
-
-/// Rules are kept with one block each, so that each can go by itself.
-fn same(known: &Permission, other: &Permission) -> bool {
-    known.protocol == other.protocol && known.ports == other.ports && known.cidrs == other.cidrs
-}
-
-fn permissions(call: &Call<'_>) -> Result<Vec<Permission>, ServiceError> {
-    let mut found = Vec::new();
-    for number in call.params.numbers("IpPermissions") {
-        let at = |name: &str| format!("IpPermissions.{number}.{name}");
-        let protocol = match call.required(&at("IpProtocol"))? {
-            "tcp" => TCP,
-            "udp" => UDP,
-            other => other.parse().map_err(|_| invalid(format!("Invalid value '{other}' for IP protocol.")))?,
-        };
-        let port = |name: &str| call.params.get(&at(name)).and_then(|port| port.parse::<u16>().ok());
-        let ports = port("FromPort").zip(port("ToPort")).map(|(from, to)| Ports { from, to });
-        let ports = ports.filter(|_| protocol != ALL_PROTOCOLS);
-        for (list, key) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")] {
-            for range in call.params.numbers(&at(list)) {
-                let cidr = call.required(&format!("{}.{range}.{key}", at(list)))?;
-                let cidr: Cidr = cidr.parse().map_err(|message: String| invalid(message))?;
-                found.push(Permission { protocol, ports, cidrs: vec![cidr] });
-            }
-        }
-        if !call.params.numbers(&at("UserIdGroupPairs")).is_empty() || !call.params.numbers(&at("Groups")).is_empty() {
-            return Err(invalid("The lab's security groups know address ranges alone."));
-        }
-    }
-    if found.is_empty() {
-        return Err(ServiceError::bad("MissingParameter", "The request must contain the parameter IpPermissions"));
-    }
-    Ok(found)
-}
-
-pub fn modify_interface(state: &mut State, call: &Call<'_>) -> Outcome {
-    let id = call.required("NetworkInterfaceId")?;
-    let given: BTreeSet<&str> = call.params.list("SecurityGroupId").into_iter().collect();
-    let found = state.interfaces.iter().position(|known| known.id == id && known.region == call.region);
-    let index = found.ok_or_else(|| {
-        ServiceError::bad(
-            "InvalidNetworkInterfaceID.NotFound",
-            format!("The networkInterface ID '{id}' does not exist"),
-        )
-    })?;
+/// AuthorizeSecurityGroupIngress and -Egress: all of the rules, or none.
+pub fn authorize(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
+    let id = call.required("GroupId")?;
+    let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
+    let given = parse(state, call, &group.vpc, egress)?;
     if given.is_empty() {
-        let message = "The lab changes a network interface's security groups alone.";
-        return Err(ServiceError::bad("InvalidParameterCombination", message));
+        return Err(ServiceError::bad("MissingParameter", "The request must contain the parameter ipPermissions"));
     }
-    if given.len() > GROUPS_FOR_INTERFACE {
-        let message = format!("You have exceeded the number of security groups ({GROUPS_FOR_INTERFACE}) allowed");
-        return Err(ServiceError::bad("SecurityGroupsPerInterfaceLimitExceeded", message));
+    let tags = tags::from_specifications(call, "security-group-rule")?;
+    let mut all: Vec<&Permission> = group.rules.iter().map(|rule| &rule.permission).collect();
+    for (permission, _) in &given {
+        if all.contains(&permission) {
+            let message = format!("the specified rule \"{}\" already exists", peer(permission));
+            return Err(ServiceError::bad("InvalidPermission.Duplicate", message));
+        }
+        all.push(permission);
     }
-    let vpc = state.vpc_of(&state.interfaces[index]).to_owned();
-    for group in &given {
-        let known = state.groups.iter().find(|known| known.id == *group && known.region == call.region);
-        if known.ok_or_else(|| missing(group))?.vpc != vpc {
-            let message = format!("You have specified two resources that belong to different networks: {group}, {id}");
-            return Err(ServiceError::bad("InvalidParameterValue", message));
+    for ipv6 in [false, true] {
+        // A rule that names a group counts for both families (Amazon VPC quotas).
+        let counts = |peer: &Peer| !matches!(peer, Peer::Block(block) if block.is_ipv6() != ipv6);
+        let count = all.iter().filter(|known| known.egress == egress && counts(&known.peer)).count();
+        if count > RULES_FOR_GROUP {
+            let message = "The maximum number of rules per security group has been reached.";
+            return Err(ServiceError::bad("RulesPerSecurityGroupLimitExceeded", message));
         }
     }
-    state.interfaces[index].groups = given.into_iter().map(str::to_owned).collect();
-    Ok(done())
+    let new =
+        given.into_iter().map(|(permission, description)| GroupRule { id: state.id("sgr"), permission, description });
+    let new: Vec<GroupRule> = new.collect();
+    if !tags.is_empty() {
+        state.tags.extend(new.iter().map(|rule| (rule.id.clone(), tags.clone())));
+    }
+    let group = find(state, call, id)?;
+    group.rules.extend(new.iter().cloned());
+    let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
+    let added = new.iter().map(|rule| permissions::rule_with_tags(state, group, rule));
+    Ok(vec![text("return", true), list("securityGroupRuleSet", "item", added)])
+}
+
+/// RevokeSecurityGroupIngress and -Egress, by permission or by the rules' IDs: all of the rules, or none.
+pub fn revoke(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
+    let id = call.required("GroupId")?;
+    let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
+    let by_id = call.params.list("SecurityGroupRuleId");
+    let named = parse(state, call, &group.vpc, egress)?;
+    if by_id.is_empty() && named.is_empty() {
+        let message = "The request must contain the parameter ipPermissions or securityGroupRuleIds";
+        return Err(ServiceError::bad("MissingParameter", message));
+    }
+    let mut gone: Vec<GroupRule> = Vec::new();
+    for rule in by_id {
+        let found = group.rules.iter().find(|known| known.id == rule && known.permission.egress == egress);
+        gone.push(found.cloned().ok_or_else(|| {
+            let message = format!("The security group rule ID '{rule}' does not exist");
+            ServiceError::bad("InvalidSecurityGroupRuleId.NotFound", message)
+        })?);
+    }
+    for (permission, _) in named {
+        let found = group.rules.iter().find(|known| known.permission == permission);
+        gone.push(found.cloned().ok_or_else(|| {
+            let message = "The specified rule does not exist in this security group.";
+            ServiceError::bad("InvalidPermission.NotFound", message)
+        })?);
+    }
+    let revoked =
+        list("revokedSecurityGroupRuleSet", "item", gone.iter().map(|rule| permissions::revoked_shown(group, rule)));
+    find(state, call, id)?.rules.retain(|rule| !gone.contains(rule));
+    for rule in gone {
+        state.tags.remove(&rule.id);
+    }
+    Ok(vec![text("return", true), revoked])
+}
+
+fn find<'a>(state: &'a mut State, call: &Call<'_>, id: &str) -> Result<&'a mut SecurityGroup, ServiceError> {
+    state.groups.iter_mut().find(|group| group.id == id && group.region == call.region).ok_or_else(|| not_found(id))
+}
+
+/// The error for a security group that is not there.
+pub fn not_found(id: &str) -> ServiceError {
+    ServiceError::bad("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
+}
+
+/// A rule in the words of EC2's errors.
+fn peer(permission: &Permission) -> String {
+    let peer = match &permission.peer {
+        Peer::Block(block) => block.to_string(),
+        Peer::Group(id) => id.clone(),
+    };
+    let ports = permission
+        .ports
+        .map_or_else(|| "ALL".to_owned(), |ports| format!("from port: {}, to port: {}", ports.from, ports.to));
+    format!("peer: {peer}, protocol {}, {ports}, ALLOW", permission.protocol)
 }

@@ -3,6 +3,8 @@
 mod acls;
 mod describe;
 mod groups;
+mod interfaces;
+mod permissions;
 mod rows;
 mod tags;
 
@@ -62,26 +64,33 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
     match action {
         "DescribeVpcs" => look("DescribeVpcsResponse", describe::vpcs),
         "DescribeSubnets" => look("DescribeSubnetsResponse", describe::subnets),
-        "DescribeNetworkInterfaces" => look("DescribeNetworkInterfacesResponse", describe::interfaces),
+        "DescribeNetworkInterfaces" => look("DescribeNetworkInterfacesResponse", interfaces::describe),
         "DescribeNetworkAcls" => look("DescribeNetworkAclsResponse", describe::acls),
-        "DescribeSecurityGroups" => look("DescribeSecurityGroupsResponse", describe::groups),
+        "DescribeSecurityGroups" => look("DescribeSecurityGroupsResponse", groups::describe),
+        "DescribeSecurityGroupRules" => look("DescribeSecurityGroupRulesResponse", groups::describe_rules),
         "DescribeAvailabilityZones" => look("DescribeAvailabilityZonesResponse", describe::zones),
+        "DescribeTags" => look("DescribeTagsResponse", tags::describe),
         "CreateNetworkAcl" => change("CreateNetworkAclResponse", acls::create),
         "DeleteNetworkAcl" => change("DeleteNetworkAclResponse", acls::delete),
         "CreateNetworkAclEntry" => change("CreateNetworkAclEntryResponse", acls::create_entry),
         "ReplaceNetworkAclEntry" => change("ReplaceNetworkAclEntryResponse", acls::replace_entry),
         "DeleteNetworkAclEntry" => change("DeleteNetworkAclEntryResponse", acls::delete_entry),
         "ReplaceNetworkAclAssociation" => change("ReplaceNetworkAclAssociationResponse", acls::replace_association),
+        "ModifyNetworkInterfaceAttribute" => change("ModifyNetworkInterfaceAttributeResponse", interfaces::modify),
         "CreateSecurityGroup" => change("CreateSecurityGroupResponse", groups::create),
         "DeleteSecurityGroup" => change("DeleteSecurityGroupResponse", groups::delete),
-        "AuthorizeSecurityGroupIngress" => change("AuthorizeSecurityGroupIngressResponse", groups::authorize_ingress),
-        "AuthorizeSecurityGroupEgress" => change("AuthorizeSecurityGroupEgressResponse", groups::authorize_egress),
-        "RevokeSecurityGroupIngress" => change("RevokeSecurityGroupIngressResponse", groups::revoke_ingress),
-        "RevokeSecurityGroupEgress" => change("RevokeSecurityGroupEgressResponse", groups::revoke_egress),
-        "ModifyNetworkInterfaceAttribute" => {
-            change("ModifyNetworkInterfaceAttributeResponse", groups::modify_interface)
+        "AuthorizeSecurityGroupIngress" => {
+            change("AuthorizeSecurityGroupIngressResponse", |state, call| groups::authorize(state, call, false))
         }
-        "DescribeTags" => look("DescribeTagsResponse", tags::describe_all),
+        "AuthorizeSecurityGroupEgress" => {
+            change("AuthorizeSecurityGroupEgressResponse", |state, call| groups::authorize(state, call, true))
+        }
+        "RevokeSecurityGroupIngress" => {
+            change("RevokeSecurityGroupIngressResponse", |state, call| groups::revoke(state, call, false))
+        }
+        "RevokeSecurityGroupEgress" => {
+            change("RevokeSecurityGroupEgressResponse", |state, call| groups::revoke(state, call, true))
+        }
         "CreateTags" => change("CreateTagsResponse", tags::create),
         "DeleteTags" => change("DeleteTagsResponse", tags::delete),
         other => {
@@ -90,7 +99,7 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
     }
 }
 
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 23] = [
     "DescribeVpcs",
     "DescribeSubnets",
     "DescribeNetworkInterfaces",
@@ -103,16 +112,17 @@ const KNOWN: [&str; 22] = [
     "ReplaceNetworkAclEntry",
     "DeleteNetworkAclEntry",
     "ReplaceNetworkAclAssociation",
+    "CreateTags",
+    "DeleteTags",
+    "DescribeTags",
+    "DescribeSecurityGroupRules",
+    "ModifyNetworkInterfaceAttribute",
     "CreateSecurityGroup",
     "DeleteSecurityGroup",
     "AuthorizeSecurityGroupIngress",
     "AuthorizeSecurityGroupEgress",
     "RevokeSecurityGroupIngress",
     "RevokeSecurityGroupEgress",
-    "ModifyNetworkInterfaceAttribute",
-    "DescribeTags",
-    "CreateTags",
-    "DeleteTags",
 ];
 
 impl Call<'_> {

@@ -9,9 +9,6 @@ use crate::lab::world::State;
 /// Values that one filter may have (EC2 API reference, "Filtering").
 const FILTER_VALUES: usize = 200;
 
-/// The set that DescribeTags answers with; its items have no tags of their own.
-pub const TAG_SET: &str = "tagSet";
-
 /// A described resource: what filters see of it, and what the answer shows.
 pub struct Row {
     pub id: String,
@@ -43,27 +40,7 @@ pub fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Vec<Row>)
     if !wanted.is_empty() {
         rows.retain(|row| wanted.contains(&row.id.as_str()));
     }
-    for number in call.params.numbers("Filter") {
-        let name = call.required(&format!("Filter.{number}.Name"))?;
-        let values = call.params.list(&format!("Filter.{number}.Value"));
-        if values.len() > FILTER_VALUES {
-            let message = format!("The maximum number of filter values specified on a single call is {FILTER_VALUES}");
-            return Err(ServiceError::bad("FilterLimitExceeded", message));
-        }
-        let mut kept = Vec::new();
-        for row in rows {
-            if matches(state, &row, name, &values)? {
-                kept.push(row);
-            }
-        }
-        rows = kept;
-    }
-    if kind.set == TAG_SET {
-        let (page, token) = page(call, false, rows)?;
-        let mut answer = vec![list(kind.set, "item", page.into_iter().map(|row| row.shown))];
-        answer.extend(token.map(|token| text("nextToken", token)));
-        return Ok(answer);
-    }
+    let rows = filter(call, rows, |row, name, patterns| matches(state, row, name, patterns))?;
     let (page, token) = page(call, !wanted.is_empty(), rows)?;
     let tagged = page.into_iter().map(|row| {
         let mut shown = row.shown;
@@ -75,17 +52,54 @@ pub fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Vec<Row>)
     Ok(answer)
 }
 
+/// The rows that every filter of the request matches.
+pub fn filter(
+    call: &Call<'_>,
+    mut rows: Vec<Row>,
+    matches: impl Fn(&Row, &str, &[&str]) -> Result<bool, ServiceError>,
+) -> Result<Vec<Row>, ServiceError> {
+    for number in call.params.numbers("Filter") {
+        let name = call.required(&format!("Filter.{number}.Name"))?;
+        let values = call.params.list(&format!("Filter.{number}.Value"));
+        if values.len() > FILTER_VALUES {
+            let message = format!("The maximum number of filter values specified on a single call is {FILTER_VALUES}");
+            return Err(ServiceError::bad("FilterLimitExceeded", message));
+        }
+        let mut kept = Vec::new();
+        for row in rows {
+            if matches(&row, name, &values)? {
+                kept.push(row);
+            }
+        }
+        rows = kept;
+    }
+    Ok(rows)
+}
+
 fn matches(state: &State, row: &Row, name: &str, patterns: &[&str]) -> Result<bool, ServiceError> {
-    let any = |value: &str| patterns.iter().any(|pattern| glob(pattern.as_bytes(), value.as_bytes()));
     if let Some(key) = name.strip_prefix("tag:") {
-        return Ok(state.tags(&row.id).any(|(known, value)| known == key && any(value)));
+        return Ok(state.tags(&row.id).any(|(known, value)| known == key && any(patterns, value)));
     }
     if name == "tag-key" {
-        return Ok(state.tags(&row.id).any(|(known, _)| any(known)));
+        return Ok(state.tags(&row.id).any(|(known, _)| any(patterns, known)));
     }
-    let attribute = row.attributes.iter().find(|(known, _)| *known == name);
-    let (_, values) = attribute.ok_or_else(|| invalid(format!("The filter '{name}' is invalid")))?;
-    Ok(values.iter().any(|value| any(value)))
+    row.matches(name, patterns)
+}
+
+impl Row {
+    /// Whether an attribute has one of the values.
+    ///
+    /// # Errors
+    /// When there is no such attribute.
+    pub fn matches(&self, name: &str, patterns: &[&str]) -> Result<bool, ServiceError> {
+        let attribute = self.attributes.iter().find(|(known, _)| *known == name);
+        let (_, values) = attribute.ok_or_else(|| invalid(format!("The filter '{name}' is invalid")))?;
+        Ok(values.iter().any(|value| any(patterns, value)))
+    }
+}
+
+fn any(patterns: &[&str], value: &str) -> bool {
+    patterns.iter().any(|pattern| glob(pattern.as_bytes(), value.as_bytes()))
 }
 
 /// `*` is any text, `?` one character, `\` takes the next one literally (EC2 API reference, "Filtering").
@@ -101,7 +115,8 @@ fn glob(pattern: &[u8], value: &[u8]) -> bool {
     }
 }
 
-fn page(call: &Call<'_>, by_id: bool, rows: Vec<Row>) -> Result<(Vec<Row>, Option<String>), ServiceError> {
+/// The page of a result that was asked for, and the token of the next one.
+pub fn page(call: &Call<'_>, by_id: bool, rows: Vec<Row>) -> Result<(Vec<Row>, Option<String>), ServiceError> {
     let size: Option<usize> = match call.params.get("MaxResults") {
         None => None,
         Some(_) if by_id => {
@@ -117,18 +132,23 @@ fn page(call: &Call<'_>, by_id: bool, rows: Vec<Row>) -> Result<(Vec<Row>, Optio
             })?)
         }
     };
+    let action = call.params.get("Action").unwrap_or_default();
     let start = match call.params.get("NextToken") {
         None => 0,
-        Some(token) => offset(token).ok_or_else(|| ServiceError::bad("InvalidNextToken", "The token is not valid."))?,
+        Some(token) => offset(action, token).filter(|start| *start < rows.len()).ok_or_else(|| {
+            let message = "The specified pagination token is not valid or is expired.";
+            ServiceError::bad("InvalidPaginationToken", message)
+        })?,
     };
-    let end = size.map_or(rows.len(), |size| (start + size).min(rows.len()));
-    let token = (end < rows.len()).then(|| URL_SAFE_NO_PAD.encode(format!("from:{end}")));
+    let end = size.map_or(rows.len(), |size| start.saturating_add(size).min(rows.len()));
+    let token = (end < rows.len()).then(|| URL_SAFE_NO_PAD.encode(format!("{action}:{end}")));
     Ok((rows.into_iter().take(end).skip(start).collect(), token))
 }
 
-fn offset(token: &str) -> Option<usize> {
+/// A token is of one action's answer alone.
+fn offset(action: &str, token: &str) -> Option<usize> {
     let token = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    token.strip_prefix("from:")?.parse().ok()
+    token.strip_prefix(action)?.strip_prefix(':')?.parse().ok()
 }
 
 /// A resource's tags as answers show them.

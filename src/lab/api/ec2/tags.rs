@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use super::rows::{Kind, Row, TAG_SET, describe};
+use super::rows::{Row, filter, page};
 use super::{Call, Outcome, done, invalid};
 use crate::lab::api::ServiceError;
-use crate::lab::api::xml::text;
+use crate::lab::api::xml::{list, text};
 use crate::lab::world::State;
 use crate::model::RegionRole;
 
@@ -30,43 +30,6 @@ pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
         state.tags.entry(id).or_default().extend(given.clone());
     }
     Ok(done())
-}
-
-/// DescribeTags: every tag of every resource of the Region is an item.
-pub fn describe_all(state: &State, call: &Call<'_>) -> Outcome {
-    let rows = state.tags.iter().filter(|(id, _)| in_region(state, call.region, id)).flat_map(|(id, tags)| {
-        let kind = kind_of(id);
-        tags.iter().map(move |(key, value)| Row {
-            id: id.clone(),
-            attributes: vec![
-                ("resource-id", vec![id.clone()]),
-                ("resource-type", vec![kind.to_owned()]),
-                ("key", vec![key.clone()]),
-                ("value", vec![value.clone()]),
-            ],
-            shown: vec![text("resourceId", id), text("resourceType", kind), text("key", key), text("value", value)],
-        })
-    });
-    let kind = Kind { ids: "TagId", not_found: "InvalidID", noun: "tag", set: TAG_SET };
-    describe(state, call, &kind, rows.collect())
-}
-
-fn kind_of(id: &str) -> &'static str {
-    match id.split('-').next().unwrap_or_default() {
-        "acl" => "network-acl",
-        "vpc" => "vpc",
-        "subnet" => "subnet",
-        "eni" => "network-interface",
-        _ => "security-group",
-    }
-}
-
-fn in_region(state: &State, region: RegionRole, id: &str) -> bool {
-    state.vpcs.iter().any(|one| one.id == id && one.region == region)
-        || state.subnets.iter().any(|one| one.id == id && one.region == region)
-        || state.acls.iter().any(|one| one.id == id && one.region == region)
-        || state.interfaces.iter().any(|one| one.id == id && one.region == region)
-        || state.groups.iter().any(|one| one.id == id && one.region == region)
 }
 
 pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
@@ -130,28 +93,57 @@ fn resources(state: &State, call: &Call<'_>) -> Result<Vec<String>, ServiceError
         return Err(ServiceError::bad("MissingParameter", "The request must contain the parameter resourceIdSet"));
     }
     for id in &ids {
-        let region = call.region;
-        let (found, code) = match id.split('-').next().unwrap_or_default() {
-            "acl" => {
-                (state.acls.iter().any(|acl| acl.id == *id && acl.region == region), "InvalidNetworkAclID.NotFound")
-            }
-            "vpc" => (state.vpcs.iter().any(|vpc| vpc.id == *id && vpc.region == region), "InvalidVpcID.NotFound"),
-            "subnet" => (
-                state.subnets.iter().any(|subnet| subnet.id == *id && subnet.region == region),
-                "InvalidSubnetID.NotFound",
-            ),
-            "eni" => (
-                state.interfaces.iter().any(|eni| eni.id == *id && eni.region == region),
-                "InvalidNetworkInterfaceID.NotFound",
-            ),
-            "sg" => {
-                (state.groups.iter().any(|group| group.id == *id && group.region == region), "InvalidGroup.NotFound")
-            }
-            _ => (false, "InvalidID"),
+        let (code, there) = match id.split('-').next().unwrap_or_default() {
+            "acl" => ("InvalidNetworkAclID.NotFound", kind(state, call.region, id)),
+            "vpc" => ("InvalidVpcID.NotFound", kind(state, call.region, id)),
+            "subnet" => ("InvalidSubnetID.NotFound", kind(state, call.region, id)),
+            "eni" => ("InvalidNetworkInterfaceID.NotFound", kind(state, call.region, id)),
+            "sg" => ("InvalidGroup.NotFound", kind(state, call.region, id)),
+            "sgr" => ("InvalidSecurityGroupRuleId.NotFound", kind(state, call.region, id)),
+            _ => ("InvalidID", None),
         };
-        if !found {
+        if there.is_none() {
             return Err(ServiceError::bad(code, format!("The ID '{id}' is not valid")));
         }
     }
     Ok(ids.into_iter().map(str::to_owned).collect())
+}
+
+/// A resource's type, as DescribeTags names it, where the Region has it.
+fn kind(state: &State, region: RegionRole, id: &str) -> Option<&'static str> {
+    let groups = || state.groups.iter().filter(|group| group.region == region);
+    let kinds = [
+        ("network-acl", state.acls.iter().any(|acl| acl.id == id && acl.region == region)),
+        ("vpc", state.vpcs.iter().any(|vpc| vpc.id == id && vpc.region == region)),
+        ("subnet", state.subnets.iter().any(|subnet| subnet.id == id && subnet.region == region)),
+        ("network-interface", state.interfaces.iter().any(|eni| eni.id == id && eni.region == region)),
+        ("security-group", groups().any(|group| group.id == id)),
+        ("security-group-rule", groups().flat_map(|group| &group.rules).any(|rule| rule.id == id)),
+    ];
+    kinds.into_iter().find_map(|(kind, there)| there.then_some(kind))
+}
+
+pub fn describe(state: &State, call: &Call<'_>) -> Outcome {
+    let mut rows = Vec::new();
+    for (id, tags) in &state.tags {
+        let Some(kind) = kind(state, call.region, id) else { continue };
+        rows.extend(tags.iter().map(|(key, value)| Row {
+            id: key.clone(),
+            attributes: vec![
+                ("resource-id", vec![id.clone()]),
+                ("resource-type", vec![kind.to_owned()]),
+                ("key", vec![key.clone()]),
+                ("value", vec![value.clone()]),
+            ],
+            shown: vec![text("resourceId", id), text("resourceType", kind), text("key", key), text("value", value)],
+        }));
+    }
+    let rows = filter(call, rows, |row, name, patterns| match name.strip_prefix("tag:") {
+        Some(key) => Ok(row.id == key && row.matches("value", patterns)?),
+        None => row.matches(name, patterns),
+    })?;
+    let (page, token) = page(call, false, rows)?;
+    let mut answer = vec![list("tagSet", "item", page.into_iter().map(|row| row.shown))];
+    answer.extend(token.map(|token| text("nextToken", token)));
+    Ok(answer)
 }

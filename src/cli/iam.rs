@@ -1,0 +1,52 @@
+//! `gameday iam-policy`.
+
+use serde_json::{Value, json};
+
+use crate::cloud::CloudError;
+use crate::faults::Policies;
+
+use super::plan::resolve;
+use super::world::{self, World};
+use super::{Exit, Failure, IamPolicyArgs};
+
+/// Prints the policies of exactly the calls that a run would make; only reads.
+pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
+    let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
+    let world = World::open(environment, &args.place).await?;
+    let policies = policies(&scenario.value, &world, args.no_dead_man).await;
+    world.close().await;
+    let (runner, dead_man, trust) = policies?;
+    let shown = match args.of {
+        None => json!({ "runner": runner, "dead_man": dead_man, "dead_man_trust": trust }),
+        Some(PolicyOf::Runner) => runner,
+        Some(PolicyOf::DeadMan) => dead_man,
+        Some(PolicyOf::DeadManTrust) => trust,
+    };
+    println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
+    Ok(Exit::Success)
+}
+
+/// Which policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PolicyOf {
+    /// For whoever runs and rolls back.
+    Runner,
+    /// For the role that heals if the runner cannot.
+    DeadMan,
+    /// Who may assume that role.
+    DeadManTrust,
+}
+
+async fn policies(
+    scenario: &crate::scenario::Scenario,
+    world: &World,
+    no_dead_man: bool,
+) -> Result<(Value, Value, Value), Failure> {
+    let (cloud, plan) = resolve(scenario, world).await?;
+    let identity = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
+    let identity = identity.map_err(|error| Failure::plain(error.to_string()))?;
+    let account = identity.account().unwrap_or_default();
+    let armed = world.site.dead_man.is_some() && !no_dead_man;
+    let policies = Policies { plan: &plan, site: &world.site, account, armed };
+    Ok((policies.runner(), policies.dead_man(), policies.dead_man_trust()))
+}

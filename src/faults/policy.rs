@@ -1,0 +1,338 @@
+//! The least that a run may be allowed: an IAM policy for exactly the calls of a plan, and one for the dead-man role.
+//!
+//! Actions, resource types and condition keys follow the AWS service authorization reference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::env::{SecretRef, Site};
+use crate::model::{Region, RegionRole};
+use crate::scenario::FaultKind;
+
+use super::action::Action;
+use super::changes::security_group::Grouped;
+use super::plan::Plan;
+use super::tags::{LOCK_TAG, RUN_TAG};
+
+/// What begins the ID of every run.
+const RUNS: &str = "gd-*";
+
+/// What a policy is written for.
+#[derive(Debug)]
+pub struct Policies<'a> {
+    /// What a run changes.
+    pub plan: &'a Plan,
+    /// Where.
+    pub site: &'a Site,
+    /// The account's ID.
+    pub account: &'a str,
+    /// Whether the run arms a dead-man switch.
+    pub armed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Statement {
+    actions: BTreeSet<String>,
+    resources: BTreeSet<String>,
+    conditions: BTreeMap<&'static str, BTreeMap<String, BTreeSet<String>>>,
+}
+
+impl Statement {
+    fn allow<const N: usize>(&mut self, actions: [&str; N], resources: impl IntoIterator<Item = String>) -> &mut Self {
+        self.actions.extend(actions.map(str::to_owned));
+        self.resources.extend(resources);
+        self
+    }
+
+    fn when(&mut self, operator: &'static str, key: &str, values: impl IntoIterator<Item = String>) -> &mut Self {
+        self.conditions.entry(operator).or_default().entry(key.to_owned()).or_default().extend(values);
+        self
+    }
+
+    fn json(&self, name: &str) -> Value {
+        let mut statement = json!({
+            "Sid": name, "Effect": "Allow", "Action": self.actions, "Resource": self.resources,
+        });
+        if !self.conditions.is_empty() {
+            statement["Condition"] = json!(self.conditions);
+        }
+        statement
+    }
+}
+
+type Statements = BTreeMap<&'static str, Statement>;
+
+fn document(statements: &Statements) -> Value {
+    let statements = statements.iter().map(|(name, statement)| statement.json(name));
+    json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
+}
+
+/// What a Region's name says of its partition (AWS general reference, "ARNs").
+fn partition(region: &Region) -> &'static str {
+    match region.as_str() {
+        name if name.starts_with("cn-") => "aws-cn",
+        name if name.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+impl Policies<'_> {
+    fn ec2(&self, region: &Region, resource: &str) -> String {
+        format!("arn:{}:ec2:{region}:{}:{resource}", partition(region), self.account)
+    }
+
+    fn actions(&self) -> impl Iterator<Item = (&Region, &Action)> {
+        self.plan.faults.iter().flat_map(|fault| fault.actions.iter().map(|action| (&fault.region, action)))
+    }
+
+    /// For whoever runs `gameday run` and `gameday rollback`.
+    pub fn runner(&self) -> Value {
+        let mut all = Statements::new();
+        self.reads(&mut all);
+        self.identity(&mut all);
+        self.lock(&mut all);
+        for (region, action) in self.actions() {
+            self.change(region, action, &mut all);
+        }
+        if self.armed {
+            self.arm(&mut all);
+        }
+        document(&all)
+    }
+
+    /// For the role that EventBridge Scheduler assumes.
+    pub fn dead_man(&self) -> Value {
+        let mut all = Statements::new();
+        for (region, action) in self.actions() {
+            match action {
+                Action::Deny(_) => {
+                    let heal = all.entry("HealNetworkAcls").or_default();
+                    heal.allow(["ec2:DeleteNetworkAclEntry"], [self.ec2(region, "network-acl/*")]);
+                    heal.when("StringLike", &format!("aws:ResourceTag/{RUN_TAG}"), [RUNS.to_owned()]);
+                }
+                Action::SwapGroups(change) => {
+                    let heal = all.entry("HealSecurityGroups").or_default();
+                    self.swap(region, &change.target, change.was.iter().map(String::as_str), heal);
+                }
+                Action::Revoke(change) => {
+                    let heal = all.entry("HealSecurityGroupRules").or_default();
+                    let group = self.ec2(region, &format!("security-group/{}", change.group));
+                    heal.allow(["ec2:AuthorizeSecurityGroupIngress"], [group]);
+                }
+                Action::Invert(change) => {
+                    let heal = all.entry("HealHealthCheck").or_default();
+                    heal.allow(["route53:UpdateHealthCheck"], [self.health_check(&change.health_check)]);
+                }
+                Action::Starve(change) => {
+                    let heal = all.entry("HealFunctions").or_default();
+                    let call = if change.was.is_some() {
+                        "lambda:PutFunctionConcurrency"
+                    } else {
+                        "lambda:DeleteFunctionConcurrency"
+                    };
+                    heal.allow([call], [change.function.clone()]);
+                }
+                _ => {}
+            }
+        }
+        document(&all)
+    }
+
+    /// Who may assume the dead-man role.
+    pub fn dead_man_trust(&self) -> Value {
+        json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "scheduler.amazonaws.com" },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "aws:SourceAccount": self.account } },
+        }] })
+    }
+
+    /// EC2's describing calls know no resources, so the Regions bound them.
+    fn reads(&self, all: &mut Statements) {
+        let any = || ["*".to_owned()];
+        let covers = self.plan.faults.iter().any(|fault| !fault.cover.vpcs().is_empty());
+        let mut regions: BTreeSet<String> = self.plan.vpcs.iter().map(|(region, _)| region.to_string()).collect();
+        regions.extend(self.plan.faults.iter().map(|fault| fault.region.to_string()));
+        let describe = all.entry("DescribeNetwork").or_default();
+        describe.allow(["ec2:DescribeSubnets", "ec2:DescribeTags"], any());
+        if !self.plan.scope.vpcs.is_empty() {
+            describe.allow(["ec2:DescribeNetworkAcls"], any());
+        }
+        if covers || !self.plan.scope.groups.is_empty() {
+            describe.allow(["ec2:DescribeNetworkInterfaces"], any());
+        }
+        if !self.plan.scope.groups.is_empty() {
+            describe.allow(["ec2:DescribeSecurityGroups"], any());
+        }
+        for (_, action) in self.actions() {
+            if let Action::SwapGroups(change) = action {
+                match change.target {
+                    Grouped::Interface(_) => {}
+                    Grouped::Endpoint(_) => drop(describe.allow(["ec2:DescribeVpcEndpoints"], any())),
+                    Grouped::Balancer(_) => drop(describe.allow(
+                        ["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
+                        any(),
+                    )),
+                }
+            }
+        }
+        describe.when("StringEquals", "aws:RequestedRegion", regions);
+        let zone = format!("arn:{}:route53:::hostedzone/{}", self.global(), self.site.dns.hosted_zone_id);
+        let check = self.health_check(&self.site.dns.health_check_id);
+        let records = all.entry("ReadRecord").or_default();
+        records.allow(["route53:ListResourceRecordSets"], [zone]);
+        if self.site.dns.authoritative.is_empty() {
+            records.allow(["route53:GetHostedZone"], []);
+        }
+        let health = all.entry("ReadHealthCheck").or_default();
+        health.allow(["route53:GetHealthCheck", "route53:GetHealthCheckStatus"], [check]);
+        if !self.site.guard.alarms.is_empty() {
+            all.entry("ReadAlarms").or_default().allow(["cloudwatch:DescribeAlarms"], any());
+        }
+    }
+
+    fn global(&self) -> &'static str {
+        partition(&self.site.primary.region)
+    }
+
+    fn health_check(&self, id: &str) -> String {
+        format!("arn:{}:route53:::healthcheck/{id}", self.global())
+    }
+
+    /// The user pool's canary and triggers, and secrets.
+    fn identity(&self, all: &mut Statements) {
+        let pool = |role| {
+            let region = &self.site.region(role).region;
+            format!("arn:{}:cognito-idp:{region}:{}:userpool/{}", partition(region), self.account, self.site.pool.id)
+        };
+        if self.site.users.canary.is_some() {
+            let write = all.entry("WriteCanary").or_default();
+            write.allow(["cognito-idp:AdminUpdateUserAttributes"], [pool(RegionRole::Primary)]);
+            all.entry("ReadCanary").or_default().allow(["cognito-idp:AdminGetUser"], [pool(RegionRole::Replica)]);
+        }
+        for fault in self.plan.faults.iter().filter(|fault| fault.spec.kind == FaultKind::LambdaTriggerBreak) {
+            let triggers = all.entry("ReadTriggers").or_default();
+            triggers.allow(["cognito-idp:DescribeUserPool"], [pool(fault.spec.region)]);
+        }
+        let secrets = [Some(&self.site.users.password), self.site.pool.client_secret.as_ref()];
+        for secret in secrets.into_iter().flatten() {
+            if let SecretRef::SecretsManager { secrets_manager, .. } = secret {
+                let region = &self.site.primary.region;
+                let arn = if secrets_manager.starts_with("arn:") {
+                    secrets_manager.clone()
+                } else {
+                    // Secrets Manager adds six characters to a secret's name.
+                    let (partition, account) = (partition(region), self.account);
+                    format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{secrets_manager}-??????")
+                };
+                all.entry("ReadSecrets").or_default().allow(["secretsmanager:GetSecretValue"], [arn]);
+            }
+        }
+    }
+
+    fn lock(&self, all: &mut Statements) {
+        let vpcs = self.plan.vpcs.iter().map(|(region, vpc)| self.ec2(region, &format!("vpc/{vpc}")));
+        let lock = all.entry("Lock").or_default();
+        lock.allow(["ec2:CreateTags", "ec2:DeleteTags"], vpcs);
+        lock.when("ForAllValues:StringEquals", "aws:TagKeys", [LOCK_TAG.to_owned()]);
+    }
+
+    fn swap<'a>(
+        &self,
+        region: &Region,
+        target: &Grouped,
+        groups: impl Iterator<Item = &'a str>,
+        statement: &mut Statement,
+    ) {
+        let groups = groups.map(|group| self.ec2(region, &format!("security-group/{group}")));
+        match target {
+            Grouped::Interface(id) => {
+                let interface = self.ec2(region, &format!("network-interface/{id}"));
+                statement.allow(["ec2:ModifyNetworkInterfaceAttribute"], groups.chain([interface]))
+            }
+            Grouped::Endpoint(id) => {
+                let endpoint = self.ec2(region, &format!("vpc-endpoint/{id}"));
+                statement.allow(["ec2:ModifyVpcEndpoint"], groups.chain([endpoint]))
+            }
+            Grouped::Balancer(arn) => statement.allow(["elasticloadbalancing:SetSecurityGroups"], [arn.clone()]),
+        };
+    }
+
+    fn change(&self, region: &Region, action: &Action, all: &mut Statements) {
+        let tagged = || (format!("aws:ResourceTag/{RUN_TAG}"), [RUNS.to_owned()]);
+        match action {
+            Action::CreateClone(change) => {
+                let (acls, vpc) = (self.ec2(region, "network-acl/*"), self.ec2(region, &format!("vpc/{}", change.vpc)));
+                all.entry("MakeNetworkAcls").or_default().allow(["ec2:CreateNetworkAcl"], [acls.clone(), vpc]);
+                Self::tag_new(acls.clone(), "CreateNetworkAcl", all);
+                let (key, values) = tagged();
+                let own = all.entry("ChangeOwnNetworkAcls").or_default();
+                own.allow(["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl"], [acls]);
+                own.when("StringLike", &key, values);
+            }
+            Action::Swap(change) => {
+                let subnet = self.ec2(region, &format!("subnet/{}", change.subnet));
+                let swap = all.entry("MoveSubnets").or_default();
+                swap.allow(["ec2:ReplaceNetworkAclAssociation"], [subnet, self.ec2(region, "network-acl/*")]);
+            }
+            Action::CreateEmpty(change) => {
+                let groups = self.ec2(region, "security-group/*");
+                let vpc = self.ec2(region, &format!("vpc/{}", change.vpc));
+                all.entry("MakeSecurityGroups").or_default().allow(["ec2:CreateSecurityGroup"], [groups.clone(), vpc]);
+                Self::tag_new(groups.clone(), "CreateSecurityGroup", all);
+                let (key, values) = tagged();
+                let own = all.entry("ChangeOwnSecurityGroups").or_default();
+                own.allow(["ec2:RevokeSecurityGroupEgress", "ec2:DeleteSecurityGroup"], [groups]);
+                own.when("StringLike", &key, values);
+            }
+            Action::SwapGroups(change) => {
+                // The empty group has no ID yet.
+                let swap = all.entry("SwapSecurityGroups").or_default();
+                self.swap(region, &change.target, ["*"].into_iter(), swap);
+            }
+            Action::Revoke(change) => {
+                let group = self.ec2(region, &format!("security-group/{}", change.group));
+                let rules = all.entry("ChangeSecurityGroupRules").or_default();
+                rules.allow(["ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"], [group]);
+            }
+            Action::Invert(change) => {
+                let check = self.health_check(&change.health_check);
+                let invert = all.entry("InvertHealthCheck").or_default();
+                invert.allow(["route53:UpdateHealthCheck", "route53:ListTagsForResource"], [check]);
+            }
+            Action::Starve(change) => {
+                let functions = all.entry("ThrottleFunctions").or_default();
+                functions.allow(
+                    ["lambda:PutFunctionConcurrency", "lambda:GetFunctionConcurrency", "lambda:ListTags"],
+                    [change.function.clone()],
+                );
+                if change.was.is_none() {
+                    functions.allow(["lambda:DeleteFunctionConcurrency"], []);
+                }
+            }
+            Action::CopyRule(_) | Action::Deny(_) | Action::Empty(_) | Action::Lock(_) | Action::Arm(_) => {}
+        }
+    }
+
+    fn tag_new(resources: String, creating: &str, all: &mut Statements) {
+        let tag = all.entry("TagWhatIsMade").or_default();
+        tag.allow(["ec2:CreateTags"], [resources]);
+        tag.when("StringEquals", "ec2:CreateAction", [creating.to_owned()]);
+    }
+
+    fn arm(&self, all: &mut Statements) {
+        let Some(settings) = &self.site.dead_man else { return };
+        let regions: BTreeSet<&Region> = self.plan.faults.iter().map(|fault| &fault.region).collect();
+        for region in regions {
+            let (partition, account, group) = (partition(region), self.account, &settings.group);
+            let schedules = format!("arn:{partition}:scheduler:{region}:{account}:schedule/{group}/{RUNS}");
+            let arm = all.entry("ArmDeadMan").or_default();
+            arm.allow(["scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:DeleteSchedule"], [schedules]);
+        }
+        let pass = all.entry("PassDeadManRole").or_default();
+        pass.allow(["iam:PassRole"], [settings.role_arn.clone()]);
+        pass.when("StringEquals", "iam:PassedToService", ["scheduler.amazonaws.com".to_owned()]);
+    }
+}

@@ -1,0 +1,208 @@
+//! What was asked of the control plane, in the words of IAM: action, resources with their tags, condition keys.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::request::Parts;
+use serde::Serialize;
+
+use super::query::Params;
+use super::{Control, Service, cloudwatch, scheduler};
+use crate::lab::topology;
+use crate::lab::world::State;
+use crate::model::RegionRole;
+
+/// So many calls are kept: a lab may run for days.
+const KEPT: usize = 20_000;
+
+/// One call, as IAM would judge it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Call {
+    /// As `ec2:CreateNetworkAcl`.
+    pub action: String,
+    /// Every resource that the caller must be allowed to use; none for calls that know none.
+    pub resources: Vec<Resource>,
+    /// Condition keys of the request.
+    pub context: BTreeMap<String, Vec<String>>,
+}
+
+/// A resource of a call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Resource {
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags when the call was made.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The calls of one Region.
+#[derive(Debug, Default)]
+pub struct Calls(Mutex<Vec<Call>>);
+
+impl Calls {
+    /// What was asked so far.
+    pub fn all(&self) -> Vec<Call> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, call: Call) {
+        let mut calls = self.lock();
+        if calls.len() < KEPT {
+            calls.push(call);
+        }
+    }
+}
+
+/// Notes a signed request.
+pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
+    let region = topology::region(control.role);
+    let context = BTreeMap::from([("aws:RequestedRegion".to_owned(), vec![region.to_owned()])]);
+    let call = |action: String, arns: Vec<String>| {
+        let resources = arns.into_iter().map(|arn| Resource { arn, tags: BTreeMap::new() }).collect();
+        Call { action, resources, context: context.clone() }
+    };
+    let path = parts.uri.path().replace("%3A", ":").replace("%3a", ":");
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let account = topology::ACCOUNT;
+    match service {
+        Service::Ec2 => {
+            let Some(params) = Params::parse(parts.uri.query().unwrap_or_default(), body) else { return };
+            control.world.read(|state| ec2(state, control.role, &params, &context)).into_iter().for_each(|call| {
+                control.calls.add(call);
+            });
+        }
+        Service::Elb => {
+            let Some(params) = Params::parse(parts.uri.query().unwrap_or_default(), body) else { return };
+            let action = format!("elasticloadbalancing:{}", params.get("Action").unwrap_or_default());
+            let changes = params.get("Action") == Some("SetSecurityGroups");
+            let balancer = params.get("LoadBalancerArn").filter(|_| changes).map(str::to_owned);
+            control.calls.add(call(action, balancer.into_iter().collect()));
+        }
+        Service::Route53 => {
+            let (operation, resource) = match (parts.method.as_str(), segments.get(1..).unwrap_or_default()) {
+                ("GET", ["hostedzone", id]) => ("GetHostedZone", format!("hostedzone/{id}")),
+                ("GET", ["hostedzone", id, "rrset"]) => ("ListResourceRecordSets", format!("hostedzone/{id}")),
+                ("GET", ["healthcheck", id]) => ("GetHealthCheck", format!("healthcheck/{id}")),
+                ("POST", ["healthcheck", id]) => ("UpdateHealthCheck", format!("healthcheck/{id}")),
+                ("GET", ["healthcheck", id, "status"]) => ("GetHealthCheckStatus", format!("healthcheck/{id}")),
+                ("GET", ["tags", "healthcheck", id]) => ("ListTagsForResource", format!("healthcheck/{id}")),
+                _ => ("Unknown", String::new()),
+            };
+            control.calls.add(call(format!("route53:{operation}"), vec![format!("arn:aws:route53:::{resource}")]));
+        }
+        Service::Cognito => {
+            let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+            let operation = target.rsplit('.').next().unwrap_or_default();
+            let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+            let pool = input["UserPoolId"].as_str().unwrap_or_default();
+            let arn = format!("arn:aws:cognito-idp:{region}:{account}:userpool/{pool}");
+            control.calls.add(call(format!("cognito-idp:{operation}"), vec![arn]));
+        }
+        Service::Scheduler => {
+            let operation = match (parts.method.as_str(), &segments[..]) {
+                ("POST", ["schedule-groups", ..]) => "CreateScheduleGroup",
+                ("DELETE", ["schedule-groups", ..]) => "DeleteScheduleGroup",
+                ("GET", ["schedule-groups", _]) => "GetScheduleGroup",
+                ("GET", ["schedule-groups"]) => "ListScheduleGroups",
+                ("POST", _) => "CreateSchedule",
+                ("PUT", _) => "UpdateSchedule",
+                ("DELETE", _) => "DeleteSchedule",
+                ("GET", [_, _]) => "GetSchedule",
+                _ => "ListSchedules",
+            };
+            let name = segments.get(1).copied().unwrap_or("*");
+            let resource = match segments.first() {
+                Some(&"schedule-groups") => format!("schedule-group/{name}"),
+                _ => format!("schedule/{}/{name}", scheduler::group(parts, body)),
+            };
+            let arn = format!("arn:aws:scheduler:{region}:{account}:{resource}");
+            control.calls.add(call(format!("scheduler:{operation}"), vec![arn]));
+            if ["CreateSchedule", "UpdateSchedule"].contains(&operation) {
+                let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+                let role = input["Target"]["RoleArn"].as_str().unwrap_or_default().to_owned();
+                let mut pass = call("iam:PassRole".to_owned(), vec![role]);
+                let service = vec!["scheduler.amazonaws.com".to_owned()];
+                pass.context.insert("iam:PassedToService".to_owned(), service);
+                control.calls.add(pass);
+            }
+        }
+        Service::Lambda => {
+            let operation = match (parts.method.as_str(), segments.get(1).copied(), segments.last().copied()) {
+                ("PUT", _, _) => "PutFunctionConcurrency",
+                ("DELETE", _, Some("concurrency")) => "DeleteFunctionConcurrency",
+                ("GET", _, Some("concurrency")) => "GetFunctionConcurrency",
+                ("GET", Some("tags"), _) => "ListTags",
+                ("POST", Some("tags"), _) => "TagResource",
+                ("DELETE", Some("tags"), _) => "UntagResource",
+                ("GET", _, Some("configuration")) => "GetFunctionConfiguration",
+                ("GET", _, Some("policy")) => "GetPolicy",
+                ("GET", _, Some("functions")) => "ListFunctions",
+                _ => "GetFunction",
+            };
+            let arn = control.services.function.arn().to_owned();
+            control.calls.add(call(format!("lambda:{operation}"), vec![arn]));
+        }
+        Service::CloudWatch => {
+            let operation = cloudwatch::operation(parts, body);
+            control.calls.add(call(format!("cloudwatch:{operation}"), Vec::new()));
+        }
+        // Everybody may ask who they are.
+        Service::Sts => {}
+    }
+}
+
+fn ec2(state: &State, role: RegionRole, params: &Params, context: &BTreeMap<String, Vec<String>>) -> Vec<Call> {
+    let (region, account) = (topology::region(role), topology::ACCOUNT);
+    let name = params.get("Action").unwrap_or_default();
+    let resource = |id: &str| {
+        let kind = match id.split('-').next().unwrap_or_default() {
+            "acl" => "network-acl",
+            "eni" => "network-interface",
+            "sg" => "security-group",
+            "vpc" => "vpc",
+            other => other,
+        };
+        let tags = state.tags(id).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Resource { arn: format!("arn:aws:ec2:{region}:{account}:{kind}/{id}"), tags }
+    };
+    let new =
+        |kind: &str| Resource { arn: format!("arn:aws:ec2:{region}:{account}:{kind}/new"), tags: BTreeMap::new() };
+    let mut context = context.clone();
+    let mut calls = Vec::new();
+    let mut resources = Vec::new();
+    // Describing calls know no resources.
+    if !name.starts_with("Describe") {
+        for key in ["NetworkAclId", "VpcId", "GroupId", "NetworkInterfaceId"] {
+            resources.extend(params.get(key).map(resource));
+        }
+        for list in ["ResourceId", "SecurityGroupId"] {
+            resources.extend(params.list(list).into_iter().map(resource));
+        }
+        if let Some(association) = params.get("AssociationId") {
+            let subnets = state.acls.iter().flat_map(|acl| &acl.associations);
+            let subnet = subnets.filter(|known| known.id == association).map(|known| resource(&known.subnet));
+            resources.extend(subnet);
+        }
+    }
+    let keys = params.numbers("Tag").into_iter().filter_map(|number| params.get(&format!("Tag.{number}.Key")));
+    let keys: Vec<String> = keys.map(str::to_owned).collect();
+    if !keys.is_empty() {
+        context.insert("aws:TagKeys".to_owned(), keys);
+    }
+    for (creating, kind) in [("CreateNetworkAcl", "network-acl"), ("CreateSecurityGroup", "security-group")] {
+        if name == creating {
+            resources.push(new(kind));
+            // Tags given with a new resource must be allowed apart (EC2 user guide, "Grant permission to tag resources
+            // during creation").
+            let mut tagging = context.clone();
+            tagging.insert("ec2:CreateAction".to_owned(), vec![creating.to_owned()]);
+            calls.push(Call { action: "ec2:CreateTags".to_owned(), resources: vec![new(kind)], context: tagging });
+        }
+    }
+    calls.push(Call { action: format!("ec2:{name}"), resources, context });
+    calls
+}

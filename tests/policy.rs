@@ -1,0 +1,158 @@
+//! `gameday iam-policy` against every call that the lab was really asked: it is enough, and nothing in it is too much.
+//!
+//! The judge knows what these policies use of IAM: Allow statements, wildcards, three operators (IAM user guide, "Policy
+//! evaluation logic" and "Condition operators").
+
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{Lab, gameday, short_scenario};
+
+fn glob(pattern: &str, value: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern.len() == value.len() && pattern.chars().zip(value.chars()).all(|(a, b)| a == '?' || a == b),
+        Some((start, rest)) => {
+            let head = value.get(..start.len()).is_some_and(|head| glob(start, head));
+            head && (start.len()..=value.len()).any(|at| value.is_char_boundary(at) && glob(rest, &value[at..]))
+        }
+    }
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value
+        .as_array()
+        .map_or_else(|| value.as_str().into_iter().collect(), |all| all.iter().filter_map(Value::as_str).collect())
+}
+
+/// Whether a statement's conditions hold for a request and one of its resources.
+fn holds(conditions: &Value, call: &Value, tags: &Value) -> bool {
+    conditions.as_object().into_iter().flatten().all(|(operator, keys)| {
+        keys.as_object().unwrap().iter().all(|(key, wanted)| {
+            let wanted = texts(wanted);
+            let has = match key.strip_prefix("aws:ResourceTag/") {
+                Some(tag) => texts(&tags[tag]),
+                None => texts(&call["context"][key.as_str()]),
+            };
+            let one = |value: &&str| match operator.as_str() {
+                "StringLike" => wanted.iter().any(|pattern| glob(pattern, value)),
+                _ => wanted.contains(value),
+            };
+            match operator.as_str() {
+                "ForAllValues:StringEquals" => has.iter().all(one),
+                "StringEquals" | "StringLike" => has.iter().any(one),
+                other => panic!("the judge does not know {other}"),
+            }
+        })
+    })
+}
+
+/// Every resource of a call must be allowed by some statement.
+fn allowed(statements: &[Value], call: &Value) -> bool {
+    let action = call["action"].as_str().unwrap();
+    let by = |statement: &Value, arn: &str, tags: &Value| {
+        texts(&statement["Action"]).iter().any(|pattern| glob(pattern, action))
+            && texts(&statement["Resource"]).iter().any(|pattern| glob(pattern, arn))
+            && holds(&statement["Condition"], call, tags)
+    };
+    let resources = call["resources"].as_array().unwrap();
+    if resources.is_empty() {
+        return statements.iter().any(|statement| by(statement, "*", &Value::Null));
+    }
+    resources.iter().all(|resource| {
+        let arn = resource["arn"].as_str().unwrap();
+        statements.iter().any(|statement| by(statement, arn, &resource["tags"]))
+    })
+}
+
+/// What a lab's control plane was asked so far.
+fn calls(endpoint: &str) -> Vec<Value> {
+    let address = endpoint.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET /calls HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap()
+}
+
+fn policy(scenario: &Path, environment: &Path) -> Value {
+    let mut command = gameday();
+    let done = command.arg("iam-policy").arg(scenario).arg("--env").arg(environment).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+/// Runs faults on a lab, and judges every call of that run.
+fn is_exact(faults: &str, settings: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.toml");
+    let head = "schema_version = 1\nname = \"ruled\"\nkind = \"lab\"\n[account]\nallowed = [\"111122223333\"]\n";
+    std::fs::write(&rules, format!("{head}[lab]\nttl = \"20s\"\n{settings}")).unwrap();
+    let lab = Lab::start(folder.path(), &["--speed", "20", "--seed", "5", "--env", rules.to_str().unwrap()]);
+    let scenario = short_scenario(folder.path());
+    let text = std::fs::read_to_string(&scenario).unwrap();
+    let (start, end) = (text.find("[[faults]]").unwrap(), text.find("[users.arrivals]").unwrap());
+    // Ends soon: what is called does not depend on how long it lasts.
+    let ends = "[stop]\nerror_budget = 3\nmax_outage = \"20s\"\n\n";
+    std::fs::write(&scenario, format!("{}{faults}\n{ends}{}", &text[..start], &text[end..])).unwrap();
+    let policies = policy(&scenario, &lab.environment);
+
+    let site = lab.site();
+    let endpoints = [&site.primary.endpoints["ec2"], &site.replica.endpoints["ec2"]];
+    let before: Vec<usize> = endpoints.iter().map(|endpoint| calls(endpoint).len()).collect();
+    let mut run = gameday();
+    run.arg("run").arg(&scenario).arg("--env").arg(&lab.environment).arg("--out").arg(folder.path().join("run"));
+    let done = run.output().unwrap();
+    let code = done.status.code();
+    assert!(matches!(code, Some(0 | 1 | 4)), "{code:?} {}", String::from_utf8_lossy(&done.stderr));
+    let asked: Vec<Value> =
+        endpoints.iter().zip(before).flat_map(|(endpoint, before)| calls(endpoint).split_off(before)).collect();
+
+    let statements = policies["runner"]["Statement"].as_array().unwrap().clone();
+    let mut kinds = BTreeMap::<&str, u32>::new();
+    for call in &asked {
+        *kinds.entry(call["action"].as_str().unwrap()).or_default() += 1;
+        assert!(allowed(&statements, call), "not allowed: {call}\nby {statements:#?}");
+    }
+    println!("{} calls of {} actions, {} statements", asked.len(), kinds.len(), statements.len());
+    for (number, statement) in statements.iter().enumerate() {
+        let mut without = statements.clone();
+        without.remove(number);
+        assert!(asked.iter().any(|call| !allowed(&without, call)), "nothing needs {statement}");
+        for action in texts(&statement["Action"]) {
+            assert!(kinds.contains_key(action), "nothing was asked that needs {action}: {kinds:?}");
+        }
+    }
+    // The dead-man role may make each call of its schedules, and no more: they are the heals of the cuts.
+    assert!(!policies["dead_man"]["Statement"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn network_acls() {
+    let faults = "[[faults]]\nkind = \"nacl-blackhole\"\n\n[[faults]]\nkind = \"client-egress-blackhole\"\n";
+    is_exact(faults, "");
+}
+
+#[test]
+fn security_groups_of_interfaces_health_check_and_trigger() {
+    let faults = "[[faults]]\nkind = \"security-group-blackhole\"\n\n[[faults]]\nkind = \"health-check-invert\"\n\n\
+                  [[faults]]\nkind = \"lambda-trigger-break\"\nregion = \"replica\"\n";
+    is_exact(faults, "");
+}
+
+#[test]
+fn security_groups_of_load_balancers() {
+    is_exact("[[faults]]\nkind = \"security-group-blackhole\"\n", "load_balancers = true\n");
+}
+
+#[test]
+fn security_group_rules() {
+    is_exact("[[faults]]\nkind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"\n", "");
+}
