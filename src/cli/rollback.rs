@@ -27,16 +27,16 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     let (journal, contents) = match Journal::reopen(&path) {
         Ok(opened) => opened,
         Err(error @ JournalError::NeverBegun { .. }) => {
-            println!("{error}");
+            tell(&error.to_string());
             return Ok(Exit::Success);
         }
         Err(error) => return Err(Failure::plain(error.to_string()).coded(Exit::NotRestored)),
     };
     if contents.torn {
-        eprintln!("the journal's last line was torn by a crash and is cut off");
+        say("the journal's last line was torn by a crash and is cut off");
     }
     if contents.access.embedded {
-        println!("this run was in the embedded lab, which ended with it: nothing is left to put back");
+        tell("this run was in the embedded lab, which ended with it: nothing is left to put back");
         return Ok(Exit::Success);
     }
     let not_restored = |error: String| Failure::plain(error).coded(Exit::NotRestored);
@@ -52,9 +52,9 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     let executor = executor.map_err(|error| not_restored(error.to_string()))?;
     let restored = executor.restore(&give_up).await.map_err(|error| not_restored(error.to_string()))?;
     for note in &restored.notes {
-        println!("note: {note}");
+        tell(&format!("note: {note}"));
     }
-    println!("{} of {} mutations of {} are reverted", restored.reverted, restored.mutations, contents.run_id);
+    tell(&format!("{} of {} mutations of {} are reverted", restored.reverted, restored.mutations, contents.run_id));
     if restored.left.is_empty() {
         if let Err(error) = journal.close() {
             say(&format!("warning: nothing is left, but the journal could not be closed: {error}"));
@@ -62,9 +62,9 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     for left in &restored.left {
-        eprintln!("left: {left}");
+        say(&format!("left: {left}"));
     }
-    eprintln!("Try again with:\n  gameday rollback {}", folder.display());
+    say(&format!("Try again with:\n  gameday rollback {}", folder.display()));
     Ok(Exit::NotRestored)
 }
 
@@ -79,7 +79,7 @@ fn teller() -> MutationSink {
     })
 }
 
-/// A reader that went away must not stop a restore.
+/// A reader that went away, or a full disk, must not stop a restore or change its exit code.
 fn tell(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
