@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy clean-tools
+.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy bench-inject clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -12,6 +12,7 @@ help:
 	@echo "make test            formatting, lints, generated files, all tests"
 	@echo "make generate        write docs/schema, docs/cli.md and the sample report again"
 	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth"
+	@echo "make bench-inject    time inject and restore of 1, 20 and 200 subnets on moto, beside aws-az-failure-chaostoolkit"
 	@echo "make clean-tools     remove the throw-away tools of the conformance tests"
 
 demo: build
@@ -77,5 +78,14 @@ sample: build
 bench-accuracy: tools
 	cargo bench --profile dev --bench accuracy
 
+target/bench/venv/installed: benches/requirements.txt | test-tools
+	python3 -m venv --clear target/bench/venv
+	@target/bench/venv/bin/pip install --quiet --disable-pip-version-check --requirement $< || \
+	  { echo "MISSING: the Python packages of $<, which pip could not install (see above)" >&2; exit 1; }
+	@touch $@
+
+bench-inject: tools target/bench/venv/installed
+	PYTHON=$(CURDIR)/target/bench/venv/bin/python cargo bench --profile dev --bench inject
+
 clean-tools:
-	rm -rf target/conformance
+	rm -rf target/conformance target/bench/venv

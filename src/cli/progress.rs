@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::signals;
 use crate::model::{Clock, DnsSource, Event, EventLog, LoginOutcome, Phase, Record, RegionRole, Step};
 
 /// Plain lines tell the state this often, in real time.
@@ -60,7 +61,7 @@ impl Progress {
 fn say(bar: Option<&ProgressBar>, text: &str) {
     match bar {
         Some(bar) => bar.println(text),
-        None => eprintln!("{text}"),
+        None => signals::say(text),
     }
 }
 
@@ -105,7 +106,7 @@ impl Follower {
     fn draw(&self) {
         match &self.bar {
             Some(bar) => bar.set_message(self.status()),
-            None => eprintln!("{}", self.status()),
+            None => signals::say(&self.status()),
         }
     }
 

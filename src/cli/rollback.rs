@@ -73,16 +73,16 @@ async fn of_journal(folder: &Path, give_up: &CancellationToken) -> Result<Exit, 
     let (journal, contents) = match Journal::reopen(&path) {
         Ok(opened) => opened,
         Err(error @ JournalError::NeverBegun { .. }) => {
-            println!("{error}");
+            tell(&error.to_string());
             return Ok(Exit::Success);
         }
         Err(error) => return Err(not_restored(error)),
     };
     if contents.torn {
-        eprintln!("the journal's last line was torn by a crash and is cut off");
+        say("the journal's last line was torn by a crash and is cut off");
     }
     if contents.access.embedded {
-        println!("this run was in the embedded lab, which ended with it: nothing is left to put back");
+        tell("this run was in the embedded lab, which ended with it: nothing is left to put back");
         return Ok(Exit::Success);
     }
     let mut clients = Vec::new();
@@ -105,9 +105,9 @@ async fn restore(
     let executor = Executor::new(Arc::clone(&journal), clients, clock, teller()).map_err(not_restored)?;
     let restored = executor.restore(give_up).await.map_err(not_restored)?;
     for note in &restored.notes {
-        println!("note: {note}");
+        tell(&format!("note: {note}"));
     }
-    println!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations);
+    tell(&format!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations));
     if restored.left.is_empty() {
         if let Err(error) = journal.close() {
             say(&format!("warning: nothing is left, but the journal could not be closed: {error}"));
@@ -115,9 +115,9 @@ async fn restore(
         return Ok(Exit::Success);
     }
     for left in &restored.left {
-        eprintln!("left: {left}");
+        say(&format!("left: {left}"));
     }
-    eprintln!("Try again with:\n  {again}");
+    say(&format!("Try again with:\n  {again}"));
     Ok(Exit::NotRestored)
 }
 
@@ -140,7 +140,8 @@ async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<E
     }
     let again = format!("gameday rollback --discover --env {file}");
     let mut worst = Exit::Success;
-    for (run, left) in found {
+    // The newest first: it may stand on what an older one left.
+    for (run, left) in found.into_iter().rev() {
         let now = world.clock.now();
         if let Some(holder) = left.holder.as_ref().filter(|holder| holder.until > now && !args.even_if_locked) {
             say(&format!("left alone: {holder} may still be going on. If not: {again} --even-if-locked"));
@@ -149,7 +150,7 @@ async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<E
         }
         let clients = vec![cloud.primary.clone(), cloud.replica.clone()];
         let journal = journal_of(&run, &left, &world).map_err(not_restored)?;
-        println!("{run}: {} changes found; journal {}", left.actions.len(), journal.path().display());
+        tell(&format!("{run}: {} changes found; journal {}", left.actions.len(), journal.path().display()));
         if restore(journal, &run, clients, world.clock, &again, give_up).await? != Exit::Success {
             worst = Exit::NotRestored;
         }
@@ -179,7 +180,7 @@ fn teller() -> MutationSink {
     })
 }
 
-/// A reader that went away must not stop a restore.
+/// A reader that went away, or a full disk, must not stop a restore or change its exit code.
 fn tell(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -70,7 +70,8 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         say(&format!("\nSomething could not be restored. Try again with:\n  gameday rollback {}", folder.display()));
         return told.map(|_| Exit::NotRestored).map_err(|failure| failure.coded(Exit::NotRestored));
     }
-    told
+    // The run was made and everything is back; only its reports could not be written, as on a full disk.
+    told.map_err(|failure| failure.coded(Exit::Aborted))
 }
 
 /// Writes what the run says of itself, and shows it.

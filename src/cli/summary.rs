@@ -1,5 +1,7 @@
 //! The table at the end of a run.
 
+use std::fmt::Write;
+use std::io::Write as _;
 use std::path::Path;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
@@ -8,8 +10,14 @@ use crate::measure::{Outcome, Verdict};
 use crate::model::Severity;
 use crate::report::words;
 
-/// Prints verdict, objectives, milestones and where the report is.
+/// Prints verdict, objectives, milestones and where the report is. A reader that went away, or a full disk, must not
+/// change how the run ends.
 pub fn print(outcome: &Outcome, folder: &Path) {
+    let _ = writeln!(std::io::stdout(), "{}", text(outcome, folder));
+}
+
+fn text(outcome: &Outcome, folder: &Path) -> String {
+    let mut text = String::new();
     let mut objectives = table(["objective", "target", "measured", "verdict"]);
     for objective in &outcome.objectives {
         let color = match objective.verdict {
@@ -30,16 +38,15 @@ pub fn print(outcome: &Outcome, folder: &Path) {
         milestones.add_row([reached.milestone.as_str().to_owned(), at]);
     }
     if outcome.zero_at.is_some() {
-        println!("{milestones}");
-        println!("{objectives}");
+        let _ = writeln!(text, "{milestones}\n{objectives}");
     }
     for finding in &outcome.findings {
         if finding.severity != Severity::Note {
-            println!("{} {}: {}\n  {}", finding.code, finding.title, finding.evidence, finding.remedy);
+            let _ = writeln!(text, "{} {}: {}\n  {}", finding.code, finding.title, finding.evidence, finding.remedy);
         }
     }
-    println!("{}", words::headline(outcome));
-    println!("{}", folder.join("report.md").display());
+    let _ = write!(text, "{}\n{}", words::headline(outcome), folder.join("report.md").display());
+    text
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {

@@ -26,6 +26,8 @@ use super::plan::{FaultError, MutationSink};
 const INJECT_TRIES: u32 = 6;
 /// So often a look may be stale, because somebody else changes the same resource at the same time.
 const STALE_LOOKS: u32 = 5;
+/// So often undoing says that it goes on, and trying again says why, in real time.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
 /// What is described is compared with what was made for this long, in real time: EC2's API is eventually consistent.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -250,7 +252,23 @@ impl Executor {
         Ok(self.undo(recorded, give_up).await)
     }
 
+    /// Undoes what is recorded, and tells how long it takes: a silent program is taken for a dead one and killed.
     async fn undo(&self, recorded: Vec<Recorded>, give_up: &CancellationToken) -> Restored {
+        let began = Clock::real_now();
+        let mut tick = tokio::time::interval_at(began + CLOCK_EVERY, CLOCK_EVERY);
+        let mut work = Box::pin(self.undo_all(recorded, give_up));
+        loop {
+            tokio::select! {
+                restored = &mut work => return restored,
+                _ = tick.tick() => {
+                    let text = format!("still restoring, {:.0} s so far", Clock::real_now().duration_since(began).as_secs_f64());
+                    (self.sink)(Event::Notice { text });
+                }
+            }
+        }
+    }
+
+    async fn undo_all(&self, recorded: Vec<Recorded>, give_up: &CancellationToken) -> Restored {
         let mut restored = Restored::default();
         let work = Undoing { own: self, give_up };
         let mut open = Vec::new();
@@ -401,14 +419,15 @@ impl Undoing<'_> {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, CloudError>>,
     {
-        let mut wait = Duration::from_millis(100);
+        let (began, mut wait) = (Clock::real_now(), Duration::from_millis(100));
         loop {
             let error = match make().await {
                 Err(error) if error.is_transient() && !self.give_up.is_cancelled() => error,
                 other => return other,
             };
-            if wait >= Duration::from_secs(2) {
-                let text = format!("still restoring in {region}: {error}; next try in {:.0} s", wait.as_secs_f64());
+            // A try without an answer takes as long as the client waits, so that the pauses alone tell too late.
+            if wait >= Duration::from_secs(2) || Clock::real_now().duration_since(began) >= CLOCK_EVERY {
+                let text = format!("still restoring in {region}: {error}; next try in {:.1} s", wait.as_secs_f64());
                 (self.own.sink)(Event::Notice { text });
             }
             tokio::select! {

@@ -273,7 +273,12 @@ impl Journal {
             state.file.set_len(state.length).map_err(io)?;
         }
         crash_point("journal", "before");
-        state.file.write_all(&bytes).and_then(|()| state.file.sync_data()).map_err(io)?;
+        if let Err(error) = state.file.write_all(&bytes).and_then(|()| state.file.sync_data()) {
+            // Whole lines of what was refused must not be read back: nothing of it is done, and no later line may
+            // refer to it. Where not even this can be done, the next write does it.
+            let _ = state.file.set_len(state.length);
+            return Err(io(error));
+        }
         crash_point("journal", "after");
         state.length += bytes.len() as u64;
         state.seq = seq;
@@ -382,9 +387,7 @@ fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
                 }
             }
             // A record for readers: a restore reads live state, whatever was reverted before.
-            Entry::Reverted { id, .. } => {
-                known(id, &mut contents.actions)?;
-            }
+            Entry::Reverted { .. } => {}
             Entry::Closed => contents.closed = true,
         }
     }

@@ -5,13 +5,15 @@
 use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
-use crate::faults::network::{AclRule, Vpc};
+use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
+use crate::model::RunId;
 
 /// ec2:CreateNetworkAcl; inverse ec2:DeleteNetworkAcl.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +113,13 @@ impl Change for CreateClone {
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
             let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            // A description of any age will do: a later run's clone is older than this restore.
+            let vpc = scene.live.vpc(&self.vpc, Timestamp::MIN).await?;
+            if let Some(run) = vpc.cloned_by(&acl) {
+                let message = format!("run {run} has to give subnets back to {acl}: roll that run back first");
+                let operation = "ec2:DeleteNetworkAcl";
+                return Err(CloudError { operation, class: ErrorClass::Refused, code: None, message });
+            }
             let call = scene.clients.ec2_mutating.delete_network_acl().network_acl_id(&acl).send();
             let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteNetworkAcl"))));
             let resource = format!("{acl} ({})", self.resource());
@@ -121,7 +130,7 @@ impl Change for CreateClone {
                     let users = vpc.subnets_of(&acl).join(", ");
                     Err(CloudError { message: format!("{acl} is still used by {users}"), ..error })
                 }
-                Err(error) => Err(error),
+                Err(error) => unless_gone(scene, &self.vpc, error, |vpc| vpc.acl(&acl).is_some()).await,
             }
         }
         .boxed()
@@ -207,6 +216,10 @@ impl Change for Swap {
                 return Ok(Undone::Already);
             }
             if scene.made.get(&self.clone).as_ref() != Some(&used.acl) {
+                if let Some(run) = vpc.other_run(&used.acl, scene.run) {
+                    let message = format!("run {run} has moved it on to {}: roll that run back first", used.acl);
+                    return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
+                }
                 let found = format!("{} was moved to {} by somebody else; left so", self.subnet, used.acl);
                 return Ok(Undone::LeftAlone(found));
             }
@@ -261,8 +274,15 @@ impl Change for Deny {
         async {
             // The clone is the run's own, so no look is needed before the call, and none delays it.
             let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
-            let call = delete_entry(scene.clients, acl, self.rule.number, self.rule.egress);
-            scene.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await
+            let call = delete_entry(scene.clients, acl.clone(), self.rule.number, self.rule.egress);
+            let (number, egress) = (self.rule.number, self.rule.egress);
+            match scene.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await {
+                Ok(undone) => Ok(undone),
+                Err(error) => {
+                    let there = |vpc: &Vpc| vpc.acl(&acl).is_some_and(|acl| acl.has_rule(number, egress));
+                    unless_gone(scene, &self.vpc, error, there).await
+                }
+            }
         }
         .boxed()
     }
@@ -326,6 +346,23 @@ pub fn gone<T>(result: Result<T, CloudError>) -> Result<Undone, CloudError> {
     }
 }
 
+/// A call that deletes and fails may have nothing to delete: an earlier try took effect although its answer was lost, or
+/// the thing was never made. The error stands only where the thing is still there, or cannot be looked at.
+async fn unless_gone(
+    scene: &Scene<'_>,
+    vpc: &str,
+    error: CloudError,
+    there: impl Fn(&Vpc) -> bool,
+) -> Result<Undone, CloudError> {
+    if !matches!(error.class, ErrorClass::Unclear | ErrorClass::Denied) {
+        return Err(error);
+    }
+    match scene.live.vpc(vpc, scene.clock.now()).await {
+        Ok(vpc) if !there(&vpc) => Ok(Undone::Already),
+        _ => Err(error),
+    }
+}
+
 impl From<&NetworkAclEntry> for AclRule {
     fn from(entry: &NetworkAclEntry) -> Self {
         Self {
@@ -343,10 +380,23 @@ impl From<&NetworkAclEntry> for AclRule {
 
 impl Vpc {
     /// The clone that a run made under that key.
-    pub fn clone_of_run(&self, run: &crate::model::RunId, key: &str) -> Option<&crate::faults::network::Acl> {
+    pub fn clone_of_run(&self, run: &RunId, key: &str) -> Option<&Acl> {
         self.acls().find(|acl| {
             acl.tags.get(RUN_TAG).map(String::as_str) == Some(run.as_str())
                 && acl.tags.get(CLONE_TAG).map(String::as_str) == Some(key)
         })
+    }
+
+    /// The run that made an ACL, where it is another one.
+    fn other_run(&self, acl: &str, own: &RunId) -> Option<&str> {
+        let run = self.acl(acl)?.tags.get(RUN_TAG)?;
+        (run != own.as_str()).then_some(run)
+    }
+
+    /// The run that has cloned an ACL.
+    fn cloned_by(&self, acl: &str) -> Option<&str> {
+        let clones_it = |key: &String| key.split_once('/').is_some_and(|(_, original)| original == acl);
+        let clone = self.acls().find(|other| other.tags.get(CLONE_TAG).is_some_and(clones_it))?;
+        clone.tags.get(RUN_TAG).map(String::as_str)
     }
 }

@@ -1,0 +1,205 @@
+//! The wire between the code under test and what stands for AWS: an HTTP proxy on loopback that counts calls, slows them
+//! down and breaks them, one by one.
+
+#![allow(dead_code, reason = "tests and benchmarks use its parts")]
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gameday::net::{self, Connection};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It is forwarded, and so is its answer.
+    Open,
+    /// Forwarded after a while.
+    Late(Duration),
+    /// Not forwarded; the answer is this status and EC2 error code.
+    Refused(u16, &'static str),
+    /// Forwarded; the answer never comes, and the connection stays open.
+    Silent,
+    /// Forwarded; instead of an answer the connection is reset.
+    Reset,
+    /// Not forwarded, and nothing comes back, as where packets vanish.
+    Lost,
+}
+
+/// A call, as the rule sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The API operation, as `CreateNetworkAcl`.
+    pub action: String,
+    /// How many-eth call that changes something it is, from 1; nothing for one that reads.
+    pub number: Option<usize>,
+    /// The request's form.
+    pub form: String,
+}
+
+/// A call that was seen.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The call.
+    pub call: Call,
+    /// What became of it.
+    pub way: Way,
+    /// When it came.
+    pub from: Instant,
+    /// When its answer went back, where one did.
+    pub to: Option<Instant>,
+}
+
+type Rule = Box<dyn FnMut(&Call) -> Way + Send>;
+
+struct State {
+    rule: Rule,
+    seen: Vec<Seen>,
+    changing: usize,
+}
+
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+}
+
+/// The proxy; it ends when dropped.
+pub struct Wire {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    _accepting: AbortOnDropHandle<()>,
+}
+
+impl Wire {
+    /// Listens on a free port, with everything open.
+    pub fn start(upstream: SocketAddr) -> Self {
+        let listener = net::listen(SocketAddr::from(([127, 0, 0, 1], 0)), 256).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = State { rule: Box::new(|_| Way::Open), seen: Vec::new(), changing: 0 };
+        let shared = Arc::new(Shared { upstream, state: Mutex::new(state) });
+        let serving = Arc::clone(&shared);
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                // Whatever closes it before an answer is a reset to the other side.
+                stream.set_zero_linger().unwrap();
+                let shared = Arc::clone(&serving);
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| pass(Arc::clone(&shared), request));
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Self { address, shared, _accepting: AbortOnDropHandle::new(accepting) }
+    }
+
+    /// Its address as an endpoint.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on calls go as the rule says. Counting begins again.
+    pub fn rule(&self, rule: impl FnMut(&Call) -> Way + Send + 'static) {
+        let mut state = self.shared.lock();
+        state.rule = Box::new(rule);
+        state.seen.clear();
+        state.changing = 0;
+    }
+
+    /// From now on everything is open. Counting begins again.
+    pub fn open(&self) {
+        self.rule(|_| Way::Open);
+    }
+
+    /// What was seen since the rule was set.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.lock().seen.clone()
+    }
+
+    /// How many calls were seen that change something.
+    pub fn changing(&self) -> usize {
+        self.shared.lock().changing
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn judge(&self, form: &str) -> (usize, Way) {
+        let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
+        let mut state = self.lock();
+        let changes = !(action.starts_with("Describe") || action.starts_with("Get") || action.is_empty());
+        state.changing += usize::from(changes);
+        let call = Call { action, number: changes.then_some(state.changing), form: form.to_owned() };
+        let way = (state.rule)(&call);
+        state.seen.push(Seen { call, way, from: Instant::now(), to: None });
+        (state.seen.len() - 1, way)
+    }
+}
+
+/// An answer was left out on purpose.
+#[derive(Debug)]
+struct LeftOut;
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("left out")
+    }
+}
+
+impl std::error::Error for LeftOut {}
+
+async fn pass(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, LeftOut> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| LeftOut)?.to_bytes();
+    let (index, way) = shared.judge(&String::from_utf8_lossy(&body));
+    match way {
+        Way::Refused(status, code) => return Ok(refusal(status, code)),
+        Way::Lost => never().await,
+        Way::Late(delay) => tokio::time::sleep(delay).await,
+        Way::Open | Way::Silent | Way::Reset => {}
+    }
+    let mut upstream = Connection::plain(net::connect(shared.upstream).await.map_err(|_| LeftOut)?).await.unwrap();
+    // A call that was on its way is not taken back when the client goes.
+    let forwarded = tokio::spawn(async move { upstream.send(http::Request::from_parts(parts, body)).await });
+    let answer = forwarded.await.unwrap().map_err(|_| LeftOut)?;
+    match way {
+        Way::Silent => never().await,
+        Way::Reset => return Err(LeftOut),
+        _ => {}
+    }
+    let mut state = shared.lock();
+    // Counting may have begun again meanwhile.
+    if let Some(seen) = state.seen.get_mut(index) {
+        seen.to = Some(Instant::now());
+    }
+    let (mut parts, body) = answer.into_parts();
+    // The body is whole here, and the connection this proxy's own.
+    parts.headers.remove(http::header::TRANSFER_ENCODING);
+    parts.headers.remove(http::header::CONNECTION);
+    parts.version = http::Version::HTTP_11;
+    Ok(http::Response::from_parts(parts, Full::new(body)))
+}
+
+async fn never() {
+    std::future::pending::<Infallible>().await;
+}
+
+fn refusal(status: u16, code: &str) -> http::Response<Full<Bytes>> {
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code>\
+         <Message>on purpose</Message></Error></Errors><RequestID>r</RequestID></Response>"
+    );
+    http::Response::builder().status(status).header("content-type", "text/xml").body(Full::from(text)).unwrap()
+}
