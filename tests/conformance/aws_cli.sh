@@ -68,14 +68,40 @@ observations=$(primary route53 get-health-check-status --health-check-id "$HEALT
     --query 'length(HealthCheckObservations)')
 equal "observations" "$observations" 16
 
+target='{"Arn":"arn:aws:scheduler:::aws-sdk:lambda:deleteFunctionConcurrency","Input":"{\"FunctionName\":\"gameday-pre-token\"}",'
+target+='"RoleArn":"arn:aws:iam::111122223333:role/gameday-dead-man"}'
+primary scheduler create-schedule --name drill --schedule-expression 'at(2099-01-01T00:00:00)' \
+    --flexible-time-window Mode=OFF --target "$target" >/dev/null
+equal "schedule" "$(primary scheduler list-schedules --name-prefix drill --query 'Schedules[].Name')" drill
+primary scheduler delete-schedule --name drill
+equal "schedules of the replica" "$(replica scheduler list-schedules --query 'length(Schedules)')" 0
+
+primary cloudwatch put-metric-alarm --alarm-name drill --evaluation-periods 1 --threshold 0.5 \
+    --comparison-operator LessThanThreshold
+primary cloudwatch set-alarm-state --alarm-name drill --state-value ALARM --state-reason drill
+equal "alarm" "$(primary cloudwatch describe-alarms --alarm-names drill --query 'MetricAlarms[0].[StateValue,Threshold]')" "ALARM	0.5"
+primary cloudwatch delete-alarms --alarm-names drill
+
+equal "function" "$(replica lambda get-function-configuration --function-name gameday-pre-token --query FunctionArn)" \
+    arn:aws:lambda:us-west-2:111122223333:function:gameday-pre-token
+equal "reserved" "$(replica lambda put-function-concurrency --function-name gameday-pre-token \
+    --reserved-concurrent-executions 7 --query ReservedConcurrentExecutions)" 7
+replica lambda delete-function-concurrency --function-name gameday-pre-token
+
+equal "update of the health check" "$(primary route53 update-health-check --health-check-id "$HEALTH_CHECK_ID" \
+    --failure-threshold 3 --query HealthCheck.HealthCheckConfig.Inverted)" False
+
 refused() {
     local message
     if message=$(AWS_SECRET_ACCESS_KEY=not-the-secret "$@" 2>&1); then
         fail "a wrong secret was accepted by: $*"
     fi
-    grep -Eq 'SignatureDoesNotMatch|AuthFailure|InvalidClientTokenId' <<<"$message" || fail "refused oddly: $message"
+    grep -Eq 'SignatureDoesNotMatch|AuthFailure|InvalidClientTokenId|InvalidSignatureException' <<<"$message" || fail "refused oddly: $message"
 }
 refused primary ec2 describe-vpcs
 refused primary route53 list-hosted-zones
 refused primary sts get-caller-identity
+refused primary scheduler list-schedules
+refused primary cloudwatch describe-alarms
+refused primary lambda list-functions
 echo passed

@@ -311,7 +311,9 @@ mod tests {
                     <FailureThreshold> 5 </FailureThreshold>\n  <Inverted>true</Inverted>\n</UpdateHealthCheckRequest>\n";
         let expected = Update { version: Some(2), inverted: Some(true), disabled: None, threshold: Some(5) };
         assert_eq!(update(body).unwrap(), expected);
-        for wrong in ["<FailureThreshold>11</FailureThreshold>", "<Inverted>yes</Inverted>", "<Port>443</Port>", "<a></b>"] {
+        for wrong in
+            ["<FailureThreshold>11</FailureThreshold>", "<Inverted>yes</Inverted>", "<Port>443</Port>", "<a></b>"]
+        {
             assert_eq!(update(&format!("<r>{wrong}</r>")).unwrap_err().code, "InvalidInput", "{wrong}");
         }
     }
