@@ -1,8 +1,8 @@
 //! How fast calls that change something are made.
 //!
 //! EC2 throttles each account and Region by token buckets whose sizes differ by operation and can be raised (EC2
-//! developer guide, "Request throttling for the Amazon EC2 API"), so the rate is found out: it starts high and is
-//! halved whenever the API says that it was too much.
+//! developer guide, "Request throttling for the Amazon EC2 API"), so the rate is found out: it starts high, is halved
+//! whenever the API says that it was too much, and grows again, a step at a time, while it does not.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,11 @@ const LEAST_PER_S: u32 = 5;
 /// Answers of calls that were in flight together count as one.
 const ONE_EVENT: Duration = Duration::from_millis(500);
 
+/// The rate grows by so many calls a second; our own choice.
+const STEP_PER_S: u32 = 10;
+/// So long without a throttled answer before it does; our own choice.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// A token bucket whose rate adapts.
 #[derive(Debug)]
 pub struct Pace {
@@ -32,13 +37,14 @@ pub struct Pace {
 struct State {
     per_s: u32,
     bucket: Arc<DefaultDirectRateLimiter>,
-    slowed: Option<tokio::time::Instant>,
+    /// When the rate was last changed; never while it is the first one.
+    changed: Option<tokio::time::Instant>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         let bucket = bucket(START_PER_S, CALLS_IN_FLIGHT as u32);
-        Self { state: Mutex::new(State { per_s: START_PER_S, bucket, slowed: None }) }
+        Self { state: Mutex::new(State { per_s: START_PER_S, bucket, changed: None }) }
     }
 }
 
@@ -57,18 +63,21 @@ impl Pace {
     /// Takes an answer into account.
     pub fn answered<T>(&self, result: &Result<T, CloudError>) {
         let throttled = result.as_ref().is_err_and(|error| error.class == ErrorClass::Throttled);
-        if !throttled {
-            return;
-        }
-        let now = Clock::real_now();
+        self.answered_at(throttled, Clock::real_now());
+    }
+
+    fn answered_at(&self, throttled: bool, now: tokio::time::Instant) {
         let mut state = self.lock();
-        if state.slowed.is_some_and(|at| now.duration_since(at) < ONE_EVENT) {
+        let quiet = state.changed.map(|at| now.duration_since(at));
+        let per_s = if throttled && quiet.is_none_or(|quiet| quiet >= ONE_EVENT) {
+            (state.per_s / 2).max(LEAST_PER_S)
+        } else if !throttled && quiet.is_some_and(|quiet| quiet >= QUIET) {
+            (state.per_s + STEP_PER_S).min(START_PER_S)
+        } else {
             return;
-        }
-        state.slowed = Some(now);
-        state.per_s = (state.per_s / 2).max(LEAST_PER_S);
-        // The account's own bucket is empty now, so a burst would only be throttled again.
-        state.bucket = bucket(state.per_s, 1);
+        };
+        // The account's own bucket is empty after a throttled answer, so a burst would only be throttled again.
+        *state = State { per_s, bucket: bucket(per_s, 1), changed: Some(now) };
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -85,16 +94,44 @@ mod tests {
         Err(CloudError { operation: "ec2:X", class, code: None, message: String::new() })
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_throttled_answer_halves_the_rate_once_and_never_below_the_least() {
+    #[test]
+    fn a_throttled_answer_halves_the_rate_once_and_never_below_the_least() {
         let pace = Pace::default();
-        pace.answered(&throttled());
-        pace.answered(&throttled());
+        let mut now = Clock::real_now();
+        pace.answered_at(true, now);
+        pace.answered_at(true, now);
         assert_eq!(pace.lock().per_s, START_PER_S / 2);
         for _ in 0..20 {
-            tokio::time::advance(ONE_EVENT).await;
-            pace.answered(&throttled());
+            now += ONE_EVENT;
+            pace.answered_at(true, now);
         }
         assert_eq!(pace.lock().per_s, LEAST_PER_S);
+    }
+
+    #[test]
+    fn the_rate_grows_again_step_by_step_and_never_above_the_first() {
+        let pace = Pace::default();
+        let mut now = Clock::real_now();
+        pace.answered_at(false, now + QUIET);
+        assert_eq!(pace.lock().per_s, START_PER_S);
+        pace.answered_at(true, now);
+        now += QUIET;
+        pace.answered_at(false, now);
+        pace.answered_at(false, now);
+        assert_eq!(pace.lock().per_s, START_PER_S / 2 + STEP_PER_S);
+        for _ in 0..20 {
+            now += QUIET;
+            pace.answered_at(false, now);
+        }
+        assert_eq!(pace.lock().per_s, START_PER_S);
+    }
+
+    #[test]
+    fn real_answers_of_the_cloud_count() {
+        let pace = Pace::default();
+        pace.answered(&Ok(()));
+        assert_eq!(pace.lock().per_s, START_PER_S);
+        pace.answered(&throttled());
+        assert_eq!(pace.lock().per_s, START_PER_S / 2);
     }
 }
