@@ -17,7 +17,6 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckType};
 use gameday::cloud::{Access, Cloud};
 use gameday::env::{Environment, Site};
 use gameday::faults::{Arming, Executor, Holder, Journal, Scope, State, plan};
@@ -93,7 +92,7 @@ impl Ground {
     fn environment(&self) -> &Path {
         match self {
             Self::Lab(lab) => &lab.environment,
-            Self::Moto(moto) => &moto.environment,
+            Self::Moto(moto) => &moto.estate.environment,
         }
     }
 
@@ -105,46 +104,27 @@ impl Ground {
     }
 }
 
-/// A VPC on moto, with two subnets, a network interface in each, and a health check.
+/// An estate on a moto of its own.
 struct OnMoto {
     _server: moto::Moto,
-    environment: PathBuf,
-    vpc: String,
-    health_check: String,
+    estate: moto::Estate,
 }
 
 impl OnMoto {
     async fn start(folder: &Path) -> Self {
         let server = moto::Moto::start(&tools::python_tool("moto_server"), folder);
-        let site = moto::site(folder, &server.url(), &[]);
-        let cloud = Cloud::connect(&site).await.unwrap();
-        let ec2 = &cloud.primary.ec2;
-        let (vpc, subnets) = moto::subnets(ec2, 2).await;
-        for subnet in &subnets {
-            ec2.create_network_interface().subnet_id(subnet).send().await.unwrap();
-        }
-        let environment = folder.join("moto.toml");
-        let write = |health_check: &str| {
-            let text = moto::environment(&server.url(), &subnets).replace("\"none\"", &format!("{health_check:?}"));
-            std::fs::write(&environment, text).unwrap();
-        };
-        write("none");
-        let route53 = Cloud::connect(&any_site(&environment)).await.unwrap().primary.mutating.route53;
-        let config = HealthCheckConfig::builder().r#type(HealthCheckType::Https).inverted(false);
-        let config = config.ip_address("192.0.2.1").failure_threshold(3).request_interval(10).build().unwrap();
-        let made = route53.create_health_check().caller_reference("crash").health_check_config(config).send().await;
-        let health_check = made.unwrap().health_check.unwrap().id;
-        write(&health_check);
-        Self { _server: server, environment, vpc, health_check }
+        let estate = moto::Estate::build(&server, folder, &server.url()).await;
+        Self { _server: server, estate }
     }
 
     async fn world(&self) -> World {
-        let cloud = Cloud::connect(&any_site(&self.environment)).await.unwrap();
+        let cloud = Cloud::connect(&self.estate.site()).await.unwrap();
         let clients = &cloud.primary;
         let mut scope = Scope::default();
-        scope.vpcs.insert((clients.region.clone(), self.vpc.clone()));
+        scope.vpcs.insert((clients.region.clone(), self.estate.vpc.clone()));
         scope.groups.clone_from(&scope.vpcs);
-        scope.health_checks.insert((clients.region.clone(), self.health_check.clone()));
+        scope.health_checks.insert((clients.region.clone(), self.estate.health_check.clone()));
+        scope.functions.insert((clients.region.clone(), self.estate.function.clone()));
         let tags = clients.ec2.describe_tags().send().await.unwrap();
         // moto goes on telling the tags of what is deleted; that it is, the state says.
         let lasting = |id: &str| ["vpc-", "subnet-", "eni-"].iter().any(|kind| id.starts_with(kind));
@@ -266,6 +246,26 @@ async fn nacl_blackhole_on_moto() {
 #[tokio::test]
 async fn security_group_blackhole_on_moto() {
     rolled_back_on_moto("kind = \"security-group-blackhole\"", 40).await;
+}
+
+#[tokio::test]
+async fn nacl_deny_entries_on_moto() {
+    rolled_back_on_moto("kind = \"nacl-deny-entries\"\nports = [\"443\"]", 60).await;
+}
+
+#[tokio::test]
+async fn security_group_blackhole_by_revoking_rules_on_moto() {
+    rolled_back_on_moto("kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"", 16).await;
+}
+
+#[tokio::test]
+async fn client_egress_blackhole_on_moto() {
+    rolled_back_on_moto("kind = \"client-egress-blackhole\"", 50).await;
+}
+
+#[tokio::test]
+async fn lambda_trigger_break_on_moto() {
+    rolled_back_on_moto("kind = \"lambda-trigger-break\"", 16).await;
 }
 
 #[tokio::test]

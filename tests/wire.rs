@@ -9,6 +9,8 @@ mod support;
 
 #[path = "wire/calls.rs"]
 mod calls;
+#[path = "wire/faults.rs"]
+mod faults;
 #[path = "wire/journals.rs"]
 mod journals;
 #[path = "support/moto.rs"]

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gameday::net::{self, Connection};
+use http::Method;
+use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -23,7 +25,7 @@ pub enum Way {
     Open,
     /// Forwarded after a while.
     Late(Duration),
-    /// Not forwarded; the answer is this status and EC2 error code.
+    /// Not forwarded; the answer is this status and error code.
     Refused(u16, &'static str),
     /// Forwarded; the answer never comes, and the connection stays open.
     Silent,
@@ -36,7 +38,7 @@ pub enum Way {
 /// A call, as the rule sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The API operation, as `CreateNetworkAcl`.
+    /// The API operation, as `CreateNetworkAcl`; of a service that has resources, method and path.
     pub action: String,
     /// How many-eth call that changes something it is, from 1; nothing for one that reads.
     pub number: Option<usize>,
@@ -136,10 +138,15 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    fn judge(&self, form: &str) -> (usize, Way) {
-        let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
+    fn judge(&self, head: &Parts, form: &str) -> (usize, Way) {
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let named = target.and_then(|target| target.rsplit('.').next());
+        let named = named.or_else(|| form.split('&').find_map(|pair| pair.strip_prefix("Action=")));
+        let (changes, action) = match named {
+            Some(name) => (!(name.starts_with("Describe") || name.starts_with("Get")), name.to_owned()),
+            None => (head.method != Method::GET, format!("{} {}", head.method, head.uri.path())),
+        };
         let mut state = self.lock();
-        let changes = !(action.starts_with("Describe") || action.starts_with("Get") || action.is_empty());
         state.changing += usize::from(changes);
         let call = Call { action, number: changes.then_some(state.changing), form: form.to_owned() };
         let way = (state.rule)(&call);
@@ -163,9 +170,9 @@ impl std::error::Error for LeftOut {}
 async fn pass(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, LeftOut> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| LeftOut)?.to_bytes();
-    let (index, way) = shared.judge(&String::from_utf8_lossy(&body));
+    let (index, way) = shared.judge(&parts, &String::from_utf8_lossy(&body));
     match way {
-        Way::Refused(status, code) => return Ok(refusal(status, code)),
+        Way::Refused(status, code) => return Ok(refusal(status, code, parts.uri.path())),
         Way::Lost => never().await,
         Way::Late(delay) => tokio::time::sleep(delay).await,
         Way::Open | Way::Silent | Way::Reset => {}
@@ -196,10 +203,16 @@ async fn never() {
     std::future::pending::<Infallible>().await;
 }
 
-fn refusal(status: u16, code: &str) -> http::Response<Full<Bytes>> {
-    let text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code>\
-         <Message>on purpose</Message></Error></Errors><RequestID>r</RequestID></Response>"
-    );
-    http::Response::builder().status(status).header("content-type", "text/xml").body(Full::from(text)).unwrap()
+/// As the service at that path words it: Lambda in JSON, Route 53 and EC2 each in an XML of its own.
+fn refusal(status: u16, code: &str, path: &str) -> http::Response<Full<Bytes>> {
+    let error = format!("<Error><Code>{code}</Code><Message>on purpose</Message></Error>");
+    let text = if path.contains("/functions/") || path.starts_with("/schedules") {
+        r#"{"message":"on purpose"}"#.to_owned()
+    } else if path == "/" {
+        format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>")
+    } else {
+        format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")
+    };
+    let answer = http::Response::builder().status(status).header("x-amzn-errortype", code);
+    answer.body(Full::from(text)).unwrap()
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use gameday::scenario::FaultSpec;
 
 use crate::place::{Arm, Place, Rehearsal, World, from_on, only};
 use crate::proxy::{Seen, Way};
@@ -12,8 +13,8 @@ const FAILED: Way = Way::Refused(500, "InternalError");
 const DENIED: Way = Way::Refused(403, "UnauthorizedOperation");
 
 /// How many calls change something when nothing goes wrong: of injecting, and of restoring.
-async fn calls(place: &Place) -> (usize, usize) {
-    let rehearsal = place.rehearsal().await;
+pub async fn calls(place: &Place, fault: &FaultSpec) -> (usize, usize) {
+    let rehearsal = place.rehearsal_of(fault).await;
     rehearsal.inject().await.unwrap();
     let inject = place.wire.changing();
     assert!(!rehearsal.differences().await.is_empty());
@@ -31,8 +32,9 @@ async fn there_and_back(rehearsal: &Rehearsal<'_>, what: &str) {
 }
 
 /// One call of the whole way goes wrong once.
-async fn one_goes(place: &Place, number: usize, way: Way) {
-    let (rehearsal, what) = (place.rehearsal().await, format!("call {number} {way:?}"));
+pub async fn one_goes(place: &Place, fault: &FaultSpec, number: usize, way: Way) {
+    let rehearsal = place.rehearsal_of(fault).await;
+    let what = format!("{fault}: call {number} {way:?}");
     place.wire.rule(only(number, way));
     there_and_back(&rehearsal, &what).await;
     assert!(place.wire.seen().iter().any(|seen| seen.way == way), "{what}: no such call");
@@ -42,10 +44,10 @@ async fn one_goes(place: &Place, number: usize, way: Way) {
 async fn each_call_goes_wrong(arm: Arm) {
     let world = World::of(arm);
     let place = world.place().await;
-    let (inject, restore) = calls(&place).await;
+    let (inject, restore) = calls(&place, &FaultSpec::default()).await;
     for number in 1..=inject + restore {
         for way in [THROTTLED, FAILED, Way::Reset] {
-            one_goes(&place, number, way).await;
+            one_goes(&place, &FaultSpec::default(), number, way).await;
         }
     }
     println!("{:?}: {inject} + {restore} calls, each throttled, failed and reset", world.arm());
@@ -65,10 +67,10 @@ async fn each_call_to_moto_is_throttled_fails_and_is_reset() {
 /// Side by side, each call at a place of its own: the clients' patience is 10 s.
 async fn each_answer_is_late(arm: Arm) {
     let world = World::of(arm);
-    let (inject, restore) = calls(&world.place().await).await;
+    let (inject, restore) = calls(&world.place().await, &FaultSpec::default()).await;
     let one = async |number| {
         let place = world.place().await;
-        one_goes(&place, number, Way::Silent).await;
+        one_goes(&place, &FaultSpec::default(), number, Way::Silent).await;
     };
     join_all((1..=inject + restore).map(one)).await;
     println!("{arm:?}: {inject} + {restore} calls, each without an answer");
@@ -104,7 +106,7 @@ fn undone(seen: &[Seen]) -> usize {
 async fn each_call_and_all_later_are_denied(arm: Arm) {
     let world = World::of(arm);
     let place = world.place().await;
-    let (inject, restore) = calls(&place).await;
+    let (inject, restore) = calls(&place, &FaultSpec::default()).await;
     for number in 1..=inject {
         let (rehearsal, what) = (place.rehearsal().await, format!("denied from call {number} on until restoring"));
         place.wire.rule(from_on(number, DENIED));

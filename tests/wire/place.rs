@@ -18,9 +18,6 @@ use crate::moto::{self, Moto};
 use crate::proxy::{Call, Way, Wire};
 use crate::support::{gameday, tools};
 
-/// Subnets of a place in moto.
-const SUBNETS: usize = 3;
-
 /// What stands for AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arm {
@@ -75,7 +72,7 @@ impl Place {
         let mut environment = lab.environment();
         let endpoints = &mut environment.primary.as_mut().unwrap().endpoints;
         let wire = Wire::start(endpoints["ec2"].trim_start_matches("http://").trim_end_matches('/').parse().unwrap());
-        endpoints.insert("ec2".to_owned(), wire.url());
+        endpoints.values_mut().for_each(|endpoint| *endpoint = wire.url());
         // In a file, so that a rollback in another process can read it.
         let folder = tempfile::tempdir().unwrap();
         let Some(CredentialRef::Static { secret_access_key: SecretRef::Literal(secret), access_key_id }) =
@@ -94,9 +91,8 @@ impl Place {
     async fn in_moto(moto: &Moto) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let wire = Wire::start(moto.address());
-        let cloud = Cloud::connect(&moto::site(folder.path(), &wire.url(), &[])).await.unwrap();
-        let (_, subnets) = moto::subnets(&cloud.primary.ec2, SUBNETS).await;
-        let site = moto::site(folder.path(), &wire.url(), &subnets);
+        let site = moto::Estate::build(moto, folder.path(), &wire.url()).await.site();
+        let cloud = Cloud::connect(&site).await.unwrap();
         Self { wire, cloud, site, folder, runs: AtomicUsize::new(0), _lab: None }
     }
 
@@ -106,6 +102,11 @@ impl Place {
 
     /// A run of its own, with nothing made yet. The wire is open.
     pub async fn rehearsal(&self) -> Rehearsal<'_> {
+        self.rehearsal_of(&FaultSpec::default()).await
+    }
+
+    /// The same of a fault of choice.
+    pub async fn rehearsal_of(&self, fault: &FaultSpec) -> Rehearsal<'_> {
         self.wire.open();
         // Client tokens follow from a run's ID, so that no two may have the same.
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +114,7 @@ impl Place {
         std::fs::create_dir(&folder).unwrap();
         let clock = Clock::start(1.0);
         let run = RunId(format!("gd-{number}-{}", self.wire.url().rsplit(':').next().unwrap()));
-        let plan = plan(&[FaultSpec::default()], &self.site, &self.cloud, &run).await.unwrap();
+        let plan = plan(std::slice::from_ref(fault), &self.site, &self.cloud, &run).await.unwrap();
         let before = State::describe(&self.cloud, &plan.scope).await.unwrap();
         let journal = Journal::create(&folder.join("journal.ndjson"), run.clone(), Access::of(&self.site), clock.now());
         let journal = Arc::new(journal.unwrap());
