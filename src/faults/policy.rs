@@ -166,17 +166,16 @@ impl Policies<'_> {
         if !self.plan.scope.groups.is_empty() {
             describe.allow(["ec2:DescribeSecurityGroups"], any());
         }
-        for (_, action) in self.actions() {
-            if let Action::SwapGroups(change) = action {
-                match change.target {
-                    Grouped::Interface(_) => {}
-                    Grouped::Endpoint(_) => drop(describe.allow(["ec2:DescribeVpcEndpoints"], any())),
-                    Grouped::Balancer(_) => drop(describe.allow(
-                        ["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
-                        any(),
-                    )),
-                }
-            }
+        if self.plan.faults.iter().any(|fault| fault.spec.kind == FaultKind::SecurityGroupBlackhole) {
+            describe.allow(["ec2:DescribeVpcEndpoints"], any());
+        }
+        let swaps_balancer = |action: &Action| match action {
+            Action::SwapGroups(change) => matches!(change.target, Grouped::Balancer(_)),
+            _ => false,
+        };
+        if self.actions().any(|(_, action)| swaps_balancer(action)) {
+            let calls = ["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"];
+            describe.allow(calls, any());
         }
         describe.when("StringEquals", "aws:RequestedRegion", regions);
         let zone = format!("arn:{}:route53:::hostedzone/{}", self.global(), self.site.dns.hosted_zone_id);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{IpPermission, IpRange};
+use aws_sdk_ec2::types::{IpPermission, IpRange, VpcEndpointType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckType};
@@ -137,7 +137,7 @@ fn environment(endpoint: &str, names: &Names) -> String {
 /// The role of everything that needs one.
 const ROLE: &str = "arn:aws:iam::123456789012:role/heals";
 
-/// Something for every fault to break: a VPC with front doors and users, a health check, and a user pool with a trigger.
+/// Something for every fault to break: a VPC with front doors, users and a VPC endpoint, a health check, and a user pool with a trigger.
 pub struct Estate {
     /// Its environment file.
     pub environment: PathBuf,
@@ -159,6 +159,7 @@ impl Estate {
             clients.ec2.create_network_interface().subnet_id(subnet).send().await.unwrap();
         }
         admit_everybody(&clients.ec2, &vpc).await;
+        vpc_endpoint(&clients.ec2, &vpc, &front_doors[0]).await;
         let health_check = health_check(&clients, &vpc).await;
         moto.make_role();
         let function = function(&clients, &vpc).await;
@@ -186,6 +187,14 @@ async fn admit_everybody(ec2: &Client, vpc: &str) {
     let rule = IpPermission::builder().ip_protocol("tcp").from_port(443).to_port(443).ip_ranges(range).build();
     let call = ec2.authorize_security_group_ingress().set_group_id(own.group_id().map(str::to_owned));
     call.ip_permissions(rule).send().await.unwrap();
+}
+
+/// A VPC endpoint with a security group of its own, whose interface is in that subnet.
+async fn vpc_endpoint(ec2: &Client, vpc: &str, subnet: &str) {
+    let own = ec2.create_security_group().vpc_id(vpc).group_name("endpoint").description("endpoint").send().await;
+    let own = own.unwrap().group_id.unwrap();
+    let call = ec2.create_vpc_endpoint().vpc_id(vpc).vpc_endpoint_type(VpcEndpointType::Interface).subnet_ids(subnet);
+    call.service_name("com.amazonaws.us-east-1.cognito-idp").security_group_ids(own).send().await.unwrap();
 }
 
 async fn health_check(clients: &RegionClients, name: &str) -> String {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, NetworkInterface, NetworkInterfaceType, SecurityGroup};
+use aws_sdk_ec2::types::{Filter, NetworkInterface, SecurityGroup, Tag, VpcEndpoint};
 use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 
 use crate::cloud::{CloudError, RegionClients};
@@ -38,11 +38,12 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let subnets = ask.all_subnets().await?;
     let vpcs: BTreeSet<String> = subnets.iter().map(|subnet| subnet.vpc.clone()).collect();
     let selected: BTreeSet<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
-    let mut interfaces = Vec::new();
+    let (mut interfaces, mut endpoints) = (Vec::new(), Vec::new());
     for vpc in &vpcs {
         interfaces.extend(describe(ask.clients, vpc).await?);
+        endpoints.extend(describe_endpoints(ask.clients, vpc).await?);
     }
-    let mut candidates = candidates(ask, &interfaces, &selected).await?;
+    let mut candidates = candidates(ask, &interfaces, &endpoints, &selected).await?;
     if let Some(targets) = &ask.spec.targets {
         let named = |candidate: &Candidate| {
             let interface = targets.network_interface_ids.iter().any(|id| candidate.interfaces.contains(id));
@@ -96,9 +97,30 @@ async fn describe(clients: &RegionClients, vpc: &str) -> Result<Vec<NetworkInter
     Ok(found)
 }
 
+async fn describe_endpoints(clients: &RegionClients, vpc: &str) -> Result<Vec<VpcEndpoint>, CloudError> {
+    let filter = Filter::builder().name("vpc-id").values(vpc).build();
+    let mut pages = clients.ec2.describe_vpc_endpoints().filters(filter).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(CloudError::of("ec2:DescribeVpcEndpoints"))?;
+        found.extend(page.vpc_endpoints.unwrap_or_default());
+    }
+    Ok(found)
+}
+
+/// Whose interface it is. Its groups are the endpoint's, and so are the tags that count.
+fn endpoint_of<'a>(endpoints: &'a [VpcEndpoint], interface: &str) -> Option<&'a VpcEndpoint> {
+    endpoints.iter().find(|endpoint| endpoint.network_interface_ids().iter().any(|id| id == interface))
+}
+
+fn tags_of(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
+}
+
 async fn candidates(
     ask: &Ask<'_>,
     interfaces: &[NetworkInterface],
+    endpoints: &[VpcEndpoint],
     selected: &BTreeSet<&str>,
 ) -> Result<Vec<Candidate>, FaultError> {
     let mut found: BTreeMap<Grouped, Candidate> = BTreeMap::new();
@@ -108,19 +130,23 @@ async fn candidates(
         else {
             continue;
         };
-        let mut groups: Vec<String> =
-            interface.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect();
+        let endpoint = endpoint_of(endpoints, id);
+        let mut groups: Vec<String> = match endpoint {
+            Some(endpoint) => {
+                endpoint.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect()
+            }
+            None => interface.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
+        };
         groups.sort();
         // One without groups, as a NAT gateway's, lets in what its network ACL does.
         if !selected.contains(subnet) || groups.is_empty() {
             continue;
         }
-        let grouped = grouped(ask, interface, id).await?;
-        let tags: BTreeMap<String, String> = interface
-            .tag_set()
-            .iter()
-            .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
-            .collect();
+        let grouped = match endpoint.and_then(VpcEndpoint::vpc_endpoint_id) {
+            Some(endpoint) => Grouped::Endpoint(endpoint.to_owned()),
+            None => grouped(ask, interface, id).await?,
+        };
+        let tags = tags_of(endpoint.map_or_else(|| interface.tag_set(), VpcEndpoint::tags));
         let label = match &grouped {
             Grouped::Interface(id) => match tags.get("Name") {
                 Some(name) => format!("{id} ({name}, {subnet})"),
@@ -152,16 +178,10 @@ async fn candidates(
 
 /// Which API changes an interface's groups: a service that manages it refuses EC2's.
 async fn grouped(ask: &Ask<'_>, interface: &NetworkInterface, id: &str) -> Result<Grouped, FaultError> {
-    let about = interface.description().unwrap_or_default();
-    let endpoint = about.rsplit(' ').next().filter(|last| last.starts_with("vpce-"));
-    if interface.interface_type() == Some(&NetworkInterfaceType::VpcEndpoint)
-        && let Some(endpoint) = endpoint
-    {
-        return Ok(Grouped::Endpoint(endpoint.to_owned()));
-    }
     if !interface.requester_managed().unwrap_or_default() {
         return Ok(Grouped::Interface(id.to_owned()));
     }
+    let about = interface.description().unwrap_or_default();
     // Elastic Load Balancing describes its interfaces as `ELB app/NAME/ID` (its user guide, "Network interfaces").
     let name = about.strip_prefix("ELB ").and_then(|path| path.split('/').nth(1));
     let Some(name) = name else {

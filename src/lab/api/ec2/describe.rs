@@ -187,6 +187,13 @@ fn action(action: Action) -> &'static str {
     }
 }
 
+/// The lab's Regions have none.
+pub fn vpc_endpoints(state: &State, call: &Call<'_>) -> Outcome {
+    let not_found = "InvalidVpcEndpointId.NotFound";
+    let kind = Kind { ids: "VpcEndpointId", not_found, noun: "vpcEndpoint", set: "vpcEndpointSet" };
+    describe(state, call, &kind, Vec::new())
+}
+
 pub fn zones(state: &State, call: &Call<'_>) -> Outcome {
     let region = topology::region(call.region);
     let zones = state.subnets_of(call.region, false);

@@ -69,6 +69,7 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
         "DescribeSecurityGroups" => look("DescribeSecurityGroupsResponse", groups::describe),
         "DescribeSecurityGroupRules" => look("DescribeSecurityGroupRulesResponse", groups::describe_rules),
         "DescribeAvailabilityZones" => look("DescribeAvailabilityZonesResponse", describe::zones),
+        "DescribeVpcEndpoints" => look("DescribeVpcEndpointsResponse", describe::vpc_endpoints),
         "DescribeTags" => look("DescribeTagsResponse", tags::describe),
         "CreateNetworkAcl" => change("CreateNetworkAclResponse", acls::create),
         "DeleteNetworkAcl" => change("DeleteNetworkAclResponse", acls::delete),
@@ -99,7 +100,8 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
     }
 }
 
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
+    "DescribeVpcEndpoints",
     "DescribeVpcs",
     "DescribeSubnets",
     "DescribeNetworkInterfaces",
