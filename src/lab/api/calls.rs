@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::query::Params;
-use super::{Control, Service, cloudwatch, scheduler};
+use super::{Control, Service, cloudwatch, scheduler, universal};
 use crate::lab::topology;
 use crate::lab::world::State;
 use crate::model::RegionRole;
@@ -20,6 +20,9 @@ const KEPT: usize = 20_000;
 pub struct Call {
     /// As `ec2:CreateNetworkAcl`.
     pub action: String,
+    /// The role that will make it, once its schedule is due; nothing for calls that were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduled_as: Option<String>,
     /// Every resource that the caller must be allowed to use; none for calls that know none.
     pub resources: Vec<Resource>,
     /// Condition keys of the request.
@@ -57,31 +60,62 @@ impl Calls {
     }
 }
 
+/// A request, as its service's protocol has it.
+#[derive(Clone, Copy)]
+pub enum Asked<'a> {
+    /// The query protocol.
+    Query(&'a Params),
+    /// Anything else.
+    Http(&'a Parts, &'a [u8]),
+}
+
 /// Notes a signed request.
 pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
+    let calls = match service {
+        Service::Ec2 | Service::Elb => {
+            let Some(params) = Params::parse(parts.uri.query().unwrap_or_default(), body) else { return };
+            of(control, service, Asked::Query(&params))
+        }
+        _ => of(control, service, Asked::Http(parts, body)),
+    };
+    let schedules = calls
+        .iter()
+        .any(|call| ["scheduler:CreateSchedule", "scheduler:UpdateSchedule"].contains(&call.action.as_str()));
+    calls.into_iter().for_each(|call| control.calls.add(call));
+    if schedules {
+        let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let role = input["Target"]["RoleArn"].as_str().map(str::to_owned);
+        for call in universal::will_call(control, &input["Target"]) {
+            control.calls.add(Call { scheduled_as: role.clone(), ..call });
+        }
+    }
+}
+
+/// What a request asks for.
+pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
+    let mut calls = Vec::new();
     let region = topology::region(control.role);
     let context = BTreeMap::from([("aws:RequestedRegion".to_owned(), vec![region.to_owned()])]);
     let call = |action: String, arns: Vec<String>| {
         let resources = arns.into_iter().map(|arn| Resource { arn, tags: BTreeMap::new() }).collect();
-        Call { action, resources, context: context.clone() }
+        Call { action, scheduled_as: None, resources, context: context.clone() }
+    };
+    let (parts, body) = match asked {
+        Asked::Query(params) if service == Service::Ec2 => {
+            return control.world.read(|state| ec2(state, control.role, params, &context));
+        }
+        Asked::Query(params) => {
+            let action = format!("elasticloadbalancing:{}", params.get("Action").unwrap_or_default());
+            let changes = params.get("Action") == Some("SetSecurityGroups");
+            let balancer = params.get("LoadBalancerArn").filter(|_| changes).map(str::to_owned);
+            return vec![call(action, balancer.into_iter().collect())];
+        }
+        Asked::Http(parts, body) => (parts, body),
     };
     let path = parts.uri.path().replace("%3A", ":").replace("%3a", ":");
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let account = topology::ACCOUNT;
     match service {
-        Service::Ec2 => {
-            let Some(params) = Params::parse(parts.uri.query().unwrap_or_default(), body) else { return };
-            control.world.read(|state| ec2(state, control.role, &params, &context)).into_iter().for_each(|call| {
-                control.calls.add(call);
-            });
-        }
-        Service::Elb => {
-            let Some(params) = Params::parse(parts.uri.query().unwrap_or_default(), body) else { return };
-            let action = format!("elasticloadbalancing:{}", params.get("Action").unwrap_or_default());
-            let changes = params.get("Action") == Some("SetSecurityGroups");
-            let balancer = params.get("LoadBalancerArn").filter(|_| changes).map(str::to_owned);
-            control.calls.add(call(action, balancer.into_iter().collect()));
-        }
         Service::Route53 => {
             let (operation, resource) = match (parts.method.as_str(), segments.get(1..).unwrap_or_default()) {
                 ("GET", ["hostedzone", id]) => ("GetHostedZone", format!("hostedzone/{id}")),
@@ -92,7 +126,7 @@ pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
                 ("GET", ["tags", "healthcheck", id]) => ("ListTagsForResource", format!("healthcheck/{id}")),
                 _ => ("Unknown", String::new()),
             };
-            control.calls.add(call(format!("route53:{operation}"), vec![format!("arn:aws:route53:::{resource}")]));
+            calls.push(call(format!("route53:{operation}"), vec![format!("arn:aws:route53:::{resource}")]));
         }
         Service::Cognito => {
             let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
@@ -100,7 +134,7 @@ pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
             let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
             let pool = input["UserPoolId"].as_str().unwrap_or_default();
             let arn = format!("arn:aws:cognito-idp:{region}:{account}:userpool/{pool}");
-            control.calls.add(call(format!("cognito-idp:{operation}"), vec![arn]));
+            calls.push(call(format!("cognito-idp:{operation}"), vec![arn]));
         }
         Service::Scheduler => {
             let operation = match (parts.method.as_str(), &segments[..]) {
@@ -120,14 +154,14 @@ pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
                 _ => format!("schedule/{}/{name}", scheduler::group(parts, body)),
             };
             let arn = format!("arn:aws:scheduler:{region}:{account}:{resource}");
-            control.calls.add(call(format!("scheduler:{operation}"), vec![arn]));
+            calls.push(call(format!("scheduler:{operation}"), vec![arn]));
             if ["CreateSchedule", "UpdateSchedule"].contains(&operation) {
                 let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
                 let role = input["Target"]["RoleArn"].as_str().unwrap_or_default().to_owned();
                 let mut pass = call("iam:PassRole".to_owned(), vec![role]);
                 let service = vec!["scheduler.amazonaws.com".to_owned()];
                 pass.context.insert("iam:PassedToService".to_owned(), service);
-                control.calls.add(pass);
+                calls.push(pass);
             }
         }
         Service::Lambda => {
@@ -144,15 +178,16 @@ pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
                 _ => "GetFunction",
             };
             let arn = control.services.function.arn().to_owned();
-            control.calls.add(call(format!("lambda:{operation}"), vec![arn]));
+            calls.push(call(format!("lambda:{operation}"), vec![arn]));
         }
         Service::CloudWatch => {
             let operation = cloudwatch::operation(parts, body);
-            control.calls.add(call(format!("cloudwatch:{operation}"), Vec::new()));
+            calls.push(call(format!("cloudwatch:{operation}"), Vec::new()));
         }
-        // Everybody may ask who they are.
-        Service::Sts => {}
+        // Everybody may ask who they are; the query protocol's services were answered above.
+        Service::Sts | Service::Ec2 | Service::Elb => {}
     }
+    calls
 }
 
 fn ec2(state: &State, role: RegionRole, params: &Params, context: &BTreeMap<String, Vec<String>>) -> Vec<Call> {
@@ -200,9 +235,10 @@ fn ec2(state: &State, role: RegionRole, params: &Params, context: &BTreeMap<Stri
             // during creation").
             let mut tagging = context.clone();
             tagging.insert("ec2:CreateAction".to_owned(), vec![creating.to_owned()]);
-            calls.push(Call { action: "ec2:CreateTags".to_owned(), resources: vec![new(kind)], context: tagging });
+            let (action, resources) = ("ec2:CreateTags".to_owned(), vec![new(kind)]);
+            calls.push(Call { action, scheduled_as: None, resources, context: tagging });
         }
     }
-    calls.push(Call { action: format!("ec2:{name}"), resources, context });
+    calls.push(Call { action: format!("ec2:{name}"), scheduled_as: None, resources, context });
     calls
 }

@@ -8,6 +8,7 @@ use http::Method;
 use http::request::Parts;
 use serde_json::Value;
 
+use super::calls::{self, Asked, Call};
 use super::query::Params;
 use super::xml::{Element, node, text};
 use super::{Control, LARGEST_BODY_BYTES, Service, answer, answer_query, route53};
@@ -130,12 +131,25 @@ async fn fire_one(control: &Control, key: Key, schedule: &Schedule) {
     control.services.fired(Firing { group, name, call, at: now, attempt, error, next });
 }
 
-/// Makes a universal target's call.
-async fn invoke(control: &Control, target: &Value) -> Result<(), String> {
+/// What a universal target calls, as IAM would judge it; nothing where the lab cannot call it.
+pub fn will_call(control: &Control, target: &Value) -> Vec<Call> {
+    match request_of(target) {
+        Ok(Request::Query(service, params)) => calls::of(control, service, Asked::Query(&params)),
+        Ok(Request::Http(service, parts, body)) => calls::of(control, service, Asked::Http(&parts, &body)),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn request_of(target: &Value) -> Result<Request, String> {
     let call = target["Arn"].as_str().and_then(|arn| arn.strip_prefix(UNIVERSAL)).unwrap_or_default();
     let input = target["Input"].as_str().unwrap_or("{}");
     let input: Value = serde_json::from_str(input).map_err(|error| error.to_string())?;
-    let response = match request(call, &input)? {
+    request(call, &input)
+}
+
+/// Makes a universal target's call.
+async fn invoke(control: &Control, target: &Value) -> Result<(), String> {
+    let response = match request_of(target)? {
         Request::Query(service, params) => answer_query(control, service, &params),
         Request::Http(service, parts, body) => answer(control, service, *parts, body).await,
     };
