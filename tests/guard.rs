@@ -94,10 +94,14 @@ struct Running {
 
 impl Running {
     fn start(scenario: &Path, environment: &Path, out: PathBuf) -> Self {
+        Self::start_with(scenario, environment, out, &[])
+    }
+
+    fn start_with(scenario: &Path, environment: &Path, out: PathBuf, more: &[&str]) -> Self {
         let path = out.with_extension("said");
         let file = std::fs::File::create(&path).unwrap();
         let mut command = run(scenario, environment, &out);
-        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        command.args(more).stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         Self { process: tools::Running(command.spawn().unwrap()), out, said: path }
     }
 
@@ -206,6 +210,16 @@ async fn the_dead_man_switch_heals() {
 /// With its journal lost, what a killed run left is found by tags and schedules; not while its lock holds, unless asked.
 #[tokio::test]
 async fn leftovers_are_found_without_a_journal() {
+    found_without_a_journal("", &[]).await;
+}
+
+/// Without schedules, the tags alone tell.
+#[tokio::test]
+async fn leftovers_are_found_without_journal_and_schedules() {
+    found_without_a_journal("method = \"revoke-rules\"\n", &["--no-dead-man"]).await;
+}
+
+async fn found_without_a_journal(settings: &str, arguments: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let rules = ruled(folder.path(), OURS, "");
     let lab = Lab::start(folder.path(), &["--speed", "10", "--seed", "7", "--env", rules.to_str().unwrap()]);
@@ -213,14 +227,15 @@ async fn leftovers_are_found_without_a_journal() {
     let scenario = short_scenario(folder.path());
     let more = ["client-egress-blackhole", "health-check-invert", "lambda-trigger-break"];
     let more = more.map(|kind| format!("[[faults]]\nkind = \"{kind}\"\n\n")).concat();
-    let text = std::fs::read_to_string(&scenario).unwrap().replace("nacl-blackhole", "security-group-blackhole");
+    let first = format!("kind = \"security-group-blackhole\"\n{settings}");
+    let text = std::fs::read_to_string(&scenario).unwrap().replace("kind = \"nacl-blackhole\"\n", &first);
     std::fs::write(&scenario, text.replace("[users.arrivals]", &format!("{more}[users.arrivals]"))).unwrap();
-    let mut run = Running::start(&scenario, &lab.environment, folder.path().join("run"));
+    let mut run = Running::start_with(&scenario, &lab.environment, folder.path().join("run"), arguments);
     run.reaches(Phase::Outage);
     run.kill();
     std::fs::remove_dir_all(&run.out).unwrap();
     let left = lab.world().await;
-    assert!(left != before);
+    assert!(left != before && left.schedules.is_empty() == !arguments.is_empty());
 
     // The journal of what is found goes under `reports/` of the working folder.
     let discover = |more: &[&str]| {

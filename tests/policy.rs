@@ -1,6 +1,6 @@
 //! `gameday iam-policy` against every call that the lab was really asked: it is enough, and nothing in it is too much.
 //!
-//! The judge knows what these policies use of IAM: Allow statements, wildcards, three operators (IAM user guide, "Policy
+//! The judge knows what these policies use of IAM: Allow statements, wildcards, four operators (IAM user guide, "Policy
 //! evaluation logic" and "Condition operators").
 
 #![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
@@ -41,11 +41,11 @@ fn holds(conditions: &Value, call: &Value, tags: &Value) -> bool {
                 None => texts(&call["context"][key.as_str()]),
             };
             let one = |value: &&str| match operator.as_str() {
-                "StringLike" => wanted.iter().any(|pattern| glob(pattern, value)),
+                "StringLike" | "ForAllValues:StringLike" => wanted.iter().any(|pattern| glob(pattern, value)),
                 _ => wanted.contains(value),
             };
             match operator.as_str() {
-                "ForAllValues:StringEquals" => has.iter().all(one),
+                "ForAllValues:StringEquals" | "ForAllValues:StringLike" => has.iter().all(one),
                 "StringEquals" | "StringLike" => has.iter().any(one),
                 other => panic!("the judge does not know {other}"),
             }

@@ -128,10 +128,9 @@ async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<E
     let file = place.env.as_deref().unwrap_or(Path::new("FILE")).display().to_string();
     let world = World::open(environment, &place).await?;
     let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
-    let group = world.site.dead_man.as_ref().map(|settings| settings.group.as_str());
     let mut found = BTreeMap::new();
     for clients in [&cloud.primary, &cloud.replica] {
-        let looked = discover(clients, group, &mut found).await;
+        let looked = discover(clients, &world.site, &mut found).await;
         looked.map_err(|error| not_restored(format!("{} cannot be searched: {error}", clients.region)))?;
     }
     if found.is_empty() {

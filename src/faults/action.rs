@@ -6,6 +6,7 @@ use super::change::{Change, Stage};
 use super::changes::function::Starve;
 use super::changes::health_check::Invert;
 use super::changes::lock::Lock;
+use super::changes::mark::Mark;
 use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
 use super::changes::schedule::Arm;
 use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
@@ -16,6 +17,8 @@ use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
 pub enum Action {
     /// Keeps other runs away.
     Lock(Lock),
+    /// Tells on a resource what a run is about to change.
+    Mark(Mark),
     /// Makes a network ACL with another one's rules.
     CreateClone(CreateClone),
     /// Gives a clone a rule of its original.
@@ -45,6 +48,7 @@ impl Action {
     pub fn change(&self) -> &dyn Change {
         match self {
             Self::Lock(change) => change,
+            Self::Mark(change) => change,
             Self::CreateClone(change) => change,
             Self::CopyRule(change) => change,
             Self::Swap(change) => change,

@@ -9,17 +9,20 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::env::Site;
 use crate::model::{Region, RunId};
 
 use super::action::Action;
 use super::changes::function::Starve;
 use super::changes::health_check::Invert;
 use super::changes::lock::{Holder, Lock, parse};
+use super::changes::mark::{Mark, Marked, is_gone, marks};
 use super::changes::network_acl::{CreateClone, Deny, Swap};
 use super::changes::schedule::Arm;
 use super::changes::security_group::{CreateEmpty, GroupRule, Grouped, Revoke, SwapGroups};
+use super::kinds::lambda_trigger_break::functions;
 use super::network::{Acl, Vpc};
-use super::tags::{CLONE_TAG, LOCK_TAG, RUN_TAG, WAS_TAG};
+use super::tags::{CLONE_TAG, LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
 
 /// What begins the ID of every run, and so the name of its schedules.
 const RUN_PREFIX: &str = "gd-";
@@ -39,15 +42,21 @@ pub struct Discovered {
 /// [`CloudError`].
 pub async fn discover(
     clients: &RegionClients,
-    schedule_group: Option<&str>,
+    site: &Site,
     found: &mut BTreeMap<RunId, Discovered>,
 ) -> Result<(), CloudError> {
     let mut search = Search { clients, found };
     search.network_acls().await?;
     search.security_groups().await?;
+    search.marked_groups().await?;
+    // Route 53 is global; the primary's clients ask it.
+    if clients.region == site.primary.region {
+        search.health_check(&site.dns.health_check_id).await?;
+    }
+    search.functions(&site.pool.id).await?;
     search.locks().await?;
-    if let Some(group) = schedule_group {
-        search.schedules(group).await?;
+    if let Some(settings) = &site.dead_man {
+        search.schedules(&settings.group).await?;
     }
     Ok(())
 }
@@ -61,8 +70,8 @@ fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
 }
 
-fn tagged() -> Filter {
-    Filter::builder().name("tag-key").values(RUN_TAG).build()
+fn tagged(key: &str) -> Filter {
+    Filter::builder().name("tag-key").values(key).build()
 }
 
 impl Search<'_> {
@@ -72,7 +81,7 @@ impl Search<'_> {
     }
 
     async fn network_acls(&mut self) -> Result<(), CloudError> {
-        let mut pages = self.clients.ec2.describe_network_acls().filters(tagged()).into_paginator().send();
+        let mut pages = self.clients.ec2.describe_network_acls().filters(tagged(RUN_TAG)).into_paginator().send();
         let mut vpcs = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?;
@@ -116,7 +125,7 @@ impl Search<'_> {
     }
 
     async fn security_groups(&mut self) -> Result<(), CloudError> {
-        let mut pages = self.clients.ec2.describe_security_groups().filters(tagged()).into_paginator().send();
+        let mut pages = self.clients.ec2.describe_security_groups().filters(tagged(RUN_TAG)).into_paginator().send();
         while let Some(page) = pages.next().await {
             for group in page.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?.security_groups() {
                 let tags = tags(group.tags());
@@ -164,6 +173,63 @@ impl Search<'_> {
         }
     }
 
+    /// What a mark tells of; gives the run.
+    fn marked(&mut self, on: Marked, tags: &BTreeMap<String, String>) -> Option<String> {
+        let tags = marks(tags);
+        let run = tags.get(MARK_TAG)?.clone();
+        self.add(&run, Action::Mark(Mark { on, tags }));
+        Some(run)
+    }
+
+    async fn marked_groups(&mut self) -> Result<(), CloudError> {
+        let mut pages = self.clients.ec2.describe_security_groups().filters(tagged(MARK_TAG)).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for group in page.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?.security_groups() {
+                let (tags, Some(id)) = (tags(group.tags()), group.group_id()) else { continue };
+                let Some(run) = self.marked(Marked::Group(id.to_owned()), &tags) else { continue };
+                for rule in GroupRule::of_marks(&tags) {
+                    self.add(&run, Action::Revoke(Revoke { group: id.to_owned(), rule }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn health_check(&mut self, id: &str) -> Result<(), CloudError> {
+        let on = Marked::HealthCheck(id.to_owned());
+        let tags = match on.tags(self.clients).await {
+            Err(error) if is_gone(&error) => return Ok(()),
+            other => other?,
+        };
+        let was = tags.get(&format!("{WAS_TAG}state")).and_then(|was| was.parse().ok());
+        if let Some((run, was)) = self.marked(on, &tags).zip(was) {
+            self.add(&run, Action::Invert(Invert { health_check: id.to_owned(), was }));
+        }
+        Ok(())
+    }
+
+    /// The triggers of the user pool.
+    async fn functions(&mut self, pool: &str) -> Result<(), CloudError> {
+        let call = self.clients.cognito.describe_user_pool().user_pool_id(pool).send();
+        let described = match call.await.map_err(CloudError::of("cognito-idp:DescribeUserPool")) {
+            Err(error) if is_gone(&error) => return Ok(()),
+            other => other?,
+        };
+        let config = described.user_pool.and_then(|pool| pool.lambda_config);
+        for function in config.map(|config| functions(&config)).unwrap_or_default() {
+            let on = Marked::Function(function.clone());
+            let tags = match on.tags(self.clients).await {
+                Err(error) if is_gone(&error) => continue,
+                other => other?,
+            };
+            let starve = tags.get(&format!("{WAS_TAG}state")).and_then(|was| Starve::of_text(function, was));
+            if let Some((run, starve)) = self.marked(on, &tags).zip(starve) {
+                self.add(&run, Action::Starve(starve));
+            }
+        }
+        Ok(())
+    }
+
     async fn locks(&mut self) -> Result<(), CloudError> {
         let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
         let call = self.clients.ec2.describe_tags().filters(filter("key", LOCK_TAG));
@@ -200,13 +266,9 @@ impl Search<'_> {
                 group: group.to_owned(),
                 role_arn: schedule.target().map(|target| target.role_arn().to_owned()).unwrap_or_default(),
                 at: Timestamp::UNIX_EPOCH,
-                heals: Box::new(heals.clone()),
+                heals: Box::new(heals),
             };
             self.add(run, Action::Arm(arm));
-            // The tags of clones and groups tell more of these.
-            if !matches!(heals, Action::Deny(_) | Action::SwapGroups(_)) {
-                self.add(run, heals);
-            }
         }
         Ok(())
     }

@@ -14,10 +14,12 @@ use crate::scenario::FaultSpec;
 use super::action::Action;
 use super::change::Stage;
 use super::changes::lock::{Holder, Lock};
+use super::changes::mark::{Mark, Marked};
 use super::changes::schedule::Arm;
 use super::journal::JournalError;
 use super::kinds;
 use super::state::Scope;
+use super::tags::{MARK_TAG, WAS_TAG};
 use super::target::{Subnet, select};
 
 /// Where mutations are told as they happen.
@@ -154,6 +156,25 @@ impl Ask<'_> {
         Ok(select(self.clients, selector, self.spec.targets.as_ref()).await?)
     }
 
+    /// Tells on a resource what is about to change; `tags` are those that it has, `was` how things are, by the mark's
+    /// own part of the key.
+    ///
+    /// # Errors
+    /// [`FaultError::Marked`] when another run told there how things were.
+    pub fn mark(
+        &self,
+        on: Marked,
+        tags: &BTreeMap<String, String>,
+        was: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Action, FaultError> {
+        if let Some(other) = tags.get(MARK_TAG).filter(|other| *other != self.run.as_str()) {
+            return Err(FaultError::Marked(on.id().to_owned(), other.clone()));
+        }
+        let mut tags = BTreeMap::from([(MARK_TAG.to_owned(), self.run.to_string())]);
+        tags.extend(was.into_iter().map(|(key, value)| (format!("{WAS_TAG}{key}"), value)));
+        Ok(Action::Mark(Mark { on, tags }))
+    }
+
     /// What is left of the candidates, in the order of their IDs, after `count` and `percentage`.
     ///
     /// # Errors
@@ -193,6 +214,9 @@ pub enum FaultError {
     /// A security group is used outside the targets, too.
     #[error("{0} is also the group of {1}, which the fault does not select: use `method = \"swap-groups\"`")]
     Shared(String, String),
+    /// A run that is not rolled back has marked it; how things were would be lost.
+    #[error("{0} is marked by run {1}: roll that back first, by `gameday rollback`")]
+    Marked(String, String),
     /// The pool has no such trigger.
     #[error("user pool {1} has no {0} trigger in {2}")]
     NoTrigger(&'static str, String, Region),

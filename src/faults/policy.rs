@@ -11,9 +11,10 @@ use crate::model::{Region, RegionRole};
 use crate::scenario::FaultKind;
 
 use super::action::Action;
+use super::changes::mark::Marked;
 use super::changes::security_group::Grouped;
 use super::plan::Plan;
-use super::tags::{LOCK_TAG, RUN_TAG};
+use super::tags::{LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
 
 /// What begins the ID of every run.
 const RUNS: &str = "gd-*";
@@ -296,6 +297,22 @@ impl Policies<'_> {
                 let rules = all.entry("ChangeSecurityGroupRules").or_default();
                 rules.allow(["ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"], [group]);
             }
+            Action::Mark(change) => match &change.on {
+                Marked::HealthCheck(id) => {
+                    let mark = all.entry("MarkHealthCheck").or_default();
+                    mark.allow(["route53:ChangeTagsForResource"], [self.health_check(id)]);
+                }
+                Marked::Function(arn) => {
+                    let mark = all.entry("MarkFunctions").or_default();
+                    mark.allow(["lambda:TagResource", "lambda:UntagResource"], [arn.clone()]);
+                }
+                Marked::Group(id) => {
+                    let mark = all.entry("MarkSecurityGroups").or_default();
+                    let group = self.ec2(region, &format!("security-group/{id}"));
+                    mark.allow(["ec2:CreateTags", "ec2:DeleteTags"], [group]);
+                    mark.when("ForAllValues:StringLike", "aws:TagKeys", [MARK_TAG.to_owned(), format!("{WAS_TAG}*")]);
+                }
+            },
             Action::Invert(change) => {
                 let check = self.health_check(&change.health_check);
                 let invert = all.entry("InvertHealthCheck").or_default();

@@ -6,7 +6,11 @@ use aws_sdk_ec2::types::Tag;
 pub const RUN_TAG: &str = "gameday:run";
 /// The tag that tells a resource's key: the fault's number and what it stands in for.
 pub const CLONE_TAG: &str = "gameday:clone";
-/// With a target's ID behind it, the tag of an empty security group that tells the groups which the target had.
+/// The tag of what a run changes without having made it: the run. Another one than [`RUN_TAG`], whose bearers may be
+/// deleted.
+pub const MARK_TAG: &str = "gameday:mark";
+/// What begins the tags that tell how things were. With a target's ID behind it, the groups which that target had; with
+/// `state`, the state of what is marked; with a number, a rule.
 pub const WAS_TAG: &str = "gameday:was:";
 /// The tag of a VPC that tells who is at work there.
 pub const LOCK_TAG: &str = "gameday:lock";

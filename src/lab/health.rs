@@ -206,6 +206,13 @@ impl HealthCheck {
         true
     }
 
+    /// Changes its tags, which nothing depends on.
+    pub fn tag(&self, added: BTreeMap<String, String>, removed: &[String]) {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        settings.tags.retain(|key, _| !removed.contains(key));
+        settings.tags.extend(added);
+    }
+
     async fn run(self: Arc<Self>, number: u32, start: Timestamp, phase: Duration, tls: tokio_rustls::TlsConnector) {
         let clock = self.options.clock;
         let mut random = self.options.seed.stream(&format!("checker-{number}"));

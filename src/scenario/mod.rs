@@ -200,6 +200,15 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::PreAuthentication,
+        Self::PostAuthentication,
+        Self::PreTokenGeneration,
+        Self::UserMigration,
+        Self::DefineAuthChallenge,
+    ];
+
     /// Its name in files.
     pub fn as_str(self) -> &'static str {
         match self {

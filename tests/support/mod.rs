@@ -150,6 +150,9 @@ pub async fn world(site: &Site) -> World {
         let pool = clients.cognito.describe_user_pool().user_pool_id(&site.pool.id).send().await.unwrap();
         let function = pool.user_pool().unwrap().lambda_config().unwrap().pre_token_generation().unwrap().to_owned();
         scope.functions.insert((region.clone(), function));
+        let function = scope.functions.last().unwrap().1.clone();
+        let own = clients.reading.lambda.list_tags().resource(&function).send().await.unwrap().tags.unwrap_or_default();
+        tags.extend(own.iter().map(|(key, value)| format!("{function} {key:?} {value:?}")));
         for tag in clients.ec2.describe_tags().send().await.unwrap().tags() {
             tags.insert(format!("{:?} {:?} {:?}", tag.resource_id(), tag.key(), tag.value()));
         }
@@ -157,6 +160,10 @@ pub async fn world(site: &Site) -> World {
             schedules.insert(one.name().unwrap().to_owned());
         }
     }
+    let call = cloud.primary.reading.route53.list_tags_for_resource().resource_id(&site.dns.health_check_id);
+    let own = call.resource_type(aws_sdk_route53::types::TagResourceType::Healthcheck).send().await.unwrap();
+    let own = own.resource_tag_set.and_then(|set| set.tags).unwrap_or_default();
+    tags.extend(own.iter().map(|tag| format!("health check {:?} {:?}", tag.key(), tag.value())));
     scope.groups.clone_from(&scope.vpcs);
     assert!(scope.vpcs.len() >= 2, "both Regions have one");
     World { state: State::describe(&cloud, &scope).await.unwrap(), tags, schedules }

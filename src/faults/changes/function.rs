@@ -39,6 +39,19 @@ async fn free(clients: &RegionClients, function: &str) -> Result<(), CloudError>
     call.send().await.map(drop).map_err(CloudError::of("lambda:DeleteFunctionConcurrency"))
 }
 
+impl Starve {
+    /// As a mark tells it.
+    pub fn was_text(&self) -> String {
+        self.was.map_or_else(|| "none".to_owned(), |number| number.to_string())
+    }
+
+    /// The change that a mark tells of.
+    pub fn of_text(function: String, was: &str) -> Option<Self> {
+        let was = if was == "none" { None } else { Some(was.parse().ok()?) };
+        Some(Self { function, was })
+    }
+}
+
 fn words(reserved: Option<i32>) -> String {
     reserved.map_or_else(|| "none reserved".to_owned(), |number| format!("{number} reserved"))
 }

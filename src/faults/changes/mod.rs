@@ -3,6 +3,7 @@
 pub mod function;
 pub mod health_check;
 pub mod lock;
+pub mod mark;
 pub mod network_acl;
 pub mod schedule;
 pub mod security_group;

@@ -125,6 +125,26 @@ impl std::fmt::Display for GroupRule {
 }
 
 impl GroupRule {
+    /// The marks that tell of it: key behind [`WAS_TAG`], and value. The description, which may be 255 characters long, is
+    /// apart: a tag's value has 256 at the most (EC2 user guide, "Tag restrictions").
+    pub fn marks(&self, number: usize) -> Vec<(String, String)> {
+        let plain = Self { description: None, ..self.clone() };
+        let mut marks = vec![(number.to_string(), serde_json::to_string(&plain).unwrap_or_default())];
+        marks.extend(self.description.clone().map(|text| (format!("{number}:description"), text)));
+        marks
+    }
+
+    /// The rules that marks tell of.
+    pub fn of_marks(tags: &BTreeMap<String, String>) -> Vec<Self> {
+        let rule = |(key, value): (&String, &String)| {
+            let number: usize = key.strip_prefix(WAS_TAG)?.parse().ok()?;
+            let rule: Self = serde_json::from_str(value).ok()?;
+            let description = tags.get(&format!("{WAS_TAG}{number}:description")).cloned();
+            Some(Self { description, ..rule })
+        };
+        tags.iter().filter_map(rule).collect()
+    }
+
     /// The rules that a permission of EC2 stands for.
     pub fn of(permission: &IpPermission) -> Vec<Self> {
         let protocol = permission.ip_protocol().unwrap_or("-1").to_owned();

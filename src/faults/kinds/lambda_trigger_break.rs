@@ -1,13 +1,14 @@
 //! `lambda-trigger-break`: a trigger of the user pool is throttled in one Region: the silent failure of a trigger that
 //! nobody tried there.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use aws_sdk_cognitoidentityprovider::types::{LambdaConfigType, PreTokenGenerationVersionConfigType};
 
 use crate::cloud::CloudError;
 use crate::faults::action::Action;
 use crate::faults::changes::function::{Starve, reserved};
+use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
 use crate::faults::state::Scope;
 use crate::scenario::Trigger;
@@ -29,15 +30,16 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     if was == Some(0) {
         return Err(FaultError::Refused("the trigger's function has a reserved concurrency of 0 already"));
     }
-    let call = ask.clients.reading.lambda.list_tags().resource(unqualified(&function)).send();
-    let tags = call.await.map_err(CloudError::of("lambda:ListTags"))?.tags.unwrap_or_default();
-    let tags: BTreeMap<String, String> = tags.into_iter().collect();
     let label = format!("{function} ({})", trigger.as_str());
     let function = unqualified(&function).to_owned();
+    let on = Marked::Function(function.clone());
+    let tags = on.tags(ask.clients).await?;
+    let starve = Starve { function: function.clone(), was };
+    let mark = ask.mark(on, &tags, [("state".to_owned(), starve.was_text())])?;
     Ok(Planned {
         targets: vec![Target { id: function.clone(), label, tags }],
         cover: Cover::default(),
-        actions: vec![Action::Starve(Starve { function: function.clone(), was })],
+        actions: vec![mark, Action::Starve(starve)],
         scope: Scope { functions: [(ask.clients.region.clone(), function)].into(), ..Scope::default() },
     })
 }
@@ -45,6 +47,15 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
 /// Concurrency and tags are the function's, not a version's or an alias's: seven parts of the ARN.
 fn unqualified(arn: &str) -> &str {
     arn.match_indices(':').nth(6).map_or(arn, |(end, _)| &arn[..end])
+}
+
+/// The functions of all triggers that can be broken.
+pub fn functions(config: &LambdaConfigType) -> BTreeSet<String> {
+    Trigger::ALL
+        .iter()
+        .filter_map(|trigger| function(config, *trigger))
+        .map(|arn| unqualified(&arn).to_owned())
+        .collect()
 }
 
 fn function(config: &LambdaConfigType, trigger: Trigger) -> Option<String> {

@@ -3,7 +3,7 @@
 mod acl_clones;
 mod client_egress_blackhole;
 mod health_check_invert;
-mod lambda_trigger_break;
+pub mod lambda_trigger_break;
 mod nacl_blackhole;
 mod nacl_deny_entries;
 mod security_group_blackhole;

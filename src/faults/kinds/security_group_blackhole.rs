@@ -8,6 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::action::Action;
+use crate::faults::changes::mark::Marked;
 use crate::faults::changes::security_group::{CreateEmpty, Empty, GroupRule, Grouped, Revoke, Source, SwapGroups};
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
 use crate::faults::state::Scope;
@@ -17,6 +18,9 @@ use crate::scenario::GroupMethod;
 /// EC2 allows 50 tags on a resource (EC2 user guide, "Tag restrictions"); the run's own and some room leave this many
 /// for targets.
 const TARGETS_AT_MOST: usize = 45;
+
+/// Each takes up to two tags of its group, which may have some already.
+const RULES_AT_MOST: usize = 20;
 
 /// Something with security groups, and the interfaces that it has in the selected subnets.
 #[derive(Debug, Clone)]
@@ -248,12 +252,25 @@ async fn revokes(
         let call = ask.clients.ec2.describe_security_groups().group_ids(group).send();
         let answer = call.await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
         let rules = answer.security_groups().iter().flat_map(SecurityGroup::ip_permissions).flat_map(GroupRule::of);
-        let matching = rules.filter(|rule| matches(rule, ask));
-        actions.extend(matching.map(|rule| Action::Revoke(Revoke { group: group.clone(), rule })));
+        let matching: Vec<GroupRule> = rules.filter(|rule| matches(rule, ask)).collect();
+        if matching.len() > RULES_AT_MOST {
+            let text = format!(
+                "{group} has {} rules to revoke, more than the {RULES_AT_MOST} that tags can remember: use `method = \"swap-groups\"`",
+                matching.len()
+            );
+            return Err(FaultError::Quota(text));
+        }
+        if !matching.is_empty() {
+            let tags = tags_of(answer.security_groups().first().map_or(&[], SecurityGroup::tags));
+            let was = (0..).zip(&matching).flat_map(|(number, rule)| rule.marks(number));
+            actions.push(ask.mark(Marked::Group(group.clone()), &tags, was)?);
+        }
+        actions.extend(matching.into_iter().map(|rule| Action::Revoke(Revoke { group: group.clone(), rule })));
     }
     if actions.is_empty() {
         return Err(FaultError::Refused("no rule of the targets' security groups matches `cidrs` and `ports`"));
     }
+    actions.sort_by_key(Action::stage);
     Ok(actions)
 }
 

@@ -123,6 +123,7 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
                 ("GET", ["healthcheck", id]) => ("GetHealthCheck", format!("healthcheck/{id}")),
                 ("POST", ["healthcheck", id]) => ("UpdateHealthCheck", format!("healthcheck/{id}")),
                 ("GET", ["healthcheck", id, "status"]) => ("GetHealthCheckStatus", format!("healthcheck/{id}")),
+                ("POST", ["tags", "healthcheck", id]) => ("ChangeTagsForResource", format!("healthcheck/{id}")),
                 ("GET", ["tags", "healthcheck", id]) => ("ListTagsForResource", format!("healthcheck/{id}")),
                 _ => ("Unknown", String::new()),
             };

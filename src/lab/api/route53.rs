@@ -77,6 +77,12 @@ fn act(control: &Control, parts: &Parts, body: &[u8]) -> Result<Element, Service
             let set = vec![text("ResourceType", "healthcheck"), text("ResourceId", id), list("Tags", "Tag", tags)];
             Ok(node("ListTagsForResourceResponse", vec![node("ResourceTagSet", set)]))
         }
+        ("POST", ["tags", "healthcheck", id]) => {
+            check_health_check(id)?;
+            let (added, removed) = tag_changes(body)?;
+            control.health.tag(added, &removed);
+            Ok(node("ChangeTagsForResourceResponse", Vec::new()))
+        }
         (method, _) => {
             let message = format!("The lab's Route 53 has no operation {method} {}.", parts.uri.path());
             Err(ServiceError::bad("InvalidAction", message))
@@ -99,6 +105,42 @@ fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, ServiceError> {
             _ => {}
         }
     }
+}
+
+/// The tags that ChangeTagsForResource adds, and the keys that it removes.
+fn tag_changes(body: &[u8]) -> Result<(BTreeMap<String, String>, Vec<String>), ServiceError> {
+    let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
+    let request: ChangeTags = quick_xml::de::from_str(text).map_err(|error| invalid(error.to_string()))?;
+    let added = request.add_tags.unwrap_or_default().tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    Ok((added, request.remove_tag_keys.unwrap_or_default().keys))
+}
+
+/// Route 53 API reference, ChangeTagsForResource.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChangeTags {
+    add_tags: Option<AddTags>,
+    remove_tag_keys: Option<RemoveTagKeys>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct AddTags {
+    #[serde(rename = "Tag", default)]
+    tags: Vec<AddedTag>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AddedTag {
+    key: String,
+    #[serde(default)]
+    value: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RemoveTagKeys {
+    #[serde(rename = "Key", default)]
+    keys: Vec<String>,
 }
 
 fn invalid(message: impl Into<String>) -> ServiceError {
