@@ -235,7 +235,7 @@ async fn found_without_a_journal(settings: &str, arguments: &[&str]) {
     run.kill();
     std::fs::remove_dir_all(&run.out).unwrap();
     let left = lab.world().await;
-    assert!(left != before && left.schedules.is_empty() == !arguments.is_empty());
+    assert!(left != before && left.schedules.is_empty() != arguments.is_empty());
 
     // The journal of what is found goes under `reports/` of the working folder.
     let discover = |more: &[&str]| {

@@ -72,7 +72,9 @@ impl Place {
         let mut environment = lab.environment();
         let endpoints = &mut environment.primary.as_mut().unwrap().endpoints;
         let wire = Wire::start(endpoints["ec2"].trim_start_matches("http://").trim_end_matches('/').parse().unwrap());
-        endpoints.values_mut().for_each(|endpoint| *endpoint = wire.url());
+        for endpoint in endpoints.values_mut() {
+            *endpoint = wire.url();
+        }
         // In a file, so that a rollback in another process can read it.
         let folder = tempfile::tempdir().unwrap();
         let Some(CredentialRef::Static { secret_access_key: SecretRef::Literal(secret), access_key_id }) =

@@ -81,7 +81,9 @@ pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
     let schedules = calls
         .iter()
         .any(|call| ["scheduler:CreateSchedule", "scheduler:UpdateSchedule"].contains(&call.action.as_str()));
-    calls.into_iter().for_each(|call| control.calls.add(call));
+    for call in calls {
+        control.calls.add(call);
+    }
     if schedules {
         let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let role = input["Target"]["RoleArn"].as_str().map(str::to_owned);
