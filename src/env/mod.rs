@@ -170,33 +170,6 @@ pub struct Pool {
     /// The app client's secret, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<SecretRef>,
-    /// More app clients, by the name that a scenario's flow gives in `client`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub clients: BTreeMap<String, AppClient>,
-}
-
-/// An app client of the user pool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AppClient {
-    /// Its ID.
-    pub id: String,
-    /// Its secret, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<SecretRef>,
-    /// The scopes that it asks for at `/oauth2/authorize` and `/oauth2/token`, as `openid` or `accounts/read`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scopes: Vec<String>,
-}
-
-/// Managed login: where `/oauth2/authorize`, `/login` and `/oauth2/token` are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ManagedLogin {
-    /// The custom domain's name; its port is the front door's.
-    pub domain: String,
-    /// A callback URL that the app clients allow; nothing is sent to it.
-    pub redirect_uri: String,
 }
 
 impl SubnetSelector {
@@ -223,9 +196,6 @@ pub struct FrontDoor {
     /// The claim of the access token that names the Region which served, where the trigger adds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region_claim: Option<String>,
-    /// The pool's managed login, where it has a domain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub managed_login: Option<ManagedLogin>,
 }
 
 const fn https_port() -> u16 {
@@ -261,26 +231,6 @@ pub struct Users {
     /// A user of its own for replication canaries: an attribute of it is written at the primary and read at the replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
-    /// Users of other kinds, by the name that a scenario's flow gives in `users`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub populations: BTreeMap<String, Population>,
-}
-
-/// Users of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Population {
-    /// User names; logins take one at random. For a federated population, names at the identity provider.
-    pub names: Vec<String>,
-    /// The password that they share; left out, the one of `[users]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<SecretRef>,
-    /// The TOTP secret that they share, in Base32, where they use software tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub totp_secret: Option<SecretRef>,
-    /// The name of the pool's identity provider that signs them in, where they are federated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity_provider: Option<String>,
 }
 
 /// The replication canary.

@@ -136,6 +136,8 @@ pub struct Ask<'a> {
     pub clients: &'a RegionClients,
     /// The run, for tags and tokens.
     pub run: &'a RunId,
+    /// The faults that are planned already.
+    pub earlier: &'a [Fault],
 }
 
 impl Ask<'_> {
@@ -248,7 +250,7 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
     let mut plan = Plan { faults: Vec::with_capacity(faults.len()), ..Plan::default() };
     for (number, spec) in (1..).zip(faults) {
         let clients = cloud.region(spec.region);
-        let planned = kinds::plan(&Ask { number, spec, site, clients, run }).await?;
+        let planned = kinds::plan(&Ask { number, spec, site, clients, run, earlier: &plan.faults }).await?;
         let Planned { targets, cover, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));

@@ -40,7 +40,6 @@ impl Lab {
                 id: self.identity.pool_id().to_owned(),
                 client_id: self.identity.client_id().to_owned(),
                 client_secret: None,
-                clients: BTreeMap::new(),
             }),
             front_door: Some(FrontDoor {
                 name: topology::FRONT_DOOR.to_owned(),
@@ -48,7 +47,6 @@ impl Lab {
                 api_path: topology::API_PATH.to_owned(),
                 trust_root: None,
                 region_claim: Some(topology::REGION_CLAIM.to_owned()),
-                managed_login: None,
             }),
             dns: Some(Dns {
                 hosted_zone_id: dns::HOSTED_ZONE_ID.to_owned(),
@@ -61,7 +59,6 @@ impl Lab {
                 names: self.identity.user_names(),
                 password: SecretRef::Literal(self.identity.password()),
                 canary: Some(self.identity.canary()),
-                populations: BTreeMap::new(),
             }),
             timeouts: self.options.timeouts.clone(),
             observe: self.options.observe.clone(),

@@ -30,7 +30,30 @@ pub async fn deny(ask: &Ask<'_>, subnets: &[Subnet], denied: &[AclRule]) -> Resu
             vpcs.insert(subnet.vpc.clone(), Vpc::describe(ask.clients, &subnet.vpc).await?);
         }
     }
-    changes(ask.number, ask.run.as_str(), subnets, &vpcs, denied)
+    let actions = changes(ask.number, ask.run.as_str(), subnets, &vpcs, denied)?;
+    let earlier =
+        ask.earlier.iter().filter(|fault| fault.region == ask.clients.region).flat_map(|fault| &fault.actions);
+    let counts = vpcs.iter().map(|(vpc, described)| (vpc.as_str(), described.acl_count())).collect();
+    room(&counts, earlier.chain(&actions))?;
+    Ok(actions)
+}
+
+/// Whether the new network ACLs of all faults fit, by VPC with the number that it has.
+fn room<'a>(counts: &BTreeMap<&str, usize>, actions: impl Iterator<Item = &'a Action>) -> Result<(), FaultError> {
+    let mut new = BTreeMap::<&str, usize>::new();
+    for action in actions {
+        if let Action::CreateClone(change) = action {
+            *new.entry(&change.vpc).or_default() += 1;
+        }
+    }
+    for (vpc, count) in counts {
+        let new = new.get(vpc).copied().unwrap_or_default();
+        if count + new > ACLS_AT_MOST {
+            let text = format!("{vpc} has {count} network ACLs; {new} more exceed the quota of {ACLS_AT_MOST}");
+            return Err(FaultError::Quota(text));
+        }
+    }
+    Ok(())
 }
 
 fn changes(
@@ -71,15 +94,6 @@ fn changes(
         }));
         let denied = denied.into_iter();
         actions.extend(denied.map(|rule| Action::Deny(Deny { vpc: vpc.clone(), clone: clone.clone(), rule })));
-    }
-    for (vpc, acls) in vpcs {
-        let new = groups.keys().filter(|(of, _)| of == vpc).count();
-        if acls.acl_count() + new > ACLS_AT_MOST {
-            return Err(FaultError::Quota(format!(
-                "{vpc} has {} network ACLs; {new} more exceed {ACLS_AT_MOST}",
-                acls.acl_count()
-            )));
-        }
     }
     actions.sort_by_key(Action::stage);
     Ok(actions)
@@ -161,5 +175,20 @@ mod tests {
         assert!(fits(&rules(17), true, "acl-1").is_err());
         assert!(fits(&rules(38), false, "acl-1").is_ok(), "the original shows a raised quota");
         assert!(fits(&rules(39), false, "acl-1").is_err());
+    }
+
+    #[test]
+    fn the_new_acls_of_all_faults_count_together() {
+        let clone = |key: &str, vpc: &str| {
+            let (original, client_token) = ("acl-1".to_owned(), key.to_owned());
+            Action::CreateClone(CreateClone { vpc: vpc.to_owned(), original, clone: key.to_owned(), client_token })
+        };
+        let counts = BTreeMap::from([("vpc-1", 198), ("vpc-2", 200)]);
+        let two = [clone("1/acl-1", "vpc-1"), clone("2/acl-2", "vpc-1")];
+        assert!(room(&counts, two.iter()).is_ok());
+        let three = clone("3/acl-3", "vpc-1");
+        assert!(matches!(room(&counts, two.iter().chain([&three])), Err(FaultError::Quota(_))));
+        assert!(room(&counts, [clone("1/acl-9", "vpc-2")].iter()).is_err());
+        assert!(room(&counts, [clone("1/acl-9", "vpc-3")].iter()).is_ok(), "of a VPC that is described apart");
     }
 }
