@@ -11,7 +11,6 @@ mod support;
 #[path = "support/moto.rs"]
 mod moto;
 
-use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -131,13 +130,6 @@ impl OnMoto {
         let lasting = |id: &str| ["vpc-", "subnet-", "eni-"].iter().any(|kind| id.starts_with(kind));
         let tags = tags.tags().iter().filter(|tag| tag.resource_id().is_some_and(lasting));
         let tags = tags.map(|tag| format!("{:?} {:?} {:?}", tag.resource_id(), tag.key(), tag.value()));
-        // A VPC endpoint's groups are its own there, not its interfaces'.
-        let endpoints = clients.ec2.describe_vpc_endpoints().send().await.unwrap();
-        let endpoints = endpoints.vpc_endpoints().iter().map(|endpoint| {
-            let groups: BTreeSet<_> = endpoint.groups().iter().filter_map(|group| group.group_id()).collect();
-            format!("{:?} {groups:?}", endpoint.vpc_endpoint_id())
-        });
-        let tags = tags.chain(endpoints);
         let schedules = clients.reading.scheduler.list_schedules().send().await.unwrap();
         let schedules = schedules.schedules().iter().map(|one| one.name().unwrap().to_owned()).collect();
         World { state: State::describe(&cloud, &scope).await.unwrap(), tags: tags.collect(), schedules }

@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::Filter;
 use crate::cloud::{Cloud, CloudError, RegionClients};
 use crate::model::{Region, sha256};
 
+use super::changes::mark::Marked;
 use super::changes::security_group::GroupRule;
 use super::changes::{function, health_check};
 use super::network::Vpc;
@@ -63,7 +64,20 @@ async fn security_groups(clients: &RegionClients, vpc: &str) -> Result<BTreeMap<
             facts.insert(format!("network interface {id} security groups"), groups.join(", "));
         }
     }
+    let mut pages = clients.ec2.describe_vpc_endpoints().filters(filter()).into_paginator().items().send();
+    while let Some(endpoint) = pages.next().await {
+        let endpoint = endpoint.map_err(CloudError::of("ec2:DescribeVpcEndpoints"))?;
+        let mut groups: Vec<&str> = endpoint.groups().iter().filter_map(|group| group.group_id()).collect();
+        groups.sort_unstable();
+        let id = endpoint.vpc_endpoint_id().unwrap_or_default();
+        facts.insert(format!("VPC endpoint {id} security groups"), groups.join(", "));
+    }
     Ok(facts)
+}
+
+/// The tags of what can be marked, as facts.
+async fn tags(clients: &RegionClients, on: Marked) -> Result<BTreeMap<String, String>, CloudError> {
+    Ok(on.tags(clients).await?.into_iter().map(|(key, value)| (format!("tag {key}"), value)).collect())
 }
 
 /// What was described: facts by resource.
@@ -93,13 +107,16 @@ impl State {
                 ("disabled", config.disabled().unwrap_or_default().to_string()),
                 ("failure threshold", format!("{:?}", config.failure_threshold())),
             ];
-            let facts = facts.map(|(fact, value)| (fact.to_owned(), value));
-            state.insert(format!("health check {id}"), facts.into());
+            let mut facts: BTreeMap<_, _> = facts.map(|(fact, value)| (fact.to_owned(), value)).into();
+            facts.extend(tags(cloud.of(region)?, Marked::HealthCheck(id.clone())).await?);
+            state.insert(format!("health check {id}"), facts);
         }
         for (region, function) in &scope.functions {
             let reserved = function::reserved(cloud.of(region)?, function).await?;
             let reserved = reserved.map_or_else(|| "none".to_owned(), |number| number.to_string());
-            state.insert(function.clone(), [("reserved concurrency".to_owned(), reserved)].into());
+            let mut facts = BTreeMap::from([("reserved concurrency".to_owned(), reserved)]);
+            facts.extend(tags(cloud.of(region)?, Marked::Function(function.clone())).await?);
+            state.insert(function.clone(), facts);
         }
         Ok(Self(state))
     }

@@ -203,15 +203,15 @@ async fn never() {
     std::future::pending::<Infallible>().await;
 }
 
-/// As the service at that path words it: Lambda in JSON, Route 53 and EC2 each in an XML of its own.
+/// As the service at that path words it: EC2 and Route 53 (2013-04-01) each in an XML of its own, Lambda in JSON.
 fn refusal(status: u16, code: &str, path: &str) -> http::Response<Full<Bytes>> {
     let error = format!("<Error><Code>{code}</Code><Message>on purpose</Message></Error>");
-    let text = if path.contains("/functions/") || path.starts_with("/schedules") {
-        r#"{"message":"on purpose"}"#.to_owned()
-    } else if path == "/" {
+    let text = if path == "/" {
         format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>")
-    } else {
+    } else if path.starts_with("/2013-04-01/") {
         format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")
+    } else {
+        r#"{"message":"on purpose"}"#.to_owned()
     };
     let answer = http::Response::builder().status(status).header("x-amzn-errortype", code);
     answer.body(Full::from(text)).unwrap()
