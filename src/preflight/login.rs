@@ -24,7 +24,7 @@ const SESSIONS: usize = 10;
 pub fn expectations(scenario: &Scenario, site: &Site) -> Expectations {
     Expectations {
         pool_id: site.pool.id.clone(),
-        client_id: site.pool.client_id.clone(),
+        client_ids: vec![site.pool.client_id.clone()],
         regions: vec![site.primary.region.clone(), site.replica.region.clone()],
         required_claims: scenario.required_claims.clone(),
     }

@@ -11,7 +11,7 @@
 //! let keys = JwksCache::start(sources(), clock);
 //! let expected = Expectations {
 //!     pool_id: "us-east-1_EXAMPLE".into(),
-//!     client_id: "1example23456789".into(),
+//!     client_ids: vec!["1example23456789".into()],
 //!     regions: vec!["us-east-1".into(), "us-west-2".into()],
 //!     required_claims: vec!["tenant".into()],
 //! };

@@ -56,7 +56,7 @@ const POOL: &str = "us-east-1_POOL";
 fn expected() -> Expectations {
     Expectations {
         pool_id: POOL.into(),
-        client_id: "client".into(),
+        client_ids: vec!["another".into(), "client".into()],
         regions: vec!["us-east-1".into(), "us-west-2".into()],
         required_claims: vec!["tenant".into()],
     }

@@ -17,8 +17,8 @@ pub const LEEWAY: Duration = Duration::from_mins(1);
 pub struct Expectations {
     /// The user pool that issued it.
     pub pool_id: String,
-    /// The app client that it was issued to.
-    pub client_id: String,
+    /// The app clients that it may have been issued to.
+    pub client_ids: Vec<String>,
     /// The Regions that may have issued it.
     pub regions: Vec<Region>,
     /// Claims that must be there and not be empty. A Pre-Token-Generation trigger that fails silently leaves them out.
@@ -99,7 +99,7 @@ impl JwksCache {
         if claims.text("token_use") != Some("access") {
             return Err(TokenError::TokenUse);
         }
-        if claims.text("client_id") != Some(&expected.client_id) {
+        if !claims.text("client_id").is_some_and(|id| expected.client_ids.iter().any(|known| known == id)) {
             return Err(TokenError::Client);
         }
         let expires = claims.all.get("exp").and_then(Value::as_i64).ok_or(TokenError::Expired)?;

@@ -46,6 +46,7 @@ fn operation(name: &str) -> Option<Operation> {
         "ListUsers" => (true, false, Identity::list_users),
         "DescribeUserPool" => (true, false, Identity::describe_user_pool),
         "DescribeUserPoolClient" => (true, false, Identity::describe_user_pool_client),
+        "ListUserPoolClients" => (true, false, Identity::list_user_pool_clients),
         "ListUserPoolReplicas" => (true, false, Identity::list_user_pool_replicas),
         _ => return None,
     };

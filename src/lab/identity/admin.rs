@@ -76,7 +76,7 @@ impl Identity {
         }
     }
 
-    fn check_pool(&self, input: &Value) -> Result<(), Refusal> {
+    pub(super) fn check_pool(&self, input: &Value) -> Result<(), Refusal> {
         let id = required(input, "UserPoolId")?;
         if id == self.pool_id {
             return Ok(());
@@ -257,31 +257,6 @@ impl Identity {
                 "KmsKeyArn": format!("arn:aws:kms:{region}:{account}:key/mrk-{}", "0".repeat(32)),
             },
             "IssuerConfiguration": { "Type": "ORIGINAL" },
-        } }))
-    }
-
-    pub(in crate::lab) fn describe_user_pool_client(&self, _: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
-        let id = required(input, "ClientId")?;
-        if id != self.client_id {
-            let message = format!("User pool client {id} does not exist.");
-            return Err(Refusal::new("ResourceNotFoundException", message));
-        }
-        Ok(json!({ "UserPoolClient": {
-            "UserPoolId": self.pool_id,
-            "ClientName": "gameday",
-            "ClientId": self.client_id,
-            "CreationDate": epoch(self.created),
-            "LastModifiedDate": epoch(self.created),
-            "RefreshTokenValidity": 30,
-            "AccessTokenValidity": 1,
-            "IdTokenValidity": 1,
-            "TokenValidityUnits": { "AccessToken": "hours", "IdToken": "hours", "RefreshToken": "days" },
-            "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"],
-            "PreventUserExistenceErrors": "LEGACY",
-            "EnableTokenRevocation": true,
-            "AllowedOAuthFlowsUserPoolClient": false,
-            "AuthSessionValidity": 3,
         } }))
     }
 

@@ -12,6 +12,7 @@ use rand::RngExt;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::clients::{AppClient, AuthFlow};
 use super::directory::{Change, Grant, Status, TokenHash, User};
 use super::signer::{Issue, TOKEN_SECONDS};
 use super::{Identity, Place, Refusal, later, seeding};
@@ -27,6 +28,7 @@ const OPAQUE_BYTES: usize = 64;
 
 /// A sign-in by SRP between its two calls.
 pub(super) struct SrpChallenge {
+    client: String,
     user: String,
     session: ServerSession,
     public_a: String,
@@ -62,6 +64,19 @@ fn parameter<'a>(parameters: &'a Value, name: &str) -> Result<&'a str, Refusal> 
     parameters[name].as_str().ok_or_else(missing)
 }
 
+fn flow_not_enabled(flow: &str) -> Refusal {
+    Refusal::new("InvalidParameterException", format!("{flow} flow not enabled for this client"))
+}
+
+fn check_flow(client: &AppClient, flow: AuthFlow, name: &str) -> Result<(), Refusal> {
+    if client.allows(flow) { Ok(()) } else { Err(flow_not_enabled(name)) }
+}
+
+/// `SECRET_HASH` among parameters that name the user.
+fn check_secret_hash(client: &AppClient, parameters: &Value) -> Result<(), Refusal> {
+    client.check_secret_hash(parameters["USERNAME"].as_str().unwrap_or_default(), parameters["SECRET_HASH"].as_str())
+}
+
 fn opaque() -> [u8; OPAQUE_BYTES] {
     rand::rng().random()
 }
@@ -77,21 +92,28 @@ impl Identity {
         let place = self.place(role);
         let flow = required(input, "AuthFlow")?;
         let parameters = &input["AuthParameters"];
-        self.check_client(input, parameters)?;
+        let client = self.known_client(input)?;
         match flow {
-            "USER_SRP_AUTH" => self.begin_srp(place, parameters),
+            "USER_SRP_AUTH" => {
+                check_flow(client, AuthFlow::UserSrp, flow)?;
+                self.begin_srp(place, client, parameters)
+            }
             "USER_PASSWORD_AUTH" => {
+                check_flow(client, AuthFlow::UserPassword, flow)?;
+                check_secret_hash(client, parameters)?;
                 let user = place.sign_in_candidate(parameter(parameters, "USERNAME")?)?;
                 let password = Secret::new(parameter(parameters, "PASSWORD")?);
                 if !verify_password(&user.verifier, &password) {
                     return Err(wrong_password());
                 }
-                self.proven(place, &user)
+                self.proven(place, client, &user)
             }
-            "REFRESH_TOKEN_AUTH" | "REFRESH_TOKEN" => self.refresh(place, parameter(parameters, "REFRESH_TOKEN")?),
+            "REFRESH_TOKEN_AUTH" | "REFRESH_TOKEN" => {
+                check_flow(client, AuthFlow::Refresh, flow)?;
+                self.refresh(place, client, parameters)
+            }
             "USER_AUTH" | "CUSTOM_AUTH" | "ADMIN_NO_SRP_AUTH" | "ADMIN_USER_PASSWORD_AUTH" => {
-                let message = format!("{flow} flow not enabled for this client");
-                Err(Refusal::new("InvalidParameterException", message))
+                Err(flow_not_enabled(flow))
             }
             _ => Err(Refusal::new("InvalidParameterException", "Unknown AuthFlow")),
         }
@@ -100,10 +122,11 @@ impl Identity {
     pub(in crate::lab) fn respond_to_auth_challenge(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
         let place = self.place(role);
         let responses = &input["ChallengeResponses"];
-        self.check_client(input, responses)?;
+        let client = self.known_client(input)?;
+        check_secret_hash(client, responses)?;
         match required(input, "ChallengeName")? {
-            "PASSWORD_VERIFIER" => self.finish_srp(place, responses),
-            "NEW_PASSWORD_REQUIRED" => self.take_new_password(place, input, responses),
+            "PASSWORD_VERIFIER" => self.finish_srp(place, client, responses),
+            "NEW_PASSWORD_REQUIRED" => self.take_new_password(place, client, input, responses),
             other => Err(Refusal::new("InvalidParameterException", format!("{other} is not a challenge of this pool"))),
         }
     }
@@ -127,26 +150,14 @@ impl Identity {
     pub(super) fn expected(&self, required_claims: &[&str]) -> Expectations {
         Expectations {
             pool_id: self.pool_id.clone(),
-            client_id: self.client_id.clone(),
+            client_ids: self.clients.iter().map(|client| client.id.clone()).collect(),
             regions: vec![self.primary.region.clone(), self.replica.region.clone()],
             required_claims: required_claims.iter().map(|&claim| claim.to_owned()).collect(),
         }
     }
 
-    fn check_client(&self, input: &Value, parameters: &Value) -> Result<(), Refusal> {
-        let id = required(input, "ClientId")?;
-        if id != self.client_id {
-            let message = format!("User pool client {id} does not exist.");
-            return Err(Refusal::new("ResourceNotFoundException", message));
-        }
-        if parameters["SECRET_HASH"].is_string() {
-            let message = format!("Client {id} is not configured for secret but secret was received");
-            return Err(Refusal::new("NotAuthorizedException", message));
-        }
-        Ok(())
-    }
-
-    fn begin_srp(&self, place: &Place, parameters: &Value) -> Result<Value, Refusal> {
+    fn begin_srp(&self, place: &Place, client: &AppClient, parameters: &Value) -> Result<Value, Refusal> {
+        check_secret_hash(client, parameters)?;
         let user = place.sign_in_candidate(parameter(parameters, "USERNAME")?)?;
         let public_a = parameter(parameters, "SRP_A")?.to_owned();
         let session = ServerSession::new(&user.verifier, &mut rand::rng());
@@ -161,12 +172,12 @@ impl Identity {
                 "USER_ID_FOR_SRP": user.verifier.user_id(),
             },
         });
-        let waiting = SrpChallenge { user: user.name.clone(), session, public_a };
+        let waiting = SrpChallenge { client: client.id.clone(), user: user.name.clone(), session, public_a };
         place.challenges.insert(block, waiting, self.clock.now());
         Ok(challenge)
     }
 
-    fn finish_srp(&self, place: &Place, responses: &Value) -> Result<Value, Refusal> {
+    fn finish_srp(&self, place: &Place, client: &AppClient, responses: &Value) -> Result<Value, Refusal> {
         let block = parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK")?;
         let signature = parameter(responses, "PASSWORD_CLAIM_SIGNATURE")?;
         let timestamp = parameter(responses, "TIMESTAMP")?;
@@ -175,19 +186,19 @@ impl Identity {
         let challenge = place.challenges.take(block, self.clock.now()).ok_or_else(wrong_password)?;
         let block = STANDARD.decode(block).map_err(|_| wrong_password())?;
         let proven = challenge.session.check(&challenge.public_a, &block, timestamp, signature);
-        if username != challenge.user || !proven {
+        if client.id != challenge.client || username != challenge.user || !proven {
             return Err(wrong_password());
         }
-        self.proven(place, &*place.sign_in_candidate(username)?)
+        self.proven(place, client, &*place.sign_in_candidate(username)?)
     }
 
     /// The password was right: tokens, or the demand for a new password.
-    fn proven(&self, place: &Place, user: &User) -> Result<Value, Refusal> {
+    fn proven(&self, place: &Place, client: &AppClient, user: &User) -> Result<Value, Refusal> {
         match user.status {
-            Status::Confirmed => self.sign_in(place, user),
+            Status::Confirmed => self.sign_in(place, client, user),
             Status::ForceChangePassword => {
                 let session = URL_SAFE_NO_PAD.encode(opaque());
-                place.new_passwords.insert(session.clone(), user.name.clone(), self.clock.now());
+                place.new_passwords.insert(session.clone(), (client.id.clone(), user.name.clone()), self.clock.now());
                 let attributes: BTreeMap<_, _> = user.attributes.iter().collect();
                 Ok(json!({
                     "ChallengeName": "NEW_PASSWORD_REQUIRED",
@@ -202,14 +213,20 @@ impl Identity {
         }
     }
 
-    fn take_new_password(&self, place: &Place, input: &Value, responses: &Value) -> Result<Value, Refusal> {
+    fn take_new_password(
+        &self,
+        place: &Place,
+        client: &AppClient,
+        input: &Value,
+        responses: &Value,
+    ) -> Result<Value, Refusal> {
         self.check_writable(place, "Setting a new password")?;
         let username = parameter(responses, "USERNAME")?;
         let password = Secret::new(parameter(responses, "NEW_PASSWORD")?);
         let session = required(input, "Session")?;
         super::admin::check_policy(&password)?;
         let waiting = place.new_passwords.take(session, self.clock.now()).ok_or_else(invalid_session)?;
-        if waiting != username {
+        if waiting != (client.id.clone(), username.to_owned()) {
             return Err(invalid_session());
         }
         let verifier = seeding::verifier(&self.pool_id, username, &password);
@@ -217,13 +234,14 @@ impl Identity {
             user.verifier = verifier;
             user.status = Status::Confirmed;
         })?;
-        self.sign_in(place, &user)
+        self.sign_in(place, client, &user)
     }
 
     /// Tokens for a new session.
-    fn sign_in(&self, place: &Place, user: &User) -> Result<Value, Refusal> {
+    fn sign_in(&self, place: &Place, client: &AppClient, user: &User) -> Result<Value, Refusal> {
         let now = self.clock.now();
         let grant = Grant {
+            client: client.id.clone(),
             user: user.name.clone(),
             sub: user.sub.clone(),
             auth_time: now,
@@ -237,9 +255,14 @@ impl Identity {
         Ok(authenticated(&result))
     }
 
-    fn refresh(&self, place: &Place, token: &str) -> Result<Value, Refusal> {
+    fn refresh(&self, place: &Place, client: &AppClient, parameters: &Value) -> Result<Value, Refusal> {
+        let token = parameter(parameters, "REFRESH_TOKEN")?;
         let now = self.clock.now();
         let grant = place.read().grant(&token_hash(token)).ok_or_else(invalid_refresh_token)?;
+        if grant.client != client.id {
+            return Err(invalid_refresh_token());
+        }
+        client.check_secret_hash(&grant.user, parameters["SECRET_HASH"].as_str())?;
         if grant.expires <= now {
             return Err(Refusal::new("NotAuthorizedException", "Refresh Token has expired"));
         }
@@ -254,7 +277,7 @@ impl Identity {
     }
 
     fn issue(&self, place: &Place, user: &User, grant: &Grant, at: Timestamp) -> Result<Value, Refusal> {
-        let (pool_id, client_id) = (&self.pool_id, &self.client_id);
+        let (pool_id, client_id) = (&self.pool_id, &grant.client);
         if place.function.is_throttled() {
             // The error for "an unexpected exception with Lambda" (Cognito API reference, InitiateAuth), in the words in which
             // Cognito passes on an error of Lambda's own (re:Post, "Resolve Lambda trigger errors in Amazon Cognito": "PreSignUp

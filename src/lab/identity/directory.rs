@@ -64,6 +64,8 @@ pub(super) fn epoch(at: Timestamp) -> f64 {
 /// What a refresh token stands for.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
+    /// The app client that it was issued to, the only one that may use it.
+    pub client: String,
     pub user: String,
     /// A user of the same name made anew is another one.
     pub sub: String,

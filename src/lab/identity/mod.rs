@@ -5,6 +5,7 @@
 
 mod admin;
 mod auth;
+mod clients;
 mod directory;
 mod front_door;
 mod pending;
@@ -24,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::auth::SrpChallenge;
+use self::clients::AppClient;
 use self::directory::{Change, Directory};
 use self::pending::Pending;
 use self::replication::{Link, replicate};
@@ -71,7 +73,7 @@ pub struct Identity {
     truth: Arc<Truth>,
     keys: sigv4::Keys,
     pool_id: String,
-    client_id: String,
+    clients: [AppClient; 5],
     created: Timestamp,
     users: Vec<String>,
     password: Secret,
@@ -97,8 +99,8 @@ pub(super) struct Place {
     function: Arc<Function>,
     /// SRP challenges by secret block.
     challenges: Pending<String, SrpChallenge>,
-    /// Users who must set a new password, by session.
-    new_passwords: Pending<String, String>,
+    /// Client and user who must set a new password, by session.
+    new_passwords: Pending<String, (String, String)>,
 }
 
 /// Why an operation is refused: an error of the Cognito API.
@@ -132,7 +134,7 @@ impl Identity {
         let failed = |error: tokio::task::JoinError| format!("the identity plane did not start: {error}");
         let mut ids = seed.stream("identity");
         let pool_id = format!("{primary}_{}", text(&mut ids, ALPHANUMERIC, 9));
-        let client_id = text(&mut ids, LOWERCASE, 26);
+        let clients = clients::all(&mut ids);
         let password = seeding::password();
         let created = clock.now();
         let seeding = seeding::users(&settings, &pool_id, &password, seed, created);
@@ -178,7 +180,7 @@ impl Identity {
             truth,
             keys,
             pool_id,
-            client_id,
+            clients,
             created,
             users,
             password,
@@ -203,9 +205,9 @@ impl Identity {
         &self.pool_id
     }
 
-    /// The app client's ID, the same in both Regions.
+    /// The default app client's ID, the same in both Regions.
     pub fn client_id(&self) -> &str {
-        &self.client_id
+        &self.clients[0].id
     }
 
     /// The synthetic users; the canary is not among them.

@@ -1,5 +1,7 @@
 //! The identity plane on the wire, asked by the real SDK over loopback.
 
+mod clients;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
