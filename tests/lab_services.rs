@@ -344,7 +344,7 @@ async fn the_scheduler_refuses_groups_and_pages_as_aws_does() {
 
 async fn sign_in(here: &Here, environment: &Environment) -> String {
     let (pool, users) = (environment.pool.as_ref().unwrap(), environment.users.as_ref().unwrap());
-    let SecretRef::Literal(password) = &users.password else { panic!("no password") };
+    let Some(SecretRef::Literal(password)) = &users.password else { panic!("no password") };
     let call = here.cognito.initiate_auth().client_id(&pool.client_id).auth_flow(AuthFlowType::UserPasswordAuth);
     let call = call.auth_parameters("USERNAME", &users.names[0]).auth_parameters("PASSWORD", password.expose());
     code(call.send().await)

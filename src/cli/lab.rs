@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::env::{CredentialRef, Environment, EnvironmentKind, SecretRef};
+use crate::env::{CredentialRef, Environment, EnvironmentKind, Population, SecretRef};
 use crate::model::{Clock, Seed};
 
 use super::signals::Signals;
@@ -48,13 +48,23 @@ fn write(mut environment: Environment, trust_root_pem: &str, path: &Path) -> Res
     let (trust_root, secrets) = (beside("ca.pem"), beside("secrets.toml"));
     let mut values = toml::Table::new();
     if let Some(users) = &mut environment.users {
-        park(&mut users.password, "password", &secrets, &mut values);
+        let own = users.password.as_mut().into_iter().map(|reference| (reference, "password".to_owned()));
+        for (reference, key) in own.chain(users.populations.iter_mut().flat_map(secrets_of)) {
+            park(reference, &key, &secrets, &mut values);
+        }
     }
     if let Some(CredentialRef::Static { secret_access_key, .. }) = &mut environment.credentials {
         park(secret_access_key, "secret_access_key", &secrets, &mut values);
     }
-    if let Some(reference) = environment.pool.as_mut().and_then(|pool| pool.client_secret.as_mut()) {
-        park(reference, "client_secret", &secrets, &mut values);
+    if let Some(pool) = &mut environment.pool {
+        let own = pool.client_secret.as_mut().into_iter().map(|reference| (reference, "client_secret".to_owned()));
+        let others = pool
+            .clients
+            .iter_mut()
+            .filter_map(|client| Some((client.secret.as_mut()?, format!("client_{}", client.name))));
+        for (reference, key) in own.chain(others) {
+            park(reference, &key, &secrets, &mut values);
+        }
     }
     if let Some(door) = &mut environment.front_door {
         door.trust_root = trust_root.file_name().map(Into::into);
@@ -68,6 +78,13 @@ fn write(mut environment: Environment, trust_root_pem: &str, path: &Path) -> Res
     let partial = beside("partial");
     let renamed = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
     renamed.map_err(|error| fail(path, error.to_string()))
+}
+
+/// The secrets of a population, with their keys in the secrets file.
+fn secrets_of(population: &mut Population) -> impl Iterator<Item = (&mut SecretRef, String)> {
+    let name = population.name.clone();
+    let of = [(population.password.as_mut(), "password"), (population.totp_secret.as_mut(), "totp")];
+    of.into_iter().filter_map(move |(reference, what)| Some((reference?, format!("{what}_{name}"))))
 }
 
 fn park(reference: &mut SecretRef, key: &str, file: &Path, values: &mut toml::Table) {

@@ -171,8 +171,8 @@ impl ClientCache {
 
     fn keep(&self, name: &str, answer: &Answer, asked: Timestamp) {
         let ttl = match self.cohort {
-            Cohort::FreshLookup => return,
             Cohort::HonoursTtl => answer.ttl_s,
+            _ => return,
         };
         // Counted from before the question, so that a client never keeps an answer longer than its TTL.
         let until = asked.saturating_add(SignedDuration::from_secs(ttl.into())).unwrap_or(Timestamp::MAX);

@@ -58,6 +58,9 @@ pub struct Environment {
     /// What the users connect to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub front_door: Option<FrontDoor>,
+    /// Managed login, where the pool has a domain for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_login: Option<ManagedLogin>,
     /// The failover record, its health check, and whom to ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns: Option<Dns>,
@@ -170,6 +173,42 @@ pub struct Pool {
     /// The app client's secret, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<SecretRef>,
+    /// Further app clients, which scenarios name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<AppClient>,
+}
+
+/// An app client beside the pool's own one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppClient {
+    /// What scenarios call it.
+    pub name: String,
+    /// Its ID.
+    pub id: String,
+    /// Its secret, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretRef>,
+    /// A callback URL that it has registered, for managed login. Nothing need answer there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_uri: Option<String>,
+    /// The scopes to ask for, in managed login and with client credentials.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}
+
+/// Managed login: the pool's domain with the pages that users sign in on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedLogin {
+    /// Its custom domain.
+    pub domain: String,
+    /// The TCP port; 443 where left out.
+    #[serde(default = "https_port")]
+    pub port: u16,
+    /// The identity provider of `federated` flows, by its name in the pool. Its pages must ask for user name and password in one HTML form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_provider: Option<String>,
 }
 
 impl SubnetSelector {
@@ -225,12 +264,60 @@ pub struct Dns {
 #[serde(deny_unknown_fields)]
 pub struct Users {
     /// User names; logins take one at random.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     /// The password that they share.
-    pub password: SecretRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretRef>,
+    /// Instead of `names` and `password`: where a list of users is, each with a password of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<UserList>,
     /// A user of its own for replication canaries: an attribute of it is written at the primary and read at the replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
+    /// Further users with something special, which scenarios name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub populations: Vec<Population>,
+}
+
+/// Users with something special.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    /// What scenarios call them.
+    pub name: String,
+    /// User names; of federated users, those at the identity provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// The password that they share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretRef>,
+    /// Instead of `names` and `password`: where a list of users is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<UserList>,
+    /// The TOTP secret that they share, in base32, where they sign in with a software token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp_secret: Option<SecretRef>,
+    /// They must set a new password when they sign in. A run answers the challenge with the same password, and puts each of them back
+    /// with AdminSetUserPassword.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_password: bool,
+}
+
+/// A list of users: CSV with the columns `username`, `password` and, where they have one, `totp_secret`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum UserList {
+    /// A file, readable by its owner alone; `gameday users seed` writes one.
+    File {
+        /// Its path, from the environment file's folder.
+        file: PathBuf,
+    },
+    /// AWS Secrets Manager, in the primary Region.
+    SecretsManager {
+        /// The secret's name or ARN.
+        secrets_manager: String,
+    },
 }
 
 /// The replication canary.
@@ -424,6 +511,8 @@ pub struct Site {
     pub pool: Pool,
     /// What the users connect to.
     pub front_door: FrontDoor,
+    /// Managed login, where the pool has a domain for it.
+    pub managed_login: Option<ManagedLogin>,
     /// The trust root in PEM, where the public ones are not meant.
     pub trust_root_pem: Option<String>,
     /// The failover record, its health check, and whom to ask.

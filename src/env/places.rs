@@ -28,8 +28,15 @@ pub(super) fn check(file: &mut Document, kind: Option<EnvironmentKind>) {
     front_door(file);
     dns(file);
     users(file);
-    for secret in ["credentials.secret_access_key", "pool.client_secret", "users.password"] {
-        secret_ref(file, secret);
+    managed_login(file);
+    let mut secrets =
+        ["credentials.secret_access_key", "pool.client_secret", "users.password"].map(str::to_owned).to_vec();
+    secrets.extend(file.items("pool.clients").into_iter().map(|client| format!("{client}.secret")));
+    for population in file.items("users.populations") {
+        secrets.extend(["password", "totp_secret"].map(|key| format!("{population}.{key}")));
+    }
+    for secret in secrets {
+        secret_ref(file, &secret);
     }
 }
 
@@ -160,6 +167,41 @@ fn pool(file: &mut Document) {
         }
     }
     not_empty(file, "pool.client_id", "write the app client's ID");
+    for client in file.items("pool.clients") {
+        not_empty(file, &format!("{client}.id"), "write the app client's ID");
+        let path = format!("{client}.redirect_uri");
+        if let Some(uri) = bad_text(file, &path, |uri| uri.split_once("://").is_some_and(|(_, rest)| !rest.is_empty()))
+        {
+            let finding = Finding::at(path, format!("`{uri}` is not a callback URL"), "not a URL");
+            file.report(
+                finding.help("write one that the app client has registered, as \"https://app.example.com/callback\""),
+            );
+        }
+    }
+    names(file, "pool.clients", "app client");
+}
+
+/// The names of a list's items, by which scenarios know them: none empty, none twice.
+fn names(file: &mut Document, list: &str, what: &str) {
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for item in file.items(list) {
+        let path = format!("{item}.name");
+        not_empty(file, &path, "name it: scenarios name it, too");
+        let Some(name) = file.get::<String>(&path) else { continue };
+        if let Some((_, first)) = seen.iter().find(|(known, _)| *known == name) {
+            let finding = Finding::at(&path, format!("the {what} `{name}` is there twice"), "again here");
+            file.report(finding.and(first, "first here").help("give each a name of its own"));
+        }
+        seen.push((name, path));
+    }
+}
+
+fn managed_login(file: &mut Document) {
+    host_name(file, "managed_login.domain");
+    if file.get::<u16>("managed_login.port") == Some(0) {
+        file.report(Finding::at("managed_login.port", "there is no port 0", "not a port").help("leave it out for 443"));
+    }
+    not_empty(file, "managed_login.identity_provider", "name the pool's identity provider, or leave it out");
 }
 
 fn front_door(file: &mut Document) {
@@ -211,6 +253,12 @@ fn dns(file: &mut Document) {
 }
 
 fn users(file: &mut Document) {
+    for group in ["users".to_owned()].into_iter().chain(file.items("users.populations")) {
+        if file.has(&group) {
+            accounts(file, &group);
+        }
+    }
+    names(file, "users.populations", "population");
     if file.get::<Vec<String>>("users.names").is_some_and(|names| names.is_empty()) {
         let finding = Finding::at("users.names", "there are no users", "empty");
         file.report(finding.help("name synthetic users of the pool; several, so that logins do not queue up on one"));
@@ -233,6 +281,33 @@ fn users(file: &mut Document) {
     if let Some(canary) = file.get::<String>("users.canary.username").filter(|canary| seen.contains(canary)) {
         let finding = Finding::at("users.canary.username", format!("`{canary}` also logs in"), "one of `users.names`");
         file.report(finding.help("give the canary a user of its own: its attribute is written every second"));
+    }
+}
+
+/// Users by name with one password, or as a list; one of the two.
+fn accounts(file: &mut Document, group: &str) {
+    let path = |key: &str| format!("{group}.{key}");
+    let has = |file: &Document, key: &str| file.has(&path(key));
+    match (has(file, "list"), has(file, "names"), has(file, "password")) {
+        (true, false, false) => {
+            file_there(
+                file,
+                &path("list.file"),
+                "a CSV file of user names and passwords; `gameday users seed` writes one",
+            );
+            not_empty(file, &path("list.secrets_manager"), "write the secret's name or ARN");
+        }
+        (false, true, true) => {}
+        (true, ..) => {
+            let finding = Finding::at(path("list"), "users are there twice: as a list and by name", "this or `names`");
+            file.report(finding.help("take out `names` and `password`, or the list"));
+        }
+        (false, names, _) => {
+            let (at, missing) = if names { ("names", "password") } else { ("password", "names") };
+            let at = if has(file, at) { path(at) } else { group.to_owned() };
+            let finding = Finding::at(at, format!("users need `{missing}`"), format!("without `{missing}`"));
+            file.report(finding.help("write `names` and `password`, or `list = { file = \"users.csv\" }`"));
+        }
     }
 }
 

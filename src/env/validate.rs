@@ -83,6 +83,7 @@ impl Environment {
             replica,
             pool,
             front_door,
+            managed_login: self.managed_login,
             trust_root_pem,
             dns,
             users,

@@ -216,7 +216,7 @@ impl Policies<'_> {
             let triggers = all.entry("ReadTriggers").or_default();
             triggers.allow(["cognito-idp:DescribeUserPool"], [pool(fault.spec.region)]);
         }
-        let secrets = [Some(&self.site.users.password), self.site.pool.client_secret.as_ref()];
+        let secrets = [self.site.users.password.as_ref(), self.site.pool.client_secret.as_ref()];
         for secret in secrets.into_iter().flatten() {
             if let SecretRef::SecretsManager { secrets_manager, .. } = secret {
                 let region = &self.site.primary.region;

@@ -40,6 +40,7 @@ impl Lab {
                 id: self.identity.pool_id().to_owned(),
                 client_id: self.identity.client_id().to_owned(),
                 client_secret: None,
+                clients: Vec::new(),
             }),
             front_door: Some(FrontDoor {
                 name: topology::FRONT_DOOR.to_owned(),
@@ -48,6 +49,7 @@ impl Lab {
                 trust_root: None,
                 region_claim: Some(topology::REGION_CLAIM.to_owned()),
             }),
+            managed_login: None,
             dns: Some(Dns {
                 hosted_zone_id: dns::HOSTED_ZONE_ID.to_owned(),
                 record: topology::FRONT_DOOR.to_owned(),
@@ -57,7 +59,9 @@ impl Lab {
             }),
             users: Some(Users {
                 names: self.identity.user_names(),
-                password: SecretRef::Literal(self.identity.password()),
+                password: Some(SecretRef::Literal(self.identity.password())),
+                list: None,
+                populations: Vec::new(),
                 canary: Some(self.identity.canary()),
             }),
             timeouts: self.options.timeouts.clone(),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::interval::seconds_between;
-use crate::model::{Cohort, Flow, Login, LoginOutcome, LoginStep, Phase, Region};
+use crate::model::{Login, LoginOutcome, LoginStep, Phase, Region};
 
 /// Microseconds in a histogram's unit of report, milliseconds.
 const US_PER_MS: f64 = 1000.0;
@@ -77,11 +77,11 @@ pub struct Logins {
     /// By the Region that served, or was asked; nothing for logins that reached none.
     pub by_region: BTreeMap<Option<Region>, Group>,
     /// By flow.
-    pub by_flow: BTreeMap<Flow, Group>,
+    pub by_flow: BTreeMap<String, Group>,
     /// By the phase in which they were scheduled.
     pub by_phase: BTreeMap<Phase, Group>,
-    /// By the way their clients cache DNS answers.
-    pub by_cohort: BTreeMap<Cohort, Group>,
+    /// By the cohort of their clients.
+    pub by_cohort: BTreeMap<String, Group>,
     /// By phase and Region.
     pub by_phase_and_region: BTreeMap<(Phase, Option<Region>), Group>,
     /// By step, in the order in which a login takes them.
@@ -102,9 +102,9 @@ pub(super) fn logins(logins: &[&Login]) -> Logins {
         all: tally(&ended, |_| ()).remove(&()).map(|tally| tally.group()).unwrap_or_default(),
         cancelled: cancelled.len() as u64,
         by_region: groups(&ended, |login| login.region.clone()),
-        by_flow: groups(&ended, |login| login.flow),
+        by_flow: groups(&ended, |login| login.flow.clone()),
         by_phase: groups(&ended, |login| login.phase),
-        by_cohort: groups(&ended, |login| login.cohort),
+        by_cohort: groups(&ended, |login| login.cohort.clone()),
         by_phase_and_region: groups(&ended, |login| (login.phase, login.region.clone())),
         steps: steps(&ended),
         histograms: tally(&ended, |login| login.phase).into_iter().map(|(phase, t)| (phase, t.histogram)).collect(),

@@ -21,4 +21,4 @@ pub use log::{EventLog, LogError, read_log};
 pub use ratio::{Percent, Rate};
 pub use seed::Seed;
 pub use span::{Span, format_duration, parse_duration};
-pub use terms::{Cohort, Flow, Phase, RegionRole};
+pub use terms::{AfterLogin, Cohort, Expect, Flow, Phase, RegionRole, UserAction};

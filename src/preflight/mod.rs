@@ -286,7 +286,10 @@ async fn crowd(
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
 ) -> Result<Crowd, PreflightError> {
     let Question { scenario, site, clock, log, phase, .. } = question;
-    let password = resolve_secret(&site.users.password, &site.folder, &cloud.secrets).await?;
+    let password = match &site.users.password {
+        Some(reference) => resolve_secret(reference, &site.folder, &cloud.secrets).await?,
+        None => crate::model::Secret::new(String::new()),
+    };
     let client_secret = match &site.pool.client_secret {
         Some(reference) => Some(resolve_secret(reference, &site.folder, &cloud.secrets).await?),
         None => None,
@@ -314,6 +317,7 @@ async fn crowd(
         names: site.users.names.clone(),
         password,
         sessions: Sessions::default(),
+        load: scenario.users.clone(),
         caches,
         log: Arc::clone(log),
         phase: Arc::clone(phase),

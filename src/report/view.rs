@@ -285,11 +285,8 @@ fn groups(outcome: &Outcome) -> Vec<(&'static str, Vec<GroupRow>)> {
     vec![
         ("Region", logins.by_region.iter().map(|(r, group)| row(region_name(r.as_ref()), group)).collect()),
         ("Phase", logins.by_phase.iter().map(|(p, group)| row(p.as_str().to_owned(), group)).collect()),
-        ("Flow", logins.by_flow.iter().map(|(f, group)| row(f.as_str().to_owned(), group)).collect()),
-        (
-            "DNS cache of the client",
-            logins.by_cohort.iter().map(|(c, group)| row(c.as_str().to_owned(), group)).collect(),
-        ),
+        ("Flow", logins.by_flow.iter().map(|(f, group)| row(f.clone(), group)).collect()),
+        ("Cohort", logins.by_cohort.iter().map(|(c, group)| row(c.clone(), group)).collect()),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The scenario file: what breaks, who logs in, and what must hold.
 
+mod users;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cidr, Cohort, Flow, Percent, Phase, PortRange, Rate, RegionRole, Span};
+use crate::model::{
+    AfterLogin, Cidr, Cohort, Expect, Flow, Percent, Phase, PortRange, Rate, RegionRole, Span, UserAction,
+};
 
 pub use validate::{load, read_str, schema};
 
@@ -32,6 +35,9 @@ pub struct Scenario {
     pub faults: Vec<FaultSpec>,
     /// Who logs in.
     pub users: UserLoad,
+    /// Limits of a replica that are expected, each tried once in the hold phase; what comes otherwise is a finding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<ExpectedLimit>,
     /// When to give up early: everything is put back, and the run exits with code 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopConditions>,
@@ -287,8 +293,24 @@ pub struct UserLoad {
     pub arrivals: Arrivals,
     /// How they log in; the shares add up to 100 %.
     pub flows: Vec<FlowShare>,
-    /// How they cache DNS answers; the shares add up to 100 %.
+    /// What their clients are like; the shares add up to 100 %.
     pub cohorts: Vec<CohortShare>,
+    /// Users who signed in before the fault and go on working in that session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionPlan>,
+    /// So many logins may be under way at once; what arrives beyond that is counted as `shed`. It bounds the runner's memory.
+    #[serde(default = "most_in_flight", skip_serializing_if = "is_most_in_flight")]
+    pub most_in_flight: u32,
+}
+
+/// At 64 KiB for each login under way these are 640 MiB: our own choice.
+const fn most_in_flight() -> u32 {
+    10_000
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_most_in_flight(most: &u32) -> bool {
+    *most == most_in_flight()
 }
 
 /// An arrival process.
@@ -299,16 +321,29 @@ pub struct Arrivals {
     pub process: ArrivalProcess,
     /// How many logins start in each second or minute of scenario time: `"2/s"`, `"90/min"`.
     pub rate: Rate,
+    /// For `ramp`: the rate at its end, which stays from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Rate>,
+    /// For `ramp`: how long it takes, from the first arrival.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Span>,
+    /// For `retry-storm`: how long after a failed login the same user tries again, and again until it succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_after: Option<Span>,
 }
 
 /// How the gaps between logins are spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum ArrivalProcess {
     /// Equal gaps.
     Constant,
     /// Exponential gaps: independent users.
     Poisson,
+    /// Exponential gaps at a rate that grows, or falls, evenly.
+    Ramp,
+    /// Independent users, each of whom tries again until a login succeeds: after an outage all of them are back at once.
+    RetryStorm,
 }
 
 /// A login flow and its share of the logins.
@@ -319,16 +354,140 @@ pub struct FlowShare {
     pub flow: Flow,
     /// Its share: `"70%"`.
     pub share: Percent,
+    /// The app client, by its name in the environment; where left out, the pool's `client_id`, and for managed flows the
+    /// first client that has what the flow needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The population, by its name in the environment; the users of `[users]` where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<String>,
+    /// What follows a login that succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<AfterLogin>,
+    /// What the replica does with it: `"refused"` for flows that it may not serve, whose refusals are then counted apart and not as failures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
 }
 
-/// A way to cache DNS answers and its share of the logins.
+/// A kind of client and its share of the logins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CohortShare {
-    /// Which cohort.
+    /// How it finds and keeps its way.
     pub cohort: Cohort,
     /// Its share: `"60%"`.
     pub share: Percent,
+    /// Its name in reports; that of its kind where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// For `caches-for`: how long it keeps an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caches_for: Option<Span>,
+    /// How long a connection may take to open; the environment's where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<Span>,
+    /// How long one try of a login may take; the environment's where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_timeout: Option<Span>,
+    /// What it does when a try fails; nothing where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// What a client does when a try of a login fails. A refusal that another try cannot mend (a wrong password) is not tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// How the waits go on.
+    pub policy: RetryPolicy,
+    /// So many tries in all, the first one counted.
+    pub tries: u32,
+    /// The wait, or for `exponential` the most that the first wait can be.
+    pub wait: Span,
+    /// For `exponential`: the most that any wait can be; 20 s where left out, as the AWS SDKs have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest: Option<Span>,
+}
+
+/// How the waits between tries go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryPolicy {
+    /// Always the same.
+    Fixed,
+    /// A random time up to a bound that doubles with each try (full jitter).
+    Exponential,
+}
+
+/// Users who signed in before the fault and go on working: each calls the protected API with its access token, and gets new tokens by
+/// its refresh token, wherever DNS leads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionPlan {
+    /// How many sessions.
+    pub count: u32,
+    /// How they are refreshed: `REFRESH_TOKEN_AUTH` or `GET_TOKENS_FROM_REFRESH_TOKEN`.
+    pub refresh: Flow,
+    /// From one refresh to the next.
+    pub refresh_every: Span,
+    /// From one call of the protected API to the next.
+    pub call_every: Span,
+    /// The app client, by its name in the environment; the pool's `client_id` where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The population, by its name in the environment; the users of `[users]` where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<String>,
+    /// The cohort of their clients, by name; the first one where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<String>,
+}
+
+/// Something that a replica may not do, tried there in the hold phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedLimit {
+    /// What is tried.
+    pub action: UserAction,
+    /// Where.
+    #[serde(default = "at_the_replica")]
+    pub region: RegionRole,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+const fn at_the_replica() -> RegionRole {
+    RegionRole::Replica
+}
+
+impl FlowShare {
+    /// The name in events and reports: the flow, and where they are not the default the app client and the population.
+    pub fn label(&self) -> String {
+        flow_label(self.flow, self.client.as_deref(), self.users.as_deref())
+    }
+}
+
+impl SessionPlan {
+    /// As [`FlowShare::label`].
+    pub fn label(&self) -> String {
+        flow_label(self.refresh, self.client.as_deref(), self.users.as_deref())
+    }
+}
+
+fn flow_label(flow: Flow, client: Option<&str>, users: Option<&str>) -> String {
+    let parts: Vec<&str> = client.into_iter().chain(users).collect();
+    if parts.is_empty() { flow.as_str().to_owned() } else { format!("{} {}", flow.as_str(), parts.join("/")) }
+}
+
+impl CohortShare {
+    /// The name in events and reports.
+    pub fn label(&self) -> String {
+        match (&self.name, self.caches_for) {
+            (Some(name), _) => name.clone(),
+            (None, Some(time)) => format!("{} {time}", self.cohort.as_str()),
+            (None, None) => self.cohort.as_str().to_owned(),
+        }
+    }
 }
 
 /// Something that must hold, and is measured.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{FaultKind, GroupMethod, Scenario};
 use crate::files::{Document, FileProblems, Finding, Loaded};
-use crate::model::{Cohort, Flow, Percent, Phase, RegionRole, Span, format_duration};
+use crate::model::{Percent, Phase, RegionRole, Span, format_duration};
 
 /// The version of the scenario file that this GameDay reads.
 const SCHEMA_VERSION: u32 = 1;
@@ -13,8 +13,6 @@ const SCHEMA_VERSION: u32 = 1;
 const USUAL_TTL: Duration = Duration::from_mins(1);
 /// Less steady state is no base line.
 const LEAST_BASELINE: Duration = Duration::from_secs(10);
-/// Shares add up to 1 but for what adding binary fractions costs.
-const SHARE_TOLERANCE: f64 = 1e-6;
 /// What the chain takes at least on AWS, for the remedies.
 const CHAIN: &str = "on AWS detection takes about 30s and the DNS flip up to the record's TTL more, 60s as a rule";
 
@@ -46,10 +44,7 @@ fn finish(mut file: Document, ttl: Option<Duration>) -> Result<Loaded<Scenario>,
         head(&mut file);
         phases(&mut file, ttl);
         faults(&mut file);
-        shares(&mut file, "users.flows", |file, item| file.get::<Flow>(&format!("{item}.flow")).map(Flow::as_str));
-        shares(&mut file, "users.cohorts", |file, item| {
-            file.get::<Cohort>(&format!("{item}.cohort")).map(Cohort::as_str)
-        });
+        super::users::check(&mut file);
         stop(&mut file);
         objectives(&mut file);
     }
@@ -96,7 +91,7 @@ fn phase_path(phase: Phase) -> Option<&'static str> {
     }
 }
 
-fn span(file: &Document, path: &str) -> Option<Duration> {
+pub(super) fn span(file: &Document, path: &str) -> Option<Duration> {
     file.get::<Span>(path).map(|span| span.0)
 }
 
@@ -288,39 +283,6 @@ fn stop(file: &mut Document) {
     if file.get::<Percent>("stop.replica_success_rate.below").is_some_and(|share| share.0 <= 0.0) {
         let finding = Finding::at("stop.replica_success_rate.below", "no rate is below 0%", "never");
         file.report(finding.help("write the share below which to give up, for example \"80%\""));
-    }
-}
-
-/// Shares of flows or of cohorts.
-fn shares(file: &mut Document, list: &str, name: impl Fn(&Document, &str) -> Option<&'static str>) {
-    if file.get::<Vec<serde_json::Value>>(list).is_some_and(|items| items.is_empty()) {
-        file.report(
-            Finding::at(list, format!("`{list}` is empty"), "nobody logs in")
-                .help(format!("add `[[{list}]]` tables whose shares add up to 100%")),
-        );
-        return;
-    }
-    let items = file.items(list);
-    let mut seen: Vec<(&str, &str)> = Vec::new();
-    let (mut sum, mut all_known) = (0.0, true);
-    for item in &items {
-        match file.get::<Percent>(&format!("{item}.share")) {
-            Some(share) => sum += share.0,
-            None => all_known = false,
-        }
-        let Some(name) = name(file, item) else {
-            continue;
-        };
-        if let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == name) {
-            let finding = Finding::at(item, format!("`{name}` is there twice in `{list}`"), "again here");
-            file.report(finding.and(*first, "first here").help("make them one, with the sum of their shares"));
-        }
-        seen.push((name, item));
-    }
-    if let (true, true, Some(last)) = (all_known, (sum - 1.0).abs() > SHARE_TOLERANCE, items.last()) {
-        let message = format!("the shares of `{list}` add up to {}, not 100%", Percent(sum));
-        let finding = Finding::at(format!("{last}.share"), message, format!("{} with this one", Percent(sum)));
-        file.report(finding.help("every login has one of them: make the shares add up to 100%"));
     }
 }
 

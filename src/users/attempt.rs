@@ -412,6 +412,6 @@ async fn protected_api(door: &Door, connection: &OneConnection, token: &str) -> 
     let response = connection.send(request).await.map_err(|_| LoginOutcome::ConnectionFailed { step })?;
     match response.status().as_u16() {
         200 => Ok(()),
-        status => Err(LoginOutcome::ApiRefused { status }),
+        status => Err(LoginOutcome::ApiRefused { status, reason: String::new() }),
     }
 }

@@ -46,6 +46,8 @@ pub struct Crowd {
     pub password: Secret,
     /// Refresh tokens from before.
     pub sessions: Sessions,
+    /// How they log in, and by what clients.
+    pub load: crate::scenario::UserLoad,
     /// Each cohort's cache.
     pub caches: BTreeMap<Cohort, ClientCache>,
     /// Where logins are written.
@@ -97,11 +99,11 @@ impl Crowd {
         let started = self.door.clock.now();
         let credentials = self.credentials(&arrival);
         let user = credentials.as_ref().map(|credentials| credentials.user().to_owned());
-        let ended = match (credentials, self.caches.get(&arrival.cohort)) {
+        let ended = match (credentials, self.caches.get(&self.load.cohorts[arrival.cohort].cohort)) {
             (Some(credentials), Some(cache)) => {
                 let wanted = Attempt {
                     scheduled,
-                    flow: arrival.flow,
+                    flow: self.load.flows[arrival.flow].flow,
                     credentials,
                     lookup: Lookup::Cache(cache),
                     choice: arrival.address,
@@ -126,19 +128,22 @@ impl Crowd {
             ended: self.door.clock.now(),
             phase,
             user,
-            flow: arrival.flow,
-            cohort: arrival.cohort,
+            flow: self.load.flows[arrival.flow].label(),
+            cohort: self.load.cohorts[arrival.cohort].label(),
             address: ended.address,
             region,
             role,
             api_sent: ended.api_sent,
             outcome: ended.outcome,
+            at_replica: None,
+            earlier: Vec::new(),
+            again_of: None,
             steps: ended.steps,
         })));
     }
 
     fn credentials(&self, arrival: &Arrival) -> Option<Credentials> {
-        if arrival.flow == Flow::RefreshToken {
+        if self.load.flows[arrival.flow].flow == Flow::RefreshToken {
             return self.sessions.pick(arrival.user).map(|(user, token)| Credentials::Refresh(user, token));
         }
         let index = (arrival.user as usize).checked_rem(self.names.len())?;

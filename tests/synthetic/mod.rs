@@ -348,13 +348,18 @@ impl<R: Rng> Log<'_, R> {
             ended: at(ended),
             phase: self.phase_at(scheduled),
             user: Some(format!("user-{:03}", arrival % 20)),
-            flow: if arrival.is_multiple_of(4) { Flow::UserPassword } else { Flow::UserSrp },
-            cohort: if arrival.is_multiple_of(2) { Cohort::HonoursTtl } else { Cohort::FreshLookup },
+            flow: if arrival.is_multiple_of(4) { Flow::UserPassword } else { Flow::UserSrp }.as_str().to_owned(),
+            cohort: if arrival.is_multiple_of(2) { Cohort::HonoursTtl } else { Cohort::FreshLookup }
+                .as_str()
+                .to_owned(),
             address: Some(address(if replica { 2 } else { 1 }, 0)),
             region: connected.then(|| region.into()),
             role: connected.then_some(role),
             api_sent: (outcome == LoginOutcome::Succeeded).then(|| at(api_sent)),
             outcome,
+            at_replica: None,
+            earlier: Vec::new(),
+            again_of: None,
             steps: if connected { names.into_iter().zip(steps).map(step).collect() } else { Vec::new() },
         };
         self.push(ended, Event::Login(Box::new(login)));
