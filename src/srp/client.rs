@@ -3,11 +3,11 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use num_bigint::BigUint;
 use rand::CryptoRng;
 
 use super::SrpError;
-use super::group::{GROUP, claim_message, number, pad_hex, pool_name, session_key, u, x};
+use super::bignum::Number;
+use super::group::{GROUP, HASH_BYTES, claim_message, hex, number, pad_hex, pool_name, session_key, u, x};
 use crate::model::Secret;
 
 /// Bytes of the client's secret exponent: 256 bits, twice the strength of the group (RFC 5054, 2.6.4 asks for at least that).
@@ -26,31 +26,31 @@ pub struct Challenge {
 
 /// The client's side of one sign-in.
 pub struct ClientSession {
-    secret: BigUint,
-    public: BigUint,
+    secret: Number,
+    public: Number,
 }
 
 impl ClientSession {
-    /// Draws the secret exponent and computes A. Costs one modular exponentiation.
+    /// Draws the secret exponent and computes A.
     pub fn new(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; EPHEMERAL_BYTES];
         rng.fill_bytes(&mut bytes);
-        Self::with_secret(BigUint::from_bytes_be(&bytes))
+        Self::with_secret(&bytes)
     }
 
-    pub(super) fn with_secret(secret: BigUint) -> Self {
+    pub(super) fn with_secret(secret: &[u8]) -> Self {
         // A is a power of g modulo a prime, so it is never zero.
-        let public = GROUP.g_to(&secret);
-        Self { secret, public }
+        let public = GROUP.g_to(secret).into_number();
+        Self { secret: Number::from_bytes(secret), public }
     }
 
     /// `SRP_A`.
     pub fn public_a_hex(&self) -> String {
-        self.public.to_str_radix(16)
+        hex(&self.public.to_bytes())
     }
 
-    /// `PASSWORD_CLAIM_SIGNATURE`, in base64, for `USER_ID_FOR_SRP` and [`super::timestamp`]'s text. Costs two modular
-    /// exponentiations: keep it off the threads that wait for sockets.
+    /// `PASSWORD_CLAIM_SIGNATURE`, in base64, for `USER_ID_FOR_SRP` and [`super::timestamp`]'s text. Costs a modular
+    /// exponentiation: keep it off the threads that wait for sockets.
     ///
     /// # Errors
     /// [`SrpError`], when the challenge is malformed or unsafe.
@@ -66,21 +66,21 @@ impl ClientSession {
         let b = number(&challenge.srp_b_hex).ok_or(SrpError::PublicB)?;
         let salt = pad_hex(&challenge.salt_hex).ok_or(SrpError::Salt)?;
         let secret_block = STANDARD.decode(&challenge.secret_block_b64).map_err(|_| SrpError::SecretBlock)?;
-        let zero = BigUint::ZERO;
-        if &b % &GROUP.n == zero {
+        let u = u(&self.public, &b);
+        let b = GROUP.modulus.reduce(b);
+        if b.number().is_zero() {
             return Err(SrpError::ZeroB);
         }
-        let u = u(&self.public, &b);
-        if u == zero {
+        if u == [0; HASH_BYTES] {
             return Err(SrpError::ZeroU);
         }
         let x = x(&salt, pool, user_id_for_srp, password.expose());
-        // S = (B - k * g^x) ^ (a + u * x), the difference kept positive by adding N.
-        let masked = &GROUP.k * GROUP.g_to(&x) % &GROUP.n;
-        let base = (b % &GROUP.n + &GROUP.n - masked) % &GROUP.n;
-        let s = base.modpow(&(&self.secret + &u * x), &GROUP.n);
+        // S = (B - k * g^x) ^ (a + u * x).
+        let base = GROUP.modulus.minus(&b, &GROUP.k_times_g_to(&x));
+        let exponent = self.secret.plus(&Number::from_bytes(&u).times(&Number::from_bytes(&x)));
+        let s = GROUP.modulus.power(&base, &exponent);
         let message = claim_message(pool, user_id_for_srp, &secret_block, timestamp);
-        Ok(STANDARD.encode(hmac::sign(&session_key(&s, &u), &message)))
+        Ok(STANDARD.encode(hmac::sign(&session_key(s.number(), &u), &message)))
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn claims_agree_with_pycognito() {
         for vector in VECTORS {
-            let client = ClientSession::with_secret(number(vector.a).unwrap());
+            let client = ClientSession::with_secret(&number(vector.a).unwrap().to_bytes());
             assert_eq!(client.public_a_hex(), vector.public_a, "{}", vector.name);
             let claim = client.claim(
                 vector.pool(),
@@ -120,8 +120,8 @@ mod tests {
             change(&mut challenge);
             client.claim("us-east-1_pool", "alice", &Secret::new("p"), &challenge, "now")
         };
-        let n = GROUP.n.to_str_radix(16);
-        let twice = (&GROUP.n * 2_u8).to_str_radix(16);
+        let n = GROUP.modulus.number();
+        let (n, twice) = (hex(&n.to_bytes()), hex(&n.plus(n).to_bytes()));
         assert_eq!(claim(&|c| c.srp_b_hex = "0".into()), Err(SrpError::ZeroB));
         assert_eq!(claim(&|c| c.srp_b_hex.clone_from(&n)), Err(SrpError::ZeroB));
         assert_eq!(claim(&|c| c.srp_b_hex.clone_from(&twice)), Err(SrpError::ZeroB));
