@@ -86,6 +86,10 @@ impl Lab {
         lines.extend([
             ("authoritative DNS".to_owned(), self.authoritative().map(|server| server.to_string()).join(", ")),
             ("resolver".to_owned(), resolver.to_string()),
+            (
+                "identity provider".to_owned(),
+                format!("https://{}:{}", topology::IDENTITY_PROVIDER_NAME, self.ports.identity_provider),
+            ),
             ("ground truth".to_owned(), format!("{primary}/truth")),
             (
                 "credentials".to_owned(),

@@ -10,11 +10,13 @@ mod environment;
 pub mod health;
 mod http;
 pub mod identity;
+mod idp;
 pub mod services;
 mod sockets;
 mod start;
 pub mod topology;
 pub mod truth;
+mod web;
 pub mod world;
 
 use std::io;
@@ -65,6 +67,9 @@ pub enum LabError {
     /// The user pool could not be set up.
     #[error("the lab's user pool: {0}")]
     Identity(String),
+    /// The identity provider could not be set up.
+    #[error("{0}")]
+    Provider(String),
     /// TLS could not be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),

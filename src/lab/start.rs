@@ -13,13 +13,14 @@ use super::dns::{self, Authoritative, Resolver, Views, Zone};
 use super::edge::{Callers, FrontDoor, OPEN_BACKLOG, Paths};
 use super::health::{HealthCheck, HealthOptions};
 use super::http;
-use super::identity::{Identity, IdentityOptions};
+use super::identity::{Identity, IdentityOptions, Signer};
+use super::idp::{self, Provider};
 use super::services::Services;
 use super::sockets::at_same_port;
 use super::topology;
 use super::truth::Truth;
 use super::world::World;
-use super::{Lab, LabError, LabOptions};
+use super::{Lab, LabError, LabOptions, web};
 use crate::env::HealthTarget;
 use crate::model::{AccountId, Region, RegionRole, Secret};
 use crate::net;
@@ -42,6 +43,8 @@ pub struct Ports {
     pub resolver: u16,
     /// Of the control planes, primary first.
     pub control: [u16; 2],
+    /// Of the identity provider.
+    pub identity_provider: u16,
 }
 
 fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
@@ -52,16 +55,20 @@ fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
 pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let truth = Arc::new(Truth::default());
     let keys = Keys::new(ACCESS_KEY, secret_key(&options));
-    let identity = start_identity(&options, &truth, &keys).await?;
+    let (identity, signer) = tokio::join!(start_identity(&options, &truth, &keys), provider_signer());
+    let (identity, signer) = (identity?, signer?);
     let certificate = make_certificate()?;
     let mut tasks = JoinSet::new();
 
     let (front_door, world) = open_front_doors(&options, &truth, &identity, &certificate, &mut tasks).await?;
+    let identity_provider =
+        open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
     let health = start_health_check(&options, &truth, &certificate, front_door, &mut tasks).await?;
     let names = start_dns(&options, &truth, &health, &mut tasks).await?;
     let control = open_control_planes(&options, &keys, &world, &names.zone, &health, &truth, &identity, &mut tasks)?;
 
-    let ports = Ports { front_door, authoritative: names.authoritative, resolver: names.resolver, control };
+    let ports =
+        Ports { front_door, authoritative: names.authoritative, resolver: names.resolver, control, identity_provider };
     let trust_root_pem = certificate.trust_root_pem;
     Ok(Lab { options, ports, keys, identity, world, truth, trust_root_pem, tasks, _dns: names.servers })
 }
@@ -86,8 +93,14 @@ async fn start_identity(options: &LabOptions, truth: &Arc<Truth>, keys: &Keys) -
     Identity::start(identity).await.map_err(LabError::Identity)
 }
 
+/// The identity provider's key, which takes a while to make.
+async fn provider_signer() -> Result<Signer, LabError> {
+    let made = tokio::task::spawn_blocking(Signer::generate).await;
+    made.unwrap_or_else(|error| Err(error.to_string())).map_err(LabError::Provider)
+}
+
 fn make_certificate() -> Result<Certificate, LabError> {
-    let names = [topology::FRONT_DOOR, "*.auth.gameday.test", topology::STATUS_NAME];
+    let names = [topology::FRONT_DOOR, "*.auth.gameday.test", topology::STATUS_NAME, topology::IDENTITY_PROVIDER_NAME];
     let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
     certificate::make(&names, &addresses)
 }
@@ -135,6 +148,36 @@ async fn open_front_doors(
         }
     }
     Ok((port, world))
+}
+
+/// Opens the identity provider, whose one client is the user pool; gives its port.
+async fn open_identity_provider(
+    options: &LabOptions,
+    identity: &Arc<Identity>,
+    certificate: &Certificate,
+    signer: Signer,
+    front_door: u16,
+    tasks: &mut JoinSet<()>,
+) -> Result<u16, LabError> {
+    let opened = at_same_port(&[topology::IDENTITY_PROVIDER_ADDRESS], async |at| net::listen(at, BACKLOG)).await;
+    let (port, listeners) = opened.map_err(bind_error("the identity provider"))?;
+    let domain = format!("https://{}:{front_door}", topology::FRONT_DOOR);
+    let provider = idp::ProviderOptions {
+        issuer: format!("https://{}:{port}", topology::IDENTITY_PROVIDER_NAME),
+        signer,
+        client: idp::Client {
+            id: identity.pool_id().to_owned(),
+            secret: Secret::new(web::opaque()),
+            redirect_uri: format!("{domain}/oauth2/idpresponse"),
+        },
+        password: identity.password(),
+        clock: options.clock,
+    };
+    let provider = Provider::new(provider).map_err(LabError::Provider)?;
+    for listener in listeners {
+        tasks.spawn(http::serve_listener(listener, Some(certificate.acceptor.clone()), provider.router()));
+    }
+    Ok(port)
 }
 
 async fn start_health_check(

@@ -24,6 +24,10 @@ pub const HEALTH_PATH: &str = "/health";
 pub const STATUS_NAME: &str = "status.gameday.test";
 /// Its address.
 pub const STATUS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 4, 1));
+/// The name of the identity provider that users federate with, outside both Regions.
+pub const IDENTITY_PROVIDER_NAME: &str = "idp.gameday.test";
+/// Its address.
+pub const IDENTITY_PROVIDER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 6, 1));
 /// Whence the users connect: the loopback address that the kernel chooses by itself.
 pub const USERS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The first address of the clients' VPC and of its one subnet, both a /24 around the users' address.

@@ -120,6 +120,7 @@ impl Zone {
         }
         sets.push(addresses(topology::HEALTH_NAME, ttl_s, &topology::checked_doors(RegionRole::Primary)));
         sets.push(addresses(topology::STATUS_NAME, ttl_s, &[topology::STATUS_ADDRESS]));
+        sets.push(addresses(topology::IDENTITY_PROVIDER_NAME, ttl_s, &[topology::IDENTITY_PROVIDER_ADDRESS]));
         Self { origin: LowerName::from(name(topology::ZONE)), sets }
     }
 

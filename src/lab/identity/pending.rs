@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::later;
 
 /// Things that wait to be taken once, within a time.
-pub(super) struct Pending<K, V> {
+pub(in crate::lab) struct Pending<K, V> {
     within: Duration,
     waiting: Mutex<Waiting<K, V>>,
 }

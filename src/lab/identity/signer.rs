@@ -18,7 +18,7 @@ pub(super) const TOKEN_SECONDS: i64 = 3600;
 const SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// One Region's signing key.
-pub(super) struct Signer {
+pub(in crate::lab) struct Signer {
     key_id: String,
     key: EncodingKey,
     /// The JWKS document with its public half.
@@ -39,7 +39,8 @@ impl Signer {
         Ok(Self { key_id, key, jwks: jwks.into() })
     }
 
-    fn sign(&self, claims: &Map<String, Value>) -> Result<String, String> {
+    /// A token with these claims.
+    pub fn sign(&self, claims: &Map<String, Value>) -> Result<String, String> {
         let mut header = Header::new(Algorithm::RS256);
         // Cognito's headers have `kid` and `alg` alone.
         header.typ = None;
