@@ -2,6 +2,8 @@
 
 #![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "conformance/srp.rs"]
+mod srp;
 #[path = "conformance/tools.rs"]
 mod tools;
 
@@ -26,4 +28,9 @@ fn pycognito_logs_in_by_srp_to_both_regions() {
 #[test]
 fn aws_jwt_verify_accepts_the_tokens_of_both_regions() {
     Lab::start().passes(&on_path("node"), "jwt_verify.mjs");
+}
+
+#[test]
+fn our_srp_client_says_what_pycognito_says() {
+    srp::agrees_with_pycognito(&python_tool("python"));
 }
