@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::identity::{AppClient, Population};
 use super::start::ROLES;
 use super::{Lab, dns, topology};
 use crate::env::{
-    AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock, LabSettings,
-    Pool, RegionEnv, SecretRef, SubnetSelector, Users,
+    self, AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock,
+    LabSettings, Pool, RegionEnv, SecretRef, SubnetSelector, Users,
 };
 use crate::model::{AccountId, Region, RegionRole, Span};
 
@@ -40,7 +41,7 @@ impl Lab {
                 id: self.identity.pool_id().to_owned(),
                 client_id: self.identity.client_id().to_owned(),
                 client_secret: None,
-                clients: Vec::new(),
+                clients: self.identity.clients().iter().map(app_client).collect(),
             }),
             front_door: Some(FrontDoor {
                 name: topology::FRONT_DOOR.to_owned(),
@@ -61,7 +62,7 @@ impl Lab {
                 names: self.identity.user_names(),
                 password: Some(SecretRef::Literal(self.identity.password())),
                 list: None,
-                populations: Vec::new(),
+                populations: Population::ALL.into_iter().map(|it| self.population(it)).collect(),
                 canary: Some(self.identity.canary()),
             }),
             timeouts: self.options.timeouts.clone(),
@@ -125,6 +126,18 @@ impl Lab {
         SocketAddr::new(topology::RESOLVER_ADDRESS, self.ports.resolver)
     }
 
+    fn population(&self, population: Population) -> env::Population {
+        let totp_secret = (population == Population::Totp).then(|| SecretRef::Literal(self.identity.totp_secret()));
+        env::Population {
+            name: population.name().to_owned(),
+            names: population.users(),
+            password: Some(SecretRef::Literal(self.identity.password())),
+            list: None,
+            totp_secret,
+            new_password: population == Population::NewPassword,
+        }
+    }
+
     fn region(&self, role: RegionRole) -> RegionEnv {
         let [subnets, clients] = [false, true].map(|clients| {
             let ids =
@@ -141,5 +154,17 @@ impl Lab {
             clients,
             endpoints: services.into_iter().map(|service| (service.to_owned(), url.clone())).collect(),
         }
+    }
+}
+
+fn app_client(client: &AppClient) -> env::AppClient {
+    let oauth = client.oauth.as_ref();
+    let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    env::AppClient {
+        name: client.name.to_owned(),
+        id: client.id.clone(),
+        secret: client.secret.clone().map(SecretRef::Literal),
+        redirect_uri: oauth.and_then(|oauth| oauth.callback_urls.first()).map(|&url| url.to_owned()),
+        scopes: oauth.map(|oauth| owned(oauth.scopes)).unwrap_or_default(),
     }
 }

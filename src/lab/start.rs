@@ -55,7 +55,9 @@ fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
 pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let truth = Arc::new(Truth::default());
     let keys = Keys::new(ACCESS_KEY, secret_key(&options));
-    let (identity, signer) = tokio::join!(start_identity(&options, &truth, &keys), provider_signer());
+    // Boxed: its future would make every future around it large.
+    let identity = Box::pin(start_identity(&options, &truth, &keys));
+    let (identity, signer) = tokio::join!(identity, provider_signer());
     let (identity, signer) = (identity?, signer?);
     let certificate = make_certificate()?;
     let mut tasks = JoinSet::new();

@@ -1,15 +1,14 @@
 //! Administration: the operations of the Cognito API that need AWS credentials.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::auth::required;
-use super::directory::{Change, GROUP, Status, User, epoch};
+use super::directory::{Change, Status, User, epoch};
 use super::{Identity, Place, Refusal, pool_arn, seeding};
 use crate::model::{RegionRole, Secret};
 
@@ -42,7 +41,7 @@ pub(super) fn check_policy(password: &Secret) -> Result<(), Refusal> {
 }
 
 /// `UserAttributes` of the input, which must be attributes of the pool.
-fn attributes(input: &Value) -> Result<BTreeMap<String, String>, Refusal> {
+pub(super) fn attributes(input: &Value) -> Result<BTreeMap<String, String>, Refusal> {
     let refused = |message: String| Refusal::new("InvalidParameterException", message);
     let mut found = BTreeMap::new();
     for attribute in input["UserAttributes"].as_array().into_iter().flatten() {
@@ -85,7 +84,7 @@ impl Identity {
     }
 
     /// The Region's part of a write: pool and name checked, and that it takes writes.
-    fn writable(&self, role: RegionRole, input: &Value, operation: &str) -> Result<&Place, Refusal> {
+    pub(super) fn writable(&self, role: RegionRole, input: &Value, operation: &str) -> Result<&Place, Refusal> {
         let place = self.place(role);
         self.check_pool(input)?;
         self.check_writable(place, operation)?;
@@ -115,25 +114,7 @@ impl Identity {
         let place = self.writable(role, input, "AdminCreateUser")?;
         let name = required(input, "Username")?;
         let password = input["TemporaryPassword"].as_str().map_or_else(seeding::password, Secret::new);
-        check_policy(&password)?;
-        let now = self.clock.now();
-        let user = Arc::new(User {
-            name: name.to_owned(),
-            sub: Uuid::new_v4().to_string(),
-            status: Status::ForceChangePassword,
-            enabled: true,
-            attributes: attributes(input)?,
-            groups: BTreeSet::new(),
-            verifier: seeding::verifier(&self.pool_id, name, &password),
-            created: now,
-            modified: now,
-        });
-        let mut directory = place.directory.write().unwrap_or_else(PoisonError::into_inner);
-        if directory.user(name).is_ok() {
-            return Err(Refusal::new("UsernameExistsException", "User account already exists"));
-        }
-        directory.apply(Change::Put(Arc::clone(&user)));
-        place.log.send(Change::Put(Arc::clone(&user)), now);
+        let user = self.add_user(place, name, &password, Status::ForceChangePassword, input)?;
         Ok(json!({ "User": user.describe("Attributes") }))
     }
 
@@ -141,20 +122,18 @@ impl Identity {
         let place = self.writable(role, input, "AdminSetUserPassword")?;
         let name = required(input, "Username")?;
         let password = Secret::new(required(input, "Password")?);
-        check_policy(&password)?;
         let permanent = input["Permanent"].as_bool().unwrap_or(false);
-        let verifier = seeding::verifier(&self.pool_id, name, &password);
-        self.change_user(place, name, |user| {
-            user.verifier = verifier;
-            user.status = if permanent { Status::Confirmed } else { Status::ForceChangePassword };
-        })?;
+        let status = if permanent { Status::Confirmed } else { Status::ForceChangePassword };
+        self.set_password(place, name, &password, status)?;
         Ok(json!({}))
     }
 
     pub(in crate::lab) fn admin_get_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
         self.check_pool(input)?;
         let user = self.place(role).read().user(required(input, "Username")?)?;
-        Ok(user.describe("UserAttributes"))
+        let mut answer = user.describe("UserAttributes");
+        user.mfa.describe(&mut answer);
+        Ok(answer)
     }
 
     pub(in crate::lab) fn admin_update_user_attributes(
@@ -170,15 +149,15 @@ impl Identity {
         Ok(json!({}))
     }
 
-    pub(in crate::lab) fn admin_add_user_to_group(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        let place = self.writable(role, input, "AdminAddUserToGroup")?;
-        let group = required(input, "GroupName")?;
-        if group != GROUP {
-            return Err(Refusal::new("ResourceNotFoundException", "Group not found."));
-        }
-        self.change_user(place, required(input, "Username")?, |user| {
-            user.groups.insert(group.to_owned());
-        })?;
+    pub(in crate::lab) fn admin_disable_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        let place = self.writable(role, input, "AdminDisableUser")?;
+        self.change_user(place, required(input, "Username")?, |user| user.enabled = false)?;
+        Ok(json!({}))
+    }
+
+    pub(in crate::lab) fn admin_enable_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
+        let place = self.writable(role, input, "AdminEnableUser")?;
+        self.change_user(place, required(input, "Username")?, |user| user.enabled = true)?;
         Ok(json!({}))
     }
 
@@ -234,7 +213,7 @@ impl Identity {
             "CreationDate": epoch(self.created),
             "LastModifiedDate": epoch(self.created),
             "EstimatedNumberOfUsers": place.read().len(),
-            "MfaConfiguration": "OFF",
+            "MfaConfiguration": place.read().mfa().demand.as_str(),
             "DeletionProtection": "ACTIVE",
             "UserPoolTier": "ESSENTIALS",
             "UsernameConfiguration": { "CaseSensitive": true },
@@ -246,7 +225,7 @@ impl Identity {
                 "RequireSymbols": true,
                 "TemporaryPasswordValidityDays": 7,
             } },
-            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
             "SchemaAttributes": CUSTOM_ATTRIBUTES.iter().map(custom).collect::<Vec<_>>(),
             "LambdaConfig": { "PreTokenGenerationConfig": {
                 "LambdaVersion": "V2_0",

@@ -141,6 +141,24 @@ impl AppClient {
         }
     }
 
+    /// Checks the secret itself, where an operation takes it so.
+    pub(super) fn check_secret(&self, given: Option<&str>) -> Result<(), Refusal> {
+        let refused = |what: String| Refusal::new("NotAuthorizedException", what);
+        match (&self.secret, given) {
+            (None, None) => Ok(()),
+            (None, Some(_)) => {
+                let message = format!("Client {} is not configured for secret but secret was received", self.id);
+                Err(refused(message))
+            }
+            (Some(secret), Some(given))
+                if constant_time::verify_slices_are_equal(secret.expose().as_bytes(), given.as_bytes()).is_ok() =>
+            {
+                Ok(())
+            }
+            (Some(_), _) => Err(refused(format!("Unable to verify secret for client {}", self.id))),
+        }
+    }
+
     /// The client as DescribeUserPoolClient shows it.
     fn describe(&self, pool_id: &str, created: f64) -> Value {
         let mut client = json!({

@@ -1,20 +1,37 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Refusal;
+use super::mfa::{PoolMfa, UserMfa};
 use crate::srp;
 
-/// The group of every synthetic user, the only one of the pool.
+/// The group of every synthetic user.
 pub(super) const GROUP: &str = "customers";
 
 /// Cognito's names of a user's states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
+    Unconfirmed,
     Confirmed,
     ForceChangePassword,
+    ResetRequired,
+    /// Signs in at an identity provider, and has no password here.
+    ExternalProvider,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Status::Unconfirmed => "UNCONFIRMED",
+            Status::Confirmed => "CONFIRMED",
+            Status::ForceChangePassword => "FORCE_CHANGE_PASSWORD",
+            Status::ResetRequired => "RESET_REQUIRED",
+            Status::ExternalProvider => "EXTERNAL_PROVIDER",
+        }
+    }
 }
 
 /// A user. Changed by replacing it whole, which is also how it is replicated.
@@ -26,7 +43,9 @@ pub(super) struct User {
     pub enabled: bool,
     pub attributes: BTreeMap<String, String>,
     pub groups: BTreeSet<String>,
-    pub verifier: srp::Verifier,
+    /// Nothing for users of an identity provider.
+    pub verifier: Option<srp::Verifier>,
+    pub mfa: UserMfa,
     pub created: Timestamp,
     pub modified: Timestamp,
 }
@@ -41,19 +60,24 @@ impl User {
 
     /// The user as AdminGetUser (`UserAttributes`), AdminCreateUser and ListUsers (`Attributes`) show it.
     pub fn describe(&self, attributes_key: &str) -> Value {
-        let status = match self.status {
-            Status::Confirmed => "CONFIRMED",
-            Status::ForceChangePassword => "FORCE_CHANGE_PASSWORD",
-        };
         json!({
             "Username": self.name,
             attributes_key: self.attribute_list(),
             "UserCreateDate": epoch(self.created),
             "UserLastModifiedDate": epoch(self.modified),
             "Enabled": self.enabled,
-            "UserStatus": status,
+            "UserStatus": self.status.as_str(),
         })
     }
+}
+
+/// A group of users.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub name: String,
+    pub description: Option<String>,
+    pub precedence: Option<u64>,
+    pub created: Timestamp,
 }
 
 /// A time as AWS JSON 1.1 writes it: seconds with milliseconds.
@@ -70,6 +94,7 @@ pub(super) struct Grant {
     /// A user of the same name made anew is another one.
     pub sub: String,
     pub auth_time: Timestamp,
+    /// Names the session: every token that comes of one sign-in has it.
     pub origin_jti: String,
     pub expires: Timestamp,
 }
@@ -77,19 +102,48 @@ pub(super) struct Grant {
 /// SHA-256 of a refresh token; the token itself is not kept.
 pub(super) type TokenHash = [u8; 32];
 
-/// One entry of the replication log.
+/// One entry of the replication log. Entries of both Regions cross on their way; what both may write (grants and what ends
+/// them) comes to the same in either order.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     Put(Arc<User>),
     Delete(String),
+    PutGroup(Arc<Group>),
+    /// Its users are no longer in it.
+    DeleteGroup(String),
+    PoolMfa(PoolMfa),
     Grant(TokenHash, Arc<Grant>),
+    /// A refresh token was rotated: it works until then.
+    Retire(TokenHash, Timestamp),
+    /// The session of that `origin_jti` was revoked.
+    Revoke(String),
+    /// Every session of the user of that `sub` that began until then was revoked.
+    SignOut(String, Timestamp),
+}
+
+/// What became of a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Good,
+    Expired,
+    Revoked,
+    /// Rotated, and its time of grace is over.
+    Retired,
 }
 
 /// One Region's copy of the user pool.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Directory {
     users: BTreeMap<String, Arc<User>>,
+    groups: BTreeMap<String, Arc<Group>>,
+    mfa: PoolMfa,
     grants: HashMap<TokenHash, Arc<Grant>>,
+    /// When each session began, by `origin_jti`.
+    sessions: HashMap<String, Timestamp>,
+    retired: HashMap<TokenHash, Timestamp>,
+    revoked: HashSet<String>,
+    /// By `sub`.
+    signed_out: HashMap<String, Timestamp>,
 }
 
 impl Directory {
@@ -101,8 +155,30 @@ impl Directory {
             Change::Delete(name) => {
                 self.users.remove(&name);
             }
+            Change::PutGroup(group) => {
+                self.groups.insert(group.name.clone(), group);
+            }
+            Change::DeleteGroup(name) => {
+                self.groups.remove(&name);
+                for user in self.users.values_mut().filter(|user| user.groups.contains(&name)) {
+                    Arc::make_mut(user).groups.remove(&name);
+                }
+            }
+            Change::PoolMfa(mfa) => self.mfa = mfa,
             Change::Grant(hash, grant) => {
+                self.sessions.insert(grant.origin_jti.clone(), grant.auth_time);
                 self.grants.insert(hash, grant);
+            }
+            Change::Retire(hash, until) => {
+                let earliest = self.retired.entry(hash).or_insert(until);
+                *earliest = until.min(*earliest);
+            }
+            Change::Revoke(session) => {
+                self.revoked.insert(session);
+            }
+            Change::SignOut(sub, until) => {
+                let latest = self.signed_out.entry(sub).or_insert(until);
+                *latest = until.max(*latest);
             }
         }
     }
@@ -112,8 +188,42 @@ impl Directory {
         self.users.get(name).cloned().ok_or_else(missing)
     }
 
+    pub fn group(&self, name: &str) -> Result<Arc<Group>, Refusal> {
+        let missing = || Refusal::new("ResourceNotFoundException", "Group not found.");
+        self.groups.get(name).cloned().ok_or_else(missing)
+    }
+
+    /// Groups by name.
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.groups.values()
+    }
+
+    pub fn mfa(&self) -> PoolMfa {
+        self.mfa
+    }
+
     pub fn grant(&self, hash: &TokenHash) -> Option<Arc<Grant>> {
         self.grants.get(hash).cloned()
+    }
+
+    /// What became of the refresh token of that hash, whose grant this is.
+    pub fn standing(&self, hash: &TokenHash, grant: &Grant, at: Timestamp) -> Standing {
+        if self.is_revoked(&grant.sub, &grant.origin_jti, grant.auth_time) {
+            Standing::Revoked
+        } else if grant.expires <= at {
+            Standing::Expired
+        } else if self.retired.get(hash).is_some_and(|until| *until <= at) {
+            Standing::Retired
+        } else {
+            Standing::Good
+        }
+    }
+
+    /// Whether a session was ended by RevokeToken or GlobalSignOut. `began` serves for a session that has not been
+    /// replicated to here.
+    pub fn is_revoked(&self, sub: &str, origin_jti: &str, began: Timestamp) -> bool {
+        let began = self.sessions.get(origin_jti).copied().unwrap_or(began);
+        self.revoked.contains(origin_jti) || self.signed_out.get(sub).is_some_and(|until| began <= *until)
     }
 
     /// Users by name, from the first one after `after`.

@@ -3,18 +3,27 @@
 //! The primary takes writes; the replica has a copy that lags behind, signs users in, and refuses writes. Refresh
 //! tokens are replicated both ways, so that a session outlives failover and failback.
 
+mod access;
 mod admin;
 mod auth;
 mod clients;
 mod directory;
 mod front_door;
+mod groups;
+mod mfa;
+mod password;
 mod pending;
 mod replication;
 mod seeding;
+mod session;
+mod sign_out;
+mod sign_up;
 mod signer;
+mod srp;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -24,13 +33,17 @@ use rand::{CryptoRng, RngExt};
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::auth::SrpChallenge;
-use self::clients::AppClient;
+use self::auth::Waiting;
+pub(in crate::lab) use self::clients::AppClient;
 use self::directory::{Change, Directory};
+use self::password::{CODE_VALIDITY, Purpose};
 pub(in crate::lab) use self::pending::Pending;
 use self::replication::{Link, replicate};
+pub(in crate::lab) use self::seeding::Population;
+use self::seeding::Seeding;
 pub(in crate::lab) use self::signer::Signer;
 use self::signer::Trigger;
+use self::srp::SrpChallenge;
 use super::api::{cognito, sigv4};
 use super::services::Function;
 use super::truth::{Draw, Truth};
@@ -78,6 +91,7 @@ pub struct Identity {
     created: Timestamp,
     users: Vec<String>,
     password: Secret,
+    totp_secret: Secret,
     /// The authorizer's keys of both Regions.
     jwks: JwksCache,
     /// Access tokens by ID that no API has seen yet, with the Region that issued them.
@@ -100,8 +114,12 @@ pub(super) struct Place {
     function: Arc<Function>,
     /// SRP challenges by secret block.
     challenges: Pending<String, SrpChallenge>,
-    /// Client and user who must set a new password, by session.
-    new_passwords: Pending<String, (String, String)>,
+    /// Sign-ins whose password was right and that wait for an answer, by session.
+    waiting: Pending<String, Waiting>,
+    /// Codes that Cognito would send, by the user's `sub`.
+    codes: Pending<(String, Purpose), Secret>,
+    /// Steps of time whose codes a user, by `sub`, has signed in with.
+    used_codes: Mutex<HashMap<String, Vec<u64>>>,
 }
 
 /// Why an operation is refused: an error of the Cognito API.
@@ -138,9 +156,16 @@ impl Identity {
         let clients = clients::all(&mut ids);
         let password = seeding::password();
         let created = clock.now();
-        let seeding = seeding::users(&settings, &pool_id, &password, seed, created);
+        let totp_secret = mfa::new_secret();
+        let seeding = Seeding {
+            pool_id: pool_id.clone(),
+            password: password.clone(),
+            totp_secret: totp_secret.clone(),
+            seed,
+            created,
+        };
         let generate = || tokio::task::spawn_blocking(Signer::generate);
-        let (seeded, here, there) = tokio::join!(seeding, generate(), generate());
+        let (seeded, here, there) = tokio::join!(seeding.directory(&settings), generate(), generate());
         let (seeded, users) = seeded.map_err(failed)?;
         let (here, there) = (here.map_err(failed)??, there.map_err(failed)??);
         let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
@@ -164,7 +189,9 @@ impl Identity {
                 pool_arn(&region, &account, &pool_id),
             )),
             challenges: Pending::new(CHALLENGE_VALIDITY),
-            new_passwords: Pending::new(CHALLENGE_VALIDITY),
+            waiting: Pending::new(CHALLENGE_VALIDITY),
+            codes: Pending::new(CODE_VALIDITY),
+            used_codes: Mutex::default(),
             region,
         };
         let primary = place(RegionRole::Primary, primary, forth, here);
@@ -185,6 +212,7 @@ impl Identity {
             created,
             users,
             password,
+            totp_secret,
             jwks,
             unused: Pending::new(FIRST_USE),
             arithmetic: Semaphore::new(processors()),
@@ -211,14 +239,19 @@ impl Identity {
         &self.clients[0].id
     }
 
-    /// The synthetic users; the canary is not among them.
+    /// The synthetic users; neither the canary nor the users of populations are among them.
     pub fn user_names(&self) -> Vec<String> {
         self.users.clone()
     }
 
-    /// The synthetic users' password.
+    /// The password of the synthetic users and of every population.
     pub fn password(&self) -> Secret {
         self.password.clone()
+    }
+
+    /// The secret of every software token, in base32.
+    pub fn totp_secret(&self) -> Secret {
+        self.totp_secret.clone()
     }
 
     /// The user and attribute for replication canaries.

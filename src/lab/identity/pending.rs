@@ -43,6 +43,19 @@ impl<K: Clone + Eq + Hash, V> Pending<K, V> {
     }
 }
 
+impl<K: Clone + Eq + Hash, V: Clone> Pending<K, V> {
+    /// A copy of what waits on.
+    pub fn get<Q>(&self, key: &Q, now: Timestamp) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.expire(now);
+        waiting.by_key.get(key).cloned()
+    }
+}
+
 impl<K: Eq + Hash, V> Waiting<K, V> {
     fn expire(&mut self, now: Timestamp) {
         while let Some((_, key)) = self.expiries.pop_front_if(|(at, _)| *at <= now) {
@@ -62,7 +75,9 @@ mod tests {
         let pending = Pending::new(Duration::from_mins(3));
         pending.insert("a".to_owned(), 1, at(0));
         pending.insert("b".to_owned(), 2, at(100));
+        assert_eq!(pending.get("a", at(179)), Some(1));
         assert_eq!(pending.take("a", at(179)), Some(1));
+        assert_eq!(pending.get("a", at(179)), None);
         assert_eq!(pending.take("a", at(179)), None);
         assert_eq!(pending.take("b", at(280)), None);
         assert_eq!(pending.take("c", at(0)), None);

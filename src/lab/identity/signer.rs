@@ -8,14 +8,12 @@ use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::access::USER_SCOPE;
 use super::directory::{Grant, User};
 use crate::model::Region;
 
 /// How long access and ID tokens live (Cognito's default: one hour).
 pub(super) const TOKEN_SECONDS: i64 = 3600;
-
-/// The scope of tokens that the API, not managed login, issues (Cognito developer guide, "Understanding the access token").
-const SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// One Region's signing key.
 pub(in crate::lab) struct Signer {
@@ -75,7 +73,8 @@ impl Issue<'_> {
         let jti = Uuid::new_v4().to_string();
         let mut access = self.common("access", &event_id, &jti);
         access.insert("client_id".into(), self.client_id.into());
-        access.insert("scope".into(), SCOPE.into());
+        // The only scope of tokens that the API, not managed login, issues (Cognito developer guide, "Understanding the access token").
+        access.insert("scope".into(), USER_SCOPE.into());
         access.insert("username".into(), self.user.name.clone().into());
         access.extend(added.clone());
         let mut id = self.common("id", &event_id, &Uuid::new_v4().to_string());

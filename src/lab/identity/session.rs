@@ -1,0 +1,145 @@
+//! Tokens of a session: issued at sign-in, renewed by the refresh token, with or without rotation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::auth::{opaque, parameter, required};
+use super::clients::AppClient;
+use super::directory::{Change, Grant, Standing, TokenHash, User};
+use super::signer::{Issue, TOKEN_SECONDS};
+use super::{Identity, Place, Refusal, later};
+use crate::model::RegionRole;
+
+/// How long refresh tokens live (Cognito's default: 30 days).
+const REFRESH_VALIDITY: Duration = Duration::from_hours(30 * 24);
+
+fn invalid_refresh_token() -> Refusal {
+    Refusal::new("NotAuthorizedException", "Invalid Refresh Token")
+}
+
+pub(super) fn token_hash(token: &str) -> TokenHash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+/// The answer of a flow that ended in a sign-in or a refresh.
+fn authenticated(result: &Value) -> Value {
+    json!({ "ChallengeParameters": {}, "AuthenticationResult": result })
+}
+
+impl Identity {
+    /// Tokens for a new session.
+    pub(super) fn sign_in(&self, place: &Place, client: &AppClient, user: &User) -> Result<Value, Refusal> {
+        let now = self.clock.now();
+        let grant = Arc::new(Grant {
+            client: client.id.clone(),
+            user: user.name.clone(),
+            sub: user.sub.clone(),
+            auth_time: now,
+            origin_jti: Uuid::new_v4().to_string(),
+            expires: later(now, REFRESH_VALIDITY),
+        });
+        let mut result = self.issue(place, user, &grant, now)?;
+        result["RefreshToken"] = self.grant(place, grant).into();
+        Ok(authenticated(&result))
+    }
+
+    /// A new refresh token for a grant.
+    pub(super) fn grant(&self, place: &Place, grant: Arc<Grant>) -> String {
+        let token = URL_SAFE_NO_PAD.encode(opaque());
+        self.commit(place, Change::Grant(token_hash(&token), grant));
+        token
+    }
+
+    /// REFRESH_TOKEN_AUTH.
+    pub(super) fn refresh(&self, place: &Place, client: &AppClient, parameters: &Value) -> Result<Value, Refusal> {
+        let (grant, user) = self.granted(place, client, parameter(parameters, "REFRESH_TOKEN")?)?;
+        client.check_secret_hash(&grant.user, parameters["SECRET_HASH"].as_str())?;
+        Ok(authenticated(&self.issue(place, &user, &grant, self.clock.now())?))
+    }
+
+    pub(in crate::lab) fn get_tokens_from_refresh_token(
+        &self,
+        role: RegionRole,
+        input: &Value,
+    ) -> Result<Value, Refusal> {
+        let place = self.place(role);
+        let client = self.known_client(input)?;
+        client.check_secret(input["ClientSecret"].as_str())?;
+        let token = required(input, "RefreshToken")?;
+        let (grant, user) = self.granted(place, client, token)?;
+        let now = self.clock.now();
+        let mut result = self.issue(place, &user, &grant, now)?;
+        if let Some(grace) = client.rotation {
+            self.commit(place, Change::Retire(token_hash(token), later(now, grace)));
+            // For what is left of the old one's time (Cognito developer guide, "Refresh token rotation").
+            result["RefreshToken"] = self.grant(place, grant).into();
+        }
+        Ok(json!({ "AuthenticationResult": result }))
+    }
+
+    /// What a refresh token stands for, and whose it is.
+    pub(super) fn granted(
+        &self,
+        place: &Place,
+        client: &AppClient,
+        token: &str,
+    ) -> Result<(Arc<Grant>, Arc<User>), Refusal> {
+        let hash = token_hash(token);
+        let refused = |message: &str| Refusal::new("NotAuthorizedException", message);
+        let (grant, standing) = {
+            let directory = place.read();
+            let grant = directory.grant(&hash).filter(|grant| grant.client == client.id);
+            let grant = grant.ok_or_else(invalid_refresh_token)?;
+            let standing = directory.standing(&hash, &grant, self.clock.now());
+            (grant, standing)
+        };
+        match standing {
+            Standing::Good => {}
+            Standing::Expired => return Err(refused("Refresh Token has expired")),
+            Standing::Revoked => return Err(refused("Refresh Token has been revoked")),
+            Standing::Retired => {
+                return Err(Refusal::new(
+                    "RefreshTokenReuseException",
+                    "Refresh token has been rotated and used before",
+                ));
+            }
+        }
+        let user = place.sign_in_candidate(&grant.user).map_err(|error| match error.code {
+            "UserNotFoundException" => invalid_refresh_token(),
+            _ => error,
+        })?;
+        if user.sub != grant.sub {
+            return Err(invalid_refresh_token());
+        }
+        Ok((grant, user))
+    }
+
+    pub(super) fn issue(&self, place: &Place, user: &User, grant: &Grant, at: Timestamp) -> Result<Value, Refusal> {
+        let (pool_id, client_id) = (&self.pool_id, &grant.client);
+        if place.function.is_throttled() {
+            // The error for "an unexpected exception with Lambda" (Cognito API reference, InitiateAuth), in the words in which
+            // Cognito passes on an error of Lambda's own (re:Post, "Resolve Lambda trigger errors in Amazon Cognito": "PreSignUp
+            // invocation failed due to error AccessDeniedException."). Of a throttled function AWS documents no error apart.
+            let message = "PreTokenGeneration invocation failed due to error TooManyRequestsException.";
+            return Err(Refusal::new("UnexpectedLambdaException", message));
+        }
+        let issue = Issue { region: &place.region, pool_id, client_id, user, grant, at };
+        let tokens = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
+        self.unused.insert(tokens.jti, place.role, at);
+        Ok(json!({
+            "AccessToken": tokens.access,
+            "IdToken": tokens.id,
+            "TokenType": "Bearer",
+            "ExpiresIn": TOKEN_SECONDS,
+        }))
+    }
+}
