@@ -5,7 +5,7 @@ use std::sync::Arc;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
-use crate::model::{EventLog, RunId, Severity};
+use crate::model::{EventLog, RunId, Seed, Severity};
 use crate::preflight::{self, Allowed, Findings, Question};
 
 use super::world::{self, World};
@@ -40,6 +40,7 @@ async fn look(scenario: &crate::scenario::Scenario, world: &World) -> Result<Fin
                 site: &world.site,
                 run: &RunId::from("preflight"),
                 clock: world.clock,
+                seed: Seed(0),
                 log: &Arc::new(log),
                 phase: &Arc::default(),
                 allowed: Allowed::default(),

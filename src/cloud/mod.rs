@@ -102,6 +102,8 @@ pub struct Cloud {
     pub sts: aws_sdk_sts::Client,
     /// Secrets of the primary Region.
     pub secrets: aws_sdk_secretsmanager::Client,
+    /// Whose calls they are.
+    pub credentials: Option<SharedCredentialsProvider>,
 }
 
 impl Cloud {
@@ -120,6 +122,7 @@ impl Cloud {
             route53: aws_sdk_route53::Client::new(&global("route53")),
             sts: aws_sdk_sts::Client::new(&global("sts")),
             secrets: aws_sdk_secretsmanager::Client::new(&global("secretsmanager")),
+            credentials: primary.credentials_provider(),
         })
     }
 

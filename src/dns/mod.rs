@@ -11,7 +11,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts,
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{Clock, Cohort};
+use crate::model::Clock;
 
 /// What a server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,10 +130,23 @@ fn plain(options: &mut ResolverOpts, recursive: bool, patience: Duration) {
     options.edns0 = true;
 }
 
+/// How long a client keeps an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// Not at all.
+    Nothing,
+    /// For its TTL.
+    Ttl,
+    /// For a time of its own, whatever the TTL.
+    For(Duration),
+    /// For ever.
+    Forever,
+}
+
 /// The DNS cache of one cohort of clients.
 #[derive(Debug)]
 pub struct ClientCache {
-    cohort: Cohort,
+    keeping: Keeping,
     servers: Vec<Server>,
     clock: Clock,
     kept: Mutex<HashMap<String, (Vec<IpAddr>, Timestamp)>>,
@@ -141,8 +154,8 @@ pub struct ClientCache {
 
 impl ClientCache {
     /// An empty cache in front of resolvers, which are tried in order.
-    pub fn new(cohort: Cohort, servers: Vec<Server>, clock: Clock) -> Self {
-        Self { cohort, servers, clock, kept: Mutex::new(HashMap::new()) }
+    pub fn new(keeping: Keeping, servers: Vec<Server>, clock: Clock) -> Self {
+        Self { keeping, servers, clock, kept: Mutex::new(HashMap::new()) }
     }
 
     /// The addresses of a name, as a client of this cohort finds them.
@@ -170,12 +183,14 @@ impl ClientCache {
     }
 
     fn keep(&self, name: &str, answer: &Answer, asked: Timestamp) {
-        let ttl = match self.cohort {
-            Cohort::HonoursTtl => answer.ttl_s,
-            _ => return,
-        };
         // Counted from before the question, so that a client never keeps an answer longer than its TTL.
-        let until = asked.saturating_add(SignedDuration::from_secs(ttl.into())).unwrap_or(Timestamp::MAX);
+        let until = match self.keeping {
+            Keeping::Nothing => return,
+            Keeping::Ttl => asked.saturating_add(SignedDuration::from_secs(answer.ttl_s.into())),
+            Keeping::For(time) => asked.saturating_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)),
+            Keeping::Forever => Ok(Timestamp::MAX),
+        };
+        let until = until.unwrap_or(Timestamp::MAX);
         self.lock().insert(name.to_owned(), (answer.addresses.clone(), until));
     }
 

@@ -25,7 +25,7 @@ use crate::model::{
 use crate::observe::{Checkers, Observers};
 use crate::preflight::{self, Allowed, Preflighted, Question};
 use crate::scenario::Scenario;
-use crate::users::{ArrivalPlan, CurrentPhase};
+use crate::users::CurrentPhase;
 
 pub use signals::{Stop, StopLevel};
 use waiting::Watch;
@@ -231,6 +231,7 @@ impl Engine {
             site: &run.site,
             run: &run.id,
             clock: run.clock,
+            seed: run.seed,
             log: &run.log,
             phase: &self.phase,
             allowed: run.allowed,
@@ -301,12 +302,11 @@ impl Engine {
             log: Arc::clone(&run.log),
             checkers: Arc::new(Checkers::new(ready.targets.failure_threshold)),
         };
-        let plan = ArrivalPlan::new(&run.scenario.users, run.seed);
         let looking = observers.start(stop.clone(), stop_writing.clone());
         let looking = looking.map_err(|error| self.aborted(format!("nothing was touched: no observers: {error}")))?;
         self.begin(Phase::Baseline);
         Ok(Load {
-            crowd: tokio::spawn(Arc::clone(&ready.crowd).run(plan, stop.clone())),
+            crowd: tokio::spawn(Arc::clone(&ready.crowd).run(stop.clone())),
             observers: looking,
             stop,
             stop_writing,

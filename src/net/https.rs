@@ -56,6 +56,11 @@ impl Connection {
         Ok(Self { sender, _driver: AbortOnDropHandle::new(driver) })
     }
 
+    /// Whether the other end has not closed it, as far as this end knows.
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     /// Sends one request and reads the whole answer. Waits as long as the server does: give it a timeout.
     ///
     /// # Errors

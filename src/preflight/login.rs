@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::join_all;
 use tokio_rustls::TlsConnector;
 
 use crate::env::Site;
-use crate::model::{Clock, LoginOutcome, Region, RegionRole, Severity};
+use crate::model::{Clock, Flow, LoginOutcome, Percent, Region, RegionRole, Severity};
 use crate::net::{Connection, connect, server_name};
-use crate::scenario::Scenario;
+use crate::scenario::{FlowShare, Scenario};
 use crate::tokens::{Expectations, Fetch, JwksCache};
-use crate::users::Crowd;
+use crate::users::{Crowd, Token};
 
 use super::{Findings, Question};
 
-/// Sign-ins before the fault whose refresh tokens are used through it.
-const SESSIONS: usize = 10;
+/// At least so many sign-ins before the fault, whose refresh tokens are used through it.
+const LEAST_SESSIONS: usize = 10;
+
+/// No more than this, so that preflight stays below Cognito's default quota of 120 sign-ins a second.
+const MOST_SESSIONS: usize = 100;
 
 /// What an access token must be.
 pub fn expectations(scenario: &Scenario, site: &Site) -> Expectations {
@@ -88,7 +90,10 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings)
         if addresses.is_empty() {
             continue;
         }
-        let ended = crowd.direct(0, addresses).await;
+        let users = crowd.door.population(None).and_then(|users| users.accounts.first());
+        let srp = FlowShare::of(Flow::UserSrp, None, None, Percent(1.0));
+        let Some(account) = users else { continue };
+        let Some(ended) = crowd.direct(&srp, account, addresses).await else { continue };
         let (code, title) = match role {
             RegionRole::Primary => ("GD101", "A login at the primary fails"),
             RegionRole::Replica => ("GD102", "A login at the replica fails"),
@@ -120,15 +125,40 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings)
     }
 }
 
+/// Opens the sessions on whose refresh tokens flows live, by the primary directly.
 async fn sessions(crowd: &Crowd, found: &mut Findings) {
-    let primary = crowd.door.regions.iter().find(|(role, ..)| *role == RegionRole::Primary);
-    let Some((_, _, addresses)) = primary else { return };
-    let count = SESSIONS.min(crowd.names.len());
-    let logins = join_all((0..count).map(|user| crowd.direct(user, addresses))).await;
-    for (user, ended) in logins.into_iter().enumerate() {
-        match ended.refresh {
-            Some(token) => crowd.sessions.add(crowd.names[user].clone(), token),
-            None => found.not_checked(format!("session {}: {}", user + 1, ended.outcome.label())),
+    let addresses = crowd.door.addresses_of(RegionRole::Primary);
+    let arrivals = &crowd.load.arrivals;
+    let rate = arrivals.to.map_or(arrivals.rate.0, |to| to.0.max(arrivals.rate.0));
+    let patience = crowd.ways.iter().map(|way| way.login).max().unwrap_or_default();
+    for flow in crowd.load.flows.iter().filter(|flow| flow.flow.refreshes()) {
+        let Some(users) = crowd.door.population(flow.users.as_deref()) else { continue };
+        // A token is used by one login at a time: so many that a login which waits in vain does not starve the next ones.
+        let needed = rate * flow.share.0 * patience.as_secs_f64() * 1.5;
+        let count = (needed.ceil() as usize).clamp(LEAST_SESSIONS, MOST_SESSIONS);
+        let sign_in = FlowShare::of(Flow::UserSrp, flow.client.clone(), flow.users.clone(), flow.share);
+        let mut opened = 0;
+        for number in 0..count {
+            let Some(account) = users.accounts.get(number % users.accounts.len().max(1)) else { break };
+            let Some(ended) = crowd.direct(&sign_in, account, addresses).await else { break };
+            match ended.refresh {
+                Some(refresh) => {
+                    crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
+                    opened += 1;
+                }
+                None => {
+                    found.not_checked(format!("session {} of {}: {}", number + 1, flow.label(), ended.outcome.label()))
+                }
+            }
+        }
+        if opened == 0 {
+            found.add(
+                "GD104",
+                Severity::Blocker,
+                "No session could be opened whose refresh token could be used",
+                format!("{}: none of {count} sign-ins at the primary gave a refresh token", flow.label()),
+                "Make the sign-in work first, or take the flow out of the scenario",
+            );
         }
     }
 }

@@ -4,6 +4,7 @@
 mod expect;
 mod guard;
 mod login;
+mod people;
 mod routing;
 
 use std::collections::BTreeSet;
@@ -13,15 +14,15 @@ use std::time::Duration;
 
 pub use expect::{Expectation, expect};
 
-use crate::cloud::{Cloud, CloudError, SecretError, resolve_secret};
-use crate::dns::{ClientCache, DnsError, Server};
+use crate::cloud::{Cloud, CloudError, SecretError};
+use crate::dns::{DnsError, Server};
 use crate::env::Site;
 use crate::faults::{self, FaultError, Plan, State};
-use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Severity};
+use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
 use crate::net::{TlsError, client_tls};
 use crate::observe;
 use crate::scenario::{FaultKind, FaultSpec, Scenario};
-use crate::users::{Crowd, CurrentPhase, Door, Sessions};
+use crate::users::{Crowd, CurrentPhase, Door, Tokens, Way};
 
 /// How long a single DNS question may take, in real time.
 const DNS_PATIENCE: Duration = Duration::from_secs(2);
@@ -100,6 +101,9 @@ pub enum PreflightError {
     /// The trust root or the system's certificate authorities could not be read.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A list of users could not be read.
+    #[error(transparent)]
+    Users(#[from] people::ListError),
     /// The system's resolver could not be used.
     #[error(transparent)]
     Dns(#[from] DnsError),
@@ -116,6 +120,8 @@ pub struct Question<'a> {
     pub run: &'a RunId,
     /// Scenario time.
     pub clock: Clock,
+    /// Every random draw of the crowd follows from it.
+    pub seed: Seed,
     /// Where logins of the crowd will be written.
     pub log: &'a Arc<EventLog>,
     /// The phase under way.
@@ -160,6 +166,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     let faults = plan.as_ref().map(|plan| plan.faults.as_slice()).unwrap_or_default();
     let routing = routing::check(&cloud, site, &resolvers, &regions, faults, &mut found).await?;
     let crowd = crowd(question, &cloud, &resolvers, &regions).await?;
+    people::check(&crowd, question, &mut found);
     login::check(&crowd, question, &mut found).await;
     if let Some(plan) = &plan {
         guard::check(question, &cloud, plan, &mut found).await;
@@ -285,40 +292,36 @@ async fn crowd(
     resolvers: &[Server],
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
 ) -> Result<Crowd, PreflightError> {
-    let Question { scenario, site, clock, log, phase, .. } = question;
-    let password = match &site.users.password {
-        Some(reference) => resolve_secret(reference, &site.folder, &cloud.secrets).await?,
-        None => crate::model::Secret::new(String::new()),
-    };
-    let client_secret = match &site.pool.client_secret {
-        Some(reference) => Some(resolve_secret(reference, &site.folder, &cloud.secrets).await?),
-        None => None,
-    };
+    let Question { scenario, site, clock, seed, log, phase, .. } = question;
     let tls = client_tls(site.trust_root_pem.as_deref())?;
     let keys = login::keys(site, &tls, regions, *clock);
+    let clients = people::clients(site, cloud).await?;
+    let mut expectations = login::expectations(scenario, site);
+    expectations.client_ids = clients.iter().map(|client| client.id.clone()).collect();
     let door = Door {
         name: site.front_door.name.clone(),
         port: site.front_door.port,
         api_path: site.front_door.api_path.clone(),
         region_claim: site.front_door.region_claim.clone(),
         tls,
-        pool: site.pool.clone(),
-        client_secret,
+        pool_id: site.pool.id.clone(),
+        clients,
+        managed: site.managed_login.as_ref().map(people::managed),
+        populations: people::populations(site, cloud).await?,
+        credentials: cloud.credentials.clone(),
+        admin: cloud.primary.cognito.clone(),
         clock: *clock,
-        timeouts: site.timeouts.clone(),
         keys,
-        expectations: login::expectations(scenario, site),
+        expectations,
         regions: regions.to_vec(),
     };
-    let cohorts = scenario.users.cohorts.iter().map(|share| share.cohort);
-    let caches = cohorts.map(|cohort| (cohort, ClientCache::new(cohort, resolvers.to_vec(), *clock))).collect();
+    let way = |share| Way::new(share, &site.timeouts, resolvers, *clock);
     Ok(Crowd {
         door: Arc::new(door),
-        names: site.users.names.clone(),
-        password,
-        sessions: Sessions::default(),
+        ways: scenario.users.cohorts.iter().map(way).collect(),
         load: scenario.users.clone(),
-        caches,
+        tokens: Tokens::default(),
+        seed: *seed,
         log: Arc::clone(log),
         phase: Arc::clone(phase),
     })

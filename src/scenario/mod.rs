@@ -461,6 +461,11 @@ const fn at_the_replica() -> RegionRole {
 }
 
 impl FlowShare {
+    /// A flow that is all that happens, with nothing after it.
+    pub fn of(flow: Flow, client: Option<String>, users: Option<String>, share: Percent) -> Self {
+        Self { flow, share, client, users, then: Vec::new(), expect: None }
+    }
+
     /// The name in events and reports: the flow, and where they are not the default the app client and the population.
     pub fn label(&self) -> String {
         flow_label(self.flow, self.client.as_deref(), self.users.as_deref())

@@ -1,55 +1,38 @@
 //! The open loop: every arrival starts at its instant, whatever the earlier ones do.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::dns::ClientCache;
-use crate::model::{Cohort, Event, EventLog, Flow, Login, LoginOutcome, Phase, Secret};
+use crate::model::{Event, EventLog, Flow, Login, LoginOutcome, Phase, Seed};
+use crate::scenario::{FlowShare, UserLoad};
 
+use super::accounts::{Account, Token, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};
-use super::attempt::{Attempt, Credentials, Door, Ended, Lookup, attempt};
-
-/// Refresh tokens of sign-ins before the fault: user name and token.
-#[derive(Debug, Default)]
-pub struct Sessions(Mutex<Vec<(String, Secret)>>);
-
-impl Sessions {
-    /// Adds one.
-    pub fn add(&self, user: String, token: Secret) {
-        self.lock().push((user, token));
-    }
-
-    fn pick(&self, number: u32) -> Option<(String, Secret)> {
-        let sessions = self.lock();
-        let index = (number as usize).checked_rem(sessions.len())?;
-        sessions.get(index).cloned()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(String, Secret)>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
+use super::attempt::{Attempt, Ended, Who, login};
+use super::door::Door;
+use super::visit::Lookup;
+use super::way::Way;
 
 /// The synthetic users of a run.
 pub struct Crowd {
     /// What they log in to.
     pub door: Arc<Door>,
-    /// Their names.
-    pub names: Vec<String>,
-    /// Their password.
-    pub password: Secret,
-    /// Refresh tokens from before.
-    pub sessions: Sessions,
-    /// How they log in, and by what clients.
-    pub load: crate::scenario::UserLoad,
-    /// Each cohort's cache.
-    pub caches: BTreeMap<Cohort, ClientCache>,
+    /// When they arrive, how they log in, and by what clients.
+    pub load: UserLoad,
+    /// Each cohort's ways, in the order of the load.
+    pub ways: Vec<Way>,
+    /// Refresh tokens from before, for flows that live on them.
+    pub tokens: Tokens,
+    /// Of arrivals and choices.
+    pub seed: Seed,
     /// Where logins are written.
     pub log: Arc<EventLog>,
     /// The phase under way, for the record.
@@ -73,93 +56,192 @@ impl CurrentPhase {
     }
 }
 
+/// An arrival that is due.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    at: Timestamp,
+    arrival: Arrival,
+    /// The failed arrival that it repeats.
+    again_of: Option<u64>,
+}
+
+/// How a login began.
+struct Began {
+    at: Timestamp,
+    phase: Phase,
+    user: Option<String>,
+}
+
+/// What is due earlier comes first; of two at the same time the one that arrived first.
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.arrival.index).cmp(&(other.at, other.arrival.index))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Due {}
+
 impl Crowd {
-    /// Lets users arrive until `stop`; then no further login starts, and those under way have the
+    /// Lets users arrive and work until `stop`; then nothing further starts, and what is under way has the
     /// users' patience to end. Every login that started is in the log when this returns.
-    pub async fn run(self: Arc<Self>, plan: ArrivalPlan, stop: CancellationToken) {
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let sessions = tokio::spawn(Arc::clone(&self).work_in_sessions(stop.clone()));
+        self.arrivals(&stop).await;
+        // A panic in one of them has no figures to give, and must not keep the rest from the report.
+        let _ = sessions.await;
+    }
+
+    async fn arrivals(self: &Arc<Self>, stop: &CancellationToken) {
         let first = self.door.clock.now();
-        let mut running = JoinSet::new();
-        for arrival in plan {
+        let planned = |arrival: Arrival| {
             let offset = SignedDuration::try_from(arrival.offset).unwrap_or(SignedDuration::MAX);
-            let scheduled = first.saturating_add(offset).unwrap_or(Timestamp::MAX);
+            Due { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, again_of: None }
+        };
+        let mut plan = ArrivalPlan::new(&self.load, self.seed).map(planned);
+        let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
+        let (again, mut failed) = mpsc::unbounded_channel();
+        let (mut running, mut started) = (JoinSet::new(), 0);
+        while let Some(Reverse(next)) = waiting.peek().copied() {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.door.clock.sleep_until(scheduled) => {}
+                Some(due) = failed.recv() => {
+                    waiting.push(Reverse(due));
+                    continue;
+                }
+                () = self.door.clock.sleep_until(next.at) => {}
             }
-            let crowd = Arc::clone(&self);
-            running.spawn(async move { crowd.one(arrival, scheduled).await });
+            waiting.pop();
+            if next.again_of.is_none() {
+                waiting.extend(plan.next().map(Reverse));
+            }
             while running.try_join_next().is_some() {}
+            let due = Due { arrival: Arrival { index: started, ..next.arrival }, ..next };
+            started += 1;
+            if running.len() >= self.load.most_in_flight as usize {
+                let at = self.door.clock.now();
+                self.write(due, Began { at, phase: self.phase.get(), user: None }, shed(at));
+                continue;
+            }
+            let (crowd, again, stop) = (Arc::clone(self), again.clone(), stop.clone());
+            running.spawn(async move { crowd.one(due, &again, &stop).await });
         }
         while running.join_next().await.is_some() {}
     }
 
-    async fn one(&self, arrival: Arrival, scheduled: Timestamp) {
-        let phase = self.phase.get();
-        let started = self.door.clock.now();
-        let credentials = self.credentials(&arrival);
-        let user = credentials.as_ref().map(|credentials| credentials.user().to_owned());
-        let ended = match (credentials, self.caches.get(&self.load.cohorts[arrival.cohort].cohort)) {
-            (Some(credentials), Some(cache)) => {
-                let wanted = Attempt {
-                    scheduled,
-                    flow: self.load.flows[arrival.flow].flow,
-                    credentials,
-                    lookup: Lookup::Cache(cache),
-                    choice: arrival.address,
-                };
-                attempt(&self.door, &wanted).await
-            }
-            // No user, session or cache for it: the engine opens them before the first arrival.
-            _ => Ended {
-                outcome: LoginOutcome::Cancelled,
-                address: None,
-                served: None,
-                api_sent: None,
-                steps: Vec::new(),
-                refresh: None,
-            },
+    async fn one(&self, due: Due, again: &mpsc::UnboundedSender<Due>, stop: &CancellationToken) {
+        let (at, phase) = (self.door.clock.now(), self.phase.get());
+        let flow = &self.load.flows[due.arrival.flow];
+        let who = self.who(flow, due.arrival.user);
+        let began = Began { at, phase, user: who.as_ref().and_then(Who::user).map(str::to_owned) };
+        let client = self.door.client(flow.flow, flow.client.as_deref());
+        let (Some(who), Some(client)) = (who, client) else {
+            // Every token is in use: preflight opens as many as the load should need.
+            self.write(due, began, shed(at));
+            return;
         };
+        let token = match &who {
+            Who::Token(token) => Some(token.clone()),
+            _ => None,
+        };
+        let wanted = Attempt {
+            scheduled: due.at,
+            flow,
+            client,
+            who,
+            lookup: Lookup::Way,
+            choice: due.arrival.address,
+            jitter: self.seed.stream(&format!("retry-{}", due.arrival.index)),
+        };
+        let ended = login(&self.door, &self.ways[due.arrival.cohort], wanted, stop).await;
+        if let Some(token) = token {
+            let refresh = ended.refresh.clone().unwrap_or(token.refresh);
+            self.tokens.put(&flow.label(), Token { refresh, ..token });
+        }
+        if let Some(wait) = self.load.arrivals.again_after.filter(|_| ended.outcome != LoginOutcome::Succeeded) {
+            let wait = SignedDuration::try_from(wait.0).unwrap_or(SignedDuration::MAX);
+            let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            // Nobody receives any more once the run is over.
+            let _ = again.send(Due { at, again_of: Some(due.arrival.index), ..due });
+        }
+        self.write(due, began, ended);
+    }
+
+    fn write(&self, due: Due, began: Began, ended: Ended) {
+        let flow = &self.load.flows[due.arrival.flow];
         let (role, region) = ended.served.unzip();
         self.log.write(Event::Login(Box::new(Login {
-            arrival: arrival.index,
-            scheduled,
-            started,
-            ended: self.door.clock.now(),
-            phase,
-            user,
-            flow: self.load.flows[arrival.flow].label(),
-            cohort: self.load.cohorts[arrival.cohort].label(),
+            arrival: due.arrival.index,
+            scheduled: due.at,
+            started: began.at,
+            ended: ended.at,
+            phase: began.phase,
+            user: began.user,
+            flow: flow.label(),
+            cohort: self.ways[due.arrival.cohort].label.clone(),
             address: ended.address,
             region,
             role,
             api_sent: ended.api_sent,
             outcome: ended.outcome,
-            at_replica: None,
-            earlier: Vec::new(),
-            again_of: None,
+            at_replica: flow.expect,
+            earlier: ended.earlier,
+            again_of: due.again_of,
             steps: ended.steps,
         })));
     }
 
-    fn credentials(&self, arrival: &Arrival) -> Option<Credentials> {
-        if self.load.flows[arrival.flow].flow == Flow::RefreshToken {
-            return self.sessions.pick(arrival.user).map(|(user, token)| Credentials::Refresh(user, token));
+    fn who(&self, flow: &FlowShare, draw: u32) -> Option<Who> {
+        if flow.flow.refreshes() {
+            return self.tokens.take(&flow.label()).map(Who::Token);
         }
-        let index = (arrival.user as usize).checked_rem(self.names.len())?;
-        Some(Credentials::Password(self.names[index].clone(), self.password.clone()))
+        if flow.flow == Flow::ClientCredentials {
+            return Some(Who::Machine);
+        }
+        self.door.population(flow.users.as_deref())?.pick(draw).cloned().map(Who::Account)
     }
 
-    /// Logs in once, straight to some addresses, by SRP.
-    pub async fn direct(&self, user: usize, addresses: &[IpAddr]) -> Ended {
-        let name = self.names.get(user % self.names.len().max(1)).cloned().unwrap_or_default();
+    /// Logs in once, straight to some addresses, by the first cohort's client without its retries.
+    pub async fn direct(&self, flow: &FlowShare, account: &Account, addresses: &[IpAddr]) -> Option<Ended> {
         let wanted = Attempt {
             scheduled: self.door.clock.now(),
-            flow: Flow::UserSrp,
-            credentials: Credentials::Password(name, self.password.clone()),
+            flow,
+            client: self.door.client(flow.flow, flow.client.as_deref())?,
+            who: Who::Account(account.clone()),
             lookup: Lookup::Fixed(addresses),
-            choice: user as u32,
+            choice: 0,
+            jitter: self.seed.stream("direct"),
         };
-        attempt(&self.door, &wanted).await
+        let stop = CancellationToken::new();
+        stop.cancel();
+        Some(login(&self.door, self.ways.first()?, wanted, &stop).await)
+    }
+}
+
+/// A login that was not started.
+fn shed(at: Timestamp) -> Ended {
+    Ended {
+        outcome: LoginOutcome::Shed,
+        at,
+        address: None,
+        served: None,
+        api_sent: None,
+        steps: Vec::new(),
+        earlier: Vec::new(),
+        access: None,
+        refresh: None,
+        to_put_back: None,
     }
 }

@@ -1,12 +1,23 @@
-//! Synthetic users: when they arrive, how they log in, and what became of it. Open loop: an
+//! Synthetic users: when they arrive, how they log in, what became of it, and how they go on working. Open loop: an
 //! arrival starts at its scheduled instant whatever the earlier ones do.
 
+mod accounts;
 mod arrivals;
 mod attempt;
 mod crowd;
+mod door;
+mod flows;
+mod retry;
+mod session;
+mod visit;
+mod way;
 mod wire;
 
+pub use accounts::{Account, Population, Token, Tokens};
 pub use arrivals::{Arrival, ArrivalPlan};
-pub use attempt::{Attempt, Credentials, Door, Ended, Lookup, attempt};
-pub use crowd::{Crowd, CurrentPhase, Sessions};
+pub use attempt::{Attempt, Ended, Who, login};
+pub use crowd::{Crowd, CurrentPhase};
+pub use door::{AppClient, Door, Managed};
+pub use visit::Lookup;
+pub use way::Way;
 pub use wire::OneConnection;

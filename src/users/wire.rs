@@ -1,6 +1,7 @@
 //! The SDK's requests over the one connection that a login opened itself, so that name, address,
 //! trust root and the time of every step are the login's own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{
@@ -18,12 +19,25 @@ use crate::net::{Connection, ConnectionError};
 
 /// A connection that SDK calls and plain requests share.
 #[derive(Debug, Clone)]
-pub struct OneConnection(Arc<Mutex<Connection>>);
+pub struct OneConnection {
+    connection: Arc<Mutex<Connection>>,
+    address: IpAddr,
+}
 
 impl OneConnection {
-    /// Takes a connection.
-    pub fn new(connection: Connection) -> Self {
-        Self(Arc::new(Mutex::new(connection)))
+    /// Takes a connection to an address.
+    pub fn new(connection: Connection, address: IpAddr) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)), address }
+    }
+
+    /// The address at its other end.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Whether it can still carry a request, as far as this end knows.
+    pub fn is_open(&self) -> bool {
+        self.connection.try_lock().is_ok_and(|connection| connection.is_open())
     }
 
     /// Sends a request; its URI may be absolute.
@@ -38,7 +52,7 @@ impl OneConnection {
         if let Some(path) = request.uri().path_and_query().cloned() {
             *request.uri_mut() = path.into();
         }
-        self.0.lock().await.send(request).await
+        self.connection.lock().await.send(request).await
     }
 }
 

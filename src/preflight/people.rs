@@ -1,0 +1,207 @@
+//! Who logs in: app clients and users of the environment with their secrets, and whether a scenario names what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::cloud::{Cloud, SecretError, resolve_secret};
+use crate::env::{ManagedLogin, SecretRef, Site, UserList};
+use crate::model::{Flow, Secret, Severity};
+use crate::users::{Account, AppClient, Crowd, Managed, Population};
+
+use super::{Findings, Question};
+
+/// A list of users could not be read. Never holds what is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("the list of users {place}: {reason}")]
+pub struct ListError {
+    /// Which list.
+    place: String,
+    /// Why.
+    reason: String,
+}
+
+/// The pool's own app client first, then the others.
+pub async fn clients(site: &Site, cloud: &Cloud) -> Result<Vec<AppClient>, SecretError> {
+    let secret = async |reference: Option<&SecretRef>| match reference {
+        Some(reference) => resolve_secret(reference, &site.folder, &cloud.secrets).await.map(Some),
+        None => Ok(None),
+    };
+    let pool = &site.pool;
+    let mut clients = vec![AppClient {
+        name: String::new(),
+        id: pool.client_id.clone(),
+        secret: secret(pool.client_secret.as_ref()).await?,
+        redirect_uri: None,
+        scopes: Vec::new(),
+    }];
+    for client in &pool.clients {
+        clients.push(AppClient {
+            name: client.name.clone(),
+            id: client.id.clone(),
+            secret: secret(client.secret.as_ref()).await?,
+            redirect_uri: client.redirect_uri.clone(),
+            scopes: client.scopes.clone(),
+        });
+    }
+    Ok(clients)
+}
+
+/// Managed login's address.
+pub fn managed(login: &ManagedLogin) -> Managed {
+    Managed { domain: login.domain.clone(), port: login.port, identity_provider: login.identity_provider.clone() }
+}
+
+/// Users of one place of the environment file.
+struct Group<'a> {
+    names: &'a [String],
+    password: Option<&'a SecretRef>,
+    list: Option<&'a UserList>,
+    totp_secret: Option<&'a SecretRef>,
+}
+
+/// The users of `[users]` under the empty name, and each population under its own.
+pub async fn populations(site: &Site, cloud: &Cloud) -> Result<BTreeMap<String, Population>, super::PreflightError> {
+    let own = &site.users;
+    let group =
+        Group { names: &own.names, password: own.password.as_ref(), list: own.list.as_ref(), totp_secret: None };
+    let mut all = BTreeMap::from([(String::new(), Population::new(accounts(group, site, cloud).await?, false))]);
+    for of in &own.populations {
+        let (password, list, totp_secret) = (of.password.as_ref(), of.list.as_ref(), of.totp_secret.as_ref());
+        let group = Group { names: &of.names, password, list, totp_secret };
+        all.insert(of.name.clone(), Population::new(accounts(group, site, cloud).await?, of.new_password));
+    }
+    Ok(all)
+}
+
+async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Account>, super::PreflightError> {
+    let totp_secret = match group.totp_secret {
+        Some(reference) => Some(resolve_secret(reference, &site.folder, &cloud.secrets).await?),
+        None => None,
+    };
+    if let Some(list) = group.list {
+        let (place, text) = text(list, site, cloud).await?;
+        return Ok(read_list(&text).map_err(|reason| ListError { place, reason })?);
+    }
+    let Some(password) = group.password else { return Ok(Vec::new()) };
+    let password = resolve_secret(password, &site.folder, &cloud.secrets).await?;
+    let account =
+        |name: &String| Account { name: name.clone(), password: password.clone(), totp_secret: totp_secret.clone() };
+    Ok(group.names.iter().map(account).collect())
+}
+
+async fn text(list: &UserList, site: &Site, cloud: &Cloud) -> Result<(String, Secret), super::PreflightError> {
+    match list {
+        UserList::File { file } => {
+            let path = site.folder.join(file);
+            let place = path.display().to_string();
+            Ok((place.clone(), read_file(&path).map_err(|reason| ListError { place, reason })?))
+        }
+        UserList::SecretsManager { secrets_manager } => {
+            let whole = SecretRef::SecretsManager { secrets_manager: secrets_manager.clone(), key: None };
+            Ok((secrets_manager.clone(), resolve_secret(&whole, &site.folder, &cloud.secrets).await?))
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Secret, String> {
+    std::fs::read_to_string(path).map(Secret::new).map_err(|error| error.to_string())
+}
+
+#[derive(Deserialize)]
+struct Row {
+    username: String,
+    password: String,
+    #[serde(default)]
+    totp_secret: Option<String>,
+}
+
+/// Reads a list of users. An error names the line and never what is in it.
+fn read_list(text: &Secret) -> Result<Vec<Account>, String> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text.expose().as_bytes());
+    let columns = reader.headers().map_err(|_| "line 1 is not CSV".to_owned())?;
+    for wanted in ["username", "password"] {
+        if !columns.iter().any(|column| column == wanted) {
+            return Err(format!(
+                "has no column `{wanted}`; its first line names the columns: username,password,totp_secret"
+            ));
+        }
+    }
+    let mut accounts = Vec::new();
+    for row in reader.deserialize::<Row>() {
+        let row = row.map_err(|error| {
+            let line = error.position().map_or_else(|| "a line".to_owned(), |at| format!("line {}", at.line()));
+            format!("{line} is not username, password and, where there is one, totp_secret")
+        })?;
+        let totp_secret = row.totp_secret.filter(|secret| !secret.is_empty()).map(Secret::new);
+        accounts.push(Account { name: row.username, password: Secret::new(row.password), totp_secret });
+    }
+    if accounts.is_empty() { Err("has no user".to_owned()) } else { Ok(accounts) }
+}
+
+/// Whether every app client and population that the scenario names is there, with what its flow needs.
+pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
+    let load = &question.scenario.users;
+    let flows = load.flows.iter().map(|share| (share.flow, share.client.as_deref(), share.users.as_deref()));
+    let sessions = load.sessions.iter().map(|plan| (plan.refresh, plan.client.as_deref(), plan.users.as_deref()));
+    for (flow, client, users) in flows.chain(sessions) {
+        if crowd.door.client(flow, client).is_none() {
+            let what = client.map_or_else(|| format!("one that fits {}", flow.as_str()), |name| format!("`{name}`"));
+            found.add(
+                "GD004",
+                Severity::Blocker,
+                "The scenario needs an app client that the environment does not have",
+                format!("{}: no app client {what} in `[[pool.clients]]`", flow.as_str()),
+                "Add the app client to the environment file, or take the flow out of the scenario",
+            );
+        }
+        let there = crowd.door.population(users).is_some_and(|users| !users.accounts.is_empty());
+        if flow != Flow::ClientCredentials && !there {
+            let what = users.map_or_else(|| "`[users]`".to_owned(), |name| format!("the population `{name}`"));
+            found.add(
+                "GD005",
+                Severity::Blocker,
+                "The scenario needs users that the environment does not have",
+                format!("{}: {what} has no users", flow.as_str()),
+                "Add them to `[[users.populations]]` of the environment file; `gameday users seed` makes synthetic ones",
+            );
+        }
+        let managed = crowd.door.managed.as_ref();
+        let missing = match flow {
+            _ if !flow.is_managed() => None,
+            _ if managed.is_none() => Some("`[managed_login]`"),
+            Flow::Federated if managed.is_some_and(|login| login.identity_provider.is_none()) => {
+                Some("`managed_login.identity_provider`")
+            }
+            _ => None,
+        };
+        if let Some(missing) = missing {
+            found.add(
+                "GD006",
+                Severity::Blocker,
+                "The scenario needs managed login, which the environment does not describe",
+                format!("{} needs {missing}", flow.as_str()),
+                "Add it to the environment file, or take the flow out of the scenario",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_and_what_is_wrong_names_its_line_alone() {
+        let read = |text: &str| read_list(&Secret::new(text));
+        let users = read("username,password,totp_secret\nann,\"p,1\",\nbob,p2,JBSWY3DP\n").unwrap();
+        assert_eq!(users[0].password.expose(), "p,1");
+        assert_eq!((users[0].totp_secret.is_none(), users[1].totp_secret.is_some()), (true, true));
+        assert_eq!(read("username,password\nann,p1\n").unwrap().len(), 1);
+        let error = read("username,password\nann,p1\nhunter2\n").unwrap_err();
+        assert!(error.contains("line 3") && !error.contains("hunter2"), "{error}");
+        assert!(read("user,password\nann,p1\n").unwrap_err().contains("`username`"));
+        assert!(read("username,password\n").unwrap_err().contains("no user"));
+    }
+}

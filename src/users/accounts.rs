@@ -1,0 +1,73 @@
+//! Who logs in: populations of synthetic users, and the refresh tokens of their sessions.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::Secret;
+
+/// A synthetic user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its password.
+    pub password: Secret,
+    /// Its TOTP secret in base32, where it signs in with a software token.
+    pub totp_secret: Option<Secret>,
+}
+
+/// Users of one kind.
+#[derive(Debug, Default)]
+pub struct Population {
+    /// The users.
+    pub accounts: Vec<Account>,
+    /// They must set a new password at each sign-in, and are put back afterwards.
+    pub new_password: bool,
+    /// Whose turn it is.
+    turn: AtomicUsize,
+}
+
+impl Population {
+    /// These users.
+    pub fn new(accounts: Vec<Account>, new_password: bool) -> Self {
+        Self { accounts, new_password, turn: AtomicUsize::new(0) }
+    }
+
+    /// The user for a drawn number. Users with a software token, and those who set a new password, take turns instead: neither can sign in
+    /// twice at the same time.
+    pub fn pick(&self, draw: u32) -> Option<&Account> {
+        let in_turn = self.new_password || self.accounts.first().is_some_and(|account| account.totp_secret.is_some());
+        let number = if in_turn { self.turn.fetch_add(1, Ordering::Relaxed) } else { draw as usize };
+        self.accounts.get(number.checked_rem(self.accounts.len())?)
+    }
+}
+
+/// A refresh token and whose it is.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The user.
+    pub user: String,
+    /// The token.
+    pub refresh: Secret,
+}
+
+/// Refresh tokens of sign-ins before the fault, for each flow that lives on them, by its label.
+#[derive(Debug, Default)]
+pub struct Tokens(Mutex<BTreeMap<String, VecDeque<Token>>>);
+
+impl Tokens {
+    /// Adds one, or gives one back.
+    pub fn put(&self, flow: &str, token: Token) {
+        self.lock().entry(flow.to_owned()).or_default().push_back(token);
+    }
+
+    /// Takes the one that was unused longest: with rotation a token may be used by one client at a time.
+    pub fn take(&self, flow: &str) -> Option<Token> {
+        self.lock().get_mut(flow)?.pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<Token>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,112 @@
+//! What is the same for every login of a run.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use tokio_rustls::TlsConnector;
+
+use crate::model::{Clock, Flow, Region, RegionRole, Secret};
+use crate::tokens::{Expectations, JwksCache};
+
+use super::accounts::Population;
+
+/// What the users connect to, and what they need there.
+pub struct Door {
+    /// The name that users connect to.
+    pub name: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The protected API's path.
+    pub api_path: String,
+    /// The claim that names the serving Region.
+    pub region_claim: Option<String>,
+    /// Trusts the front door's authority.
+    pub tls: TlsConnector,
+    /// The user pool's ID.
+    pub pool_id: String,
+    /// The pool's own app client first, then the others.
+    pub clients: Vec<AppClient>,
+    /// Managed login, where the pool has it.
+    pub managed: Option<Managed>,
+    /// The users of `[users]` under the empty name, and each population under its own.
+    pub populations: BTreeMap<String, Population>,
+    /// AWS credentials, for flows in which a server signs its users in.
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// Cognito's API at the primary, to put users back who set a new password.
+    pub admin: aws_sdk_cognitoidentityprovider::Client,
+    /// Scenario time.
+    pub clock: Clock,
+    /// Both Regions' keys.
+    pub keys: Arc<JwksCache>,
+    /// What an access token must be.
+    pub expectations: Expectations,
+    /// Both Regions and the addresses that lead to each.
+    pub regions: Vec<(RegionRole, Region, Vec<IpAddr>)>,
+}
+
+/// An app client with its secret.
+#[derive(Debug, Clone)]
+pub struct AppClient {
+    /// What scenarios call it; empty for the pool's own.
+    pub name: String,
+    /// Its ID.
+    pub id: String,
+    /// Its secret, where it has one.
+    pub secret: Option<Secret>,
+    /// A callback URL of it.
+    pub redirect_uri: Option<String>,
+    /// The scopes to ask for.
+    pub scopes: Vec<String>,
+}
+
+/// Managed login's address.
+#[derive(Debug, Clone)]
+pub struct Managed {
+    /// Its domain.
+    pub domain: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The identity provider of federated flows.
+    pub identity_provider: Option<String>,
+}
+
+impl Door {
+    /// The Region that an address leads to.
+    pub fn region_at(&self, address: IpAddr) -> Option<(RegionRole, &Region)> {
+        let found = self.regions.iter().find(|(_, _, addresses)| addresses.contains(&address));
+        found.map(|(role, region, _)| (*role, region))
+    }
+
+    /// The Region of that name.
+    pub fn region_named(&self, name: &str) -> Option<(RegionRole, &Region)> {
+        let found = self.regions.iter().find(|(_, region, _)| region.as_str() == name);
+        found.map(|(role, region, _)| (*role, region))
+    }
+
+    /// The addresses that lead to a Region.
+    pub fn addresses_of(&self, wanted: RegionRole) -> &[IpAddr] {
+        self.regions.iter().find(|(role, ..)| *role == wanted).map_or(&[], |(.., addresses)| addresses.as_slice())
+    }
+
+    /// The app client that a flow uses: the named one, or the first that has what the flow needs.
+    pub fn client(&self, flow: Flow, name: Option<&str>) -> Option<&AppClient> {
+        let fits = |client: &&AppClient| match name {
+            Some(name) => client.name == name,
+            None => match flow {
+                Flow::ManagedLogin | Flow::Federated => client.redirect_uri.is_some(),
+                Flow::ClientCredentials => {
+                    client.secret.is_some() && client.redirect_uri.is_none() && !client.scopes.is_empty()
+                }
+                _ => client.name.is_empty(),
+            },
+        };
+        self.clients.iter().find(fits)
+    }
+
+    /// The users of that name, or those of `[users]`.
+    pub fn population(&self, name: Option<&str>) -> Option<&Population> {
+        self.populations.get(name.unwrap_or_default())
+    }
+}

@@ -1,0 +1,89 @@
+//! USER_SRP_AUTH: the password never leaves the client.
+
+use std::collections::HashMap;
+
+use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, ChallengeNameType};
+
+use crate::model::{LoginOutcome, LoginStep};
+use crate::srp::{self, Challenge, ClientSession};
+use crate::users::accounts::Account;
+use crate::users::visit::{Visit, service};
+
+use super::{Signed, challenge};
+
+pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+    let connection = visit.connection().await?;
+    let cognito = visit.cognito(&connection);
+    visit.next(LoginStep::InitiateAuth);
+    let session = off_thread(|| ClientSession::new(&mut rand::rng())).await?;
+    let mut call = cognito
+        .initiate_auth()
+        .client_id(&visit.client.id)
+        .auth_flow(AuthFlowType::UserSrpAuth)
+        .auth_parameters("USERNAME", &account.name)
+        .auth_parameters("SRP_A", session.public_a_hex());
+    if let Some(hash) = visit.secret_hash(&account.name) {
+        call = call.auth_parameters("SECRET_HASH", hash);
+    }
+    let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
+    if answer.challenge_name() != Some(&ChallengeNameType::PasswordVerifier) {
+        let (result, name) = (answer.authentication_result(), answer.challenge_name());
+        return challenge::tokens(LoginStep::InitiateAuth, result, name);
+    }
+    visit.next(LoginStep::RespondToAuthChallenge);
+    let asked = Asked::of(answer.challenge_parameters()).ok_or_else(|| LoginOutcome::Rejected {
+        step: LoginStep::InitiateAuth,
+        code: "PASSWORD_VERIFIER without its parameters".to_owned(),
+    })?;
+    let timestamp = srp::timestamp(visit.door.clock.now());
+    let block = asked.challenge.secret_block_b64.clone();
+    let (pool, password, stamp) = (visit.door.pool_id.clone(), account.password.clone(), timestamp.clone());
+    let (id, challenge) = (asked.user_id, asked.challenge);
+    let claim = off_thread(move || session.claim(&pool, &id, &password, &challenge, &stamp)).await?;
+    let claim = claim.map_err(|error| LoginOutcome::Rejected {
+        step: LoginStep::RespondToAuthChallenge,
+        code: format!("SRP: {error}"),
+    })?;
+    let mut call = cognito
+        .respond_to_auth_challenge()
+        .client_id(&visit.client.id)
+        .challenge_name(ChallengeNameType::PasswordVerifier)
+        .set_session(answer.session().map(str::to_owned))
+        .challenge_responses("USERNAME", &asked.username)
+        .challenge_responses("PASSWORD_CLAIM_SECRET_BLOCK", block)
+        .challenge_responses("PASSWORD_CLAIM_SIGNATURE", claim)
+        .challenge_responses("TIMESTAMP", timestamp);
+    if let Some(hash) = visit.secret_hash(&asked.username) {
+        call = call.challenge_responses("SECRET_HASH", hash);
+    }
+    let answer = call.send().await.map_err(service(LoginStep::RespondToAuthChallenge))?;
+    challenge::tokens(LoginStep::RespondToAuthChallenge, answer.authentication_result(), answer.challenge_name())
+}
+
+/// What PASSWORD_VERIFIER asks.
+struct Asked {
+    challenge: Challenge,
+    user_id: String,
+    username: String,
+}
+
+impl Asked {
+    fn of(parameters: Option<&HashMap<String, String>>) -> Option<Self> {
+        let parameter = |name: &str| parameters?.get(name).cloned();
+        let user_id = parameter("USER_ID_FOR_SRP")?;
+        Some(Self {
+            challenge: Challenge {
+                salt_hex: parameter("SALT")?,
+                srp_b_hex: parameter("SRP_B")?,
+                secret_block_b64: parameter("SECRET_BLOCK")?,
+            },
+            username: parameter("USERNAME").unwrap_or_else(|| user_id.clone()),
+            user_id,
+        })
+    }
+}
+
+/// Exponentiations take a while; on the async threads they would delay other users' clocks.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoginOutcome> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| LoginOutcome::Cancelled)
+}

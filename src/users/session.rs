@@ -1,0 +1,206 @@
+//! Users who signed in before the fault and go on working: calls of the protected API with their access token, new tokens by their
+//! refresh token, wherever their client's DNS leads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rand::RngExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{
+    Event, Flow, LoginOutcome, LoginStep, Percent, Phase, RegionRole, Secret, SessionCall, SessionStep, Window,
+};
+use crate::scenario::{FlowShare, SessionPlan};
+
+use super::accounts::{Account, Token};
+use super::attempt::{Attempt, Who, login};
+use super::crowd::Crowd;
+use super::door::AppClient;
+use super::visit::{Lookup, Visit};
+use super::way::Way;
+
+/// One session.
+struct Session<'a> {
+    crowd: &'a Crowd,
+    number: u64,
+    plan: &'a SessionPlan,
+    client: &'a AppClient,
+    way: &'a Way,
+    account: &'a Account,
+    access: Secret,
+    refresh: Secret,
+    choice: u32,
+}
+
+impl Crowd {
+    /// Opens every session of the load, and works in them until `stop`.
+    pub(super) async fn work_in_sessions(self: Arc<Self>, stop: CancellationToken) {
+        let mut working = JoinSet::new();
+        let mut number = 0;
+        for plan in 0..self.load.sessions.len() {
+            for _ in 0..self.load.sessions[plan].count {
+                let (crowd, stop) = (Arc::clone(&self), stop.clone());
+                working.spawn(async move { crowd.session(plan, number, &stop).await });
+                number += 1;
+            }
+        }
+        while working.join_next().await.is_some() {}
+    }
+
+    async fn session(&self, plan: usize, number: u64, stop: &CancellationToken) {
+        let plan = &self.load.sessions[plan];
+        let named = |way: &&Way| plan.cohort.as_ref().is_none_or(|name| way.label == *name);
+        let users = self.door.population(plan.users.as_deref());
+        let account = users.and_then(|users| users.accounts.get(number as usize % users.accounts.len().max(1)));
+        let client = self.door.client(Flow::UserSrp, plan.client.as_deref());
+        let (Some(way), Some(client), Some(account)) = (self.ways.iter().find(named), client, account) else { return };
+        let mut draws = self.seed.stream(&format!("session-{number}"));
+        // Sessions do not all do the same thing at the same moment.
+        let begin = plan.call_every.0.mul_f64(draws.random::<f64>());
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = self.door.clock.sleep(begin) => {}
+        }
+        let empty = || Secret::new(String::new());
+        let (access, refresh, choice) = (empty(), empty(), draws.random());
+        let mut session = Session { crowd: self, number, plan, client, way, account, access, refresh, choice };
+        if session.sign_in(SessionStep::SignIn, stop).await == LoginOutcome::Succeeded {
+            session.work(draws.random(), stop).await;
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Calls and refreshes by turns, each at its own pace. `offset` is a share of the first pause before a refresh.
+    async fn work(&mut self, offset: f64, stop: &CancellationToken) {
+        let clock = self.crowd.door.clock;
+        let mut refresh_at = later(clock.now(), self.plan.refresh_every.0.mul_f64(0.5 + offset / 2.0));
+        let mut call_at = later(clock.now(), self.plan.call_every.0);
+        let mut signed_out = false;
+        loop {
+            let next = if signed_out { call_at } else { call_at.min(refresh_at) };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = clock.sleep_until(next) => {}
+            }
+            if signed_out {
+                signed_out = self.sign_in(SessionStep::SignInAgain, stop).await != LoginOutcome::Succeeded;
+                call_at = later(clock.now(), self.plan.call_every.0);
+                refresh_at = later(clock.now(), self.plan.refresh_every.0);
+            } else if next == call_at {
+                call_at = later(next, self.plan.call_every.0).max(clock.now());
+                if matches!(self.call().await, LoginOutcome::ApiRefused { status: 401, .. }) {
+                    // As clients do: a token that is not accepted is renewed at once.
+                    refresh_at = clock.now();
+                }
+            } else {
+                let outcome = self.renew().await;
+                let pause =
+                    if outcome == LoginOutcome::Succeeded { self.plan.refresh_every } else { self.plan.call_every };
+                refresh_at = later(clock.now(), pause.0);
+                if refused(&outcome) {
+                    signed_out = self.sign_in(SessionStep::SignInAgain, stop).await != LoginOutcome::Succeeded;
+                }
+            }
+        }
+    }
+
+    async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> LoginOutcome {
+        let crowd = self.crowd;
+        let (sent, phase) = (crowd.door.clock.now(), crowd.phase.get());
+        let flow = FlowShare::of(Flow::UserSrp, self.plan.client.clone(), self.plan.users.clone(), Percent(1.0));
+        let wanted = Attempt {
+            scheduled: sent,
+            flow: &flow,
+            client: self.client,
+            who: Who::Account(self.account.clone()),
+            lookup: Lookup::Way,
+            choice: self.choice,
+            jitter: crowd.seed.stream(&format!("session-retry-{}", self.number)),
+        };
+        let ended = login(&crowd.door, self.way, wanted, stop).await;
+        if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
+            (self.access, self.refresh) = (access, refresh);
+        }
+        self.write(step, sent, phase, ended.served.map(|(role, _)| role), &ended.outcome);
+        ended.outcome
+    }
+
+    async fn call(&mut self) -> LoginOutcome {
+        let token = self.access.clone();
+        let work = async |visit: &mut Visit<'_>| visit.protected_api(token.expose()).await;
+        self.within_patience(SessionStep::ApiCall, work).await.0
+    }
+
+    async fn renew(&mut self) -> LoginOutcome {
+        let token = Token { user: self.account.name.clone(), refresh: self.refresh.clone() };
+        let flow = self.plan.refresh;
+        let work = async |visit: &mut Visit<'_>| {
+            let signed = super::flows::sign_in(visit, flow, &Who::Token(token.clone())).await?;
+            visit.next(LoginStep::VerifyToken);
+            visit.verify(signed.access.expose())?;
+            visit.progress.access = Some(signed.access);
+            visit.progress.refresh = signed.refresh;
+            Ok(())
+        };
+        let (outcome, access, refresh) = self.within_patience(SessionStep::Refresh, work).await;
+        // A new refresh token counts even where the rest went wrong: rotation has ended the old one.
+        self.refresh = refresh.unwrap_or_else(|| self.refresh.clone());
+        self.access = access.unwrap_or_else(|| self.access.clone());
+        outcome
+    }
+
+    async fn within_patience(
+        &self,
+        step: SessionStep,
+        work: impl AsyncFnOnce(&mut Visit<'_>) -> Result<(), LoginOutcome>,
+    ) -> (LoginOutcome, Option<Secret>, Option<Secret>) {
+        let door = &self.crowd.door;
+        let (sent, phase) = (door.clock.now(), self.crowd.phase.get());
+        let mut visit = Visit::new(door, self.way, self.client, Lookup::Way, self.choice);
+        let outcome = match door.clock.timeout(self.way.login, work(&mut visit)).await {
+            Ok(Ok(())) => LoginOutcome::Succeeded,
+            Ok(Err(outcome)) => outcome,
+            Err(_) => visit.progress.unanswered(),
+        };
+        if outcome == LoginOutcome::Succeeded {
+            visit.keep_connection();
+        }
+        let role = visit.progress.address.and_then(|address| door.region_at(address)).map(|(role, _)| role);
+        self.write(step, sent, phase, role, &outcome);
+        (outcome, visit.progress.access, visit.progress.refresh)
+    }
+
+    fn write(
+        &self,
+        step: SessionStep,
+        sent: Timestamp,
+        phase: Phase,
+        role: Option<RegionRole>,
+        outcome: &LoginOutcome,
+    ) {
+        self.crowd.log.write(Event::Session(Box::new(SessionCall {
+            session: self.number,
+            user: self.account.name.clone(),
+            flow: self.plan.label(),
+            cohort: self.way.label.clone(),
+            step,
+            window: Window { sent, received: self.crowd.door.clock.now() },
+            phase,
+            role,
+            outcome: outcome.clone(),
+        })));
+    }
+}
+
+/// The service answered, and will not give tokens for this refresh token.
+fn refused(outcome: &LoginOutcome) -> bool {
+    matches!(outcome, LoginOutcome::Rejected { .. }) && !super::retry::may_help(outcome)
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_add(SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,283 @@
+//! One try of a login: the connection that it goes through, and what each step takes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
+use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Region as SdkRegion};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
+use crate::net::{Connection, ConnectionError, TcpStream, connect, server_name};
+use crate::srp;
+use crate::tokens::TokenError;
+
+use super::door::{AppClient, Door};
+use super::way::Way;
+use super::wire::OneConnection;
+
+/// Where a login's addresses come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Lookup<'a> {
+    /// From the way's cache.
+    Way,
+    /// They are these.
+    Fixed(&'a [IpAddr]),
+}
+
+/// A try under way.
+pub(super) struct Visit<'a> {
+    pub door: &'a Door,
+    pub way: &'a Way,
+    pub client: &'a AppClient,
+    pub lookup: Lookup<'a>,
+    /// Chooses among the addresses of an answer.
+    pub choice: u32,
+    pub progress: Progress,
+    /// The front door's connection, once there is one.
+    connection: Option<OneConnection>,
+}
+
+/// What a try has seen so far; it outlives a try that is broken off.
+#[derive(Debug)]
+pub(super) struct Progress {
+    clock: Clock,
+    pub step: LoginStep,
+    since: Timestamp,
+    pub steps: Vec<StepTime>,
+    pub address: Option<IpAddr>,
+    /// The Region that the token names.
+    pub served: Option<(RegionRole, Region)>,
+    pub api_sent: Option<Timestamp>,
+    pub refresh: Option<Secret>,
+    pub access: Option<Secret>,
+    /// A user who set a new password and must be put back.
+    pub to_put_back: Option<String>,
+}
+
+impl Progress {
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            step: LoginStep::Dns,
+            since: clock.now(),
+            steps: Vec::with_capacity(8),
+            address: None,
+            served: None,
+            api_sent: None,
+            refresh: None,
+            access: None,
+            to_put_back: None,
+        }
+    }
+
+    /// How a try ended that got no answer in time.
+    pub fn unanswered(&self) -> LoginOutcome {
+        match self.step {
+            LoginStep::Dns => LoginOutcome::DnsFailed,
+            LoginStep::Connect => LoginOutcome::ConnectTimeout,
+            step => LoginOutcome::Stalled { step },
+        }
+    }
+
+    /// Ends the step under way.
+    pub fn end(&mut self) {
+        let now = self.clock.now();
+        let ms = now.duration_since(self.since).as_secs_f64() * 1000.0;
+        self.steps.push(StepTime { step: self.step, ms });
+        self.since = now;
+    }
+}
+
+impl<'a> Visit<'a> {
+    pub fn new(door: &'a Door, way: &'a Way, client: &'a AppClient, lookup: Lookup<'a>, choice: u32) -> Self {
+        Self { door, way, client, lookup, choice, progress: Progress::new(door.clock), connection: None }
+    }
+
+    /// Ends the step under way and begins the next.
+    pub fn next(&mut self, step: LoginStep) {
+        self.progress.end();
+        self.progress.step = step;
+    }
+
+    /// The connection to the front door: one that the cohort holds, or a new one.
+    pub async fn connection(&mut self) -> Result<OneConnection, LoginOutcome> {
+        if let Some(connection) = &self.connection {
+            return Ok(connection.clone());
+        }
+        let held = match self.lookup {
+            Lookup::Way => self.way.take(),
+            Lookup::Fixed(_) => None,
+        };
+        let connection = match held {
+            Some(held) => {
+                self.progress.address = Some(held.address());
+                held
+            }
+            None => self.open().await?,
+        };
+        self.connection = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Gives the connection back to the cohort, after all went well.
+    pub fn keep_connection(&mut self) {
+        if let (Some(connection), Lookup::Way) = (self.connection.take(), self.lookup) {
+            self.way.give_back(connection);
+        }
+    }
+
+    async fn open(&mut self) -> Result<OneConnection, LoginOutcome> {
+        let door = self.door;
+        let addresses = match self.lookup {
+            Lookup::Fixed(addresses) => addresses.to_vec(),
+            Lookup::Way => self.way.cache.addresses(&door.name).await.map_err(|_| LoginOutcome::DnsFailed)?,
+        };
+        self.next(LoginStep::Connect);
+        let mut opened = self.reach(&addresses, door.port).await;
+        if opened.is_err() && self.way.tries_replica && matches!(self.lookup, Lookup::Way) {
+            let replica: Vec<IpAddr> =
+                door.addresses_of(RegionRole::Replica).iter().copied().filter(|at| !addresses.contains(at)).collect();
+            if !replica.is_empty() {
+                opened = self.reach(&replica, door.port).await;
+            }
+        }
+        let (tcp, address) = opened?;
+        self.next(LoginStep::Tls);
+        self.secure(tcp, address, &door.name).await
+    }
+
+    /// Does the TLS handshake.
+    pub async fn secure(&self, tcp: TcpStream, at: IpAddr, host: &str) -> Result<OneConnection, LoginOutcome> {
+        let name = server_name(host).map_err(|_| LoginOutcome::TlsFailed)?;
+        let connection = Connection::open(&self.door.tls, name, tcp).await.map_err(|error| tls_outcome(&error))?;
+        Ok(OneConnection::new(connection, at))
+    }
+
+    /// Opens a TCP connection to one of several addresses.
+    pub async fn reach(&mut self, addresses: &[IpAddr], port: u16) -> Result<(TcpStream, IpAddr), LoginOutcome> {
+        // As common HTTP clients do: the addresses of an answer share the connect timeout.
+        let share = self.way.connect / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut outcome = LoginOutcome::DnsFailed;
+        for turn in 0..addresses.len() {
+            let address = addresses[(self.choice as usize + turn) % addresses.len()];
+            self.progress.address = Some(address);
+            match self.door.clock.timeout(share, connect(SocketAddr::new(address, port))).await {
+                Ok(Ok(tcp)) => return Ok((tcp, address)),
+                Ok(Err(_)) => outcome = LoginOutcome::ConnectionFailed { step: LoginStep::Connect },
+                Err(_) => outcome = LoginOutcome::ConnectTimeout,
+            }
+        }
+        Err(outcome)
+    }
+
+    /// Cognito's API through the front door's connection. Calls that are signed are signed for the Region that the address leads to.
+    pub fn cognito(&self, connection: &OneConnection) -> Client {
+        let door = self.door;
+        let patience = door.clock.real(self.way.login);
+        let timeouts = TimeoutConfig::builder()
+            .read_timeout(patience)
+            .operation_attempt_timeout(patience)
+            .operation_timeout(patience)
+            .build();
+        let region = door.region_at(connection.address()).map(|(_, region)| region);
+        let region = region.or(door.regions.first().map(|(_, region, _)| region)).map_or("us-east-1", Region::as_str);
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(SdkRegion::new(region.to_owned()))
+            .endpoint_url(format!("https://{}:{}", door.name, door.port))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .http_client(connection.clone());
+        config.set_credentials_provider(door.credentials.clone());
+        Client::from_conf(config.build())
+    }
+
+    /// `SECRET_HASH` for a user, where the app client has a secret.
+    pub fn secret_hash(&self, user: &str) -> Option<String> {
+        self.client.secret.as_ref().map(|secret| srp::secret_hash(user, &self.client.id, secret))
+    }
+
+    /// Verifies an access token, and notes which Region it names.
+    pub fn verify(&mut self, token: &str) -> Result<(), LoginOutcome> {
+        let door = self.door;
+        match door.keys.verify_access_token(token, &door.expectations, door.clock.now()) {
+            Ok(claims) => {
+                let named = door.region_claim.as_deref().and_then(|claim| claims.text(claim));
+                let named = named.and_then(|name| door.region_named(name));
+                self.progress.served = named.map(|(role, region)| (role, region.clone()));
+                self.right_region()
+            }
+            Err(TokenError::ClaimMissing { claim }) => Err(LoginOutcome::ClaimMissing { claim }),
+            Err(error) => Err(LoginOutcome::TokenInvalid { reason: error.to_string() }),
+        }
+    }
+
+    /// A token that names another Region than the address leads to came from a trigger, or a front door, that looks across Regions.
+    fn right_region(&self) -> Result<(), LoginOutcome> {
+        let asked = self.progress.address.and_then(|address| self.door.region_at(address));
+        match (asked, &self.progress.served) {
+            (Some((role, asked)), Some((other, served))) if role != *other => {
+                Err(LoginOutcome::WrongRegion { asked: asked.clone(), served: served.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks the protected API.
+    pub async fn protected_api(&mut self, token: &str) -> Result<(), LoginOutcome> {
+        let (door, step) = (self.door, LoginStep::ProtectedApi);
+        let connection = self.connection().await?;
+        self.next(step);
+        self.progress.api_sent = Some(door.clock.now());
+        let request = http::Request::get(format!("https://{}:{}{}", door.name, door.port, door.api_path))
+            .header("authorization", format!("Bearer {token}"))
+            .body(Bytes::new())
+            .map_err(|_| LoginOutcome::ConnectionFailed { step })?;
+        let response = connection.send(request).await.map_err(|_| LoginOutcome::ConnectionFailed { step })?;
+        match response.status().as_u16() {
+            200 => Ok(()),
+            429 => Err(LoginOutcome::Throttled { step }),
+            status => Err(LoginOutcome::ApiRefused { status, reason: reason(response.body()) }),
+        }
+    }
+}
+
+/// The most of an API's own words that go into a report.
+const LONGEST_REASON: usize = 120;
+
+/// `message` of a JSON answer.
+fn reason(body: &[u8]) -> String {
+    let answer: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let message = answer["message"].as_str().unwrap_or_default();
+    message.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
+}
+
+fn tls_outcome(error: &ConnectionError) -> LoginOutcome {
+    match error {
+        ConnectionError::Tls(io) if io.kind() == std::io::ErrorKind::InvalidData => LoginOutcome::TlsFailed,
+        _ => LoginOutcome::ConnectionFailed { step: LoginStep::Tls },
+    }
+}
+
+/// What an error of an SDK call means for the login.
+pub(super) fn service<E: ProvideErrorMetadata>(
+    step: LoginStep,
+) -> impl Fn(SdkError<E, HttpResponse>) -> LoginOutcome + Copy {
+    move |error| match error.code() {
+        Some("TooManyRequestsException" | "ThrottlingException") => LoginOutcome::Throttled { step },
+        Some(code) => LoginOutcome::Rejected { step, code: code.to_owned() },
+        None => match error {
+            SdkError::TimeoutError(_) => LoginOutcome::Stalled { step },
+            SdkError::ServiceError(service) => {
+                LoginOutcome::Rejected { step, code: format!("HTTP {}", service.raw().status().as_u16()) }
+            }
+            _ => LoginOutcome::ConnectionFailed { step },
+        },
+    }
+}
