@@ -1,6 +1,10 @@
 //! The identity plane on the wire, asked by the real SDK over loopback.
 
+mod administrators;
 mod clients;
+mod mfa;
+mod passwords;
+mod sessions;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

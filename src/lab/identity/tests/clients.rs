@@ -6,7 +6,7 @@ use crate::lab::identity::clients::AppClient;
 use crate::srp::secret_hash;
 
 impl Lab {
-    fn named(&self, name: &str) -> AppClient {
+    pub fn named(&self, name: &str) -> AppClient {
         self.identity.clients().iter().find(|client| client.name == name).unwrap().clone()
     }
 
