@@ -21,8 +21,13 @@ fn dig_sees_the_flip_and_the_way_back() {
 }
 
 #[test]
-fn pycognito_logs_in_by_srp_to_both_regions() {
-    Lab::start().passes(&python_tool("python"), "pycognito_login.py");
+fn pycognito_logs_in_in_every_way_to_both_regions() {
+    Lab::for_codes().passes(&python_tool("python"), "pycognito_login.py");
+}
+
+#[test]
+fn amazon_cognito_identity_js_logs_in_in_every_way_to_both_regions() {
+    Lab::for_codes().passes(&on_path("node"), "identity_js.mjs");
 }
 
 #[test]

@@ -50,17 +50,26 @@ impl Drop for Running {
 pub struct Lab {
     _process: Running,
     folder: tempfile::TempDir,
-    variables: BTreeMap<&'static str, String>,
+    variables: BTreeMap<String, String>,
 }
 
 impl Lab {
     /// Starts `gameday lab` at ten times real speed, and waits for its environment file.
     pub fn start() -> Self {
+        Self::at_speed("10")
+    }
+
+    /// The same at a speed at which a script on a busy machine still finds its codes of 30 s current: twice real speed.
+    pub fn for_codes() -> Self {
+        Self::at_speed("2")
+    }
+
+    fn at_speed(speed: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("lab.toml");
         let output = std::fs::File::create(folder.path().join("lab.out")).unwrap();
         let lab = Command::new(env!("CARGO_BIN_EXE_gameday"))
-            .args(["lab", "--speed", "10", "--seed", "7", "--out"])
+            .args(["lab", "--speed", speed, "--seed", "7", "--out"])
             .arg(&file)
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
@@ -99,14 +108,14 @@ pub fn within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// What the scripts need to know, from the file that the lab wrote.
-fn variables(folder: &Path) -> BTreeMap<&'static str, String> {
+fn variables(folder: &Path) -> BTreeMap<String, String> {
     let read =
         |name: &str| -> toml::Value { toml::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap() };
     let (lab, secrets) = (read("lab.toml"), read("lab.secrets.toml"));
     let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let list = |value: &toml::Value| value.as_array().unwrap().iter().map(text).collect::<Vec<_>>().join(" ");
     let file = |path: PathBuf| path.to_str().unwrap().to_owned();
-    BTreeMap::from([
+    let mut variables = BTreeMap::from([
         ("AWS_ACCESS_KEY_ID", text(&lab["credentials"]["access_key_id"])),
         ("AWS_SECRET_ACCESS_KEY", text(&secrets["secret_access_key"])),
         // Nothing of whoever runs the tests may reach the lab, nor the other way round.
@@ -137,5 +146,31 @@ fn variables(folder: &Path) -> BTreeMap<&'static str, String> {
         ("RESOLVER", list(&lab["dns"]["resolvers"])),
         ("USERNAME_OF_A_USER", text(&lab["users"]["names"][0])),
         ("PASSWORD_OF_A_USER", text(&secrets["password"])),
+        ("USERS", list(&lab["users"]["names"])),
+        // Scenario time is what has passed since then, so many times as fast.
+        ("CLOCK_ANCHOR", text(&lab["lab"]["clock"]["anchor"])),
+        ("CLOCK_SPEED", text(&lab["lab"]["clock"]["speed"])),
     ])
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect::<BTreeMap<_, _>>();
+    let secret = |reference: &toml::Value| text(&secrets[reference["key"].as_str().unwrap()]);
+    let of = |what: &str, named: &toml::Value| {
+        format!("{what}_OF_{}", text(&named["name"]).to_uppercase().replace('-', "_"))
+    };
+    for client in lab["pool"]["clients"].as_array().unwrap() {
+        variables.insert(of("CLIENT_ID", client), text(&client["id"]));
+        if let Some(reference) = client.get("secret") {
+            variables.insert(of("CLIENT_SECRET", client), secret(reference));
+        }
+    }
+    for population in lab["users"]["populations"].as_array().unwrap() {
+        variables.insert(of("USERS", population), list(&population["names"]));
+        for (what, key) in [("PASSWORD", "password"), ("TOTP_SECRET", "totp_secret")] {
+            if let Some(reference) = population.get(key) {
+                variables.insert(of(what, population), secret(reference));
+            }
+        }
+    }
+    variables
 }
