@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy bench-inject clean-tools
+.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy bench-inject bench-log clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -13,6 +13,7 @@ help:
 	@echo "make generate        write docs/schema, docs/cli.md and the sample report again"
 	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth"
 	@echo "make bench-inject    time inject and restore of 1, 20 and 200 subnets on moto, beside aws-az-failure-chaostoolkit"
+	@echo "make bench-log       memory and time of an event log with a million logins: recording it, and its report"
 	@echo "make clean-tools     remove the throw-away tools of the conformance tests"
 
 demo: build
@@ -86,6 +87,9 @@ target/bench/venv/installed: benches/requirements.txt | test-tools
 
 bench-inject: tools target/bench/venv/installed
 	PYTHON=$(CURDIR)/target/bench/venv/bin/python cargo bench --profile dev --bench inject
+
+bench-log: tools
+	cargo bench --profile dev --bench log
 
 clean-tools:
 	rm -rf target/conformance target/bench/venv

@@ -4,11 +4,11 @@
 
 mod synthetic;
 
-use gameday::measure::{Verdict, outcome};
+use gameday::measure::Verdict;
 use gameday::model::Milestone;
 use proptest::prelude::*;
 use serde_json::json;
-use synthetic::{World, with_objectives};
+use synthetic::{World, outcome, with_objectives};
 
 fn world() -> impl Strategy<Value = World> {
     let pace = (0.2_f64..2.0, 0.02_f64..0.6, 0.1_f64..1.0, 0.1_f64..8.0);

@@ -4,11 +4,11 @@
 
 mod synthetic;
 
-use gameday::measure::{Outcome, Verdict, outcome};
+use gameday::measure::{Outcome, Verdict};
 use gameday::model::*;
 use gameday::report::{headline, reports};
 use serde_json::{Value, json};
-use synthetic::{World, all_objectives, at, scenario, started, with_objectives};
+use synthetic::{World, all_objectives, at, outcome, scenario, started, with_objectives};
 
 fn sample() -> Outcome {
     outcome(&World::sample().run().0).unwrap()

@@ -85,7 +85,7 @@ struct Follower {
 }
 
 impl Follower {
-    async fn follow(mut self, mut events: tokio::sync::broadcast::Receiver<Record>, end: CancellationToken) {
+    async fn follow(mut self, mut events: tokio::sync::broadcast::Receiver<Arc<Record>>, end: CancellationToken) {
         let every = if self.bar.is_some() { Duration::from_millis(200) } else { PLAIN_EVERY };
         let mut tick = tokio::time::interval(every);
         tick.tick().await;

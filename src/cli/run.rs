@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
 use crate::env::{Environment, EnvironmentKind};
-use crate::measure::{self, Outcome};
+use crate::measure::{self, History, Outcome};
 use crate::model::{EventLog, RunFailure, RunId, read_log};
 use crate::preflight::Allowed;
 use crate::report;
@@ -198,10 +198,11 @@ pub fn write_reports(folder: &Path) -> Result<Outcome, Failure> {
 
 /// Reads what happened from a run's event log.
 pub fn outcome_of(folder: &Path) -> Result<Outcome, Failure> {
-    let records = read_log(&folder.join("events.ndjson")).map_err(|error| {
+    let mut history = History::default();
+    read_log(&folder.join("events.ndjson"), |record| history.take(record)).map_err(|error| {
         Failure::with_help(error.to_string(), "Give the folder of a run: the one with events.ndjson")
     })?;
-    measure::outcome(&records).map_err(|error| Failure::plain(error.to_string()))
+    measure::outcome(&history).map_err(|error| Failure::plain(error.to_string()))
 }
 
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

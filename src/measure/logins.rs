@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hdrhistogram::Histogram;
 
+use super::history::{Logbook, LoginRef};
 use super::interval::seconds_between;
-use crate::model::{Login, LoginOutcome, LoginStep, Phase, Region};
+use crate::model::{LoginOutcome, LoginStep, Phase, Region};
 
 /// Microseconds in a histogram's unit of report, milliseconds.
 const US_PER_MS: f64 = 1000.0;
@@ -94,38 +95,69 @@ pub struct Logins {
     pub histograms: BTreeMap<Phase, Histogram<u64>>,
 }
 
-/// Counts and measures the logins.
-pub(super) fn logins(logins: &[&Login]) -> Logins {
-    let (cancelled, ended): (Vec<&Login>, Vec<&Login>) =
-        logins.iter().copied().partition(|login| login.outcome == LoginOutcome::Cancelled);
-    let mut result = Logins {
-        all: tally(&ended, |_| ()).remove(&()).map(|tally| tally.group()).unwrap_or_default(),
-        cancelled: cancelled.len() as u64,
-        by_region: groups(&ended, |login| login.region.clone()),
-        by_flow: groups(&ended, |login| login.flow.clone()),
-        by_phase: groups(&ended, |login| login.phase),
-        by_cohort: groups(&ended, |login| login.cohort.clone()),
-        by_phase_and_region: groups(&ended, |login| (login.phase, login.region.clone())),
-        steps: steps(&ended),
-        histograms: tally(&ended, |login| login.phase).into_iter().map(|(phase, t)| (phase, t.histogram)).collect(),
-        ..Logins::default()
-    };
-    let mut claims: BTreeMap<(&str, Option<&Region>), u64> = BTreeMap::new();
-    for login in &ended {
-        if login.outcome != LoginOutcome::Succeeded {
-            *result.errors.entry(login.outcome.label()).or_default() += 1;
-        }
-        if let LoginOutcome::ClaimMissing { claim } = &login.outcome {
-            *claims.entry((claim, login.region.as_ref())).or_default() += 1;
+/// Counts and measures the logins, in one pass.
+pub(super) fn logins(book: &Logbook) -> Logins {
+    let mut sorter = Sorter::default();
+    let mut cancelled = 0;
+    for login in book.iter() {
+        if login.cancelled() {
+            cancelled += 1;
+        } else {
+            sorter.add(login);
         }
     }
-    let missing = |((claim, region), count): ((&str, Option<&Region>), u64)| MissingClaim {
+    let named = |tallies: BTreeMap<&str, Tally>| groups(tallies.into_iter().map(|(name, t)| (name.to_owned(), t)));
+    let regions = sorter.by_region.into_iter().map(|(region, tally)| (region.cloned(), tally));
+    let both = sorter.by_phase_and_region.into_iter().map(|((phase, region), t)| ((phase, region.cloned()), t));
+    let claim = |((claim, region), count): ((&str, Option<&Region>), u64)| MissingClaim {
         claim: claim.to_owned(),
         region: region.cloned(),
         count,
     };
-    result.missing_claims = claims.into_iter().map(missing).collect();
-    result
+    let histograms = sorter.by_phase.iter().map(|(phase, tally)| (*phase, tally.histogram.clone())).collect();
+    Logins {
+        all: sorter.all.group(),
+        cancelled,
+        by_region: groups(regions),
+        by_flow: named(sorter.by_flow),
+        by_phase: groups(sorter.by_phase.into_iter()),
+        by_cohort: named(sorter.by_cohort),
+        by_phase_and_region: groups(both),
+        steps: steps(book),
+        errors: sorter.errors.into_iter().map(|(outcome, count)| (outcome.label(), count)).collect(),
+        missing_claims: sorter.claims.into_iter().map(claim).collect(),
+        histograms,
+    }
+}
+
+/// Puts each login into every group that it belongs to.
+#[derive(Default)]
+struct Sorter<'a> {
+    all: Tally,
+    by_region: BTreeMap<Option<&'a Region>, Tally>,
+    by_flow: BTreeMap<&'a str, Tally>,
+    by_phase: BTreeMap<Phase, Tally>,
+    by_cohort: BTreeMap<&'a str, Tally>,
+    by_phase_and_region: BTreeMap<(Phase, Option<&'a Region>), Tally>,
+    errors: HashMap<&'a LoginOutcome, u64>,
+    claims: BTreeMap<(&'a str, Option<&'a Region>), u64>,
+}
+
+impl<'a> Sorter<'a> {
+    fn add(&mut self, login: LoginRef<'a>) {
+        self.all.add(login);
+        self.by_region.entry(login.region()).or_default().add(login);
+        self.by_flow.entry(login.flow()).or_default().add(login);
+        self.by_phase.entry(login.phase()).or_default().add(login);
+        self.by_cohort.entry(login.cohort()).or_default().add(login);
+        self.by_phase_and_region.entry((login.phase(), login.region())).or_default().add(login);
+        if !login.succeeded() {
+            *self.errors.entry(login.outcome()).or_default() += 1;
+        }
+        if let LoginOutcome::ClaimMissing { claim } = login.outcome() {
+            *self.claims.entry((claim, login.region())).or_default() += 1;
+        }
+    }
 }
 
 struct Tally {
@@ -133,37 +165,34 @@ struct Tally {
     histogram: Histogram<u64>,
 }
 
+impl Default for Tally {
+    fn default() -> Self {
+        Self { attempted: 0, histogram: histogram() }
+    }
+}
+
 impl Tally {
+    fn add(&mut self, login: LoginRef<'_>) {
+        self.attempted += 1;
+        if login.succeeded() {
+            record_ms(&mut self.histogram, seconds_between(login.scheduled(), login.ended()) * 1000.0);
+        }
+    }
+
     fn group(&self) -> Group {
         Group { attempted: self.attempted, succeeded: self.histogram.len(), latency: latency(&self.histogram) }
     }
 }
 
-fn tally<K: Ord>(logins: &[&Login], key: impl Fn(&Login) -> K) -> BTreeMap<K, Tally> {
-    let mut tallies = BTreeMap::new();
-    for login in logins {
-        let tally = tallies.entry(key(login)).or_insert_with(|| Tally { attempted: 0, histogram: histogram() });
-        tally.attempted += 1;
-        if login.outcome == LoginOutcome::Succeeded {
-            record_ms(&mut tally.histogram, seconds_between(login.scheduled, login.ended) * 1000.0);
-        }
-    }
-    tallies
+fn groups<K: Ord>(tallies: impl Iterator<Item = (K, Tally)>) -> BTreeMap<K, Group> {
+    tallies.map(|(key, tally)| (key, tally.group())).collect()
 }
 
-fn groups<K: Ord>(logins: &[&Login], key: impl Fn(&Login) -> K) -> BTreeMap<K, Group> {
-    tally(logins, key).into_iter().map(|(key, tally)| (key, tally.group())).collect()
-}
-
-fn steps(logins: &[&Login]) -> Vec<StepLatency> {
-    let mut by_step: BTreeMap<LoginStep, Histogram<u64>> = BTreeMap::new();
-    for taken in logins.iter().flat_map(|login| &login.steps) {
-        record_ms(by_step.entry(taken.step).or_insert_with(histogram), taken.ms);
-    }
-    let summary = |(step, histogram): (LoginStep, Histogram<u64>)| {
-        Some(StepLatency { step, count: histogram.len(), latency: latency(&histogram)? })
+fn steps(book: &Logbook) -> Vec<StepLatency> {
+    let summary = |(step, histogram): (&LoginStep, &Histogram<u64>)| {
+        Some(StepLatency { step: *step, count: histogram.len(), latency: latency(histogram)? })
     };
-    by_step.into_iter().filter_map(summary).collect()
+    book.steps.iter().filter_map(summary).collect()
 }
 
 /// An empty histogram of microseconds.

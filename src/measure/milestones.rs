@@ -1,8 +1,9 @@
 use jiff::Timestamp;
 
+use super::history::LoginRef;
 use super::interval::{Interval, seconds_between};
 use super::timeline::{Answer, Probe, Timeline};
-use crate::model::{DnsSource, Login, LoginOutcome, LoginStep, Milestone, Mutation, Phase, RegionRole, Step};
+use crate::model::{DnsSource, LoginOutcome, LoginStep, Milestone, Mutation, Phase, RegionRole, Step};
 
 /// So many logins must succeed at the replica, after the last one that did not, before its service
 /// counts as sustained. Below that a single lucky login would decide.
@@ -130,10 +131,10 @@ impl Reader<'_> {
 
     /// Exact: it is the client's own giving up.
     fn first_failed_login(&self) -> Option<Interval> {
-        let failed = |login: &&&Login| {
-            login.ended > self.zero && !matches!(login.outcome, LoginOutcome::Succeeded | LoginOutcome::Cancelled)
+        let failed = |login: &LoginRef<'_>| {
+            login.ended() > self.zero && !matches!(login.outcome(), LoginOutcome::Succeeded | LoginOutcome::Cancelled)
         };
-        let first = self.line.logins.iter().filter(failed).map(|login| login.ended).min()?;
+        let first = self.line.logins.iter().filter(failed).map(LoginRef::ended).min()?;
         Some(Interval::exact(self.after_zero(first)))
     }
 
@@ -200,35 +201,31 @@ impl Reader<'_> {
     /// The protected API accepted a token of that Region, asked after `from`. What the replica serves after the heal is
     /// no failover any more.
     fn first_accepted(&self, role: RegionRole, from: Timestamp) -> Option<Interval> {
-        let there = |login: &&&Login| {
+        let there = |login: &LoginRef<'_>| {
             let asked = |sent: Timestamp| sent >= from && (role == RegionRole::Primary || self.line.before_heal(sent));
-            login.role == Some(role) && login.ended > from && login.api_sent.is_none_or(asked)
+            login.role() == Some(role) && login.ended() > from && login.api_sent().is_none_or(asked)
         };
-        let logins: Vec<&Login> = self.line.logins.iter().filter(there).copied().collect();
-        let succeeded = logins.iter().filter(|login| login.outcome == LoginOutcome::Succeeded);
-        let upper = succeeded.map(|login| login.ended).min()?;
-        let lower = logins.iter().filter(|login| may_be_accepted(&login.outcome)).filter_map(|l| l.api_sent).min();
+        let logins = || self.line.logins.iter().filter(there);
+        let upper = logins().filter(|login| login.succeeded()).map(LoginRef::ended).min()?;
+        let lower = logins().filter(|login| may_be_accepted(login.outcome())).filter_map(LoginRef::api_sent).min();
         Some(self.between(lower, upper, from))
     }
 
     /// From here on every login succeeds at the replica, to the heal.
     fn sustained(&self) -> Option<Interval> {
-        let during = |login: &&&Login| {
-            login.scheduled >= self.zero
-                && self.line.before_heal(login.scheduled)
-                && login.outcome != LoginOutcome::Cancelled
+        let during = |login: &LoginRef<'_>| {
+            login.scheduled() >= self.zero && self.line.before_heal(login.scheduled()) && !login.cancelled()
         };
-        let (good, bad): (Vec<&Login>, Vec<&Login>) =
-            self.line.logins.iter().filter(during).copied().partition(|login| at_replica(login));
-        let last_bad = bad.iter().map(|login| login.scheduled).max();
-        let after = |login: &&&Login| last_bad.is_none_or(|bad| login.scheduled > bad);
-        let after: Vec<&Login> = good.iter().filter(after).copied().collect();
-        if !self.hold_reached || after.len() < SUSTAINED_LOGINS {
+        let logins = || self.line.logins.iter().filter(during);
+        let last_bad = logins().filter(|login| !at_replica(login)).map(LoginRef::scheduled).max();
+        let after = |login: &LoginRef<'_>| last_bad.is_none_or(|bad| login.scheduled() > bad);
+        let good = || logins().filter(at_replica).filter(after);
+        if !self.hold_reached || good().count() < SUSTAINED_LOGINS {
             return None;
         }
         // The first that was scheduled, since its success is the first that was meant to last.
-        let first = after.iter().min_by_key(|login| (login.scheduled, login.arrival))?;
-        Some(self.between(last_bad, first.ended, self.zero))
+        let first = good().min_by_key(|login| (login.scheduled(), login.arrival()))?;
+        Some(self.between(last_bad, first.ended(), self.zero))
     }
 
     /// With the moment before which packets cannot have passed at every address: the last call
@@ -268,8 +265,8 @@ impl Reader<'_> {
     }
 }
 
-fn at_replica(login: &Login) -> bool {
-    login.outcome == LoginOutcome::Succeeded && login.role == Some(RegionRole::Replica)
+fn at_replica(login: &LoginRef<'_>) -> bool {
+    login.succeeded() && login.role() == Some(RegionRole::Replica)
 }
 
 /// Whether the protected API may have accepted the token, as far as its client can know.

@@ -5,6 +5,7 @@
 //! the change came after `s`, and "already the new state" that it came before `r`.
 
 mod chain;
+mod history;
 mod interval;
 mod logins;
 mod milestones;
@@ -16,6 +17,7 @@ mod rpo;
 mod timeline;
 
 pub use chain::{Chain, Link};
+pub use history::History;
 pub use interval::{Interval, seconds_between};
 pub use logins::{Group, Latency, Logins, MissingClaim, StepLatency};
 pub use milestones::Reached;

@@ -1,8 +1,9 @@
+use super::history::LoginRef;
 use super::interval::{Interval, seconds_between};
 use super::milestones::not_bitten;
 use super::phases::PhaseSpan;
 use super::timeline::Timeline;
-use crate::model::{Event, LoginOutcome, LoginStep, Milestone, Phase, Record, RegionRole, Step};
+use crate::model::{Event, Milestone, Phase, Record, RegionRole, Step};
 
 /// A login that started later than this, in real milliseconds, tells of a runner that cannot keep up.
 const LATE_START_MS: f64 = 100.0;
@@ -75,14 +76,12 @@ fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
 /// Logins that a stateful fault let through: connected before it was effective, done after it.
 fn tracked(line: &Timeline<'_>, effective: Option<Interval>, found: &mut Vec<Anomaly>) {
     let (Some(fault), Some(zero), Some(effective)) = (line.stateful.first(), line.zero, effective) else { return };
-    let rode = |login: &&&crate::model::Login| {
-        let before = login.steps.iter().filter(|step| matches!(step.step, LoginStep::Dns | LoginStep::Connect));
-        let connected_s = seconds_between(zero, login.started) + before.map(|step| step.ms).sum::<f64>() / 1000.0;
-        login.outcome == LoginOutcome::Succeeded
-            && login.role == Some(RegionRole::Primary)
-            && line.before_heal(login.ended)
-            && connected_s < effective.upper
-            && seconds_between(zero, login.ended) > effective.upper
+    let rode = |login: &LoginRef<'_>| {
+        login.succeeded()
+            && login.role() == Some(RegionRole::Primary)
+            && line.before_heal(login.ended())
+            && seconds_between(zero, login.started()) + login.connect_s() < effective.upper
+            && seconds_between(zero, login.ended()) > effective.upper
     };
     let count = line.logins.iter().filter(rode).count();
     let text = format!(
@@ -137,7 +136,7 @@ fn before_the_fault(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
 }
 
 fn late_starts(line: &Timeline<'_>, speed: f64, found: &mut Vec<Anomaly>) {
-    let late_ms = |login: &&crate::model::Login| seconds_between(login.scheduled, login.started) * 1000.0;
+    let late_ms = |login: LoginRef<'_>| seconds_between(login.scheduled(), login.started()) * 1000.0;
     let limit_ms = LATE_START_MS * speed.max(1.0);
     let late: Vec<f64> = line.logins.iter().map(late_ms).filter(|ms| *ms > limit_ms).collect();
     if let Some(worst) = late.iter().copied().reduce(f64::max) {

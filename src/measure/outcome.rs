@@ -2,6 +2,7 @@ use jiff::Timestamp;
 
 use super::MeasureError;
 use super::chain::{Chain, chain};
+use super::history::History;
 use super::interval::Interval;
 use super::logins::{Logins, logins};
 use super::milestones::{Reached, milestones};
@@ -125,15 +126,16 @@ impl Outcome {
 /// # Errors
 /// [`MeasureError`] when the log does not begin with a `run_started` of this version with a scenario that can be
 /// read. A log that breaks off later is none: [`Outcome::missing`] says what it lacks.
-pub fn outcome(records: &[Record]) -> Result<Outcome, MeasureError> {
-    let Some(Record { at: started_at, event: Event::RunStarted(run), .. }) = records.first() else {
+pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
+    let records = history.records.as_slice();
+    let Some(Record { at: started_at, event: Event::RunStarted(run), .. }) = history.first() else {
         return Err(MeasureError::NotStarted);
     };
     if run.schema_version != SCHEMA_VERSION {
         return Err(MeasureError::SchemaVersion { found: run.schema_version, expected: SCHEMA_VERSION });
     }
     let scenario: Scenario = serde_json::from_value(run.scenario.clone()).map_err(MeasureError::Scenario)?;
-    let line = Timeline::of(records);
+    let line = Timeline::of(history);
     let ended = records.iter().rev().find_map(|record| match &record.event {
         Event::RunEnded { failure } => Some(failure.clone()),
         _ => None,
@@ -142,7 +144,7 @@ pub fn outcome(records: &[Record]) -> Result<Outcome, MeasureError> {
     let phases = phases(records);
     let milestones = milestones(&line, phases.iter().any(|span| span.phase == Phase::Hold));
     let at = |milestone| milestones.iter().find(|r: &&Reached| r.milestone == milestone).and_then(|r| r.at);
-    let logins = logins(&line.logins);
+    let logins = logins(&history.logins);
     let rpo = rpo(&line, at(Milestone::FaultEffective));
     let progress = Progress::of(records, &phases, failure.as_ref());
     let region_of = |role| match role {
@@ -163,7 +165,7 @@ pub fn outcome(records: &[Record]) -> Result<Outcome, MeasureError> {
     Ok(Outcome {
         exit_code: ended.map(|failure| exit_code(failure.as_ref(), &rollback, all_met)),
         started_at: *started_at,
-        last_at: line.last.unwrap_or(*started_at),
+        last_at: history.last_at().unwrap_or(*started_at),
         zero_at: line.zero,
         chain: chain(at),
         anomalies: anomalies(records, &line, run.speed, &at),

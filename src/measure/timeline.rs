@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use super::history::{History, Logbook};
 use super::interval::seconds_between;
-use crate::model::{DnsSource, Event, Login, Mutation, Record, RegionRole, Step, Window};
+use crate::model::{DnsSource, Event, Mutation, RegionRole, Step, Window};
 
 /// What the milestones are computed from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Timeline<'a> {
     /// When the first call that cuts was sent.
     pub zero: Option<Timestamp>,
@@ -32,9 +33,7 @@ pub(super) struct Timeline<'a> {
     pub paths: BTreeMap<IpAddr, Vec<Probe>>,
     pub writes: Vec<Write>,
     pub reads: Vec<Read>,
-    pub logins: Vec<&'a Login>,
-    /// When the last record was written.
-    pub last: Option<Timestamp>,
+    pub logins: &'a Logbook,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,10 +73,25 @@ pub(super) struct Read {
 }
 
 impl<'a> Timeline<'a> {
-    pub fn of(records: &'a [Record]) -> Self {
-        let mut line = Self::default();
+    pub fn of(history: &'a History) -> Self {
+        let mut line = Self {
+            zero: None,
+            heal: None,
+            first_heal: None,
+            mutations: Vec::new(),
+            outage: Vec::new(),
+            stops_packets: false,
+            stateful: Vec::new(),
+            covered: BTreeSet::new(),
+            health: Vec::new(),
+            answers: Vec::new(),
+            paths: BTreeMap::new(),
+            writes: Vec::new(),
+            reads: Vec::new(),
+            logins: &history.logins,
+        };
+        let records = &history.records;
         for record in records {
-            line.last = line.last.max(Some(record.at));
             line.add(&record.event);
         }
         let primary = records.iter().find_map(|record| match &record.event {
@@ -140,7 +154,6 @@ impl<'a> Timeline<'a> {
             Event::CanaryRead { window, sequence } => {
                 self.reads.push(Read { window: *window, sequence: *sequence });
             }
-            Event::Login(login) => self.logins.push(login),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
 
@@ -13,7 +13,7 @@ use super::{Clock, Event, Record};
 pub struct EventLog {
     clock: Clock,
     inner: Mutex<Inner>,
-    live: broadcast::Sender<Record>,
+    live: broadcast::Sender<Arc<Record>>,
 }
 
 #[derive(Debug)]
@@ -21,6 +21,8 @@ struct Inner {
     file: File,
     path: PathBuf,
     next: u64,
+    /// The line under way; kept, so that a login costs no allocation here.
+    line: Vec<u8>,
     failed: Option<String>,
 }
 
@@ -55,7 +57,7 @@ impl EventLog {
     pub fn create(path: &Path, clock: Clock) -> Result<Self, LogError> {
         let io = |source| LogError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io)?;
-        let inner = Inner { file, path: path.to_owned(), next: 0, failed: None };
+        let inner = Inner { file, path: path.to_owned(), next: 0, line: Vec::new(), failed: None };
         Ok(Self { clock, inner: Mutex::new(inner), live: broadcast::channel(4096).0 })
     }
 
@@ -65,19 +67,21 @@ impl EventLog {
         let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let record = Record { seq: inner.next, at: self.clock.now(), event };
         inner.next += 1;
-        let written = serde_json::to_vec(&record).map_err(std::io::Error::from).and_then(|mut line| {
+        let Inner { file, line, .. } = &mut *inner;
+        line.clear();
+        let written = serde_json::to_writer(&mut *line, &record).map_err(std::io::Error::from).and_then(|()| {
             line.push(b'\n');
-            inner.file.write_all(&line)
+            file.write_all(line)
         });
         if let Err(error) = written {
             inner.failed.get_or_insert_with(|| error.to_string());
         }
         // No subscriber is no error.
-        let _ = self.live.send(record);
+        let _ = self.live.send(Arc::new(record));
     }
 
     /// The events from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Record> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Record>> {
         self.live.subscribe()
     }
 
@@ -95,24 +99,28 @@ impl EventLog {
     }
 }
 
-/// Reads an event log. A torn last line, as a crash leaves it, is left out.
+/// Reads an event log and hands on its records one by one, so that nobody has to hold a log of millions of logins. A
+/// torn last line, as a crash leaves it, is left out.
 ///
 /// # Errors
 /// [`LogError::Io`] when it cannot be read, [`LogError::Line`] for a bad line before the last.
-pub fn read_log(path: &Path) -> Result<Vec<Record>, LogError> {
+pub fn read_log(path: &Path, mut take: impl FnMut(Record)) -> Result<(), LogError> {
     let io = |source| LogError::Io { path: path.to_owned(), source };
-    let mut records = Vec::new();
+    let mut file = BufReader::new(File::open(path).map_err(io)?);
     let mut torn: Option<LogError> = None;
-    for (index, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
+    let mut text = Vec::new();
+    for line in 1.. {
+        text.clear();
+        if file.read_until(b'\n', &mut text).map_err(io)? == 0 {
+            break;
+        }
         if let Some(error) = torn.take() {
             return Err(error);
         }
-        match serde_json::from_slice(&line.map_err(io)?) {
-            Ok(record) => records.push(record),
-            Err(error) => {
-                torn = Some(LogError::Line { path: path.to_owned(), line: index + 1, reason: error.to_string() });
-            }
+        match serde_json::from_slice(&text) {
+            Ok(record) => take(record),
+            Err(error) => torn = Some(LogError::Line { path: path.to_owned(), line, reason: error.to_string() }),
         }
     }
-    Ok(records)
+    Ok(())
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use gameday::measure::{self, MeasureError, Outcome};
 use gameday::model::*;
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, RngExt};
@@ -450,4 +451,9 @@ pub fn with_objectives(mut records: Vec<Record>, objectives: &serde_json::Value)
     let Event::RunStarted(run) = &mut records[0].event else { panic!("the first record") };
     run.scenario = scenario(objectives);
     records
+}
+
+/// What is measured of records that are at hand.
+pub fn outcome(records: &[Record]) -> Result<Outcome, MeasureError> {
+    measure::outcome(&records.iter().cloned().collect())
 }

@@ -1,0 +1,270 @@
+//! What happened in a run, as its records are read: the logins in compact rows, everything else as it was recorded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+
+use hdrhistogram::Histogram;
+use jiff::Timestamp;
+
+use super::logins::{histogram, record_ms};
+use crate::model::{Event, Login, LoginOutcome, LoginStep, Phase, Record, Region, RegionRole};
+
+/// What [`outcome`](super::outcome) is computed from. A login takes 64 bytes here, a tenth of its record's size, so that a
+/// run of millions of them can be reported.
+#[derive(Debug, Default)]
+pub struct History {
+    /// All but logins.
+    pub(super) records: Vec<Record>,
+    pub(super) logins: Logbook,
+    last: Option<Timestamp>,
+    /// Whether a login stood before every other record.
+    headless: bool,
+}
+
+impl History {
+    /// Takes the next record of the log.
+    pub fn take(&mut self, record: Record) {
+        self.last = self.last.max(Some(record.at));
+        match record.event {
+            Event::Login(login) => {
+                self.headless |= self.records.is_empty();
+                self.logins.take(&login);
+            }
+            _ => self.records.push(record),
+        }
+    }
+
+    /// The first record of the log, where it is no login.
+    pub(super) fn first(&self) -> Option<&Record> {
+        self.records.first().filter(|_| !self.headless)
+    }
+
+    /// When the last record was written.
+    pub(super) fn last_at(&self) -> Option<Timestamp> {
+        self.last
+    }
+}
+
+impl FromIterator<Record> for History {
+    fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Self {
+        let mut history = Self::default();
+        records.into_iter().for_each(|record| history.take(record));
+        history
+    }
+}
+
+/// The logins of a run.
+#[derive(Debug, Default)]
+pub(super) struct Logbook {
+    rows: Vec<Row>,
+    flows: Names<String>,
+    cohorts: Names<String>,
+    regions: Names<Region>,
+    outcomes: Names<LoginOutcome>,
+    /// What the steps took, of logins that were not cancelled, in microseconds.
+    pub steps: BTreeMap<LoginStep, Histogram<u64>>,
+}
+
+/// No number, where there may be one.
+const NONE: u32 = u32::MAX;
+/// No moment.
+const NEVER: i64 = i64::MIN;
+
+/// A login. Moments are nanoseconds after the Unix epoch, names are numbers in the book's lists.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    scheduled: i64,
+    started: i64,
+    ended: i64,
+    api_sent: i64,
+    /// Four thousand million arrivals are beyond any run.
+    arrival: u32,
+    flow: u32,
+    cohort: u32,
+    region: u32,
+    outcome: u32,
+    /// What its lookup and its connection took, in milliseconds.
+    connect_ms: f32,
+    phase: Phase,
+    role: Option<RegionRole>,
+}
+
+const _: () = assert!(size_of::<Row>() <= 64, "a million logins must fit into 64 MB");
+
+impl Logbook {
+    fn take(&mut self, login: &Login) {
+        let connecting = login.steps.iter().filter(|step| matches!(step.step, LoginStep::Dns | LoginStep::Connect));
+        if login.outcome != LoginOutcome::Cancelled {
+            for taken in &login.steps {
+                record_ms(self.steps.entry(taken.step).or_insert_with(histogram), taken.ms);
+            }
+        }
+        self.rows.push(Row {
+            scheduled: nanos(login.scheduled),
+            started: nanos(login.started),
+            ended: nanos(login.ended),
+            api_sent: login.api_sent.map_or(NEVER, nanos),
+            arrival: u32::try_from(login.arrival).unwrap_or(NONE),
+            flow: self.flows.number(&login.flow, |_| OTHERS.to_owned()),
+            cohort: self.cohorts.number(&login.cohort, |_| OTHERS.to_owned()),
+            region: login.region.as_ref().map_or(NONE, |region| self.regions.number(region, |_| OTHERS.into())),
+            outcome: self.outcomes.number(&login.outcome, blunt),
+            connect_ms: connecting.map(|step| step.ms).sum::<f64>() as f32,
+            phase: login.phase,
+            role: login.role,
+        });
+    }
+
+    /// In the order of the log: by their ends.
+    pub fn iter(&self) -> impl Iterator<Item = LoginRef<'_>> {
+        self.rows.iter().map(|row| LoginRef { row, book: self })
+    }
+}
+
+/// A login, with its names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LoginRef<'a> {
+    row: &'a Row,
+    book: &'a Logbook,
+}
+
+impl<'a> LoginRef<'a> {
+    pub fn arrival(self) -> u32 {
+        self.row.arrival
+    }
+
+    pub fn scheduled(self) -> Timestamp {
+        moment(self.row.scheduled)
+    }
+
+    pub fn started(self) -> Timestamp {
+        moment(self.row.started)
+    }
+
+    pub fn ended(self) -> Timestamp {
+        moment(self.row.ended)
+    }
+
+    pub fn api_sent(self) -> Option<Timestamp> {
+        (self.row.api_sent != NEVER).then(|| moment(self.row.api_sent))
+    }
+
+    /// What its lookup and its connection took, in seconds.
+    pub fn connect_s(self) -> f64 {
+        f64::from(self.row.connect_ms) / 1000.0
+    }
+
+    pub fn flow(self) -> &'a str {
+        self.book.flows.at(self.row.flow)
+    }
+
+    pub fn cohort(self) -> &'a str {
+        self.book.cohorts.at(self.row.cohort)
+    }
+
+    pub fn region(self) -> Option<&'a Region> {
+        (self.row.region != NONE).then(|| self.book.regions.at(self.row.region))
+    }
+
+    pub fn role(self) -> Option<RegionRole> {
+        self.row.role
+    }
+
+    pub fn phase(self) -> Phase {
+        self.row.phase
+    }
+
+    pub fn outcome(self) -> &'a LoginOutcome {
+        self.book.outcomes.at(self.row.outcome)
+    }
+
+    pub fn succeeded(self) -> bool {
+        *self.outcome() == LoginOutcome::Succeeded
+    }
+
+    pub fn cancelled(self) -> bool {
+        *self.outcome() == LoginOutcome::Cancelled
+    }
+}
+
+/// So many different names of one kind are told apart; our own choice, far above what a scenario can name.
+const MOST_NAMES: usize = 4096;
+/// Stands for the names beyond them.
+const OTHERS: &str = "(others)";
+
+/// Values, each kept once and numbered.
+#[derive(Debug)]
+struct Names<T> {
+    numbers: HashMap<T, u32>,
+    list: Vec<T>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), list: Vec::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Names<T> {
+    /// The number of `name`; beyond [`MOST_NAMES`] that of what `blunt` makes of it, of which there must be few.
+    fn number(&mut self, name: &T, blunt: impl FnOnce(&T) -> T) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let name = if self.list.len() < MOST_NAMES { name.clone() } else { blunt(name) };
+        let next = self.list.len() as u32;
+        let number = *self.numbers.entry(name.clone()).or_insert(next);
+        if number == next {
+            self.list.push(name);
+        }
+        number
+    }
+
+    /// The name with a number that [`Names::number`] gave.
+    fn at(&self, number: u32) -> &T {
+        &self.list[number as usize]
+    }
+}
+
+/// An outcome without the words of the service, which may be different each time.
+fn blunt(outcome: &LoginOutcome) -> LoginOutcome {
+    let others = || OTHERS.to_owned();
+    match outcome {
+        LoginOutcome::Rejected { step, .. } => LoginOutcome::Rejected { step: *step, code: others() },
+        LoginOutcome::TokenInvalid { .. } => LoginOutcome::TokenInvalid { reason: others() },
+        LoginOutcome::ClaimMissing { .. } => LoginOutcome::ClaimMissing { claim: others() },
+        LoginOutcome::ApiRefused { .. } => LoginOutcome::ApiRefused { status: 0, reason: others() },
+        LoginOutcome::ChallengeUnsupported { step, .. } => {
+            LoginOutcome::ChallengeUnsupported { step: *step, challenge: others() }
+        }
+        LoginOutcome::WrongRegion { .. } => LoginOutcome::WrongRegion { asked: OTHERS.into(), served: OTHERS.into() },
+        known => known.clone(),
+    }
+}
+
+/// Saturates in the year 2262.
+fn nanos(at: Timestamp) -> i64 {
+    i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+fn moment(nanos: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_beyond_the_most_share_a_number() {
+        let mut names = Names::default();
+        for number in 0..MOST_NAMES {
+            assert_eq!(names.number(&number.to_string(), |_| OTHERS.to_owned()) as usize, number);
+        }
+        let others: Vec<u32> =
+            ["x", "y", "x"].iter().map(|n| names.number(&(*n).to_owned(), |_| OTHERS.to_owned())).collect();
+        assert_eq!(others, [MOST_NAMES as u32; 3]);
+        assert_eq!(names.at(others[0]), OTHERS);
+        assert_eq!(names.number(&"7".to_owned(), |_| OTHERS.to_owned()), 7);
+    }
+}
