@@ -26,12 +26,17 @@ fn pycognito_logs_in_in_every_way_to_both_regions() {
 }
 
 #[test]
+fn boto3_finds_what_users_and_administrators_do_at_the_primary_and_what_the_replica_refuses() {
+    Lab::for_codes().passes(&python_tool("python"), "cognito_api.py");
+}
+
+#[test]
 fn amazon_cognito_identity_js_logs_in_in_every_way_to_both_regions() {
     Lab::for_codes().passes(&on_path("node"), "identity_js.mjs");
 }
 
 #[test]
-fn aws_jwt_verify_accepts_the_tokens_of_both_regions() {
+fn aws_jwt_verify_accepts_and_rejects_the_right_tokens_of_both_regions() {
     Lab::start().passes(&on_path("node"), "jwt_verify.mjs");
 }
 
