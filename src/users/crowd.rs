@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +93,70 @@ impl PartialEq for Due {
 
 impl Eq for Due {}
 
+/// What the dispatcher is told.
+enum Told {
+    /// Somebody who failed tries again.
+    Again(Due),
+    /// Nothing further starts.
+    Stop,
+}
+
+/// Starts every arrival at its instant.
+struct Dispatcher {
+    crowd: Arc<Crowd>,
+    told: mpsc::Sender<Told>,
+    stop: CancellationToken,
+    /// So many arrivals were started or shed.
+    started: u64,
+    running: JoinSet<()>,
+}
+
+impl Dispatcher {
+    /// Runs until it is told to stop, and gives the logins under way.
+    fn run(mut self, heard: &mpsc::Receiver<Told>, runtime: &tokio::runtime::Handle) -> JoinSet<()> {
+        let clock = self.crowd.door.clock;
+        let first = clock.now();
+        let planned = |arrival: Arrival| {
+            let offset = SignedDuration::try_from(arrival.offset).unwrap_or(SignedDuration::MAX);
+            Due { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, again_of: None }
+        };
+        let mut plan = ArrivalPlan::new(&self.crowd.load, self.crowd.seed).map(planned);
+        let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
+        while let Some(Reverse(next)) = waiting.peek().copied() {
+            let wait = clock.real(Duration::try_from(next.at.duration_since(clock.now())).unwrap_or_default());
+            match heard.recv_timeout(wait) {
+                Ok(Told::Again(due)) => {
+                    waiting.push(Reverse(due));
+                    continue;
+                }
+                // The sender is one of our own, so it cannot be gone.
+                Ok(Told::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            waiting.pop();
+            if next.again_of.is_none() {
+                waiting.extend(plan.next().map(Reverse));
+            }
+            self.start(next, runtime);
+        }
+        self.running
+    }
+
+    fn start(&mut self, next: Due, runtime: &tokio::runtime::Handle) {
+        while self.running.try_join_next().is_some() {}
+        let crowd = Arc::clone(&self.crowd);
+        let due = Due { arrival: Arrival { index: self.started, ..next.arrival }, ..next };
+        self.started += 1;
+        if self.running.len() >= crowd.load.most_in_flight as usize {
+            let at = crowd.door.clock.now();
+            crowd.write(due, Began { at, phase: crowd.phase.get(), user: None }, shed(at));
+            return;
+        }
+        let (told, stop) = (self.told.clone(), self.stop.clone());
+        self.running.spawn_on(async move { crowd.one(due, &told, &stop).await }, runtime);
+    }
+}
+
 impl Crowd {
     /// Lets users arrive and work until `stop`; then nothing further starts, and what is under way has the
     /// users' patience to end. Every login that started is in the log when this returns.
@@ -103,45 +167,29 @@ impl Crowd {
         let _ = sessions.await;
     }
 
+    /// Arrivals are started by a thread of their own: timers of the async runtime are a millisecond coarse, and its threads may be busy.
     async fn arrivals(self: &Arc<Self>, stop: &CancellationToken) {
-        let first = self.door.clock.now();
-        let planned = |arrival: Arrival| {
-            let offset = SignedDuration::try_from(arrival.offset).unwrap_or(SignedDuration::MAX);
-            Due { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, again_of: None }
+        let (told, heard) = mpsc::channel();
+        let stopping = {
+            let (stop, told) = (stop.clone(), told.clone());
+            tokio::spawn(async move {
+                stop.cancelled().await;
+                // The dispatcher has ended by itself where nobody hears it.
+                let _ = told.send(Told::Stop);
+            })
         };
-        let mut plan = ArrivalPlan::new(&self.load, self.seed).map(planned);
-        let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
-        let (again, mut failed) = mpsc::unbounded_channel();
-        let (mut running, mut started) = (JoinSet::new(), 0);
-        while let Some(Reverse(next)) = waiting.peek().copied() {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                Some(due) = failed.recv() => {
-                    waiting.push(Reverse(due));
-                    continue;
-                }
-                () = self.door.clock.sleep_until(next.at) => {}
-            }
-            waiting.pop();
-            if next.again_of.is_none() {
-                waiting.extend(plan.next().map(Reverse));
-            }
-            while running.try_join_next().is_some() {}
-            let due = Due { arrival: Arrival { index: started, ..next.arrival }, ..next };
-            started += 1;
-            if running.len() >= self.load.most_in_flight as usize {
-                let at = self.door.clock.now();
-                self.write(due, Began { at, phase: self.phase.get(), user: None }, shed(at));
-                continue;
-            }
-            let (crowd, again, stop) = (Arc::clone(self), again.clone(), stop.clone());
-            running.spawn(async move { crowd.one(due, &again, &stop).await });
+        let dispatcher =
+            Dispatcher { crowd: Arc::clone(self), told, stop: stop.clone(), started: 0, running: JoinSet::new() };
+        let runtime = tokio::runtime::Handle::current();
+        let dispatched = tokio::task::spawn_blocking(move || dispatcher.run(&heard, &runtime)).await;
+        stopping.abort();
+        // A panic of the dispatcher has stopped the arrivals; those under way have gone with it.
+        if let Ok(mut running) = dispatched {
+            while running.join_next().await.is_some() {}
         }
-        while running.join_next().await.is_some() {}
     }
 
-    async fn one(&self, due: Due, again: &mpsc::UnboundedSender<Due>, stop: &CancellationToken) {
+    async fn one(&self, due: Due, told: &mpsc::Sender<Told>, stop: &CancellationToken) {
         let (at, phase) = (self.door.clock.now(), self.phase.get());
         let flow = &self.load.flows[due.arrival.flow];
         let who = self.who(flow, due.arrival.user);
@@ -174,7 +222,7 @@ impl Crowd {
             let wait = SignedDuration::try_from(wait.0).unwrap_or(SignedDuration::MAX);
             let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
             // Nobody receives any more once the run is over.
-            let _ = again.send(Due { at, again_of: Some(due.arrival.index), ..due });
+            let _ = told.send(Told::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
         }
         self.write(due, began, ended);
     }
