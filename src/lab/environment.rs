@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::identity::{AppClient, Population};
+use super::identity::{AppClient, IDENTITY_PROVIDER, Population};
 use super::start::ROLES;
 use super::{Lab, dns, topology};
 use crate::env::{
@@ -50,7 +50,11 @@ impl Lab {
                 trust_root: None,
                 region_claim: Some(topology::REGION_CLAIM.to_owned()),
             }),
-            managed_login: None,
+            managed_login: Some(env::ManagedLogin {
+                domain: topology::FRONT_DOOR.to_owned(),
+                port: self.ports.front_door,
+                identity_provider: Some(IDENTITY_PROVIDER.to_owned()),
+            }),
             dns: Some(Dns {
                 hosted_zone_id: dns::HOSTED_ZONE_ID.to_owned(),
                 record: topology::FRONT_DOOR.to_owned(),

@@ -1,8 +1,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use axum::Router;
+use jsonwebtoken::jwk::JwkSet;
 use rand::Rng;
 use tokio::task::JoinSet;
 
@@ -13,7 +14,7 @@ use super::dns::{self, Authoritative, Resolver, Views, Zone};
 use super::edge::{Callers, FrontDoor, OPEN_BACKLOG, Paths};
 use super::health::{HealthCheck, HealthOptions};
 use super::http;
-use super::identity::{Identity, IdentityOptions, Signer};
+use super::identity::{Identity, IdentityOptions, ManagedLogin, Signer, Upstream, provider_callback};
 use super::idp::{self, Provider};
 use super::services::Services;
 use super::sockets::at_same_port;
@@ -163,22 +164,29 @@ async fn open_identity_provider(
 ) -> Result<u16, LabError> {
     let opened = at_same_port(&[topology::IDENTITY_PROVIDER_ADDRESS], async |at| net::listen(at, BACKLOG)).await;
     let (port, listeners) = opened.map_err(bind_error("the identity provider"))?;
-    let domain = format!("https://{}:{front_door}", topology::FRONT_DOOR);
-    let provider = idp::ProviderOptions {
-        issuer: format!("https://{}:{port}", topology::IDENTITY_PROVIDER_NAME),
-        signer,
-        client: idp::Client {
-            id: identity.pool_id().to_owned(),
-            secret: Secret::new(web::opaque()),
-            redirect_uri: format!("{domain}/oauth2/idpresponse"),
-        },
-        password: identity.password(),
-        clock: options.clock,
+    let origin = format!("https://{}:{front_door}", topology::FRONT_DOOR);
+    let issuer = format!("https://{}:{port}", topology::IDENTITY_PROVIDER_NAME);
+    let client = idp::Client {
+        id: identity.pool_id().to_owned(),
+        secret: Secret::new(web::opaque()),
+        redirect_uri: provider_callback(&origin),
     };
+    let upstream = Upstream {
+        issuer: issuer.clone(),
+        address: SocketAddr::new(topology::IDENTITY_PROVIDER_ADDRESS, port),
+        name: net::server_name(topology::IDENTITY_PROVIDER_NAME)?,
+        tls: net::client_tls(Some(&certificate.trust_root_pem))?,
+        client_id: client.id.clone(),
+        client_secret: client.secret.clone(),
+        keys: RwLock::new(JwkSet { keys: Vec::new() }),
+    };
+    let password = identity.password();
+    let provider = idp::ProviderOptions { issuer, signer, client, password, clock: options.clock };
     let provider = Provider::new(provider).map_err(LabError::Provider)?;
     for listener in listeners {
         tasks.spawn(http::serve_listener(listener, Some(certificate.acceptor.clone()), provider.router()));
     }
+    identity.open_managed_login(ManagedLogin { origin, port: front_door, provider: upstream });
     Ok(port)
 }
 

@@ -52,10 +52,22 @@ impl Parameters {
         self.get(name).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
     }
 
+    /// With one more parameter, or another value for it.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let others = self.0.iter().filter(|(known, _)| known != name).cloned();
+        Self(others.chain([(name.to_owned(), value.to_owned())]).collect())
+    }
+
     /// Percent-encoded again.
     pub fn query(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
+}
+
+/// Pairs as a query or as a form's body.
+pub fn encoded(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// Sends the browser somewhere, with further parameters in the query; those without a value are left out.
@@ -93,7 +105,8 @@ pub fn page_refused(why: &str) -> Response {
 
 /// A field of a login form.
 pub struct Field {
-    name: &'static str,
+    /// Its name in what is sent.
+    pub name: &'static str,
     label: &'static str,
     kind: &'static str,
     autocomplete: &'static str,
@@ -104,6 +117,10 @@ pub const USERNAME: Field = Field { name: "username", label: "Username", kind: "
 /// By what.
 pub const PASSWORD: Field =
     Field { name: "password", label: "Password", kind: "password", autocomplete: "current-password" };
+/// The code of an authenticator app.
+pub const TOTP_CODE: Field =
+    Field { name: "authentication_code", label: "Code", kind: "text", autocomplete: "one-time-code" };
+
 /// A link below a login form.
 pub struct Link {
     /// Where it leads.
@@ -171,6 +188,11 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 /// Sets a cookie for as long as the browser runs. Names and values here need no quoting.
 pub fn set_cookie(response: &mut Response, name: &str, value: &str) {
     append_cookie(response, &format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax"));
+}
+
+/// Takes a cookie back.
+pub fn clear_cookie(response: &mut Response, name: &str) {
+    append_cookie(response, &format!("{name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"));
 }
 
 fn append_cookie(response: &mut Response, cookie: &str) {

@@ -191,6 +191,8 @@ mod tests {
                 .collect();
             assert_eq!(found, topology::front_doors(role));
             assert_eq!(ask(topology::direct_name(RegionRole::Primary), RecordType::A, role).answers.len(), 2);
+            let provider = ask(topology::IDENTITY_PROVIDER_NAME, RecordType::A, role).answers;
+            assert_eq!(provider[0].data.ip_addr(), Some(topology::IDENTITY_PROVIDER_ADDRESS));
         }
     }
 

@@ -18,15 +18,19 @@ impl Identity {
     /// The user whose access token the input has. Unlike the protected API, which only verifies signatures, Cognito's own
     /// operations know of revoked tokens.
     pub(super) fn bearer(&self, place: &Place, input: &Value) -> Result<Arc<User>, Refusal> {
+        Ok(self.holder(place, required(input, "AccessToken")?, USER_SCOPE)?.0)
+    }
+
+    /// The user of an access token that has a scope, and all its scopes.
+    pub(super) fn holder(&self, place: &Place, token: &str, scope: &str) -> Result<(Arc<User>, String), Refusal> {
         let refused = |message: &str| Refusal::new("NotAuthorizedException", message);
-        let token = required(input, "AccessToken")?;
         let claims = self.jwks.verify_access_token(token, &self.expected(&[]), self.clock.now());
         let claims = claims.map_err(|error| match error {
             TokenError::Expired => refused("Access Token has expired"),
             _ => refused("Invalid Access Token"),
         })?;
         let claim = |name| claims.text(name).unwrap_or_default();
-        if !claim("scope").split(' ').any(|scope| scope == USER_SCOPE) {
+        if !claim("scope").split(' ').any(|granted| granted == scope) {
             return Err(refused("Access Token does not have required scopes"));
         }
         let directory = place.read();
@@ -42,7 +46,7 @@ impl Identity {
         if !user.enabled {
             return Err(refused("User is disabled."));
         }
-        Ok(user)
+        Ok((user, claim("scope").to_owned()))
     }
 
     pub(in crate::lab) fn get_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {

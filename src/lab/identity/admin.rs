@@ -228,7 +228,7 @@ impl Identity {
             "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
             "SchemaAttributes": CUSTOM_ATTRIBUTES.iter().map(custom).collect::<Vec<_>>(),
             "LambdaConfig": { "PreTokenGenerationConfig": {
-                "LambdaVersion": "V2_0",
+                "LambdaVersion": "V3_0",
                 "LambdaArn": place.function.arn(),
             }, "PreTokenGeneration": place.function.arn() },
             "KeyConfiguration": {

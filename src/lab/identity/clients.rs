@@ -13,7 +13,7 @@ use crate::model::{RegionRole, Secret};
 use crate::srp::secret_hash;
 
 /// The OIDC provider of federated users, as the pool calls it.
-pub(super) const IDENTITY_PROVIDER: &str = "GameDayIdP";
+pub(in crate::lab) const IDENTITY_PROVIDER: &str = "GameDayIdP";
 
 /// The scope of the pool's own resource server.
 pub(super) const API_SCOPE: &str = "gameday/accounts.read";

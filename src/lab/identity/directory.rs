@@ -96,6 +96,8 @@ pub(super) struct Grant {
     pub auth_time: Timestamp,
     /// Names the session: every token that comes of one sign-in has it.
     pub origin_jti: String,
+    /// What managed login granted; nothing for sign-ins by the API, whose tokens have a scope of their own.
+    pub scopes: Option<Vec<String>>,
     pub expires: Timestamp,
 }
 

@@ -121,18 +121,8 @@ fn not_enabled() -> Refusal {
 impl Identity {
     /// After the password: the second factor, where the user has or needs one.
     pub(super) fn second_factor(&self, place: &Place, client: &AppClient, user: &User) -> Result<Value, Refusal> {
-        let demand = place.read().mfa().demand;
-        if demand == Demand::Off || (demand == Demand::Optional && !user.mfa.enabled) {
+        if !self.needs_code(place, user)? {
             return self.sign_in(place, client, user);
-        }
-        if place.role == RegionRole::Replica {
-            // The guide says that they cannot sign in there, not with which error. That is the one which the API reference gives for
-            // what "is not available in the current region", and InitiateAuth and RespondToAuthChallenge may answer with it.
-            let message = format!(
-                "Sign-in with software token MFA is not enabled in {}, a replica of this user pool; call {} instead.",
-                place.region, self.primary.region
-            );
-            return Err(Refusal::new("OperationNotEnabledException", message));
         }
         let (challenge, step) = if user.mfa.enabled {
             (SOFTWARE_TOKEN, Step::SoftwareToken)
@@ -149,6 +139,39 @@ impl Identity {
         Ok(json!({ "ChallengeName": challenge, "Session": session, "ChallengeParameters": parameters }))
     }
 
+    /// Whether a user who gave the right password has to show a second factor, too; refused where none can be shown.
+    pub(super) fn needs_code(&self, place: &Place, user: &User) -> Result<bool, Refusal> {
+        let demand = place.read().mfa().demand;
+        if demand == Demand::Off || (demand == Demand::Optional && !user.mfa.enabled) {
+            return Ok(false);
+        }
+        if place.role == RegionRole::Replica {
+            // The guide says that they cannot sign in there, not with which error. That is the one which the API reference gives for
+            // what "is not available in the current region", and InitiateAuth and RespondToAuthChallenge may answer with it.
+            let message = format!(
+                "Sign-in with software token MFA is not enabled in {}, a replica of this user pool; call {} instead.",
+                place.region, self.primary.region
+            );
+            return Err(Refusal::new("OperationNotEnabledException", message));
+        }
+        Ok(true)
+    }
+
+    /// Checks a code of a user's software token, which counts once.
+    pub(super) fn check_code(&self, place: &Place, user: &User, code: &str) -> Result<(), Refusal> {
+        let missing =
+            || Refusal::new("SoftwareTokenMFANotFoundException", "Software Token MFA does not exist for the user.");
+        let secret = user.mfa.secret.as_ref().ok_or_else(missing)?;
+        let mismatch = || Refusal::new("CodeMismatchException", "Invalid code received for user");
+        let step = self.matching_step(secret, code).ok_or_else(mismatch)?;
+        // Whoever looks over a user's shoulder must not get in with the same code (RFC 6238, 5.2).
+        if place.use_code(&user.sub, step) {
+            return Ok(());
+        }
+        let message = "Your software token has already been used once.";
+        Err(Refusal::new("ExpiredCodeException", message))
+    }
+
     /// The answer to SOFTWARE_TOKEN_MFA.
     pub(super) fn take_code(
         &self,
@@ -163,16 +186,7 @@ impl Identity {
             return Err(invalid_session());
         }
         let user = place.sign_in_candidate(&waiting.user)?;
-        let missing =
-            || Refusal::new("SoftwareTokenMFANotFoundException", "Software Token MFA does not exist for the user.");
-        let secret = user.mfa.secret.as_ref().ok_or_else(missing)?;
-        let mismatch = || Refusal::new("CodeMismatchException", "Invalid code received for user");
-        let step = self.matching_step(secret, code).ok_or_else(mismatch)?;
-        // Whoever looks over a user's shoulder must not get in with the same code (RFC 6238, 5.2).
-        if !place.use_code(&user.sub, step) {
-            let message = "Your software token has already been used once.";
-            return Err(Refusal::new("ExpiredCodeException", message));
-        }
+        self.check_code(place, &user, code)?;
         self.end_wait(place, input)?;
         self.sign_in(place, client, &user)
     }

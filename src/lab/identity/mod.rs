@@ -11,6 +11,7 @@ mod directory;
 mod front_door;
 mod groups;
 mod mfa;
+mod oauth;
 mod password;
 mod pending;
 mod replication;
@@ -25,7 +26,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,8 +35,9 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::auth::Waiting;
-pub(in crate::lab) use self::clients::AppClient;
+pub(in crate::lab) use self::clients::{AppClient, IDENTITY_PROVIDER};
 use self::directory::{Change, Directory};
+pub(in crate::lab) use self::oauth::{ManagedLogin, Upstream, provider_callback};
 use self::password::{CODE_VALIDITY, Purpose};
 pub(in crate::lab) use self::pending::Pending;
 use self::replication::{Link, replicate};
@@ -99,6 +101,8 @@ pub struct Identity {
     /// Bounds arithmetic to the processors, so that it cannot starve the network.
     arithmetic: Semaphore,
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+    /// Once the pool has its domain.
+    managed_login: OnceLock<ManagedLogin>,
 }
 
 /// What is in one Region.
@@ -118,6 +122,8 @@ pub(super) struct Place {
     waiting: Pending<String, Waiting>,
     /// Codes that Cognito would send, by the user's `sub`.
     codes: Pending<(String, Purpose), Secret>,
+    /// What managed login has under way.
+    managed: oauth::Memory,
     /// Steps of time whose codes a user, by `sub`, has signed in with.
     used_codes: Mutex<HashMap<String, Vec<u64>>>,
 }
@@ -191,6 +197,7 @@ impl Identity {
             challenges: Pending::new(CHALLENGE_VALIDITY),
             waiting: Pending::new(CHALLENGE_VALIDITY),
             codes: Pending::new(CODE_VALIDITY),
+            managed: oauth::Memory::new(),
             used_codes: Mutex::default(),
             region,
         };
@@ -216,17 +223,27 @@ impl Identity {
             jwks,
             unused: Pending::new(FIRST_USE),
             arithmetic: Semaphore::new(processors()),
+            managed_login: OnceLock::new(),
         }))
     }
 
-    /// What users connect to: the Cognito API, its keys, a health page, and an API protected by tokens.
+    /// What users connect to: the Cognito API, its keys, managed login, a health page, and an API protected by tokens.
     pub fn data_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
-        front_door::router(self, role).merge(cognito::router(self, role))
+        front_door::router(self, role).merge(cognito::router(self, role)).merge(oauth::router(self, role))
     }
 
     /// The Cognito API alone, for administrators.
     pub fn control_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
         cognito::router(self, role)
+    }
+
+    /// Gives the pool its domain and its identity provider; once. Until then nobody can sign in by browser.
+    pub(in crate::lab) fn open_managed_login(&self, managed: ManagedLogin) {
+        drop(self.managed_login.set(managed));
+    }
+
+    fn managed_login(&self) -> Option<&ManagedLogin> {
+        self.managed_login.get()
     }
 
     /// The pool's ID, the same in both Regions.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::auth::{opaque, parameter, required};
 use super::clients::AppClient;
 use super::directory::{Change, Grant, Standing, TokenHash, User};
-use super::signer::{Issue, TOKEN_SECONDS};
+use super::signer::{Issue, MachineIssue, TOKEN_SECONDS};
 use super::{Identity, Place, Refusal, later};
 use crate::model::RegionRole;
 
@@ -35,21 +35,55 @@ fn authenticated(result: &Value) -> Value {
     json!({ "ChallengeParameters": {}, "AuthenticationResult": result })
 }
 
+/// Whether the trigger that every token waits for runs.
+fn check_trigger(place: &Place) -> Result<(), Refusal> {
+    if place.function.is_throttled() {
+        // The error for "an unexpected exception with Lambda" (Cognito API reference, InitiateAuth), in the words in which
+        // Cognito passes on an error of Lambda's own (re:Post, "Resolve Lambda trigger errors in Amazon Cognito": "PreSignUp
+        // invocation failed due to error AccessDeniedException."). Of a throttled function AWS documents no error apart.
+        let message = "PreTokenGeneration invocation failed due to error TooManyRequestsException.";
+        return Err(Refusal::new("UnexpectedLambdaException", message));
+    }
+    Ok(())
+}
+
+/// What a sign-in by managed login has, and one by the API has not.
+pub(super) struct Managed<'a> {
+    pub scopes: &'a [String],
+    /// When the browser signed in, which may be a while ago.
+    pub auth_time: Timestamp,
+    /// For the first ID token.
+    pub nonce: Option<&'a str>,
+}
+
 impl Identity {
     /// Tokens for a new session.
     pub(super) fn sign_in(&self, place: &Place, client: &AppClient, user: &User) -> Result<Value, Refusal> {
+        Ok(authenticated(&self.open_session(place, client, user, None)?))
+    }
+
+    /// The `AuthenticationResult` of a new session.
+    pub(super) fn open_session(
+        &self,
+        place: &Place,
+        client: &AppClient,
+        user: &User,
+        managed: Option<&Managed>,
+    ) -> Result<Value, Refusal> {
         let now = self.clock.now();
         let grant = Arc::new(Grant {
             client: client.id.clone(),
             user: user.name.clone(),
             sub: user.sub.clone(),
-            auth_time: now,
+            auth_time: managed.map_or(now, |managed| managed.auth_time),
             origin_jti: Uuid::new_v4().to_string(),
+            scopes: managed.map(|managed| managed.scopes.to_vec()),
             expires: later(now, REFRESH_VALIDITY),
         });
-        let mut result = self.issue(place, user, &grant, now)?;
+        let nonce = managed.and_then(|managed| managed.nonce);
+        let mut result = self.issue(place, user, &grant, nonce, now)?;
         result["RefreshToken"] = self.grant(place, grant).into();
-        Ok(authenticated(&result))
+        Ok(result)
     }
 
     /// A new refresh token for a grant.
@@ -63,7 +97,7 @@ impl Identity {
     pub(super) fn refresh(&self, place: &Place, client: &AppClient, parameters: &Value) -> Result<Value, Refusal> {
         let (grant, user) = self.granted(place, client, parameter(parameters, "REFRESH_TOKEN")?)?;
         client.check_secret_hash(&grant.user, parameters["SECRET_HASH"].as_str())?;
-        Ok(authenticated(&self.issue(place, &user, &grant, self.clock.now())?))
+        Ok(authenticated(&self.issue(place, &user, &grant, None, self.clock.now())?))
     }
 
     pub(in crate::lab) fn get_tokens_from_refresh_token(
@@ -74,16 +108,21 @@ impl Identity {
         let place = self.place(role);
         let client = self.known_client(input)?;
         client.check_secret(input["ClientSecret"].as_str())?;
-        let token = required(input, "RefreshToken")?;
+        let (result, _) = self.renew(place, client, required(input, "RefreshToken")?)?;
+        Ok(json!({ "AuthenticationResult": result }))
+    }
+
+    /// New tokens for a refresh token, with another one in its place where the client has rotation; and what it stands for.
+    pub(super) fn renew(&self, place: &Place, client: &AppClient, token: &str) -> Result<(Value, Arc<Grant>), Refusal> {
         let (grant, user) = self.granted(place, client, token)?;
         let now = self.clock.now();
-        let mut result = self.issue(place, &user, &grant, now)?;
+        let mut result = self.issue(place, &user, &grant, None, now)?;
         if let Some(grace) = client.rotation {
             self.commit(place, Change::Retire(token_hash(token), later(now, grace)));
             // For what is left of the old one's time (Cognito developer guide, "Refresh token rotation").
-            result["RefreshToken"] = self.grant(place, grant).into();
+            result["RefreshToken"] = self.grant(place, Arc::clone(&grant)).into();
         }
-        Ok(json!({ "AuthenticationResult": result }))
+        Ok((result, grant))
     }
 
     /// What a refresh token stands for, and whose it is.
@@ -123,16 +162,17 @@ impl Identity {
         Ok((grant, user))
     }
 
-    pub(super) fn issue(&self, place: &Place, user: &User, grant: &Grant, at: Timestamp) -> Result<Value, Refusal> {
+    fn issue(
+        &self,
+        place: &Place,
+        user: &User,
+        grant: &Grant,
+        nonce: Option<&str>,
+        at: Timestamp,
+    ) -> Result<Value, Refusal> {
+        check_trigger(place)?;
         let (pool_id, client_id) = (&self.pool_id, &grant.client);
-        if place.function.is_throttled() {
-            // The error for "an unexpected exception with Lambda" (Cognito API reference, InitiateAuth), in the words in which
-            // Cognito passes on an error of Lambda's own (re:Post, "Resolve Lambda trigger errors in Amazon Cognito": "PreSignUp
-            // invocation failed due to error AccessDeniedException."). Of a throttled function AWS documents no error apart.
-            let message = "PreTokenGeneration invocation failed due to error TooManyRequestsException.";
-            return Err(Refusal::new("UnexpectedLambdaException", message));
-        }
-        let issue = Issue { region: &place.region, pool_id, client_id, user, grant, at };
+        let issue = Issue { region: &place.region, pool_id, client_id, user, grant, nonce, at };
         let tokens = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
         self.unused.insert(tokens.jti, place.role, at);
         Ok(json!({
@@ -141,5 +181,20 @@ impl Identity {
             "TokenType": "Bearer",
             "ExpiresIn": TOKEN_SECONDS,
         }))
+    }
+
+    /// An access token for an app client itself. Nothing renews it.
+    pub(super) fn issue_to_machine(
+        &self,
+        place: &Place,
+        client: &AppClient,
+        scopes: &[String],
+    ) -> Result<String, Refusal> {
+        check_trigger(place)?;
+        let at = self.clock.now();
+        let issue = MachineIssue { region: &place.region, pool_id: &self.pool_id, client_id: &client.id, scopes, at };
+        let (access, jti) = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
+        self.unused.insert(jti, place.role, at);
+        Ok(access)
     }
 }

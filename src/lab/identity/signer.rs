@@ -1,5 +1,8 @@
 use std::collections::BTreeSet;
 
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
@@ -54,6 +57,17 @@ pub(super) struct Issue<'a> {
     pub client_id: &'a str,
     pub user: &'a User,
     pub grant: &'a Grant,
+    /// The client's, for the ID token.
+    pub nonce: Option<&'a str>,
+    pub at: Timestamp,
+}
+
+/// Where and for which client a token of its own is issued.
+pub(super) struct MachineIssue<'a> {
+    pub region: &'a Region,
+    pub pool_id: &'a str,
+    pub client_id: &'a str,
+    pub scopes: &'a [String],
     pub at: Timestamp,
 }
 
@@ -68,29 +82,37 @@ pub(super) struct Issued {
 impl Issue<'_> {
     /// Signs an access and an ID token. Costs two RSA signatures.
     pub fn sign(&self, signer: &Signer, trigger: &Trigger) -> Result<Issued, String> {
-        let added = trigger.claims(self.user, self.region);
+        let added = trigger.claims(Some(self.user), self.region);
         let event_id = Uuid::new_v4().to_string();
         let jti = Uuid::new_v4().to_string();
         let mut access = self.common("access", &event_id, &jti);
         access.insert("client_id".into(), self.client_id.into());
-        // The only scope of tokens that the API, not managed login, issues (Cognito developer guide, "Understanding the access token").
-        access.insert("scope".into(), USER_SCOPE.into());
+        // Tokens that the API, not managed login, issues have but one scope (Cognito developer guide, "Understanding the access
+        // token").
+        let scopes = self.grant.scopes.as_ref();
+        access.insert("scope".into(), scopes.map_or_else(|| USER_SCOPE.to_owned(), |scopes| scopes.join(" ")).into());
         access.insert("username".into(), self.user.name.clone().into());
         access.extend(added.clone());
+        let access = signer.sign(&access)?;
         let mut id = self.common("id", &event_id, &Uuid::new_v4().to_string());
         id.insert("aud".into(), self.client_id.into());
         id.insert("cognito:username".into(), self.user.name.clone().into());
-        id.extend(self.user.attributes.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+        id.extend(self.user.attributes.iter().map(|(name, value)| (name.clone(), attribute_claim(name, value))));
+        if self.grant.scopes.is_some() {
+            id.insert("at_hash".into(), at_hash(&access).into());
+        }
+        if let Some(nonce) = self.nonce {
+            id.insert("nonce".into(), nonce.into());
+        }
         id.extend(added);
-        Ok(Issued { access: signer.sign(&access)?, id: signer.sign(&id)?, jti })
+        Ok(Issued { access, id: signer.sign(&id)?, jti })
     }
 
     fn common(&self, token_use: &str, event_id: &str, jti: &str) -> Map<String, Value> {
         let issued_at = self.at.as_second();
         let claims = json!({
             "sub": self.user.sub,
-            // ORIGINAL form: the keys of the serving Region alone.
-            "iss": format!("https://cognito-idp.{}.amazonaws.com/{}", self.region, self.pool_id),
+            "iss": issuer(self.region, self.pool_id),
             "origin_jti": self.grant.origin_jti,
             "event_id": event_id,
             "token_use": token_use,
@@ -111,7 +133,45 @@ impl Issue<'_> {
     }
 }
 
-/// A Pre-Token-Generation trigger (version 2, which may change access tokens) with its table of one Region, like a
+impl MachineIssue<'_> {
+    /// Signs an access token; gives its ID as well.
+    pub fn sign(&self, signer: &Signer, trigger: &Trigger) -> Result<(String, String), String> {
+        let jti = Uuid::new_v4().to_string();
+        let issued_at = self.at.as_second();
+        let mut claims = Map::new();
+        claims.insert("sub".into(), self.client_id.into());
+        claims.insert("token_use".into(), "access".into());
+        claims.insert("scope".into(), self.scopes.join(" ").into());
+        claims.insert("auth_time".into(), issued_at.into());
+        claims.insert("iss".into(), issuer(self.region, self.pool_id).into());
+        claims.insert("exp".into(), (issued_at + TOKEN_SECONDS).into());
+        claims.insert("iat".into(), issued_at.into());
+        claims.insert("version".into(), 2.into());
+        claims.insert("jti".into(), jti.clone().into());
+        claims.insert("client_id".into(), self.client_id.into());
+        claims.extend(trigger.claims(None, self.region));
+        Ok((signer.sign(&claims)?, jti))
+    }
+}
+
+/// The issuer in its ORIGINAL form: the keys of the serving Region alone.
+pub(super) fn issuer(region: &Region, pool_id: &str) -> String {
+    format!("https://cognito-idp.{region}.amazonaws.com/{pool_id}")
+}
+
+/// What ties an ID token to the access token beside it (OpenID Connect Core 1.0, section 3.1.3.6: the left half of its hash).
+fn at_hash(access: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, access.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..digest::SHA256_OUTPUT_LEN / 2])
+}
+
+/// An attribute as a claim: text, but for the list of a federated user's identities.
+fn attribute_claim(name: &str, value: &str) -> Value {
+    let list = (name == "identities").then(|| serde_json::from_str(value).ok()).flatten();
+    list.unwrap_or_else(|| value.into())
+}
+
+/// A Pre-Token-Generation trigger (version 3, which may change access tokens, those of machines too) with its table of one Region, like a
 /// DynamoDB Global Table. When the table misses a claim, the trigger adds none and nobody notices: sign-in succeeds.
 pub(super) struct Trigger {
     /// Claims that this Region's table misses.
@@ -123,9 +183,12 @@ impl Trigger {
         Self { missing: missing.into_iter().collect() }
     }
 
-    fn claims(&self, user: &User, region: &Region) -> Map<String, Value> {
-        let attribute =
-            |name: &str, otherwise: &str| user.attributes.get(name).map_or(otherwise, String::as_str).to_owned();
+    /// What it adds for a user, or for a machine.
+    fn claims(&self, user: Option<&User>, region: &Region) -> Map<String, Value> {
+        let attribute = |name: &str, otherwise: &str| {
+            let known = user.and_then(|user| user.attributes.get(name));
+            known.map_or(otherwise, String::as_str).to_owned()
+        };
         [
             ("tenant", attribute("custom:tenant", "retail")),
             ("risk_profile", attribute("custom:risk_profile", "standard")),
