@@ -145,7 +145,7 @@ pub struct RegionEnv {
     #[serde(default, skip_serializing_if = "SubnetSelector::is_empty")]
     pub clients: SubnetSelector,
     /// Endpoint URLs that replace AWS's own, by service: `ec2`, `cognito-idp`, `route53`, `sts`, `secretsmanager`,
-    /// `scheduler`, `lambda`, `monitoring`, `elasticloadbalancing`.
+    /// `scheduler`, `lambda`, `monitoring`, `elasticloadbalancing`, `servicequotas`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, String>,
 }
@@ -425,6 +425,10 @@ pub struct LabSettings {
     pub health_target: HealthTarget,
     /// An Application Load Balancer in each Region owns the front doors' network interfaces.
     pub load_balancers: bool,
+    /// Requests in a second of the category UserAuthentication, in each Region, until more are provisioned.
+    pub user_authentication_rps: u32,
+    /// What may be provisioned at most of every adjustable category, in requests in a second.
+    pub service_quota_rps: u32,
     /// The claim that the Pre-Token-Generation trigger leaves out in a Region whose table misses it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub broken_triggers: Vec<BrokenTrigger>,
@@ -479,6 +483,8 @@ impl Default for LabSettings {
             lag_max: Span::secs(8),
             health_target: HealthTarget::FrontDoor,
             load_balancers: false,
+            user_authentication_rps: 120,
+            service_quota_rps: 1000,
             broken_triggers: Vec::new(),
             clock: None,
             truth_url: None,

@@ -9,7 +9,7 @@ use super::validate::{bad_text, not_empty};
 use crate::files::{Document, Finding};
 
 /// The services whose endpoints can be replaced.
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "ec2",
     "cognito-idp",
     "route53",
@@ -19,6 +19,7 @@ const SERVICES: [&str; 9] = [
     "lambda",
     "monitoring",
     "elasticloadbalancing",
+    "servicequotas",
 ];
 
 /// Reports everything that is wrong with them.

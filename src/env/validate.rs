@@ -235,7 +235,7 @@ fn times(file: &mut Document, kind: Option<EnvironmentKind>) {
 }
 
 fn lab(file: &mut Document) {
-    for path in ["lab.users", "lab.checkers"] {
+    for path in ["lab.users", "lab.checkers", "lab.user_authentication_rps", "lab.service_quota_rps"] {
         if file.get::<u32>(path) == Some(0) {
             file.report(
                 Finding::at(path, format!("`{path}` is zero"), "none")

@@ -149,8 +149,17 @@ impl Lab {
             SubnetSelector { ids, tags: BTreeMap::new() }
         });
         let url = self.control_url(role);
-        let services =
-            ["ec2", "elasticloadbalancing", "cognito-idp", "route53", "sts", "scheduler", "lambda", "monitoring"];
+        let services = [
+            "ec2",
+            "elasticloadbalancing",
+            "cognito-idp",
+            "route53",
+            "sts",
+            "scheduler",
+            "lambda",
+            "monitoring",
+            "servicequotas",
+        ];
         RegionEnv {
             region: Region::from(topology::region(role)),
             direct: topology::front_doors(role).iter().map(ToString::to_string).collect(),

@@ -286,6 +286,7 @@ fn open_control_planes(
             health: health.clone(),
             truth: truth.clone(),
             cognito: identity.control_plane(role),
+            quotas: identity.quotas(role),
             services: Arc::new(Services::new(identity.function(role))),
             calls: api::Calls::default(),
             clock: options.clock,

@@ -91,6 +91,19 @@ replica lambda delete-function-concurrency --function-name gameday-pre-token
 equal "update of the health check" "$(primary route53 update-health-check --health-check-id "$HEALTH_CHECK_ID" \
     --failure-threshold 3 --query HealthCheck.HealthCheckConfig.Inverted)" False
 
+sign_ins='LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'
+quota() { replica service-quotas get-service-quota --service-code cognito-idp --quota-code L-026ADBA3 --query Quota.Value; }
+equal "service quota" "$(quota)" 1000.0
+equal "increase" "$(replica service-quotas request-service-quota-increase --service-code cognito-idp --quota-code L-026ADBA3 \
+    --desired-value 1200 --query RequestedQuota.Status)" APPROVED
+equal "service quota" "$(quota)" 1200.0
+equal "default" "$(replica service-quotas list-aws-default-service-quotas --service-code cognito-idp \
+    --query "Quotas[?QuotaCode=='L-026ADBA3'].Value")" 120.0
+equal "provisioned limit" "$(replica cognito-idp update-provisioned-limit --limit-definition "$sign_ins" \
+    --requested-limit-value 1200 --query 'Limit.[ProvisionedLimitValue,FreeLimitValue]')" "1200	120"
+equal "provisioned limit" "$(replica cognito-idp update-provisioned-limit --limit-definition "$sign_ins" \
+    --requested-limit-value 120 --query Limit.ProvisionedLimitValue)" 120
+
 refused() {
     local message
     if message=$(AWS_SECRET_ACCESS_KEY=not-the-secret "$@" 2>&1); then
@@ -104,4 +117,5 @@ refused primary sts get-caller-identity
 refused primary scheduler list-schedules
 refused primary cloudwatch describe-alarms
 refused primary lambda list-functions
+refused primary service-quotas list-service-quotas --service-code cognito-idp
 echo passed

@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::query::Params;
-use super::{Control, Service, cloudwatch, scheduler, universal};
+use super::{Control, Service, cloudwatch, scheduler, service_quotas, universal};
 use crate::lab::topology;
 use crate::lab::world::State;
 use crate::model::RegionRole;
@@ -132,12 +132,8 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             calls.push(call(format!("route53:{operation}"), vec![format!("arn:aws:route53:::{resource}")]));
         }
         Service::Cognito => {
-            let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-            let operation = target.rsplit('.').next().unwrap_or_default();
-            let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-            let pool = input["UserPoolId"].as_str().unwrap_or_default();
-            let arn = format!("arn:aws:cognito-idp:{region}:{account}:userpool/{pool}");
-            calls.push(call(format!("cognito-idp:{operation}"), vec![arn]));
+            let (operation, arns) = cognito(region, parts, body);
+            calls.push(call(operation, arns));
         }
         Service::Scheduler => {
             let operation = match (parts.method.as_str(), &segments[..]) {
@@ -187,10 +183,31 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             let operation = cloudwatch::operation(parts, body);
             calls.push(call(format!("cloudwatch:{operation}"), Vec::new()));
         }
+        Service::Quotas => {
+            let operation = service_quotas::operation(parts).unwrap_or_default();
+            calls.push(call(format!("servicequotas:{operation}"), Vec::new()));
+        }
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb => {}
     }
     calls
+}
+
+/// A call of Cognito's API, and the ARNs of what it uses.
+fn cognito(region: &str, parts: &Parts, body: &[u8]) -> (String, Vec<String>) {
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let arns = if operation.ends_with("ProvisionedLimit") {
+        // Limits are the account's, no pool's.
+        Vec::new()
+    } else if let Some(arn) = input["ResourceArn"].as_str() {
+        vec![arn.to_owned()]
+    } else {
+        let pool = input["UserPoolId"].as_str().unwrap_or_default();
+        vec![format!("arn:aws:cognito-idp:{region}:{}:userpool/{pool}", topology::ACCOUNT)]
+    };
+    (format!("cognito-idp:{operation}"), arns)
 }
 
 fn ec2(state: &State, role: RegionRole, params: &Params, context: &BTreeMap<String, Vec<String>>) -> Vec<Call> {

@@ -15,12 +15,17 @@ use uuid::Uuid;
 use crate::lab::identity::{Identity, Refusal};
 use crate::model::RegionRole;
 
-const TARGET: &str = "AWSCognitoIdentityProviderService.";
+/// What the operation's name begins with on the wire.
+pub(super) const TARGET: &str = "AWSCognitoIdentityProviderService.";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const SERVICE: &str = "cognito-idp";
 
 /// The largest request that is read; Cognito's own are far smaller.
 const LARGEST_REQUEST_BYTES: usize = 128 * 1024;
+
+/// Goes with a request that a service of the lab makes itself, and that needs no signature: no client can send it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vouched;
 
 /// One operation.
 #[derive(Clone, Copy)]
@@ -81,6 +86,11 @@ fn operation(name: &str) -> Option<Operation> {
         "DescribeUserPool" => (true, false, Identity::describe_user_pool),
         "DescribeUserPoolClient" => (true, false, Identity::describe_user_pool_client),
         "ListUserPoolClients" => (true, false, Identity::list_user_pool_clients),
+        "TagResource" => (true, false, Identity::tag_resource),
+        "UntagResource" => (true, false, Identity::untag_resource),
+        "ListTagsForResource" => (true, false, Identity::list_tags_for_resource),
+        "GetProvisionedLimit" => (true, false, Identity::get_provisioned_limit),
+        "UpdateProvisionedLimit" => (true, false, Identity::update_provisioned_limit),
         "ListUserPoolReplicas" => (true, false, Identity::list_user_pool_replicas),
         _ => return None,
     };
@@ -115,13 +125,15 @@ async fn answer(State(endpoint): State<Endpoint>, parts: Parts, body: Bytes) -> 
 async fn serve(endpoint: Endpoint, parts: &Parts, body: &[u8]) -> Result<Value, Refusal> {
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let unknown = || Refusal::new("UnknownOperationException", "The lab does not know this operation.");
-    let operation = target.strip_prefix(TARGET).and_then(operation).ok_or_else(unknown)?;
-    if operation.signed {
+    let name = target.strip_prefix(TARGET).unwrap_or_default();
+    let operation = operation(name).ok_or_else(unknown)?;
+    if operation.signed && parts.extensions.get::<Vouched>().is_none() {
         check_signature(&endpoint, parts, body)?;
     }
     let input: Value =
         serde_json::from_slice(body).map_err(|_| Refusal::new("SerializationException", "The request is not JSON."))?;
     let Endpoint { identity, role } = endpoint;
+    identity.quotas(role).charge_operation(name, &input)?;
     if operation.heavy {
         identity.compute(move |identity| (operation.run)(identity, role, &input)).await
     } else {

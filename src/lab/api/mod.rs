@@ -10,6 +10,7 @@ mod lambda;
 mod query;
 mod route53;
 mod scheduler;
+mod service_quotas;
 pub mod sigv4;
 mod sts;
 mod universal;
@@ -36,6 +37,7 @@ pub use self::universal::fire;
 use self::xml::Element;
 use super::dns::Zone;
 use super::health::HealthCheck;
+use super::identity::quota::Quotas;
 use super::services::Services;
 use super::topology;
 use super::truth::Truth;
@@ -63,6 +65,8 @@ pub struct Control {
     pub truth: Arc<Truth>,
     /// Cognito's API with admin operations.
     pub cognito: Router,
+    /// Cognito's request rates, for Service Quotas.
+    pub(super) quotas: Arc<Quotas>,
     /// Lambda, CloudWatch and Scheduler.
     pub services: Arc<Services>,
     /// What was asked.
@@ -133,6 +137,7 @@ enum Service {
     Scheduler,
     Lambda,
     CloudWatch,
+    Quotas,
 }
 
 impl Service {
@@ -146,6 +151,7 @@ impl Service {
             "scheduler" => Some(Self::Scheduler),
             "lambda" => Some(Self::Lambda),
             "monitoring" => Some(Self::CloudWatch),
+            "servicequotas" => Some(Self::Quotas),
             _ => None,
         }
     }
@@ -153,7 +159,9 @@ impl Service {
     /// For requests whose signature says nothing: what their shape tells.
     fn guess(parts: &Parts) -> Self {
         let path = parts.uri.path();
-        if parts.headers.contains_key("x-amz-target") {
+        if service_quotas::operation(parts).is_some() {
+            Self::Quotas
+        } else if parts.headers.contains_key("x-amz-target") {
             Self::Cognito
         } else if path.starts_with(route53::VERSION_PATH) {
             Self::Route53
@@ -232,6 +240,7 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
         Service::Scheduler => scheduler::handle(control, &parts, &body).into_response(),
         Service::Lambda => lambda::handle(&control.services, &parts, &body).into_response(),
         Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
+        Service::Quotas => service_quotas::handle(&control.quotas, control.role, &parts, &body).into_response(),
         Service::Ec2 | Service::Elb | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body)
         {
             Some(params) => answer_query(control, service, &params),
@@ -251,7 +260,7 @@ fn answer_query(control: &Control, service: Service, params: &Params) -> Respons
         Service::Elb => elb::handle(&control.world, control.role, params).into_response(),
         Service::Sts => sts::handle(params).into_response(),
         Service::CloudWatch => cloudwatch::handle_query(&control.services, control.role, control.clock, params),
-        Service::Route53 | Service::Cognito | Service::Scheduler | Service::Lambda => {
+        Service::Route53 | Service::Cognito | Service::Scheduler | Service::Lambda | Service::Quotas => {
             StatusCode::BAD_REQUEST.into_response()
         }
     }
@@ -302,10 +311,12 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
             };
             ServiceError { status: StatusCode::FORBIDDEN, code, message }
         }
-        (Service::Cognito, "InvalidClientTokenId") => ServiceError::bad("UnrecognizedClientException", message),
-        (Service::Cognito, "SignatureDoesNotMatch") => ServiceError::bad("InvalidSignatureException", message),
-        (Service::Cognito, "IncompleteSignature") => ServiceError::bad("IncompleteSignatureException", message),
-        (Service::Cognito, _) => ServiceError::bad("MissingAuthenticationTokenException", message),
+        (Service::Cognito | Service::Quotas, code) => match code {
+            "InvalidClientTokenId" => ServiceError::bad("UnrecognizedClientException", message),
+            "SignatureDoesNotMatch" => ServiceError::bad("InvalidSignatureException", message),
+            "IncompleteSignature" => ServiceError::bad("IncompleteSignatureException", message),
+            _ => ServiceError::bad("MissingAuthenticationTokenException", message),
+        },
         (_, "IncompleteSignature") => ServiceError::bad(code, message),
         _ => ServiceError { status: StatusCode::FORBIDDEN, code, message },
     }
@@ -319,12 +330,14 @@ fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Respons
         Service::Sts => query_error(error, sts::NAMESPACE).into_response(),
         Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
         Service::CloudWatch => cloudwatch::refusal(parts, error),
-        Service::Cognito => {
-            let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
-            let content_type = "application/x-amz-json-1.1";
-            Reply { status: error.status, content_type, body, error_type: None }.into_response()
-        }
+        Service::Cognito | Service::Quotas => json_error(error).into_response(),
     }
+}
+
+/// An error as the services of AWS JSON 1.1 write it.
+fn json_error(error: &ServiceError) -> Reply {
+    let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
+    Reply { status: error.status, content_type: "application/x-amz-json-1.1", body, error_type: None }
 }
 
 /// An error as the REST-JSON services write it: the code in a header.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::calls::{self, Asked, Call};
 use super::query::Params;
 use super::xml::{Element, node, text};
-use super::{Control, LARGEST_BODY_BYTES, Service, answer, answer_query, route53};
+use super::{Control, LARGEST_BODY_BYTES, Service, answer, answer_query, cognito, route53};
 use crate::lab::services::schedules::{Firing, Key, Schedule};
 
 /// What a universal target's ARN begins with (EventBridge Scheduler user guide, "Using universal targets").
@@ -182,6 +182,7 @@ fn request(call: &str, input: &Value) -> Result<Request, String> {
         "cloudwatch" => ("monitoring", false),
         "lambda" => return lambda(operation, input).ok_or_else(unknown),
         "route53" if operation == "updateHealthCheck" => return update_health_check(input),
+        "cognitoidentityprovider" if operation == "updateProvisionedLimit" => return update_provisioned_limit(input),
         _ => return Err(unknown()),
     };
     let service = Service::of(signing_name).ok_or_else(unknown)?;
@@ -218,6 +219,13 @@ fn update_health_check(input: &Value) -> Result<Request, String> {
     let document = node("UpdateHealthCheckRequest", fields).in_namespace(route53::NAMESPACE).document();
     let path = format!("{}healthcheck/{id}", route53::VERSION_PATH);
     http(Service::Route53, Method::POST, &path, document.into_bytes())
+}
+
+fn update_provisioned_limit(input: &Value) -> Result<Request, String> {
+    let target = format!("{}UpdateProvisionedLimit", cognito::TARGET);
+    let request = http::Request::post("/").header("x-amz-target", target).extension(cognito::Vouched).body(());
+    let parts = request.map_err(|error| error.to_string())?.into_parts().0;
+    Ok(Request::Http(Service::Cognito, Box::new(parts), input.to_string().into()))
 }
 
 fn pascal_case(operation: &str) -> String {
@@ -317,6 +325,16 @@ mod tests {
         let body = String::from_utf8(body.to_vec()).unwrap();
         assert!(body.contains("<Inverted>false</Inverted><FailureThreshold>3</FailureThreshold>"), "{body}");
         assert!(request("route53:updateHealthCheck", &json!({ "HealthCheckId": "id", "Regions": [] })).is_err());
+    }
+
+    #[test]
+    fn a_limit_is_updated_by_a_call_that_needs_no_signature() {
+        let input = json!({ "LimitDefinition": {}, "RequestedLimitValue": 120 });
+        let call = request("cognitoidentityprovider:updateProvisionedLimit", &input);
+        let Ok(Request::Http(Service::Cognito, parts, body)) = call else { panic!("no HTTP request") };
+        assert_eq!(parts.headers["x-amz-target"], "AWSCognitoIdentityProviderService.UpdateProvisionedLimit");
+        assert!(parts.extensions.get::<cognito::Vouched>().is_some());
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), input);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod mfa;
 mod oauth;
 mod password;
 mod pending;
+pub(in crate::lab) mod quota;
 mod replication;
 mod seeding;
 mod session;
@@ -21,12 +22,13 @@ mod sign_out;
 mod sign_up;
 mod signer;
 mod srp;
+mod tags;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -40,6 +42,7 @@ use self::directory::{Change, Directory};
 pub(in crate::lab) use self::oauth::{ManagedLogin, Upstream, provider_callback};
 use self::password::{CODE_VALIDITY, Purpose};
 pub(in crate::lab) use self::pending::Pending;
+use self::quota::Quotas;
 use self::replication::{Link, replicate};
 pub(in crate::lab) use self::seeding::Population;
 use self::seeding::Seeding;
@@ -116,6 +119,10 @@ pub(super) struct Place {
     trigger: Trigger,
     /// What runs the trigger.
     function: Arc<Function>,
+    /// The account's request rates here.
+    quotas: Arc<Quotas>,
+    /// The pool's tags here.
+    tags: Mutex<BTreeMap<String, String>>,
     /// SRP challenges by secret block.
     challenges: Pending<String, SrpChallenge>,
     /// Sign-ins whose password was right and that wait for an answer, by session.
@@ -194,6 +201,8 @@ impl Identity {
                 format!("arn:aws:lambda:{region}:{account}:function:gameday-pre-token"),
                 pool_arn(&region, &account, &pool_id),
             )),
+            quotas: Arc::new(Quotas::new(&settings, clock)),
+            tags: Mutex::default(),
             challenges: Pending::new(CHALLENGE_VALIDITY),
             waiting: Pending::new(CHALLENGE_VALIDITY),
             codes: Pending::new(CODE_VALIDITY),
@@ -281,9 +290,14 @@ impl Identity {
         Arc::clone(&self.place(role).function)
     }
 
+    /// The account's request rates in a Region.
+    pub(in crate::lab) fn quotas(&self, role: RegionRole) -> Arc<Quotas> {
+        Arc::clone(&self.place(role).quotas)
+    }
+
     /// Ends replication; what was served goes on being served.
     pub fn shutdown(&self) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.tasks).clear();
     }
 
     pub(super) fn place(&self, role: RegionRole) -> &Place {
@@ -345,6 +359,10 @@ fn source(region: &Region, signer: &Signer) -> Source {
         Box::pin(async move { Ok(jwks) })
     });
     (region.clone(), fetch)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn processors() -> usize {

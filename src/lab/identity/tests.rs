@@ -4,6 +4,7 @@ mod administrators;
 mod clients;
 mod mfa;
 mod passwords;
+mod quota;
 mod sessions;
 
 use std::net::{Ipv4Addr, SocketAddr};
