@@ -42,6 +42,8 @@ pub(in crate::lab) enum Category {
     UserUpdate,
     /// Revoked tokens.
     UserToken,
+    /// Looks at what a user has.
+    UserResourceRead,
     /// Changes of MFA and devices.
     UserResourceUpdate,
     /// Lists of users.
@@ -93,7 +95,7 @@ impl Row {
 }
 
 /// Rates: the guide's table. Codes and titles: Service Quotas, ListAWSDefaultServiceQuotas of `cognito-idp`.
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 16] = [
     Row::adjustable(
         Category::UserAuthentication,
         "UserAuthentication",
@@ -113,6 +115,13 @@ const ROWS: [Row; 15] = [
     Row::adjustable(Category::UserRead, "UserRead", 120, "L-D6BD5178", "Rate of UserRead requests"),
     Row::fixed(Category::UserUpdate, "UserUpdate", 25, "L-6621E65D", "Rate of UserUpdate requests"),
     Row::adjustable(Category::UserToken, "UserToken", 120, "L-F21F8BB4", "Rate of UserToken requests"),
+    Row::adjustable(
+        Category::UserResourceRead,
+        "UserResourceRead",
+        50,
+        "L-55545DC8",
+        "Rate of UserResourceRead requests",
+    ),
     Row::fixed(
         Category::UserResourceUpdate,
         "UserResourceUpdate",
@@ -187,6 +196,7 @@ fn category(operation: &str) -> Option<Category> {
         | "GlobalSignOut"
         | "AdminRemoveUserFromGroup" => Category::UserUpdate,
         "RevokeToken" => Category::UserToken,
+        "AdminListGroupsForUser" | "ResendConfirmationCode" => Category::UserResourceRead,
         "AdminSetUserMFAPreference"
         | "SetUserMFAPreference"
         | "AdminDeleteSoftwareToken"
