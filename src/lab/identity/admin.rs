@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::auth::required;
 use super::directory::{Change, Status, User, epoch};
+use super::filter::Filter;
 use super::{Identity, Place, Refusal, pool_arn, seeding};
 use crate::model::{RegionRole, Secret};
 
@@ -179,9 +180,7 @@ impl Identity {
                 _ => return Err(refused("Limit must be from 1 to 60")),
             },
         };
-        if input["Filter"].as_str().is_some_and(|filter| !filter.is_empty()) {
-            return Err(refused("The lab lists users without a Filter only"));
-        }
+        let filter = Filter::parse(input["Filter"].as_str().unwrap_or_default())?;
         let after = match input["PaginationToken"].as_str() {
             None => None,
             Some(token) => {
@@ -190,7 +189,8 @@ impl Identity {
             }
         };
         let directory = self.place(role).read();
-        let mut users = directory.users_after(after.as_deref());
+        let users = directory.users_after(after.as_deref());
+        let mut users = users.filter(|user| filter.as_ref().is_none_or(|filter| filter.matches(user)));
         let page: Vec<_> = users.by_ref().take(limit).collect();
         let mut answer = json!({ "Users": page.iter().map(|user| user.describe("Attributes")).collect::<Vec<_>>() });
         if let (Some(last), Some(_)) = (page.last(), users.next()) {

@@ -23,7 +23,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Status::Unconfirmed => "UNCONFIRMED",
             Status::Confirmed => "CONFIRMED",
@@ -237,5 +237,88 @@ impl Directory {
 
     pub fn len(&self) -> usize {
         self.users.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const IDS: u8 = 4;
+
+    fn at(second: u8) -> Timestamp {
+        Timestamp::from_second(second.into()).unwrap()
+    }
+
+    /// The grant of a refresh token: two tokens for each session, two sessions for each user.
+    fn grant(token: u8) -> Grant {
+        let session = token / 2;
+        Grant {
+            client: "client".to_owned(),
+            user: format!("user-{}", session / 2),
+            sub: format!("sub-{}", session / 2),
+            auth_time: at(session * 10),
+            origin_jti: format!("session-{session}"),
+            scopes: None,
+            expires: at(200),
+        }
+    }
+
+    /// What both Regions write.
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            (0..2 * IDS).prop_map(|token| Change::Grant([token; 32], Arc::new(grant(token)))),
+            (0..2 * IDS, 0..100_u8).prop_map(|(token, until)| Change::Retire([token; 32], at(until))),
+            (0..IDS).prop_map(|session| Change::Revoke(format!("session-{session}"))),
+            (0..IDS / 2, 0..100_u8).prop_map(|(user, until)| Change::SignOut(format!("sub-{user}"), at(until))),
+        ]
+    }
+
+    /// All that can be asked about refresh tokens and sessions.
+    fn answers(changes: Vec<Change>) -> Vec<(Option<Standing>, bool)> {
+        let mut directory = Directory::default();
+        for change in changes {
+            directory.apply(change);
+        }
+        let tokens = (0..2 * IDS).flat_map(|token| (0..210).step_by(15).map(move |second| (token, at(second))));
+        tokens
+            .map(|(token, when)| {
+                let (hash, about) = ([token; 32], grant(token));
+                let standing = directory.grant(&hash).map(|grant| directory.standing(&hash, &grant, when));
+                (standing, directory.is_revoked(&about.sub, &about.origin_jti, about.auth_time))
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn both_regions_come_to_the_same_in_any_order(
+            (one, other) in prop::collection::vec(change(), 0..12)
+                .prop_flat_map(|changes| (Just(changes.clone()), Just(changes).prop_shuffle())),
+        ) {
+            prop_assert_eq!(answers(one), answers(other));
+        }
+    }
+
+    #[test]
+    fn the_gravest_end_of_a_session_is_told() {
+        let mut directory = Directory::default();
+        let (hash, grant) = ([2; 32], Arc::new(grant(2)));
+        directory.apply(Change::Grant(hash, Arc::clone(&grant)));
+        let mut standing = |change: Option<Change>, when| {
+            if let Some(change) = change {
+                directory.apply(change);
+            }
+            directory.standing(&hash, &grant, at(when))
+        };
+        assert_eq!(standing(None, 199), Standing::Good);
+        assert_eq!(standing(None, 200), Standing::Expired);
+        assert_eq!(standing(Some(Change::Retire(hash, at(50))), 49), Standing::Good);
+        assert_eq!(standing(Some(Change::Retire(hash, at(60))), 50), Standing::Retired);
+        // Before this session began, then at that moment.
+        assert_eq!(standing(Some(Change::SignOut("sub-0".to_owned(), at(9))), 49), Standing::Good);
+        assert_eq!(standing(Some(Change::SignOut("sub-0".to_owned(), at(10))), 49), Standing::Revoked);
     }
 }

@@ -8,6 +8,7 @@ mod admin;
 mod auth;
 mod clients;
 mod directory;
+mod filter;
 mod front_door;
 mod groups;
 mod mfa;

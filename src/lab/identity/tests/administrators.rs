@@ -178,3 +178,26 @@ async fn groups_are_made_listed_and_deleted() {
     assert_eq!(refusal(gone), ("ResourceNotFoundException".to_owned(), "Group not found.".to_owned()));
     assert_eq!(names(Some(USER)).await, ["customers"]);
 }
+
+#[tokio::test]
+async fn users_are_found_by_a_filter() {
+    let lab = lab(settings(), 1.0).await;
+    let found = async |filter: &str| {
+        let request = lab.client(RegionRole::Replica).list_users().user_pool_id(lab.identity.pool_id()).limit(4);
+        let mut pages = request.filter(filter).into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| refusal::<(), _>(Err(error)).0)?;
+            names.extend(page.users().iter().map(|user| user.username().unwrap().to_owned()));
+        }
+        Ok::<_, String>(names)
+    };
+    assert_eq!(found("username ^= \"synthetic-00\"").await.unwrap().len(), 3);
+    assert_eq!(found("username ^= \"synthetic-new\"").await.unwrap().len(), 10);
+    assert_eq!(found("\"email\"=\"synthetic-0002@example.com\"").await.unwrap(), ["synthetic-0002"]);
+    assert_eq!(found("cognito:user_status = \"EXTERNAL_PROVIDER\"").await.unwrap().len(), 10);
+    assert!(found("status = \"Disabled\"").await.unwrap().is_empty());
+    for wrong in ["username", "username = x", "custom:tenant = \"retail\""] {
+        assert_eq!(found(wrong).await, Err("InvalidParameterException".to_owned()), "{wrong}");
+    }
+}
