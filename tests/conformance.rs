@@ -31,6 +31,11 @@ fn boto3_finds_what_users_and_administrators_do_at_the_primary_and_what_the_repl
 }
 
 #[test]
+fn boto3_is_throttled_until_a_higher_limit_is_provisioned() {
+    Lab::slow().passes(&python_tool("python"), "quotas.py");
+}
+
+#[test]
 fn amazon_cognito_identity_js_logs_in_in_every_way_to_both_regions() {
     Lab::for_codes().passes(&on_path("node"), "identity_js.mjs");
 }

@@ -1,5 +1,5 @@
 // aws-jwt-verify accepts the tokens of both Regions and of several app clients by the keys that each Region's front door publishes
-// under the issuer's address, and rejects what it should, each for the right reason.
+// under the issuer's address, and rejects what it should, each for the right reason. ISSUER tells which issuer the lab's pool has.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { env, load, password, regions, users } from "./lab.mjs";
@@ -14,11 +14,15 @@ const names = users();
 const USER_SCOPE = "aws.cognito.signin.user.admin";
 const MACHINE_SCOPE = "gameday/accounts.read";
 
-/** The keys of an issuer, where the verifier expects them; the lab stands for AWS. */
-function fetcher() {
+// The ORIGINAL issuer is each Region's own, the UPDATED one is served by both.
+const updated = env.ISSUER === "updated";
+
+/** The keys of an issuer, where the verifier expects them; the lab stands for AWS. Of two Regions that have them, that one answers. */
+function fetcher(nearest) {
   return {
     fetch: async (uri) => {
-      const region = regions.find(({ issuer }) => uri === `${issuer}/.well-known/jwks.json`);
+      const serving = regions.filter(({ issuer }) => uri === `${issuer}/.well-known/jwks.json`);
+      const region = serving.includes(nearest) ? nearest : serving[0];
       assert.ok(region, `keys were asked for at ${uri}`);
       return Buffer.from(JSON.stringify(await region.keys()));
     },
@@ -26,13 +30,13 @@ function fetcher() {
 }
 
 /**
- * A verifier that knows one Region's issuer. That of Cognito pools knows the one in the pool's ID; a replica's tokens have their
- * own, and need the verifier of any issuer, with the same checks.
+ * A verifier that knows one Region's issuer. That of Cognito pools knows both forms for the Region in the pool's ID; with the
+ * ORIGINAL form, a replica's tokens have another issuer, and need the verifier of any issuer, with the same checks.
  */
 function verifier(region, { scope, graceSeconds, keys, ...options }) {
-  const cache = { jwksCache: new SimpleJwksCache({ fetcher: fetcher() }) };
+  const cache = { jwksCache: new SimpleJwksCache({ fetcher: fetcher(region) }) };
   const customJwtCheck = ({ payload }) => validateCognitoJwtFields(payload, options);
-  const made = region.replica
+  const made = region.replica && !updated
     ? JwtRsaVerifier.create({ issuer: region.issuer, audience: null, scope, graceSeconds, customJwtCheck }, cache)
     : CognitoJwtVerifier.create({ userPoolId: env.POOL_ID, scope, graceSeconds, ...options }, cache);
   // Instead of those that the Region publishes.
@@ -186,22 +190,37 @@ for (const region of regions) {
   console.log(region.name, "passed");
 }
 
-// A verifier of one Region knows neither the issuer nor the keys of the other one; one of both accepts both.
-const both = JwtRsaVerifier.create(
-  regions.map(({ issuer }) => ({ issuer, audience: null })),
-  { jwksCache: new SimpleJwksCache({ fetcher: fetcher() }) },
-);
-for (const [region, other] of [[primary, replica], [replica, primary]]) {
-  const { AccessToken, IdToken } = signedIn.get(region);
-  for (const [tokenUse, token] of [["access", AccessToken], ["id", IdToken]]) {
-    const right = { tokenUse, clientId: env.CLIENT_ID };
-    const foreign = { ...right, keys: await region.keys() };
-    // The verifier of pools looks its two forms of the issuer up, and finds that it has none such.
-    const error = other.replica ? "JwtInvalidIssuerError" : "ParameterValidationError";
-    await rejected(other, foreign, token, error, `a token of ${region.name}`);
-    const moved = forged(token, { claims: { iss: other.issuer } });
-    await rejected(other, right, moved, "KidNotFoundInJwksError", `a key of ${region.name}`);
-    assert.equal((await both.verify(token)).token_use, tokenUse);
+const pairs = [[primary, replica], [replica, primary]];
+
+/** A verifier of one Region knows neither the issuer nor the keys of the other one; one of both accepts both. */
+async function checkIssuersApart() {
+  const both = JwtRsaVerifier.create(
+    regions.map(({ issuer }) => ({ issuer, audience: null })),
+    { jwksCache: new SimpleJwksCache({ fetcher: fetcher() }) },
+  );
+  for (const [region, other] of pairs) {
+    const { AccessToken, IdToken } = signedIn.get(region);
+    for (const [tokenUse, token] of [["access", AccessToken], ["id", IdToken]]) {
+      const right = { tokenUse, clientId: env.CLIENT_ID };
+      const foreign = { ...right, keys: await region.keys() };
+      // The verifier of pools looks its two forms of the issuer up, and finds that it has none such.
+      const error = other.replica ? "JwtInvalidIssuerError" : "ParameterValidationError";
+      await rejected(other, foreign, token, error, `a token of ${region.name}`);
+      const moved = forged(token, { claims: { iss: other.issuer } });
+      await rejected(other, right, moved, "KidNotFoundInJwksError", `a key of ${region.name}`);
+      assert.equal((await both.verify(token)).token_use, tokenUse);
+    }
   }
 }
+
+/** Every Region has the keys of all. */
+async function checkIssuerShared() {
+  for (const [region, other] of pairs) {
+    const { AccessToken, IdToken } = signedIn.get(region);
+    await accepted(other, { tokenUse: "access", clientId: env.CLIENT_ID }, AccessToken);
+    await accepted(other, { tokenUse: "id", clientId: env.CLIENT_ID }, IdToken);
+  }
+}
+
+await (updated ? checkIssuerShared() : checkIssuersApart());
 console.log("tokens across Regions passed");

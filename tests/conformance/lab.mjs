@@ -28,7 +28,11 @@ function region(part) {
     part,
     name,
     replica: part === "REPLICA",
-    issuer: `https://cognito-idp.${name}.amazonaws.com/${env.POOL_ID}`,
+    /** UPDATED: the primary's, whoever issues; ORIGINAL: each Region's own. */
+    issuer:
+      env.ISSUER === "updated"
+        ? `https://issuer-cognito-idp.${env.PRIMARY_REGION}.amazonaws.com/${env.POOL_ID}`
+        : `https://cognito-idp.${name}.amazonaws.com/${env.POOL_ID}`,
     fetch: reach,
     /** Its Cognito API: the Region's endpoint, and its front door. */
     urls: [env[`${part}_API`], `https://${door}/`],

@@ -56,20 +56,34 @@ pub struct Lab {
 impl Lab {
     /// Starts `gameday lab` at ten times real speed, and waits for its environment file.
     pub fn start() -> Self {
-        Self::at_speed("10")
+        Self::with("10", &[])
     }
 
     /// The same at a speed at which a script on a busy machine still finds its codes of 30 s current: twice real speed.
     pub fn for_codes() -> Self {
-        Self::at_speed("2")
+        Self::with("2", &[])
     }
 
-    fn at_speed(speed: &str) -> Self {
+    /// The same at a fifth of real speed, so that any client can ask more often than is allowed in a second.
+    pub fn slow() -> Self {
+        Self::with("0.2", &[])
+    }
+
+    /// The same at that speed with these settings of `[lab]`.
+    pub fn with(speed: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("lab.toml");
+        let given = folder.path().join("given.toml");
+        let text = std::fs::read_to_string(in_repository("environments/lab.toml")).unwrap();
+        let mut environment: toml::Table = toml::from_str(&text).unwrap();
+        let lab = environment["lab"].as_table_mut().unwrap();
+        lab.extend(settings.iter().map(|&(key, value)| (key.to_owned(), value.into())));
+        std::fs::write(&given, environment.to_string()).unwrap();
         let output = std::fs::File::create(folder.path().join("lab.out")).unwrap();
         let lab = Command::new(env!("CARGO_BIN_EXE_gameday"))
-            .args(["lab", "--speed", speed, "--seed", "7", "--out"])
+            .args(["lab", "--speed", speed, "--seed", "7", "--env"])
+            .arg(&given)
+            .arg("--out")
             .arg(&file)
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
