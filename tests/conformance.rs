@@ -46,6 +46,11 @@ fn aws_jwt_verify_accepts_and_rejects_the_right_tokens_of_both_regions() {
 }
 
 #[test]
+fn openid_client_signs_in_by_managed_login_to_both_regions() {
+    Lab::start().passes(&on_path("node"), "openid_client.mjs");
+}
+
+#[test]
 fn our_srp_client_says_what_pycognito_says() {
     srp::agrees_with_pycognito(&python_tool("python"));
 }

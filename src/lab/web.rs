@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use headers::authorization::{Basic, Bearer};
-use headers::{Authorization, Cookie, HeaderMapExt};
+use headers::{Authorization, ContentType, Cookie, HeaderMapExt};
 use rand::RngExt;
 use serde_json::json;
 use url::{Url, form_urlencoded};
@@ -173,6 +173,12 @@ impl Form<'_> {
     }
 }
 
+/// Whether a request says that its body is a form, in whatever character set: its percent-encoding is UTF-8 anyway.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.typed_get::<ContentType>().map(|kind| kind.to_string()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded")
+}
+
 /// Whether a form carries the token of the cookie that came with it: another site can send neither.
 pub fn is_own_form(headers: &HeaderMap, form: &Parameters) -> bool {
     let cookie = cookie(headers, CSRF_COOKIE);
@@ -292,6 +298,14 @@ mod tests {
         assert!(sent(token, token));
         assert!(!sent(token, "other") && !sent(token, "") && !sent("", ""));
         assert!(!is_own_form(&HeaderMap::new(), &Parameters::parse(format!("_csrf={token}").as_bytes()).unwrap()));
+    }
+
+    #[test]
+    fn a_form_is_one_in_every_character_set() {
+        let sent = |kind: &str| is_form(&headers(&[(header::CONTENT_TYPE, kind)]));
+        assert!(sent("application/x-www-form-urlencoded"));
+        assert!(sent("application/x-www-form-urlencoded;charset=UTF-8"));
+        assert!(!sent("application/json") && !sent("text/plain") && !is_form(&HeaderMap::new()));
     }
 
     #[test]

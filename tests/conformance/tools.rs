@@ -151,6 +151,7 @@ fn variables(folder: &Path) -> BTreeMap<String, String> {
         ("CLIENT_ID", text(&lab["pool"]["client_id"])),
         ("FRONT_DOOR", text(&lab["front_door"]["name"])),
         ("FRONT_DOOR_PORT", text(&lab["front_door"]["port"])),
+        ("IDENTITY_PROVIDER", text(&lab["managed_login"]["identity_provider"])),
         ("REGION_CLAIM", text(&lab["front_door"]["region_claim"])),
         ("API_PATH", text(&lab["front_door"]["api_path"])),
         ("CA_FILE", file(folder.join("lab.ca.pem"))),
@@ -174,6 +175,9 @@ fn variables(folder: &Path) -> BTreeMap<String, String> {
     };
     for client in lab["pool"]["clients"].as_array().unwrap() {
         variables.insert(of("CLIENT_ID", client), text(&client["id"]));
+        if let Some(uri) = client.get("redirect_uri") {
+            variables.insert(of("REDIRECT_URI", client), text(uri));
+        }
         if let Some(reference) = client.get("secret") {
             variables.insert(of("CLIENT_SECRET", client), secret(reference));
         }

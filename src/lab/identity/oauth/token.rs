@@ -5,7 +5,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use headers::{ContentType, HeaderMapExt};
 use serde_json::{Value, json};
 
 use super::{Code, Desk};
@@ -56,7 +55,7 @@ pub(super) fn authenticate<'a>(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(&'a AppClient, Parameters), TokenError> {
-    if headers.typed_get::<ContentType>() != Some(ContentType::form_url_encoded()) {
+    if !web::is_form(headers) {
         return Err(TokenError::new("invalid_request"));
     }
     let form = Parameters::parse(body).ok_or_else(|| TokenError::new("invalid_request"))?;
