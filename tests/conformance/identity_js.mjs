@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { code, env, load, password, regions, users, within, wrong } from "./lab.mjs";
 
-const { AuthenticationDetails, CognitoRefreshToken, CognitoUser, CognitoUserPool } = load("amazon-cognito-identity-js");
+const { AuthenticationDetails, CognitoRefreshToken, CognitoUser, CognitoUserAttribute, CognitoUserPool } = load(
+  "amazon-cognito-identity-js",
+);
 
 const totpSecret = env.TOTP_SECRET_OF_TOTP;
 const names = { plain: users(), totp: users("TOTP"), fresh: users("NEW_PASSWORD"), out: users("SIGN_OUT") };
@@ -153,6 +155,38 @@ async function registersToken(endpoint) {
   assert.equal((await signIn(user(endpoint, name), password, BY_PASSWORD)).challenge, "totpRequired");
 }
 
+/** What users change by themselves: at the primary they do, at the replica they are refused. */
+async function changes(endpoint) {
+  const name = names.plain.next().value;
+  const who = user(endpoint, name);
+  await signIn(who, password, BY_PASSWORD);
+  const chosen = `Chosen-1${Math.random().toString(36)}`;
+  const attribute = (Name, Value) => new CognitoUserAttribute({ Name, Value });
+  const callbacks = (done) => ({ onSuccess: (data) => done(null, data), onFailure: done });
+  const steps = {
+    attributes: (done) => who.updateAttributes([attribute("custom:tenant", "private-banking")], done),
+    password: (done) => who.changePassword(password, chosen, done),
+    reset: (done) => who.forgotPassword({ ...callbacks(done), inputVerificationCode: (data) => done(null, data) }),
+    signUp: (done) => who.pool.signUp(`${name}-by-js`, chosen, [attribute("email", "js@example.com")], null, done),
+    resend: (done) => user(endpoint, `${name}-by-js`).resendConfirmationCode(done),
+  };
+  const answers = {};
+  for (const [what, begin] of Object.entries(steps)) {
+    if (here.replica) await refused(asked(begin), "OperationNotEnabledException", `${what} at the replica`);
+    else answers[what] = await asked(begin);
+  }
+  const attributes = await asked((done) => who.getUserAttributes(done));
+  const tenant = attributes.find(({ Name }) => Name === "custom:tenant").Value;
+  assert.equal(tenant, here.replica ? "retail" : "private-banking");
+  if (here.replica) return;
+  assert.equal(answers.reset.CodeDeliveryDetails.DeliveryMedium, "EMAIL");
+  assert.equal(answers.signUp.userConfirmed, false);
+  const unconfirmed = signIn(user(endpoint, `${name}-by-js`), chosen, BY_PASSWORD);
+  await refused(unconfirmed, "UserNotConfirmedException", "a user who is not confirmed");
+  await refused(signIn(user(endpoint, name), password, BY_PASSWORD), "NotAuthorizedException", "the previous password");
+  checkSession((await signIn(user(endpoint, name), chosen, BY_PASSWORD)).session, name);
+}
+
 async function signsOut(endpoint) {
   const name = names.out.next().value;
   const who = user(endpoint, name);
@@ -201,6 +235,7 @@ for (const region of regions) {
     console.log(region.name, endpoint, "passed");
   }
   // These do not depend on the way to the API.
+  await changes(region.urls[1]);
   await registersToken(region.urls[1]);
   await signsOut(region.urls[1]);
 }
