@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
-use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Region as SdkRegion};
+use aws_sdk_cognitoidentityprovider::config::{
+    BehaviorVersion, Config, Region as SdkRegion, StalledStreamProtectionConfig,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -193,6 +195,8 @@ impl<'a> Visit<'a> {
             .endpoint_url(format!("https://{}:{}", door.name, door.port))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
+            // It would end a stalled call after 20 s as if its connection had failed, however patient the user is.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(connection.clone());
         config.set_credentials_provider(door.credentials.clone());
         Client::from_conf(config.build())
