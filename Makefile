@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy bench-inject bench-log clean-tools
+.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy bench-inject bench-log bench-users clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -14,6 +14,7 @@ help:
 	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth"
 	@echo "make bench-inject    time inject and restore of 1, 20 and 200 subnets on moto, beside aws-az-failure-chaostoolkit"
 	@echo "make bench-log       memory and time of an event log with a million logins: recording it, and its report"
+	@echo "make bench-users     time sign-ins by SRP on the lab, beside pycognito and amazon-cognito-identity-js (builds for release)"
 	@echo "make clean-tools     remove the throw-away tools of the conformance tests"
 
 demo: build
@@ -91,5 +92,15 @@ bench-inject: tools target/bench/venv/installed
 bench-log: tools
 	cargo bench --profile dev --bench log
 
+target/bench/node/installed: benches/peers/package.json | test-tools
+	rm -rf target/bench/node && mkdir -p target/bench/node && cp $< target/bench/node/
+	@npm --prefix target/bench/node install --no-audit --no-fund --no-package-lock || \
+	  { echo "MISSING: the Node packages of $<, which npm could not install (see above)" >&2; exit 1; }
+	@touch $@
+
+# In the release profile: processor time is what it measures.
+bench-users: tools target/bench/venv/installed target/bench/node/installed
+	PYTHON=$(CURDIR)/target/bench/venv/bin/python NODE_MODULES=$(CURDIR)/target/bench/node/node_modules cargo bench --bench users
+
 clean-tools:
-	rm -rf target/conformance target/bench/venv
+	rm -rf target/conformance target/bench/venv target/bench/node
