@@ -65,17 +65,32 @@ impl JwksCache {
         let mut kept = Vec::new();
         let mut tasks = Vec::new();
         for (region, fetch) in sources {
-            let source = Arc::new(SourceKeys {
-                region,
-                keys: RwLock::default(),
-                status: watch::Sender::default(),
-                wanted: AtomicBool::new(false),
-                wake: Notify::new(),
-            });
+            let source = Arc::new(SourceKeys::new(region));
             tasks.push(AbortOnDropHandle::new(tokio::spawn(refresh(Arc::clone(&source), fetch, clock))));
             kept.push(source);
         }
         Self { sources: kept, _tasks: tasks }
+    }
+
+    /// Of documents at hand, which are never fetched again: for whoever asks the key servers himself.
+    ///
+    /// # Errors
+    /// In words, when a document holds no key that Cognito could sign with.
+    pub fn of_documents(documents: impl IntoIterator<Item = (Region, Vec<u8>)>) -> Result<Self, String> {
+        let source = |(region, document): (Region, Vec<u8>)| {
+            let keys = RwLock::new(parse(&document).map_err(|error| format!("{region}: {error}"))?);
+            Ok(Arc::new(SourceKeys { keys, ..SourceKeys::new(region) }))
+        };
+        let sources = documents.into_iter().map(source).collect::<Result<_, String>>()?;
+        Ok(Self { sources, _tasks: Vec::new() })
+    }
+
+    /// Waits until every source has given keys once. Give it a timeout: a source that is down is asked again and again.
+    pub async fn complete(&self) {
+        for source in &self.sources {
+            // An error would mean that the sender is gone, and we hold it.
+            drop(source.status.subscribe().wait_for(|status| status.fetched_at.is_some()).await);
+        }
     }
 
     /// Waits until every source has answered or failed once. Give it a timeout if the sources have none.
@@ -121,6 +136,16 @@ impl std::fmt::Debug for JwksCache {
 }
 
 impl SourceKeys {
+    fn new(region: Region) -> Self {
+        Self {
+            region,
+            keys: RwLock::default(),
+            status: watch::Sender::default(),
+            wanted: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<String, DecodingKey>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }

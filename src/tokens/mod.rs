@@ -1,7 +1,18 @@
-//! Cognito's access tokens, verified against the keys of both Regions.
+//! Cognito's access and ID tokens, verified against the keys of both Regions.
 //!
-//! [`JwksCache`] holds the keys and refreshes them in the background, so that no request ever waits for a key
-//! server: a Region that is down keeps its last keys. Its [`JwksCache::verify_access_token`] is the whole check.
+//! A validator that asks one Region's key server fails with that Region, and takes every user with it, also those who hold good tokens.
+//! [`JwksCache`] is one that does not:
+//!
+//! - It holds the keys of both Regions for [`TTL`], and refreshes them in the background. Verifying is pure computation: no request ever
+//!   waits for a key server.
+//! - While a key server is down, its last keys stay, however old they are.
+//! - A token whose key nobody knows causes one refresh in the background, not one for each such token.
+//! - The keys of both Regions are tried before a token is rejected, whichever issuer it names: the ORIGINAL form, of the Region that
+//!   served, or the UPDATED one, of the primary (Cognito developer guide, "Multi-Region replication for user pools").
+//! - Claims that a Pre-Token-Generation trigger adds can be required: one that fails silently leaves them out.
+//!
+//! [`JwksCache::verify_access_token`] and [`JwksCache::verify_id_token`] are the whole check. `examples/jwks_cache.rs` is a small validator
+//! that does nothing else.
 //!
 //! ```no_run
 //! # use gameday::{model::Clock, tokens::{Expectations, JwksCache, Source}};

@@ -150,6 +150,68 @@ async fn each_wrong_thing_has_its_error() {
     assert_eq!(verify(&confused, now()), TokenError::Algorithm);
 }
 
+fn id_claims() -> Value {
+    let mut claims = claims();
+    let fields = claims.as_object_mut().unwrap();
+    fields.remove("client_id");
+    fields.extend(
+        [("token_use", "id"), ("aud", "client"), ("nonce", "n-1")].map(|(name, value)| (name.into(), value.into())),
+    );
+    claims["cognito:username"] = json!("someone");
+    claims["cognito:groups"] = json!(["retail", "premium"]);
+    claims
+}
+
+#[tokio::test]
+async fn an_id_token_is_for_a_client_and_of_a_sign_in() {
+    let cache = cache().await;
+    let verify = |claims: &Value, nonce| cache.verify_id_token(&sign(0, "key-0", claims), &expected(), nonce, now());
+    for nonce in [None, Some("n-1")] {
+        let good = verify(&id_claims(), nonce).unwrap();
+        assert_eq!((good.username(), good.client_id()), (Some("someone"), Some("client")));
+        assert_eq!(good.groups().collect::<Vec<_>>(), ["retail", "premium"]);
+        assert_eq!(good.expires().unwrap(), now() + jiff::SignedDuration::from_secs(3600));
+    }
+    assert_eq!(verify(&id_claims(), Some("n-2")), Err(TokenError::Nonce));
+    let changed = |name: &str, value: Value| {
+        let mut claims = id_claims();
+        claims[name] = value;
+        verify(&claims, Some("n-1")).unwrap_err()
+    };
+    assert_eq!(changed("nonce", Value::Null), TokenError::Nonce);
+    assert_eq!(changed("aud", json!("other")), TokenError::Client);
+    assert_eq!(changed("token_use", json!("access")), TokenError::NotIdToken);
+    assert_eq!(changed("tenant", json!("")), TokenError::ClaimMissing { claim: "tenant".into() });
+    // Neither kind passes for the other.
+    assert_eq!(verify(&claims(), None), Err(TokenError::NotIdToken));
+    let access = cache.verify_access_token(&sign(0, "key-0", &id_claims()), &expected(), now());
+    assert_eq!(access, Err(TokenError::TokenUse));
+}
+
+#[tokio::test]
+async fn the_keys_of_both_regions_are_tried_before_a_token_is_rejected() {
+    let same_name = |region: &str, key: usize| (region.into(), document(&KEYS[key], "same"));
+    let cache = JwksCache::of_documents([same_name("us-east-1", 0), same_name("us-west-2", 1)]).unwrap();
+    for (key, region) in [(0, "us-east-1"), (1, "us-west-2")] {
+        let good = cache.verify_access_token(&sign(key, "same", &claims()), &expected(), now()).unwrap();
+        assert_eq!(good.region.as_str(), region);
+    }
+    assert!(JwksCache::of_documents([("us-east-1".into(), b"{}".to_vec())]).is_err());
+}
+
+#[tokio::test]
+async fn keys_are_fetched_again_when_they_are_ten_minutes_old() {
+    let server = Server::new(0);
+    // The TTL passes in a tenth of a second.
+    let clock = Clock::start(6000.0);
+    let cache = JwksCache::start(vec![server.source("us-east-1")], clock);
+    cache.complete().await;
+    let first = cache.status()[0].1.fetched_at.unwrap();
+    eventually(|| server.fetches.load(Ordering::SeqCst) >= 2 && cache.status()[0].1.fetched_at.unwrap() > first).await;
+    let second = cache.status()[0].1.fetched_at.unwrap();
+    assert!(second.duration_since(first).unsigned_abs() >= TTL, "{first} {second}");
+}
+
 #[tokio::test]
 async fn errors_hold_nothing_of_the_token() {
     let cache = cache().await;

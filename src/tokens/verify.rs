@@ -12,7 +12,7 @@ use crate::model::Region;
 /// few minutes").
 pub const LEEWAY: Duration = Duration::from_mins(1);
 
-/// What a good access token says.
+/// What a good token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectations {
     /// The user pool that issued it.
@@ -25,7 +25,7 @@ pub struct Expectations {
     pub required_claims: Vec<String>,
 }
 
-/// What a verified access token said.
+/// What a verified token said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
     /// The Region in whose key set the key was found.
@@ -38,6 +38,31 @@ impl Claims {
     /// A claim that is text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.all.get(name)?.as_str()
+    }
+
+    /// A claim that is a whole number.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.all.get(name)?.as_i64()
+    }
+
+    /// Whom it was issued to: the user's name, by the name that access and ID tokens have for it; nothing in a machine's token.
+    pub fn username(&self) -> Option<&str> {
+        self.text("username").or_else(|| self.text("cognito:username"))
+    }
+
+    /// The app client that it was issued to.
+    pub fn client_id(&self) -> Option<&str> {
+        self.text("client_id").or_else(|| self.text("aud"))
+    }
+
+    /// The groups that the user is in.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.all.get("cognito:groups").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// When it expires.
+    pub fn expires(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.number("exp")?).ok()
     }
 }
 
@@ -65,6 +90,12 @@ pub enum TokenError {
     /// Not an access token.
     #[error("it is not an access token")]
     TokenUse,
+    /// Not an ID token.
+    #[error("it is not an ID token")]
+    NotIdToken,
+    /// An ID token of another sign-in.
+    #[error("its nonce is of another sign-in")]
+    Nonce,
     /// Issued to another app client.
     #[error("it was issued to another app client")]
     Client,
@@ -90,19 +121,49 @@ impl JwksCache {
         expected: &Expectations,
         at: Timestamp,
     ) -> Result<Claims, TokenError> {
+        self.verify(token, expected, at, &|claims| {
+            if claims.text("token_use") != Some("access") {
+                return Err(TokenError::TokenUse);
+            }
+            to_one_of(claims.text("client_id"), expected)
+        })
+    }
+
+    /// Verifies an ID token in the same way. `nonce` is what the client sent to begin the sign-in, where it sent one.
+    ///
+    /// # Errors
+    /// [`TokenError`]: the first thing that is wrong, the signature before everything that it protects.
+    pub fn verify_id_token(
+        &self,
+        token: &str,
+        expected: &Expectations,
+        nonce: Option<&str>,
+        at: Timestamp,
+    ) -> Result<Claims, TokenError> {
+        self.verify(token, expected, at, &|claims| {
+            if claims.text("token_use") != Some("id") {
+                return Err(TokenError::NotIdToken);
+            }
+            to_one_of(claims.text("aud"), expected)?;
+            if nonce.is_some() && claims.text("nonce") != nonce { Err(TokenError::Nonce) } else { Ok(()) }
+        })
+    }
+
+    fn verify(
+        &self,
+        token: &str,
+        expected: &Expectations,
+        at: Timestamp,
+        of_its_kind: &dyn Fn(&Claims) -> Result<(), TokenError>,
+    ) -> Result<Claims, TokenError> {
         let claims = self.verify_signature(token)?;
         let issuers = expected.regions.iter().flat_map(|region| issuers(region, &expected.pool_id));
         let issuer = claims.text("iss").ok_or(TokenError::Issuer)?;
         if !issuers.into_iter().any(|known| known == issuer) {
             return Err(TokenError::Issuer);
         }
-        if claims.text("token_use") != Some("access") {
-            return Err(TokenError::TokenUse);
-        }
-        if !claims.text("client_id").is_some_and(|id| expected.client_ids.iter().any(|known| known == id)) {
-            return Err(TokenError::Client);
-        }
-        let expires = claims.all.get("exp").and_then(Value::as_i64).ok_or(TokenError::Expired)?;
+        of_its_kind(&claims)?;
+        let expires = claims.number("exp").ok_or(TokenError::Expired)?;
         if at.as_second() >= expires.saturating_add_unsigned(LEEWAY.as_secs()) {
             return Err(TokenError::Expired);
         }
@@ -139,6 +200,11 @@ impl JwksCache {
         }
         Err(refused)
     }
+}
+
+fn to_one_of(client: Option<&str>, expected: &Expectations) -> Result<(), TokenError> {
+    let known = client.is_some_and(|client| expected.client_ids.iter().any(|known| known == client));
+    if known { Ok(()) } else { Err(TokenError::Client) }
 }
 
 fn refusal(error: &ErrorKind) -> TokenError {
