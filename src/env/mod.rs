@@ -429,6 +429,10 @@ pub struct LabSettings {
     pub user_authentication_rps: u32,
     /// What may be provisioned at most of every adjustable category, in requests in a second.
     pub service_quota_rps: u32,
+    /// How the authorizer of the protected API gets the keys that it verifies tokens with.
+    pub jwks_fetch: JwksFetch,
+    /// Which issuer tokens name.
+    pub issuer: Issuer,
     /// The claim that the Pre-Token-Generation trigger leaves out in a Region whose table misses it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub broken_triggers: Vec<BrokenTrigger>,
@@ -448,6 +452,26 @@ pub enum HealthTarget {
     FrontDoor,
     /// A status page outside every subnet: a mistake that preflight must find.
     Elsewhere,
+}
+
+/// How the lab's authorizer gets keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum JwksFetch {
+    /// Both Regions' keys are held, and refreshed in the background.
+    Cached,
+    /// Both Regions' keys are fetched for every request, which is refused where that fails: a mistake that a rehearsal must find.
+    PerRequest,
+}
+
+/// Which issuer the lab's tokens name (Cognito developer guide, "Multi-Region replication for user pools").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Issuer {
+    /// The Region that served, which signs with a key of its own.
+    Original,
+    /// The primary, wherever they were issued; both Regions sign with the same key.
+    Updated,
 }
 
 /// A claim missing from one Region's trigger table.
@@ -485,6 +509,8 @@ impl Default for LabSettings {
             load_balancers: false,
             user_authentication_rps: 120,
             service_quota_rps: 1000,
+            jwks_fetch: JwksFetch::Cached,
+            issuer: Issuer::Original,
             broken_triggers: Vec::new(),
             clock: None,
             truth_url: None,

@@ -3,6 +3,7 @@
 
 pub mod acl;
 pub mod api;
+mod authorizers;
 mod certificate;
 pub mod dns;
 pub mod edge;

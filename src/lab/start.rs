@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::api::sigv4::Keys;
 use super::api::{self, Control};
+use super::authorizers;
 use super::certificate::{self, Certificate};
 use super::dns::{self, Authoritative, Resolver, Views, Zone};
 use super::edge::{Callers, FrontDoor, OPEN_BACKLOG, Paths};
@@ -64,6 +65,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let mut tasks = JoinSet::new();
 
     let (front_door, world) = open_front_doors(&options, &truth, &identity, &certificate, &mut tasks).await?;
+    identity.authorize(authorizers::start(&options, &identity, &certificate, front_door).await?);
     let identity_provider =
         open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
     let health = start_health_check(&options, &truth, &certificate, front_door, &mut tasks).await?;
@@ -108,11 +110,20 @@ fn make_certificate() -> Result<Certificate, LabError> {
     certificate::make(&names, &addresses)
 }
 
-/// Every address of a Region's front doors: its number, and whether it is the one for users.
-fn doors(role: RegionRole) -> impl Iterator<Item = (IpAddr, (usize, bool))> {
-    let numbered = |for_users| move |(number, address)| (address, (number, for_users));
-    let users = topology::front_doors(role).into_iter().enumerate().map(numbered(true));
-    users.chain(topology::checked_doors(role).into_iter().enumerate().map(numbered(false)))
+/// Whom an address of a front door is for.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    /// The users; with its number.
+    Users(usize),
+    Checkers,
+    Authorizers,
+}
+
+/// Every address of a Region's front doors.
+fn doors(role: RegionRole) -> impl Iterator<Item = (IpAddr, For)> {
+    let users = topology::front_doors(role).into_iter().enumerate().map(|(number, door)| (door, For::Users(number)));
+    let checked = topology::checked_doors(role).map(|door| (door, For::Checkers));
+    users.chain(checked).chain(topology::key_doors(role).map(|door| (door, For::Authorizers)))
 }
 
 async fn open_front_doors(
@@ -132,11 +143,11 @@ async fn open_front_doors(
     let mut listeners = listeners.into_iter();
     for role in ROLES {
         let router = identity.data_plane(role);
-        for ((address, (number, for_users)), listener) in doors(role).zip(&mut listeners) {
-            let callers = if for_users {
-                Callers::Users((role == RegionRole::Primary).then(|| (paths.clone(), number)))
-            } else {
-                Callers::Checkers(checkers.clone())
+        for ((address, whom), listener) in doors(role).zip(&mut listeners) {
+            let callers = match whom {
+                For::Users(number) => Callers::Users((role == RegionRole::Primary).then(|| (paths.clone(), number))),
+                For::Checkers => Callers::Checkers(checkers.clone()),
+                For::Authorizers => Callers::Authorizers(ROLES.map(topology::authorizer).to_vec()),
             };
             let door = FrontDoor {
                 clock: options.clock,

@@ -79,6 +79,16 @@ pub const fn checked_doors(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 110)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 238))]
 }
 
+/// The third addresses of the same network interfaces, where authorizers fetch keys: they are shut alone for the same reason.
+pub const fn key_doors(role: RegionRole) -> [IpAddr; 2] {
+    [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 120)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 248))]
+}
+
+/// Whence the authorizer of a Region's protected API fetches keys.
+pub const fn authorizer(role: RegionRole) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(127, 0, 7, block(role)))
+}
+
 /// The first addresses of a Region's two subnets, each a /25; the first is also the VPC's, a /24.
 pub const fn subnets(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 0)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 128))]

@@ -3,7 +3,7 @@
 //! A denied packet vanishes: new connections hang as they do when a SYN is dropped, open ones stall without FIN or RST, and both go on by
 //! themselves when the rule goes. Linux drops the SYNs for us when a listening socket's accept queue is full, so a front door that nobody
 //! may reach shortens its queue to nothing and fills it with one connection of its own. Each network interface listens on one address for
-//! the users and on one for health checkers, so that either can be shut alone.
+//! the users, on one for health checkers and on one for authorizers, so that each can be shut alone.
 
 mod gate;
 
@@ -79,6 +79,8 @@ pub enum Callers {
     Users(Option<(Arc<Paths>, usize)>),
     /// Health checkers at these addresses, and whoever a rule names.
     Checkers(Vec<IpAddr>),
+    /// Authorizers at these addresses, who fetch keys.
+    Authorizers(Vec<IpAddr>),
 }
 
 /// One address of a network interface that serves HTTPS.
@@ -161,6 +163,7 @@ impl FrontDoor {
             connections.apply(network);
             match &self.callers {
                 Callers::Users(_) => !network.admits_some(topology::USERS_ADDRESS, self.at),
+                Callers::Authorizers(known) => !known.iter().any(|source| network.admits_some(*source, self.at)),
                 Callers::Checkers(known) => {
                     let named = network.named_sources(self.at.ip());
                     // Nothing but loopback can reach a lab's front door.

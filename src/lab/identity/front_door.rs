@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::Identity;
+use super::authorizer::Refused;
 use crate::lab::truth::Fact;
 use crate::model::RegionRole;
 use crate::tokens::TokenError;
@@ -48,12 +49,16 @@ async fn account(State(door): State<Door>, headers: HeaderMap) -> Response {
         return unauthorized("no bearer token");
     };
     let expected = identity.expected(&REQUIRED_CLAIMS);
-    let claims = match identity.jwks.verify_access_token(token.trim(), &expected, identity.clock.now()) {
+    let Some(authorizer) = identity.authorizer(door.role) else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "the authorizer has not started");
+    };
+    let claims = match authorizer.verify(token.trim(), &expected).await {
         Ok(claims) => claims,
-        Err(error @ TokenError::ClaimMissing { .. }) => {
-            return (StatusCode::FORBIDDEN, Json(json!({ "message": error.to_string() }))).into_response();
+        Err(Refused::Keys(why)) => return refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+        Err(Refused::Token(error @ TokenError::ClaimMissing { .. })) => {
+            return refused(StatusCode::FORBIDDEN, &error.to_string());
         }
-        Err(error) => return unauthorized(&error.to_string()),
+        Err(Refused::Token(error)) => return unauthorized(&error.to_string()),
     };
     // The first use ends the sign-in for which the token was issued; later ones are of a session.
     let now = identity.clock.now();
@@ -67,6 +72,10 @@ async fn account(State(door): State<Door>, headers: HeaderMap) -> Response {
         "answered_in": identity.place(door.role).region,
     });
     Json(answer).into_response()
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    (status, Json(json!({ "message": why }))).into_response()
 }
 
 fn unauthorized(why: &str) -> Response {

@@ -6,6 +6,7 @@
 mod access;
 mod admin;
 mod auth;
+mod authorizer;
 mod clients;
 mod directory;
 mod filter;
@@ -38,6 +39,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::auth::Waiting;
+pub(in crate::lab) use self::authorizer::Authorizer;
 pub(in crate::lab) use self::clients::{AppClient, IDENTITY_PROVIDER};
 use self::directory::{Change, Directory};
 pub(in crate::lab) use self::oauth::{ManagedLogin, Upstream, provider_callback};
@@ -53,7 +55,7 @@ use self::srp::SrpChallenge;
 use super::api::{cognito, sigv4};
 use super::services::Function;
 use super::truth::{Draw, Truth};
-use crate::env::{Canary, LabSettings};
+use crate::env::{Canary, Issuer, LabSettings};
 use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
 use crate::tokens::{Fetch, JwksCache, Source};
 
@@ -98,8 +100,10 @@ pub struct Identity {
     users: Vec<String>,
     password: Secret,
     totp_secret: Secret,
-    /// The authorizer's keys of both Regions.
+    /// The keys of both Regions, by which the pool knows its own tokens again.
     jwks: JwksCache,
+    /// Once the protected APIs have theirs, primary first.
+    authorizers: OnceLock<[Authorizer; 2]>,
     /// Access tokens by ID that no API has seen yet, with the Region that issued them.
     unused: Pending<String, RegionRole>,
     /// Bounds arithmetic to the processors, so that it cannot starve the network.
@@ -113,6 +117,8 @@ pub struct Identity {
 pub(super) struct Place {
     role: RegionRole,
     region: Region,
+    /// The issuer that its tokens name.
+    issuer: String,
     directory: Arc<RwLock<Directory>>,
     /// To the other Region.
     log: Link,
@@ -181,7 +187,8 @@ impl Identity {
         let generate = || tokio::task::spawn_blocking(Signer::generate);
         let (seeded, here, there) = tokio::join!(seeding.directory(&settings), generate(), generate());
         let (seeded, users) = seeded.map_err(failed)?;
-        let (here, there) = (here.map_err(failed)??, there.map_err(failed)??);
+        let here = here.map_err(failed)??;
+        let there = if settings.issuer == Issuer::Updated { here.clone() } else { there.map_err(failed)?? };
         let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
         jwks.settled().await;
 
@@ -194,6 +201,7 @@ impl Identity {
         let missing = |role| settings.broken_triggers.iter().filter(move |b| b.region == role).map(|b| b.claim.clone());
         let place = |role, region: Region, log, signer| Place {
             role,
+            issuer: issuer(settings.issuer, &region, &pool_id),
             directory: Arc::new(RwLock::new(seeded.clone())),
             log,
             signer,
@@ -234,6 +242,7 @@ impl Identity {
             unused: Pending::new(FIRST_USE),
             arithmetic: Semaphore::new(processors()),
             managed_login: OnceLock::new(),
+            authorizers: OnceLock::new(),
         }))
     }
 
@@ -250,6 +259,16 @@ impl Identity {
     /// Gives the pool its domain and its identity provider; once. Until then nobody can sign in by browser.
     pub(in crate::lab) fn open_managed_login(&self, managed: ManagedLogin) {
         drop(self.managed_login.set(managed));
+    }
+
+    /// Gives the protected APIs their authorizers, primary first; once. Until then they refuse everybody.
+    pub(in crate::lab) fn authorize(&self, authorizers: [Authorizer; 2]) {
+        drop(self.authorizers.set(authorizers));
+    }
+
+    fn authorizer(&self, role: RegionRole) -> Option<&Authorizer> {
+        let [primary, replica] = self.authorizers.get()?;
+        Some(if role == RegionRole::Primary { primary } else { replica })
     }
 
     fn managed_login(&self) -> Option<&ManagedLogin> {
@@ -351,6 +370,18 @@ impl fmt::Debug for Identity {
 /// The pool's ARN as a Region has it: its own name, the primary's pool ID.
 fn pool_arn(region: &Region, account: &AccountId, pool_id: &str) -> String {
     format!("arn:aws:cognito-idp:{region}:{account}:userpool/{pool_id}")
+}
+
+/// The issuer of tokens from a Region (Cognito developer guide, "Multi-Region replication for user pools").
+fn issuer(form: Issuer, region: &Region, pool_id: &str) -> String {
+    match form {
+        Issuer::Original => format!("https://cognito-idp.{region}.amazonaws.com/{pool_id}"),
+        Issuer::Updated => {
+            // A pool's ID begins with its primary Region.
+            let primary = pool_id.split('_').next().unwrap_or_default();
+            format!("https://issuer-cognito-idp.{primary}.amazonaws.com/{pool_id}")
+        }
+    }
 }
 
 fn source(region: &Region, signer: &Signer) -> Source {

@@ -328,7 +328,6 @@ impl Quotas {
     }
 
     /// Counts a code that is redeemed at the token endpoint.
-    #[allow(dead_code, reason = "for the token endpoint of managed login")]
     pub fn charge_redemption(&self) -> Result<(), Refusal> {
         self.lock().redemptions.check().map_err(|_| throttled())
     }

@@ -76,7 +76,6 @@ impl Identity {
             user: user.name.clone(),
             sub: user.sub.clone(),
             auth_time: managed.map_or(now, |managed| managed.auth_time),
-            began: now,
             origin_jti: Uuid::new_v4().to_string(),
             scopes: managed.map(|managed| managed.scopes.to_vec()),
             expires: later(now, REFRESH_VALIDITY),
@@ -172,8 +171,8 @@ impl Identity {
         at: Timestamp,
     ) -> Result<Value, Refusal> {
         check_trigger(place)?;
-        let (pool_id, client_id) = (&self.pool_id, &grant.client);
-        let issue = Issue { region: &place.region, pool_id, client_id, user, grant, nonce, at };
+        let (issuer, client_id) = (&place.issuer, &grant.client);
+        let issue = Issue { region: &place.region, issuer, client_id, user, grant, nonce, at };
         let tokens = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
         self.unused.insert(tokens.jti, place.role, at);
         Ok(json!({
@@ -193,7 +192,7 @@ impl Identity {
     ) -> Result<String, Refusal> {
         check_trigger(place)?;
         let at = self.clock.now();
-        let issue = MachineIssue { region: &place.region, pool_id: &self.pool_id, client_id: &client.id, scopes, at };
+        let issue = MachineIssue { region: &place.region, issuer: &place.issuer, client_id: &client.id, scopes, at };
         let (access, jti) = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
         self.unused.insert(jti, place.role, at);
         Ok(access)

@@ -19,6 +19,7 @@ use crate::model::Region;
 pub(super) const TOKEN_SECONDS: i64 = 3600;
 
 /// One Region's signing key.
+#[derive(Clone)]
 pub(in crate::lab) struct Signer {
     key_id: String,
     key: EncodingKey,
@@ -53,7 +54,7 @@ impl Signer {
 /// Where and for whom tokens are issued.
 pub(super) struct Issue<'a> {
     pub region: &'a Region,
-    pub pool_id: &'a str,
+    pub issuer: &'a str,
     pub client_id: &'a str,
     pub user: &'a User,
     pub grant: &'a Grant,
@@ -65,7 +66,7 @@ pub(super) struct Issue<'a> {
 /// Where and for which client a token of its own is issued.
 pub(super) struct MachineIssue<'a> {
     pub region: &'a Region,
-    pub pool_id: &'a str,
+    pub issuer: &'a str,
     pub client_id: &'a str,
     pub scopes: &'a [String],
     pub at: Timestamp,
@@ -112,7 +113,7 @@ impl Issue<'_> {
         let issued_at = self.at.as_second();
         let claims = json!({
             "sub": self.user.sub,
-            "iss": issuer(self.region, self.pool_id),
+            "iss": self.issuer,
             "origin_jti": self.grant.origin_jti,
             "event_id": event_id,
             "token_use": token_use,
@@ -143,7 +144,7 @@ impl MachineIssue<'_> {
         claims.insert("token_use".into(), "access".into());
         claims.insert("scope".into(), self.scopes.join(" ").into());
         claims.insert("auth_time".into(), issued_at.into());
-        claims.insert("iss".into(), issuer(self.region, self.pool_id).into());
+        claims.insert("iss".into(), self.issuer.into());
         claims.insert("exp".into(), (issued_at + TOKEN_SECONDS).into());
         claims.insert("iat".into(), issued_at.into());
         claims.insert("version".into(), 2.into());
@@ -152,11 +153,6 @@ impl MachineIssue<'_> {
         claims.extend(trigger.claims(None, self.region));
         Ok((signer.sign(&claims)?, jti))
     }
-}
-
-/// The issuer in its ORIGINAL form: the keys of the serving Region alone.
-pub(super) fn issuer(region: &Region, pool_id: &str) -> String {
-    format!("https://cognito-idp.{region}.amazonaws.com/{pool_id}")
 }
 
 /// What ties an ID token to the access token beside it (OpenID Connect Core 1.0, section 3.1.3.6: the left half of its hash).

@@ -60,6 +60,9 @@ async fn lab(settings: LabSettings, speed: f64) -> Lab {
         keys: sigv4::Keys::new("AKIDLAB", Secret::new("lab-secret")),
     };
     let identity = Identity::start(options).await.unwrap();
+    let sources = || ROLES.map(|role| source(&identity.place(role).region, &identity.place(role).signer)).to_vec();
+    let one = || Authorizer::start(crate::env::JwksFetch::Cached, sources(), clock);
+    identity.authorize([one().await.unwrap(), one().await.unwrap()]);
     let mut servers = Vec::new();
     let doors = ROLES.map(|role| {
         let listener = net::listen((Ipv4Addr::LOCALHOST, 0).into(), 128).unwrap();

@@ -40,8 +40,9 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
     let mut associations = Vec::new();
     let inbound = permission(false, TCP, Some(Ports { from: port, to: port }));
     let group = add_group(state, role, &vpc, "front-door", "HTTPS from anywhere", Some(inbound));
-    let doors = topology::front_doors(role).into_iter().zip(topology::checked_doors(role));
-    for (index, (address, (users, checkers))) in blocks.into_iter().zip(doors).enumerate() {
+    let (users, checked, keys) =
+        (topology::front_doors(role), topology::checked_doors(role), topology::key_doors(role));
+    for (index, address) in blocks.into_iter().enumerate() {
         let zone_letter = ['a', 'b'][index];
         let zone = format!("{}{zone_letter}", topology::region(role));
         let label = format!("front-door-{zone_letter}");
@@ -49,7 +50,8 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
         associations.push(Association { id: state.id("aclassoc"), subnet: subnet.clone() });
         state.tags.entry(subnet.clone()).or_default().insert("tier".to_owned(), "front-door".to_owned());
         let description = format!("Front door in {zone}");
-        add_interface(state, role, subnet, vec![users, checkers], &group, &label, description);
+        let addresses = vec![users[index], checked[index], keys[index]];
+        add_interface(state, role, subnet, addresses, &group, &label, description);
     }
     add_default_acl(state, role, vpc, acl, associations);
 }

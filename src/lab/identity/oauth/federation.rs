@@ -22,6 +22,7 @@ use super::session::start_session;
 use super::{Desk, ManagedLogin, provider_callback};
 use crate::lab::identity::directory::{Change, Status, User};
 use crate::lab::identity::mfa::UserMfa;
+use crate::lab::identity::quota::Category;
 use crate::lab::identity::seeding::{federate, federated_name};
 use crate::lab::identity::{Identity, Place, Refusal};
 use crate::lab::web::{self, Parameters};
@@ -90,6 +91,9 @@ pub(super) async fn come_back(State(desk): State<Desk>, RawQuery(query): RawQuer
     let (Some(journey), Some(managed)) = (journey, desk.identity.managed_login()) else {
         return web::page_refused("An error was encountered with the requested page.\nInvalid state\n");
     };
+    if let Some(refused) = desk.throttled(Category::UserFederation) {
+        return refused;
+    }
     let mut response = match arrive(&desk, managed, &journey, &parameters).await {
         Ok(user) => start_session(&desk, &journey.request, &user),
         Err(error) => journey.request.refuse(&error),

@@ -11,6 +11,7 @@ use super::session::start_session;
 use super::{Desk, IDENTITY_PROVIDER};
 use crate::lab::identity::Refusal;
 use crate::lab::identity::directory::Status;
+use crate::lab::identity::quota::Category;
 use crate::lab::web::{self, Form, Link, Parameters};
 use crate::model::Secret;
 
@@ -103,6 +104,10 @@ pub(super) async fn answer(
         Ok(read) => read,
         Err(refused) => return *refused,
     };
+    // Each step at managed login counts (Cognito developer guide, "Quotas in Amazon Cognito", note 2).
+    if let Some(refused) = desk.throttled(Category::UserAuthentication) {
+        return refused;
+    }
     let (Some(name), Some(password)) = (sent.get("username"), sent.get("password")) else {
         return form(&request, Some("Enter username and password."));
     };
@@ -143,6 +148,9 @@ pub(super) async fn answer_factor(
         Ok(read) => read,
         Err(refused) => return *refused,
     };
+    if let Some(refused) = desk.throttled(Category::UserAuthentication) {
+        return refused;
+    }
     let waiting = web::cookie(&headers, FACTOR_COOKIE);
     let waiting = waiting.and_then(|key| desk.place().managed.factors.take(&key, desk.now()));
     // Gone, or of another client: from the start.

@@ -24,8 +24,8 @@ pub(in crate::lab) use self::federation::Upstream;
 use self::login::Factor;
 use super::clients::IDENTITY_PROVIDER;
 use super::pending::Pending;
-use super::signer::issuer;
 use super::{Identity, Place};
+use crate::lab::identity::quota::Category;
 use crate::lab::topology;
 use crate::model::RegionRole;
 
@@ -110,6 +110,14 @@ impl Desk {
         self.identity.place(self.role)
     }
 
+    /// The answer to a browser whose request is above the quota of its category.
+    fn throttled(&self, category: Category) -> Option<Response> {
+        self.place().quotas.charge(category).err().map(|refusal| {
+            (StatusCode::TOO_MANY_REQUESTS, [(axum::http::header::CACHE_CONTROL, "no-store")], refusal.message)
+                .into_response()
+        })
+    }
+
     fn now(&self) -> Timestamp {
         self.identity.clock.now()
     }
@@ -143,7 +151,7 @@ async fn discover(State(desk): State<Desk>, Path(pool): Path<String>) -> Respons
         "authorization_endpoint": at("/oauth2/authorize"),
         "end_session_endpoint": at("/logout"),
         "id_token_signing_alg_values_supported": ["RS256"],
-        "issuer": issuer(desk.place().region(), &pool),
+        "issuer": desk.place().issuer,
         "jwks_uri": format!("{keys_at}/{pool}/.well-known/jwks.json"),
         "response_types_supported": ["code", "token"],
         "revocation_endpoint": at("/oauth2/revoke"),

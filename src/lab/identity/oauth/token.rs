@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Code, Desk};
 use crate::lab::identity::clients::AppClient;
+use crate::lab::identity::quota::Category;
 use crate::lab::identity::session::Managed;
 use crate::lab::identity::signer::TOKEN_SECONDS;
 use crate::lab::identity::{Identity, Refusal};
@@ -31,9 +32,13 @@ impl TokenError {
     }
 }
 
+/// Of a request above its quota; the developer guide names no error for it.
+const THROTTLED: &str = "too_many_requests";
+
 impl IntoResponse for TokenError {
     fn into_response(self) -> Response {
-        web::refused(StatusCode::BAD_REQUEST, self.error, self.description.as_deref())
+        let status = if self.error == THROTTLED { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::BAD_REQUEST };
+        web::refused(status, self.error, self.description.as_deref())
     }
 }
 
@@ -43,6 +48,7 @@ impl From<Refusal> for TokenError {
         let error = match refusal.code {
             "NotAuthorizedException" | "UserNotFoundException" => "invalid_grant",
             "InternalErrorException" => "server_error",
+            "TooManyRequestsException" => THROTTLED,
             _ => "invalid_request",
         };
         Self::described(error, refusal.message)
@@ -81,14 +87,22 @@ fn grant(identity: &Identity, role: RegionRole, headers: &HeaderMap, body: &[u8]
     let required = |name| form.get(name).ok_or_else(|| TokenError::new("invalid_request"));
     let allows = |grant: &str| client.oauth.as_ref().is_some_and(|oauth| oauth.grants.contains(&grant));
     let unauthorized = || TokenError::new("unauthorized_client");
+    let quotas = &identity.place(role).quotas;
     match required("grant_type")? {
         "authorization_code" if allows("code") => {
+            quotas.charge_redemption()?;
             let code = identity.take_authorization_code(role, required("code")?)?;
             check_code(client, &form, &code)?;
             identity.redeem(role, client, &code)
         }
-        "refresh_token" if allows("code") => identity.refresh_oauth(role, client, required("refresh_token")?),
-        "client_credentials" if allows("client_credentials") => identity.machine(role, client, &form),
+        "refresh_token" if allows("code") => {
+            quotas.charge(Category::UserAuthentication)?;
+            identity.refresh_oauth(role, client, required("refresh_token")?)
+        }
+        "client_credentials" if allows("client_credentials") => {
+            quotas.charge(Category::ClientAuthentication)?;
+            identity.machine(role, client, &form)
+        }
         "authorization_code" | "refresh_token" | "client_credentials" => Err(unauthorized()),
         _ => Err(TokenError::new("unsupported_grant_type")),
     }
