@@ -47,7 +47,7 @@ async fn victim() {
     // Every run has an ID of its own; client tokens follow from it.
     let folder = PathBuf::from(variable(FOLDER));
     let run = RunId(format!("gd-{}", folder.file_name().unwrap().display()));
-    let (cloud, clock) = (Cloud::connect(&site).await.unwrap(), Clock::start(1.0));
+    let (cloud, clock) = (Cloud::connect(&site).await.unwrap(), clock(&PathBuf::from(variable(ENVIRONMENT))));
     let plan = plan(&[fault(&variable(FAULT))], &site, &cloud, &run).await.unwrap();
     let path = folder.join("journal.ndjson");
     let journal = Arc::new(Journal::create(&path, run.clone(), Access::of(&site), clock.now()).unwrap());
@@ -72,6 +72,13 @@ async fn victim() {
     }
     assert_eq!(executor.restore(&stop).await.unwrap().left, Vec::<String>::new());
     journal.close().unwrap();
+}
+
+/// The clock of a running lab; real time elsewhere.
+fn clock(environment: &Path) -> Clock {
+    let parsed: Environment = toml::from_str(&std::fs::read_to_string(environment).unwrap()).unwrap();
+    let lab = parsed.lab.and_then(|lab| lab.clock);
+    lab.map_or_else(|| Clock::start(1.0), |lab| Clock::aligned(lab.anchor, lab.speed))
 }
 
 /// An environment file as it is, whether a run would take it or not: moto has no front door.
@@ -156,7 +163,9 @@ async fn killed_at_every_point(fault: &str, on_moto: bool) -> usize {
     let lab = if on_moto {
         Ground::Moto(OnMoto::start(folder.path()).await)
     } else {
-        Ground::Lab(Lab::start(folder.path(), &["--seed", "5"]))
+        // Limits may be asked for once a second, of scenario time.
+        let speed = if fault.contains("provisioned-limit") { "10" } else { "1" };
+        Ground::Lab(Lab::start(folder.path(), &["--seed", "5", "--speed", speed]))
     };
     let before = lab.world().await;
     let (whole, list) = (folder.path().join("whole"), folder.path().join("points"));
@@ -225,6 +234,12 @@ async fn health_check_invert_with_the_lock() {
 #[tokio::test]
 async fn lambda_trigger_break() {
     rolled_back("kind = \"lambda-trigger-break\"", 16).await;
+}
+
+/// On the lab alone: moto has no GetProvisionedLimit.
+#[tokio::test]
+async fn provisioned_limit() {
+    rolled_back("kind = \"provisioned-limit\"\nrate = \"300/s\"", 16).await;
 }
 
 #[tokio::test]

@@ -227,6 +227,7 @@ async fn found_without_a_journal(settings: &str, arguments: &[&str]) {
     let scenario = short_scenario(folder.path());
     let more = ["client-egress-blackhole", "health-check-invert", "lambda-trigger-break"];
     let more = more.map(|kind| format!("[[faults]]\nkind = \"{kind}\"\n\n")).concat();
+    let more = format!("{more}[[faults]]\nkind = \"provisioned-limit\"\nregion = \"replica\"\nrate = \"300/s\"\n\n");
     let first = format!("kind = \"security-group-blackhole\"\n{settings}");
     let text = std::fs::read_to_string(&scenario).unwrap().replace("kind = \"nacl-blackhole\"\n", &first);
     std::fs::write(&scenario, text.replace("[users.arrivals]", &format!("{more}[users.arrivals]"))).unwrap();

@@ -150,9 +150,10 @@ fn network_acls() {
 }
 
 #[test]
-fn security_groups_of_interfaces_health_check_and_trigger() {
+fn security_groups_of_interfaces_health_check_trigger_and_limit() {
     let faults = "[[faults]]\nkind = \"security-group-blackhole\"\n\n[[faults]]\nkind = \"health-check-invert\"\n\n\
-                  [[faults]]\nkind = \"lambda-trigger-break\"\nregion = \"replica\"\n";
+                  [[faults]]\nkind = \"lambda-trigger-break\"\nregion = \"replica\"\n\n\
+                  [[faults]]\nkind = \"provisioned-limit\"\nregion = \"replica\"\nrate = \"300/s\"\n";
     is_exact(faults, "");
 }
 

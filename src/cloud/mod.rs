@@ -81,6 +81,8 @@ pub struct RegionClients {
 pub struct Services {
     /// Elastic Load Balancing: Application and Network Load Balancers.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// Cognito user pools.
+    pub cognito: aws_sdk_cognitoidentityprovider::Client,
     /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
     /// Route 53, which is global.
@@ -200,6 +202,7 @@ fn clients(config: &SdkConfig, access: &Access, region: &Region) -> RegionClient
 fn services(config: &dyn Fn(&str) -> SdkConfig) -> Services {
     Services {
         elb: aws_sdk_elasticloadbalancingv2::Client::new(&config("elasticloadbalancing")),
+        cognito: aws_sdk_cognitoidentityprovider::Client::new(&config("cognito-idp")),
         lambda: aws_sdk_lambda::Client::new(&config("lambda")),
         route53: aws_sdk_route53::Client::new(&config("route53")),
         scheduler: aws_sdk_scheduler::Client::new(&config("scheduler")),

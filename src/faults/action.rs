@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Stage};
 use super::changes::function::Starve;
 use super::changes::health_check::Invert;
+use super::changes::limit::Provision;
 use super::changes::lock::Lock;
 use super::changes::mark::Mark;
 use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
@@ -39,6 +40,8 @@ pub enum Action {
     Invert(Invert),
     /// Throttles a function.
     Starve(Starve),
+    /// Sets the limit of sign-ins.
+    Provision(Provision),
     /// Schedules what heals if the runner cannot.
     Arm(Arm),
 }
@@ -59,6 +62,7 @@ impl Action {
             Self::Revoke(change) => change,
             Self::Invert(change) => change,
             Self::Starve(change) => change,
+            Self::Provision(change) => change,
             Self::Arm(change) => change,
         }
     }

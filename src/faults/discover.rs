@@ -15,6 +15,7 @@ use crate::model::{Region, RunId};
 use super::action::Action;
 use super::changes::function::Starve;
 use super::changes::health_check::Invert;
+use super::changes::limit::Provision;
 use super::changes::lock::{Holder, Lock, parse};
 use super::changes::mark::{Mark, Marked, is_gone, marks};
 use super::changes::network_acl::{CreateClone, Deny, Swap};
@@ -53,7 +54,7 @@ pub async fn discover(
     if clients.region == site.primary.region {
         search.health_check(&site.dns.health_check_id).await?;
     }
-    search.functions(&site.pool.id).await?;
+    search.pool(&site.pool.id).await?;
     search.locks().await?;
     if let Some(settings) = &site.dead_man {
         search.schedules(&settings.group).await?;
@@ -208,14 +209,23 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The triggers of the user pool.
-    async fn functions(&mut self, pool: &str) -> Result<(), CloudError> {
+    /// The triggers of the user pool, and the limit that a mark on it tells of.
+    async fn pool(&mut self, pool: &str) -> Result<(), CloudError> {
         let call = self.clients.cognito.describe_user_pool().user_pool_id(pool).send();
         let described = match call.await.map_err(CloudError::of("cognito-idp:DescribeUserPool")) {
             Err(error) if is_gone(&error) => return Ok(()),
             other => other?,
         };
-        let config = described.user_pool.and_then(|pool| pool.lambda_config);
+        let pool = described.user_pool;
+        if let Some(arn) = pool.as_ref().and_then(|pool| pool.arn.clone()) {
+            let on = Marked::Pool(arn);
+            let tags = on.tags(self.clients).await?;
+            let provision = tags.get(&format!("{WAS_TAG}limit")).and_then(|was| Provision::of_text(was));
+            if let Some((run, provision)) = self.marked(on, &tags).zip(provision) {
+                self.add(&run, Action::Provision(provision));
+            }
+        }
+        let config = pool.and_then(|pool| pool.lambda_config);
         for function in config.map(|config| functions(&config)).unwrap_or_default() {
             let on = Marked::Function(function.clone());
             let tags = match on.tags(self.clients).await {
@@ -290,6 +300,7 @@ fn healed(target: &str, input: &str) -> Option<Action> {
             let was = i32::try_from(input["ReservedConcurrentExecutions"].as_i64()?).ok()?;
             Action::Starve(Starve { function: text("FunctionName")?, was: Some(was) })
         }
+        "cognitoidentityprovider:updateProvisionedLimit" => Action::Provision(Provision::of_call(&input)?),
         "ec2:authorizeSecurityGroupIngress" => {
             let rule = GroupRule::from_json(&input["IpPermissions"][0])?;
             Action::Revoke(Revoke { group: text("GroupId")?, rule })
@@ -330,6 +341,7 @@ mod tests {
             Action::Starve(Starve { function: "f".into(), was: None }),
             Action::Starve(Starve { function: "f".into(), was: Some(7) }),
             Action::Revoke(Revoke { group: "sg-1".into(), rule }),
+            Action::Provision(Provision { rate: 120, was: 120 }),
         ];
         for change in changes {
             let call = change.change().universal(&|_| None).unwrap();

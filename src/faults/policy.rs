@@ -134,6 +134,9 @@ impl Policies<'_> {
                     };
                     heal.allow([call], [change.function.clone()]);
                 }
+                Action::Provision(_) => {
+                    Self::limits(region, ["cognito-idp:UpdateProvisionedLimit"], "HealLimits", &mut all);
+                }
                 _ => {}
             }
         }
@@ -212,9 +215,10 @@ impl Policies<'_> {
             write.allow(["cognito-idp:AdminUpdateUserAttributes"], [pool(RegionRole::Primary)]);
             all.entry("ReadCanary").or_default().allow(["cognito-idp:AdminGetUser"], [pool(RegionRole::Replica)]);
         }
-        for fault in self.plan.faults.iter().filter(|fault| fault.spec.kind == FaultKind::LambdaTriggerBreak) {
-            let triggers = all.entry("ReadTriggers").or_default();
-            triggers.allow(["cognito-idp:DescribeUserPool"], [pool(fault.spec.region)]);
+        let asks = [FaultKind::LambdaTriggerBreak, FaultKind::ProvisionedLimit];
+        for fault in self.plan.faults.iter().filter(|fault| asks.contains(&fault.spec.kind)) {
+            let pools = all.entry("ReadUserPool").or_default();
+            pools.allow(["cognito-idp:DescribeUserPool"], [pool(fault.spec.region)]);
         }
         let secrets = [self.site.users.password.as_ref(), self.site.pool.client_secret.as_ref()];
         for secret in secrets.into_iter().flatten() {
@@ -306,6 +310,12 @@ impl Policies<'_> {
                     let mark = all.entry("MarkFunctions").or_default();
                     mark.allow(["lambda:TagResource", "lambda:UntagResource"], [arn.clone()]);
                 }
+                Marked::Pool(arn) => {
+                    let mark = all.entry("MarkUserPool").or_default();
+                    let calls =
+                        ["cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:ListTagsForResource"];
+                    mark.allow(calls, [arn.clone()]);
+                }
                 Marked::Group(id) => {
                     let mark = all.entry("MarkSecurityGroups").or_default();
                     let group = self.ec2(region, &format!("security-group/{id}"));
@@ -328,8 +338,19 @@ impl Policies<'_> {
                     functions.allow(["lambda:DeleteFunctionConcurrency"], []);
                 }
             }
+            Action::Provision(_) => {
+                let calls = ["cognito-idp:GetProvisionedLimit", "cognito-idp:UpdateProvisionedLimit"];
+                Self::limits(region, calls, "ProvisionLimits", all);
+            }
             Action::CopyRule(_) | Action::Deny(_) | Action::Empty(_) | Action::Lock(_) | Action::Arm(_) => {}
         }
+    }
+
+    /// Limits are the account's and have no ARN, so the Region bounds them.
+    fn limits<const N: usize>(region: &Region, calls: [&str; N], name: &'static str, all: &mut Statements) {
+        let limits = all.entry(name).or_default();
+        limits.allow(calls, ["*".to_owned()]);
+        limits.when("StringEquals", "aws:RequestedRegion", [region.to_string()]);
     }
 
     fn tag_new(resources: String, creating: &str, all: &mut Statements) {

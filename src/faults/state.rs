@@ -9,7 +9,7 @@ use crate::model::{Region, sha256};
 
 use super::changes::mark::Marked;
 use super::changes::security_group::GroupRule;
-use super::changes::{function, health_check};
+use super::changes::{function, health_check, limit};
 use super::network::Vpc;
 
 /// What to describe.
@@ -23,6 +23,10 @@ pub struct Scope {
     pub health_checks: BTreeSet<(Region, String)>,
     /// Lambda functions.
     pub functions: BTreeSet<(Region, String)>,
+    /// Regions, for the limit of sign-ins.
+    pub limits: BTreeSet<Region>,
+    /// User pools, by ARN, for their tags.
+    pub pools: BTreeSet<(Region, String)>,
 }
 
 impl Scope {
@@ -32,6 +36,8 @@ impl Scope {
         self.groups.extend(other.groups);
         self.health_checks.extend(other.health_checks);
         self.functions.extend(other.functions);
+        self.limits.extend(other.limits);
+        self.pools.extend(other.pools);
     }
 }
 
@@ -117,6 +123,14 @@ impl State {
             let mut facts = BTreeMap::from([("reserved concurrency".to_owned(), reserved)]);
             facts.extend(tags(cloud.of(region)?, Marked::Function(function.clone())).await?);
             state.insert(function.clone(), facts);
+        }
+        for region in &scope.limits {
+            let limit = limit::provisioned(cloud.of(region)?).await?.provisioned;
+            let facts = BTreeMap::from([("provisioned limit".to_owned(), format!("{limit}/s"))]);
+            state.insert(format!("sign-ins in {region}"), facts);
+        }
+        for (region, pool) in &scope.pools {
+            state.insert(pool.clone(), tags(cloud.of(region)?, Marked::Pool(pool.clone())).await?);
         }
         Ok(Self(state))
     }

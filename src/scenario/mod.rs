@@ -127,6 +127,9 @@ pub struct FaultSpec {
     /// For `lambda-trigger-break`: which trigger of the user pool; `pre-token-generation` where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
+    /// For `provisioned-limit`: so many sign-ins a second pass in the Region, as `"300/s"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
 }
 
 /// The faults there are.
@@ -147,6 +150,8 @@ pub enum FaultKind {
     HealthCheckInvert,
     /// Reserve no concurrency at all for a trigger of the user pool, so that it is throttled.
     LambdaTriggerBreak,
+    /// Set the request rate of the user pool's sign-ins in the Region; it stops no packets.
+    ProvisionedLimit,
     /// Refused: a disabled health check counts as healthy, so nothing would fail over.
     HealthCheckDisable,
 }
@@ -161,6 +166,7 @@ impl FaultKind {
             Self::ClientEgressBlackhole => "client-egress-blackhole",
             Self::HealthCheckInvert => "health-check-invert",
             Self::LambdaTriggerBreak => "lambda-trigger-break",
+            Self::ProvisionedLimit => "provisioned-limit",
             Self::HealthCheckDisable => "health-check-disable",
         }
     }

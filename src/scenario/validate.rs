@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{FaultKind, GroupMethod, Scenario};
 use crate::files::{Document, FileProblems, Finding, Loaded};
-use crate::model::{Percent, Phase, RegionRole, Span, format_duration};
+use crate::model::{Percent, Phase, Rate, RegionRole, Span, format_duration};
 
 /// The version of the scenario file that this GameDay reads.
 const SCHEMA_VERSION: u32 = 1;
@@ -159,12 +159,13 @@ fn ids(file: &mut Document, list: &str, prefix: &str, what: &str) {
 }
 
 /// Options that belong to one kind of fault alone.
-const OPTIONS: [(&str, &[FaultKind]); 7] = [
+const OPTIONS: [(&str, &[FaultKind]); 8] = [
     ("cidrs", &[FaultKind::NaclDenyEntries, FaultKind::SecurityGroupBlackhole, FaultKind::ClientEgressBlackhole]),
     ("ports", &[FaultKind::NaclDenyEntries, FaultKind::SecurityGroupBlackhole]),
     ("direction", &[FaultKind::NaclDenyEntries]),
     ("method", &[FaultKind::SecurityGroupBlackhole]),
     ("trigger", &[FaultKind::LambdaTriggerBreak]),
+    ("rate", &[FaultKind::ProvisionedLimit]),
     ("targets.network_interface_ids", &[FaultKind::SecurityGroupBlackhole]),
     ("targets.load_balancers", &[FaultKind::SecurityGroupBlackhole]),
 ];
@@ -183,9 +184,14 @@ fn fault_options(file: &mut Document, fault: &str) {
         }
     }
     let narrow = format!("{fault}.targets");
-    if matches!(kind, FaultKind::HealthCheckInvert | FaultKind::LambdaTriggerBreak) && file.has(&narrow) {
+    let one_target =
+        [FaultKind::HealthCheckInvert, FaultKind::LambdaTriggerBreak, FaultKind::ProvisionedLimit].contains(&kind);
+    if one_target && file.has(&narrow) {
         let finding = Finding::at(narrow, format!("{name} has one target"), "has no effect");
         file.report(finding.help("take it out: the environment names the health check and the user pool"));
+    }
+    if kind == FaultKind::ProvisionedLimit {
+        limit_rate(file, fault);
     }
     let region = file.get::<RegionRole>(&format!("{fault}.region"));
     if kind == FaultKind::HealthCheckInvert && region == Some(RegionRole::Replica) {
@@ -216,6 +222,19 @@ fn fault_options(file: &mut Document, fault: &str) {
     let share = format!("{fault}.targets.percentage");
     if file.get::<Percent>(&share).is_some_and(|share| share.0 <= 0.0) {
         file.report(Finding::at(share, "0% of the targets are none", "nothing").help("write a share above 0%"));
+    }
+}
+
+/// A provisioned limit is a whole number of requests a second.
+fn limit_rate(file: &mut Document, fault: &str) {
+    let path = format!("{fault}.rate");
+    if !file.has(&path) {
+        let finding = Finding::at(format!("{fault}.kind"), "provisioned-limit needs a `rate`", "no rate");
+        file.report(finding.help("write how many sign-ins a second are to pass, for example `rate = \"300/s\"`"));
+    }
+    if file.get::<Rate>(&path).is_some_and(|rate| rate.0.fract() != 0.0 || rate.0 > f64::from(i32::MAX)) {
+        let finding = Finding::at(path, "a limit is a whole number of requests a second", "not a whole number");
+        file.report(finding.help("write for example \"300/s\""));
     }
 }
 

@@ -116,7 +116,9 @@ impl Lab {
 
     /// Everything that faults could change in both Regions, association IDs aside.
     pub async fn world(&self) -> World {
-        world(&self.site()).await
+        // Limits may be asked for once a second of scenario time: at real speed that would take longer than all the rest.
+        let clock = env::load(&self.environment).unwrap().value.lab.and_then(|lab| lab.clock);
+        world(&self.site(), clock.is_some_and(|clock| clock.speed >= 10.0)).await
     }
 }
 
@@ -135,9 +137,9 @@ pub struct World {
     pub schedules: BTreeSet<String>,
 }
 
-/// Describes network ACLs, security groups and who uses them, the health check, the triggers' functions, every tag, and
-/// schedules.
-pub async fn world(site: &Site) -> World {
+/// Describes network ACLs, security groups and who uses them, the health check, the triggers' functions, every tag, schedules, and
+/// limits where asked for.
+pub async fn world(site: &Site, limits: bool) -> World {
     let cloud = Cloud::connect(site).await.unwrap();
     let (mut scope, mut tags, mut schedules) = (Scope::default(), BTreeSet::new(), BTreeSet::new());
     let id = site.dns.health_check_id.clone();
@@ -156,6 +158,10 @@ pub async fn world(site: &Site) -> World {
         for tag in clients.ec2.describe_tags().send().await.unwrap().tags() {
             tags.insert(format!("{:?} {:?} {:?}", tag.resource_id(), tag.key(), tag.value()));
         }
+        if limits {
+            scope.limits.insert(region.clone());
+        }
+        scope.pools.insert((region.clone(), pool.user_pool().unwrap().arn().unwrap().to_owned()));
         for one in clients.reading.scheduler.list_schedules().send().await.unwrap().schedules() {
             schedules.insert(one.name().unwrap().to_owned());
         }

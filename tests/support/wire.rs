@@ -143,7 +143,7 @@ impl Shared {
         let named = target.and_then(|target| target.rsplit('.').next());
         let named = named.or_else(|| form.split('&').find_map(|pair| pair.strip_prefix("Action=")));
         let (changes, action) = match named {
-            Some(name) => (!(name.starts_with("Describe") || name.starts_with("Get")), name.to_owned()),
+            Some(name) => (!(["Describe", "Get", "List"].iter().any(|reads| name.starts_with(reads))), name.to_owned()),
             None => (head.method != Method::GET, format!("{} {}", head.method, head.uri.path())),
         };
         let mut state = self.lock();

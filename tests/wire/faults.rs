@@ -1,6 +1,7 @@
 //! Every other fault: each call that changes something goes wrong in turn.
 
 use futures::future::join_all;
+use gameday::model::Rate;
 use gameday::scenario::{Direction, FaultKind, FaultSpec, GroupMethod};
 
 use crate::calls::{calls, one_goes};
@@ -11,17 +12,22 @@ const THROTTLED: Way = Way::Refused(400, "Throttling");
 const FAILED: Way = Way::Refused(500, "InternalError");
 const DENIED: Way = Way::Refused(403, "AccessDenied");
 
-fn faults() -> [FaultSpec; 6] {
+fn faults(arm: Arm) -> Vec<FaultSpec> {
     let of = |kind| FaultSpec { kind, ..FaultSpec::default() };
     let groups = of(FaultKind::SecurityGroupBlackhole);
-    [
+    let mut faults = vec![
         FaultSpec { direction: Some(Direction::Ingress), ..of(FaultKind::NaclDenyEntries) },
         FaultSpec { method: Some(GroupMethod::RevokeRules), ..groups.clone() },
         groups,
         of(FaultKind::ClientEgressBlackhole),
         of(FaultKind::HealthCheckInvert),
         of(FaultKind::LambdaTriggerBreak),
-    ]
+    ];
+    // moto has no GetProvisionedLimit.
+    if arm == Arm::Lab {
+        faults.push(FaultSpec { rate: Some(Rate(300.0)), ..of(FaultKind::ProvisionedLimit) });
+    }
+    faults
 }
 
 /// Permissions are lost before a call of injecting, or of restoring; a later rollback that has them puts everything back.
@@ -45,7 +51,8 @@ async fn each_call_of_each_fault(arm: Arm) {
     let world = World::of(arm);
     let place = world.place().await;
     let (mut all, mut least) = (0, usize::MAX);
-    for fault in &faults() {
+    let faults = faults(arm);
+    for fault in &faults {
         let (inject, restore) = calls(&place, fault).await;
         for number in 1..=inject + restore {
             for way in [THROTTLED, FAILED, Way::Reset] {
@@ -56,7 +63,7 @@ async fn each_call_of_each_fault(arm: Arm) {
         all += inject + restore;
         least = least.min(inject).min(restore);
     }
-    println!("{arm:?}: {all} calls of {} faults, each throttled, failed, reset and denied", faults().len());
+    println!("{arm:?}: {all} calls of {} faults, each throttled, failed, reset and denied", faults.len());
     assert!(all >= 24 && least >= 1, "{all} calls");
 }
 
@@ -75,7 +82,7 @@ async fn each_call_of_each_fault_to_moto_goes_wrong() {
 async fn each_answer_to_each_fault_is_late() {
     let world = World::of(Arm::Moto);
     let mut late = Vec::new();
-    for fault in faults() {
+    for fault in faults(Arm::Moto) {
         let (inject, restore) = calls(&world.place().await, &fault).await;
         late.extend((1..=inject + restore).map(|number| (fault.clone(), number)));
     }

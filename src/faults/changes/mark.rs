@@ -32,13 +32,15 @@ pub enum Marked {
     Function(String),
     /// A security group, by its ID: ec2:CreateTags and ec2:DeleteTags.
     Group(String),
+    /// A user pool, by its ARN: cognito-idp:TagResource and cognito-idp:UntagResource.
+    Pool(String),
 }
 
 impl Marked {
     /// Its ID, or its ARN.
     pub fn id(&self) -> &str {
         match self {
-            Self::HealthCheck(id) | Self::Function(id) | Self::Group(id) => id,
+            Self::HealthCheck(id) | Self::Function(id) | Self::Group(id) | Self::Pool(id) => id,
         }
     }
 
@@ -58,6 +60,11 @@ impl Marked {
             Self::Function(arn) => {
                 let answer = clients.reading.lambda.list_tags().resource(arn).send().await;
                 let answer = answer.map_err(CloudError::of("lambda:ListTags"))?;
+                answer.tags.unwrap_or_default().into_iter().collect()
+            }
+            Self::Pool(arn) => {
+                let answer = clients.reading.cognito.list_tags_for_resource().resource_arn(arn).send().await;
+                let answer = answer.map_err(CloudError::of("cognito-idp:ListTagsForResource"))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
             Self::Group(id) => {
@@ -85,6 +92,11 @@ impl Marked {
                 let call = clients.mutating.lambda.tag_resource().resource(arn).set_tags(Some(tags));
                 call.send().await.map(drop).map_err(CloudError::of("lambda:TagResource"))
             }
+            Self::Pool(arn) => {
+                let tags = tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+                let call = clients.mutating.cognito.tag_resource().resource_arn(arn).set_tags(Some(tags));
+                call.send().await.map(drop).map_err(CloudError::of("cognito-idp:TagResource"))
+            }
             Self::Group(id) => {
                 let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
                 let call = clients.ec2_mutating.create_tags().resources(id).set_tags(Some(tags));
@@ -105,6 +117,10 @@ impl Marked {
                 let call = clients.mutating.lambda.untag_resource().resource(arn).set_tag_keys(keys());
                 call.send().await.map(drop).map_err(CloudError::of("lambda:UntagResource"))
             }
+            Self::Pool(arn) => {
+                let call = clients.mutating.cognito.untag_resource().resource_arn(arn).set_tag_keys(keys());
+                call.send().await.map(drop).map_err(CloudError::of("cognito-idp:UntagResource"))
+            }
             Self::Group(id) => {
                 let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
                 let call = clients.ec2_mutating.delete_tags().resources(id).set_tags(Some(tags));
@@ -118,6 +134,7 @@ impl Marked {
             Self::HealthCheck(_) => "route53:ChangeTagsForResource",
             Self::Function(_) => "lambda:UntagResource",
             Self::Group(_) => "ec2:DeleteTags",
+            Self::Pool(_) => "cognito-idp:UntagResource",
         }
     }
 }
@@ -144,6 +161,7 @@ impl Change for Mark {
             Marked::HealthCheck(_) => "route53:ChangeTagsForResource",
             Marked::Function(_) => "lambda:TagResource",
             Marked::Group(_) => "ec2:CreateTags",
+            Marked::Pool(_) => "cognito-idp:TagResource",
         }
     }
 

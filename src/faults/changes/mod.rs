@@ -2,6 +2,7 @@
 
 pub mod function;
 pub mod health_check;
+pub mod limit;
 pub mod lock;
 pub mod mark;
 pub mod network_acl;

@@ -1,0 +1,185 @@
+//! Changes of the provisioned request rates of Cognito user pools.
+
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::types::{LimitClass, LimitDefinitionType};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+
+/// The category of sign-ins.
+const CATEGORY: &str = "UserAuthentication";
+/// Both operations share one request a second for each account and Region (Cognito developer guide, category LimitManagement), so each is
+/// asked again for a few seconds: longer and longer waits, up to this one.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// cognito-idp:UpdateProvisionedLimit of the category UserAuthentication; inverse the same, as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provision {
+    /// Requests a second.
+    pub rate: i32,
+    /// Those before.
+    pub was: i32,
+}
+
+/// A limit as Cognito tells it, in requests a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// What is enforced.
+    pub provisioned: i32,
+    /// What costs nothing; less cannot be provisioned.
+    pub free: i32,
+}
+
+fn definition() -> Result<LimitDefinitionType, CloudError> {
+    let definition =
+        LimitDefinitionType::builder().limit_class(LimitClass::ApiCategory).attributes("Category", CATEGORY);
+    definition.build().map_err(|error| CloudError::incomplete("cognito-idp:UpdateProvisionedLimit", &error.to_string()))
+}
+
+/// How long a call is repeated that is refused for a reason that passes.
+struct Patience(Duration);
+
+impl Patience {
+    fn new() -> Self {
+        Self(Duration::from_millis(50))
+    }
+
+    /// Waits, longer each time; false when it is enough.
+    async fn lasts(&mut self) -> bool {
+        if self.0 > LONGEST_WAIT {
+            return false;
+        }
+        tokio::time::sleep(self.0).await;
+        self.0 *= 2;
+        true
+    }
+}
+
+/// The limit of sign-ins in a Region.
+///
+/// # Errors
+/// [`CloudError`].
+pub async fn provisioned(clients: &RegionClients) -> Result<Limit, CloudError> {
+    let operation = "cognito-idp:GetProvisionedLimit";
+    let mut patience = Patience::new();
+    loop {
+        let call = clients.mutating.cognito.get_provisioned_limit().limit_definition(definition()?);
+        let limit = match call.send().await.map_err(CloudError::of(operation)) {
+            Ok(answer) => answer.limit.ok_or_else(|| CloudError::incomplete(operation, "limit"))?,
+            Err(error) if error.is_transient() => {
+                if patience.lasts().await {
+                    continue;
+                }
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        return Ok(Limit { provisioned: limit.provisioned_limit_value, free: limit.free_limit_value });
+    }
+}
+
+/// Sets it. What was throttled has not taken effect, so that it may be asked again; nothing else may.
+async fn provision(clients: &RegionClients, rate: i32) -> Result<(), CloudError> {
+    let mut patience = Patience::new();
+    loop {
+        let call = clients.mutating.cognito.update_provisioned_limit().limit_definition(definition()?);
+        let call = call.requested_limit_value(rate).send();
+        match call.await.map_err(CloudError::of("cognito-idp:UpdateProvisionedLimit")) {
+            Err(error) if error.class == ErrorClass::Throttled => {
+                if !patience.lasts().await {
+                    return Err(error);
+                }
+            }
+            other => return other.map(drop),
+        }
+    }
+}
+
+impl Provision {
+    /// The change that a mark tells of: `300 was 120`.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let (rate, was) = text.split_once(" was ")?;
+        Some(Self { rate: rate.parse().ok()?, was: was.parse().ok()? })
+    }
+
+    /// As a mark tells it.
+    pub fn text(&self) -> String {
+        format!("{} was {}", self.rate, self.was)
+    }
+
+    /// The change that a schedule's call undoes; by what rate it was made, the call does not tell.
+    pub fn of_call(input: &serde_json::Value) -> Option<Self> {
+        let was = i32::try_from(input["RequestedLimitValue"].as_i64()?).ok()?;
+        (input["LimitDefinition"]["Attributes"]["Category"] == CATEGORY).then_some(Self { rate: was, was })
+    }
+}
+
+impl Change for Provision {
+    fn call(&self) -> &'static str {
+        "cognito-idp:UpdateProvisionedLimit"
+    }
+
+    fn resource(&self) -> String {
+        format!("provisioned limit of {CATEGORY}: {}/s", self.rate)
+    }
+
+    fn inverse(&self) -> &'static str {
+        "cognito-idp:UpdateProvisionedLimit as it was"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Cut
+    }
+
+    fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        let definition = json!({ "LimitClass": "API_CATEGORY", "Attributes": { "Category": CATEGORY } });
+        let input = json!({ "LimitDefinition": definition, "RequestedLimitValue": self.was });
+        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:cognitoidentityprovider:updateProvisionedLimit", input })
+    }
+
+    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            scene.make(self, provision(scene.clients, self.rate)).await?;
+            Ok(Applied::default())
+        }
+        .boxed()
+    }
+
+    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok((provisioned(scene.clients).await?.provisioned == self.rate).then(Applied::default)) }.boxed()
+    }
+
+    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+        async {
+            let now = provisioned(scene.clients).await?.provisioned;
+            if now == self.was {
+                return Ok(Undone::Already);
+            }
+            if now != self.rate {
+                let found = format!("the provisioned limit of {CATEGORY} was set to {now}/s by somebody else; left so");
+                return Ok(Undone::LeftAlone(found));
+            }
+            let resource = format!("provisioned limit of {CATEGORY}: {}/s", self.was);
+            scene.unmake(self, self.call(), resource, provision(scene.clients, self.was)).await?;
+            Ok(Undone::Reverted)
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_tells_the_whole_change() {
+        let change = Provision { rate: 300, was: 120 };
+        assert_eq!(Provision::of_text(&change.text()), Some(change));
+        assert!(["", "300", "x was 120"].iter().all(|text| Provision::of_text(text).is_none()));
+    }
+}

@@ -1,0 +1,54 @@
+//! `provisioned-limit`: the rate of sign-ins that Cognito lets through in one Region is set to another: what an operator does when the
+//! replica throttles everybody's logins (Cognito developer guide, "Managing provisioned limits"). It stops no packets.
+//!
+//! AWS lets only pools without managed login set the limit, up to the account's maximum in Service Quotas, and asks money for what is above
+//! the default while it lasts.
+
+use crate::faults::action::Action;
+use crate::faults::changes::limit::{Provision, provisioned};
+use crate::faults::changes::mark::Marked;
+use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
+use crate::faults::state::Scope;
+
+/// Plans it.
+///
+/// # Errors
+/// [`FaultError`].
+pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+    let region = &ask.clients.region;
+    // Validation has proved that there is a rate, and that it is a whole one.
+    let rate =
+        ask.spec.rate.map(|rate| rate.0.round() as i32).ok_or(FaultError::Refused("provisioned-limit needs a rate"))?;
+    let limit = provisioned(ask.clients).await?;
+    if rate < limit.free {
+        let (free, message) = (limit.free, "the limit of sign-ins in");
+        return Err(FaultError::Quota(format!(
+            "{message} {region} cannot be below its default of {free}/s: {rate}/s is asked for"
+        )));
+    }
+    if rate == limit.provisioned {
+        return Err(FaultError::Refused("the limit of sign-ins has that rate already"));
+    }
+    let pool = pool_arn(ask).await?;
+    let on = Marked::Pool(pool.clone());
+    let tags = on.tags(ask.clients).await?;
+    let provision = Provision { rate, was: limit.provisioned };
+    let mark = ask.mark(on, &tags, [("limit".to_owned(), provision.text())])?;
+    // The limit is the account's in this Region, and no resource: two faults cannot share it, whatever the pool.
+    let target =
+        Target { id: format!("{region}/UserAuthentication"), label: format!("UserAuthentication in {region}"), tags };
+    Ok(Planned {
+        targets: vec![target],
+        cover: Cover::default(),
+        actions: vec![mark, Action::Provision(provision)],
+        scope: Scope { limits: [region.clone()].into(), pools: [(region.clone(), pool)].into(), ..Scope::default() },
+    })
+}
+
+async fn pool_arn(ask: &Ask<'_>) -> Result<String, FaultError> {
+    let operation = "cognito-idp:DescribeUserPool";
+    let call = ask.clients.cognito.describe_user_pool().user_pool_id(&ask.site.pool.id).send();
+    let described = call.await.map_err(crate::cloud::CloudError::of(operation))?;
+    let arn = described.user_pool.and_then(|pool| pool.arn);
+    Ok(arn.ok_or_else(|| crate::cloud::CloudError::incomplete(operation, "ARN"))?)
+}
