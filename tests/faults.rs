@@ -20,10 +20,17 @@ struct Done {
 }
 
 fn run(scenario: &Path, seed: &str) -> Done {
+    run_in(scenario, seed, None)
+}
+
+fn run_in(scenario: &Path, seed: &str, environment: Option<&Path>) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut command = gameday();
     command.arg("run").arg(scenario).args(["--speed", "10", "--no-progress", "--seed", seed, "--out"]).arg(&out);
+    if let Some(environment) = environment {
+        command.arg("--env").arg(environment);
+    }
     let done = command.output().unwrap();
     is_as_planned(scenario, seed, &out.join("journal.ndjson"));
     let journal = std::fs::read_to_string(out.join("journal.ndjson")).unwrap_or_default();
@@ -153,6 +160,40 @@ fn a_throttled_trigger_at_the_replica_keeps_everybody_out() {
     done.holds_the_truth("dns_flip_authoritative");
     assert!(bounds(&done.run, "first_replica_login").is_none());
     assert!(done.report.contains("UnexpectedLambdaException"), "{}", done.report);
+    done.restored();
+}
+
+#[test]
+fn nobody_notices_that_the_primarys_keys_cannot_be_fetched() {
+    let done = run(Path::new("scenarios/jwks-outage.toml"), "3");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    assert_eq!(done.run["logins"]["attempted"], done.run["logins"]["succeeded"]);
+    // Nothing failed over, and users' packets never vanished.
+    for milestone in ["health_check_unhealthy", "dns_flip_authoritative", "first_failed_login"] {
+        assert!(bounds(&done.run, milestone).is_none(), "{milestone}");
+    }
+    // Both directions of the one range.
+    assert_eq!((done.intents("deny"), done.intents("create_clone")), (2, 1));
+    done.restored();
+}
+
+#[test]
+fn an_authorizer_that_fetches_keys_for_each_request_refuses_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = folder.path().join("per-request.toml");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/lab.toml")).unwrap();
+    std::fs::write(&environment, text.replace("jwks_fetch = \"cached\"", "jwks_fetch = \"per-request\"")).unwrap();
+    // A minute shows it.
+    let scenario = folder.path().join("jwks-outage.toml");
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/jwks-outage.toml")).unwrap();
+    std::fs::write(&scenario, text.replace("outage = \"11m\"", "outage = \"30s\"")).unwrap();
+    let done = run_in(&scenario, "3", Some(&environment));
+    assert_eq!(done.code, Some(1), "{}", done.told);
+    let by_phase = &done.run["logins"]["by_phase"];
+    assert_eq!(by_phase["baseline"]["attempted"], by_phase["baseline"]["succeeded"], "{by_phase}");
+    assert_eq!(by_phase["hold"]["succeeded"], 0, "{by_phase}");
+    assert!(done.report.contains("api_refused (503)"), "{}", done.report);
     done.restored();
 }
 
