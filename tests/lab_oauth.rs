@@ -475,6 +475,19 @@ async fn a_browser_that_has_signed_in_sees_no_form_until_it_signs_out() {
     browser.at = At::Primary;
     browser.get(&world.authorize(&[("prompt", "none")])).await.code();
 
+    // GlobalSignOut ends the tokens and leaves the browser alone (Cognito API reference).
+    let code = browser.get(&world.authorize(&[("scope", "")])).await.code();
+    let token = world.redeem(At::Primary, &code, &[]).await.text("access_token");
+    let call = Url::parse(&format!("{}/", world.domain())).unwrap();
+    let target = "AWSCognitoIdentityProviderService.GlobalSignOut".parse().unwrap();
+    let headers = HeaderMap::from_iter([(http::HeaderName::from_static("x-amz-target"), target)]);
+    let body = json!({ "AccessToken": token }).to_string();
+    assert_eq!(world.send(At::Primary, &call, Method::POST, headers, body).await.status, StatusCode::OK);
+    assert_eq!(world.get_with(At::Primary, "/oauth2/userInfo", &token).await.status, StatusCode::UNAUTHORIZED);
+    let code = browser.get(&world.authorize(&[("prompt", "none")])).await.code();
+    let token = world.redeem(At::Primary, &code, &[]).await.text("access_token");
+    assert_eq!(world.get_with(At::Primary, "/oauth2/userInfo", &token).await.status, StatusCode::OK);
+
     let client = &world.client("web").id;
     let away = [("client_id", client.as_str()), ("logout_uri", CALLBACK)];
     let away = Url::parse_with_params(&format!("{}/logout", world.domain()), away).unwrap();

@@ -93,7 +93,10 @@ pub(super) struct Grant {
     pub user: String,
     /// A user of the same name made anew is another one.
     pub sub: String,
+    /// When the user proved who they are.
     pub auth_time: Timestamp,
+    /// When the first tokens were issued: later than that where a browser was known already.
+    pub began: Timestamp,
     /// Names the session: every token that comes of one sign-in has it.
     pub origin_jti: String,
     /// What managed login granted; nothing for sign-ins by the API, whose tokens have a scope of their own.
@@ -168,7 +171,7 @@ impl Directory {
             }
             Change::PoolMfa(mfa) => self.mfa = mfa,
             Change::Grant(hash, grant) => {
-                self.sessions.insert(grant.origin_jti.clone(), grant.auth_time);
+                self.sessions.insert(grant.origin_jti.clone(), grant.began);
                 self.grants.insert(hash, grant);
             }
             Change::Retire(hash, until) => {
@@ -210,7 +213,7 @@ impl Directory {
 
     /// What became of the refresh token of that hash, whose grant this is.
     pub fn standing(&self, hash: &TokenHash, grant: &Grant, at: Timestamp) -> Standing {
-        if self.is_revoked(&grant.sub, &grant.origin_jti, grant.auth_time) {
+        if self.is_revoked(&grant.sub, &grant.origin_jti, grant.began) {
             Standing::Revoked
         } else if grant.expires <= at {
             Standing::Expired
@@ -260,6 +263,7 @@ mod tests {
             user: format!("user-{}", session / 2),
             sub: format!("sub-{}", session / 2),
             auth_time: at(session * 10),
+            began: at(session * 10),
             origin_jti: format!("session-{session}"),
             scopes: None,
             expires: at(200),
@@ -287,7 +291,7 @@ mod tests {
             .map(|(token, when)| {
                 let (hash, about) = ([token; 32], grant(token));
                 let standing = directory.grant(&hash).map(|grant| directory.standing(&hash, &grant, when));
-                (standing, directory.is_revoked(&about.sub, &about.origin_jti, about.auth_time))
+                (standing, directory.is_revoked(&about.sub, &about.origin_jti, about.began))
             })
             .collect()
     }

@@ -76,6 +76,7 @@ impl Identity {
             user: user.name.clone(),
             sub: user.sub.clone(),
             auth_time: managed.map_or(now, |managed| managed.auth_time),
+            began: now,
             origin_jti: Uuid::new_v4().to_string(),
             scopes: managed.map(|managed| managed.scopes.to_vec()),
             expires: later(now, REFRESH_VALIDITY),
