@@ -11,6 +11,7 @@ use super::auth::required;
 use super::directory::{Change, Status, User, epoch};
 use super::filter::Filter;
 use super::{Identity, Place, Refusal, pool_arn, seeding};
+use crate::env::Issuer;
 use crate::model::{RegionRole, Secret};
 
 /// The pool's own attributes, beside the standard ones.
@@ -235,7 +236,10 @@ impl Identity {
                 "KeyType": "CUSTOMER_MANAGED_KEY",
                 "KmsKeyArn": format!("arn:aws:kms:{region}:{account}:key/mrk-{}", "0".repeat(32)),
             },
-            "IssuerConfiguration": { "Type": "ORIGINAL" },
+            "IssuerConfiguration": { "Type": match self.issuer {
+                Issuer::Original => "ORIGINAL",
+                Issuer::Updated => "UPDATED",
+            } },
         } }))
     }
 

@@ -97,6 +97,8 @@ pub struct Identity {
     pool_id: String,
     clients: [AppClient; 5],
     created: Timestamp,
+    /// The form of the issuer that its tokens name.
+    issuer: Issuer,
     users: Vec<String>,
     password: Secret,
     totp_secret: Secret,
@@ -235,6 +237,7 @@ impl Identity {
             pool_id,
             clients,
             created,
+            issuer: settings.issuer,
             users,
             password,
             totp_secret,
