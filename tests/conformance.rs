@@ -42,7 +42,16 @@ fn amazon_cognito_identity_js_logs_in_in_every_way_to_both_regions() {
 
 #[test]
 fn aws_jwt_verify_accepts_and_rejects_the_right_tokens_of_both_regions() {
-    Lab::start().passes(&on_path("node"), "jwt_verify.mjs");
+    let lab = Lab::start();
+    lab.passes(&on_path("node"), "jwt_verify.mjs");
+    lab.passes(&python_tool("python"), "issuer.py");
+}
+
+#[test]
+fn aws_jwt_verify_needs_but_one_issuer_where_the_lab_has_the_updated_one() {
+    let lab = Lab::with("10", &[("issuer", "updated")]);
+    lab.passes(&on_path("node"), "jwt_verify.mjs");
+    lab.passes(&python_tool("python"), "issuer.py");
 }
 
 #[test]

@@ -165,6 +165,7 @@ fn variables(folder: &Path) -> BTreeMap<String, String> {
         // Scenario time is what has passed since then, so many times as fast.
         ("CLOCK_ANCHOR", text(&lab["lab"]["clock"]["anchor"])),
         ("CLOCK_SPEED", text(&lab["lab"]["clock"]["speed"])),
+        ("ISSUER", text(&lab["lab"]["issuer"])),
     ])
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
