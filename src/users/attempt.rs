@@ -87,8 +87,12 @@ pub struct Ended {
 pub async fn login(door: &Door, way: &Way, mut attempt: Attempt<'_>, stop: &CancellationToken) -> Ended {
     let mut earlier: Vec<FailedTry> = Vec::new();
     let mut began = attempt.scheduled;
+    let mut to_put_back = None;
     loop {
-        let ended = once(door, way, &attempt, began).await;
+        let mut ended = once(door, way, &attempt, began).await;
+        // A try that was broken off may have set the password, and then the next one is not asked to.
+        to_put_back = ended.to_put_back.take().or(to_put_back);
+        ended.to_put_back.clone_from(&to_put_back);
         let tries = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
         let again = way.retry.as_ref().filter(|_| retry::may_help(&ended.outcome));
         let Some(wait) = again.and_then(|policy| retry::wait(policy, tries, &mut attempt.jitter)) else {
@@ -139,8 +143,16 @@ async fn whole(visit: &mut Visit<'_>, attempt: &Attempt<'_>) -> Result<(), Login
     let signed = flows::sign_in(visit, attempt.flow.flow, &attempt.who).await?;
     visit.progress.refresh = signed.refresh;
     visit.next(LoginStep::VerifyToken);
-    visit.verify(signed.access.expose())?;
+    let username = visit.verify(signed.access.expose())?;
     visit.protected_api(signed.access.expose()).await?;
+    let refresh = match &attempt.who {
+        // A refresh without rotation leaves the old token in force.
+        Who::Token(token) => Some(visit.progress.refresh.clone().unwrap_or_else(|| token.refresh.clone())),
+        Who::Account(_) | Who::Machine => visit.progress.refresh.clone(),
+    };
+    let session =
+        flows::Session { access: &signed.access, refresh: refresh.as_ref(), username: username.as_deref() };
+    flows::go_on(visit, &attempt.flow.then, &session).await?;
     visit.progress.end();
     visit.progress.access = Some(signed.access);
     Ok(())

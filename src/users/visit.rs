@@ -43,6 +43,8 @@ pub(super) struct Visit<'a> {
     pub progress: Progress,
     /// The front door's connection, once there is one.
     connection: Option<OneConnection>,
+    /// Connections to other hosts, by name and port: managed login's domain, identity providers.
+    others: Vec<(String, u16, OneConnection)>,
 }
 
 /// What a try has seen so far; it outlives a try that is broken off.
@@ -98,7 +100,8 @@ impl Progress {
 
 impl<'a> Visit<'a> {
     pub fn new(door: &'a Door, way: &'a Way, client: &'a AppClient, lookup: Lookup<'a>, choice: u32) -> Self {
-        Self { door, way, client, lookup, choice, progress: Progress::new(door.clock), connection: None }
+        let progress = Progress::new(door.clock);
+        Self { door, way, client, lookup, choice, progress, connection: None, others: Vec::new() }
     }
 
     /// Ends the step under way and begins the next.
@@ -124,6 +127,34 @@ impl<'a> Visit<'a> {
             None => self.open().await?,
         };
         self.connection = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// A connection to a host by name: the front door's own, one of this try, or a new one by the cohort's DNS.
+    pub async fn connection_to(&mut self, host: &str, port: u16) -> Result<OneConnection, LoginOutcome> {
+        if port == self.door.port && host.eq_ignore_ascii_case(&self.door.name) {
+            return self.connection().await;
+        }
+        let known = self.others.iter().find(|(name, at, _)| *at == port && name == host);
+        if let Some((.., connection)) = known {
+            return Ok(connection.clone());
+        }
+        // Later on in a login, finding the way to another host belongs to the step that needs it.
+        let first = self.progress.step == LoginStep::Dns;
+        let serving = self.progress.address;
+        let addresses = self.way.cache.addresses(host).await.map_err(|_| LoginOutcome::DnsFailed)?;
+        if first {
+            self.next(LoginStep::Connect);
+        }
+        let reached = self.reach(&addresses, port).await;
+        // The Region that serves is told by the first host, not by a provider on the way.
+        self.progress.address = serving.or(self.progress.address);
+        let (tcp, address) = reached?;
+        if first {
+            self.next(LoginStep::Tls);
+        }
+        let connection = self.secure(tcp, address, host).await?;
+        self.others.push((host.to_owned(), port, connection.clone()));
         Ok(connection)
     }
 
@@ -207,15 +238,16 @@ impl<'a> Visit<'a> {
         self.client.secret.as_ref().map(|secret| srp::secret_hash(user, &self.client.id, secret))
     }
 
-    /// Verifies an access token, and notes which Region it names.
-    pub fn verify(&mut self, token: &str) -> Result<(), LoginOutcome> {
+    /// Verifies an access token, and notes which Region it names. Gives the name of its user, where it has one.
+    pub fn verify(&mut self, token: &str) -> Result<Option<String>, LoginOutcome> {
         let door = self.door;
         match door.keys.verify_access_token(token, &door.expectations, door.clock.now()) {
             Ok(claims) => {
                 let named = door.region_claim.as_deref().and_then(|claim| claims.text(claim));
                 let named = named.and_then(|name| door.region_named(name));
                 self.progress.served = named.map(|(role, region)| (role, region.clone()));
-                self.right_region()
+                self.right_region()?;
+                Ok(claims.text("username").map(str::to_owned))
             }
             Err(TokenError::ClaimMissing { claim }) => Err(LoginOutcome::ClaimMissing { claim }),
             Err(error) => Err(LoginOutcome::TokenInvalid { reason: error.to_string() }),
@@ -252,14 +284,18 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// The most of an API's own words that go into a report.
+/// The most characters of a service's own words that go into a report.
 const LONGEST_REASON: usize = 120;
 
 /// `message` of a JSON answer.
 fn reason(body: &[u8]) -> String {
     let answer: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let message = answer["message"].as_str().unwrap_or_default();
-    message.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
+    bounded(answer["message"].as_str().unwrap_or_default())
+}
+
+/// A service's own words, fit for a line of a report.
+pub(super) fn bounded(words: &str) -> String {
+    words.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
 }
 
 fn tls_outcome(error: &ConnectionError) -> LoginOutcome {

@@ -1,22 +1,122 @@
-//! What follows a right password: tokens, or another challenge.
+//! What follows a right password: tokens, or challenges until there are tokens. The same for users who sign in themselves and for servers
+//! that sign their users in; only the operations' names differ.
 
+use std::collections::HashMap;
+
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::operation::admin_initiate_auth::AdminInitiateAuthOutput;
+use aws_sdk_cognitoidentityprovider::operation::admin_respond_to_auth_challenge::AdminRespondToAuthChallengeOutput;
+use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthOutput;
+use aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::RespondToAuthChallengeOutput;
 use aws_sdk_cognitoidentityprovider::types::{AuthenticationResultType, ChallengeNameType};
 
 use crate::model::{LoginOutcome, LoginStep};
+use crate::users::accounts::Account;
+use crate::users::visit::{Visit, service};
 
-use super::Signed;
+use super::{Signed, totp};
 
-/// Tokens, where the service gave them at once.
-pub(super) fn tokens(
-    step: LoginStep,
-    result: Option<&AuthenticationResultType>,
-    challenge: Option<&ChallengeNameType>,
+/// Whose operations are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// RespondToAuthChallenge: the user's own client.
+    User,
+    /// AdminRespondToAuthChallenge: a server with AWS credentials.
+    Admin,
+}
+
+/// What the service said: tokens, or a challenge.
+pub(super) struct Answer {
+    result: Option<AuthenticationResultType>,
+    challenge: Option<ChallengeNameType>,
+    parameters: HashMap<String, String>,
+    session: Option<String>,
+}
+
+/// The four operations answer with the same members, in four types.
+macro_rules! answers {
+    ($($output:ty),+) => {$(
+        impl From<$output> for Answer {
+            fn from(output: $output) -> Self {
+                Self {
+                    result: output.authentication_result,
+                    challenge: output.challenge_name,
+                    parameters: output.challenge_parameters.unwrap_or_default(),
+                    session: output.session,
+                }
+            }
+        }
+    )+};
+}
+answers!(InitiateAuthOutput, RespondToAuthChallengeOutput, AdminInitiateAuthOutput, AdminRespondToAuthChallengeOutput);
+
+/// Answers challenges until there are tokens. The login's patience bounds how often.
+pub(super) async fn tokens(
+    visit: &mut Visit<'_>,
+    cognito: &Client,
+    by: By,
+    account: &Account,
+    answer: impl Into<Answer>,
 ) -> Result<Signed, LoginOutcome> {
-    match (result, challenge) {
-        (Some(result), _) => Signed::of(result),
-        (None, challenge) => {
-            let challenge = challenge.map_or_else(|| "none, and no tokens".to_owned(), ToString::to_string);
-            Err(LoginOutcome::ChallengeUnsupported { step, challenge })
+    let mut answer = answer.into();
+    loop {
+        if let Some(result) = &answer.result {
+            return Signed::of(result);
+        }
+        let next = match (&answer.challenge, &account.totp_secret) {
+            (Some(ChallengeNameType::NewPasswordRequired), _) => {
+                let password = account.password.expose().to_owned();
+                Some((LoginStep::NewPassword, "NEW_PASSWORD", password))
+            }
+            (Some(ChallengeNameType::SoftwareTokenMfa), Some(secret)) => totp::code(secret, visit.door.clock.now())
+                .map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code)),
+            _ => None,
+        };
+        let Some((step, key, value)) = next else {
+            let challenge = answer.challenge.map_or_else(|| "none, and no tokens".to_owned(), |name| name.to_string());
+            return Err(LoginOutcome::ChallengeUnsupported { step: visit.progress.step, challenge });
+        };
+        visit.next(step);
+        if step == LoginStep::NewPassword {
+            // Noted before the call: an answer that is lost may stand for a password that is set.
+            visit.progress.to_put_back = Some(account.name.clone());
+        }
+        let answered = respond(visit, cognito, by, account, answer, (key, value)).await;
+        if step == LoginStep::NewPassword && matches!(answered, Err(LoginOutcome::Rejected { .. })) {
+            visit.progress.to_put_back = None;
+        }
+        answer = answered?;
+    }
+}
+
+/// Answers one challenge.
+async fn respond(
+    visit: &Visit<'_>,
+    cognito: &Client,
+    by: By,
+    account: &Account,
+    asked: Answer,
+    (key, value): (&str, String),
+) -> Result<Answer, LoginOutcome> {
+    let step = visit.progress.step;
+    // Whoever signed in by an alias is called by name from here on.
+    let user = asked.parameters.get("USER_ID_FOR_SRP").unwrap_or(&account.name);
+    let mut responses = HashMap::from([("USERNAME".to_owned(), user.clone()), (key.to_owned(), value)]);
+    if let Some(hash) = visit.secret_hash(user) {
+        responses.insert("SECRET_HASH".to_owned(), hash);
+    }
+    let client = &visit.client.id;
+    match by {
+        By::User => {
+            let call = cognito.respond_to_auth_challenge().client_id(client).set_challenge_name(asked.challenge);
+            let call = call.set_session(asked.session).set_challenge_responses(Some(responses));
+            call.send().await.map(Answer::from).map_err(service(step))
+        }
+        By::Admin => {
+            let call = cognito.admin_respond_to_auth_challenge().user_pool_id(&visit.door.pool_id).client_id(client);
+            let call = call.set_challenge_name(asked.challenge).set_session(asked.session);
+            let call = call.set_challenge_responses(Some(responses));
+            call.send().await.map(Answer::from).map_err(service(step))
         }
     }
 }

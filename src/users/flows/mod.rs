@@ -1,9 +1,18 @@
 //! The login flows: one file each. A flow takes a try's connection and gives tokens, or says at which step what went wrong.
 
+mod admin;
+mod after;
+mod browser;
 mod challenge;
+mod client_credentials;
+mod federated;
+mod form;
+mod managed;
 mod password;
 mod refresh;
 mod srp;
+mod token_endpoint;
+mod totp;
 
 use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 
@@ -11,6 +20,8 @@ use crate::model::{Flow, LoginOutcome, Secret};
 
 use super::attempt::Who;
 use super::visit::Visit;
+
+pub(super) use after::{Session, go_on};
 
 /// What a sign-in gave.
 #[derive(Debug)]
@@ -21,6 +32,8 @@ pub(super) struct Signed {
     pub id: Option<Secret>,
     /// The refresh token; a refresh without rotation gives none.
     pub refresh: Option<Secret>,
+    /// What the ID token must repeat, where the flow sent such a word.
+    pub nonce: Option<String>,
 }
 
 impl Signed {
@@ -31,6 +44,7 @@ impl Signed {
             access: result.access_token().map(Secret::new).ok_or_else(missing)?,
             id: result.id_token().map(Secret::new),
             refresh: result.refresh_token().map(Secret::new),
+            nonce: None,
         })
     }
 }
@@ -40,7 +54,12 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, flow: Flow, who: &Who) -> Res
     match (flow, who) {
         (Flow::UserSrp, Who::Account(account)) => srp::sign_in(visit, account).await,
         (Flow::UserPassword, Who::Account(account)) => password::sign_in(visit, account).await,
-        (Flow::RefreshToken, Who::Token(token)) => refresh::sign_in(visit, token).await,
+        (Flow::AdminUserPassword, Who::Account(account)) => admin::sign_in(visit, account).await,
+        (Flow::RefreshToken, Who::Token(token)) => refresh::initiate_auth(visit, token).await,
+        (Flow::TokensFromRefreshToken, Who::Token(token)) => refresh::get_tokens(visit, token).await,
+        (Flow::ManagedLogin, Who::Account(account)) => managed::sign_in(visit, account).await,
+        (Flow::Federated, Who::Account(account)) => federated::sign_in(visit, account).await,
+        (Flow::ClientCredentials, Who::Machine) => client_credentials::sign_in(visit).await,
         _ => Err(LoginOutcome::Cancelled),
     }
 }

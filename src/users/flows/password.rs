@@ -6,22 +6,22 @@ use crate::model::{LoginOutcome, LoginStep};
 use crate::users::accounts::Account;
 use crate::users::visit::{Visit, service};
 
-use super::{Signed, challenge};
+use super::Signed;
+use super::challenge::{self, By};
 
 pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
     let connection = visit.connection().await?;
     let cognito = visit.cognito(&connection);
     visit.next(LoginStep::InitiateAuth);
-    let call = cognito
+    let mut call = cognito
         .initiate_auth()
         .client_id(&visit.client.id)
         .auth_flow(AuthFlowType::UserPasswordAuth)
         .auth_parameters("USERNAME", &account.name)
         .auth_parameters("PASSWORD", account.password.expose());
-    let call = match visit.secret_hash(&account.name) {
-        Some(hash) => call.auth_parameters("SECRET_HASH", hash),
-        None => call,
-    };
+    if let Some(hash) = visit.secret_hash(&account.name) {
+        call = call.auth_parameters("SECRET_HASH", hash);
+    }
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
-    challenge::tokens(LoginStep::InitiateAuth, answer.authentication_result(), answer.challenge_name())
+    challenge::tokens(visit, &cognito, By::User, account, answer).await
 }

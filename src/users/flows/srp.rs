@@ -9,7 +9,8 @@ use crate::srp::{self, Challenge, ClientSession};
 use crate::users::accounts::Account;
 use crate::users::visit::{Visit, service};
 
-use super::{Signed, challenge};
+use super::Signed;
+use super::challenge::{self, By};
 
 pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
     let connection = visit.connection().await?;
@@ -27,8 +28,7 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
     }
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
     if answer.challenge_name() != Some(&ChallengeNameType::PasswordVerifier) {
-        let (result, name) = (answer.authentication_result(), answer.challenge_name());
-        return challenge::tokens(LoginStep::InitiateAuth, result, name);
+        return challenge::tokens(visit, &cognito, By::User, account, answer).await;
     }
     visit.next(LoginStep::RespondToAuthChallenge);
     let asked = Asked::of(answer.challenge_parameters()).ok_or_else(|| LoginOutcome::Rejected {
@@ -57,7 +57,7 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
         call = call.challenge_responses("SECRET_HASH", hash);
     }
     let answer = call.send().await.map_err(service(LoginStep::RespondToAuthChallenge))?;
-    challenge::tokens(LoginStep::RespondToAuthChallenge, answer.authentication_result(), answer.challenge_name())
+    challenge::tokens(visit, &cognito, By::User, account, answer).await
 }
 
 /// What PASSWORD_VERIFIER asks.

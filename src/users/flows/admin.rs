@@ -1,0 +1,29 @@
+//! ADMIN_USER_PASSWORD_AUTH: a server signs its users in, by AWS credentials. Its calls take the users' way: the front door must
+//! lead to Cognito's API, as a VPC endpoint does, which hands on what is signed for that Region.
+
+use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
+
+use crate::model::{LoginOutcome, LoginStep};
+use crate::users::accounts::Account;
+use crate::users::visit::{Visit, service};
+
+use super::Signed;
+use super::challenge::{self, By};
+
+pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+    let connection = visit.connection().await?;
+    let cognito = visit.cognito(&connection);
+    visit.next(LoginStep::InitiateAuth);
+    let mut call = cognito
+        .admin_initiate_auth()
+        .user_pool_id(&visit.door.pool_id)
+        .client_id(&visit.client.id)
+        .auth_flow(AuthFlowType::AdminUserPasswordAuth)
+        .auth_parameters("USERNAME", &account.name)
+        .auth_parameters("PASSWORD", account.password.expose());
+    if let Some(hash) = visit.secret_hash(&account.name) {
+        call = call.auth_parameters("SECRET_HASH", hash);
+    }
+    let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
+    challenge::tokens(visit, &cognito, By::Admin, account, answer).await
+}

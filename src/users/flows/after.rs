@@ -1,0 +1,75 @@
+//! What a user does once a login has succeeded.
+
+use std::time::Duration;
+
+use crate::model::{AfterLogin, LoginOutcome, LoginStep, Secret};
+use crate::users::visit::{Visit, service};
+
+use super::refresh;
+
+/// A sign-out may take a moment to reach every part of the service: so often, and after so long, it is looked at again before the
+/// session counts as alive. Our own choice.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// What those calls need of the login.
+#[derive(Debug)]
+pub(in crate::users) struct Session<'a> {
+    /// Its access token.
+    pub access: &'a Secret,
+    /// Its refresh token, where it has one.
+    pub refresh: Option<&'a Secret>,
+    /// The user, by the access token.
+    pub username: Option<&'a str>,
+}
+
+/// Does what is to follow, in order.
+pub(in crate::users) async fn go_on(
+    visit: &mut Visit<'_>,
+    then: &[AfterLogin],
+    session: &Session<'_>,
+) -> Result<(), LoginOutcome> {
+    for next in then {
+        match next {
+            AfterLogin::GetUser => get_user(visit, session).await?,
+            AfterLogin::GlobalSignOut => sign_out(visit, session).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn get_user(visit: &mut Visit<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+    let step = LoginStep::GetUser;
+    let connection = visit.connection().await?;
+    visit.next(step);
+    let call = visit.cognito(&connection).get_user().access_token(session.access.expose());
+    let user = call.send().await.map_err(service(step))?;
+    if session.username == Some(user.username()) {
+        Ok(())
+    } else {
+        Err(LoginOutcome::Rejected { step, code: "another user than the token's".to_owned() })
+    }
+}
+
+/// Signs out everywhere; then the refresh token must be of no more use.
+async fn sign_out(visit: &mut Visit<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+    let step = LoginStep::SignOut;
+    let connection = visit.connection().await?;
+    visit.next(step);
+    let call = visit.cognito(&connection).global_sign_out().access_token(session.access.expose());
+    call.send().await.map_err(service(step))?;
+    // From here on the tokens are of no use to anybody else.
+    visit.progress.refresh = None;
+    let Some(mut refresh) = session.refresh.cloned() else { return Ok(()) };
+    for look in 1..=LOOKS {
+        match refresh::renew(visit, &connection, &refresh, step).await {
+            Err(LoginOutcome::Rejected { code, .. }) if code == "NotAuthorizedException" => return Ok(()),
+            Err(other) => return Err(other),
+            Ok(renewed) => refresh = renewed.refresh.unwrap_or(refresh),
+        }
+        if look < LOOKS {
+            visit.door.clock.sleep(BETWEEN_LOOKS).await;
+        }
+    }
+    Err(LoginOutcome::Rejected { step, code: "the session lives on".to_owned() })
+}

@@ -1,0 +1,14 @@
+//! Federated sign-in: managed login sends the user to the identity provider of the environment, whose form takes name and password, and
+//! takes the user back.
+
+use crate::model::LoginOutcome;
+use crate::users::accounts::Account;
+use crate::users::visit::Visit;
+
+use super::{Signed, managed};
+
+pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+    // Preflight lets no such flow through without a provider.
+    let provider = visit.door.managed.as_ref().and_then(|managed| managed.identity_provider.as_deref());
+    managed::browse(visit, account, Some(provider.ok_or(LoginOutcome::Cancelled)?)).await
+}
