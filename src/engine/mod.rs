@@ -7,7 +7,7 @@ mod waiting;
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -24,8 +24,8 @@ use crate::model::{
 };
 use crate::observe::{Checkers, Observers};
 use crate::preflight::{self, Allowed, Preflighted, Question};
-use crate::scenario::Scenario;
-use crate::users::CurrentPhase;
+use crate::scenario::{ExpectedLimit, Scenario};
+use crate::users::{Crowd, CurrentPhase};
 
 pub use signals::{Stop, StopLevel};
 use waiting::Watch;
@@ -135,11 +135,37 @@ struct Load {
     observers: oneshot::Receiver<()>,
     stop: CancellationToken,
     stop_writing: CancellationToken,
+    limits: Limits,
+}
+
+/// What a replica may not do is tried in the hold phase, beside everything else.
+#[derive(Default)]
+struct Limits {
+    task: Mutex<Option<JoinHandle<()>>>,
+    stop: CancellationToken,
+}
+
+impl Limits {
+    fn begin(&self, crowd: &Arc<Crowd>, expected: &[ExpectedLimit]) {
+        let task = tokio::spawn(Arc::clone(crowd).try_limits(expected.to_vec(), self.stop.clone()));
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        let task = self.task.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task {
+            // As for the users below.
+            let _ = task.await;
+        }
+    }
 }
 
 impl Load {
     async fn end(self) {
         self.stop_writing.cancel();
+        // Before the users' end, which waits for what is to be put back.
+        self.limits.end().await;
         self.stop.cancel();
         // A panic in one of them has no figures to give, and must not keep the rest from the report.
         let _ = self.crowd.await;
@@ -182,6 +208,8 @@ impl Engine {
             }
         };
         let broken = AssertUnwindSafe(self.break_things(&ready, &executor, &load, &watch)).catch_unwind().await;
+        // The restore waits for nobody: what has no answer by now is written without one.
+        load.limits.stop.cancel();
         let interrupted = match broken {
             Ok(Ok(())) => None,
             Ok(Err(Interrupted::Stopped(reason) | Interrupted::Failed(reason))) => Some(reason),
@@ -310,6 +338,7 @@ impl Engine {
             observers: looking,
             stop,
             stop_writing,
+            limits: Limits::default(),
         })
     }
 
@@ -341,6 +370,7 @@ impl Engine {
                 waited = self.wait(phases.outage.0) => waited?,
             }
             self.begin(Phase::Hold);
+            load.limits.begin(&ready.crowd, &run.scenario.expectations);
             self.wait(phases.hold.0).await
         });
         tokio::select! {

@@ -147,7 +147,7 @@ async fn sessions(crowd: &Crowd, found: &mut Findings) {
                     opened += 1;
                 }
                 None => {
-                    found.not_checked(format!("session {} of {}: {}", number + 1, flow.label(), ended.outcome.label()))
+                    found.not_checked(format!("session {} of {}: {}", number + 1, flow.label(), ended.outcome.label()));
                 }
             }
         }

@@ -22,7 +22,7 @@ use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, S
 use crate::net::{TlsError, client_tls};
 use crate::observe;
 use crate::scenario::{FaultKind, FaultSpec, Scenario};
-use crate::users::{Crowd, CurrentPhase, Door, Tokens, Way};
+use crate::users::{Chores, Crowd, CurrentPhase, Door, Tokens, Way};
 
 /// How long a single DNS question may take, in real time.
 const DNS_PATIENCE: Duration = Duration::from_secs(2);
@@ -324,6 +324,7 @@ async fn crowd(
         seed: *seed,
         log: Arc::clone(log),
         phase: Arc::clone(phase),
+        chores: Chores::default(),
     })
 }
 

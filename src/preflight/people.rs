@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::cloud::{Cloud, SecretError, resolve_secret};
 use crate::env::{ManagedLogin, SecretRef, Site, UserList};
-use crate::model::{Flow, Secret, Severity};
+use crate::model::{Flow, Secret, Severity, UserAction};
 use crate::users::{Account, AppClient, Crowd, Managed, Population};
 
 use super::{Findings, Question};
@@ -142,6 +142,7 @@ fn read_list(text: &Secret) -> Result<Vec<Account>, String> {
 
 /// Whether every app client and population that the scenario names is there, with what its flow needs.
 pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
+    check_expectations(crowd, question, found);
     let load = &question.scenario.users;
     let flows = load.flows.iter().map(|share| (share.flow, share.client.as_deref(), share.users.as_deref()));
     let sessions = load.sessions.iter().map(|plan| (plan.refresh, plan.client.as_deref(), plan.users.as_deref()));
@@ -185,6 +186,31 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
                 "Add it to the environment file, or take the flow out of the scenario",
             );
         }
+    }
+}
+
+/// Whether somebody can try what the scenario expects of a replica.
+fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
+    for limit in &question.scenario.expectations {
+        let federates = limit.action == UserAction::FirstFederatedSignIn;
+        let missing = match limit.action {
+            _ if federates && crowd.door.client(Flow::Federated, None).is_none() => {
+                "an app client with a `redirect_uri` in `[[pool.clients]]`"
+            }
+            _ if crowd.actor(limit.action).is_some() => continue,
+            UserAction::TotpSignIn => "a population with a `totp_secret`",
+            UserAction::FirstFederatedSignIn => {
+                "`managed_login.identity_provider`, and a population of users there whose password strangers share"
+            }
+            UserAction::SignUp | UserAction::PasswordReset | UserAction::PasswordChange => "users in `[users]`",
+        };
+        found.add(
+            "GD007",
+            Severity::Blocker,
+            "Nobody can try what the scenario expects of a Region",
+            format!("`{}` needs {missing}", limit.action.as_str()),
+            "Add it to the environment file, or take the expectation out of the scenario",
+        );
     }
 }
 

@@ -150,8 +150,7 @@ async fn whole(visit: &mut Visit<'_>, attempt: &Attempt<'_>) -> Result<(), Login
         Who::Token(token) => Some(visit.progress.refresh.clone().unwrap_or_else(|| token.refresh.clone())),
         Who::Account(_) | Who::Machine => visit.progress.refresh.clone(),
     };
-    let session =
-        flows::Session { access: &signed.access, refresh: refresh.as_ref(), username: username.as_deref() };
+    let session = flows::Session { access: &signed.access, refresh: refresh.as_ref(), username: username.as_deref() };
     flows::go_on(visit, &attempt.flow.then, &session).await?;
     visit.progress.end();
     visit.progress.access = Some(signed.access);

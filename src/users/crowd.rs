@@ -18,6 +18,7 @@ use super::accounts::{Account, Token, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{Attempt, Ended, Who, login};
 use super::door::Door;
+use super::put_back::{Chore, Chores};
 use super::visit::Lookup;
 use super::way::Way;
 
@@ -37,6 +38,8 @@ pub struct Crowd {
     pub log: Arc<EventLog>,
     /// The phase under way, for the record.
     pub phase: Arc<CurrentPhase>,
+    /// What is being put back.
+    pub chores: Chores,
 }
 
 /// The phase under way.
@@ -159,12 +162,13 @@ impl Dispatcher {
 
 impl Crowd {
     /// Lets users arrive and work until `stop`; then nothing further starts, and what is under way has the
-    /// users' patience to end. Every login that started is in the log when this returns.
+    /// users' patience to end. Every login that started is in the log when this returns, and what users changed in the pool is put back.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let sessions = tokio::spawn(Arc::clone(&self).work_in_sessions(stop.clone()));
         self.arrivals(&stop).await;
         // A panic in one of them has no figures to give, and must not keep the rest from the report.
         let _ = sessions.await;
+        self.chores.finish().await;
     }
 
     /// Arrivals are started by a thread of their own: timers of the async runtime are a millisecond coarse, and its threads may be busy.
@@ -189,7 +193,7 @@ impl Crowd {
         }
     }
 
-    async fn one(&self, due: Due, told: &mpsc::Sender<Told>, stop: &CancellationToken) {
+    async fn one(self: Arc<Self>, due: Due, told: &mpsc::Sender<Told>, stop: &CancellationToken) {
         let (at, phase) = (self.door.clock.now(), self.phase.get());
         let flow = &self.load.flows[due.arrival.flow];
         let who = self.who(flow, due.arrival.user);
@@ -223,6 +227,9 @@ impl Crowd {
             let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
             // Nobody receives any more once the run is over.
             let _ = told.send(Told::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
+        }
+        if let Some(user) = &ended.to_put_back {
+            self.put_back_later(Chore::AskForPassword(user.clone()));
         }
         self.write(due, began, ended);
     }
@@ -274,7 +281,11 @@ impl Crowd {
         };
         let stop = CancellationToken::new();
         stop.cancel();
-        Some(login(&self.door, self.ways.first()?, wanted, &stop).await)
+        let ended = login(&self.door, self.ways.first()?, wanted, &stop).await;
+        if let Some(user) = &ended.to_put_back {
+            self.put_back(&Chore::AskForPassword(user.clone())).await;
+        }
+        Some(ended)
     }
 }
 

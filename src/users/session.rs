@@ -18,12 +18,13 @@ use super::accounts::{Account, Token};
 use super::attempt::{Attempt, Who, login};
 use super::crowd::Crowd;
 use super::door::AppClient;
+use super::put_back::Chore;
 use super::visit::{Lookup, Visit};
 use super::way::Way;
 
 /// One session.
 struct Session<'a> {
-    crowd: &'a Crowd,
+    crowd: &'a Arc<Crowd>,
     number: u64,
     plan: &'a SessionPlan,
     client: &'a AppClient,
@@ -49,7 +50,7 @@ impl Crowd {
         while working.join_next().await.is_some() {}
     }
 
-    async fn session(&self, plan: usize, number: u64, stop: &CancellationToken) {
+    async fn session(self: Arc<Self>, plan: usize, number: u64, stop: &CancellationToken) {
         let plan = &self.load.sessions[plan];
         let named = |way: &&Way| plan.cohort.as_ref().is_none_or(|name| way.label == *name);
         let users = self.door.population(plan.users.as_deref());
@@ -65,7 +66,7 @@ impl Crowd {
         }
         let empty = || Secret::new(String::new());
         let (access, refresh, choice) = (empty(), empty(), draws.random());
-        let mut session = Session { crowd: self, number, plan, client, way, account, access, refresh, choice };
+        let mut session = Session { crowd: &self, number, plan, client, way, account, access, refresh, choice };
         if session.sign_in(SessionStep::SignIn, stop).await == LoginOutcome::Succeeded {
             session.work(draws.random(), stop).await;
         }
@@ -122,6 +123,9 @@ impl Session<'_> {
             jitter: crowd.seed.stream(&format!("session-retry-{}", self.number)),
         };
         let ended = login(&crowd.door, self.way, wanted, stop).await;
+        if let Some(user) = ended.to_put_back {
+            crowd.put_back_later(Chore::AskForPassword(user));
+        }
         if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
             (self.access, self.refresh) = (access, refresh);
         }
@@ -139,7 +143,7 @@ impl Session<'_> {
         let token = Token { user: self.account.name.clone(), refresh: self.refresh.clone() };
         let flow = self.plan.refresh;
         let work = async |visit: &mut Visit<'_>| {
-            let signed = super::flows::sign_in(visit, flow, &Who::Token(token.clone())).await?;
+            let signed = Box::pin(super::flows::sign_in(visit, flow, &Who::Token(token.clone()))).await?;
             visit.next(LoginStep::VerifyToken);
             visit.verify(signed.access.expose())?;
             visit.progress.access = Some(signed.access);

@@ -68,8 +68,9 @@ pub(super) async fn tokens(
                 let password = account.password.expose().to_owned();
                 Some((LoginStep::NewPassword, "NEW_PASSWORD", password))
             }
-            (Some(ChallengeNameType::SoftwareTokenMfa), Some(secret)) => totp::code(secret, visit.door.clock.now())
-                .map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code)),
+            (Some(ChallengeNameType::SoftwareTokenMfa), Some(secret)) => {
+                totp::code(secret, visit.door.clock.now()).map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code))
+            }
             _ => None,
         };
         let Some((step, key, value)) = next else {

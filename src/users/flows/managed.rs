@@ -129,17 +129,13 @@ impl Journey<'_> {
         }
     }
 
-    async fn fill(
-        &mut self,
-        visit: &mut Visit<'_>,
-        browser: &mut Browser,
-        page: &Page,
-    ) -> Result<Page, LoginOutcome> {
+    async fn fill(&mut self, visit: &mut Visit<'_>, browser: &mut Browser, page: &Page) -> Result<Page, LoginOutcome> {
         let own = self.is_own(&page.url);
         let forms = Form::all(&page.body);
         let asks = |form: &Form| form.asks().filter(|asks| *asks != Asks::Nothing);
         let asking = forms.iter().find_map(|form| asks(form).map(|asks| (form, asks)));
-        let handed_on = || forms.iter().find(|form| form.asks() == Some(Asks::Nothing)).map(|form| (form, Asks::Nothing));
+        let handed_on =
+            || forms.iter().find(|form| form.asks() == Some(Asks::Nothing)).map(|form| (form, Asks::Nothing));
         let Some((form, asks)) = asking.or_else(handed_on) else {
             return Err(refused(visit, "a page without a login form"));
         };

@@ -16,6 +16,7 @@ const STEP: LoginStep = LoginStep::Token;
 
 /// RFC 6749, section 5.1, and the ID token of OpenID Connect.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the RFC's names")]
 struct Tokens {
     access_token: String,
     id_token: Option<String>,

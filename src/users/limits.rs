@@ -1,0 +1,227 @@
+//! What a replica may not do, tried there: each action straight at a Region, as a user would.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rand::RngExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use aws_sdk_cognitoidentityprovider::types::AttributeType;
+
+use crate::model::{
+    Event, Expect, Expectation, Flow, LoginOutcome, LoginStep, Percent, RegionRole, Secret, UserAction, Window,
+};
+use crate::scenario::{ExpectedLimit, FlowShare};
+
+use super::accounts::{Account, Population};
+use super::attempt::Ended;
+use super::crowd::Crowd;
+use super::door::AppClient;
+use super::put_back::Chore;
+use super::visit::{Lookup, Visit, service};
+
+/// The population of users whose password may be reset; those of `[users]` stand in.
+const RESETTABLE: &str = "sign-out";
+
+/// The population of federated users, where no flow names another.
+const FEDERATED: &str = "federated";
+
+/// Who signs in through the provider for the first time.
+const STRANGER: &str = "stranger-";
+
+/// What users who sign up are called.
+const NEWCOMER: &str = "gameday-";
+
+/// What came of an action.
+enum Came {
+    Works,
+    /// The service refused, with its code.
+    Refused(String),
+    /// It cannot be told, and why.
+    Unknown(String),
+}
+
+impl Came {
+    fn of(outcome: &LoginOutcome) -> Self {
+        match outcome {
+            LoginOutcome::Succeeded => Self::Works,
+            LoginOutcome::Rejected { code, .. } if tells_nothing(code) => Self::Unknown(code.clone()),
+            LoginOutcome::Rejected { code, .. } => Self::Refused(code.clone()),
+            other => Self::Unknown(other.label()),
+        }
+    }
+}
+
+/// Quotas, and errors of the service: whether the action is allowed they do not tell.
+fn tells_nothing(code: &str) -> bool {
+    const THEIRS: [&str; 4] =
+        ["LimitExceededException", "TooManyRequestsException", "InternalErrorException", "ServiceUnavailable"];
+    THEIRS.contains(&code) || code.starts_with("HTTP 5")
+}
+
+/// A name that nobody has.
+fn unheard_of(prefix: &str) -> String {
+    format!("{prefix}{:016x}", rand::rng().random::<u64>())
+}
+
+impl Crowd {
+    /// Tries every action at once, and writes what came of each. Whatever has no answer when `stop` comes is written so.
+    pub async fn try_limits(self: Arc<Self>, limits: Vec<ExpectedLimit>, stop: CancellationToken) {
+        let mut trying = JoinSet::new();
+        for limit in limits {
+            let (crowd, stop) = (Arc::clone(&self), stop.clone());
+            trying.spawn(async move { crowd.try_limit(&limit, &stop).await });
+        }
+        while trying.join_next().await.is_some() {}
+    }
+
+    async fn try_limit(self: &Arc<Self>, limit: &ExpectedLimit, stop: &CancellationToken) {
+        let sent = self.door.clock.now();
+        let actor = self.actor(limit.action);
+        let came = tokio::select! {
+            biased;
+            came = Box::pin(self.act(limit, actor.as_ref())) => came,
+            () = stop.cancelled() => Came::Unknown("no answer".to_owned()),
+        };
+        if let (UserAction::SignUp, Some(newcomer), Came::Works | Came::Unknown(_)) = (limit.action, actor, &came) {
+            // An answer that is lost may stand for a user who is there.
+            self.put_back_later(Chore::Delete(newcomer.name));
+        }
+        let (seen, refused) = match came {
+            Came::Works => ("works".to_owned(), Some(false)),
+            Came::Refused(code) => (code, Some(true)),
+            Came::Unknown(why) => (why, None),
+        };
+        self.write_limit(limit, sent, seen, refused.map(|refused| refused == (limit.expect == Expect::Refused)));
+    }
+
+    fn write_limit(&self, limit: &ExpectedLimit, sent: Timestamp, seen: String, held: Option<bool>) {
+        let region = self.door.regions.iter().find(|(role, ..)| *role == limit.region);
+        let Some((role, region, _)) = region else { return };
+        let window = Window { sent, received: self.door.clock.now() };
+        let (action, expect) = (limit.action, limit.expect);
+        let written = Expectation { action, role: *role, region: region.clone(), expect, held, seen, window };
+        self.log.write(Event::Expectation(written));
+    }
+
+    async fn act(&self, limit: &ExpectedLimit, actor: Option<&Account>) -> Came {
+        let Some(actor) = actor else { return Came::Unknown("nobody to try it".to_owned()) };
+        let told = |done: Result<(), LoginOutcome>| Came::of(&done.err().unwrap_or(LoginOutcome::Succeeded));
+        match limit.action {
+            UserAction::TotpSignIn => self.signed_in(Flow::UserSrp, actor, limit.region).await,
+            UserAction::FirstFederatedSignIn => self.signed_in(Flow::Federated, actor, limit.region).await,
+            UserAction::SignUp => told(self.sign_up(actor, limit.region).await),
+            UserAction::PasswordReset => told(self.reset(actor, limit.region).await),
+            UserAction::PasswordChange => match self.sign_in_at(Flow::UserSrp, actor, limit.region).await {
+                Some(Ended { outcome: LoginOutcome::Succeeded, access: Some(access), .. }) => {
+                    told(self.change(actor, &access, limit.region).await)
+                }
+                Some(ended) => Came::Unknown(format!("no sign-in: {}", ended.outcome.label())),
+                None => Came::Unknown("nobody to try it".to_owned()),
+            },
+        }
+    }
+
+    /// Who tries it; nothing where the environment has nobody.
+    pub fn actor(&self, action: UserAction) -> Option<Account> {
+        let door = &self.door;
+        let named = |name: &str, password: &Secret| Account {
+            name: unheard_of(name),
+            password: password.clone(),
+            totp_secret: None,
+        };
+        match action {
+            UserAction::TotpSignIn => {
+                let all = door.populations.values().flat_map(|population| &population.accounts);
+                // The last one of them: flows that draw users begin with the first.
+                all.filter(|account| account.totp_secret.is_some()).last().cloned()
+            }
+            UserAction::SignUp => {
+                // Some characters of every kind that a password policy can ask for.
+                let password = Secret::new(format!("Gd1-{}", unheard_of("")));
+                Some(named(NEWCOMER, &password))
+            }
+            UserAction::PasswordReset | UserAction::PasswordChange => {
+                let last = |users: &Population| users.accounts.last().cloned();
+                door.population(Some(RESETTABLE)).and_then(last).or_else(|| door.population(None).and_then(last))
+            }
+            UserAction::FirstFederatedSignIn => {
+                let flow = self.load.flows.iter().find(|flow| flow.flow == Flow::Federated);
+                let users = flow.and_then(|flow| flow.users.as_deref()).unwrap_or(FEDERATED);
+                let known = door.population(Some(users))?.accounts.first()?;
+                door.managed.as_ref()?.identity_provider.as_ref()?;
+                Some(named(STRANGER, &known.password))
+            }
+        }
+    }
+
+    async fn signed_in(&self, flow: Flow, actor: &Account, region: RegionRole) -> Came {
+        match self.sign_in_at(flow, actor, region).await {
+            Some(ended) => Came::of(&ended.outcome),
+            None => Came::Unknown("no app client for it".to_owned()),
+        }
+    }
+
+    async fn sign_in_at(&self, flow: Flow, actor: &Account, region: RegionRole) -> Option<Ended> {
+        let flow = FlowShare::of(flow, None, None, Percent(1.0));
+        self.direct(&flow, actor, self.door.addresses_of(region)).await
+    }
+
+    /// The app client of what is no sign-in: the pool's own.
+    fn own_client(&self) -> Option<&AppClient> {
+        self.door.client(Flow::UserSrp, None)
+    }
+
+    /// One call straight at a Region, within the patience of the first cohort's clients.
+    async fn once(
+        &self,
+        region: RegionRole,
+        call: impl AsyncFnOnce(&mut Visit<'_>) -> Result<(), LoginOutcome>,
+    ) -> Result<(), LoginOutcome> {
+        let (Some(client), Some(way)) = (self.own_client(), self.ways.first()) else {
+            return Err(LoginOutcome::Cancelled);
+        };
+        let lookup = Lookup::Fixed(self.door.addresses_of(region));
+        let mut visit = Visit::new(&self.door, way, client, lookup, 0);
+        match self.door.clock.timeout(way.login, call(&mut visit)).await {
+            Ok(done) => done,
+            Err(_) => Err(visit.progress.unanswered()),
+        }
+    }
+
+    async fn sign_up(&self, newcomer: &Account, region: RegionRole) -> Result<(), LoginOutcome> {
+        let call = async |visit: &mut Visit<'_>| {
+            let connection = visit.connection().await?;
+            let email = AttributeType::builder().name("email").value(format!("{}@example.com", newcomer.name)).build();
+            // `email` has the one member that its builder wants.
+            let email = email.map_err(|_| LoginOutcome::Cancelled)?;
+            let call = visit.cognito(&connection).sign_up().client_id(&visit.client.id).username(&newcomer.name);
+            let call = call.password(newcomer.password.expose()).user_attributes(email);
+            let call = call.set_secret_hash(visit.secret_hash(&newcomer.name));
+            call.send().await.map(drop).map_err(service(LoginStep::InitiateAuth))
+        };
+        self.once(region, call).await
+    }
+
+    async fn reset(&self, user: &Account, region: RegionRole) -> Result<(), LoginOutcome> {
+        let call = async |visit: &mut Visit<'_>| {
+            let connection = visit.connection().await?;
+            let call = visit.cognito(&connection).forgot_password().client_id(&visit.client.id).username(&user.name);
+            let call = call.set_secret_hash(visit.secret_hash(&user.name));
+            call.send().await.map(drop).map_err(service(LoginStep::InitiateAuth))
+        };
+        self.once(region, call).await
+    }
+
+    async fn change(&self, user: &Account, access: &Secret, region: RegionRole) -> Result<(), LoginOutcome> {
+        let call = async |visit: &mut Visit<'_>| {
+            let connection = visit.connection().await?;
+            let password = user.password.expose();
+            let call = visit.cognito(&connection).change_password().access_token(access.expose());
+            let call = call.previous_password(password).proposed_password(password);
+            call.send().await.map(drop).map_err(service(LoginStep::InitiateAuth))
+        };
+        self.once(region, call).await
+    }
+}
