@@ -144,6 +144,7 @@ async fn whole(visit: &mut Visit<'_>, attempt: &Attempt<'_>) -> Result<(), Login
     visit.progress.refresh = signed.refresh;
     visit.next(LoginStep::VerifyToken);
     let username = visit.verify(signed.access.expose())?;
+    signed.id.as_ref().map_or(Ok(()), |id| visit.verify_id(id.expose(), signed.nonce.as_deref()))?;
     visit.protected_api(signed.access.expose()).await?;
     let refresh = match &attempt.who {
         // A refresh without rotation leaves the old token in force.

@@ -146,6 +146,7 @@ impl Session<'_> {
             let signed = Box::pin(super::flows::sign_in(visit, flow, &Who::Token(token.clone()))).await?;
             visit.next(LoginStep::VerifyToken);
             visit.verify(signed.access.expose())?;
+            signed.id.as_ref().map_or(Ok(()), |id| visit.verify_id(id.expose(), None))?;
             visit.progress.access = Some(signed.access);
             visit.progress.refresh = signed.refresh;
             Ok(())

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
 use crate::net::{Connection, ConnectionError, TcpStream, connect, server_name};
 use crate::srp;
-use crate::tokens::TokenError;
+use crate::tokens::{Expectations, TokenError};
 
 use super::door::{AppClient, Door};
 use super::way::Way;
@@ -252,6 +252,16 @@ impl<'a> Visit<'a> {
             Err(TokenError::ClaimMissing { claim }) => Err(LoginOutcome::ClaimMissing { claim }),
             Err(error) => Err(LoginOutcome::TokenInvalid { reason: error.to_string() }),
         }
+    }
+
+    /// Verifies an ID token, which was issued to this try's app client and repeats the word that the try sent.
+    pub fn verify_id(&self, token: &str, nonce: Option<&str>) -> Result<(), LoginOutcome> {
+        let door = self.door;
+        // The mandatory claims are those of the access token; triggers need not add them here, too.
+        let (client_ids, required_claims) = (vec![self.client.id.clone()], Vec::new());
+        let expected = Expectations { client_ids, required_claims, ..door.expectations.clone() };
+        let verified = door.keys.verify_id_token(token, &expected, nonce, door.clock.now());
+        verified.map(drop).map_err(|error| LoginOutcome::TokenInvalid { reason: format!("ID token: {error}") })
     }
 
     /// A token that names another Region than the address leads to came from a trigger, or a front door, that looks across Regions.

@@ -25,7 +25,6 @@ pub(super) use after::{Session, go_on};
 
 /// What a sign-in gave.
 #[derive(Debug)]
-#[expect(dead_code, reason = "the ID token is verified as soon as `tokens` can")]
 pub(super) struct Signed {
     /// The access token.
     pub access: Secret,
