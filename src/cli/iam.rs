@@ -47,6 +47,6 @@ async fn policies(
     let identity = identity.map_err(|error| Failure::plain(error.to_string()))?;
     let account = identity.account().unwrap_or_default();
     let armed = world.site.dead_man.is_some() && !no_dead_man;
-    let policies = Policies { plan: &plan, site: &world.site, account, armed };
+    let policies = Policies { scenario, plan: &plan, site: &world.site, account, armed };
     Ok((policies.runner(), policies.dead_man(), policies.dead_man_trust()))
 }

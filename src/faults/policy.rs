@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::env::{SecretRef, Site};
-use crate::model::{Region, RegionRole};
-use crate::scenario::FaultKind;
+use crate::env::{Population, SecretRef, Site, UserList};
+use crate::model::{Flow, Region, RegionRole, UserAction};
+use crate::scenario::{FaultKind, Scenario};
 
 use super::action::Action;
 use super::changes::mark::Marked;
@@ -22,6 +22,8 @@ const RUNS: &str = "gd-*";
 /// What a policy is written for.
 #[derive(Debug)]
 pub struct Policies<'a> {
+    /// Who logs in, and how.
+    pub scenario: &'a Scenario,
     /// What a run changes.
     pub plan: &'a Plan,
     /// Where.
@@ -220,19 +222,58 @@ impl Policies<'_> {
             let pools = all.entry("ReadUserPool").or_default();
             pools.allow(["cognito-idp:DescribeUserPool"], [pool(fault.spec.region)]);
         }
-        let secrets = [self.site.users.password.as_ref(), self.site.pool.client_secret.as_ref()];
-        for secret in secrets.into_iter().flatten() {
-            if let SecretRef::SecretsManager { secrets_manager, .. } = secret {
-                let region = &self.site.primary.region;
-                let arn = if secrets_manager.starts_with("arn:") {
-                    secrets_manager.clone()
-                } else {
-                    // Secrets Manager adds six characters to a secret's name.
-                    let (partition, account) = (partition(region), self.account);
-                    format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{secrets_manager}-??????")
-                };
-                all.entry("ReadSecrets").or_default().allow(["secretsmanager:GetSecretValue"], [arn]);
+        let server = self.scenario.users.flows.iter().filter(|share| share.flow == Flow::AdminUserPassword);
+        for share in server {
+            let sign_in = all.entry("SignUsersIn").or_default();
+            let both = [RegionRole::Primary, RegionRole::Replica].map(pool);
+            sign_in.allow(["cognito-idp:AdminInitiateAuth"], both);
+            let challenged =
+                |users: &Population| users.new_password || users.totp_secret.is_some() || users.list.is_some();
+            if self.population(share.users.as_deref()).is_some_and(challenged) {
+                sign_in.allow(["cognito-idp:AdminRespondToAuthChallenge"], []);
             }
+        }
+        let flows = self.scenario.users.flows.iter().map(|share| share.users.as_deref());
+        let mut users = flows.chain(self.scenario.users.sessions.iter().map(|plan| plan.users.as_deref()));
+        if users.any(|users| self.population(users).is_some_and(|users| users.new_password)) {
+            let put_back = all.entry("AskForNewPasswords").or_default();
+            put_back.allow(["cognito-idp:AdminSetUserPassword"], [pool(RegionRole::Primary)]);
+        }
+        if self.scenario.expectations.iter().any(|limit| limit.action == UserAction::SignUp) {
+            let remove = all.entry("RemoveWhoSignedUp").or_default();
+            remove.allow(["cognito-idp:AdminDeleteUser"], [pool(RegionRole::Primary)]);
+        }
+        self.secrets(all);
+    }
+
+    fn population(&self, name: Option<&str>) -> Option<&Population> {
+        self.site.users.populations.iter().find(|users| Some(users.name.as_str()) == name)
+    }
+
+    /// Every secret of the environment that is in Secrets Manager: all of them are read before a run.
+    fn secrets(&self, all: &mut Statements) {
+        let (users, pool) = (&self.site.users, &self.site.pool);
+        let clients = pool.clients.iter().filter_map(|client| client.secret.as_ref());
+        let own = [users.password.as_ref(), pool.client_secret.as_ref()].into_iter().flatten();
+        let populations = users.populations.iter().flat_map(|of| [of.password.as_ref(), of.totp_secret.as_ref()]);
+        let named = own.chain(clients).chain(populations.flatten()).filter_map(|secret| match secret {
+            SecretRef::SecretsManager { secrets_manager, .. } => Some(secrets_manager),
+            _ => None,
+        });
+        let lists = users.list.iter().chain(users.populations.iter().filter_map(|of| of.list.as_ref()));
+        let lists = lists.filter_map(|list| match list {
+            UserList::SecretsManager { secrets_manager } => Some(secrets_manager),
+            UserList::File { .. } => None,
+        });
+        for name in named.chain(lists) {
+            let region = &self.site.primary.region;
+            let arn = if name.starts_with("arn:") {
+                name.clone()
+            } else {
+                // Secrets Manager adds six characters to a secret's name.
+                format!("arn:{}:secretsmanager:{region}:{}:secret:{name}-??????", partition(region), self.account)
+            };
+            all.entry("ReadSecrets").or_default().allow(["secretsmanager:GetSecretValue"], [arn]);
         }
     }
 
