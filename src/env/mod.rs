@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{AccountId, Region, RegionRole, Secret, Span};
 
 pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
-pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, read_str, schema};
+pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, load_before_users, read_str, schema};
 
 /// An environment as its file writes it.
 ///
@@ -436,6 +436,9 @@ pub struct LabSettings {
     /// The claim that the Pre-Token-Generation trigger leaves out in a Region whose table misses it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub broken_triggers: Vec<BrokenTrigger>,
+    /// App clients that a Region does not have, as an independent pool that somebody has to keep in step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_clients: Vec<MissingClient>,
     /// Set in the file of a running lab: how its clock runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<LabClock>,
@@ -484,6 +487,16 @@ pub struct BrokenTrigger {
     pub claim: String,
 }
 
+/// An app client that one Region does not have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MissingClient {
+    /// Where.
+    pub region: RegionRole,
+    /// Which one, by its name in the lab: `public`, `confidential`, `rotating`, `web` or `service`.
+    pub client: String,
+}
+
 /// How a running lab's clock runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -512,6 +525,7 @@ impl Default for LabSettings {
             jwks_fetch: JwksFetch::Cached,
             issuer: Issuer::Original,
             broken_triggers: Vec::new(),
+            missing_clients: Vec::new(),
             clock: None,
             truth_url: None,
         }

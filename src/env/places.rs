@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::EnvironmentKind;
-use super::validate::{bad_text, not_empty};
+use super::validate::{Lists, bad_text, not_empty};
 use crate::files::{Document, Finding};
 
 /// The services whose endpoints can be replaced.
@@ -23,12 +23,12 @@ const SERVICES: [&str; 10] = [
 ];
 
 /// Reports everything that is wrong with them.
-pub(super) fn check(file: &mut Document, kind: Option<EnvironmentKind>) {
+pub(super) fn check(file: &mut Document, kind: Option<EnvironmentKind>, lists: Lists) {
     regions(file, kind);
     pool(file);
     front_door(file);
     dns(file);
-    users(file);
+    users(file, lists);
     managed_login(file);
     let mut secrets =
         ["credentials.secret_access_key", "pool.client_secret", "users.password"].map(str::to_owned).to_vec();
@@ -253,10 +253,10 @@ fn dns(file: &mut Document) {
     }
 }
 
-fn users(file: &mut Document) {
+fn users(file: &mut Document, lists: Lists) {
     for group in ["users".to_owned()].into_iter().chain(file.items("users.populations")) {
         if file.has(&group) {
-            accounts(file, &group);
+            accounts(file, &group, lists);
         }
     }
     names(file, "users.populations", "population");
@@ -286,16 +286,15 @@ fn users(file: &mut Document) {
 }
 
 /// Users by name with one password, or as a list; one of the two.
-fn accounts(file: &mut Document, group: &str) {
+fn accounts(file: &mut Document, group: &str, lists: Lists) {
     let path = |key: &str| format!("{group}.{key}");
     let has = |file: &Document, key: &str| file.has(&path(key));
     match (has(file, "list"), has(file, "names"), has(file, "password")) {
         (true, false, false) => {
-            file_there(
-                file,
-                &path("list.file"),
-                "a CSV file of user names and passwords; `gameday users seed` writes one",
-            );
+            if lists == Lists::MustBeThere {
+                let what = "a CSV file of user names and passwords; `gameday users seed` writes one";
+                file_there(file, &path("list.file"), what);
+            }
             not_empty(file, &path("list.secrets_manager"), "write the secret's name or ARN");
         }
         (false, true, true) => {}

@@ -16,6 +16,8 @@ const SCHEMA_VERSION: u32 = 1;
 const LEAST_HEALTH_POLL: Duration = Duration::from_millis(200);
 /// The range of a health check's failure threshold (Route 53 API, HealthCheckConfig).
 const THRESHOLDS: std::ops::RangeInclusive<u32> = 1..=10;
+/// The app clients of the lab's user pool.
+const LAB_CLIENTS: [&str; 5] = ["public", "confidential", "rotating", "web", "service"];
 /// What an environment needs that does not start by itself.
 const PARTS: [&str; 6] = ["primary", "replica", "pool", "front_door", "dns", "users"];
 
@@ -24,7 +26,15 @@ const PARTS: [&str; 6] = ["primary", "replica", "pool", "front_door", "dns", "us
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Loaded<Environment>, FileProblems> {
-    finish(Document::open::<Environment>(path)?)
+    finish(Document::open::<Environment>(path)?, Lists::MustBeThere)
+}
+
+/// [`load`] for who makes the users: their lists need not be there yet.
+///
+/// # Errors
+/// Everything else that is wrong with it.
+pub fn load_before_users(path: &Path) -> Result<Loaded<Environment>, FileProblems> {
+    finish(Document::open::<Environment>(path)?, Lists::MayCome)
 }
 
 /// [`load`] for a text that is at hand; `name` stands for the file in diagnostics, and paths count from its folder.
@@ -32,7 +42,7 @@ pub fn load(path: &Path) -> Result<Loaded<Environment>, FileProblems> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn read_str(name: &str, text: &str) -> Result<Loaded<Environment>, FileProblems> {
-    finish(Document::parse::<Environment>(Path::new(name), text))
+    finish(Document::parse::<Environment>(Path::new(name), text), Lists::MustBeThere)
 }
 
 /// The embedded lab's environment with its text and digest.
@@ -94,13 +104,20 @@ impl Environment {
     }
 }
 
-fn finish(mut file: Document) -> Result<Loaded<Environment>, FileProblems> {
+/// Whether lists of users must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lists {
+    MustBeThere,
+    MayCome,
+}
+
+fn finish(mut file: Document, lists: Lists) -> Result<Loaded<Environment>, FileProblems> {
     if file.is_toml() {
         let kind = file.get::<EnvironmentKind>("kind");
         head(&mut file);
         parts(&mut file, kind);
         account(&mut file, kind);
-        places::check(&mut file, kind);
+        places::check(&mut file, kind, lists);
         guard::check(&mut file);
         times(&mut file, kind);
         lab(&mut file);
@@ -286,5 +303,12 @@ fn lab(file: &mut Document) {
     }
     for item in file.items("lab.broken_triggers") {
         not_empty(file, &format!("{item}.claim"), "name the claim that the trigger leaves out");
+    }
+    for item in file.items("lab.missing_clients") {
+        let path = format!("{item}.client");
+        if let Some(name) = bad_text(file, &path, |name| LAB_CLIENTS.contains(&name)) {
+            let finding = Finding::at(path, format!("the lab has no app client `{name}`"), "not a client of the lab");
+            file.report(finding.help(format!("its app clients are {}", LAB_CLIENTS.join(", "))));
+        }
     }
 }

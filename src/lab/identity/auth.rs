@@ -96,7 +96,7 @@ impl Identity {
     fn begin(&self, role: RegionRole, flow: &str, input: &Value) -> Result<Value, Refusal> {
         let place = self.place(role);
         let parameters = &input["AuthParameters"];
-        let client = self.known_client(input)?;
+        let client = self.known_client(role, input)?;
         let kind = match flow {
             "USER_SRP_AUTH" => AuthFlow::UserSrp,
             "USER_PASSWORD_AUTH" => AuthFlow::UserPassword,
@@ -127,7 +127,7 @@ impl Identity {
     pub(in crate::lab) fn respond_to_auth_challenge(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
         let place = self.place(role);
         let responses = &input["ChallengeResponses"];
-        let client = self.known_client(input)?;
+        let client = self.known_client(role, input)?;
         check_secret_hash(client, responses)?;
         match required(input, "ChallengeName")? {
             "PASSWORD_VERIFIER" => self.finish_srp(place, client, responses),

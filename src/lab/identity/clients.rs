@@ -205,19 +205,26 @@ impl Identity {
     }
 
     /// The client that the input names.
-    pub(super) fn known_client(&self, input: &Value) -> Result<&AppClient, Refusal> {
+    pub(super) fn known_client(&self, role: RegionRole, input: &Value) -> Result<&AppClient, Refusal> {
         let id = required(input, "ClientId")?;
         let unknown = || Refusal::new("ResourceNotFoundException", format!("User pool client {id} does not exist."));
-        self.client(id).ok_or_else(unknown)
+        self.client_at(role, id).ok_or_else(unknown)
     }
 
-    pub(in crate::lab) fn describe_user_pool_client(&self, _: RegionRole, input: &Value) -> Result<Value, Refusal> {
+    /// The client as a Region has it: one that was left out there is not found.
+    pub(super) fn client_at(&self, role: RegionRole, id: &str) -> Option<&AppClient> {
+        let missing =
+            |client: &AppClient| self.missing_clients.iter().any(|it| it.region == role && it.client == client.name);
+        self.client(id).filter(|client| !missing(client))
+    }
+
+    pub(in crate::lab) fn describe_user_pool_client(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
         self.check_pool(input)?;
-        let client = self.known_client(input)?.describe(&self.pool_id, epoch(self.created));
+        let client = self.known_client(role, input)?.describe(&self.pool_id, epoch(self.created));
         Ok(json!({ "UserPoolClient": client }))
     }
 
-    pub(in crate::lab) fn list_user_pool_clients(&self, _: RegionRole, input: &Value) -> Result<Value, Refusal> {
+    pub(in crate::lab) fn list_user_pool_clients(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
         self.check_pool(input)?;
         let refused = |message: &str| Refusal::new("InvalidParameterException", message);
         let limit = match &input["MaxResults"] {
@@ -236,7 +243,8 @@ impl Identity {
             }
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let page: Vec<_> = self.clients.iter().skip(begin).take(limit).collect();
+        let there = self.clients.iter().skip(begin).take(limit);
+        let page: Vec<_> = there.filter(|client| self.client_at(role, &client.id).is_some()).collect();
         let describe = |client: &&AppClient| json!({ "ClientId": client.id, "ClientName": client.name, "UserPoolId": self.pool_id });
         let mut answer = json!({ "UserPoolClients": page.iter().map(describe).collect::<Vec<_>>() });
         if let Some(last) = page.last().filter(|_| begin + page.len() < self.clients.len()) {

@@ -55,7 +55,7 @@ use self::srp::SrpChallenge;
 use super::api::{cognito, sigv4};
 use super::services::Function;
 use super::truth::{Draw, Truth};
-use crate::env::{Canary, Issuer, LabSettings};
+use crate::env::{Canary, Issuer, LabSettings, MissingClient};
 use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
 use crate::tokens::{Fetch, JwksCache, Source};
 
@@ -96,6 +96,7 @@ pub struct Identity {
     keys: sigv4::Keys,
     pool_id: String,
     clients: [AppClient; 5],
+    missing_clients: Vec<MissingClient>,
     created: Timestamp,
     /// The form of the issuer that its tokens name.
     issuer: Issuer,
@@ -236,6 +237,7 @@ impl Identity {
             keys,
             pool_id,
             clients,
+            missing_clients: settings.missing_clients.clone(),
             created,
             issuer: settings.issuer,
             users,

@@ -137,7 +137,7 @@ impl Identity {
 
     /// The user whom an operation without credentials names, through a client that it proves to be.
     pub(super) fn addressed(&self, place: &Place, input: &Value) -> Result<Arc<User>, Refusal> {
-        let client = self.known_client(input)?;
+        let client = self.known_client(place.role, input)?;
         let name = required(input, "Username")?;
         client.check_secret_hash(name, input["SecretHash"].as_str())?;
         place.sign_in_candidate(name)

@@ -107,7 +107,7 @@ impl Identity {
         input: &Value,
     ) -> Result<Value, Refusal> {
         let place = self.place(role);
-        let client = self.known_client(input)?;
+        let client = self.known_client(role, input)?;
         client.check_secret(input["ClientSecret"].as_str())?;
         let (result, _) = self.renew(place, client, required(input, "RefreshToken")?)?;
         Ok(json!({ "AuthenticationResult": result }))

@@ -29,7 +29,7 @@ impl Identity {
         let place = self.place(role);
         let unauthorized = |message: String| Refusal::new("UnauthorizedException", message);
         let token = required(input, "Token")?;
-        let client = self.known_client(input).map_err(|refusal| match refusal.code {
+        let client = self.known_client(role, input).map_err(|refusal| match refusal.code {
             // No error of RevokeToken's.
             "ResourceNotFoundException" => unauthorized(refusal.message),
             _ => refusal,

@@ -18,7 +18,7 @@ impl Identity {
     pub(in crate::lab) fn sign_up(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
         let place = self.place(role);
         self.check_writable(place, "SignUp")?;
-        let client = self.known_client(input)?;
+        let client = self.known_client(role, input)?;
         let name = required(input, "Username")?;
         client.check_secret_hash(name, input["SecretHash"].as_str())?;
         let password = Secret::new(required(input, "Password")?);

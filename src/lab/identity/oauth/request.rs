@@ -44,7 +44,7 @@ impl Request {
         let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
         let parameters = parameters.ok_or_else(|| shown("invalid_request", None))?;
         let id = parameters.get("client_id").ok_or_else(|| shown("invalid_request", None))?;
-        let client = desk.identity.client(id).ok_or_else(|| shown("invalid_client", Some(id)))?.clone();
+        let client = desk.identity.client_at(desk.role, id).ok_or_else(|| shown("invalid_client", Some(id)))?.clone();
         let mismatch = || shown("redirect_mismatch", Some(&client.id));
         let oauth = client.oauth.clone().ok_or_else(mismatch)?;
         let redirect_uri = parameters.get("redirect_uri").filter(|uri| oauth.callback_urls.contains(uri));

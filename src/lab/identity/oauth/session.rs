@@ -74,7 +74,7 @@ pub(super) async fn user_info(State(desk): State<Desk>, headers: HeaderMap) -> R
 
 /// RFC 7009: 200 and nothing in it, also for a token that nobody knows.
 pub(super) async fn revoke(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
-    let revoked = authenticate(&desk.identity, &headers, &body).and_then(|(client, form)| {
+    let revoked = authenticate(&desk.identity, desk.role, &headers, &body).and_then(|(client, form)| {
         let token = form.get("token").ok_or_else(|| TokenError::new("invalid_request"))?;
         let secret = client.secret.as_ref().map(crate::model::Secret::expose);
         let input = json!({ "Token": token, "ClientId": client.id, "ClientSecret": secret });

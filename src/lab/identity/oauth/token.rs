@@ -58,6 +58,7 @@ impl From<Refusal> for TokenError {
 /// Reads a form that a client sends, and checks that it is that client.
 pub(super) fn authenticate<'a>(
     identity: &'a Identity,
+    role: RegionRole,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(&'a AppClient, Parameters), TokenError> {
@@ -66,7 +67,7 @@ pub(super) fn authenticate<'a>(
     }
     let form = Parameters::parse(body).ok_or_else(|| TokenError::new("invalid_request"))?;
     let caller = web::caller(headers, &form).ok_or_else(|| TokenError::new("invalid_request"))?;
-    let client = identity.client(&caller.id).ok_or_else(|| TokenError::new("invalid_client"))?;
+    let client = identity.client_at(role, &caller.id).ok_or_else(|| TokenError::new("invalid_client"))?;
     let wrong = |_| TokenError::described("invalid_client", "invalid_client_secret");
     client.check_secret(caller.secret.as_ref().map(Secret::expose)).map_err(wrong)?;
     Ok((client, form))
@@ -83,7 +84,7 @@ pub(super) async fn token(State(desk): State<Desk>, headers: HeaderMap, body: By
 }
 
 fn grant(identity: &Identity, role: RegionRole, headers: &HeaderMap, body: &[u8]) -> Result<Value, TokenError> {
-    let (client, form) = authenticate(identity, headers, body)?;
+    let (client, form) = authenticate(identity, role, headers, body)?;
     let required = |name| form.get(name).ok_or_else(|| TokenError::new("invalid_request"));
     let allows = |grant: &str| client.oauth.as_ref().is_some_and(|oauth| oauth.grants.contains(&grant));
     let unauthorized = || TokenError::new("unauthorized_client");
