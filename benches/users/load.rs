@@ -127,6 +127,7 @@ pub async fn lateness(lab: &Lab, seconds: f64, folder: &Path) -> Lateness {
         seed: Seed(7),
         log: Arc::new(EventLog::create(&path, clock).unwrap()),
         phase: Arc::new(CurrentPhase::default()),
+        chores: gameday::users::Chores::default(),
     };
     let (crowd, stop) = (Arc::new(crowd), CancellationToken::new());
     let (used, began) = (cpu_s("self") + lab.cpu_s(), Instant::now());

@@ -1,6 +1,7 @@
 //! Arguments, terminal output, wording of errors, exit codes.
 
 mod check;
+mod confirm;
 mod documents;
 mod exit;
 mod iam;
@@ -12,6 +13,7 @@ mod run;
 mod signals;
 mod summary;
 mod unfinished;
+mod users;
 mod world;
 
 use std::path::PathBuf;
@@ -35,7 +37,8 @@ pub use exit::{Exit, Failure};
         gameday preflight --env environments/staging.toml            is everything ready? touches nothing\n  \
         gameday plan scenarios/full-failover.toml --env FILE         every call that a run would make\n  \
         gameday rollback reports/2026-01-01T000000Z-full-failover  put back what a killed run left\n  \
-        gameday rollback --discover --env FILE                       the same, with no journal at all\n\n\
+        gameday rollback --discover --env FILE                       the same, with no journal at all\n  \
+        gameday users seed --env FILE --count 200                    synthetic users of your own pool\n\n\
         Exit codes:\n  \
         0  every objective met, everything restored\n  \
         1  an objective missed or inconclusive, everything restored\n  \
@@ -65,6 +68,9 @@ enum Command {
     Report(ReportArgs),
     /// Run the lab alone until Ctrl-C, for aws cli, dig, SDKs and `run --env`.
     Lab(LabArgs),
+    /// Make synthetic users in the user pool, or remove them.
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Check scenario and environment files, without running anything.
     Validate(ValidateArgs),
     /// Print the JSON Schema of a file format, for editors.
@@ -235,6 +241,78 @@ struct LabArgs {
     place: Place,
 }
 
+#[derive(Debug, Subcommand)]
+enum UsersCommand {
+    /// Make synthetic users at the primary, and write their names and passwords to a file.
+    ///
+    /// Each becomes a member of the group `gameday-synthetic`, has an e-mail address at example.com that counts as verified, so that
+    /// nothing is ever sent, and a random password of its own. A user who is there and not in that group is never touched. The same
+    /// command again gives its users new passwords: after an interruption, or when the file is lost.
+    ///
+    /// It makes 8 users a second, well below Cognito's quotas.
+    #[command(after_long_help = "Examples:\n  \
+        gameday users seed --env environments/staging.toml --count 200 --out users.csv\n  \
+        then, in the environment file: [users] list = { file = \"users.csv\" }\n\n\
+        Exit codes: 0 all are there; 2 bad arguments or files; 3 the account is not allowed, nothing touched; 4 some are missing")]
+    Seed(SeedArgs),
+    /// Delete synthetic users: those in the group `gameday-synthetic` whose names have the prefix, and nobody else.
+    #[command(after_long_help = "Examples:\n  \
+        gameday users purge --env environments/staging.toml --dry-run\n\n\
+        Exit codes: 0 all are gone; 2 bad arguments or files; 3 the account is not allowed, nothing touched; 4 some are left")]
+    Purge(PurgeArgs),
+}
+
+#[derive(Debug, Args)]
+struct SeedArgs {
+    /// The environment file.
+    #[arg(long, value_name = "FILE")]
+    env: PathBuf,
+    /// How many users there shall be.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99_999))]
+    count: u32,
+    /// What their names begin with; a number follows.
+    #[arg(long, value_name = "TEXT", default_value = "gameday-", value_parser = prefix)]
+    prefix: String,
+    /// Where names and passwords go, as CSV that its owner alone can read.
+    #[arg(long, value_name = "FILE", default_value = "users.csv")]
+    out: PathBuf,
+    /// Do not ask before touching AWS.
+    #[arg(long)]
+    yes: bool,
+    /// The environment's name, as a confirmation: what an environment with `production = true` asks for.
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct PurgeArgs {
+    /// The environment file.
+    #[arg(long, value_name = "FILE")]
+    env: PathBuf,
+    /// What their names begin with.
+    #[arg(long, value_name = "TEXT", default_value = "gameday-", value_parser = prefix)]
+    prefix: String,
+    /// Only say who would be deleted.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask before touching AWS.
+    #[arg(long)]
+    yes: bool,
+    /// The environment's name, as a confirmation: what an environment with `production = true` asks for.
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+/// An empty prefix would be everybody's; the rest is what user names may hold that e-mail addresses may, too.
+fn prefix(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match text.chars().count() {
+        3..=64 if text.chars().all(good) => Ok(text.to_owned()),
+        3..=64 => Err("letters, digits, `-`, `_` and `.` only".to_owned()),
+        _ => Err("must have from 3 to 64 characters".to_owned()),
+    }
+}
+
 #[derive(Debug, Args)]
 struct ValidateArgs {
     /// Scenario and environment files.
@@ -263,6 +341,7 @@ pub fn main() -> ExitCode {
         Command::Preflight(args) => work(check::preflight(args)),
         Command::Rollback(args) => work(rollback::rollback(args)),
         Command::Lab(args) => work(lab::lab(args)),
+        Command::Users(command) => work(users::users(command)),
     };
     match result {
         Ok(exit) => exit.code(),

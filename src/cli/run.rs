@@ -1,20 +1,19 @@
 //! `gameday run`.
 
 use std::fs;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
-use crate::env::{Environment, EnvironmentKind};
 use crate::measure::{self, History, Outcome};
 use crate::model::{EventLog, RunFailure, RunId, read_log};
 use crate::preflight::Allowed;
 use crate::report;
-use crate::scenario::Scenario;
 
+use super::confirm::{Consent, confirm};
 use super::progress::Progress;
 use super::signals::{Signals, say};
 use super::world::{self, World};
@@ -23,7 +22,11 @@ use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 /// Runs a scenario.
 pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
-    confirm(&args, &environment.value, &scenario.value)?;
+    let phases = &scenario.value.phases;
+    let longest = crate::model::format_duration(phases.outage.0 + phases.hold.0);
+    let what = format!("\"{}\" will break its primary for up to {longest}.", scenario.value.title);
+    let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
+    confirm(consent, &environment.value, &what)?;
     unfinished::refuse(&environment.value.name, args.out.as_deref())?;
     let world = World::open(environment, &args.place).await?;
     let began = world.clock.wall_now();
@@ -92,42 +95,6 @@ fn show(args: &RunArgs, outcome: &Outcome, folder: &Path) {
             let _ = std::io::stdout().write_all(&report::run_json(outcome));
         }
         Format::Human => summary::print(outcome, folder),
-    }
-}
-
-/// A real account is touched only by who says so; one that real users depend on, only by who names it.
-fn confirm(args: &RunArgs, environment: &Environment, scenario: &Scenario) -> Result<(), Failure> {
-    let name = &environment.name;
-    if let Some(given) = &args.confirm {
-        if given == name {
-            return Ok(());
-        }
-        let text = format!("--confirm {given}, but the environment's name is `{name}`; nothing was touched");
-        return Err(Failure::with_help(text, "Look at --env again: it may be another one than you mean"));
-    }
-    if !environment.production && (environment.kind == EnvironmentKind::Lab || args.yes) {
-        return Ok(());
-    }
-    let (what, help) = if environment.production {
-        ("a production environment", format!("Look first with `gameday plan`; then give --confirm {name}"))
-    } else {
-        ("a real AWS environment", "Look first with `gameday plan`; then answer here, or give --yes".to_owned())
-    };
-    if !std::io::stdin().is_terminal() {
-        let given = if environment.production { "--confirm" } else { "--yes" };
-        return Err(Failure::with_help(format!("`{name}` is {what} and {given} is not given"), help));
-    }
-    eprint!(
-        "`{name}` is {what}. \"{}\" will break its primary for up to {}.\nType the environment's name to go on: ",
-        scenario.title,
-        crate::model::format_duration(scenario.phases.outage.0 + scenario.phases.hold.0)
-    );
-    let mut answer = String::new();
-    let read = std::io::stdin().read_line(&mut answer);
-    if read.is_ok() && answer.trim() == name {
-        Ok(())
-    } else {
-        Err(Failure::with_help("not confirmed; nothing was touched", help))
     }
 }
 

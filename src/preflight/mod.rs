@@ -195,7 +195,8 @@ fn covered(plan: &Plan, routing: &routing::Routing, regions: &[(RegionRole, Regi
     plan.faults.iter().zip(&routing.covered).map(of).collect()
 }
 
-async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {
+/// Whether the credentials belong to an account that the environment allows; finds it otherwise.
+pub async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {
     let answer = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
     let identity = match answer {
         Ok(identity) => identity,
@@ -284,6 +285,22 @@ fn fault_finding(error: &FaultError, found: &mut Findings) {
         ),
     };
     found.add(code, Severity::Blocker, "A fault's targets cannot be resolved", error.to_string(), remedy);
+}
+
+/// The users of a scenario with what they need, as a run has them; checks nothing.
+///
+/// # Errors
+/// [`PreflightError`] when a secret, a list of users or the trust root is not to be read.
+pub async fn users(question: &Question<'_>) -> Result<Crowd, PreflightError> {
+    let site = question.site;
+    let (cloud, resolvers) = (Cloud::connect(site).await?, resolvers(site)?);
+    let mut regions = Vec::new();
+    for role in [RegionRole::Primary, RegionRole::Replica] {
+        let env = site.region(role);
+        let addresses = direct(&resolvers, env, role, &mut Findings::default()).await;
+        regions.push((role, env.region.clone(), addresses));
+    }
+    crowd(question, &cloud, &resolvers, &regions).await
 }
 
 async fn crowd(

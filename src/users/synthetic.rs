@@ -1,0 +1,281 @@
+//! Synthetic users in a user pool: made at the primary, in a group by which they are known, and removed again. A user who is not in that
+//! group is never touched.
+
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use rand::RngExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::CloudError;
+use crate::model::Secret;
+
+/// The group of synthetic users.
+pub const GROUP: &str = "gameday-synthetic";
+
+/// From one user to the next. Each needs one call of the quota category UserCreation (50 a second by default), one of
+/// UserAccountRecovery (30) and one of UserUpdate (25): at 8 users a second two thirds and more of each are left to real users
+/// (Cognito developer guide, "Quotas in Amazon Cognito").
+const PACE: Duration = Duration::from_millis(125);
+
+/// So many users are worked on at once; our own choice.
+const AT_ONCE: usize = 16;
+
+/// A throttled call is made again so often, each time after twice as long, from half a second on; our own choice.
+const TRIES: u32 = 6;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// The most that one page lists (Cognito API reference).
+const PAGE: i32 = 60;
+
+/// A pool to work on.
+#[derive(Debug, Clone)]
+pub struct Synthetics {
+    /// Cognito's API at the primary.
+    pub cognito: Client,
+    /// The pool's ID.
+    pub pool: String,
+}
+
+/// What became of a user.
+#[derive(Debug)]
+pub enum Made {
+    /// The user is there, with this password.
+    Ready {
+        /// Its name.
+        name: String,
+        /// Its new password.
+        password: Secret,
+        /// Whether it was there before.
+        was_there: bool,
+    },
+    /// A user of that name is there who is not in the group; untouched.
+    Foreign(String),
+    /// It could not be made, and why.
+    Failed(String, CloudError),
+}
+
+/// What became of a user who was to be removed.
+#[derive(Debug)]
+pub enum Removed {
+    /// The user is gone.
+    Gone,
+    /// It is still there, and why.
+    Failed(String, CloudError),
+}
+
+/// Who is there.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// Members of the group whose names have the prefix.
+    pub ours: Vec<String>,
+    /// Members of the group with other names.
+    pub other_names: Vec<String>,
+    /// Users with the prefix who are not members.
+    pub not_members: Vec<String>,
+}
+
+impl Synthetics {
+    /// Makes the group where it is missing.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    pub async fn make_group(&self) -> Result<(), CloudError> {
+        let call = self.cognito.get_group().user_pool_id(&self.pool).group_name(GROUP);
+        match call.send().await.map_err(CloudError::of("cognito-idp:GetGroup")) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.code.as_deref() == Some("ResourceNotFoundException") => {}
+            Err(error) => return Err(error),
+        }
+        let call = self.cognito.create_group().user_pool_id(&self.pool).group_name(GROUP);
+        let call = call.description("Synthetic users of GameDay; `gameday users purge` removes them");
+        call.send().await.map(drop).map_err(CloudError::of("cognito-idp:CreateGroup"))
+    }
+
+    /// Makes users, or gives those of the group new passwords; tells of each as it is done, until `stop`.
+    pub async fn seed(&self, names: Vec<String>, stop: &CancellationToken, tell: impl FnMut(Made)) {
+        let one = |name: String| async move {
+            match self.make(&name).await {
+                Ok(Some((password, was_there))) => Made::Ready { name, password, was_there },
+                Ok(None) => Made::Foreign(name),
+                Err(error) => Made::Failed(name, error),
+            }
+        };
+        Self::paced(names, stop, one, tell).await;
+    }
+
+    /// Removes users; tells of each as it is done, until `stop`.
+    pub async fn purge(&self, names: Vec<String>, stop: &CancellationToken, tell: impl FnMut(Removed)) {
+        let one = |name: String| async move {
+            let removed = patiently(async || {
+                let call = self.cognito.admin_delete_user().user_pool_id(&self.pool).username(&name);
+                call.send().await.map_err(CloudError::of("cognito-idp:AdminDeleteUser"))
+            });
+            match removed.await {
+                Err(error) if error.code.as_deref() != Some("UserNotFoundException") => Removed::Failed(name, error),
+                _ => Removed::Gone,
+            }
+        };
+        Self::paced(names, stop, one, tell).await;
+    }
+
+    /// Who is there, by the group and by the prefix.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    pub async fn census(&self, prefix: &str) -> Result<Census, CloudError> {
+        let members = self.members().await?;
+        let named = self.named(prefix).await?;
+        let not_members = named.into_iter().filter(|name| !members.contains(name)).collect();
+        let (ours, other_names) = members.into_iter().partition(|name| name.starts_with(prefix));
+        Ok(Census { ours, other_names, not_members })
+    }
+
+    async fn members(&self) -> Result<Vec<String>, CloudError> {
+        let (mut names, mut next) = (Vec::new(), None);
+        loop {
+            let page = patiently(async || {
+                let call = self.cognito.list_users_in_group().user_pool_id(&self.pool).group_name(GROUP);
+                let call = call.limit(PAGE).set_next_token(next.clone());
+                call.send().await.map_err(CloudError::of("cognito-idp:ListUsersInGroup"))
+            });
+            let page = match page.await {
+                // Without the group there is nobody in it.
+                Err(error) if error.code.as_deref() == Some("ResourceNotFoundException") => return Ok(names),
+                page => page?,
+            };
+            names.extend(page.users().iter().filter_map(|user| user.username().map(str::to_owned)));
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    async fn named(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
+        // Quotes and backslashes are escaped in filters (Cognito developer guide, "Searching for user attributes").
+        let filter = format!("username ^= \"{}\"", prefix.replace('\\', "\\\\").replace('"', "\\\""));
+        let (mut names, mut next) = (Vec::new(), None);
+        loop {
+            let page = patiently(async || {
+                let call = self.cognito.list_users().user_pool_id(&self.pool).filter(&filter);
+                let call = call.limit(PAGE).set_pagination_token(next.clone());
+                call.send().await.map_err(CloudError::of("cognito-idp:ListUsers"))
+            });
+            let page = page.await?;
+            names.extend(page.users().iter().filter_map(|user| user.username().map(str::to_owned)));
+            next = page.pagination_token;
+            if next.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// Works on users one after the other at [`PACE`], several at once where they take longer.
+    async fn paced<T, F: Future<Output = T>>(
+        names: Vec<String>,
+        stop: &CancellationToken,
+        one: impl Fn(String) -> F,
+        mut tell: impl FnMut(T),
+    ) {
+        let mut pace = tokio::time::interval(PACE);
+        let mut working = FuturesUnordered::new();
+        'names: for name in names {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break 'names,
+                    Some(done) = working.next(), if !working.is_empty() => tell(done),
+                    _ = pace.tick(), if working.len() < AT_ONCE => break,
+                }
+            }
+            working.push(one(name));
+        }
+        while let Some(done) = working.next().await {
+            tell(done);
+        }
+    }
+
+    /// Makes one user; gives its password and whether it was there, or nothing where it is somebody else's.
+    async fn make(&self, name: &str) -> Result<Option<(Secret, bool)>, CloudError> {
+        let created = patiently(async || self.create(name).await).await;
+        let was_there = match created {
+            Ok(()) => false,
+            Err(error) if error.code.as_deref() == Some("UsernameExistsException") => true,
+            Err(error) => return Err(error),
+        };
+        if was_there && !patiently(async || self.is_member(name).await).await? {
+            return Ok(None);
+        }
+        if !was_there {
+            // First of all, so that what is broken off here is known as ours.
+            patiently(async || {
+                let call = self.cognito.admin_add_user_to_group().user_pool_id(&self.pool).username(name);
+                let call = call.group_name(GROUP).send().await;
+                call.map(drop).map_err(CloudError::of("cognito-idp:AdminAddUserToGroup"))
+            })
+            .await?;
+        }
+        let password = password();
+        patiently(async || {
+            let call = self.cognito.admin_set_user_password().user_pool_id(&self.pool).username(name);
+            let call = call.password(password.expose()).permanent(true).send().await;
+            call.map(drop).map_err(CloudError::of("cognito-idp:AdminSetUserPassword"))
+        })
+        .await?;
+        Ok(Some((password, was_there)))
+    }
+
+    async fn create(&self, name: &str) -> Result<(), CloudError> {
+        // The address of nobody (RFC 2606), and verified, so that nothing is ever sent there.
+        let attributes = [("email", format!("{name}@example.com")), ("email_verified", "true".to_owned())];
+        let mut call = self.cognito.admin_create_user().user_pool_id(&self.pool).username(name);
+        for (key, value) in attributes {
+            let attribute = AttributeType::builder().name(key).value(value).build();
+            let attribute = attribute.map_err(|_| CloudError::incomplete("cognito-idp:AdminCreateUser", key))?;
+            call = call.user_attributes(attribute);
+        }
+        let call = call.message_action(MessageActionType::Suppress).temporary_password(password().expose());
+        call.send().await.map(drop).map_err(CloudError::of("cognito-idp:AdminCreateUser"))
+    }
+
+    async fn is_member(&self, name: &str) -> Result<bool, CloudError> {
+        let mut next = None;
+        loop {
+            let call = self.cognito.admin_list_groups_for_user().user_pool_id(&self.pool).username(name);
+            let call = call.limit(PAGE).set_next_token(next).send().await;
+            let page = call.map_err(CloudError::of("cognito-idp:AdminListGroupsForUser"))?;
+            if page.groups().iter().any(|group| group.group_name() == Some(GROUP)) {
+                return Ok(true);
+            }
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// A password of 144 random bits, with a character of every kind that a password policy can ask for.
+fn password() -> Secret {
+    Secret::new(format!("Gd1-{}", URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 18]>())))
+}
+
+/// Makes a call again while the service is busy. Each of them may be made twice: a user who is there already has only a second password.
+async fn patiently<T>(call: impl AsyncFn() -> Result<T, CloudError>) -> Result<T, CloudError> {
+    let mut wait = FIRST_WAIT;
+    for _ in 1..TRIES {
+        match call().await {
+            Err(error) if error.is_transient() => {}
+            done => return done,
+        }
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+    }
+    call().await
+}
