@@ -218,6 +218,24 @@ fn a_scenario_that_cannot_work_is_refused() {
 }
 
 #[test]
+fn shares_of_sessions_and_of_throttled_logins_must_be_able_to_fail() {
+    let (head, _) = FULL_FAILOVER.split_once("[[objectives]]").unwrap();
+    let with = |objectives: &str, rest: &str| messages(scenario(&format!("objectives = [{objectives}]\n{head}{rest}")));
+    let kept = r#"{ metric = "sessions_kept", at_least = "99%" }"#;
+    assert_eq!(with(kept, ""), ["the scenario has no sessions to keep"]);
+    let sessions = "[[users.sessions]]\ncount = 5\nrefresh = \"REFRESH_TOKEN_AUTH\"\nrefresh_every = \"30s\"\ncall_every = \"5s\"\n";
+    assert!(with(kept, sessions).is_empty());
+    let throttled = |phase: &str, share: &str| {
+        format!(r#"{{ metric = "throttled_share", region = "replica", phase = "{phase}", at_most = "{share}" }}"#)
+    };
+    assert!(with(&format!("{}, {}", throttled("hold", "1%"), throttled("outage", "50%")), "").is_empty());
+    assert_eq!(with(&throttled("hold", "100%"), ""), ["a throttled share of at most 100% always holds"]);
+    assert_eq!(with(&throttled("verify", "1%"), ""), ["no logins are counted in the phase `verify`"]);
+    let twice = format!("{}, {}", throttled("hold", "1%"), throttled("hold", "2%"));
+    assert_eq!(with(&twice, ""), ["the objective `throttled_share` is there twice"]);
+}
+
+#[test]
 fn the_record_s_ttl_decides_how_long_to_hold() {
     let load = |text: &str, ttl| messages(scenario::read_str("s.toml", text, Some(Duration::from_secs(ttl))));
     assert_eq!(load(FULL_FAILOVER, 60), Vec::<String>::new());

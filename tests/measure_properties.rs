@@ -106,6 +106,33 @@ proptest! {
         prop_assert!(rpo.writes_lost.unwrap_or(0) <= truth.lost);
     }
 
+    /// Everybody is served from one moment on, so every share of every cohort is back then.
+    #[test]
+    fn the_moment_from_which_users_get_in_lies_in_every_interval(world in world()) {
+        let (records, _) = world.run();
+        let recovery = outcome(&records).unwrap().recovery.unwrap();
+        let groups = recovery.by_cohort.values().chain(recovery.by_flow.values());
+        for (curve, gap) in groups.map(|curve| (curve, 4.0 * world.gap)).chain([(&recovery.all, world.gap)]) {
+            prop_assert!(curve.steady.is_some_and(|steady| steady > 0.9));
+            prop_assert_eq!(curve.back.len(), 4);
+            for back in &curve.back {
+                // A cohort that nobody of tried while nobody could get in was never fewer.
+                let tried = |from: f64, to: f64| {
+                    let window = |w: &&gameday::measure::Window| w.from_s + recovery.window_s > from && w.from_s < to;
+                    curve.windows.iter().filter(window).any(|w| w.succeeded < w.attempted)
+                };
+                let at = back.at.ok_or_else(|| TestCaseError::fail(format!("{back:?}")))?;
+                if back.never_fewer() {
+                    prop_assert!(back.percent < 100 || !tried(0.5, world.switched));
+                    continue;
+                }
+                prop_assert!(at.lower <= world.switched + NOISE && world.switched <= at.upper + NOISE, "{back:?}");
+                prop_assert!(at.width() <= gap + NOISE, "{back:?} is too wide");
+                prop_assert!(!back.after_heal);
+            }
+        }
+    }
+
     #[test]
     fn verdicts_are_monotonic_in_the_target(world in world(), targets in prop::collection::vec(1_u64..200_000, 6)) {
         let (records, _) = world.run();

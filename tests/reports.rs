@@ -296,3 +296,329 @@ fn hostile_names_change_no_document() {
     assert!(!junit.contains("<script") && !junit.contains('\u{1b}'));
     assert!(report(&hostile, "logins.hlog").lines().all(|line| line.starts_with('#') || line.starts_with("Tag=")));
 }
+
+fn record(seconds: f64, event: Event) -> Record {
+    Record { seq: 0, at: at(seconds), event }
+}
+
+/// The sample run with other events before its end.
+fn with_events(events: impl IntoIterator<Item = Event>) -> Vec<Record> {
+    let mut records = World::sample().run().0;
+    let place = records.len() - 2;
+    records.splice(place..place, events.into_iter().map(|event| record(259.0, event)));
+    records
+}
+
+fn logins(records: &mut [Record], mut change: impl FnMut(&mut Login)) {
+    edit(records, |event| {
+        if let Event::Login(login) = event {
+            change(login);
+        }
+    });
+}
+
+fn anomaly<'a>(outcome: &'a Outcome, code: &str) -> &'a str {
+    &outcome.anomalies.iter().find(|anomaly| anomaly.code == code).unwrap().text
+}
+
+fn rejected(code: &str) -> LoginOutcome {
+    LoginOutcome::Rejected { step: LoginStep::InitiateAuth, code: code.into() }
+}
+
+#[test]
+fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
+    let mut records = World::sample().run().0;
+    let totp = Flow::UserPassword.as_str();
+    logins(&mut records, |login| {
+        login.at_replica = (login.flow == totp).then_some(Expect::Refused);
+        if login.at_replica.is_some() && login.role == Some(RegionRole::Replica) {
+            login.outcome = rejected("NotAuthorizedException");
+        }
+    });
+    let calm = outcome(&records).unwrap();
+    assert_eq!(calm.exit_code, Some(0), "{}", headline(&calm));
+    let refused = calm.logins.by_flow[totp].expected_refusals;
+    assert!(refused > 20);
+    assert_eq!(calm.logins.all.expected_refusals, refused);
+    assert_eq!(calm.logins.all.attempted + refused, sample().logins.all.attempted);
+    assert!(!calm.logins.errors.keys().any(|label| label.starts_with("rejected")));
+    assert!(calm.milestone(Milestone::ReplicaSustained).is_some());
+    assert_eq!(run_json(&calm)["expectations"][0]["held"], true);
+    assert!(headline(&calm).contains("all 1 expected limits held"));
+
+    let mut let_in = 0;
+    logins(&mut records, |login| {
+        if login.outcome == rejected("NotAuthorizedException") && let_in == 0 {
+            (login.outcome, let_in) = (LoginOutcome::Succeeded, 1);
+        }
+    });
+    let surprised = outcome(&records).unwrap();
+    assert_eq!(surprised.exit_code, Some(1));
+    assert_eq!(
+        headline(&surprised),
+        "FAILED: 1 of 1 expected limits did not hold (login by USER_PASSWORD_AUTH); everything was put back."
+    );
+    let finding = surprised.findings.iter().find(|finding| finding.code == "GD103").unwrap();
+    assert!(finding.evidence.contains("1 let in"), "{finding:?}");
+    assert!(report(&surprised, "report.md").contains("**surprise**"));
+    assert!(report(&surprised, "junit.xml").contains("login by USER_PASSWORD_AUTH at the replica"));
+}
+
+#[test]
+fn what_a_replica_may_not_do_decides_like_an_objective() {
+    let tried = |action, held: Option<bool>, seen: &str| {
+        let window = Window { sent: at(100.0), received: at(100.2) };
+        let (role, region) = (RegionRole::Replica, synthetic::REPLICA.into());
+        let seen = seen.to_owned();
+        Event::Expectation(Expectation { action, role, region, expect: Expect::Refused, held, seen, window })
+    };
+    let stated = |records: &mut Vec<Record>| {
+        edit(records, |event| {
+            if let Event::RunStarted(run) = event {
+                run.scenario["expectations"] = json!([
+                    { "action": "sign-up", "expect": "refused" },
+                    { "action": "password-reset", "expect": "refused" }
+                ]);
+            }
+        });
+    };
+    let judged = |held: Option<bool>| {
+        let reset = tried(UserAction::PasswordReset, held, "InvalidParameterException");
+        let mut records = with_events([tried(UserAction::SignUp, Some(true), "NotAuthorizedException"), reset]);
+        stated(&mut records);
+        outcome(&records).unwrap()
+    };
+    assert_eq!(judged(Some(true)).exit_code, Some(0));
+    let surprised = judged(Some(false));
+    assert_eq!((surprised.exit_code, surprised.findings[0].code.as_str()), (Some(1), "GD103"));
+    assert!(headline(&surprised).contains("1 of 2 expected limits did not hold (password-reset)"));
+    let unknown = judged(None);
+    assert_eq!((unknown.exit_code, unknown.findings.len()), (Some(1), 0));
+    assert!(headline(&unknown).contains("1 of 2 expected limits could not be told (password-reset)"));
+
+    let mut records = with_events([tried(UserAction::SignUp, Some(true), "NotAuthorizedException")]);
+    stated(&mut records);
+    let untried = outcome(&records).unwrap();
+    let row = json!({
+        "action": "password-reset", "role": "replica", "region": "us-west-2", "expected": "refused", "seen": "not tried", "held": null
+    });
+    assert_eq!(run_json(&untried)["expectations"][1], row);
+    assert_eq!(untried.exit_code, Some(1));
+}
+
+fn session(session: u64, step: SessionStep, sent: f64, role: RegionRole, outcome: LoginOutcome) -> Event {
+    let window = Window { sent: at(sent), received: at(sent + 0.5) };
+    let (user, flow, cohort) = ("user".into(), "REFRESH_TOKEN_AUTH".into(), "honours-ttl".into());
+    let role = Some(role);
+    Event::Session(Box::new(SessionCall {
+        session,
+        user,
+        flow,
+        cohort,
+        step,
+        window,
+        phase: Phase::Hold,
+        role,
+        outcome,
+    }))
+}
+
+/// Four sessions: kept over a stall, interrupted, forced to sign in again, lost; and one that was never opened.
+fn sessions() -> Vec<Event> {
+    use RegionRole::{Primary, Replica};
+    use SessionStep::{ApiCall, Refresh, SignIn, SignInAgain};
+    let good = || LoginOutcome::Succeeded;
+    let stalled = || LoginOutcome::Stalled { step: LoginStep::ProtectedApi };
+    let refused = || LoginOutcome::ApiRefused { status: 401, reason: String::new() };
+    let ended = || rejected("NotAuthorizedException");
+    let mut events: Vec<Event> = (0..4).map(|n| session(n, SignIn, -20.0, Primary, good())).collect();
+    events.push(session(4, SignIn, -20.0, Primary, ended()));
+    events.extend([
+        session(0, ApiCall, 10.0, Primary, stalled()),
+        session(0, ApiCall, 20.0, Primary, stalled()),
+        session(0, ApiCall, 70.0, Replica, good()),
+        session(0, Refresh, 80.0, Replica, good()),
+        session(0, Refresh, 245.0, Primary, good()),
+        session(1, ApiCall, 70.0, Replica, refused()),
+        session(1, ApiCall, 75.0, Replica, good()),
+        session(1, ApiCall, 245.0, Primary, good()),
+        session(2, Refresh, 80.0, Replica, ended()),
+        session(2, SignInAgain, 81.0, Replica, good()),
+        session(2, Refresh, 245.0, Primary, good()),
+        session(3, Refresh, 80.0, Replica, good()),
+        session(3, Refresh, 245.0, Primary, ended()),
+        session(3, SignInAgain, 246.0, Primary, ended()),
+        session(3, ApiCall, 259.0, Primary, LoginOutcome::Cancelled),
+    ]);
+    events
+}
+
+#[test]
+fn sessions_are_kept_interrupted_forced_or_lost() {
+    let records = with_events(sessions());
+    let outcome = outcome(&records).unwrap();
+    let sessions = run_json(&outcome)["sessions"].clone();
+    let fates =
+        ["opened", "kept", "interrupted", "forced", "lost", "not_opened"].map(|fate| sessions[fate].as_u64().unwrap());
+    assert_eq!(fates, [4, 1, 1, 1, 1, 1]);
+    assert_eq!(sessions["api_in_outage"], json!({ "tried": 5, "worked": 2 }));
+    assert_eq!(sessions["api_refused_in_outage"], 1);
+    // From the call that hung at 10 s to the answer at 70.5 s.
+    assert_eq!(sessions["longest_without_api_s"], 60.5);
+    assert_eq!(sessions["refreshes_at_replica"], json!({ "tried": 3, "worked": 2 }));
+    assert_eq!(sessions["refreshes_after_failback"], json!({ "tried": 3, "worked": 2 }));
+    assert_eq!(sessions["by_plan"][0]["cohort"], "honours-ttl");
+    assert!(report(&outcome, "report.md").contains("| REFRESH_TOKEN_AUTH | honours-ttl | 4 | 1 | 1 | 1 | 1 |"));
+}
+
+#[test]
+fn the_share_of_sessions_that_are_kept_is_an_objective() {
+    let judged = |records: Vec<Record>, at_least: &str| {
+        let objectives = json!([{ "metric": "sessions_kept", "at_least": at_least }]);
+        let result = outcome(&with_objectives(records, &objectives)).unwrap().objectives.remove(0);
+        (result.verdict, result.observed)
+    };
+    assert_eq!(judged(with_events(sessions()), "25%"), (Verdict::Met, Some(0.25)));
+    assert_eq!(judged(with_events(sessions()), "26%"), (Verdict::Missed, Some(0.25)));
+    assert_eq!(judged(World::sample().run().0, "1%"), (Verdict::Missed, None));
+    let mut broken_off = with_events(sessions());
+    broken_off.retain(|record| record.event != Event::PhaseStarted { phase: Phase::Verify });
+    broken_off.truncate(broken_off.len() - 2);
+    assert_eq!(judged(broken_off, "25%").0, Verdict::Inconclusive);
+}
+
+#[test]
+fn throttling_is_told_by_region_and_before_and_after_the_limit_was_raised() {
+    let raised = Mutation {
+        window: Window { sent: at(120.0), received: at(120.5) },
+        region: synthetic::REPLICA.into(),
+        step: Step::Prepare,
+        call: "cognito-idp:UpdateProvisionedLimit".into(),
+        resource: "UserAuthentication".into(),
+        ipv4: false,
+        error: None,
+    };
+    let mut records = with_events([Event::Mutation(raised)]);
+    let (mut throttled, mut before, mut after) = (0, 0, 0);
+    logins(&mut records, |login| {
+        if login.role == Some(RegionRole::Replica) {
+            before += u64::from(login.ended <= at(120.0));
+            after += u64::from(login.scheduled >= at(120.5));
+            if login.ended <= at(120.0) && login.arrival % 2 == 0 {
+                login.outcome = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
+                throttled += 1;
+            }
+        }
+    });
+    let objective = |phase: &str, at_most: &str| json!({ "metric": "throttled_share", "region": "replica", "phase": phase, "at_most": at_most });
+    let records = with_objectives(
+        records,
+        &json!([objective("hold", "99%"), objective("outage", "1%"), objective("failback", "1%")]),
+    );
+    let outcome = outcome(&records).unwrap();
+    let share = f64::from(throttled) / before as f64 * 100.0;
+    assert_eq!(
+        anomaly(&outcome, "throttled"),
+        format!(
+            "{throttled} of {before} logins ({share:.2} %) were throttled at us-west-2 before the limit was raised at 120.50 s \
+             after the cut, 0 of {after} logins (0.00 %) after."
+        )
+    );
+    let verdicts: Vec<_> = outcome.objectives.iter().map(|o| (o.name.as_str(), o.verdict)).collect();
+    let expected = [
+        ("replica_throttled_share_hold", Verdict::Met),
+        ("replica_throttled_share_outage", Verdict::Missed),
+        ("replica_throttled_share_failback", Verdict::Met),
+    ];
+    assert_eq!(verdicts, expected);
+    let json = run_json(&outcome);
+    assert_eq!(json["objectives"][0]["bound"], "at_most");
+    assert_eq!(json["logins"]["throttled"], throttled);
+    assert_eq!(json["throttling"][0]["windows"][0]["from_s"], 60.0);
+    assert!(report(&outcome, "report.md").contains("at most 99.00 %"));
+}
+
+#[test]
+fn users_who_try_again_are_counted_by_their_tries() {
+    let mut records = World::sample().run().0;
+    let (mut failed, mut rescued) = (Vec::new(), 0);
+    logins(&mut records, |login| {
+        if login.phase == Phase::Outage && login.outcome == LoginOutcome::ConnectTimeout {
+            // A chain of users that never gets in, but for the last.
+            login.again_of = failed.last().copied();
+            failed.push(login.arrival);
+        } else if login.phase == Phase::Hold && rescued < 3 {
+            login.again_of = (rescued == 0).then(|| failed.last().copied().unwrap());
+            let (ended, role) = (login.started, Some(RegionRole::Replica));
+            let throttled = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
+            login.earlier = vec![FailedTry { ended, role, outcome: throttled }; 2];
+            rescued += 1;
+        }
+    });
+    let outcome = outcome(&records).unwrap();
+    let tries = run_json(&outcome)["tries"].clone();
+    assert_eq!((&tries["retried"], &tries["rescued"]), (&json!(3), &json!(3)));
+    assert_eq!(tries["by_tries"][1], json!({ "tries": 3, "logins": 3, "succeeded": 3 }));
+    assert_eq!(tries["failed_tries"]["throttled at InitiateAuth"], 6);
+    assert_eq!(tries["repeated_arrivals"], failed.len());
+    assert_eq!(tries["back_in"], json!([{ "arrivals": failed.len() + 1, "users": 1 }]));
+    assert_eq!(tries["gave_up"], 0);
+}
+
+#[test]
+fn failures_name_their_cause() {
+    let mut records = World::sample().run().0;
+    let reason = "the keys of us-east-1 could not be fetched: timed out";
+    logins(&mut records, |login| {
+        if login.role == Some(RegionRole::Replica) {
+            match login.arrival % 5 {
+                0 => login.outcome = rejected("ResourceNotFoundException"),
+                1 => login.outcome = LoginOutcome::ApiRefused { status: 401, reason: reason.into() },
+                2 => {
+                    let (asked, served) = (synthetic::REPLICA.into(), synthetic::PRIMARY.into());
+                    login.outcome = LoginOutcome::WrongRegion { asked, served };
+                }
+                3 => login.outcome = LoginOutcome::Shed,
+                _ => {}
+            }
+        }
+    });
+    let outcome = outcome(&records).unwrap();
+    assert!(anomaly(&outcome, "app_client_missing").contains("does not exist at the replica's pool"));
+    let keys = anomaly(&outcome, "jwks_on_request_path");
+    assert!(keys.contains("JWKS is fetched on the request path") && keys.contains(reason), "{keys}");
+    assert!(
+        anomaly(&outcome, "wrong_region").contains("an address of us-west-2 and got a token that us-east-1 issued")
+    );
+    assert!(anomaly(&outcome, "shed").contains("`most_in_flight`"));
+    let markdown = report(&outcome, "report.md");
+    let (top, _) = markdown.split_once("## Objectives").unwrap();
+    assert!(top.contains("not a wrong password") && top.contains("JWKS is fetched"), "{top}");
+    let rows = run_json(&outcome)["failures"].clone();
+    let missing = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["error"].as_str().unwrap().contains("ResourceNotFound"))
+        .unwrap();
+    assert_eq!((&missing["region"], &missing["by_phase"]["failback"].is_number()), (&json!("us-west-2"), &true));
+    assert!(missing["first_s"].as_f64().unwrap() > 60.0 && missing["last_s"].as_f64().unwrap() < 245.0);
+}
+
+#[test]
+fn a_cohort_that_keeps_its_first_answer_is_back_only_after_the_heal() {
+    let mut records = World::sample().run().0;
+    logins(&mut records, |login| {
+        if login.cohort == Cohort::FreshLookup.as_str() && login.role == Some(RegionRole::Replica) {
+            (login.role, login.region) = (None, None);
+            if login.scheduled < at(181.0) {
+                login.outcome = LoginOutcome::ConnectTimeout;
+            }
+        }
+    });
+    let recovery = outcome(&records).unwrap().recovery.unwrap();
+    let slow = recovery.by_cohort[Cohort::FreshLookup.as_str()].back[3];
+    assert!(slow.after_heal && slow.at.unwrap().lower < 181.0 && slow.at.unwrap().upper >= 181.0, "{slow:?}");
+    let quick = recovery.by_cohort[Cohort::HonoursTtl.as_str()].back[3];
+    assert!(!quick.after_heal && quick.at.unwrap().upper < 64.0, "{quick:?}");
+}

@@ -157,6 +157,7 @@ impl Follower {
                 }
             }
             Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),
+            Event::Login(login) if login.refused_as_expected() => {}
             Event::Login(login) => self.login(at, &login.outcome, login.role),
             Event::Notice { text } => say(self.bar.as_ref(), &format!("note: {text}")),
             Event::Abort { reason } => say(self.bar.as_ref(), &format!("aborting: {reason}")),

@@ -45,6 +45,9 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
             let _ = writeln!(text, "{} {}: {}\n  {}", finding.code, finding.title, finding.evidence, finding.remedy);
         }
     }
+    for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave) {
+        let _ = writeln!(text, "{}: {}", anomaly.code, anomaly.text);
+    }
     let _ = write!(text, "{}\n{}", words::headline(outcome), folder.join("report.md").display());
     text
 }

@@ -105,11 +105,11 @@ impl Seen {
                 let succeeded = login.outcome == LoginOutcome::Succeeded;
                 if succeeded {
                     self.last_success = self.last_success.max(login.ended);
-                } else {
+                } else if login.failed() {
                     self.failed += 1;
                 }
                 let moved = self.flipped.is_some_and(|flipped| login.started >= flipped);
-                if moved && login.role == Some(RegionRole::Replica) {
+                if moved && login.role == Some(RegionRole::Replica) && !login.refused_as_expected() {
                     self.at_replica.push_back((login.ended, succeeded));
                 }
             }

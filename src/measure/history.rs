@@ -7,17 +7,20 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use super::logins::{histogram, record_ms};
-use crate::model::{Event, Login, LoginOutcome, LoginStep, Phase, Record, Region, RegionRole};
+use crate::model::{
+    Event, Login, LoginOutcome, LoginStep, Phase, Record, Region, RegionRole, SessionCall, SessionStep,
+};
 
 /// What [`outcome`](super::outcome) is computed from. A login takes 64 bytes here, a tenth of its record's size, so that a
 /// run of millions of them can be reported.
 #[derive(Debug, Default)]
 pub struct History {
-    /// All but logins.
+    /// All but logins and what was done in sessions.
     pub(super) records: Vec<Record>,
     pub(super) logins: Logbook,
+    pub(super) calls: CallBook,
     last: Option<Timestamp>,
-    /// Whether a login stood before every other record.
+    /// Whether a login or a session's call stood before every other record.
     headless: bool,
 }
 
@@ -30,11 +33,15 @@ impl History {
                 self.headless |= self.records.is_empty();
                 self.logins.take(&login);
             }
+            Event::Session(call) => {
+                self.headless |= self.records.is_empty();
+                self.calls.take(&call);
+            }
             _ => self.records.push(record),
         }
     }
 
-    /// The first record of the log, where it is no login.
+    /// The first record of the log, where it is neither a login nor a session's call.
     pub(super) fn first(&self) -> Option<&Record> {
         self.records.first().filter(|_| !self.headless)
     }
@@ -63,6 +70,8 @@ pub(super) struct Logbook {
     outcomes: Names<LoginOutcome>,
     /// What the steps took, of logins that were not cancelled, in microseconds.
     pub steps: BTreeMap<LoginStep, Histogram<u64>>,
+    /// Tries before the last one, by the numbers of their outcomes.
+    earlier: BTreeMap<u32, u64>,
 }
 
 /// No number, where there may be one.
@@ -79,6 +88,7 @@ struct Row {
     api_sent: i64,
     /// Four thousand million arrivals are beyond any run.
     arrival: u32,
+    again_of: u32,
     flow: u32,
     cohort: u32,
     region: u32,
@@ -87,6 +97,20 @@ struct Row {
     connect_ms: f32,
     phase: Phase,
     role: Option<RegionRole>,
+    /// The last one counted; 255 stands for more.
+    tries: u8,
+    limit: Limit,
+}
+
+/// What a login says about a limit of the replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// Nothing.
+    Unconcerned,
+    /// It was refused, as expected.
+    Held,
+    /// It got in, against what is expected.
+    Broken,
 }
 
 const _: () = assert!(size_of::<Row>() <= 64, "a million logins must fit into 64 MB");
@@ -99,12 +123,21 @@ impl Logbook {
                 record_ms(self.steps.entry(taken.step).or_insert_with(histogram), taken.ms);
             }
         }
+        for failed in &login.earlier {
+            *self.earlier.entry(self.outcomes.number(&failed.outcome, blunt)).or_default() += 1;
+        }
+        let limit = match login {
+            login if login.refused_as_expected() => Limit::Held,
+            login if login.let_in_against_expectation() => Limit::Broken,
+            _ => Limit::Unconcerned,
+        };
         self.rows.push(Row {
             scheduled: nanos(login.scheduled),
             started: nanos(login.started),
             ended: nanos(login.ended),
             api_sent: login.api_sent.map_or(NEVER, nanos),
             arrival: u32::try_from(login.arrival).unwrap_or(NONE),
+            again_of: login.again_of.and_then(|first| u32::try_from(first).ok()).unwrap_or(NONE),
             flow: self.flows.number(&login.flow, |_| OTHERS.to_owned()),
             cohort: self.cohorts.number(&login.cohort, |_| OTHERS.to_owned()),
             region: login.region.as_ref().map_or(NONE, |region| self.regions.number(region, |_| OTHERS.into())),
@@ -112,7 +145,14 @@ impl Logbook {
             connect_ms: connecting.map(|step| step.ms).sum::<f64>() as f32,
             phase: login.phase,
             role: login.role,
+            tries: u8::try_from(login.earlier.len() + 1).unwrap_or(u8::MAX),
+            limit,
         });
+    }
+
+    /// How often each outcome ended a try that was not the last.
+    pub fn earlier(&self) -> impl Iterator<Item = (&LoginOutcome, u64)> {
+        self.earlier.iter().map(|(number, count)| (self.outcomes.at(*number), *count))
     }
 
     /// In the order of the log: by their ends.
@@ -131,6 +171,20 @@ pub(super) struct LoginRef<'a> {
 impl<'a> LoginRef<'a> {
     pub fn arrival(self) -> u32 {
         self.row.arrival
+    }
+
+    /// The arrival that failed and that this one repeats.
+    pub fn again_of(self) -> Option<u32> {
+        (self.row.again_of != NONE).then_some(self.row.again_of)
+    }
+
+    /// The last one counted.
+    pub fn tries(self) -> u8 {
+        self.row.tries
+    }
+
+    pub fn limit(self) -> Limit {
+        self.row.limit
     }
 
     pub fn scheduled(self) -> Timestamp {
@@ -184,6 +238,74 @@ impl<'a> LoginRef<'a> {
 
     pub fn cancelled(self) -> bool {
         *self.outcome() == LoginOutcome::Cancelled
+    }
+
+    /// Whether it tells how many get in: neither cancelled nor refused as expected.
+    pub fn counts(self) -> bool {
+        !self.cancelled() && self.limit() != Limit::Held
+    }
+}
+
+/// What was done in sessions.
+#[derive(Debug, Default)]
+pub(super) struct CallBook {
+    rows: Vec<CallRow>,
+    plans: Names<(String, String)>,
+    outcomes: Names<LoginOutcome>,
+}
+
+/// A call in a session, as [`Row`].
+#[derive(Debug, Clone, Copy)]
+struct CallRow {
+    sent: i64,
+    received: i64,
+    session: u32,
+    plan: u32,
+    outcome: u32,
+    step: SessionStep,
+    role: Option<RegionRole>,
+}
+
+/// A call in a session, with its names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallRef<'a> {
+    pub sent: Timestamp,
+    pub received: Timestamp,
+    pub step: SessionStep,
+    pub role: Option<RegionRole>,
+    pub outcome: &'a LoginOutcome,
+    /// Flow and cohort.
+    pub plan: &'a (String, String),
+}
+
+impl CallBook {
+    fn take(&mut self, call: &SessionCall) {
+        self.rows.push(CallRow {
+            sent: nanos(call.window.sent),
+            received: nanos(call.window.received),
+            session: u32::try_from(call.session).unwrap_or(NONE),
+            plan: self.plans.number(&(call.flow.clone(), call.cohort.clone()), |_| (OTHERS.into(), OTHERS.into())),
+            outcome: self.outcomes.number(&call.outcome, blunt),
+            step: call.step,
+            role: call.role,
+        });
+    }
+
+    /// Each session's calls, in the order in which they were sent; cancelled ones are left out.
+    pub fn by_session(&self) -> Vec<Vec<CallRef<'_>>> {
+        let mut rows: Vec<&CallRow> = self.rows.iter().collect();
+        rows.sort_by_key(|row| (row.session, row.sent));
+        let named = |row: &&CallRow| CallRef {
+            sent: moment(row.sent),
+            received: moment(row.received),
+            step: row.step,
+            role: row.role,
+            outcome: self.outcomes.at(row.outcome),
+            plan: self.plans.at(row.plan),
+        };
+        let of_one =
+            |rows: &[&CallRow]| rows.iter().map(named).filter(|c| *c.outcome != LoginOutcome::Cancelled).collect();
+        rows.chunk_by(|a, b| a.session == b.session).map(of_one).collect()
     }
 }
 

@@ -31,10 +31,14 @@ pub struct Latency {
 /// Some of the logins.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Group {
-    /// Logins that ended, cancelled ones left out.
+    /// Logins that ended, cancelled ones and refusals that are expected left out.
     pub attempted: u64,
     /// Those with a token that holds every required claim, accepted by the protected API.
     pub succeeded: u64,
+    /// Refusals by the replica that the scenario expects; they count nowhere else.
+    pub expected_refusals: u64,
+    /// Those of `attempted` that were answered with TooManyRequestsException.
+    pub throttled: u64,
     /// Of the successes; nothing where there are none.
     pub latency: Option<Latency>,
 }
@@ -91,6 +95,8 @@ pub struct Logins {
     pub errors: BTreeMap<String, u64>,
     /// Which required claims were missing, and where.
     pub missing_claims: Vec<MissingClaim>,
+    /// How much later than scheduled logins started, in milliseconds of scenario time; those that were shed left out.
+    pub start_delay: Option<Latency>,
     /// The successes' latencies by phase in microseconds, for the interval log.
     pub histograms: BTreeMap<Phase, Histogram<u64>>,
 }
@@ -124,6 +130,7 @@ pub(super) fn logins(book: &Logbook) -> Logins {
         by_cohort: named(sorter.by_cohort),
         by_phase_and_region: groups(both),
         steps: steps(book),
+        start_delay: sorter.start_delay.as_ref().and_then(latency),
         errors: sorter.errors.into_iter().map(|(outcome, count)| (outcome.label(), count)).collect(),
         missing_claims: sorter.claims.into_iter().map(claim).collect(),
         histograms,
@@ -141,6 +148,7 @@ struct Sorter<'a> {
     by_phase_and_region: BTreeMap<(Phase, Option<&'a Region>), Tally>,
     errors: HashMap<&'a LoginOutcome, u64>,
     claims: BTreeMap<(&'a str, Option<&'a Region>), u64>,
+    start_delay: Option<Histogram<u64>>,
 }
 
 impl<'a> Sorter<'a> {
@@ -151,7 +159,11 @@ impl<'a> Sorter<'a> {
         self.by_phase.entry(login.phase()).or_default().add(login);
         self.by_cohort.entry(login.cohort()).or_default().add(login);
         self.by_phase_and_region.entry((login.phase(), login.region())).or_default().add(login);
-        if !login.succeeded() {
+        if *login.outcome() != LoginOutcome::Shed {
+            let delay = self.start_delay.get_or_insert_with(histogram);
+            record_ms(delay, seconds_between(login.scheduled(), login.started()) * 1000.0);
+        }
+        if login.counts() && !login.succeeded() {
             *self.errors.entry(login.outcome()).or_default() += 1;
         }
         if let LoginOutcome::ClaimMissing { claim } = login.outcome() {
@@ -162,25 +174,38 @@ impl<'a> Sorter<'a> {
 
 struct Tally {
     attempted: u64,
+    expected_refusals: u64,
+    throttled: u64,
     histogram: Histogram<u64>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { attempted: 0, histogram: histogram() }
+        Self { attempted: 0, expected_refusals: 0, throttled: 0, histogram: histogram() }
     }
 }
 
 impl Tally {
     fn add(&mut self, login: LoginRef<'_>) {
+        if !login.counts() {
+            self.expected_refusals += 1;
+            return;
+        }
         self.attempted += 1;
+        self.throttled += u64::from(matches!(login.outcome(), LoginOutcome::Throttled { .. }));
         if login.succeeded() {
             record_ms(&mut self.histogram, seconds_between(login.scheduled(), login.ended()) * 1000.0);
         }
     }
 
     fn group(&self) -> Group {
-        Group { attempted: self.attempted, succeeded: self.histogram.len(), latency: latency(&self.histogram) }
+        Group {
+            attempted: self.attempted,
+            succeeded: self.histogram.len(),
+            expected_refusals: self.expected_refusals,
+            throttled: self.throttled,
+            latency: latency(&self.histogram),
+        }
     }
 }
 

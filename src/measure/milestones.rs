@@ -131,9 +131,7 @@ impl Reader<'_> {
 
     /// Exact: it is the client's own giving up.
     fn first_failed_login(&self) -> Option<Interval> {
-        let failed = |login: &LoginRef<'_>| {
-            login.ended() > self.zero && !matches!(login.outcome(), LoginOutcome::Succeeded | LoginOutcome::Cancelled)
-        };
+        let failed = |login: &LoginRef<'_>| login.ended() > self.zero && login.counts() && !login.succeeded();
         let first = self.line.logins.iter().filter(failed).map(LoginRef::ended).min()?;
         Some(Interval::exact(self.after_zero(first)))
     }
@@ -214,7 +212,7 @@ impl Reader<'_> {
     /// From here on every login succeeds at the replica, to the heal.
     fn sustained(&self) -> Option<Interval> {
         let during = |login: &LoginRef<'_>| {
-            login.scheduled() >= self.zero && self.line.before_heal(login.scheduled()) && !login.cancelled()
+            login.scheduled() >= self.zero && self.line.before_heal(login.scheduled()) && login.counts()
         };
         let logins = || self.line.logins.iter().filter(during);
         let last_bad = logins().filter(|login| !at_replica(login)).map(LoginRef::scheduled).max();

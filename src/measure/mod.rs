@@ -5,27 +5,36 @@
 //! the change came after `s`, and "already the new state" that it came before `r`.
 
 mod chain;
+mod failures;
 mod history;
 mod interval;
+mod limits;
 mod logins;
 mod milestones;
 mod notes;
 mod objectives;
 mod outcome;
 mod phases;
+mod recovery;
 mod rpo;
+mod sessions;
 mod timeline;
+mod user_notes;
 
 pub use chain::{Chain, Link};
+pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
 pub use history::History;
 pub use interval::{Interval, seconds_between};
+pub use limits::LimitResult;
 pub use logins::{Group, Latency, Logins, MissingClaim, StepLatency};
 pub use milestones::Reached;
 pub use notes::Anomaly;
 pub use objectives::{ObjectiveResult, Unit, Verdict};
 pub use outcome::{FaultPlan, Outcome, Rollback, outcome};
 pub use phases::PhaseSpan;
+pub use recovery::{Back, Curve, Recovery, Window};
 pub use rpo::{Lag, Rpo};
+pub use sessions::{Calls, Fates, Sessions};
 
 /// An event log that no outcome can be computed from.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,11 @@
+use super::failures::Throttling;
 use super::history::LoginRef;
 use super::interval::{Interval, seconds_between};
 use super::milestones::not_bitten;
 use super::phases::PhaseSpan;
 use super::timeline::Timeline;
+use super::user_notes::of_logins;
 use crate::model::{Event, Milestone, Phase, Record, RegionRole, Step};
-
-/// A login that started later than this, in real milliseconds, tells of a runner that cannot keep up.
-const LATE_START_MS: f64 = 100.0;
 
 /// Something that a reader of the figures must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +14,18 @@ pub struct Anomaly {
     pub code: &'static str,
     /// In words.
     pub text: String,
+    /// Whether it is a diagnosis that belongs above everything else.
+    pub grave: bool,
 }
 
-fn anomaly(code: &'static str, text: impl Into<String>) -> Anomaly {
-    Anomaly { code, text: text.into() }
+impl Anomaly {
+    pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), grave: false }
+    }
+
+    pub(super) fn grave(code: &'static str, text: impl Into<String>) -> Self {
+        Self { grave: true, ..Self::new(code, text) }
+    }
 }
 
 /// Everything that bends the figures or their reading.
@@ -26,6 +33,7 @@ pub(super) fn anomalies(
     records: &[Record],
     line: &Timeline<'_>,
     speed: f64,
+    throttling: &[Throttling],
     at: &dyn Fn(Milestone) -> Option<Interval>,
 ) -> Vec<Anomaly> {
     let mut found = Vec::new();
@@ -35,7 +43,7 @@ pub(super) fn anomalies(
     health(line, &mut found);
     order(at, &mut found);
     before_the_fault(line, &mut found);
-    late_starts(line, speed, &mut found);
+    of_logins(line.logins, throttling, speed, &mut found);
     gaps(records, &mut found);
     found
 }
@@ -43,8 +51,10 @@ pub(super) fn anomalies(
 fn stops_and_notices(records: &[Record], found: &mut Vec<Anomaly>) {
     for record in records {
         match &record.event {
-            Event::Abort { reason } => found.push(anomaly("aborted", format!("The run was stopped early: {reason}"))),
-            Event::Notice { text } => found.push(anomaly("notice", text.clone())),
+            Event::Abort { reason } => {
+                found.push(Anomaly::new("aborted", format!("The run was stopped early: {reason}")));
+            }
+            Event::Notice { text } => found.push(Anomaly::new("notice", text.clone())),
             _ => {}
         }
     }
@@ -56,19 +66,19 @@ fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
             "The fault did not bite on {address}: it still opened connections {seconds:.1} s after the last call that cuts was \
              answered, and never failed until the heal."
         );
-        found.push(anomaly("fault_did_not_bite", text));
+        found.push(Anomaly::new("fault_did_not_bite", text));
     }
     let probed = |zero| line.paths.values().flatten().any(|probe| probe.window.sent >= zero);
     if line.stops_packets && line.zero.is_some_and(|zero| !probed(zero)) {
         let text =
             "No path probes: fault_effective and fault_reverted rest on the API's answers alone, not on packets.";
-        found.push(anomaly("no_path_probes", text));
+        found.push(Anomaly::new("no_path_probes", text));
     }
     let failed = |step| line.mutations.iter().filter(move |m| m.step == step && m.error.is_some()).count();
     for (step, verb) in [(Step::Cut, "cut"), (Step::Heal, "heal")] {
         match failed(step) {
             0 => {}
-            count => found.push(anomaly("calls_failed", format!("{count} calls that {verb} failed at first."))),
+            count => found.push(Anomaly::new("calls_failed", format!("{count} calls that {verb} failed at first."))),
         }
     }
 }
@@ -88,7 +98,7 @@ fn tracked(line: &Timeline<'_>, effective: Option<Interval>, found: &mut Vec<Ano
         "{fault}: security groups are stateful, so connections that were open already may live on. {count} logins at the \
          primary rode on such a connection: they had connected before the fault was effective, and succeeded after it."
     );
-    found.push(anomaly("tracked_connections", text));
+    found.push(Anomaly::new("tracked_connections", text));
 }
 
 fn health(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
@@ -100,7 +110,7 @@ fn health(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     {
         let (blind, all) = (last.saying_healthy, last.checkers);
         let text = format!("{blind} of {all} checkers still said healthy when the fault ended: they never saw it.");
-        found.push(anomaly("checkers_blind", text));
+        found.push(Anomaly::new("checkers_blind", text));
     }
 }
 
@@ -119,7 +129,7 @@ fn order(at: &dyn Fn(Milestone) -> Option<Interval>, found: &mut Vec<Anomaly>) {
                 "The first login at the replica came at least {early:.1} s before the DNS flip was complete {place}: a client \
                  got there by an answer that others did not have yet, or without DNS."
             );
-            found.push(anomaly("login_before_dns_flip", text));
+            found.push(Anomaly::new("login_before_dns_flip", text));
         }
     }
 }
@@ -127,25 +137,11 @@ fn order(at: &dyn Fn(Milestone) -> Option<Interval>, found: &mut Vec<Anomaly>) {
 fn before_the_fault(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     let Some(zero) = line.zero else { return };
     if line.health.iter().rfind(|h| h.window.received <= zero).is_some_and(|h| !h.healthy) {
-        found.push(anomaly("unhealthy_before_fault", "The health check was unhealthy before the fault."));
+        found.push(Anomaly::new("unhealthy_before_fault", "The health check was unhealthy before the fault."));
     }
     let before = |answer: &&super::timeline::Answer<'_>| answer.window.received <= zero;
     if line.answers.iter().rfind(before).is_some_and(|answer| answer.role == Some(RegionRole::Replica)) {
-        found.push(anomaly("replica_before_fault", "The record gave the replica before the fault."));
-    }
-}
-
-fn late_starts(line: &Timeline<'_>, speed: f64, found: &mut Vec<Anomaly>) {
-    let late_ms = |login: LoginRef<'_>| seconds_between(login.scheduled(), login.started()) * 1000.0;
-    let limit_ms = LATE_START_MS * speed.max(1.0);
-    let late: Vec<f64> = line.logins.iter().map(late_ms).filter(|ms| *ms > limit_ms).collect();
-    if let Some(worst) = late.iter().copied().reduce(f64::max) {
-        let text = format!(
-            "{} logins started more than {limit_ms:.0} ms late, the worst by {worst:.0} ms: the runner was overloaded. Their \
-             latencies count from the scheduled instant and include the delay.",
-            late.len()
-        );
-        found.push(anomaly("late_starts", text));
+        found.push(Anomaly::new("replica_before_fault", "The record gave the replica before the fault."));
     }
 }
 
@@ -163,7 +159,7 @@ fn gaps(records: &[Record], found: &mut Vec<Anomaly>) {
             "The {observer} observer got no answer {count} times, once for {longest:.1} s; the bounds of what happened meanwhile \
              are wider. First error: {error}"
         );
-        found.push(anomaly("observer_gaps", text));
+        found.push(Anomaly::new("observer_gaps", text));
     }
 }
 

@@ -5,6 +5,7 @@ use super::logins::{Group, Logins};
 use super::milestones::due_in;
 use super::phases::Progress;
 use super::rpo::Rpo;
+use super::sessions::Sessions;
 use super::timeline::Timeline;
 use crate::model::{Milestone, Percent, Phase, Region, RegionRole};
 use crate::scenario::Objective;
@@ -41,6 +42,8 @@ pub enum Unit {
     Seconds,
     /// A share from 0 to 1; at least the target is good.
     Share,
+    /// A share from 0 to 1; at most the target is good.
+    CappedShare,
 }
 
 impl Unit {
@@ -48,7 +51,15 @@ impl Unit {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Seconds => "s",
-            Self::Share => "share",
+            Self::Share | Self::CappedShare => "share",
+        }
+    }
+
+    /// Which side of the target is good, as files have it.
+    pub fn bound(self) -> &'static str {
+        match self {
+            Self::Seconds | Self::CappedShare => "at_most",
+            Self::Share => "at_least",
         }
     }
 }
@@ -82,6 +93,7 @@ pub(super) struct Evidence<'a> {
     pub progress: &'a Progress,
     pub logins: &'a Logins,
     pub rpo: Option<&'a Rpo>,
+    pub sessions: Option<&'a Sessions>,
     pub region_of: &'a dyn Fn(RegionRole) -> Region,
     pub at: &'a dyn Fn(Milestone) -> Option<Interval>,
 }
@@ -108,10 +120,17 @@ impl Evidence<'_> {
             Objective::SuccessRate { region, phase, at_least } => {
                 let same =
                     |o: &&Objective| matches!(o, Objective::SuccessRate { region: other, .. } if other == region);
-                let several = all.iter().filter(same).count() > 1;
-                let suffix = if several { format!("_{}", phase.as_str()) } else { String::new() };
-                self.share(format!("{}_success_rate{suffix}", region.as_str()), *region, *phase, *at_least)
+                let name = phased(format!("{}_success_rate", region.as_str()), *phase, all.iter().filter(same).count());
+                self.success_rate(name, *region, *phase, *at_least)
             }
+            Objective::ThrottledShare { region, phase, at_most } => {
+                let same =
+                    |o: &&Objective| matches!(o, Objective::ThrottledShare { region: other, .. } if other == region);
+                let name =
+                    phased(format!("{}_throttled_share", region.as_str()), *phase, all.iter().filter(same).count());
+                self.throttled_share(name, *region, *phase, *at_most)
+            }
+            Objective::SessionsKept { at_least } => self.sessions_kept(*at_least),
         }
     }
 
@@ -159,27 +178,51 @@ impl Evidence<'_> {
         time_result("rpo", demand, target, lower, upper, reason)
     }
 
-    fn share(&self, name: String, role: RegionRole, phase: Phase, at_least: Percent) -> ObjectiveResult {
+    fn success_rate(&self, name: String, role: RegionRole, phase: Phase, at_least: Percent) -> ObjectiveResult {
         let region = (self.region_of)(role);
         let attempted = self.logins.by_phase.get(&phase).map_or(0, |group| group.attempted);
         let served = self.logins.by_phase_and_region.get(&(phase, Some(region)));
         let succeeded = served.map_or(0, |group: &Group| group.succeeded);
-        let observed = (attempted > 0).then(|| succeeded as f64 / attempted as f64);
-        let completed = self.progress.completed(phase);
+        let demand = format!("share of the {} phase's logins that succeed at the {}", phase.as_str(), role.as_str());
+        let share = Share { part: succeeded, of: attempted, unit: Unit::Share, nobody: "no login ended in the phase" };
+        self.share(name, demand, at_least, phase, &share)
+    }
+
+    fn throttled_share(&self, name: String, role: RegionRole, phase: Phase, at_most: Percent) -> ObjectiveResult {
+        let asked = self.logins.by_phase_and_region.get(&(phase, Some((self.region_of)(role))));
+        let (throttled, attempted) = asked.map_or((0, 0), |group| (group.throttled, group.attempted));
+        let demand =
+            format!("share of the {} phase's logins at the {} that are throttled", phase.as_str(), role.as_str());
+        let nobody = "no login of the phase reached the Region";
+        let share = Share { part: throttled, of: attempted, unit: Unit::CappedShare, nobody };
+        self.share(name, demand, at_most, phase, &share)
+    }
+
+    fn sessions_kept(&self, at_least: Percent) -> ObjectiveResult {
+        let fates = self.sessions.map(|sessions| sessions.all).unwrap_or_default();
+        let demand = "share of the sessions opened before the fault that are never refused anything".to_owned();
+        let share = Share { part: fates.kept, of: fates.opened, unit: Unit::Share, nobody: "no session was opened" };
+        self.share("sessions_kept".to_owned(), demand, at_least, Phase::Failback, &share)
+    }
+
+    /// Judged as observed, once the phase was run to its end.
+    fn share(&self, name: String, demand: String, target: Percent, phase: Phase, share: &Share) -> ObjectiveResult {
+        let observed = (share.of > 0).then(|| share.part as f64 / share.of as f64);
+        let good = |observed: f64| if share.unit == Unit::Share { observed >= target.0 } else { observed <= target.0 };
         let (verdict, reason) = match observed {
-            _ if !completed => {
+            _ if !self.progress.completed(phase) => {
                 (Verdict::Inconclusive, Some(format!("the {} phase was not run to its end", phase.as_str())))
             }
-            None => (Verdict::Missed, Some("no login ended in the phase".to_owned())),
-            Some(share) if share >= at_least.0 => (Verdict::Met, None),
+            None => (Verdict::Missed, Some(share.nobody.to_owned())),
+            Some(observed) if good(observed) => (Verdict::Met, None),
             Some(_) => (Verdict::Missed, None),
         };
-        let bounds = wilson_95(succeeded, attempted);
+        let bounds = wilson_95(share.part, share.of);
         ObjectiveResult {
             name,
-            demand: format!("share of the {} phase's logins that succeed at the {}", phase.as_str(), role.as_str()),
-            target: at_least.0,
-            unit: Unit::Share,
+            demand,
+            target: target.0,
+            unit: share.unit,
             lower: bounds.map(|(lower, _)| lower),
             upper: bounds.map(|(_, upper)| upper),
             observed,
@@ -187,6 +230,19 @@ impl Evidence<'_> {
             reason,
         }
     }
+}
+
+/// A share, and what is to be said where there is none.
+struct Share {
+    part: u64,
+    of: u64,
+    unit: Unit,
+    nobody: &'static str,
+}
+
+/// Objectives of one Region are told apart by phase, where there are several.
+fn phased(name: String, phase: Phase, several: usize) -> String {
+    if several > 1 { format!("{name}_{}", phase.as_str()) } else { name }
 }
 
 fn time_result(

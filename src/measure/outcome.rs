@@ -2,14 +2,18 @@ use jiff::Timestamp;
 
 use super::MeasureError;
 use super::chain::{Chain, chain};
+use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
 use super::history::History;
 use super::interval::Interval;
+use super::limits::{LimitResult, limits};
 use super::logins::{Logins, logins};
 use super::milestones::{Reached, milestones};
 use super::notes::{Anomaly, anomalies, missing};
 use super::objectives::{Evidence, ObjectiveResult, Verdict, objectives};
 use super::phases::{PhaseSpan, Progress, phases};
+use super::recovery::{Recovery, recovery};
 use super::rpo::{Rpo, rpo};
+use super::sessions::{Sessions, sessions};
 use super::timeline::Timeline;
 use crate::model::{
     Event, Finding, Milestone, Mutation, Phase, Record, Region, RegionRole, RunFailure, RunStarted, SCHEMA_VERSION,
@@ -46,6 +50,18 @@ pub struct Outcome {
     pub rpo: Option<Rpo>,
     /// Who got in.
     pub logins: Logins,
+    /// The share able to log in over time; nothing where nothing was cut or nobody tried.
+    pub recovery: Option<Recovery>,
+    /// Why logins failed, the most frequent reason first.
+    pub failures: Vec<Failure>,
+    /// Who tried again.
+    pub tries: Tries,
+    /// Who was throttled, by Region; empty where nobody was.
+    pub throttling: Vec<Throttling>,
+    /// What became of sessions; nothing where there were none.
+    pub sessions: Option<Sessions>,
+    /// What a replica may not do, and whether it did.
+    pub limits: Vec<LimitResult>,
     /// The calls that cut and heal, and the preparation around them.
     pub mutations: Vec<Mutation>,
     /// From the first to the last call that cuts, in the first turn, in seconds.
@@ -56,7 +72,7 @@ pub struct Outcome {
     pub rollback: Rollback,
     /// What was to be touched.
     pub faults: Vec<FaultPlan>,
-    /// Findings of preflight.
+    /// Findings of preflight, and limits of the replica that did not hold.
     pub findings: Vec<Finding>,
     /// What preflight could not look at.
     pub not_checked: Vec<String>,
@@ -115,10 +131,15 @@ impl Outcome {
         self.missing.is_empty()
     }
 
-    /// Whether every objective is met; what is inconclusive is not met.
+    /// Whether every objective is met and every limit held; what is inconclusive is not met.
     pub fn all_met(&self) -> bool {
-        self.objectives.iter().all(|objective| objective.verdict == Verdict::Met)
+        all_met(&self.objectives, &self.limits)
     }
+}
+
+fn all_met(objectives: &[ObjectiveResult], limits: &[LimitResult]) -> bool {
+    let met = objectives.iter().all(|objective| objective.verdict == Verdict::Met);
+    met && limits.iter().all(|limit| limit.held == Some(true))
 }
 
 /// Computes what happened in a run.
@@ -145,6 +166,9 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
     let milestones = milestones(&line, phases.iter().any(|span| span.phase == Phase::Hold));
     let at = |milestone| milestones.iter().find(|r: &&Reached| r.milestone == milestone).and_then(|r| r.at);
     let logins = logins(&history.logins);
+    let sessions = sessions(&history.calls, &line);
+    let throttling = throttling(&history.logins, &line);
+    let limits = limits(records, &history.logins, &scenario.expectations, run);
     let rpo = rpo(&line, at(Milestone::FaultEffective));
     let progress = Progress::of(records, &phases, failure.as_ref());
     let region_of = |role| match role {
@@ -156,25 +180,29 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         progress: &progress,
         logins: &logins,
         rpo: rpo.as_ref(),
+        sessions: sessions.as_ref(),
         region_of: &region_of,
         at: &at,
     };
     let objectives = objectives(&scenario.objectives, &evidence);
     let rollback = rollback(records);
-    let all_met = objectives.iter().all(|objective| objective.verdict == Verdict::Met);
+    let met = all_met(&objectives, &limits);
     Ok(Outcome {
-        exit_code: ended.map(|failure| exit_code(failure.as_ref(), &rollback, all_met)),
+        exit_code: ended.map(|failure| exit_code(failure.as_ref(), &rollback, met)),
         started_at: *started_at,
         last_at: history.last_at().unwrap_or(*started_at),
         zero_at: line.zero,
         chain: chain(at),
-        anomalies: anomalies(records, &line, run.speed, &at),
+        anomalies: anomalies(records, &line, run.speed, &throttling, &at),
         missing: missing(records, &line, &phases),
         cut_took_s: line.cut_took_s(),
         heal_took_s: line.heal_took_s(),
         mutations: line.mutations.iter().copied().cloned().collect(),
         faults: faults(records),
-        findings: findings(records),
+        findings: findings(records).into_iter().chain(limits.iter().filter_map(LimitResult::finding)).collect(),
+        recovery: recovery(&history.logins, &line),
+        failures: failures(&history.logins, line.zero),
+        tries: tries(&history.logins),
         not_checked: not_checked(records),
         run: RunStarted::clone(run),
         scenario,
@@ -184,6 +212,9 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         objectives,
         rpo,
         logins,
+        throttling,
+        sessions,
+        limits,
         rollback,
     })
 }

@@ -51,6 +51,28 @@ pub struct Login {
     pub steps: Vec<StepTime>,
 }
 
+impl Login {
+    /// Whether the replica refused what it is expected to refuse. That is no failure, and counts apart from the others.
+    pub fn refused_as_expected(&self) -> bool {
+        let refused = matches!(self.outcome, LoginOutcome::Rejected { .. } | LoginOutcome::ChallengeUnsupported { .. });
+        refused && self.expects_refusal()
+    }
+
+    /// Whether the replica let in whom it is expected to refuse.
+    pub fn let_in_against_expectation(&self) -> bool {
+        self.outcome == LoginOutcome::Succeeded && self.expects_refusal()
+    }
+
+    fn expects_refusal(&self) -> bool {
+        self.at_replica == Some(Expect::Refused) && self.role == Some(RegionRole::Replica)
+    }
+
+    /// Whether somebody who should have got in did not.
+    pub fn failed(&self) -> bool {
+        !matches!(self.outcome, LoginOutcome::Succeeded | LoginOutcome::Cancelled) && !self.refused_as_expected()
+    }
+}
+
 /// A try of a login that failed and was tried again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailedTry {
@@ -263,6 +285,19 @@ pub enum LoginOutcome {
 }
 
 impl LoginOutcome {
+    /// Whether an answer came, and it was no. A stall, a lost connection or too many requests may end well when it is tried again.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Rejected { .. }
+                | Self::TokenInvalid { .. }
+                | Self::ClaimMissing { .. }
+                | Self::ApiRefused { .. }
+                | Self::ChallengeUnsupported { .. }
+                | Self::WrongRegion { .. }
+        )
+    }
+
     /// The class with its one telling detail, as errors are counted in reports.
     pub fn label(&self) -> String {
         match self {

@@ -1,5 +1,6 @@
 use askama::Template;
 
+use super::curve::{self, CurveChart};
 use super::view::View;
 use super::words::{seconds, span_s};
 use crate::measure::Outcome;
@@ -24,6 +25,7 @@ const TICKS: f64 = 8.0;
 struct Document {
     view: View,
     chart: Option<Chart>,
+    curve: Option<CurveChart>,
 }
 
 struct Chart {
@@ -36,12 +38,12 @@ struct Chart {
     rows: Vec<ChartRow>,
 }
 
-struct Bar {
-    x: String,
-    width: String,
-    label: &'static str,
-    middle: String,
-    odd: bool,
+pub(super) struct Bar {
+    pub x: String,
+    pub width: String,
+    pub label: &'static str,
+    pub middle: String,
+    pub odd: bool,
 }
 
 struct ChartRow {
@@ -56,8 +58,9 @@ struct ChartRow {
 pub fn html(outcome: &Outcome) -> Vec<u8> {
     let view = View::of(outcome);
     let chart = chart(&view);
+    let curve = curve::chart(outcome, &view);
     // Cannot fail: a `String` takes every write, and the template calls nothing that fails.
-    Document { view, chart }.render().expect("a template in memory").into_bytes()
+    Document { view, chart, curve }.render().expect("a template in memory").into_bytes()
 }
 
 fn chart(view: &View) -> Option<Chart> {
@@ -67,18 +70,6 @@ fn chart(view: &View) -> Option<Chart> {
     let plot = WIDTH - LEFT - RIGHT;
     let x = |at: f64| LEFT + at.clamp(0.0, longest) / longest * plot;
     let tenth = |figure: f64| format!("{figure:.1}");
-    let bands = view.phases.iter().filter_map(|row| Some((row.name, row.at?))).filter(|(_, (_, end))| *end > 0.0);
-    let bands = bands.enumerate().map(|(index, (name, (start, end)))| {
-        let width = x(end) - x(start);
-        let label = if width >= LABEL { name } else { "" };
-        Bar {
-            x: tenth(x(start)),
-            width: tenth(width),
-            label,
-            middle: tenth(x(start) + width / 2.0),
-            odd: index % 2 == 1,
-        }
-    });
     let rows = view.milestones.iter().enumerate().map(|(index, row)| ChartRow {
         y: TOP + ROW * index as f64,
         name: row.name,
@@ -93,14 +84,32 @@ fn chart(view: &View) -> Option<Chart> {
         height: bottom + 8.0,
         left: LEFT,
         bottom,
-        bands: bands.collect(),
+        bands: bands(view, 0.0, &x),
         ticks: ticks.map(|at| (x(at), seconds(at).replace(".00", ""))).collect(),
         rows: rows.collect(),
     })
 }
 
+/// The phases that end after `first`, drawn by `x`.
+pub(super) fn bands(view: &View, first: f64, x: &dyn Fn(f64) -> f64) -> Vec<Bar> {
+    let tenth = |figure: f64| format!("{figure:.1}");
+    let shown = view.phases.iter().filter_map(|row| Some((row.name, row.at?))).filter(|(_, (_, end))| *end > first);
+    let band = |(index, (name, (start, end))): (usize, (&'static str, (f64, f64)))| {
+        let width = x(end) - x(start);
+        let label = if width >= LABEL { name } else { "" };
+        Bar {
+            x: tenth(x(start)),
+            width: tenth(width),
+            label,
+            middle: tenth(x(start) + width / 2.0),
+            odd: index % 2 == 1,
+        }
+    };
+    shown.enumerate().map(band).collect()
+}
+
 /// The smallest handy step that needs no more than [`TICKS`].
-fn tick_step(longest: f64) -> f64 {
+pub(super) fn tick_step(longest: f64) -> f64 {
     let handy = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
     handy.into_iter().find(|step| longest / step <= TICKS).unwrap_or(3600.0)
 }

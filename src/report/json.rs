@@ -1,3 +1,5 @@
+mod users;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -40,6 +42,12 @@ pub fn run_json(outcome: &Outcome) -> Vec<u8> {
         "environment_sha256": run.environment_sha256,
         "primary": run.primary,
         "replica": run.replica,
+        "recovery": outcome.recovery.as_ref().map(users::recovery),
+        "expectations": users::expectations(outcome),
+        "sessions": outcome.sessions.as_ref().map(users::sessions),
+        "failures": users::failures(outcome),
+        "tries": users::tries(outcome),
+        "throttling": users::throttling(outcome),
     });
     let mut text = format!("{value:#}");
     text.push('\n');
@@ -70,6 +78,7 @@ fn objectives(outcome: &Outcome) -> Vec<Value> {
             "unit": objective.unit.as_str(),
             "observed": objective.observed,
             "reason": objective.reason,
+            "bound": objective.unit.bound(),
         })
     };
     outcome.objectives.iter().map(row).collect()
@@ -138,6 +147,9 @@ fn logins(logins: &Logins) -> Value {
         "errors": logins.errors,
         "by_cohort": by(&logins.by_cohort, Clone::clone),
         "cancelled": logins.cancelled,
+        "expected_refusals": logins.all.expected_refusals,
+        "throttled": logins.all.throttled,
+        "start_delay_ms": logins.start_delay.map(|delay| json!({ "p50": delay.p50, "p99": delay.p99, "max": delay.max })),
         "missing_claims": logins.missing_claims.iter().map(claim).collect::<Vec<_>>(),
         "steps": logins.steps.iter().map(step).collect::<Vec<_>>(),
     })
@@ -152,6 +164,8 @@ fn by<K>(groups: &BTreeMap<K, Group>, key: impl Fn(&K) -> String) -> Map<String,
         json!({
             "attempted": group.attempted,
             "succeeded": group.succeeded,
+            "expected_refusals": group.expected_refusals,
+            "throttled": group.throttled,
             "latency_ms": latency(group.latency),
         })
     };

@@ -4,7 +4,7 @@ use super::escape::one_line;
 use super::words::{headline, measured, target};
 use crate::measure::{Outcome, Verdict};
 
-/// `junit.xml`: each objective is a test case, and so are the restoring of the network and the run's
+/// `junit.xml`: each objective is a test case, and so are each expected limit, the restoring of the network and the run's
 /// way to its end. No wall time is written, so that the same log gives the same bytes.
 #[expect(clippy::expect_used, reason = "writing XML to memory")]
 pub fn junit(outcome: &Outcome) -> Vec<u8> {
@@ -15,7 +15,13 @@ pub fn junit(outcome: &Outcome) -> Vec<u8> {
     objectives.add_test_cases(outcome.objectives.iter().map(objective));
     let mut run = TestSuite::new("run");
     run.add_test_cases([ended(outcome), restored(outcome)]);
-    report.add_test_suites([objectives, run]);
+    report.add_test_suite(objectives);
+    if !outcome.limits.is_empty() {
+        let mut limits = TestSuite::new("expectations");
+        limits.add_test_cases(outcome.limits.iter().map(limit));
+        report.add_test_suite(limits);
+    }
+    report.add_test_suite(run);
     // Cannot fail: a `String` takes every write, and names without control characters are valid XML.
     let mut text = report.to_string().expect("XML in memory");
     if !text.ends_with('\n') {
@@ -41,6 +47,15 @@ fn objective(objective: &crate::measure::ObjectiveResult) -> TestCase {
         measured(objective),
         target(objective)
     )));
+    case
+}
+
+fn limit(limit: &crate::measure::LimitResult) -> TestCase {
+    let message = format!("expected {} in {}, seen: {}", limit.expect.as_str(), limit.region, limit.seen);
+    let status = if limit.held == Some(true) { TestCaseStatus::success() } else { failed(limit.verdict(), &message) };
+    let mut case = TestCase::new(one_line(&format!("{} at the {}", limit.action, limit.role.as_str())), status);
+    case.set_classname("expectations");
+    case.set_system_out(one_line(&message));
     case
 }
 

@@ -4,12 +4,14 @@
 //! Names, tags and error texts come from AWS or from files. The templates escape every value by
 //! their own format, so none of them can change a document's structure.
 
+mod curve;
 mod escape;
 mod hlog;
 mod html;
 mod json;
 mod junit;
 mod markdown;
+mod users;
 mod view;
 pub mod words;
 

@@ -1,6 +1,7 @@
 //! The tables of a report as text, the same for every format that people read. The text is not escaped
 //! yet: each template does that in its own way.
 
+use super::users::Users;
 use super::words::{
     headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, target, width,
 };
@@ -26,7 +27,7 @@ pub(super) struct View {
     pub by_phase: Vec<GroupRow>,
     pub groups: Vec<(&'static str, Vec<GroupRow>)>,
     pub steps: Vec<GroupRow>,
-    pub errors: Vec<(String, u64)>,
+    pub users: Users,
     pub rpo: Vec<(&'static str, String)>,
     pub restore: Vec<(&'static str, String)>,
     pub restore_problems: Vec<String>,
@@ -100,7 +101,7 @@ pub(super) struct PhaseRow {
 }
 
 /// Stands where there is no figure.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 impl View {
     pub fn of(outcome: &Outcome) -> Self {
@@ -113,7 +114,7 @@ impl View {
             missing: outcome.missing.clone(),
             claims: claims(outcome),
             objectives: objectives(outcome),
-            anomalies: outcome.anomalies.iter().map(|anomaly| anomaly.text.clone()).collect(),
+            anomalies: anomalies(outcome, false),
             zero_at: outcome.zero_at.map(instant),
             milestones: milestones(outcome),
             chain: chain(outcome),
@@ -122,7 +123,7 @@ impl View {
             by_phase: by_phase(outcome),
             groups: groups(outcome),
             steps: steps(outcome),
-            errors: errors(outcome),
+            users: Users::of(outcome),
             rpo: outcome.rpo.as_ref().map(rpo).unwrap_or_default(),
             restore: restore(outcome),
             restore_problems: outcome.rollback.left.iter().chain(&outcome.rollback.differences).cloned().collect(),
@@ -138,13 +139,18 @@ impl View {
 fn tone(outcome: &Outcome) -> &'static str {
     match outcome.exit_code {
         Some(0) => "good",
-        Some(1) if outcome.objectives.iter().all(|objective| objective.verdict != Verdict::Missed) => "unsure",
+        Some(1)
+            if outcome.objectives.iter().all(|objective| objective.verdict != Verdict::Missed)
+                && outcome.limits.iter().all(|limit| limit.held != Some(false)) =>
+        {
+            "unsure"
+        }
         Some(3 | 4) | None => "unsure",
         Some(_) => "bad",
     }
 }
 
-fn region_name(region: Option<&Region>) -> String {
+pub(super) fn region_name(region: Option<&Region>) -> String {
     region.map_or_else(|| "no Region reached".to_owned(), ToString::to_string)
 }
 
@@ -156,7 +162,11 @@ fn claims(outcome: &Outcome) -> Vec<String> {
             missing.count, missing.claim
         )
     };
-    outcome.logins.missing_claims.iter().map(sentence).collect()
+    outcome.logins.missing_claims.iter().map(sentence).chain(anomalies(outcome, true)).collect()
+}
+
+fn anomalies(outcome: &Outcome, grave: bool) -> Vec<String> {
+    outcome.anomalies.iter().filter(|anomaly| anomaly.grave == grave).map(|anomaly| anomaly.text.clone()).collect()
 }
 
 fn objectives(outcome: &Outcome) -> Vec<ObjectiveRow> {
@@ -240,9 +250,13 @@ fn login_sentence(outcome: &Outcome) -> String {
         0 => String::new(),
         count => format!(" {count} more were cancelled when the run ended and count nowhere."),
     };
+    let expected = match all.expected_refusals {
+        0 => String::new(),
+        count => format!(" {count} more were refused by the replica, as expected, and count nowhere."),
+    };
     format!(
         "{} logins ended, {} of them succeeded{share}: a valid token with every required claim, accepted by the protected \
-         API. Latency is that of successes, from the scheduled instant, in scenario time.{cancelled}",
+         API. Latency is that of successes, from the scheduled instant, in scenario time.{expected}{cancelled}",
         all.attempted, all.succeeded
     )
 }
@@ -296,12 +310,6 @@ fn steps(outcome: &Outcome) -> Vec<GroupRow> {
         latency_row(name, String::new(), (step.count, step.count), None, Some(step.latency))
     };
     outcome.logins.steps.iter().map(row).collect()
-}
-
-fn errors(outcome: &Outcome) -> Vec<(String, u64)> {
-    let mut errors: Vec<(String, u64)> = outcome.logins.errors.iter().map(|(label, n)| (label.clone(), *n)).collect();
-    errors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    errors
 }
 
 fn rpo(rpo: &Rpo) -> Vec<(&'static str, String)> {

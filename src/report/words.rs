@@ -65,6 +65,7 @@ pub fn target(objective: &ObjectiveResult) -> String {
     match objective.unit {
         Unit::Seconds => format!("at most {}", seconds(objective.target)),
         Unit::Share => format!("at least {}", percent(objective.target)),
+        Unit::CappedShare => format!("at most {}", percent(objective.target)),
     }
 }
 
@@ -73,7 +74,7 @@ pub fn measured(objective: &ObjectiveResult) -> String {
     match (objective.unit, objective.lower, objective.upper) {
         (Unit::Seconds, Some(lower), Some(upper)) => span_s(Interval::new(lower, upper)),
         (Unit::Seconds, Some(lower), None) => format!("more than {}", seconds_down(lower)),
-        (Unit::Share, Some(lower), Some(upper)) => {
+        (Unit::Share | Unit::CappedShare, Some(lower), Some(upper)) => {
             let bounds = format!("{} to {} at 95 % confidence", percent(lower), percent(upper));
             objective.observed.map_or(bounds.clone(), |share| format!("{} ({bounds})", percent(share)))
         }
@@ -97,7 +98,12 @@ pub fn headline(outcome: &Outcome) -> String {
             .unwrap_or_else(|| "the state after differs from the state before".into()),
     };
     match outcome.exit_code {
-        Some(0) => format!("PASSED: all {all} objectives are met, and everything was put back."),
+        Some(0) => match outcome.limits.len() {
+            0 => format!("PASSED: all {all} objectives are met, and everything was put back."),
+            limits => format!(
+                "PASSED: all {all} objectives are met, all {limits} expected limits held, and everything was put back."
+            ),
+        },
         Some(1) => {
             let mut parts = Vec::new();
             for (verdict, word) in [(Verdict::Missed, "missed"), (Verdict::Inconclusive, "inconclusive")] {
@@ -106,6 +112,7 @@ pub fn headline(outcome: &Outcome) -> String {
                     parts.push(format!("{} of {all} objectives {word} ({})", names.len(), names.join(", ")));
                 }
             }
+            parts.extend(open_limits(outcome));
             format!("FAILED: {}; everything was put back.", parts.join(", "))
         }
         Some(3) => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
@@ -117,12 +124,23 @@ pub fn headline(outcome: &Outcome) -> String {
     }
 }
 
+/// The expected limits that did not hold, and those that could not be told.
+fn open_limits(outcome: &Outcome) -> Vec<String> {
+    let all = outcome.limits.len();
+    let of = |held: Option<bool>, words: &str| {
+        let names: Vec<&str> = outcome.limits.iter().filter(|l| l.held == held).map(|l| l.action.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{} of {all} expected limits {words} ({})", names.len(), names.join(", ")))
+    };
+    of(Some(false), "did not hold").into_iter().chain(of(None, "could not be told")).collect()
+}
+
 /// What the run says about the hypothesis.
 pub fn hypothesis_verdict(outcome: &Outcome) -> &'static str {
     let any = |verdict| outcome.objectives.iter().any(|objective| objective.verdict == verdict);
-    if any(Verdict::Missed) {
+    let limit = |held| outcome.limits.iter().any(|limit| limit.held == held);
+    if any(Verdict::Missed) || limit(Some(false)) {
         "refuted"
-    } else if any(Verdict::Inconclusive) || !outcome.complete() {
+    } else if any(Verdict::Inconclusive) || limit(None) || !outcome.complete() {
         "neither confirmed nor refuted"
     } else {
         "confirmed"

@@ -1,5 +1,6 @@
 //! The scenario file: what breaks, who logs in, and what must hold.
 
+mod objective;
 mod users;
 mod validate;
 
@@ -10,10 +11,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{
-    AfterLogin, Cidr, Cohort, Expect, Flow, Percent, Phase, PortRange, Rate, RegionRole, Span, UserAction,
-};
+use crate::model::{AfterLogin, Cidr, Cohort, Expect, Flow, Percent, PortRange, Rate, RegionRole, Span, UserAction};
 
+pub use objective::Objective;
 pub use validate::{load, read_str, schema};
 
 /// A scenario as its file writes it. [`validate`](crate::scenario) has proved that it can work.
@@ -499,46 +499,6 @@ impl CohortShare {
             (None, None) => self.cohort.as_str().to_owned(),
         }
     }
-}
-
-/// Something that must hold, and is measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "metric", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Objective {
-    /// From `fault_effective` to `health_check_unhealthy`.
-    Detection {
-        /// At most so long.
-        at_most: Span,
-    },
-    /// From `fault_effective` to `first_replica_login`.
-    Rto {
-        /// At most so long.
-        at_most: Span,
-    },
-    /// From `fault_effective` to `replica_sustained`.
-    SustainedRto {
-        /// At most so long.
-        at_most: Span,
-    },
-    /// The data-loss window at the moment of the fault, by canary writes.
-    Rpo {
-        /// At most so long.
-        at_most: Span,
-    },
-    /// From `fault_reverted` to `first_primary_login_after_failback`.
-    Failback {
-        /// At most so long.
-        at_most: Span,
-    },
-    /// The share of logins that succeeded at a Region in a phase.
-    SuccessRate {
-        /// Where they were served.
-        region: RegionRole,
-        /// In which phase they were scheduled: one of the phases of the scenario.
-        phase: Phase,
-        /// At least so many of them.
-        at_least: Percent,
-    },
 }
 
 impl Phases {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{FaultKind, GroupMethod, Scenario};
 use crate::files::{Document, FileProblems, Finding, Loaded};
-use crate::model::{Percent, Phase, Rate, RegionRole, Span, format_duration};
+use crate::model::{Percent, Rate, RegionRole, Span, format_duration};
 
 /// The version of the scenario file that this GameDay reads.
 const SCHEMA_VERSION: u32 = 1;
@@ -14,7 +14,8 @@ const USUAL_TTL: Duration = Duration::from_mins(1);
 /// Less steady state is no base line.
 const LEAST_BASELINE: Duration = Duration::from_secs(10);
 /// What the chain takes at least on AWS, for the remedies.
-const CHAIN: &str = "on AWS detection takes about 30s and the DNS flip up to the record's TTL more, 60s as a rule";
+pub(super) const CHAIN: &str =
+    "on AWS detection takes about 30s and the DNS flip up to the record's TTL more, 60s as a rule";
 
 /// Reads a scenario file and proves that it can work.
 ///
@@ -46,7 +47,7 @@ fn finish(mut file: Document, ttl: Option<Duration>) -> Result<Loaded<Scenario>,
         faults(&mut file);
         super::users::check(&mut file);
         stop(&mut file);
-        objectives(&mut file);
+        super::objective::check(&mut file);
     }
     file.finish()
 }
@@ -78,16 +79,6 @@ fn head(file: &mut Document) {
             file.report(finding.and(format!("required_claims[{first}]"), "first here").help("take one of them out"));
         }
         seen.push(claim);
-    }
-}
-
-fn phase_path(phase: Phase) -> Option<&'static str> {
-    match phase {
-        Phase::Baseline => Some("phases.baseline"),
-        Phase::Outage => Some("phases.outage"),
-        Phase::Hold => Some("phases.hold"),
-        Phase::Failback => Some("phases.failback"),
-        Phase::Preflight | Phase::Inject | Phase::Restore | Phase::Verify => None,
     }
 }
 
@@ -302,126 +293,5 @@ fn stop(file: &mut Document) {
     if file.get::<Percent>("stop.replica_success_rate.below").is_some_and(|share| share.0 <= 0.0) {
         let finding = Finding::at("stop.replica_success_rate.below", "no rate is below 0%", "never");
         file.report(finding.help("write the share below which to give up, for example \"80%\""));
-    }
-}
-
-/// An objective as far as it can be read.
-struct Seen {
-    path: String,
-    metric: String,
-    region: Option<RegionRole>,
-    phase: Option<Phase>,
-}
-
-impl Seen {
-    fn read(file: &Document, path: String) -> Option<Self> {
-        let metric = file.get(&format!("{path}.metric"))?;
-        let (region, phase) = (file.get(&format!("{path}.region")), file.get(&format!("{path}.phase")));
-        Some(Self { path, metric, region, phase })
-    }
-
-    fn rate_is_known(&self) -> bool {
-        self.metric != "success_rate" || (self.region.is_some() && self.phase.is_some())
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        (&self.metric, self.region, self.phase) == (&other.metric, other.region, other.phase)
-    }
-}
-
-fn objectives(file: &mut Document) {
-    if file.get::<Vec<serde_json::Value>>("objectives").is_some_and(|items| items.is_empty()) {
-        let finding = Finding::at("objectives", "nothing must hold", "empty");
-        file.report(
-            finding.help("add an `[[objectives]]` table, for example with `metric = \"rto\"` and `at_most = \"2m\"`"),
-        );
-    }
-    let mut seen: Vec<Seen> = Vec::new();
-    for path in file.items("objectives") {
-        let Some(objective) = Seen::read(file, path) else {
-            continue;
-        };
-        if let Some(first) = seen.iter().find(|earlier| objective.rate_is_known() && earlier.same(&objective)) {
-            let message = format!("the objective `{}` is there twice", objective.metric);
-            let finding = Finding::at(&objective.path, message, "again here").and(&first.path, "first here");
-            file.report(
-                finding.help("keep one: each metric has one target; success_rate one for each region and phase"),
-            );
-        }
-        if objective.metric == "success_rate" {
-            success_rate(file, &objective);
-        } else {
-            at_most(file, &objective);
-        }
-        seen.push(objective);
-    }
-}
-
-/// An objective that is a time: can the phases show whether it is met?
-fn at_most(file: &mut Document, objective: &Seen) {
-    let path = format!("{}.at_most", objective.path);
-    let Some(target) = span(file, &path) else {
-        return;
-    };
-    let metric = &objective.metric;
-    if target.is_zero() {
-        let finding = Finding::at(path, format!("a target of zero for `{metric}` can never be met"), "zero");
-        file.report(finding.help("every measured time has a width: write a target above zero"));
-        return;
-    }
-    let watched: &[&str] = match metric.as_str() {
-        "detection" | "rto" => &["outage"],
-        "sustained_rto" => &["outage", "hold"],
-        "failback" => &["failback"],
-        _ => return,
-    };
-    let Some(long) = watched.iter().map(|phase| span(file, &format!("phases.{phase}"))).sum::<Option<Duration>>()
-    else {
-        return;
-    };
-    if target <= long {
-        return;
-    }
-    let (target, long, names) = (format_duration(target), format_duration(long), watched.join(" and "));
-    let message = format!("`{metric}` of {target} cannot be measured in {long}");
-    let mut finding = Finding::at(path, message, format!("longer than {long}"));
-    for phase in watched {
-        finding = finding.and(format!("phases.{phase}"), format!("the {phase} phase"));
-    }
-    let remedy = format!("make {names} last {target} or longer, or lower the target");
-    file.report(finding.help(if metric == "failback" { remedy } else { format!("{remedy}; {CHAIN}") }));
-}
-
-/// An objective that is a share: is there such a phase, and is anyone served there?
-fn success_rate(file: &mut Document, objective: &Seen) {
-    let path = |key: &str| format!("{}.{key}", objective.path);
-    if file.get::<Percent>(&path("at_least")).is_some_and(|share| share.0 <= 0.0) {
-        let finding = Finding::at(path("at_least"), "a success rate of at least 0% always holds", "zero");
-        file.report(finding.help("write the share that must succeed, for example \"99%\""));
-    }
-    let Some(phase) = objective.phase else { return };
-    let name = phase.as_str();
-    let Some(lasts) = phase_path(phase) else {
-        let finding = Finding::at(
-            path("phase"),
-            format!("no logins are counted in the phase `{name}`"),
-            "not a phase of the scenario",
-        );
-        file.report(finding.help("write \"baseline\", \"outage\", \"hold\" or \"failback\""));
-        return;
-    };
-    if span(file, lasts).is_some_and(|duration| duration.is_zero()) {
-        let finding = Finding::at(path("phase"), format!("the scenario has no phase `{name}`"), "is not there")
-            .and(lasts, "lasts no time");
-        file.report(finding.help(format!("give `{lasts}` a duration, or take the objective out")));
-    }
-    if (objective.region, phase) == (Some(RegionRole::Replica), Phase::Baseline) {
-        let finding =
-            Finding::at(path("region"), "nobody is served at the replica in the baseline", "not in steady state");
-        file.report(
-            finding
-                .and(path("phase"), "before the fault")
-                .help("ask for the replica in \"hold\", or for the primary in \"baseline\""),
-        );
     }
 }

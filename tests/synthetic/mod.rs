@@ -1,6 +1,6 @@
 //! A failover whose truth is known, and the event log that observers with given periods and request times
 //! would have written of it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::wildcard_imports, reason = "a test may panic, and knows the whole vocabulary")]
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;

@@ -1,0 +1,122 @@
+//! What a replica may not do, and whether it did.
+
+use std::collections::BTreeMap;
+
+use super::history::{Limit, Logbook};
+use crate::model::{Event, Expect, Finding, Record, Region, RegionRole, RunStarted, Severity};
+use crate::scenario::ExpectedLimit;
+
+/// The code of a finding that a limit did not hold.
+const SURPRISE: &str = "GD103";
+
+/// What was expected of something that a replica may not do, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitResult {
+    /// As `sign-up`; for logins `login by` and their flow.
+    pub action: String,
+    /// Where it was tried.
+    pub region: Region,
+    /// Its part.
+    pub role: RegionRole,
+    /// What the scenario expects.
+    pub expect: Expect,
+    /// What was seen, as an error's code.
+    pub seen: String,
+    /// Whether it came so; nothing where that could not be told.
+    pub held: Option<bool>,
+}
+
+impl LimitResult {
+    /// `held`, `surprise` or `unknown`, as in reports.
+    pub fn verdict(&self) -> &'static str {
+        match self.held {
+            Some(true) => "held",
+            Some(false) => "surprise",
+            None => "unknown",
+        }
+    }
+
+    /// The finding, where it did not hold.
+    pub(super) fn finding(&self) -> Option<Finding> {
+        let (action, region) = (&self.action, &self.region);
+        let (title, remedy) = match self.expect {
+            Expect::Refused => (
+                format!("{action} works at the {}, which should refuse it", self.role.as_str()),
+                "Find out why: the pool may not be a replica but a pool of its own, or the service has changed. Then \
+                 correct `expect`, or users will do there what is lost at failback.",
+            ),
+            Expect::Works => (
+                format!("{action} is refused at the {}, where it should work", self.role.as_str()),
+                "Tell the users' support what is not to be had during a failover, and correct `expect`; or find out \
+                 what the replica lacks.",
+            ),
+        };
+        (self.held == Some(false)).then(|| Finding {
+            code: SURPRISE.to_owned(),
+            severity: Severity::Risk,
+            title,
+            evidence: format!("expected {} in {region}, seen: {}", self.expect.as_str(), self.seen),
+            remedy: remedy.to_owned(),
+        })
+    }
+}
+
+/// What the scenario states, in its order, then the flows whose logins a replica refused or let in.
+pub(super) fn limits(
+    records: &[Record],
+    book: &Logbook,
+    stated: &[ExpectedLimit],
+    run: &RunStarted,
+) -> Vec<LimitResult> {
+    let region = |role| match role {
+        RegionRole::Primary => run.primary.clone(),
+        RegionRole::Replica => run.replica.clone(),
+    };
+    let tried: Vec<LimitResult> = records.iter().filter_map(tried).collect();
+    let missing = |limit: &&ExpectedLimit| {
+        !tried.iter().any(|seen| seen.action == limit.action.as_str() && seen.role == limit.region)
+    };
+    let missing = stated.iter().filter(missing).map(|limit| LimitResult {
+        action: limit.action.as_str().to_owned(),
+        region: region(limit.region),
+        role: limit.region,
+        expect: limit.expect,
+        seen: "not tried".to_owned(),
+        held: None,
+    });
+    let mut all: Vec<LimitResult> = tried.iter().cloned().chain(missing).collect();
+    all.extend(flows(book, &run.replica));
+    all
+}
+
+fn tried(record: &Record) -> Option<LimitResult> {
+    let Event::Expectation(tried) = &record.event else { return None };
+    Some(LimitResult {
+        action: tried.action.as_str().to_owned(),
+        region: tried.region.clone(),
+        role: tried.role,
+        expect: tried.expect,
+        seen: tried.seen.clone(),
+        held: tried.held,
+    })
+}
+
+fn flows(book: &Logbook, replica: &Region) -> Vec<LimitResult> {
+    let mut seen: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for login in book.iter() {
+        match login.limit() {
+            Limit::Held => seen.entry(login.flow()).or_default().0 += 1,
+            Limit::Broken => seen.entry(login.flow()).or_default().1 += 1,
+            Limit::Unconcerned => {}
+        }
+    }
+    let result = |(flow, (refused, let_in)): (&str, (u64, u64))| LimitResult {
+        action: format!("login by {flow}"),
+        region: replica.clone(),
+        role: RegionRole::Replica,
+        expect: Expect::Refused,
+        seen: format!("{refused} refused, {let_in} let in"),
+        held: Some(let_in == 0),
+    };
+    seen.into_iter().map(result).collect()
+}

@@ -1,0 +1,265 @@
+//! Who could log in, at each moment of the outage, and when how many were back.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::history::{Logbook, LoginRef};
+use super::interval::{Interval, seconds_between};
+use super::timeline::Timeline;
+
+/// Widths of a curve's windows, in seconds of scenario time.
+const WINDOWS_S: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+/// The narrowest width that needs no more windows than this is taken, so that a table of them can be read.
+const MOST_WINDOWS: f64 = 40.0;
+/// The shares of steady state whose return is told, in percent.
+const LEVELS: [u8; 4] = [50, 90, 99, 100];
+/// So few logins after a moment tell no share; our own choice.
+const LEAST_LOGINS: usize = 5;
+
+/// The way back of everybody, and of each cohort and flow.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recovery {
+    /// How wide the windows of the curves are, in seconds of scenario time.
+    pub window_s: f64,
+    /// Everybody.
+    pub all: Curve,
+    /// By cohort.
+    pub by_cohort: BTreeMap<String, Curve>,
+    /// By flow.
+    pub by_flow: BTreeMap<String, Curve>,
+}
+
+/// The share able to log in over time, by the instants at which logins were scheduled.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Curve {
+    /// The share before the fault; nothing where nobody tried.
+    pub steady: Option<f64>,
+    /// When 50, 90, 99 and 100 % were back, in that order; empty where nobody got in before the fault.
+    pub back: Vec<Back>,
+    /// In order; those without a login are left out.
+    pub windows: Vec<Window>,
+}
+
+/// When a share of the users was back.
+///
+/// It is the first login after the cut from which, up to every later moment until the heal, the share of successes is at
+/// least so many percent of that of steady state; for 100 %, from which nobody fails. That is where the isotonic
+/// regression of the outcomes (pool adjacent violators: the most likely curve that only rises) reaches the level. Where
+/// that does not come before the heal, it is taken up to the end of the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Back {
+    /// How many percent of steady state.
+    pub percent: u8,
+    /// In seconds after `zero_at`: the login before it, scheduled, and that login, scheduled. Nothing where they were never back;
+    /// 0 for the lower bound where they never were fewer.
+    pub at: Option<Interval>,
+    /// Logins from then on that tell so.
+    pub logins: u64,
+    /// Whether it took the heal.
+    pub after_heal: bool,
+}
+
+impl Back {
+    /// Whether there never were fewer.
+    pub fn never_fewer(&self) -> bool {
+        self.at.is_some_and(|at| at.lower == 0.0)
+    }
+}
+
+/// Logins that were scheduled within one window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    /// Its beginning, in seconds after `zero_at`.
+    pub from_s: f64,
+    /// Logins that ended, without cancelled ones and refusals that are expected.
+    pub attempted: u64,
+    /// Those that succeeded.
+    pub succeeded: u64,
+}
+
+impl Window {
+    /// From 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.succeeded as f64 / self.attempted as f64
+    }
+}
+
+/// Nothing where nothing was cut or nobody tried.
+pub(super) fn recovery(book: &Logbook, line: &Timeline<'_>) -> Option<Recovery> {
+    let reader = Reader::new(book, line.zero?, line.heal)?;
+    let named = |curves: BTreeMap<&str, Curve>| curves.into_iter().map(|(name, c)| (name.to_owned(), c)).collect();
+    Some(Recovery {
+        window_s: reader.window_s,
+        all: reader.curves(book, |_| ()).remove(&()).unwrap_or_default(),
+        by_cohort: named(reader.curves(book, LoginRef::cohort)),
+        by_flow: named(reader.curves(book, LoginRef::flow)),
+    })
+}
+
+struct Reader {
+    zero: Timestamp,
+    heal: Option<Timestamp>,
+    window_s: f64,
+}
+
+/// A login: when it was scheduled, in seconds after the cut, and whether it succeeded.
+type Point = (f64, bool);
+
+impl Reader {
+    fn new(book: &Logbook, zero: Timestamp, heal: Option<Timestamp>) -> Option<Self> {
+        let scheduled = || book.iter().filter(|login| login.counts()).map(LoginRef::scheduled);
+        let length = seconds_between(scheduled().min()?, scheduled().max()?);
+        let narrow = WINDOWS_S.into_iter().find(|window| length / window <= MOST_WINDOWS);
+        Some(Self { zero, heal, window_s: narrow.unwrap_or(WINDOWS_S[WINDOWS_S.len() - 1]) })
+    }
+
+    fn curves<'a, K: Ord>(&self, book: &'a Logbook, key: impl Fn(LoginRef<'a>) -> K) -> BTreeMap<K, Curve> {
+        let mut groups: BTreeMap<K, Group> = BTreeMap::new();
+        for login in book.iter().filter(|login| login.counts()) {
+            let group = groups.entry(key(login)).or_default();
+            let (at, succeeded) = (seconds_between(self.zero, login.scheduled()), login.succeeded());
+            group.points.push((at, succeeded));
+            // What the cut surprised in its middle says nothing about steady state.
+            if at < 0.0 && login.ended() <= self.zero {
+                group.steady.0 += u64::from(succeeded);
+                group.steady.1 += 1;
+            }
+        }
+        groups.into_iter().map(|(key, group)| (key, self.curve(group))).collect()
+    }
+
+    fn curve(&self, Group { mut points, steady: (good, all) }: Group) -> Curve {
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let level = |percent: u8| match percent {
+            100 => (1, 1),
+            _ if all == 0 => (u64::from(percent), 100),
+            _ => (u64::from(percent) * good, 100 * all),
+        };
+        let after = &points[points.partition_point(|(at, _)| *at < 0.0)..];
+        let back = |percent| self.back(after, percent, level(percent));
+        Curve {
+            steady: (all > 0).then(|| good as f64 / all as f64),
+            back: if all > 0 && good == 0 { Vec::new() } else { LEVELS.into_iter().map(back).collect() },
+            windows: self.windows(&points),
+        }
+    }
+
+    fn back(&self, points: &[Point], percent: u8, level: (u64, u64)) -> Back {
+        let heal = self.heal.map(|heal| seconds_between(self.zero, heal));
+        let outage = heal.map_or(points, |heal| &points[..points.partition_point(|(at, _)| *at <= heal)]);
+        let found = |points: &[Point]| {
+            let first = first_to_stay(points, level)?;
+            let logins = points.len() - first;
+            let before = first.checked_sub(1).map_or(0.0, |before| points[before].0);
+            (logins >= LEAST_LOGINS).then(|| (Interval::new(before, points[first].0), logins as u64))
+        };
+        let found = found(outage).or_else(|| found(points));
+        let at = found.map(|(at, _)| at);
+        let after_heal = at.zip(heal).is_some_and(|(at, heal)| at.upper > heal);
+        Back { percent, at, logins: found.map_or(0, |(_, logins)| logins), after_heal }
+    }
+
+    fn windows(&self, points: &[Point]) -> Vec<Window> {
+        let number = |point: &Point| (point.0 / self.window_s).floor();
+        let window = |points: &[Point]| Window {
+            from_s: number(&points[0]) * self.window_s,
+            attempted: points.len() as u64,
+            succeeded: points.iter().filter(|(_, succeeded)| *succeeded).count() as u64,
+        };
+        points.chunk_by(|a, b| number(a).total_cmp(&number(b)).is_eq()).map(window).collect()
+    }
+}
+
+/// Successes and logins of steady state, and every login.
+#[derive(Default)]
+struct Group {
+    points: Vec<Point>,
+    steady: (u64, u64),
+}
+
+/// The first point from which the share of successes, up to every later point, is at least `level`, a fraction.
+fn first_to_stay(points: &[Point], (part, whole): (u64, u64)) -> Option<usize> {
+    // With `whole - part` for a success and `-part` for a failure, such a stretch has no negative partial sum: the sum before it
+    // is not above any later one. Backwards, one pass; exact, since these are whole numbers.
+    let weight = |succeeded: bool| i128::from(if succeeded { whole } else { 0 }) - i128::from(part);
+    let (mut sum, mut highest, mut first) = (0_i128, 0_i128, None);
+    for (index, (_, succeeded)) in points.iter().enumerate().rev() {
+        // `sum` is that of the points after this one, and `highest` the greatest such sum: what a later moment takes away.
+        sum += weight(*succeeded);
+        if sum >= highest {
+            (highest, first) = (sum, Some(index));
+        }
+    }
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::RngExt;
+
+    use super::*;
+    use crate::model::Seed;
+
+    fn by_definition(points: &[Point], (part, whole): (u64, u64)) -> Option<usize> {
+        let stays = |from: &usize| {
+            (*from + 1..=points.len()).all(|to| {
+                let good = points[*from..to].iter().filter(|(_, succeeded)| *succeeded).count() as u64;
+                good * whole >= part * (to - from) as u64
+            })
+        };
+        (0..points.len()).find(stays)
+    }
+
+    fn points(outcomes: &[bool]) -> Vec<Point> {
+        outcomes.iter().enumerate().map(|(index, succeeded)| (index as f64, *succeeded)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_finds_what_the_definition_says(
+            outcomes in prop::collection::vec(any::<bool>(), 0..40),
+            part in 0_u64..=20,
+            whole in 20_u64..=21,
+        ) {
+            let points = points(&outcomes);
+            prop_assert_eq!(first_to_stay(&points, (part, whole)), by_definition(&points, (part, whole)));
+        }
+
+        #[test]
+        fn a_higher_level_is_never_reached_earlier(outcomes in prop::collection::vec(any::<bool>(), 1..60)) {
+            let points = points(&outcomes);
+            let at = |percent| first_to_stay(&points, (percent, 100)).unwrap_or(points.len());
+            prop_assert!(LEVELS.map(|level| at(u64::from(level))).is_sorted());
+            let last_failure = outcomes.iter().rposition(|succeeded| !succeeded);
+            prop_assert_eq!(at(100), last_failure.map_or(0, |last| last + 1));
+        }
+    }
+
+    /// Clients whose caches run out at different times, evenly over a minute: half of them are back after half of it.
+    #[test]
+    fn a_gradual_return_is_found_where_it_was() {
+        for seed in 0..20 {
+            let mut draws = Seed(seed).stream("recovery");
+            let points: Vec<Point> =
+                (0..4000).map(|n| f64::from(n) * 0.02).map(|at| (at, draws.random_range(0.0..60.0) < at)).collect();
+            let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: None, window_s: 10.0 };
+            for (percent, truth, width) in [(50, 30.0, 4.0), (90, 54.0, 3.0), (99, 59.4, 2.0)] {
+                let at = reader.back(&points, percent, (u64::from(percent), 100)).at.unwrap();
+                assert!((at.upper - truth).abs() < width, "seed {seed}: {percent} % at {at:?}, truly at {truth}");
+                assert!((at.upper - at.lower - 0.02).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_lucky_logins_before_the_heal_are_no_return() {
+        let points: Vec<Point> = (0..40).map(|n| (f64::from(n), n >= 18)).collect();
+        let heal = |seconds| Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
+        let reader = |seconds| Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal(seconds)), window_s: 1.0 };
+        assert_eq!(reader(30).back(&points, 100, (1, 1)).at, Some(Interval::new(17.0, 18.0)));
+        let early = reader(19).back(&points, 100, (1, 1));
+        assert_eq!((early.at, early.logins), (Some(Interval::new(17.0, 18.0)), 22));
+    }
+}

@@ -1,0 +1,155 @@
+//! What became of the users who had signed in before the fault.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::history::{CallBook, CallRef};
+use super::interval::seconds_between;
+use super::timeline::Timeline;
+use crate::model::{LoginOutcome, RegionRole, SessionStep};
+
+/// The sessions of a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sessions {
+    /// All of them.
+    pub all: Fates,
+    /// By how they are refreshed, and the cohort of their clients.
+    pub by_plan: BTreeMap<(String, String), Fates>,
+    /// Sessions whose first sign-in failed; counted nowhere else.
+    pub not_opened: u64,
+    /// Calls of the protected API between the cut and the heal.
+    pub api_in_outage: Calls,
+    /// Calls of the protected API that were answered with a refusal between the cut and the heal.
+    pub api_refused_in_outage: u64,
+    /// The longest time in which a session could not call the API, in seconds: from sending the first call that failed to
+    /// the answer of the next one that did not, or to the last that failed.
+    pub longest_without_api_s: Option<f64>,
+    /// Refreshes at the replica.
+    pub refreshes_at_replica: Calls,
+    /// Refreshes at the primary after the heal.
+    pub refreshes_after_failback: Calls,
+}
+
+/// What became of sessions that were opened. The four add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fates {
+    /// Sessions whose first sign-in succeeded.
+    pub opened: u64,
+    /// Never refused anything; stalls and retries are allowed.
+    pub kept: u64,
+    /// Refused something at times, but went on without a new sign-in.
+    pub interrupted: u64,
+    /// Had to sign in again, and could.
+    pub forced: u64,
+    /// Nothing that they tried after the heal worked, or the last thing that they tried was refused.
+    pub lost: u64,
+}
+
+/// Calls of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Calls that ended.
+    pub tried: u64,
+    /// Those that succeeded.
+    pub worked: u64,
+}
+
+impl Calls {
+    fn add(&mut self, call: &CallRef<'_>) {
+        self.tried += 1;
+        self.worked += u64::from(succeeded(call));
+    }
+}
+
+enum Fate {
+    Kept,
+    Interrupted,
+    Forced,
+    Lost,
+}
+
+/// Nothing where there were no sessions.
+pub(super) fn sessions(book: &CallBook, line: &Timeline<'_>) -> Option<Sessions> {
+    let mut found = Sessions::default();
+    for calls in book.by_session() {
+        let Some(first) = calls.first() else { continue };
+        let opened = calls.iter().any(|call| call.step == SessionStep::SignIn && succeeded(call));
+        if !opened {
+            found.not_opened += 1;
+            continue;
+        }
+        let fate = fate(&calls, line.heal);
+        let plan = found.by_plan.entry(first.plan.clone()).or_default();
+        for fates in [&mut found.all, plan] {
+            fates.opened += 1;
+            match fate {
+                Fate::Kept => fates.kept += 1,
+                Fate::Interrupted => fates.interrupted += 1,
+                Fate::Forced => fates.forced += 1,
+                Fate::Lost => fates.lost += 1,
+            }
+        }
+        found.calls(&calls, line);
+    }
+    (found.all.opened + found.not_opened > 0).then_some(found)
+}
+
+impl Sessions {
+    fn calls(&mut self, calls: &[CallRef<'_>], line: &Timeline<'_>) {
+        let healed = |call: &CallRef<'_>| line.heal.is_some_and(|heal| call.sent >= heal);
+        for call in calls {
+            let in_outage = line.zero.is_some_and(|zero| call.sent >= zero) && !healed(call);
+            match (call.step, call.role) {
+                (SessionStep::ApiCall, _) if in_outage => {
+                    self.api_in_outage.add(call);
+                    self.api_refused_in_outage += u64::from(call.outcome.is_refusal());
+                }
+                (SessionStep::Refresh, Some(RegionRole::Replica)) => self.refreshes_at_replica.add(call),
+                (SessionStep::Refresh, Some(RegionRole::Primary)) if healed(call) => {
+                    self.refreshes_after_failback.add(call);
+                }
+                _ => {}
+            }
+        }
+        self.longest_without_api_s =
+            self.longest_without_api_s.into_iter().chain(longest_without_api(calls)).reduce(f64::max);
+    }
+}
+
+fn succeeded(call: &CallRef<'_>) -> bool {
+    *call.outcome == LoginOutcome::Succeeded
+}
+
+fn fate(calls: &[CallRef<'_>], heal: Option<Timestamp>) -> Fate {
+    let mut after = calls.iter().filter(|call| heal.is_some_and(|heal| call.sent >= heal)).peekable();
+    let nothing_worked = after.peek().is_some() && !after.any(succeeded);
+    let last_refused = calls.last().is_some_and(|call| call.outcome.is_refusal());
+    let again = calls.iter().any(|call| call.step == SessionStep::SignInAgain && succeeded(call));
+    if nothing_worked || last_refused {
+        Fate::Lost
+    } else if again {
+        Fate::Forced
+    } else if calls.iter().any(|call| call.outcome.is_refusal()) {
+        Fate::Interrupted
+    } else {
+        Fate::Kept
+    }
+}
+
+fn longest_without_api(calls: &[CallRef<'_>]) -> Option<f64> {
+    let (mut failing, mut longest): (Option<Timestamp>, Option<f64>) = (None, None);
+    for call in calls.iter().filter(|call| call.step == SessionStep::ApiCall) {
+        if !succeeded(call) {
+            failing.get_or_insert(call.sent);
+        }
+        if let Some(since) = failing {
+            let without = seconds_between(since, call.received);
+            longest = Some(longest.map_or(without, |longest| longest.max(without)));
+        }
+        if succeeded(call) {
+            failing = None;
+        }
+    }
+    longest
+}

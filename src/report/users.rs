@@ -1,0 +1,253 @@
+//! The tables of users, as text: who was back when, what became of sessions, why logins failed.
+
+use super::view::{NONE, region_name};
+use super::words::{ms, percent, seconds, seconds_up, span_s};
+use crate::measure::{Back, Curve, Fates, LimitResult, Outcome, Recovery, Sessions, Throttling};
+
+/// So many kinds of failure are shown; the rest is in `run.json`.
+const MOST_FAILURES: usize = 30;
+
+pub(super) struct Users {
+    pub recovery: Vec<RecoveryRow>,
+    pub shares: Option<Shares>,
+    pub limits: Vec<LimitRow>,
+    pub fates: Vec<FateRow>,
+    pub sessions: Vec<(&'static str, String)>,
+    pub failures: Vec<FailureRow>,
+    pub more_failures: usize,
+    /// Sentences about those who tried again.
+    pub tries: Vec<String>,
+    pub throttled: Vec<ThrottleRow>,
+    pub start_delay: Option<String>,
+}
+
+pub(super) struct RecoveryRow {
+    pub kind: &'static str,
+    pub name: String,
+    pub steady: String,
+    /// 50, 90, 99 and 100 %.
+    pub back: Vec<String>,
+}
+
+/// The share able to log in, over time.
+pub(super) struct Shares {
+    pub window: String,
+    pub names: Vec<String>,
+    pub rows: Vec<(String, Vec<String>)>,
+}
+
+pub(super) struct LimitRow {
+    pub action: String,
+    pub region: String,
+    pub expected: &'static str,
+    pub seen: String,
+    /// `held`, `surprise` or `unknown`, and the class that colours it.
+    pub verdict: &'static str,
+    pub tone: &'static str,
+}
+
+pub(super) struct FateRow {
+    pub name: String,
+    pub cohort: String,
+    pub fates: Fates,
+}
+
+pub(super) struct FailureRow {
+    pub label: String,
+    pub region: String,
+    pub phases: String,
+    pub count: u64,
+    pub first: String,
+    pub last: String,
+}
+
+pub(super) struct ThrottleRow {
+    pub region: String,
+    pub window: String,
+    pub attempted: u64,
+    pub throttled: u64,
+    pub share: String,
+}
+
+impl Users {
+    pub fn of(outcome: &Outcome) -> Self {
+        let logins = &outcome.logins;
+        let start_delay = logins.start_delay.map(|delay| {
+            format!(
+                "Logins started after their scheduled instants by p50 {}, p99 {}, at most {}, in scenario time.",
+                ms(delay.p50),
+                ms(delay.p99),
+                ms(delay.max)
+            )
+        });
+        Self {
+            recovery: outcome.recovery.as_ref().map(recovery).unwrap_or_default(),
+            shares: outcome.recovery.as_ref().map(shares),
+            limits: outcome.limits.iter().map(limit).collect(),
+            fates: outcome.sessions.as_ref().map(fates).unwrap_or_default(),
+            sessions: outcome.sessions.as_ref().map(sessions).unwrap_or_default(),
+            failures: outcome.failures.iter().take(MOST_FAILURES).map(failure).collect(),
+            more_failures: outcome.failures.len().saturating_sub(MOST_FAILURES),
+            tries: tries(outcome),
+            throttled: outcome.throttling.iter().flat_map(throttled).collect(),
+            start_delay,
+        }
+    }
+}
+
+/// The curves worth a row or a line: of everybody, and of each cohort and flow where there are several.
+fn curves(recovery: &Recovery) -> impl Iterator<Item = (&'static str, &str, &Curve)> {
+    let several = |curves: &std::collections::BTreeMap<String, Curve>| curves.len() > 1;
+    let cohorts = recovery.by_cohort.iter().filter(move |_| several(&recovery.by_cohort));
+    let flows = recovery.by_flow.iter().filter(move |_| several(&recovery.by_flow));
+    std::iter::once(("all", "everybody", &recovery.all))
+        .chain(cohorts.map(|(name, curve)| ("cohort", name.as_str(), curve)))
+        .chain(flows.map(|(name, curve)| ("flow", name.as_str(), curve)))
+}
+
+/// The cohorts' curves, or that of everybody where there is one cohort.
+pub(super) fn drawn(recovery: &Recovery) -> Vec<(&str, &Curve)> {
+    let cohorts: Vec<_> = curves(recovery).filter(|(kind, ..)| *kind == "cohort").map(|(_, n, c)| (n, c)).collect();
+    if cohorts.is_empty() { vec![("everybody", &recovery.all)] } else { cohorts }
+}
+
+fn recovery(recovery: &Recovery) -> Vec<RecoveryRow> {
+    let row = |(kind, name, curve): (&'static str, &str, &Curve)| RecoveryRow {
+        kind,
+        name: name.to_owned(),
+        steady: curve.steady.map_or_else(|| NONE.to_owned(), percent),
+        back: if curve.back.is_empty() { vec![NONE.to_owned(); 4] } else { curve.back.iter().map(back).collect() },
+    };
+    curves(recovery).map(row).collect()
+}
+
+fn back(back: &Back) -> String {
+    match back.at {
+        None => "not back".to_owned(),
+        Some(_) if back.never_fewer() => "never fewer".to_owned(),
+        Some(at) if back.after_heal => format!("{}, after the heal", span_s(at)),
+        Some(at) => span_s(at),
+    }
+}
+
+/// Windows in which nothing changes are one row.
+fn shares(recovery: &Recovery) -> Shares {
+    let curves = drawn(recovery);
+    let width = recovery.window_s;
+    let mut rows: Vec<(f64, f64, Vec<String>)> = Vec::new();
+    for window in &recovery.all.windows {
+        let share = |(_, curve): &(&str, &Curve)| {
+            let same = curve.windows.iter().find(|other| other.from_s.total_cmp(&window.from_s).is_eq());
+            same.map_or_else(|| NONE.to_owned(), |same| percent(same.share()))
+        };
+        let shares: Vec<String> = curves.iter().map(share).collect();
+        match rows.last_mut() {
+            Some((_, end, last)) if *last == shares => *end = window.from_s + width,
+            _ => rows.push((window.from_s, window.from_s + width, shares)),
+        }
+    }
+    let row = |(from, to, shares): (f64, f64, Vec<String>)| (format!("{from:.0} s to {to:.0} s"), shares);
+    Shares {
+        window: format!("{width:.0} s"),
+        names: curves.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        rows: rows.into_iter().map(row).collect(),
+    }
+}
+
+fn limit(limit: &LimitResult) -> LimitRow {
+    LimitRow {
+        action: limit.action.clone(),
+        region: format!("{} ({})", limit.region, limit.role.as_str()),
+        expected: limit.expect.as_str(),
+        seen: limit.seen.clone(),
+        verdict: limit.verdict(),
+        tone: match limit.held {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "inconclusive",
+        },
+    }
+}
+
+fn fates(sessions: &Sessions) -> Vec<FateRow> {
+    let row = |((flow, cohort), fates): (&(String, String), &Fates)| FateRow {
+        name: flow.clone(),
+        cohort: cohort.clone(),
+        fates: *fates,
+    };
+    let mut rows: Vec<FateRow> = sessions.by_plan.iter().map(row).collect();
+    if rows.len() > 1 {
+        rows.push(FateRow { name: "all".to_owned(), cohort: String::new(), fates: sessions.all });
+    }
+    rows
+}
+
+fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
+    let of = |calls: crate::measure::Calls| format!("{} of {}", calls.worked, calls.tried);
+    let mut rows = vec![
+        ("Calls of the API between cut and heal that worked", of(sessions.api_in_outage)),
+        ("Calls of the API between cut and heal that were refused", sessions.api_refused_in_outage.to_string()),
+        (
+            "Longest time in which a session could not call the API, at most",
+            sessions.longest_without_api_s.map_or_else(|| "never".to_owned(), seconds_up),
+        ),
+        ("Refreshes at the replica that worked", of(sessions.refreshes_at_replica)),
+        ("Refreshes at the primary after the heal that worked", of(sessions.refreshes_after_failback)),
+    ];
+    if sessions.not_opened > 0 {
+        rows.push(("Sessions that could not be opened, counted nowhere else", sessions.not_opened.to_string()));
+    }
+    rows
+}
+
+fn failure(failure: &crate::measure::Failure) -> FailureRow {
+    let phases: Vec<String> =
+        failure.by_phase.iter().map(|(phase, count)| format!("{} {count}", phase.as_str())).collect();
+    let at = |at: Option<f64>| at.map_or_else(|| NONE.to_owned(), seconds);
+    FailureRow {
+        label: failure.label.clone(),
+        region: region_name(failure.region.as_ref()),
+        phases: phases.join(", "),
+        count: failure.count(),
+        first: at(failure.first_s),
+        last: at(failure.last_s),
+    }
+}
+
+fn tries(outcome: &Outcome) -> Vec<String> {
+    let tries = &outcome.tries;
+    let mut sentences = Vec::new();
+    if tries.retried > 0 {
+        let most = tries.by_tries.last_key_value().map_or(1, |(most, _)| *most);
+        let mut failed: Vec<(&String, &u64)> = tries.failed.iter().collect();
+        failed.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        let failed: Vec<String> = failed.into_iter().take(3).map(|(label, count)| format!("{label} {count}")).collect();
+        sentences.push(format!(
+            "{} logins were tried more than once, up to {most} times; {} of them succeeded, by a retry alone. Earlier tries failed by: {}.",
+            tries.retried,
+            tries.rescued,
+            failed.join(", ")
+        ));
+    }
+    if tries.repeats > 0 {
+        let back: Vec<String> =
+            tries.back_in.iter().map(|(arrivals, users)| format!("{users} with login {arrivals}")).collect();
+        let back = if back.is_empty() { "nobody".to_owned() } else { back.join(", ") };
+        sentences.push(format!(
+            "Users whose login failed came again, {} times in all. Back in: {back}. Never: {}.",
+            tries.repeats, tries.gave_up
+        ));
+    }
+    sentences
+}
+
+fn throttled(at: &Throttling) -> Vec<ThrottleRow> {
+    let row = |(from, throttled): &(f64, crate::measure::Throttled)| ThrottleRow {
+        region: at.region.to_string(),
+        window: format!("{from:.0} s to {:.0} s", from + 10.0),
+        attempted: throttled.attempted,
+        throttled: throttled.throttled,
+        share: throttled.share().map_or_else(|| NONE.to_owned(), percent),
+    };
+    at.windows.iter().map(row).collect()
+}
