@@ -359,7 +359,7 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
         "FAILED: 1 of 1 expected limits did not hold (login by USER_PASSWORD_AUTH); everything was put back."
     );
     let finding = surprised.findings.iter().find(|finding| finding.code == "GD103").unwrap();
-    assert!(finding.evidence.contains("1 let in"), "{finding:?}");
+    assert!(finding.evidence.contains(" rejected at InitiateAuth (NotAuthorizedException), 1 let in"), "{finding:?}");
     assert!(report(&surprised, "report.md").contains("**surprise**"));
     assert!(report(&surprised, "junit.xml").contains("login by USER_PASSWORD_AUTH at the replica"));
 }
@@ -616,9 +616,12 @@ fn a_cohort_that_keeps_its_first_answer_is_back_only_after_the_heal() {
             }
         }
     });
-    let recovery = outcome(&records).unwrap().recovery.unwrap();
+    let outcome = outcome(&records).unwrap();
+    let (markdown, html) = (report(&outcome, "report.md"), report(&outcome, "report.html"));
+    let recovery = outcome.recovery.unwrap();
     let slow = recovery.by_cohort[Cohort::FreshLookup.as_str()].back[3];
     assert!(slow.after_heal && slow.at.unwrap().lower < 181.0 && slow.at.unwrap().upper >= 181.0, "{slow:?}");
+    assert!(markdown.contains(", after the heal |") && html.contains("<br><small>after the heal</small>"));
     let quick = recovery.by_cohort[Cohort::HonoursTtl.as_str()].back[3];
     assert!(!quick.after_heal && quick.at.unwrap().upper < 64.0, "{quick:?}");
 }

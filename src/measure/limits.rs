@@ -102,21 +102,25 @@ fn tried(record: &Record) -> Option<LimitResult> {
 }
 
 fn flows(book: &Logbook, replica: &Region) -> Vec<LimitResult> {
-    let mut seen: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (BTreeMap<String, u64>, u64)> = BTreeMap::new();
     for login in book.iter() {
         match login.limit() {
-            Limit::Held => seen.entry(login.flow()).or_default().0 += 1,
+            // By what it was refused: an error of another kind may only look like the limit.
+            Limit::Held => *seen.entry(login.flow()).or_default().0.entry(login.outcome().label()).or_default() += 1,
             Limit::Broken => seen.entry(login.flow()).or_default().1 += 1,
             Limit::Unconcerned => {}
         }
     }
-    let result = |(flow, (refused, let_in)): (&str, (u64, u64))| LimitResult {
-        action: format!("login by {flow}"),
-        region: replica.clone(),
-        role: RegionRole::Replica,
-        expect: Expect::Refused,
-        seen: format!("{refused} refused, {let_in} let in"),
-        held: Some(let_in == 0),
+    let result = |(flow, (refused, let_in)): (&str, (BTreeMap<String, u64>, u64))| {
+        let refused: String = refused.into_iter().map(|(label, count)| format!("{count} {label}, ")).collect();
+        LimitResult {
+            action: format!("login by {flow}"),
+            region: replica.clone(),
+            role: RegionRole::Replica,
+            expect: Expect::Refused,
+            seen: format!("{refused}{let_in} let in"),
+            held: Some(let_in == 0),
+        }
     };
     seen.into_iter().map(result).collect()
 }

@@ -25,8 +25,8 @@ pub(super) struct RecoveryRow {
     pub kind: &'static str,
     pub name: String,
     pub steady: String,
-    /// 50, 90, 99 and 100 %.
-    pub back: Vec<String>,
+    /// 50, 90, 99 and 100 %: when, and a remark.
+    pub back: Vec<(String, &'static str)>,
 }
 
 /// The share able to log in, over time.
@@ -116,17 +116,20 @@ fn recovery(recovery: &Recovery) -> Vec<RecoveryRow> {
         kind,
         name: name.to_owned(),
         steady: curve.steady.map_or_else(|| NONE.to_owned(), percent),
-        back: if curve.back.is_empty() { vec![NONE.to_owned(); 4] } else { curve.back.iter().map(back).collect() },
+        back: if curve.back.is_empty() {
+            vec![(NONE.to_owned(), ""); 4]
+        } else {
+            curve.back.iter().map(back).collect()
+        },
     };
     curves(recovery).map(row).collect()
 }
 
-fn back(back: &Back) -> String {
+fn back(back: &Back) -> (String, &'static str) {
     match back.at {
-        None => "not back".to_owned(),
-        Some(_) if back.never_fewer() => "never fewer".to_owned(),
-        Some(at) if back.after_heal => format!("{}, after the heal", span_s(at)),
-        Some(at) => span_s(at),
+        None => ("not back".to_owned(), ""),
+        Some(_) if back.never_fewer() => ("never fewer".to_owned(), ""),
+        Some(at) => (span_s(at), if back.after_heal { "after the heal" } else { "" }),
     }
 }
 
