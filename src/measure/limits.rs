@@ -112,13 +112,14 @@ fn flows(book: &Logbook, replica: &Region) -> Vec<LimitResult> {
         }
     }
     let result = |(flow, (refused, let_in)): (&str, (BTreeMap<String, u64>, u64))| {
-        let refused: String = refused.into_iter().map(|(label, count)| format!("{count} {label}, ")).collect();
+        let refused = refused.into_iter().map(|(label, count)| format!("{count} {label}"));
+        let seen: Vec<String> = refused.chain([format!("{let_in} let in")]).collect();
         LimitResult {
             action: format!("login by {flow}"),
             region: replica.clone(),
             role: RegionRole::Replica,
             expect: Expect::Refused,
-            seen: format!("{refused}{let_in} let in"),
+            seen: seen.join(", "),
             held: Some(let_in == 0),
         }
     };
