@@ -5,6 +5,8 @@
 SHELL := /bin/bash -o pipefail
 GAMEDAY := $(or $(CARGO_TARGET_DIR),target)/debug/gameday
 VENV := target/conformance/venv
+# ministack wants another botocore than aws cli.
+MINISTACK := target/conformance/ministack
 NODE := target/conformance/node
 
 help:
@@ -30,14 +32,21 @@ test-tools: tools
 	@for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || rustup component add $${part/fmt/rustfmt} || \
 	  { echo "MISSING: cargo $$part, and rustup could not add it" >&2; exit 1; }; done
 
-conformance-tools: test-tools $(VENV)/installed $(NODE)/installed
+conformance-tools: test-tools $(VENV)/installed $(MINISTACK)/installed $(NODE)/installed
 
 # Folders of their own, so that nothing of this machine changes.
+define python-packages
+python3 -m venv --clear $(@D)
+@$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $< || \
+  { echo "MISSING: the Python packages of $<, which pip could not install (see above)" >&2; exit 1; }
+@touch $@
+endef
+
 $(VENV)/installed: tests/conformance/requirements.txt | test-tools
-	python3 -m venv --clear $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $< || \
-	  { echo "MISSING: the Python packages of $<, which pip could not install (see above)" >&2; exit 1; }
-	@touch $@
+	$(python-packages)
+
+$(MINISTACK)/installed: tests/conformance/ministack.txt | test-tools
+	$(python-packages)
 
 $(NODE)/installed: tests/conformance/node/package.json | test-tools
 	rm -rf $(NODE) && mkdir -p $(NODE) && cp $< $(NODE)/

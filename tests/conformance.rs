@@ -1,7 +1,9 @@
 //! Programs that know AWS, DNS and Cognito, and nothing of GameDay, against a stand-alone lab.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "conformance/emulators.rs"]
+mod emulators;
 #[path = "conformance/srp.rs"]
 mod srp;
 #[path = "conformance/tools.rs"]

@@ -19,6 +19,11 @@ pub fn python_tool(name: &str) -> PathBuf {
     there(in_repository("target/conformance/venv/bin").join(name))
 }
 
+/// ministack, which has a Python environment of its own.
+pub fn ministack() -> PathBuf {
+    there(in_repository("target/conformance/ministack/bin/ministack"))
+}
+
 /// The folder of the Node packages.
 pub fn node_modules() -> PathBuf {
     there(in_repository("target/conformance/node/node_modules"))
