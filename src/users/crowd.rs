@@ -19,6 +19,7 @@ use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{Attempt, Ended, Who, login};
 use super::door::Door;
 use super::put_back::{Chore, Chores};
+use super::retry;
 use super::visit::Lookup;
 use super::way::Way;
 
@@ -218,7 +219,9 @@ impl Crowd {
             jitter: self.seed.stream(&format!("retry-{}", due.arrival.index)),
         };
         let ended = login(&self.door, &self.ways[due.arrival.cohort], wanted, stop).await;
-        if let Some(token) = token {
+        // A token that the service refused is of no more use: with rotation, the answer with the next one may have been lost.
+        let over = matches!(ended.outcome, LoginOutcome::Rejected { .. }) && !retry::may_help(&ended.outcome);
+        if let Some(token) = token.filter(|_| !over) {
             let refresh = ended.refresh.clone().unwrap_or(token.refresh);
             self.tokens.put(&flow.label(), Token { refresh, ..token });
         }
