@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -68,6 +68,52 @@ pub fn current_phase(out: &Path) -> Option<Phase> {
     let whole = &text[..text.rfind('\n').unwrap_or_default()];
     let last = whole.lines().rev().find(|line| line.contains("\"event\":\"phase_started\""))?;
     phases(&[serde_json::from_str(last).unwrap()]).pop()
+}
+
+/// What was said, without the debug log.
+pub fn without_debug(printed: &[u8]) -> String {
+    let text = String::from_utf8_lossy(printed);
+    text.lines().filter(|line| !line.contains(" DEBUG ")).collect::<Vec<_>>().join("\n")
+}
+
+/// Every file of a run, and what it printed, against every secret of the lab and everything that looks like a token.
+pub fn keeps_secrets(secrets: &Path, out: &Path, printed: &[&[u8]]) {
+    let secrets: BTreeMap<String, String> = toml::from_str(&std::fs::read_to_string(secrets).unwrap()).unwrap();
+    assert!(secrets.len() >= 5 && secrets.values().all(|secret| secret.len() >= 12), "{:?}", secrets.keys());
+    let mut texts: Vec<(String, String)> =
+        printed.iter().map(|text| ("printed".to_owned(), String::from_utf8_lossy(text).into_owned())).collect();
+    for path in files(out) {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        texts.push((path.display().to_string(), text));
+    }
+    assert!(texts.len() >= 8, "a run leaves at least six files: {}", texts.len());
+    for (place, text) in &texts {
+        for (name, secret) in &secrets {
+            assert!(!text.contains(secret), "{name} is in {place}");
+        }
+        // A JSON web token begins so: the base64 of `{"`.
+        let token = text.find("eyJ").map(|at| &text[at..text.len().min(at + 40)]);
+        assert_eq!(token, None, "a token is in {place}");
+        // Codes and refresh tokens of the lab are words of 43 and more characters of every kind; digests have no capitals. Histograms
+        // and pages have long words of their own.
+        let opaque = |word: &&str| {
+            let has = |of: fn(&u8) -> bool| word.as_bytes().iter().any(of);
+            word.len() >= 43 && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
+        };
+        let ending = Path::new(place).extension().and_then(|ending| ending.to_str());
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
+        let found = words.filter(|_| !matches!(ending, Some("hlog" | "html"))).find(opaque);
+        assert_eq!(found.map(str::len), None, "a word that may be a refresh token is in {place}");
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { all.extend(files(&path)) } else { all.push(path) }
+    }
+    all
 }
 
 /// The phases of a run, in order.

@@ -1,0 +1,217 @@
+//! Every flow in whole runs on the lab: each scenario with its verdict and what it counts, and no secret in anything that was written or
+//! printed on the way.
+
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aws_sdk_cognitoidentityprovider::types::UserStatusType;
+use gameday::cloud::Cloud;
+use gameday::env::Site;
+use gameday::model::{Event, Expectation, Login, LoginOutcome, LoginStep, Phase, RegionRole, SessionCall, SessionStep};
+use gameday::scenario;
+use support::{Lab, events, gameday, json, keeps_secrets, lab_with, without_debug};
+
+const SPEED: &str = "10";
+
+/// A run that has ended.
+struct Done {
+    code: Option<i32>,
+    run: serde_json::Value,
+    logins: Vec<Login>,
+    expectations: Vec<Expectation>,
+    notices: Vec<String>,
+    sessions: Vec<SessionCall>,
+    report: String,
+    told: String,
+    /// Users of the lab who must set a new password, and how they are after the run.
+    must_set_password: Vec<(String, UserStatusType)>,
+}
+
+/// Runs a scenario on a lab of its own whose secrets are known, and looks for them in everything that is left.
+fn run(scenario: &Path, settings: &str) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = lab_with(folder.path(), settings);
+    let lab = Lab::start(folder.path(), &["--speed", SPEED, "--seed", "5", "--env", environment.to_str().unwrap()]);
+    let out = folder.path().join("run");
+    let mut command = gameday();
+    command
+        .arg("run")
+        .arg(scenario)
+        .arg("--env")
+        .arg(&lab.environment)
+        .args(["--no-progress", "--seed", "3", "--out"])
+        .arg(&out);
+    let done = command.env("GAMEDAY_LOG", "debug").output().unwrap();
+    keeps_secrets(&lab.environment.with_extension("secrets.toml"), &out, &[&done.stdout, &done.stderr]);
+    let records = events(&out);
+    let (mut logins, mut expectations, mut notices, mut sessions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for record in records {
+        match record.event {
+            Event::Login(login) => logins.push(*login),
+            Event::Expectation(expectation) => expectations.push(expectation),
+            Event::Notice { text } => notices.push(text),
+            Event::Session(call) => sessions.push(*call),
+            _ => {}
+        }
+    }
+    Done {
+        code: done.status.code(),
+        run: json(&out.join("run.json")),
+        logins,
+        expectations,
+        notices,
+        sessions,
+        report: std::fs::read_to_string(out.join("report.md")).unwrap(),
+        told: without_debug(&done.stderr),
+        must_set_password: statuses(&lab.site()),
+    }
+}
+
+fn statuses(site: &Site) -> Vec<(String, UserStatusType)> {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let cognito = Cloud::connect(site).await.unwrap().primary.cognito;
+        let mut all = Vec::new();
+        for name in site.users.populations.iter().filter(|users| users.new_password).flat_map(|users| &users.names) {
+            let user = cognito.admin_get_user().user_pool_id(&site.pool.id).username(name).send().await.unwrap();
+            all.push((name.clone(), user.user_status().unwrap().clone()));
+        }
+        all
+    })
+}
+
+impl Done {
+    /// Logins of a flow that were served by a Region, or tried to be.
+    fn of<'a>(&'a self, flow: &'a str, role: RegionRole) -> impl Iterator<Item = &'a Login> {
+        self.logins.iter().filter(move |login| login.flow == flow && login.role == Some(role))
+    }
+}
+
+/// Logins that the outage, or a busy machine, has cut short tell nothing of a flow.
+fn cut_short(outcome: &LoginOutcome) -> bool {
+    matches!(
+        outcome,
+        LoginOutcome::DnsFailed
+            | LoginOutcome::ConnectTimeout
+            | LoginOutcome::ConnectionFailed { .. }
+            | LoginOutcome::Stalled { .. }
+    )
+}
+
+fn is_reuse(outcome: &LoginOutcome) -> bool {
+    matches!(outcome, LoginOutcome::Rejected { code, .. } if code == "RefreshTokenReuseException")
+}
+
+#[test]
+fn every_flow_is_served_by_both_regions_or_refused_where_the_guide_says_so() {
+    let path = Path::new("scenarios/every-flow.toml");
+    let done = run(path, "");
+    let whole = scenario::load(path, None).unwrap().value;
+    assert!(matches!(done.code, Some(0 | 1)), "{:?} {}", done.code, done.told);
+    assert_eq!(done.run["rollback"]["state_identical"], true);
+    for share in &whole.users.flows {
+        let flow = share.label();
+        for role in [RegionRole::Primary, RegionRole::Replica] {
+            let told: Vec<&LoginOutcome> =
+                done.of(&flow, role).map(|login| &login.outcome).filter(|outcome| !cut_short(outcome)).collect();
+            assert!(!told.is_empty(), "{flow} at the {}: nobody got an answer", role.as_str());
+            // With rotation, whoever lost the answer with the next token has lost the session.
+            let of_flow = || done.logins.iter().filter(|login| login.flow == flow);
+            let (lost, reused) = (
+                of_flow().filter(|login| cut_short(&login.outcome)).count(),
+                of_flow().filter(|login| is_reuse(&login.outcome)).count(),
+            );
+            assert!(reused <= lost, "{flow}: {reused} tokens were refused, {lost} answers lost");
+            for outcome in told.into_iter().filter(|outcome| !is_reuse(outcome)) {
+                let refused =
+                    matches!(outcome, LoginOutcome::Rejected { code, .. } if code == "OperationNotEnabledException");
+                let expected = if role == RegionRole::Replica && share.expect.is_some() {
+                    refused
+                } else {
+                    *outcome == LoginOutcome::Succeeded
+                };
+                assert!(expected, "{flow} at the {}: {outcome:?}", role.as_str());
+            }
+        }
+    }
+    // What follows a login is a step of it.
+    let ends_with = |flow: &str, step: LoginStep| {
+        let served = done.of(flow, RegionRole::Replica).filter(|login| login.outcome == LoginOutcome::Succeeded);
+        assert!(served.into_iter().all(|login| login.steps.last().unwrap().step == step), "{flow}");
+    };
+    ends_with("USER_SRP_AUTH", LoginStep::GetUser);
+    ends_with("USER_SRP_AUTH sign-out", LoginStep::SignOut);
+    // Some have set a new password, and all of them were asked for one again afterwards.
+    let set = |login: &&Login| login.steps.iter().any(|step| step.step == LoginStep::NewPassword);
+    let somebody = done.of("USER_SRP_AUTH new-password", RegionRole::Primary).find(set);
+    assert!(
+        somebody
+            .or_else(|| done.of("ADMIN_USER_PASSWORD_AUTH confidential/new-password", RegionRole::Primary).find(set))
+            .is_some()
+    );
+    assert!(!done.must_set_password.is_empty());
+    for (user, status) in &done.must_set_password {
+        assert_eq!(*status, UserStatusType::ForceChangePassword, "{user}");
+    }
+    assert!(!done.notices.iter().any(|text| text.contains("could not be put back")), "{:?}", done.notices);
+    assert_eq!(done.expectations.len(), whole.expectations.len());
+    for seen in &done.expectations {
+        assert_eq!(seen.held, Some(true), "{seen:?}");
+    }
+    assert!(done.logins.iter().any(|login| login.phase == Phase::Hold && login.role == Some(RegionRole::Replica)));
+    assert!(done.report.contains("Every flow, through an outage of the primary"));
+}
+
+#[test]
+fn an_app_client_that_the_replica_lacks_is_named_and_shuts_out_its_own_users_alone() {
+    let missing = "[[lab.missing_clients]]\nregion = \"replica\"\nclient = \"confidential\"\n";
+    let done = run(Path::new("scenarios/missing-app-client.toml"), missing);
+    assert_eq!(done.code, Some(1), "{}", done.told);
+    for (flow, gets_in) in [
+        ("USER_SRP_AUTH", true),
+        ("USER_PASSWORD_AUTH confidential", false),
+        ("REFRESH_TOKEN_AUTH confidential", false),
+    ] {
+        let told: Vec<&LoginOutcome> = done
+            .of(flow, RegionRole::Replica)
+            .map(|login| &login.outcome)
+            .filter(|outcome| !cut_short(outcome))
+            .collect();
+        assert!(!told.is_empty(), "{flow}");
+        let unknown = |outcome: &LoginOutcome| matches!(outcome, LoginOutcome::Rejected { code, .. } if code == "ResourceNotFoundException");
+        let expected =
+            |outcome: &&LoginOutcome| if gets_in { **outcome == LoginOutcome::Succeeded } else { unknown(outcome) };
+        assert!(told.iter().all(expected), "{flow}: {told:?}");
+    }
+    assert!(done.report.contains("ResourceNotFoundException"), "{}", done.report);
+}
+
+#[test]
+fn sessions_live_through_failover_and_failback_by_every_refresh() {
+    let path = Path::new("scenarios/sessions.toml");
+    let done = run(path, "");
+    assert!(matches!(done.code, Some(0 | 1)), "{:?} {}", done.code, done.told);
+    let whole = scenario::load(path, None).unwrap().value;
+    let count: u32 = whole.users.sessions.iter().map(|plan| plan.count).sum();
+    let sessions: BTreeSet<u64> = done.sessions.iter().map(|call| call.session).collect();
+    assert_eq!(sessions.len(), count as usize);
+    for plan in &whole.users.sessions {
+        let of = || done.sessions.iter().filter(|call| call.flow == plan.label());
+        for role in [RegionRole::Primary, RegionRole::Replica] {
+            let renewed = of().filter(|call| call.step == SessionStep::Refresh && call.role == Some(role));
+            assert!(
+                renewed.clone().any(|call| call.outcome == LoginOutcome::Succeeded),
+                "{} at {role:?}",
+                plan.label()
+            );
+            // Nobody's refresh token is refused, wherever it was issued.
+            for call in renewed {
+                assert!(call.outcome == LoginOutcome::Succeeded || cut_short(&call.outcome), "{call:?}");
+            }
+        }
+        assert!(!of().any(|call| call.step == SessionStep::SignInAgain), "{}", plan.label());
+    }
+}
