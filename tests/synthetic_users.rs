@@ -1,0 +1,119 @@
+//! `gameday users` on a running lab: users are made, made again, used and removed, and nobody else is touched.
+
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, UserStatusType};
+use gameday::cloud::Cloud;
+use gameday::users::GROUP;
+use support::{Lab, gameday};
+
+struct Pool {
+    cognito: Client,
+    id: String,
+    client: String,
+}
+
+impl Pool {
+    async fn group(&self) -> Vec<String> {
+        let page = self.cognito.list_users_in_group().user_pool_id(&self.id).group_name(GROUP).send().await.unwrap();
+        page.users().iter().map(|user| user.username().unwrap().to_owned()).collect()
+    }
+
+    async fn is_there(&self, name: &str) -> bool {
+        self.cognito.admin_get_user().user_pool_id(&self.id).username(name).send().await.is_ok()
+    }
+
+    async fn signs_in(&self, name: &str, password: &str) -> bool {
+        let call = self.cognito.initiate_auth().client_id(&self.client).auth_flow(AuthFlowType::UserPasswordAuth);
+        let call = call.auth_parameters("USERNAME", name).auth_parameters("PASSWORD", password).send().await;
+        call.is_ok_and(|answer| answer.authentication_result().is_some())
+    }
+}
+
+fn users(arguments: &[&str], environment: &Path) -> Output {
+    let mut command = gameday();
+    command.arg("users").args(arguments).arg("--env").arg(environment).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn list(path: &Path) -> Vec<(String, String)> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    reader.records().map(Result::unwrap).map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_made_made_again_and_removed_and_nobody_else_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--speed", "10", "--seed", "5"]);
+    let site = lab.site();
+    let cloud = Cloud::connect(&site).await.unwrap();
+    let (id, client) = (site.pool.id.clone(), site.pool.client_id.clone());
+    let pool = Pool { cognito: cloud.primary.cognito.clone(), id, client };
+    // Somebody else's user, under a name that we would take.
+    let foreign = "gameday-00002";
+    pool.cognito.admin_create_user().user_pool_id(&pool.id).username(foreign).send().await.unwrap();
+    let out = folder.path().join("users.csv");
+    let seed = ["seed", "--count", "4", "--out", out.to_str().unwrap()];
+
+    let done = users(&seed, &lab.environment);
+    assert_eq!(done.status.code(), Some(4), "one of four is not ours: {}", said(&done));
+    assert!(said(&done).contains("3 users made") && said(&done).contains(foreign), "{}", said(&done));
+    assert_eq!(pool.group().await, ["gameday-00001", "gameday-00003", "gameday-00004"]);
+    assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    let first = list(&out);
+    assert_eq!(first.len(), 3);
+    for (name, password) in &first {
+        assert!(pool.signs_in(name, password).await, "{name}");
+        assert!(!said(&done).contains(password), "a password is printed");
+    }
+    let user = pool.cognito.admin_get_user().user_pool_id(&pool.id).username(foreign).send().await.unwrap();
+    assert_eq!(user.user_status(), Some(&UserStatusType::ForceChangePassword), "untouched");
+
+    // Again: new passwords for those who are ours.
+    let again = users(&seed, &lab.environment);
+    assert!(said(&again).contains("0 users made, 3 of the group"), "{}", said(&again));
+    let second = list(&out);
+    for ((name, old), (_, new)) in first.iter().zip(&second) {
+        assert!(!pool.signs_in(name, old).await && pool.signs_in(name, new).await, "{name}");
+    }
+
+    // A member by another name stays, and so does who is no member.
+    let call = pool.cognito.admin_add_user_to_group().user_pool_id(&pool.id).username("synthetic-0001");
+    call.group_name(GROUP).send().await.unwrap();
+    let looked = users(&["purge", "--dry-run"], &lab.environment);
+    assert_eq!((looked.status.code(), pool.group().await.len()), (Some(0), 4), "{}", said(&looked));
+    let purged = users(&["purge"], &lab.environment);
+    assert_eq!(purged.status.code(), Some(0), "{}", said(&purged));
+    for expected in ["3 of 3 users deleted", "synthetic-0001", foreign] {
+        assert!(said(&purged).contains(expected), "{expected}: {}", said(&purged));
+    }
+    assert_eq!(pool.group().await, ["synthetic-0001"]);
+    assert!(pool.is_there(foreign).await && pool.is_there("synthetic-0001").await);
+}
+
+#[test]
+fn an_account_that_is_not_allowed_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--speed", "10", "--seed", "5"]);
+    let text = std::fs::read_to_string(&lab.environment).unwrap().replace("111122223333\"]", "444455556666\"]");
+    let other = lab.environment.with_file_name("other.toml");
+    std::fs::write(&other, text.replace("lab.ca.pem", &lab.environment.with_extension("ca.pem").display().to_string()))
+        .unwrap();
+    let out = folder.path().join("users.csv");
+    let done = users(&["seed", "--count", "1", "--out", out.to_str().unwrap()], &other);
+    assert_eq!(done.status.code(), Some(3), "{}", said(&done));
+    assert!(said(&done).contains("444455556666") && !out.exists(), "{}", said(&done));
+    let built_in = users(&["seed", "--count", "1"], Path::new("environments/lab.toml"));
+    assert_eq!(built_in.status.code(), Some(2), "{}", said(&built_in));
+    assert!(said(&built_in).contains("gameday lab --out"), "{}", said(&built_in));
+}
