@@ -13,7 +13,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Lab, gameday, short_scenario};
+use support::{FULL_FAILOVER, Lab, gameday, short_scenario};
 
 fn glob(pattern: &str, value: &str) -> bool {
     match pattern.split_once('*') {
@@ -165,4 +165,73 @@ fn security_groups_of_load_balancers() {
 #[test]
 fn security_group_rules() {
     is_exact("[[faults]]\nkind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"\n", "");
+}
+
+/// The same table with every secret in Secrets Manager, but for the credentials, which must be there first.
+fn in_secrets_manager(value: toml::Value, named: &mut Vec<String>) -> toml::Value {
+    match value {
+        toml::Value::Table(table) if table.contains_key("file") && table.contains_key("key") => {
+            let name = format!("gameday/{}", table["key"].as_str().unwrap());
+            named.push(name.clone());
+            toml::Value::Table([("secrets_manager".to_owned(), name.into())].into_iter().collect())
+        }
+        toml::Value::Table(table) => {
+            let changed = table.into_iter().map(|(key, value)| {
+                let kept = key == "credentials";
+                let value = if kept { value } else { in_secrets_manager(value, named) };
+                (key, value)
+            });
+            toml::Value::Table(changed.collect())
+        }
+        toml::Value::Array(items) => {
+            toml::Value::Array(items.into_iter().map(|item| in_secrets_manager(item, named)).collect())
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn what_users_call_with_credentials_is_allowed_and_every_secret_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--speed", "20", "--seed", "5"]);
+    let text = std::fs::read_to_string(&lab.environment).unwrap();
+    let mut secrets = Vec::new();
+    let changed = in_secrets_manager(toml::from_str(&text).unwrap(), &mut secrets);
+    // Of two app clients, of the users, and of each population; and the TOTP secret.
+    assert!(secrets.len() >= 7, "{secrets:?}");
+    let environment = folder.path().join("managed.toml");
+    std::fs::write(&environment, toml::to_string(&changed).unwrap()).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let statements = |scenario: &Path| {
+        let policy = policy(scenario, &environment);
+        policy["runner"]["Statement"].as_array().unwrap().clone()
+    };
+    let every = statements(&root.join("scenarios/every-flow.toml"));
+    let pool = |region: &str| format!("arn:aws:cognito-idp:{region}:111122223333:userpool/{}", lab.site().pool.id);
+    let (primary, replica) = (pool("us-east-1"), pool("us-west-2"));
+    let calls = [
+        ("AdminInitiateAuth", &primary, true),
+        ("AdminInitiateAuth", &replica, true),
+        ("AdminRespondToAuthChallenge", &primary, true),
+        ("AdminRespondToAuthChallenge", &replica, true),
+        ("AdminSetUserPassword", &primary, true),
+        ("AdminSetUserPassword", &replica, false),
+        ("AdminDeleteUser", &primary, true),
+        ("AdminDeleteUser", &replica, false),
+    ];
+    let call =
+        |action: &str, arn: &str| serde_json::json!({ "action": action, "resources": [{ "arn": arn, "tags": {} }] });
+    let small = statements(&root.join(FULL_FAILOVER));
+    for (operation, arn, expected) in calls {
+        let call = call(&format!("cognito-idp:{operation}"), arn);
+        assert_eq!(allowed(&every, &call), expected, "{operation} {arn}");
+        assert!(!allowed(&small, &call), "{operation} {arn}: the full failover does not call it");
+    }
+    for name in &secrets {
+        let arn = format!("arn:aws:secretsmanager:us-east-1:111122223333:secret:{name}-a1B2c3");
+        // All of them are read before a run, whatever the scenario.
+        for statements in [&every, &small] {
+            assert!(allowed(statements, &call("secretsmanager:GetSecretValue", &arn)), "{name}");
+        }
+    }
 }
