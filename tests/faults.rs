@@ -15,19 +15,20 @@ struct Done {
     run: Value,
     truth: Value,
     journal: Vec<Value>,
+    events: Vec<Value>,
     report: String,
     told: String,
 }
 
 fn run(scenario: &Path, seed: &str) -> Done {
-    run_in(scenario, seed, None)
+    run_in(scenario, seed, "10", None)
 }
 
-fn run_in(scenario: &Path, seed: &str, environment: Option<&Path>) -> Done {
+fn run_in(scenario: &Path, seed: &str, speed: &str, environment: Option<&Path>) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     // A lab of its own process, whose secrets are known. The same seed gives it the same IDs as the embedded one's.
-    let mut arguments = vec!["--speed", "10", "--seed", seed];
+    let mut arguments = vec!["--speed", speed, "--seed", seed];
     arguments.extend(environment.map(|path| ["--env", path.to_str().unwrap()]).into_iter().flatten());
     let lab = Lab::start(folder.path(), &arguments);
     let mut command = gameday();
@@ -35,13 +36,17 @@ fn run_in(scenario: &Path, seed: &str, environment: Option<&Path>) -> Done {
     command.args(["--no-progress", "--seed", seed, "--out"]).arg(&out).env("GAMEDAY_LOG", "debug");
     let done = command.output().unwrap();
     keeps_secrets(&lab.environment.with_extension("secrets.toml"), &out, &[&done.stdout, &done.stderr]);
-    is_as_planned(scenario, seed, &out.join("journal.ndjson"));
-    let journal = std::fs::read_to_string(out.join("journal.ndjson")).unwrap_or_default();
+    is_as_planned(scenario, seed, environment, &out.join("journal.ndjson"));
+    let lines = |name: &str| -> Vec<Value> {
+        let text = std::fs::read_to_string(out.join(name)).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
     Done {
+        events: lines("events.ndjson"),
         code: done.status.code(),
         run: json(&out.join("run.json")),
         truth: json(&out.join("truth.json")),
-        journal: journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        journal: lines("journal.ndjson"),
         report: std::fs::read_to_string(out.join("report.md")).unwrap(),
         told: without_debug(&done.stderr),
     }
@@ -49,8 +54,13 @@ fn run_in(scenario: &Path, seed: &str, environment: Option<&Path>) -> Done {
 
 /// The plan shows the same mutations, in the same order, as the journal of the run that follows: the lab has the same IDs
 /// with the same seed.
-fn is_as_planned(scenario: &Path, seed: &str, journal: &Path) {
-    let planned = gameday().arg("plan").arg(scenario).args(["--format", "json", "--seed", seed]).output().unwrap();
+fn is_as_planned(scenario: &Path, seed: &str, environment: Option<&Path>, journal: &Path) {
+    let mut command = gameday();
+    command.arg("plan").arg(scenario).args(["--format", "json", "--seed", seed]);
+    if let Some(environment) = environment {
+        command.arg("--env").arg(environment);
+    }
+    let planned = command.output().unwrap();
     assert!(planned.status.success(), "{}", String::from_utf8_lossy(&planned.stderr));
     let planned: Value = serde_json::from_slice(&planned.stdout).unwrap();
     let planned = planned["calls"].as_array().unwrap().iter();
@@ -191,12 +201,59 @@ fn an_authorizer_that_fetches_keys_for_each_request_refuses_everybody() {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/jwks-outage.toml")).unwrap();
     std::fs::write(&scenario, text.replace("outage = \"11m\"", "outage = \"30s\"")).unwrap();
-    let done = run_in(&scenario, "3", Some(&environment));
+    let done = run_in(&scenario, "3", "10", Some(&environment));
     assert_eq!(done.code, Some(1), "{}", done.told);
     let by_phase = &done.run["logins"]["by_phase"];
     assert_eq!(by_phase["baseline"]["attempted"], by_phase["baseline"]["succeeded"], "{by_phase}");
     assert_eq!(by_phase["hold"]["succeeded"], 0, "{by_phase}");
-    assert!(done.report.contains("api_refused (503"), "{}", done.report);
+    assert!(done.report.contains("api_refused (503: the keys of us-east-1 could not be fetched"), "{}", done.report);
+    done.restored();
+}
+
+/// A tenth of the scenario's load and limits, with a short TTL: what it shows is the same, on any machine.
+#[test]
+fn the_replica_throttles_until_its_limit_is_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, environment) = (folder.path().join("throttle.toml"), folder.path().join("tenth.toml"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("scenarios/quota-throttle.toml")).unwrap();
+    let text = text.replace("\"200/s\"", "\"20/s\"").replace("\"300/s\"", "\"30/s\"");
+    let text = text.replace("at = \"120s\"", "at = \"80s\"").replace("hold = \"100s\"", "hold = \"60s\"");
+    std::fs::write(&scenario, text).unwrap();
+    let head = "schema_version = 1\nname = \"tenth\"\nkind = \"lab\"\n";
+    let lab = "[lab]\nttl = \"10s\"\nuser_authentication_rps = 12\nservice_quota_rps = 100\n";
+    std::fs::write(&environment, format!("{head}{lab}")).unwrap();
+    let done = run_in(&scenario, "3", "2", Some(&environment));
+    assert_eq!(done.code, Some(1), "{}", done.told);
+    // What is under way while the limit changes may see either.
+    let call = |step: &str| {
+        let of = |event: &&Value| event["call"] == "cognito-idp:UpdateProvisionedLimit" && event["step"] == step;
+        done.events.iter().find(of).unwrap_or_else(|| panic!("no such {step}"))
+    };
+    let (raise, lowered) = (call("cut"), call("heal"));
+    let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let login = |event: &&Value| event["event"] == "login" && event["role"] == "replica";
+    let throttled = |event: &Value| event["outcome"].to_string().contains("throttled");
+    let (sent, received) = (at(&raise["sent"]), at(&raise["received"]));
+    let (mut before, mut after) = ((0, 0), (0, 0));
+    for event in done.events.iter().filter(login) {
+        let count = if at(&event["ended"]) < sent {
+            &mut before
+        } else if at(&event["started"]) > received && at(&event["ended"]) < at(&lowered["sent"]) {
+            &mut after
+        } else {
+            continue;
+        };
+        *count = (count.0 + usize::from(throttled(event)), count.1 + 1);
+    }
+    println!(
+        "throttled at the replica: {} of {} before the raise, {} of {} after",
+        before.0, before.1, after.0, after.1
+    );
+    // 8 of 20, but for the second's worth in the bucket.
+    assert!(before.1 > 100 && before.0 * 10 > before.1 * 3, "{before:?}");
+    assert!(after.1 > 100 && after.0 == 0, "{after:?}");
+    assert!(done.report.contains("throttled"), "{}", done.report);
     done.restored();
 }
 

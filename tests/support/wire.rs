@@ -172,7 +172,7 @@ async fn pass(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<h
     let body = body.collect().await.map_err(|_| LeftOut)?.to_bytes();
     let (index, way) = shared.judge(&parts, &String::from_utf8_lossy(&body));
     match way {
-        Way::Refused(status, code) => return Ok(refusal(status, code, parts.uri.path())),
+        Way::Refused(status, code) => return Ok(refusal(status, code, &parts)),
         Way::Lost => never().await,
         Way::Late(delay) => tokio::time::sleep(delay).await,
         Way::Open | Way::Silent | Way::Reset => {}
@@ -203,10 +203,13 @@ async fn never() {
     std::future::pending::<Infallible>().await;
 }
 
-/// As the service at that path words it: EC2 and Route 53 (2013-04-01) each in an XML of its own, Lambda in JSON.
-fn refusal(status: u16, code: &str, path: &str) -> http::Response<Full<Bytes>> {
+/// As the service words it: EC2 and Route 53 (2013-04-01) each in an XML of its own, Cognito and Lambda in JSON.
+fn refusal(status: u16, code: &str, head: &Parts) -> http::Response<Full<Bytes>> {
     let error = format!("<Error><Code>{code}</Code><Message>on purpose</Message></Error>");
-    let text = if path == "/" {
+    let path = head.uri.path();
+    let text = if head.headers.contains_key("x-amz-target") {
+        format!(r#"{{"__type":"{code}","message":"on purpose"}}"#)
+    } else if path == "/" {
         format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>")
     } else if path.starts_with("/2013-04-01/") {
         format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")

@@ -12,22 +12,20 @@ const THROTTLED: Way = Way::Refused(400, "Throttling");
 const FAILED: Way = Way::Refused(500, "InternalError");
 const DENIED: Way = Way::Refused(403, "AccessDenied");
 
-fn faults(arm: Arm) -> Vec<FaultSpec> {
-    let of = |kind| FaultSpec { kind, ..FaultSpec::default() };
+fn of(kind: FaultKind) -> FaultSpec {
+    FaultSpec { kind, ..FaultSpec::default() }
+}
+
+fn faults() -> [FaultSpec; 6] {
     let groups = of(FaultKind::SecurityGroupBlackhole);
-    let mut faults = vec![
+    [
         FaultSpec { direction: Some(Direction::Ingress), ..of(FaultKind::NaclDenyEntries) },
         FaultSpec { method: Some(GroupMethod::RevokeRules), ..groups.clone() },
         groups,
         of(FaultKind::ClientEgressBlackhole),
         of(FaultKind::HealthCheckInvert),
         of(FaultKind::LambdaTriggerBreak),
-    ];
-    // moto has no GetProvisionedLimit.
-    if arm == Arm::Lab {
-        faults.push(FaultSpec { rate: Some(Rate(300.0)), ..of(FaultKind::ProvisionedLimit) });
-    }
-    faults
+    ]
 }
 
 /// Permissions are lost before a call of injecting, or of restoring; a later rollback that has them puts everything back.
@@ -47,24 +45,36 @@ async fn denied_from(place: &Place, fault: &FaultSpec, number: usize, inject: us
     rehearsal.is_back(&what).await;
 }
 
-async fn each_call_of_each_fault(arm: Arm) {
-    let world = World::of(arm);
-    let place = world.place().await;
+/// Gives how many calls change something: of all faults, and the fewest of any way there or back.
+async fn each_call(place: &Place, faults: &[FaultSpec]) -> (usize, usize) {
     let (mut all, mut least) = (0, usize::MAX);
-    let faults = faults(arm);
-    for fault in &faults {
-        let (inject, restore) = calls(&place, fault).await;
+    for fault in faults {
+        let (inject, restore) = calls(place, fault).await;
         for number in 1..=inject + restore {
             for way in [THROTTLED, FAILED, Way::Reset] {
-                one_goes(&place, fault, number, way).await;
+                one_goes(place, fault, number, way).await;
             }
-            denied_from(&place, fault, number, inject).await;
+            denied_from(place, fault, number, inject).await;
         }
         all += inject + restore;
         least = least.min(inject).min(restore);
     }
-    println!("{arm:?}: {all} calls of {} faults, each throttled, failed, reset and denied", faults.len());
-    assert!(all >= 24 && least >= 1, "{all} calls");
+    println!("{all} calls of {} faults, each throttled, failed, reset and denied", faults.len());
+    (all, least)
+}
+
+async fn each_call_of_each_fault(arm: Arm) {
+    let (all, least) = each_call(&World::of(arm).place().await, &faults()).await;
+    assert!(all >= 24 && least >= 1, "{all} calls to {arm:?}");
+}
+
+/// On the lab alone, as moto has no GetProvisionedLimit, and so fast that no call waits for another: limits may be asked for once a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_of_a_provisioned_limit_goes_wrong() {
+    let fault = FaultSpec { rate: Some(Rate(300.0)), ..of(FaultKind::ProvisionedLimit) };
+    let (all, least) = each_call(&Place::in_lab_at(500.0).await, &[fault]).await;
+    // A mark and the limit, there and back.
+    assert_eq!((all, least), (4, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +92,7 @@ async fn each_call_of_each_fault_to_moto_goes_wrong() {
 async fn each_answer_to_each_fault_is_late() {
     let world = World::of(Arm::Moto);
     let mut late = Vec::new();
-    for fault in faults(Arm::Moto) {
+    for fault in faults() {
         let (inject, restore) = calls(&world.place().await, &fault).await;
         late.extend((1..=inject + restore).map(|number| (fault.clone(), number)));
     }
