@@ -274,6 +274,20 @@ fn the_built_in_lab_lacks_what_it_fills_in_when_it_starts() {
 }
 
 #[test]
+fn a_provisioned_limit_has_a_whole_rate_and_nothing_else_has_one() {
+    let found = |fault: &str| {
+        let text = FULL_FAILOVER.replace("kind = \"nacl-blackhole\"\n", &format!("kind = \"{fault}\n"));
+        messages(scenario(&text))
+    };
+    assert_eq!(found("provisioned-limit\"\nrate = \"300/s\""), Vec::<String>::new());
+    assert_eq!(found("provisioned-limit\"\nrate = \"600/min\""), Vec::<String>::new());
+    assert_eq!(found("provisioned-limit\""), ["provisioned-limit needs a `rate`"]);
+    let fraction = "a limit is a whole number of requests a second";
+    assert_eq!(found("provisioned-limit\"\nrate = \"90/min\""), [fraction]);
+    assert_eq!(found("nacl-blackhole\"\nrate = \"300/s\""), ["`rate` means nothing to nacl-blackhole"]);
+}
+
+#[test]
 fn paths_count_from_the_file_s_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("staging.toml");

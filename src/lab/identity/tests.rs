@@ -2,6 +2,7 @@
 
 mod administrators;
 mod clients;
+mod issuer;
 mod mfa;
 mod passwords;
 mod quota;
