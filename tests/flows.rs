@@ -215,3 +215,64 @@ fn sessions_live_through_failover_and_failback_by_every_refresh() {
         assert!(!of().any(|call| call.step == SessionStep::SignInAgain), "{}", plan.label());
     }
 }
+
+/// When so many percent of a cohort were back, in `run.json`: at the latest so long after the cut, and whether it took the heal.
+fn back(run: &serde_json::Value, cohort: &str, percent: u64) -> Option<(f64, bool)> {
+    let back = run["recovery"]["by_cohort"][cohort]["back"].as_array().unwrap();
+    let found = back.iter().find(|back| back["percent"] == percent).unwrap();
+    Some((found["upper_s"].as_f64()?, found["after_heal"].as_bool().unwrap()))
+}
+
+#[test]
+fn each_kind_of_client_is_back_when_its_way_of_finding_the_front_door_lets_it() {
+    let done = run(Path::new("scenarios/cohorts.toml"), "");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    let during = |cohort: &str, role| {
+        let of_cohort = done.logins.iter().filter(|login| login.cohort == cohort && login.role == Some(role));
+        let wanted = |login: &&Login| {
+            matches!(login.phase, Phase::Outage | Phase::Hold) && login.outcome == LoginOutcome::Succeeded
+        };
+        of_cohort.filter(wanted).count()
+    };
+    // Whoever keeps the first answer for ever is never served by the replica, and is back with the primary alone.
+    assert_eq!(during("caches-forever", RegionRole::Replica), 0);
+    assert!(back(&done.run, "caches-forever", 90).is_none_or(|(_, after_heal)| after_heal));
+    let before_heal = |cohort| {
+        let (at, after_heal) = back(&done.run, cohort, 90).unwrap_or_else(|| panic!("{cohort} was never back"));
+        assert!(!after_heal, "{cohort}");
+        at
+    };
+    let (fresh, jvm, by_itself) = (before_heal("fresh-lookup"), before_heal("jvm"), before_heal("tries-replica"));
+    assert!(by_itself < 20.0, "a client that tries the replica waits for no DNS: {by_itself} s");
+    assert!(fresh > 30.0 && jvm > fresh + 20.0, "fresh lookups after {fresh} s, the JVM after {jvm} s");
+    // Retries: some got in by another try, and nobody made more tries than its policy has.
+    let tries =
+        |cohort: &str| done.logins.iter().filter(|login| login.cohort == cohort).map(|l| l.earlier.len() + 1).max();
+    assert_eq!(tries("honours-ttl"), Some(3));
+    assert!(tries("keep-alive").is_some_and(|most| (2..=4).contains(&most)));
+    assert_eq!(tries("fresh-lookup"), Some(1));
+    // Held connections: no handshake where one is used again.
+    let reused =
+        |login: &&Login| login.cohort == "keep-alive" && !login.steps.iter().any(|step| step.step == LoginStep::Tls);
+    assert!(done.logins.iter().filter(reused).any(|login| login.outcome == LoginOutcome::Succeeded));
+}
+
+#[test]
+fn everybody_who_failed_comes_again_until_the_storm_is_over() {
+    let done = run(Path::new("scenarios/retry-storm.toml"), "");
+    assert_eq!(done.code, Some(0), "{}", done.told);
+    let failed: Vec<&Login> = done.logins.iter().filter(|login| login.outcome != LoginOutcome::Succeeded).collect();
+    assert!(failed.len() > 100, "{} failed", failed.len());
+    // Each failure is repeated once, after its pause, but for those at the very end.
+    for login in done.logins.iter().filter(|login| login.again_of.is_some()) {
+        let first = done.logins.iter().find(|first| Some(first.arrival) == login.again_of).unwrap();
+        assert_ne!(first.outcome, LoginOutcome::Succeeded);
+        let pause = login.scheduled.duration_since(first.ended).as_secs_f64();
+        assert!((pause - 2.0).abs() < 1e-6, "{pause} s");
+        assert_eq!((&first.user, &first.flow, &first.cohort), (&login.user, &login.flow, &login.cohort));
+    }
+    let again: BTreeSet<u64> = done.logins.iter().filter_map(|login| login.again_of).collect();
+    let last = done.logins.iter().map(|login| login.ended).max().unwrap();
+    let settled = |login: &&&Login| last.duration_since(login.ended).as_secs_f64() > 5.0;
+    assert!(failed.iter().filter(settled).all(|login| again.contains(&login.arrival)), "somebody went away");
+}

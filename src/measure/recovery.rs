@@ -103,8 +103,15 @@ struct Reader {
     window_s: f64,
 }
 
-/// A login: when it was scheduled, in seconds after the cut, and whether it succeeded.
-type Point = (f64, bool);
+/// A login.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    /// When it was scheduled, in seconds after the cut.
+    at: f64,
+    /// When it ended, likewise.
+    ended: f64,
+    succeeded: bool,
+}
 
 impl Reader {
     fn new(book: &Logbook, zero: Timestamp, heal: Option<Timestamp>) -> Option<Self> {
@@ -118,10 +125,11 @@ impl Reader {
         let mut groups: BTreeMap<K, Group> = BTreeMap::new();
         for login in book.iter().filter(|login| login.counts()) {
             let group = groups.entry(key(login)).or_default();
-            let (at, succeeded) = (seconds_between(self.zero, login.scheduled()), login.succeeded());
-            group.points.push((at, succeeded));
+            let seconds = |moment| seconds_between(self.zero, moment);
+            let (at, ended, succeeded) = (seconds(login.scheduled()), seconds(login.ended()), login.succeeded());
+            group.points.push(Point { at, ended, succeeded });
             // What the cut surprised in its middle says nothing about steady state.
-            if at < 0.0 && login.ended() <= self.zero {
+            if at < 0.0 && ended <= 0.0 {
                 group.steady.0 += u64::from(succeeded);
                 group.steady.1 += 1;
             }
@@ -130,13 +138,13 @@ impl Reader {
     }
 
     fn curve(&self, Group { mut points, steady: (good, all) }: Group) -> Curve {
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        points.sort_by(|a, b| a.at.total_cmp(&b.at));
         let level = |percent: u8| match percent {
             100 => (1, 1),
             _ if all == 0 => (u64::from(percent), 100),
             _ => (u64::from(percent) * good, 100 * all),
         };
-        let after = &points[points.partition_point(|(at, _)| *at < 0.0)..];
+        let after = &points[points.partition_point(|point| point.at < 0.0)..];
         let back = |percent| self.back(after, percent, level(percent));
         Curve {
             steady: (all > 0).then(|| good as f64 / all as f64),
@@ -147,25 +155,28 @@ impl Reader {
 
     fn back(&self, points: &[Point], percent: u8, level: (u64, u64)) -> Back {
         let heal = self.heal.map(|heal| seconds_between(self.zero, heal));
-        let outage = heal.map_or(points, |heal| &points[..points.partition_point(|(at, _)| *at <= heal)]);
+        // What was under way at the heal may owe its success to that: it says nothing about the outage.
+        let by_heal = |point: &&Point| heal.is_none_or(|heal| point.ended <= heal);
+        let outage: Vec<Point> = points.iter().filter(by_heal).copied().collect();
         let found = |points: &[Point]| {
             let first = first_to_stay(points, level)?;
             let logins = points.len() - first;
-            let before = first.checked_sub(1).map_or(0.0, |before| points[before].0);
-            (logins >= LEAST_LOGINS).then(|| (Interval::new(before, points[first].0), logins as u64))
+            let before = first.checked_sub(1).map_or(0.0, |before| points[before].at);
+            (logins >= LEAST_LOGINS).then(|| (Interval::new(before, points[first].at), logins as u64))
         };
-        let found = found(outage).or_else(|| found(points));
+        let in_outage = found(&outage);
+        let (after_heal, found) = (in_outage.is_none(), in_outage.or_else(|| found(points)));
         let at = found.map(|(at, _)| at);
-        let after_heal = at.zip(heal).is_some_and(|(at, heal)| at.upper > heal);
+        let after_heal = after_heal && at.is_some() && heal.is_some();
         Back { percent, at, logins: found.map_or(0, |(_, logins)| logins), after_heal }
     }
 
     fn windows(&self, points: &[Point]) -> Vec<Window> {
-        let number = |point: &Point| (point.0 / self.window_s).floor();
+        let number = |point: &Point| (point.at / self.window_s).floor();
         let window = |points: &[Point]| Window {
             from_s: number(&points[0]) * self.window_s,
             attempted: points.len() as u64,
-            succeeded: points.iter().filter(|(_, succeeded)| *succeeded).count() as u64,
+            succeeded: points.iter().filter(|point| point.succeeded).count() as u64,
         };
         points.chunk_by(|a, b| number(a).total_cmp(&number(b)).is_eq()).map(window).collect()
     }
@@ -184,9 +195,9 @@ fn first_to_stay(points: &[Point], (part, whole): (u64, u64)) -> Option<usize> {
     // is not above any later one. Backwards, one pass; exact, since these are whole numbers.
     let weight = |succeeded: bool| i128::from(if succeeded { whole } else { 0 }) - i128::from(part);
     let (mut sum, mut highest, mut first) = (0_i128, 0_i128, None);
-    for (index, (_, succeeded)) in points.iter().enumerate().rev() {
+    for (index, point) in points.iter().enumerate().rev() {
         // `sum` is that of the points after this one, and `highest` the greatest such sum: what a later moment takes away.
-        sum += weight(*succeeded);
+        sum += weight(point.succeeded);
         if sum >= highest {
             (highest, first) = (sum, Some(index));
         }
@@ -205,15 +216,20 @@ mod tests {
     fn by_definition(points: &[Point], (part, whole): (u64, u64)) -> Option<usize> {
         let stays = |from: &usize| {
             (*from + 1..=points.len()).all(|to| {
-                let good = points[*from..to].iter().filter(|(_, succeeded)| *succeeded).count() as u64;
+                let good = points[*from..to].iter().filter(|point| point.succeeded).count() as u64;
                 good * whole >= part * (to - from) as u64
             })
         };
         (0..points.len()).find(stays)
     }
 
+    /// Over as soon as it began.
+    fn point(at: f64, succeeded: bool) -> Point {
+        Point { at, ended: at, succeeded }
+    }
+
     fn points(outcomes: &[bool]) -> Vec<Point> {
-        outcomes.iter().enumerate().map(|(index, succeeded)| (index as f64, *succeeded)).collect()
+        outcomes.iter().enumerate().map(|(index, succeeded)| point(index as f64, *succeeded)).collect()
     }
 
     proptest! {
@@ -242,20 +258,40 @@ mod tests {
     fn a_gradual_return_is_found_where_it_was() {
         for seed in 0..20 {
             let mut draws = Seed(seed).stream("recovery");
-            let points: Vec<Point> =
-                (0..4000).map(|n| f64::from(n) * 0.02).map(|at| (at, draws.random_range(0.0..60.0) < at)).collect();
+            let points: Vec<Point> = (0..4000)
+                .map(|n| f64::from(n) * 0.02)
+                .map(|at| point(at, draws.random_range(0.0..60.0) < at))
+                .collect();
             let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: None, window_s: 10.0 };
-            for (percent, truth, width) in [(50, 30.0, 4.0), (90, 54.0, 3.0), (99, 59.4, 2.0)] {
+            // Not 99 %: there the curve bends, and the limit theorem does not hold.
+            for (percent, truth) in [(50, 30.0), (90, 54.0)] {
                 let at = reader.back(&points, percent, (u64::from(percent), 100)).at.unwrap();
+                let width = chernoff(f64::from(percent) / 100.0, 1.0 / 60.0, 50.0);
                 assert!((at.upper - truth).abs() < width, "seed {seed}: {percent} % at {at:?}, truly at {truth}");
                 assert!((at.upper - at.lower - 0.02).abs() < 1e-9);
             }
         }
     }
 
+    /// How far from the truth isotonic regression finds a share of a curve with that slope, in seconds, from so many logins a second: its limit is Chernoff's
+    /// distribution (P. Groeneboom and J. A. Wellner, "Computing Chernoff's distribution", JCGS 10, 2001), of which 1.52 is the 99.9 % quantile.
+    fn chernoff(share: f64, slope: f64, rate: f64) -> f64 {
+        1.8 * (4.0 * share * (1.0 - share) / (slope * slope * rate)).cbrt()
+    }
+
+    /// A client whose packets hang when the fault is healed gets through by a retransmission.
+    #[test]
+    fn who_got_in_by_the_heal_was_not_back_before_it() {
+        let heal = Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(30)).unwrap();
+        let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal), window_s: 1.0 };
+        let hung = |n: i32| Point { at: f64::from(n), ended: f64::from(n + 3).max(30.5), succeeded: n >= 24 };
+        let points: Vec<Point> = (0..60).map(|n| if n < 24 { point(f64::from(n), false) } else { hung(n) }).collect();
+        assert!(reader.back(&points, 90, (9, 10)).after_heal);
+    }
+
     #[test]
     fn a_few_lucky_logins_before_the_heal_are_no_return() {
-        let points: Vec<Point> = (0..40).map(|n| (f64::from(n), n >= 18)).collect();
+        let points: Vec<Point> = (0..40).map(|n| point(f64::from(n), n >= 18)).collect();
         let heal = |seconds| Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
         let reader = |seconds| Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal(seconds)), window_s: 1.0 };
         assert_eq!(reader(30).back(&points, 100, (1, 1)).at, Some(Interval::new(17.0, 18.0)));
