@@ -62,6 +62,13 @@ impl Tokens {
         self.lock().entry(flow.to_owned()).or_default().push_back(token);
     }
 
+    /// The one for a drawn number, which others may use at the same time: the same seed gives the same users.
+    pub fn share(&self, flow: &str, draw: u32) -> Option<Token> {
+        let tokens = self.lock();
+        let tokens = tokens.get(flow)?;
+        tokens.get((draw as usize).checked_rem(tokens.len())?).cloned()
+    }
+
     /// Takes the one that was unused longest: with rotation a token may be used by one client at a time.
     pub fn take(&self, flow: &str) -> Option<Token> {
         self.lock().get_mut(flow)?.pop_front()

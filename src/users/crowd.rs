@@ -221,7 +221,7 @@ impl Crowd {
         let ended = login(&self.door, &self.ways[due.arrival.cohort], wanted, stop).await;
         // A token that the service refused is of no more use: with rotation, the answer with the next one may have been lost.
         let over = matches!(ended.outcome, LoginOutcome::Rejected { .. }) && !retry::may_help(&ended.outcome);
-        if let Some(token) = token.filter(|_| !over) {
+        if let Some(token) = token.filter(|_| flow.flow == Flow::TokensFromRefreshToken && !over) {
             let refresh = ended.refresh.clone().unwrap_or(token.refresh);
             self.tokens.put(&flow.label(), Token { refresh, ..token });
         }
@@ -262,8 +262,10 @@ impl Crowd {
     }
 
     fn who(&self, flow: &FlowShare, draw: u32) -> Option<Who> {
-        if flow.flow.refreshes() {
-            return self.tokens.take(&flow.label()).map(Who::Token);
+        match flow.flow {
+            Flow::RefreshToken => return self.tokens.share(&flow.label(), draw).map(Who::Token),
+            Flow::TokensFromRefreshToken => return self.tokens.take(&flow.label()).map(Who::Token),
+            _ => {}
         }
         if flow.flow == Flow::ClientCredentials {
             return Some(Who::Machine);
