@@ -16,7 +16,7 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
     let connection = visit.connection().await?;
     let cognito = visit.cognito(&connection);
     visit.next(LoginStep::InitiateAuth);
-    let session = off_thread(|| ClientSession::new(&mut rand::rng())).await?;
+    let session = ClientSession::new(&mut rand::rng());
     let mut call = cognito
         .initiate_auth()
         .client_id(&visit.client.id)
@@ -39,8 +39,9 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
     let block = asked.challenge.secret_block_b64.clone();
     let (pool, password, stamp) = (visit.door.pool_id.clone(), account.password.clone(), timestamp.clone());
     let (id, challenge) = (asked.user_id, asked.challenge);
-    let claim = off_thread(move || session.claim(&pool, &id, &password, &challenge, &stamp)).await?;
-    let claim = claim.map_err(|error| LoginOutcome::Rejected {
+    // Two exponentiations; on the async threads they would delay other users' clocks.
+    let claim = tokio::task::spawn_blocking(move || session.claim(&pool, &id, &password, &challenge, &stamp)).await;
+    let claim = claim.map_err(|_| LoginOutcome::Cancelled)?.map_err(|error| LoginOutcome::Rejected {
         step: LoginStep::RespondToAuthChallenge,
         code: format!("SRP: {error}"),
     })?;
@@ -81,9 +82,4 @@ impl Asked {
             user_id,
         })
     }
-}
-
-/// Exponentiations take a while; on the async threads they would delay other users' clocks.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoginOutcome> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| LoginOutcome::Cancelled)
 }
