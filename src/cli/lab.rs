@@ -6,11 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::env::{CredentialRef, Environment, EnvironmentKind, Population, SecretRef};
+use crate::lab::estate::Estate;
 use crate::model::{Clock, Seed};
 
 use super::signals::Signals;
 use super::world::{environment, start_lab};
-use super::{Exit, Failure, LabArgs};
+use super::{Exit, Failure, LabArgs, Place};
 
 /// Runs the lab until a signal.
 pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
@@ -20,6 +21,10 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
             "`gameday lab` starts from a lab environment",
             "Leave --env out, or give a file with kind = \"lab\"",
         ));
+    }
+    if args.print_estate {
+        println!("{}", serde_json::to_string_pretty(&estate(&settings, &args.place)?).unwrap_or_default());
+        return Ok(Exit::Success);
     }
     let rules = settings.rules();
     let seed = Seed(args.place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
@@ -39,6 +44,12 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
     signals.next().await;
     lab.shutdown().await;
     Ok(Exit::Success)
+}
+
+/// The resources as a lab with these settings has them.
+fn estate(environment: &Environment, place: &Place) -> Result<Estate, Failure> {
+    let settings = environment.lab.clone().unwrap_or_default();
+    Estate::of(&settings, Seed(place.seed.unwrap_or_default())).map_err(Failure::plain)
 }
 
 /// Writes the environment file last, so that whoever waits for it finds the others.

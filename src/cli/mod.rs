@@ -237,6 +237,9 @@ struct LabArgs {
     /// Write an environment file that --env takes (and, beside it, its trust root and secrets).
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Print the resources around the user pool as JSON, which `[[lab.estate]]` paths lead into, and end.
+    #[arg(long, conflicts_with = "out")]
+    print_estate: bool,
     #[command(flatten)]
     place: Place,
 }

@@ -70,10 +70,39 @@ pub struct RegionClients {
     pub cognito: aws_sdk_cognitoidentityprovider::Client,
     /// CloudWatch, for alarms.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// Services that only checks read.
+    pub checked: Checked,
     /// Services that faults change, for calls that read.
     pub reading: Services,
     /// The same, for calls that change something; never retried by the SDK.
     pub mutating: Services,
+}
+
+/// Services that only checks read.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Certificate Manager.
+    pub acm: aws_sdk_acm::Client,
+    /// API Gateway, REST APIs.
+    pub api_gateway: aws_sdk_apigateway::Client,
+    /// CloudTrail.
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// IAM, which is global.
+    pub iam: aws_sdk_iam::Client,
+    /// Key Management Service.
+    pub kms: aws_sdk_kms::Client,
+    /// Relational Database Service, Aurora and RDS Proxy with it.
+    pub rds: aws_sdk_rds::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
+    /// Service Quotas.
+    pub quotas: aws_sdk_servicequotas::Client,
+    /// WAF.
+    pub waf: aws_sdk_wafv2::Client,
 }
 
 /// Services that faults change, EC2 aside.
@@ -194,8 +223,27 @@ fn clients(config: &SdkConfig, access: &Access, region: &Region) -> RegionClient
         ec2_mutating: aws_sdk_ec2::Client::new(&once("ec2")),
         cognito: aws_sdk_cognitoidentityprovider::Client::new(&at("cognito-idp")),
         cloudwatch: aws_sdk_cloudwatch::Client::new(&at("monitoring")),
+        checked: checked(&at),
         reading: services(&at),
         mutating: services(&once),
+    }
+}
+
+fn checked(config: &dyn Fn(&str) -> SdkConfig) -> Checked {
+    let s3 = aws_sdk_s3::config::Builder::from(&config("s3"));
+    Checked {
+        acm: aws_sdk_acm::Client::new(&config("acm")),
+        api_gateway: aws_sdk_apigateway::Client::new(&config("apigateway")),
+        cloudtrail: aws_sdk_cloudtrail::Client::new(&config("cloudtrail")),
+        dynamodb: aws_sdk_dynamodb::Client::new(&config("dynamodb")),
+        iam: aws_sdk_iam::Client::new(&config("iam")),
+        kms: aws_sdk_kms::Client::new(&config("kms")),
+        rds: aws_sdk_rds::Client::new(&config("rds")),
+        // The bucket's name stays in the path: an endpoint of the lab or of an emulator has no name for it.
+        s3: aws_sdk_s3::Client::from_conf(s3.force_path_style(true).build()),
+        secrets: aws_sdk_secretsmanager::Client::new(&config("secretsmanager")),
+        quotas: aws_sdk_servicequotas::Client::new(&config("servicequotas")),
+        waf: aws_sdk_wafv2::Client::new(&config("wafv2")),
     }
 }
 

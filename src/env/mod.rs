@@ -145,7 +145,8 @@ pub struct RegionEnv {
     #[serde(default, skip_serializing_if = "SubnetSelector::is_empty")]
     pub clients: SubnetSelector,
     /// Endpoint URLs that replace AWS's own, by service: `ec2`, `cognito-idp`, `route53`, `sts`, `secretsmanager`,
-    /// `scheduler`, `lambda`, `monitoring`, `elasticloadbalancing`, `servicequotas`.
+    /// `scheduler`, `lambda`, `monitoring`, `elasticloadbalancing`, `servicequotas`, `acm`, `apigateway`, `cloudtrail`, `dynamodb`,
+    /// `iam`, `kms`, `rds`, `s3`, `wafv2`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, String>,
 }
@@ -439,12 +440,26 @@ pub struct LabSettings {
     /// App clients that a Region does not have, as an independent pool that somebody has to keep in step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_clients: Vec<MissingClient>,
+    /// What is otherwise than in the healthy lab, of the resources that its AWS services tell of: a table `[[lab.estate]]` for each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub estate: Vec<EstateChange>,
     /// Set in the file of a running lab: how its clock runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<LabClock>,
     /// Set in the file of a running lab: the URL of its ground truth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truth_url: Option<String>,
+}
+
+/// One thing that is otherwise in the lab's AWS resources.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EstateChange {
+    /// Where, as a JSON pointer (RFC 6901) into what `gameday lab --print-estate` prints; `/-` at its end appends to a list.
+    pub path: String,
+    /// What is there instead; left out, nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<serde_json::Value>,
 }
 
 /// What the lab's health check asks.
@@ -526,6 +541,7 @@ impl Default for LabSettings {
             issuer: Issuer::Original,
             broken_triggers: Vec::new(),
             missing_clients: Vec::new(),
+            estate: Vec::new(),
             clock: None,
             truth_url: None,
         }

@@ -9,7 +9,7 @@ use super::validate::{Lists, bad_text, not_empty};
 use crate::files::{Document, Finding};
 
 /// The services whose endpoints can be replaced.
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 19] = [
     "ec2",
     "cognito-idp",
     "route53",
@@ -20,6 +20,15 @@ const SERVICES: [&str; 10] = [
     "monitoring",
     "elasticloadbalancing",
     "servicequotas",
+    "acm",
+    "apigateway",
+    "cloudtrail",
+    "dynamodb",
+    "iam",
+    "kms",
+    "rds",
+    "s3",
+    "wafv2",
 ];
 
 /// Reports everything that is wrong with them.

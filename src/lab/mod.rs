@@ -8,6 +8,7 @@ mod certificate;
 pub mod dns;
 pub mod edge;
 mod environment;
+pub mod estate;
 pub mod health;
 mod http;
 pub mod identity;
@@ -65,6 +66,9 @@ pub enum LabError {
         /// What the system says.
         source: io::Error,
     },
+    /// `[[lab.estate]]` does not fit.
+    #[error("{0}")]
+    Estate(String),
     /// The user pool could not be set up.
     #[error("the lab's user pool: {0}")]
     Identity(String),

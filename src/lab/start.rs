@@ -13,6 +13,7 @@ use super::authorizers;
 use super::certificate::{self, Certificate};
 use super::dns::{self, Authoritative, Resolver, Views, Zone};
 use super::edge::{Callers, FrontDoor, OPEN_BACKLOG, Paths};
+use super::estate::Estate;
 use super::health::{HealthCheck, HealthOptions};
 use super::http;
 use super::identity::{Identity, IdentityOptions, ManagedLogin, Signer, Upstream, provider_callback};
@@ -57,8 +58,9 @@ fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
 pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let truth = Arc::new(Truth::default());
     let keys = Keys::new(ACCESS_KEY, secret_key(&options));
+    let estate = Arc::new(Estate::of(&options.settings, options.seed).map_err(LabError::Estate)?);
     // Boxed: its future would make every future around it large.
-    let identity = Box::pin(start_identity(&options, &truth, &keys));
+    let identity = Box::pin(start_identity(&options, &truth, &keys, &estate));
     let (identity, signer) = tokio::join!(identity, provider_signer());
     let (identity, signer) = (identity?, signer?);
     let certificate = make_certificate()?;
@@ -70,7 +72,8 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
         open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
     let health = start_health_check(&options, &truth, &certificate, front_door, &mut tasks).await?;
     let names = start_dns(&options, &truth, &health, &mut tasks).await?;
-    let control = open_control_planes(&options, &keys, &world, &names.zone, &health, &truth, &identity, &mut tasks)?;
+    let control =
+        open_control_planes(&options, &keys, &world, &names.zone, &health, &truth, &identity, &estate, &mut tasks)?;
 
     let ports =
         Ports { front_door, authoritative: names.authoritative, resolver: names.resolver, control, identity_provider };
@@ -84,7 +87,12 @@ fn secret_key(options: &LabOptions) -> Secret {
     Secret::new(bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
 }
 
-async fn start_identity(options: &LabOptions, truth: &Arc<Truth>, keys: &Keys) -> Result<Arc<Identity>, LabError> {
+async fn start_identity(
+    options: &LabOptions,
+    truth: &Arc<Truth>,
+    keys: &Keys,
+    estate: &Arc<Estate>,
+) -> Result<Arc<Identity>, LabError> {
     let identity = IdentityOptions {
         settings: options.settings.clone(),
         primary: Region::from(topology::region(RegionRole::Primary)),
@@ -94,6 +102,7 @@ async fn start_identity(options: &LabOptions, truth: &Arc<Truth>, keys: &Keys) -
         seed: options.seed,
         truth: truth.clone(),
         keys: keys.clone(),
+        estate: estate.clone(),
     };
     Identity::start(identity).await.map_err(LabError::Identity)
 }
@@ -282,6 +291,7 @@ fn open_control_planes(
     health: &Arc<HealthCheck>,
     truth: &Arc<Truth>,
     identity: &Arc<Identity>,
+    estate: &Arc<Estate>,
     tasks: &mut JoinSet<()>,
 ) -> Result<[u16; 2], LabError> {
     let mut ports = [0; 2];
@@ -298,6 +308,7 @@ fn open_control_planes(
             truth: truth.clone(),
             cognito: identity.control_plane(role),
             quotas: identity.quotas(role),
+            estate: estate.clone(),
             services: Arc::new(Services::new(identity.function(role))),
             calls: api::Calls::default(),
             clock: options.clock,

@@ -1,7 +1,9 @@
 //! Readiness checks: what must hold before a fault may be injected. Only reads, but for the logins
 //! that any user could make. What passed here, and nothing else, can be injected.
 
+pub mod checks;
 mod expect;
+pub mod facts;
 mod guard;
 mod login;
 mod people;

@@ -36,6 +36,7 @@ use self::sigv4::{Keys, Scope, SigV4Error};
 pub use self::universal::fire;
 use self::xml::Element;
 use super::dns::Zone;
+use super::estate::Estate;
 use super::health::HealthCheck;
 use super::identity::quota::Quotas;
 use super::services::Services;
@@ -67,6 +68,8 @@ pub struct Control {
     pub cognito: Router,
     /// Cognito's request rates, for Service Quotas.
     pub(super) quotas: Arc<Quotas>,
+    /// The resources that only checks read.
+    pub estate: Arc<Estate>,
     /// Lambda, CloudWatch and Scheduler.
     pub services: Arc<Services>,
     /// What was asked.

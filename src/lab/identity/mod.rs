@@ -53,6 +53,7 @@ pub(in crate::lab) use self::signer::Signer;
 use self::signer::Trigger;
 use self::srp::SrpChallenge;
 use super::api::{cognito, sigv4};
+use super::estate::Estate;
 use super::services::Function;
 use super::truth::{Draw, Truth};
 use crate::env::{Canary, Issuer, LabSettings, MissingClient};
@@ -84,6 +85,8 @@ pub struct IdentityOptions {
     pub truth: Arc<Truth>,
     /// Who may call administrative operations.
     pub keys: sigv4::Keys,
+    /// The resources around the user pool.
+    pub estate: Arc<Estate>,
 }
 
 /// The identity plane of both Regions.
@@ -165,6 +168,16 @@ impl Refusal {
     }
 }
 
+/// The ID of the user pool that a lab with this seed has.
+pub fn pool_id(primary: &Region, seed: Seed) -> String {
+    draw_pool_id(primary, &mut seed.stream("identity"))
+}
+
+/// The first draw of all.
+fn draw_pool_id(primary: &Region, ids: &mut impl CryptoRng) -> String {
+    format!("{primary}_{}", text(ids, ALPHANUMERIC, 9))
+}
+
 impl Identity {
     /// Makes keys, users and both directories, and begins to replicate. The tasks end with the last `Arc`, or at
     /// [`Identity::shutdown`].
@@ -172,10 +185,10 @@ impl Identity {
     /// # Errors
     /// When no key could be made.
     pub async fn start(options: IdentityOptions) -> Result<Arc<Self>, String> {
-        let IdentityOptions { settings, primary, replica, account, clock, seed, truth, keys } = options;
+        let IdentityOptions { settings, primary, replica, account, clock, seed, truth, keys, estate: _ } = options;
         let failed = |error: tokio::task::JoinError| format!("the identity plane did not start: {error}");
         let mut ids = seed.stream("identity");
-        let pool_id = format!("{primary}_{}", text(&mut ids, ALPHANUMERIC, 9));
+        let pool_id = draw_pool_id(&primary, &mut ids);
         let clients = clients::all(&mut ids);
         let password = seeding::password();
         let created = clock.now();

@@ -1,0 +1,118 @@
+//! The AWS resources around the identity plane that checks read: keys, functions, tables, certificates, trails. One typed document,
+//! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{identity, topology};
+use crate::env::{EstateChange, LabSettings};
+use crate::model::{Region, RegionRole, Seed};
+
+/// Everything, as it is in the healthy lab or as an environment file broke it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estate {}
+
+/// The names that the estate's resources are built around.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The user pool's ID.
+    pub pool_id: &'a str,
+}
+
+impl Estate {
+    /// Nothing is wrong with it.
+    pub fn healthy(_names: Names<'_>) -> Self {
+        Self {}
+    }
+
+    /// The healthy one of a lab with that seed, changed as its settings say.
+    ///
+    /// # Errors
+    /// In words that name the path, where it leads nowhere or the value does not fit there.
+    pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
+        let pool_id = identity::pool_id(&Region::from(topology::region(RegionRole::Primary)), seed);
+        Self::healthy(Names { pool_id: &pool_id }).changed(&settings.estate)
+    }
+
+    fn changed(self, changes: &[EstateChange]) -> Result<Self, String> {
+        let mut document = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for change in changes {
+            apply(&mut document, change).map_err(|reason| format!("`lab.estate` path {}: {reason}", change.path))?;
+        }
+        serde_json::from_value(document).map_err(|error| {
+            let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+            format!("`lab.estate` ({}): {error}", paths.join(", "))
+        })
+    }
+}
+
+fn apply(document: &mut Value, change: &EstateChange) -> Result<(), String> {
+    let (parent, last) = change.path.rsplit_once('/').ok_or("a path begins with /")?;
+    let last = last.replace("~1", "/").replace("~0", "~");
+    let parent = document.pointer_mut(parent).ok_or_else(|| format!("there is no {parent}"))?;
+    match (parent, change.value.clone()) {
+        (Value::Object(members), Some(value)) => {
+            members.insert(last, value);
+        }
+        (Value::Object(members), None) => {
+            members.shift_remove(&last).ok_or_else(|| format!("there is no `{last}` to take away"))?;
+        }
+        (Value::Array(items), Some(value)) if last == "-" => items.push(value),
+        (Value::Array(items), value) => {
+            let at = last.parse().ok().filter(|at| *at < items.len());
+            let at: usize = at.ok_or_else(|| format!("the list has no item `{last}`"))?;
+            match value {
+                Some(value) => items[at] = value,
+                None => drop(items.remove(at)),
+            }
+        }
+        _ => return Err("leads into a plain value".to_owned()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn change(path: &str, value: Option<Value>) -> EstateChange {
+        EstateChange { path: path.to_owned(), value }
+    }
+
+    #[test]
+    fn a_change_replaces_adds_appends_and_takes_away() {
+        let mut document = json!({ "keys": [{ "enabled": true }], "a/b": 1 });
+        for (path, value) in [
+            ("/keys/0/enabled", Some(json!(false))),
+            ("/keys/-", Some(json!({}))),
+            ("/more", Some(json!("text"))),
+            ("/a~1b", None),
+        ] {
+            apply(&mut document, &change(path, value)).unwrap();
+        }
+        assert_eq!(document, json!({ "keys": [{ "enabled": false }, {}], "more": "text" }));
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_named() {
+        for (path, reason) in [
+            ("keys", "a path begins with /"),
+            ("/none/at", "there is no /none"),
+            ("/keys/7", "the list has no item `7`"),
+            ("/gone", "there is no `gone` to take away"),
+        ] {
+            let mut document = json!({ "keys": [] });
+            assert_eq!(apply(&mut document, &change(path, None)), Err(reason.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_the_estate_does_not_know_is_refused() {
+        let names = Names { pool_id: "us-east-1_LAB" };
+        let changes = [change("/no-such-service", Some(json!({})))];
+        let told = Estate::healthy(names).changed(&changes).unwrap_err();
+        assert!(told.contains("/no-such-service"), "{told}");
+    }
+}

@@ -1,0 +1,62 @@
+//! The checks: one file each, with its code, its page and what it looks at. They only read, run side by side and
+//! share their calls through [`Facts`].
+
+use futures::future::BoxFuture;
+
+use crate::model::Severity;
+
+use super::facts::{Facts, Missing};
+
+/// A check.
+pub struct Check {
+    /// As `GD502`; the hundreds are the area.
+    pub code: &'static str,
+    /// How bad its finding is at worst.
+    pub severity: Severity,
+    /// What its finding says, in one line.
+    pub title: &'static str,
+    /// Why it matters for a failover: whole sentences, Markdown.
+    pub why: &'static str,
+    /// What to do, with commands or a Terraform snippet; Markdown.
+    pub remedy: &'static str,
+    /// The calls that it makes, as IAM actions.
+    pub calls: &'static [&'static str],
+    /// Looks; what it gives are the places where the finding holds.
+    pub look: for<'a> fn(&'a Facts) -> BoxFuture<'a, Looked>,
+}
+
+/// What a check saw: where its finding holds, or why it could not look.
+pub type Looked = Result<Vec<Sight>, Missing>;
+
+/// One place where a finding holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// What was seen, API answers quoted. Never a secret.
+    pub evidence: String,
+    /// The command or snippet for this very place, where it is more than [`Check::remedy`] says.
+    pub remedy: Option<String>,
+    /// How bad it is here, where that is less than [`Check::severity`].
+    pub severity: Option<Severity>,
+}
+
+impl Sight {
+    /// As bad as the check says, with the check's remedy.
+    pub fn of(evidence: impl Into<String>) -> Self {
+        Self { evidence: evidence.into(), remedy: None, severity: None }
+    }
+
+    /// With the command for this place.
+    #[must_use]
+    pub fn remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// Less bad than the check says.
+    #[must_use]
+    pub fn severity(self, severity: Severity) -> Self {
+        Self { severity: Some(severity), ..self }
+    }
+}
+
+/// Every check, by code.
+pub const ALL: &[&Check] = &[];

@@ -1,0 +1,151 @@
+//! What checks look at. Every call is made at most once however many checks want its answer, and is counted.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Display, Formatter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::cloud::{Cloud, CloudError, ErrorClass};
+use crate::env::Site;
+use crate::model::{Clock, Region, RegionRole};
+use crate::scenario::Scenario;
+
+/// Calls under way at once; services throttle accounts that ask for more.
+const AT_ONCE: usize = 32;
+
+/// What checks look at: where, and the answers so far.
+pub struct Facts {
+    /// Where.
+    pub site: Arc<Site>,
+    /// AWS clients.
+    pub cloud: Cloud,
+    /// What is to break, and who logs in.
+    pub scenario: Arc<Scenario>,
+    /// Scenario time.
+    pub clock: Clock,
+    answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    calls: Mutex<BTreeMap<&'static str, usize>>,
+    at_once: Semaphore,
+}
+
+type Answer = Result<Arc<dyn Any + Send + Sync>, Missing>;
+
+/// A check could not look: what it needs is missing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Missing {
+    /// The call, as `kms:DescribeKey`, or what the environment file lacks.
+    pub what: String,
+    /// Where, for a call.
+    pub region: Option<Region>,
+    /// The service's words; nothing where a permission is missing.
+    pub reason: Option<String>,
+    /// The thing that was asked for is not there, which is a fact of its own: see [`found`].
+    pub absent: bool,
+}
+
+impl Display for Missing {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        write!(out, "missing {}", self.what)?;
+        if let Some(region) = &self.region {
+            write!(out, " in {region}")?;
+        }
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(out, ": {reason}"))
+    }
+}
+
+impl Missing {
+    /// Something that the environment file does not say.
+    pub fn setting(key: &str) -> Self {
+        Self { what: format!("`{key}` in the environment file"), region: None, reason: None, absent: false }
+    }
+
+    fn call(error: &CloudError, region: &Region) -> Self {
+        let denied = error.class == ErrorClass::Denied;
+        let words = error.code.iter().cloned().chain([error.message.clone()]).collect::<Vec<_>>().join(": ");
+        Self {
+            what: error.operation.to_owned(),
+            region: Some(region.clone()),
+            reason: (!denied).then_some(words),
+            absent: error.class == ErrorClass::NotFound,
+        }
+    }
+}
+
+/// Nothing where the thing that was asked for is not there.
+///
+/// # Errors
+/// [`Missing`] where it could not be asked for.
+pub fn found<T>(answer: Result<T, Missing>) -> Result<Option<T>, Missing> {
+    match answer {
+        Ok(it) => Ok(Some(it)),
+        Err(missing) if missing.absent => Ok(None),
+        Err(missing) => Err(missing),
+    }
+}
+
+impl Facts {
+    /// With no answer yet.
+    pub fn new(site: Arc<Site>, cloud: Cloud, scenario: Arc<Scenario>, clock: Clock) -> Self {
+        Self {
+            site,
+            cloud,
+            scenario,
+            clock,
+            answers: Mutex::default(),
+            calls: Mutex::default(),
+            at_once: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    /// The answer of one AWS call, made now or earlier. `about` tells calls of one operation apart.
+    ///
+    /// # Errors
+    /// [`Missing`] with the call's name.
+    pub async fn call<T: Send + Sync + 'static>(
+        &self,
+        operation: &'static str,
+        role: RegionRole,
+        about: &str,
+        call: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<Arc<T>, Missing> {
+        self.once(&format!("{operation} {} {about}", role.as_str()), async {
+            // It is never closed.
+            let _permit = self.at_once.acquire().await;
+            *lock(&self.calls).entry(operation).or_default() += 1;
+            call.await.map_err(|error| Missing::call(&error, &self.cloud.region(role).region))
+        })
+        .await
+    }
+
+    /// What is worked out once, and then known. `key` must name it alone.
+    ///
+    /// # Errors
+    /// [`Missing`] that the work gave.
+    pub async fn once<T: Send + Sync + 'static>(
+        &self,
+        key: &str,
+        work: impl Future<Output = Result<T, Missing>>,
+    ) -> Result<Arc<T>, Missing> {
+        let cell = Arc::clone(lock(&self.answers).entry(key.to_owned()).or_default());
+        let answer =
+            cell.get_or_init(|| async { work.await.map(|it| Arc::new(it) as Arc<dyn Any + Send + Sync>) }).await;
+        let unlike = || Missing {
+            what: key.to_owned(),
+            region: None,
+            reason: Some("two facts of different types share a key".to_owned()),
+            absent: false,
+        };
+        answer.clone()?.downcast().map_err(|_| unlike())
+    }
+
+    /// How often each operation was called.
+    pub fn calls(&self) -> BTreeMap<&'static str, usize> {
+        lock(&self.calls).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
