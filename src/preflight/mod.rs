@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use expect::{Expectation, expect};
+use facts::Facts;
 
 use crate::cloud::{Cloud, CloudError, SecretError};
 use crate::dns::{DnsError, Server};
@@ -152,6 +153,8 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     if !account(&cloud, site, &mut found).await {
         return Ok((found, None));
     }
+    let facts = Facts::new(Arc::new((*site).clone()), cloud.clone(), Arc::new((*scenario).clone()), question.clock);
+    checks::look(&facts, &mut found).await;
     let resolvers = resolvers(site)?;
     let mut regions = Vec::new();
     for role in [RegionRole::Primary, RegionRole::Replica] {

@@ -1,10 +1,22 @@
 //! The checks: one file each, with its code, its page and what it looks at. They only read, run side by side and
 //! share their calls through [`Facts`].
 
-use futures::future::BoxFuture;
+pub mod drill;
+pub mod governance;
+pub mod keys;
+pub mod observability;
+pub mod pool;
+pub mod quotas;
+pub mod replication;
+pub mod routing;
+pub mod tokens;
+pub mod triggers;
 
-use crate::model::Severity;
+use futures::future::{BoxFuture, join_all};
 
+use crate::model::{Finding, Severity};
+
+use super::Findings;
 use super::facts::{Facts, Missing};
 
 /// A check.
@@ -58,5 +70,47 @@ impl Sight {
     }
 }
 
+/// Every area, in the order of its hundreds.
+const AREAS: [&[&Check]; 10] = [
+    drill::ALL,
+    pool::ALL,
+    keys::ALL,
+    replication::ALL,
+    triggers::ALL,
+    routing::ALL,
+    quotas::ALL,
+    tokens::ALL,
+    observability::ALL,
+    governance::ALL,
+];
+
 /// Every check, by code.
-pub const ALL: &[&Check] = &[];
+pub fn all() -> Vec<&'static Check> {
+    let mut all: Vec<&Check> = AREAS.into_iter().flatten().copied().collect();
+    all.sort_by_key(|check| check.code);
+    all
+}
+
+/// Makes every check side by side; what they saw is in the order of their codes.
+pub async fn look(facts: &Facts, found: &mut Findings) {
+    let checks = all();
+    let looked = join_all(checks.iter().map(|check| (check.look)(facts))).await;
+    for (check, looked) in checks.into_iter().zip(looked) {
+        match looked {
+            Ok(sights) => found.findings.extend(sights.into_iter().map(|sight| check.finding(sight))),
+            Err(missing) => found.not_checked(format!("{}: {missing}", check.code)),
+        }
+    }
+}
+
+impl Check {
+    fn finding(&self, sight: Sight) -> Finding {
+        Finding {
+            code: self.code.to_owned(),
+            severity: sight.severity.unwrap_or(self.severity),
+            title: self.title.to_owned(),
+            evidence: sight.evidence,
+            remedy: sight.remedy.unwrap_or_else(|| self.remedy.to_owned()),
+        }
+    }
+}
