@@ -24,15 +24,7 @@ struct World {
 }
 
 async fn world(settings: LabSettings) -> World {
-    let options = LabOptions {
-        settings,
-        observe: Observe::default(),
-        timeouts: Timeouts::default(),
-        name: "test".to_owned(),
-        clock: Clock::start(10.0),
-        seed: Seed(7),
-    };
-    let lab = Lab::start(options).await.unwrap();
+    let lab = Lab::start(LabOptions::new(settings, Clock::start(10.0), Seed(7))).await.unwrap();
     let environment = lab.environment();
     let Some(CredentialRef::Static { access_key_id, secret_access_key: SecretRef::Literal(secret) }) =
         &environment.credentials

@@ -21,15 +21,7 @@ const SPEED: f64 = 10.0;
 
 async fn lab(settings: LabSettings) -> (Lab, Environment, Clock) {
     let clock = Clock::start(SPEED);
-    let options = LabOptions {
-        settings,
-        observe: Observe::default(),
-        timeouts: Timeouts::default(),
-        name: "test".to_owned(),
-        clock,
-        seed: Seed(7),
-    };
-    let lab = Lab::start(options).await.unwrap();
+    let lab = Lab::start(LabOptions::new(settings, clock, Seed(7))).await.unwrap();
     let environment = lab.environment();
     (lab, environment, clock)
 }

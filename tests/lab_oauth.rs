@@ -43,15 +43,7 @@ const BOTH: [At; 2] = [At::Primary, At::Replica];
 async fn world() -> World {
     let clock = Clock::start(1.0);
     let settings = LabSettings { lag_median: Span::default(), ..LabSettings::default() };
-    let options = LabOptions {
-        settings,
-        observe: Observe::default(),
-        timeouts: Timeouts::default(),
-        name: "test".to_owned(),
-        clock,
-        seed: Seed(7),
-    };
-    let lab = Lab::start(options).await.unwrap();
+    let lab = Lab::start(LabOptions::new(settings, clock, Seed(7))).await.unwrap();
     let environment = lab.environment();
     let tls = net::client_tls(Some(lab.trust_root_pem())).unwrap();
     let password = literal(environment.users.as_ref().unwrap().password.as_ref().unwrap());

@@ -49,15 +49,7 @@ struct World {
 
 async fn world(settings: LabSettings) -> World {
     let clock = Clock::start(SPEED);
-    let options = LabOptions {
-        settings,
-        observe: Observe::default(),
-        timeouts: Timeouts::default(),
-        name: "test".to_owned(),
-        clock,
-        seed: Seed(7),
-    };
-    let lab = Lab::start(options).await.unwrap();
+    let lab = Lab::start(LabOptions::new(settings, clock, Seed(7))).await.unwrap();
     let environment = lab.environment();
     let (primary, route53) = here(&environment, environment.primary.as_ref().unwrap()).await;
     let (replica, _) = here(&environment, environment.replica.as_ref().unwrap()).await;

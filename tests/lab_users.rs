@@ -70,8 +70,7 @@ impl World {
     async fn start() -> Self {
         let clock = Clock::start(1.0);
         let settings = LabSettings { users: 2, lag_median: Span::default(), ..LabSettings::default() };
-        let (observe, timeouts) = (Observe::default(), Timeouts::default());
-        let options = LabOptions { settings, observe, timeouts, name: "test".to_owned(), clock, seed: Seed(7) };
+        let options = LabOptions::new(settings, clock, Seed(7));
         let lab = Lab::start(options).await.unwrap();
         let environment = lab.environment();
         let Some(CredentialRef::Static { access_key_id, secret_access_key }) = &environment.credentials else {

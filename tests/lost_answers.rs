@@ -59,9 +59,8 @@ async fn pass(State(between): State<Between>, request: Request) -> Response {
 
 async fn lost(action: &'static str, at: Step) {
     let clock = Clock::start(10.0);
-    let (settings, name) = (LabSettings { users: 1, ..LabSettings::default() }, "test".to_owned());
-    let (observe, timeouts) = (Observe::default(), Timeouts::default());
-    let lab = Lab::start(LabOptions { settings, observe, timeouts, name, clock, seed: Seed(3) }).await.unwrap();
+    let settings = LabSettings { users: 1, ..LabSettings::default() };
+    let lab = Lab::start(LabOptions::new(settings, clock, Seed(3))).await.unwrap();
     let mut environment = lab.environment();
     let endpoints = &mut environment.primary.as_mut().unwrap().endpoints;
     let upstream = endpoints["ec2"].trim_start_matches("http://").trim_end_matches('/').parse().unwrap();

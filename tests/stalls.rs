@@ -291,14 +291,7 @@ fn a_blackhole_in_each_step_of_each_flow_is_a_stall_within_the_users_patience() 
     let clock = Clock::start(SPEED);
     let labs = Runtime::new().unwrap();
     let timeouts = Timeouts { connect: Span::secs(3), login: Span(PATIENCE) };
-    let options = LabOptions {
-        settings: LabSettings::default(),
-        observe: Observe::default(),
-        timeouts,
-        name: "test".to_owned(),
-        clock,
-        seed: Seed(3),
-    };
+    let options = LabOptions { timeouts, ..LabOptions::new(LabSettings::default(), clock, Seed(3)) };
     let lab = labs.block_on(Lab::start(options)).unwrap();
     let users = Runtime::new().unwrap();
     users.block_on(async {

@@ -52,6 +52,14 @@ pub struct LabOptions {
     pub seed: Seed,
 }
 
+impl LabOptions {
+    /// With what an environment file that says nothing hands through.
+    pub fn new(settings: LabSettings, clock: Clock, seed: Seed) -> Self {
+        let (observe, timeouts) = (Observe::default(), Timeouts::default());
+        Self { settings, observe, timeouts, name: "lab".to_owned(), clock, seed }
+    }
+}
+
 /// The lab could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {

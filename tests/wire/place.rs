@@ -76,9 +76,7 @@ impl Place {
         } else {
             LabSettings { users: 1, ..LabSettings::default() }
         };
-        let name = "test".to_owned();
-        let (observe, timeouts) = (Observe::default(), Timeouts::default());
-        let lab = Lab::start(LabOptions { settings, observe, timeouts, name, clock, seed: Seed(3) }).await.unwrap();
+        let lab = Lab::start(LabOptions::new(settings, clock, Seed(3))).await.unwrap();
         let mut environment = lab.environment();
         let endpoints = &mut environment.primary.as_mut().unwrap().endpoints;
         let wire = Wire::start(endpoints["ec2"].trim_start_matches("http://").trim_end_matches('/').parse().unwrap());

@@ -50,6 +50,7 @@ fn settings() -> LabSettings {
 async fn lab(settings: LabSettings, speed: f64) -> Lab {
     let truth = Arc::new(Truth::default());
     let clock = Clock::start(speed);
+    let estate = Arc::new(Estate::of(&settings, Seed(7)).unwrap());
     let options = IdentityOptions {
         settings,
         primary: "us-east-1".into(),
@@ -59,6 +60,7 @@ async fn lab(settings: LabSettings, speed: f64) -> Lab {
         seed: Seed(7),
         truth: Arc::clone(&truth),
         keys: sigv4::Keys::new("AKIDLAB", Secret::new("lab-secret")),
+        estate,
     };
     let identity = Identity::start(options).await.unwrap();
     let sources = || ROLES.map(|role| source(&identity.place(role).region, &identity.place(role).signer)).to_vec();

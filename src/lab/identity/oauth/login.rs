@@ -85,12 +85,23 @@ pub(super) async fn ask(State(desk): State<Desk>, RawQuery(query): RawQuery) -> 
     }
 }
 
-/// The form that the browser sent, if it is one of ours.
-fn own_form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, Box<Response>> {
+/// The request and the form that the browser sent for it, if it is one of ours and not one too many: each step at managed login
+/// counts (Cognito developer guide, "Quotas in Amazon Cognito", note 2).
+fn sent(
+    desk: &Desk,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Request, Parameters), Box<Response>> {
+    let request = read(desk, query)?;
     let sent = Parameters::parse(body).filter(|sent| web::is_own_form(headers, sent));
-    sent.ok_or_else(|| {
+    let sent = sent.ok_or_else(|| {
         Box::new(web::page_refused("An error was encountered with the requested page.\nInvalid CSRF token\n"))
-    })
+    })?;
+    match desk.throttled(Category::UserAuthentication) {
+        Some(refused) => Err(Box::new(refused)),
+        None => Ok((request, sent)),
+    }
 }
 
 pub(super) async fn answer(
@@ -99,15 +110,10 @@ pub(super) async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let read = read(&desk, query.as_deref()).and_then(|request| Ok((request, own_form(&headers, &body)?)));
-    let (request, sent) = match read {
-        Ok(read) => read,
+    let (request, sent) = match sent(&desk, query.as_deref(), &headers, &body) {
+        Ok(sent) => sent,
         Err(refused) => return *refused,
     };
-    // Each step at managed login counts (Cognito developer guide, "Quotas in Amazon Cognito", note 2).
-    if let Some(refused) = desk.throttled(Category::UserAuthentication) {
-        return refused;
-    }
     let (Some(name), Some(password)) = (sent.get("username"), sent.get("password")) else {
         return form(&request, Some("Enter username and password."));
     };
@@ -143,14 +149,10 @@ pub(super) async fn answer_factor(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let read = read(&desk, query.as_deref()).and_then(|request| Ok((request, own_form(&headers, &body)?)));
-    let (request, sent) = match read {
-        Ok(read) => read,
+    let (request, sent) = match sent(&desk, query.as_deref(), &headers, &body) {
+        Ok(sent) => sent,
         Err(refused) => return *refused,
     };
-    if let Some(refused) = desk.throttled(Category::UserAuthentication) {
-        return refused;
-    }
     let waiting = web::cookie(&headers, FACTOR_COOKIE);
     let waiting = waiting.and_then(|key| desk.place().managed.factors.take(&key, desk.now()));
     // Gone, or of another client: from the start.
