@@ -11,7 +11,7 @@ use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, NetworkInterface, ResourceType, RuleAction, Tag, TagSpecification, UserIdGroupPair,
 };
 use bytes::Bytes;
-use gameday::env::{CredentialRef, Environment, LabSettings, Observe, SecretRef, Timeouts};
+use gameday::env::{CredentialRef, Environment, LabSettings, SecretRef};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Milestone, Seed};
 use gameday::net;

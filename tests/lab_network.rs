@@ -9,7 +9,7 @@ use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Filter, RuleAction};
 use bytes::Bytes;
-use gameday::env::{CredentialRef, Environment, HealthTarget, LabSettings, Observe, SecretRef, Timeouts};
+use gameday::env::{CredentialRef, Environment, HealthTarget, LabSettings, SecretRef};
 use gameday::lab::truth::TruthReport;
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Milestone, Seed, Span};

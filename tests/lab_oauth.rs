@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use gameday::env::{AppClient, Environment, LabSettings, Observe, SecretRef, Timeouts};
+use gameday::env::{AppClient, Environment, LabSettings, SecretRef};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Seed, Span};
 use gameday::net::{self, Connection};

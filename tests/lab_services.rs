@@ -13,7 +13,7 @@ use aws_sdk_ec2::types::RuleAction;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
 };
-use gameday::env::{CredentialRef, Environment, LabSettings, Observe, RegionEnv, SecretRef, Timeouts};
+use gameday::env::{CredentialRef, Environment, LabSettings, RegionEnv, SecretRef};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Milestone, Seed};
 use gameday::net;

@@ -13,9 +13,7 @@ use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultT
 use aws_sdk_cognitoidentityprovider::{Client, Config};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gameday::env::{
-    AppClient, CredentialRef, Environment, LabSettings, Observe, Population, RegionEnv, SecretRef, Timeouts,
-};
+use gameday::env::{AppClient, CredentialRef, Environment, LabSettings, Population, RegionEnv, SecretRef};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, RegionRole, Secret, Seed, Span};
 use gameday::srp::{Challenge, ClientSession, secret_hash, timestamp};

@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use gameday::cloud::{Access, Cloud};
-use gameday::env::{LabSettings, Observe, Timeouts};
+use gameday::env::LabSettings;
 use gameday::faults::{self, Executor, Journal, plan};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, RunId, Seed, Step};

@@ -3,7 +3,7 @@
 
 #![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gameday::env::{LabSettings, Observe, Timeouts};
+use gameday::env::{LabSettings, Timeouts};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{
     AfterLogin, Clock, EventLog, Flow, LoginOutcome, LoginStep, Percent, RegionRole, RunId, Seed, Span,
@@ -29,8 +29,8 @@ const SPEED: f64 = 2.0;
 const PATIENCE: Duration = Duration::from_secs(6);
 /// What the machine may take more, in scenario time.
 const SLACK: Duration = Duration::from_secs(3);
-/// Logins that wait at the same time.
-const AT_ONCE: usize = 12;
+/// Logins that wait at the same time; with a whole one of each case fewer than the users of the smallest population.
+const AT_ONCE: usize = 9;
 
 /// Where the wire is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +174,8 @@ struct Estate {
     front_door: SocketAddr,
     wires: AtomicUsize,
     turn: AtomicUsize,
+    /// Users who are signing in: one who sets a new password or signs out everywhere would disturb a second sign-in of his.
+    busy: Mutex<HashSet<String>>,
 }
 
 impl Estate {
@@ -202,7 +204,14 @@ impl Estate {
         }
         let address = crowd.door.addresses_of(RegionRole::Primary)[0];
         let front_door = SocketAddr::new(address, crowd.door.port);
-        Self { crowd: Arc::new(crowd), elsewhere, front_door, wires: AtomicUsize::new(1), turn: AtomicUsize::new(0) }
+        Self {
+            crowd: Arc::new(crowd),
+            elsewhere,
+            front_door,
+            wires: AtomicUsize::new(1),
+            turn: AtomicUsize::new(0),
+            busy: Mutex::default(),
+        }
     }
 
     /// One login through a wire, and how many turns the client took.
@@ -211,7 +220,11 @@ impl Estate {
         // Addresses are used again once the earlier login has long ended.
         let wire = Wire::lay(self.front_door, cut, number % 250 + 1);
         let who = self.who(case).await;
+        let name = who.user().map(str::to_owned);
         let ended = self.straight(&case.flow, who, wire.address).await;
+        if let Some(name) = name {
+            self.busy.lock().unwrap().remove(&name);
+        }
         (ended, wire.turns.load(Ordering::SeqCst))
     }
 
@@ -236,7 +249,12 @@ impl Estate {
             return Who::Machine;
         }
         let accounts = &door.population(case.users).unwrap().accounts;
-        let account = accounts[self.turn.fetch_add(1, Ordering::Relaxed) % accounts.len()].clone();
+        let account = {
+            let (turn, mut busy) = (self.turn.fetch_add(1, Ordering::Relaxed), self.busy.lock().unwrap());
+            let in_turn = (0..accounts.len()).map(|number| &accounts[(turn + number) % accounts.len()]);
+            let free = in_turn.clone().find(|account| busy.insert(account.name.clone()));
+            free.expect("there are more users than sign-ins at once").clone()
+        };
         if case.flow.flow.refreshes() {
             let sign_in = FlowShare::of(Flow::UserSrp, case.flow.client.clone(), None, Percent(1.0));
             let signed = self.straight(&sign_in, Who::Account(account.clone()), self.front_door.ip()).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gameday::cloud::{Access, Cloud, RegionClients};
-use gameday::env::{CredentialRef, LabSettings, Observe, SecretRef, Site, Timeouts};
+use gameday::env::{CredentialRef, LabSettings, SecretRef, Site};
 use gameday::faults::{Executor, FaultError, Journal, MutationSink, Plan, RUN_TAG, Restored, State, plan};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Event, RunId, Seed, Span};
