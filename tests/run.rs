@@ -10,7 +10,10 @@ use std::process::Command;
 
 use gameday::model::{Event, Login};
 use serde_json::Value;
-use support::{FULL_FAILOVER, SHORT_TTL, bounds, events, gameday, json, lab_with, short_scenario, tools};
+use support::{
+    FULL_FAILOVER, Lab, SHORT_TTL, bounds, events, gameday, json, keeps_secrets, lab_with, short_scenario, tools,
+    without_debug,
+};
 
 #[test]
 fn a_full_failover_is_measured_truly_and_everything_is_put_back() {
@@ -62,14 +65,13 @@ fn a_trigger_that_is_broken_at_the_replica_alone_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let settings = "[lab]\n[[lab.broken_triggers]]\nregion = \"replica\"\nclaim = \"risk_profile\"\n";
     let (env, out) = (lab_with(folder.path(), settings), folder.path().join("run"));
-    let done = gameday()
-        .args(["run", FULL_FAILOVER, "--speed", "10", "--env"])
-        .arg(&env)
-        .arg("--out")
-        .arg(&out)
-        .output()
-        .unwrap();
-    assert_eq!(done.status.code(), Some(1), "{}", String::from_utf8_lossy(&done.stderr));
+    // A lab of its own process, whose secrets are known.
+    let lab = Lab::start(folder.path(), &["--speed", "10", "--env", env.to_str().unwrap()]);
+    let mut run = gameday();
+    run.args(["run", FULL_FAILOVER, "--env"]).arg(&lab.environment).arg("--out").arg(&out);
+    let done = run.env("GAMEDAY_LOG", "debug").output().unwrap();
+    keeps_secrets(&lab.environment.with_extension("secrets.toml"), &out, &[&done.stdout, &done.stderr]);
+    assert_eq!(done.status.code(), Some(1), "{}", without_debug(&done.stderr));
     let run = json(&out.join("run.json"));
     assert!(bounds(&run, "dns_flip_resolver").is_some() && bounds(&run, "first_replica_login").is_none());
     assert!(std::fs::read_to_string(out.join("report.md")).unwrap().contains("risk_profile"));
