@@ -246,7 +246,7 @@ async fn only_the_denied_source_loses_its_packets() {
     until("the users' path is shut", async || !lab.truth().report(None).milestones.is_empty()).await;
     let mut stalled = tokio::spawn(async move { open.send(health_request()).await.map(|response| response.status()) });
     assert!(tokio::time::timeout(Duration::from_millis(300), &mut stalled).await.is_err());
-    let tls = net::client_tls_unverified().unwrap();
+    let tls = net::client_tls_unverified(true).unwrap();
     let new = tokio::time::timeout(Duration::from_millis(300), net::connect(door(&environment, 0))).await;
     assert!(new.is_err(), "the users' SYNs vanish: {new:?}");
     // Checkers have an address of their own at every front door.

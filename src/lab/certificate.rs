@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use jiff::civil::Date;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -20,12 +21,13 @@ pub struct Certificate {
     pub acceptor: TlsAcceptor,
 }
 
-/// Makes an authority and one certificate for names and addresses.
+/// Makes an authority and one certificate for names and addresses, which is valid up to that day; for ever where left out.
 ///
 /// # Errors
 /// [`LabError::Certificate`] when the crypto library refuses.
-pub fn make(names: &[&str], addresses: &[IpAddr]) -> Result<Certificate, LabError> {
-    let (root, leaf_der, key_der) = sign(names, addresses).map_err(|error| LabError::Certificate(error.to_string()))?;
+pub fn make(names: &[&str], addresses: &[IpAddr], ends: Option<Date>) -> Result<Certificate, LabError> {
+    let (root, leaf_der, key_der) =
+        sign(names, addresses, ends).map_err(|error| LabError::Certificate(error.to_string()))?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key_der));
     let acceptor = net::server_tls(vec![leaf_der], key).map_err(|error| LabError::Certificate(error.to_string()))?;
     Ok(Certificate { trust_root_pem: root, acceptor })
@@ -33,7 +35,7 @@ pub fn make(names: &[&str], addresses: &[IpAddr]) -> Result<Certificate, LabErro
 
 type Signed = (String, rustls::pki_types::CertificateDer<'static>, Vec<u8>);
 
-fn sign(names: &[&str], addresses: &[IpAddr]) -> Result<Signed, rcgen::Error> {
+fn sign(names: &[&str], addresses: &[IpAddr], ends: Option<Date>) -> Result<Signed, rcgen::Error> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.distinguished_name.push(DnType::CommonName, "GameDay lab authority");
@@ -47,6 +49,9 @@ fn sign(names: &[&str], addresses: &[IpAddr]) -> Result<Signed, rcgen::Error> {
     leaf.use_authority_key_identifier_extension = true;
     leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     leaf.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);
+    if let Some(date) = ends {
+        leaf.not_after = date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs());
+    }
     let key = KeyPair::generate()?;
     let leaf = leaf.signed_by(&key, &authority)?;
     Ok((authority.pem(), leaf.der().clone(), key.serialize_der()))

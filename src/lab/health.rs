@@ -16,6 +16,7 @@ use rand::seq::IndexedRandom;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::estate::routing::HealthCheck as Shape;
 use super::topology;
 use super::truth::{Draw, Fact, Truth};
 use crate::model::{Clock, Seed};
@@ -38,6 +39,8 @@ pub const CHECKER_REGIONS: [&str; 8] = [
     "ap-northeast-1",
     "sa-east-1",
 ];
+/// What a checker that only connects tells of a success.
+const CONNECTED: &str = "Success: A TCP connection was established.";
 const TIMED_OUT: &str = "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by \
                          your firewall.";
 
@@ -58,6 +61,27 @@ pub struct HealthOptions {
     pub clock: Clock,
     /// Phases and choices follow from it.
     pub seed: Seed,
+    /// How they ask.
+    pub shape: Shape,
+    /// What they are answered at first: the lab's world is older than the lab, so they have flipped long ago where it is no success.
+    pub status: u16,
+}
+
+impl HealthOptions {
+    fn begins(&self) -> Result<String, String> {
+        let status = http::StatusCode::from_u16(self.status).unwrap_or_default();
+        match self.shape.kind.as_str() {
+            "TCP" => Ok(CONNECTED.to_owned()),
+            _ => judge(status),
+        }
+    }
+
+    /// Where its checkers are.
+    fn regions(&self) -> Vec<&'static str> {
+        let chosen = |region: &&str| self.shape.regions.is_empty() || self.shape.regions.iter().any(|it| it == region);
+        let regions: Vec<_> = CHECKER_REGIONS.into_iter().filter(chosen).collect();
+        if regions.is_empty() { CHECKER_REGIONS.to_vec() } else { regions }
+    }
 }
 
 /// What one checker saw last.
@@ -126,7 +150,7 @@ pub struct HealthCheck {
 }
 
 impl HealthCheck {
-    /// Starts the checkers. All of them are healthy at first: the lab's world is older than the lab.
+    /// Starts the checkers. All of them agree at first.
     pub fn start(
         options: HealthOptions,
         truth: Arc<Truth>,
@@ -141,26 +165,31 @@ impl HealthCheck {
         for phase in &phases {
             truth.drew(Draw::CheckerPhaseS, phase.as_secs_f64());
         }
+        let (begins, regions) = (options.begins(), options.regions());
+        let healthy = begins.is_ok();
+        let status = begins.unwrap_or_else(|failure| failure);
         let checkers = (0..options.checkers).zip(&phases).map(|(number, phase)| {
             let since_last = SignedDuration::try_from(options.interval.saturating_sub(*phase)).unwrap_or_default();
             let last = Observation {
-                region: CHECKER_REGIONS[number as usize % CHECKER_REGIONS.len()],
+                region: regions[number as usize % regions.len()],
                 address: topology::checker_address(number),
-                status: success(http::StatusCode::OK),
+                status: status.clone(),
                 at: now.checked_sub(since_last).unwrap_or(now),
             };
-            Checker { healthy: true, streak: 0, last }
+            Checker { healthy, streak: 0, last }
         });
         let checkers = Mutex::new(checkers.collect());
-        let settings = Mutex::new(Settings {
-            inverted: false,
-            disabled: false,
+        let settings = Settings {
+            inverted: options.shape.inverted,
+            disabled: options.shape.disabled,
             threshold: options.threshold,
             version: 1,
             tags: BTreeMap::from([("Name".to_owned(), "front-door".to_owned())]),
-        });
-        let check = Arc::new(Self { options, settings, checkers, healthy: watch::Sender::new(true), truth });
-        let tls = net::client_tls_unverified()?;
+        };
+        let tls = net::client_tls_unverified(options.shape.enable_sni)?;
+        let healthy = watch::Sender::new(settings.status(healthy));
+        let settings = Mutex::new(settings);
+        let check = Arc::new(Self { options, settings, checkers, healthy, truth });
         for (number, phase) in (0..).zip(phases) {
             tasks.spawn(check.clone().run(number, now, phase, tls.clone()));
         }
@@ -267,10 +296,13 @@ impl HealthCheck {
         let clock = self.options.clock;
         let tcp = clock.timeout(CONNECT, net::connect_from(from, to)).await.map_err(|_| TIMED_OUT.to_owned())?;
         let tcp = tcp.map_err(|error| format!("Failure: {error}"))?;
+        if self.options.shape.kind == "TCP" {
+            return Ok(CONNECTED.to_owned());
+        }
         let exchange = async {
             let name = net::server_name(&self.options.name).map_err(|error| error.to_string())?;
             let mut connection = net::Connection::open(tls, name, tcp).await.map_err(|error| error.to_string())?;
-            let request = http::Request::get(topology::HEALTH_PATH)
+            let request = http::Request::get(self.options.shape.path.as_deref().unwrap_or("/"))
                 .header(http::header::HOST, format!("{}:{}", self.options.name, to.port()))
                 .header(http::header::USER_AGENT, "Amazon-Route53-Health-Check-Service (GameDay lab)")
                 .body(Bytes::new())
@@ -283,14 +315,16 @@ impl HealthCheck {
                     .to_owned())
             }
             Ok(Err(error)) => Err(format!("Failure: {error}")),
-            Ok(Ok(status)) if status.is_success() || status.is_redirection() => Ok(success(status)),
-            Ok(Ok(status)) => Err(format!("Failure: HTTP Status Code {}", words(status))),
+            Ok(Ok(status)) => judge(status),
         }
     }
 }
 
-fn success(status: http::StatusCode) -> String {
-    format!("Success: HTTP Status Code {}", words(status))
+/// What a status means to a checker, in Route 53's words.
+fn judge(status: http::StatusCode) -> Result<String, String> {
+    let good = status.is_success() || status.is_redirection();
+    let told = format!("{}: HTTP Status Code {}", if good { "Success" } else { "Failure" }, words(status));
+    if good { Ok(told) } else { Err(told) }
 }
 
 fn words(status: http::StatusCode) -> String {

@@ -3,6 +3,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, RwLock};
 
 use axum::Router;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use jsonwebtoken::jwk::JwkSet;
 use rand::Rng;
 use tokio::task::JoinSet;
@@ -63,15 +65,15 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let identity = Box::pin(start_identity(&options, &truth, &keys, &estate));
     let (identity, signer) = tokio::join!(identity, provider_signer());
     let (identity, signer) = (identity?, signer?);
-    let certificate = make_certificate()?;
+    let certificate = make_certificate(&options, &estate)?;
     let mut tasks = JoinSet::new();
 
     let (front_door, world) = open_front_doors(&options, &truth, &identity, &certificate, &mut tasks).await?;
     identity.authorize(authorizers::start(&options, &identity, &certificate, front_door).await?);
     let identity_provider =
         open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
-    let health = start_health_check(&options, &truth, &certificate, front_door, &mut tasks).await?;
-    let names = start_dns(&options, &truth, &health, &mut tasks).await?;
+    let health = start_health_check(&options, &estate, &truth, &certificate, front_door, &mut tasks).await?;
+    let names = start_dns(&options, &estate, &truth, &health, &mut tasks).await?;
     let control =
         open_control_planes(&options, &keys, &world, &names.zone, &health, &truth, &identity, &estate, &mut tasks)?;
 
@@ -113,10 +115,13 @@ async fn provider_signer() -> Result<Signer, LabError> {
     made.unwrap_or_else(|error| Err(error.to_string())).map_err(LabError::Provider)
 }
 
-fn make_certificate() -> Result<Certificate, LabError> {
+fn make_certificate(options: &LabOptions, estate: &Estate) -> Result<Certificate, LabError> {
     let names = [topology::FRONT_DOOR, "*.auth.gameday.test", topology::STATUS_NAME, topology::IDENTITY_PROVIDER_NAME];
     let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
-    certificate::make(&names, &addresses)
+    let days = estate.routing.certificate_days;
+    let ends = days
+        .and_then(|days| options.clock.wall_now().checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok());
+    certificate::make(&names, &addresses, ends.map(|ends| TimeZone::UTC.to_datetime(ends).date()))
 }
 
 /// Whom an address of a front door is for.
@@ -212,6 +217,7 @@ async fn open_identity_provider(
 
 async fn start_health_check(
     options: &LabOptions,
+    estate: &Estate,
     truth: &Arc<Truth>,
     certificate: &Certificate,
     front_door: u16,
@@ -240,6 +246,8 @@ async fn start_health_check(
         addresses,
         clock: options.clock,
         seed: options.seed,
+        shape: estate.routing.health_check.clone().unwrap_or_default(),
+        status: estate.routing.health_status(RegionRole::Primary),
     };
     Ok(HealthCheck::start(health, truth.clone(), tasks)?)
 }
@@ -259,13 +267,17 @@ struct Names {
 
 async fn start_dns(
     options: &LabOptions,
+    estate: &Estate,
     truth: &Arc<Truth>,
     health: &Arc<HealthCheck>,
     tasks: &mut JoinSet<()>,
 ) -> Result<Names, LabError> {
     let ttl_s = u32::try_from(options.settings.ttl.0.as_secs()).unwrap_or(u32::MAX);
-    let zone = Arc::new(Zone::new(ttl_s));
-    let views = Arc::new(Views::new(topology::AUTHORITATIVE_ADDRESSES.len(), truth.clone(), options.clock));
+    let routing = &estate.routing;
+    let zone = Arc::new(Zone::new(ttl_s, routing));
+    let servers = topology::AUTHORITATIVE_ADDRESSES.len();
+    let views = Views::new(servers, routing.clone(), health.is_healthy(), truth.clone(), options.clock);
+    let views = Arc::new(views);
     let bound = at_same_port(&topology::AUTHORITATIVE_ADDRESSES, dns::bind).await;
     let (authoritative, sockets) = bound.map_err(bind_error("the authoritative DNS servers"))?;
     let mut servers = Vec::new();

@@ -60,18 +60,20 @@ pub fn client_tls(trust_root_pem: Option<&str>) -> Result<TlsConnector, TlsError
 }
 
 /// A TLS client that accepts any certificate, as Route 53's health checkers do (Route 53 developer
-/// guide: HTTPS health checks do not validate certificates). For them alone.
+/// guide: HTTPS health checks do not validate certificates). For them, and for a look at a certificate, alone. `sni` names the host in
+/// the handshake.
 ///
 /// # Errors
 /// [`TlsError::Rustls`].
-pub fn client_tls_unverified() -> Result<TlsConnector, TlsError> {
+pub fn client_tls_unverified(sni: bool) -> Result<TlsConnector, TlsError> {
     let provider = provider();
     let verifier = Arc::new(AcceptAny(provider.signature_verification_algorithms));
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
+    config.enable_sni = sni;
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

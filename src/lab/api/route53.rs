@@ -13,8 +13,9 @@ use serde::Deserialize;
 
 use super::xml::{Element, list, node, text};
 use super::{Control, Reply, ServiceError, query_error};
-use crate::lab::dns::{HEALTH_CHECK_ID, HOSTED_ZONE_ID, RecordSet};
-use crate::lab::health::{HealthCheck, Observation};
+use crate::lab::dns::{CALCULATED_CHECK_ID, HEALTH_CHECK_ID, HOSTED_ZONE_ID, RecordSet};
+use crate::lab::estate::routing::CalculatedCheck;
+use crate::lab::health::Observation;
 use crate::lab::topology;
 use crate::model::RegionRole;
 
@@ -55,30 +56,39 @@ fn act(control: &Control, parts: &Parts, body: &[u8]) -> Result<Element, Service
             record_sets(control, parts)
         }
         ("GET", ["healthcheck"]) => {
-            let checks = list("HealthChecks", "HealthCheck", [health_check(&control.health)]);
+            let calculated = control.estate.routing.calculated_check.iter().map(calculated_check);
+            let own = control.estate.routing.health_check.iter().map(|_| health_check(control));
+            let checks = list("HealthChecks", "HealthCheck", own.chain(calculated));
             let rest = vec![checks, text("Marker", ""), text("IsTruncated", false), text("MaxItems", 100)];
             Ok(node("ListHealthChecksResponse", rest))
         }
         ("GET", ["healthcheck", id]) => {
-            check_health_check(id)?;
-            Ok(node("GetHealthCheckResponse", vec![node("HealthCheck", health_check(&control.health))]))
+            let calculated = control.estate.routing.calculated_check.as_ref();
+            let shown = match calculated.filter(|_| *id == CALCULATED_CHECK_ID) {
+                Some(calculated) => calculated_check(calculated),
+                None => {
+                    check_health_check(control, id)?;
+                    health_check(control)
+                }
+            };
+            Ok(node("GetHealthCheckResponse", vec![node("HealthCheck", shown)]))
         }
         ("GET", ["healthcheck", id, "status"]) => {
-            check_health_check(id)?;
+            check_health_check(control, id)?;
             let observations = control.health.observations().into_iter().map(observation);
             let observations = list("HealthCheckObservations", "HealthCheckObservation", observations);
             Ok(node("GetHealthCheckStatusResponse", vec![observations]))
         }
         ("POST", ["healthcheck", id]) => update_health_check(control, id, body),
         ("GET", ["tags", "healthcheck", id]) => {
-            check_health_check(id)?;
+            check_health_check(control, id)?;
             let tags = control.health.settings().tags;
             let tags = tags.into_iter().map(|(key, value)| vec![text("Key", key), text("Value", value)]);
             let set = vec![text("ResourceType", "healthcheck"), text("ResourceId", id), list("Tags", "Tag", tags)];
             Ok(node("ListTagsForResourceResponse", vec![node("ResourceTagSet", set)]))
         }
         ("POST", ["tags", "healthcheck", id]) => {
-            check_health_check(id)?;
+            check_health_check(control, id)?;
             let (added, removed) = tag_changes(body)?;
             control.health.tag(added, &removed);
             Ok(node("ChangeTagsForResourceResponse", Vec::new()))
@@ -149,7 +159,7 @@ fn invalid(message: impl Into<String>) -> ServiceError {
 
 /// UpdateHealthCheck; what is not named stays.
 fn update_health_check(control: &Control, id: &str, body: &[u8]) -> Result<Element, ServiceError> {
-    check_health_check(id)?;
+    check_health_check(control, id)?;
     let update = Update::read(&fields(body)?)?;
     let updated = control.health.update(update.version, |settings| {
         settings.inverted = update.inverted.unwrap_or(settings.inverted);
@@ -160,7 +170,7 @@ fn update_health_check(control: &Control, id: &str, body: &[u8]) -> Result<Eleme
         let message = "The value of HealthCheckVersion in the request doesn't match the health check's.".to_owned();
         return Err(ServiceError { status: StatusCode::CONFLICT, code: "HealthCheckVersionMismatch", message });
     }
-    Ok(node("UpdateHealthCheckResponse", vec![node("HealthCheck", health_check(&control.health))]))
+    Ok(node("UpdateHealthCheckResponse", vec![node("HealthCheck", health_check(control))]))
 }
 
 /// What can be changed of the lab's health check.
@@ -201,8 +211,8 @@ fn check_zone(id: &str) -> Result<(), ServiceError> {
     Err(ServiceError { status: StatusCode::NOT_FOUND, code: "NoSuchHostedZone", message })
 }
 
-fn check_health_check(id: &str) -> Result<(), ServiceError> {
-    if id == HEALTH_CHECK_ID {
+fn check_health_check(control: &Control, id: &str) -> Result<(), ServiceError> {
+    if id == HEALTH_CHECK_ID && control.estate.routing.health_check.is_some() {
         return Ok(());
     }
     let message = format!("A health check with ID {id} does not exist.");
@@ -300,34 +310,64 @@ fn record_set(set: &RecordSet) -> Vec<Element> {
         };
         shown.extend([text("SetIdentifier", failover.set_identifier), text("Failover", part)]);
     }
-    let values = set.values.iter().map(|value| vec![text("Value", value)]);
-    shown.extend([text("TTL", set.ttl_s), list("ResourceRecords", "ResourceRecord", values)]);
-    if set.failover.is_some_and(|failover| failover.role == RegionRole::Primary) {
-        shown.push(text("HealthCheckId", HEALTH_CHECK_ID));
+    if let Some((target, evaluates)) = set.alias {
+        let target = vec![
+            text("HostedZoneId", HOSTED_ZONE_ID),
+            text("DNSName", format!("{target}.")),
+            text("EvaluateTargetHealth", evaluates),
+        ];
+        shown.push(node("AliasTarget", target));
+    } else {
+        let values = set.values.iter().map(|value| vec![text("Value", value)]);
+        shown.extend([text("TTL", set.ttl_s), list("ResourceRecords", "ResourceRecord", values)]);
     }
+    shown.extend(set.health_check_id.iter().map(|id| text("HealthCheckId", id)));
     shown
 }
 
-fn health_check(check: &HealthCheck) -> Vec<Element> {
+fn health_check(control: &Control) -> Vec<Element> {
+    let check = &control.health;
     let (options, settings) = (check.options(), check.settings());
-    let port = options.addresses.first().map_or(443, std::net::SocketAddr::port);
-    let config = vec![
-        text("Port", port),
-        text("Type", "HTTPS"),
-        text("ResourcePath", topology::HEALTH_PATH),
+    let (shape, port) = (&options.shape, options.addresses.first().map_or(443, std::net::SocketAddr::port));
+    let asks = shape.kind != "TCP";
+    let mut config = vec![text("Port", shape.port.unwrap_or(port)), text("Type", &shape.kind)];
+    config.extend(shape.path.iter().filter(|_| asks).map(|path| text("ResourcePath", path)));
+    config.extend([
         text("FullyQualifiedDomainName", &options.name),
         text("RequestInterval", options.interval.as_secs()),
         text("FailureThreshold", settings.threshold),
         text("MeasureLatency", false),
         text("Inverted", settings.inverted),
         text("Disabled", settings.disabled),
-        text("EnableSNI", true),
+    ]);
+    if asks {
+        config.push(text("EnableSNI", shape.enable_sni));
+    }
+    if !shape.regions.is_empty() {
+        let regions = shape.regions.iter().map(|region| text("Region", region));
+        config.push(node("Regions", regions.collect()));
+    }
+    checked(HEALTH_CHECK_ID, config, settings.version)
+}
+
+fn calculated_check(check: &CalculatedCheck) -> Vec<Element> {
+    let children = check.children.iter().map(|child| text("ChildHealthCheck", child)).collect();
+    let config = vec![
+        text("Type", "CALCULATED"),
+        text("Inverted", false),
+        text("Disabled", false),
+        text("HealthThreshold", check.health_threshold),
+        node("ChildHealthChecks", children),
     ];
+    checked(CALCULATED_CHECK_ID, config, 1)
+}
+
+fn checked(id: &str, config: Vec<Element>, version: u64) -> Vec<Element> {
     vec![
-        text("Id", HEALTH_CHECK_ID),
+        text("Id", id),
         text("CallerReference", "gameday-lab"),
         node("HealthCheckConfig", config),
-        text("HealthCheckVersion", settings.version),
+        text("HealthCheckVersion", version),
     ]
 }
 

@@ -6,6 +6,7 @@ use hickory_proto::op::LowerQuery;
 use rand::RngExt;
 
 use super::{Answer, Answerer, Zone, rotate};
+use crate::lab::estate::routing::Routing;
 use crate::lab::health::HealthCheck;
 use crate::lab::truth::{Fact, Truth};
 use crate::model::{Clock, RegionRole, Seed};
@@ -17,14 +18,15 @@ const HEARS_AFTER: std::ops::Range<f64> = 0.1..1.0;
 #[derive(Debug)]
 pub struct Views {
     given: Mutex<Vec<RegionRole>>,
+    routing: Routing,
     truth: Arc<Truth>,
     clock: Clock,
 }
 
 impl Views {
-    /// For that many servers, all of which give the primary.
-    pub fn new(servers: usize, truth: Arc<Truth>, clock: Clock) -> Self {
-        Self { given: Mutex::new(vec![RegionRole::Primary; servers]), truth, clock }
+    /// For that many servers, all of which give what the record gives while the health check says `healthy`.
+    pub fn new(servers: usize, routing: Routing, healthy: bool, truth: Arc<Truth>, clock: Clock) -> Self {
+        Self { given: Mutex::new(vec![routing.given(healthy); servers]), routing, truth, clock }
     }
 
     fn get(&self, server: usize) -> RegionRole {
@@ -45,12 +47,15 @@ impl Views {
 
     /// Has one server follow the health check, each flip a moment later. Runs until dropped.
     pub async fn follow(self: Arc<Self>, server: usize, check: Arc<HealthCheck>, seed: Seed) {
+        if self.routing.is_stale(server) {
+            return;
+        }
         let mut random = seed.stream(&format!("authoritative-{server}"));
         let mut health = check.subscribe();
         while health.changed().await.is_ok() {
             let healthy = *health.borrow_and_update();
             self.clock.sleep(Duration::from_secs_f64(random.random_range(HEARS_AFTER))).await;
-            self.set(server, if healthy { RegionRole::Primary } else { RegionRole::Replica });
+            self.set(server, self.routing.given(healthy));
         }
     }
 }
@@ -75,7 +80,12 @@ impl Answerer for Authoritative {
     const AUTHORITATIVE: bool = true;
 
     async fn answer(&self, query: &LowerQuery) -> Answer {
-        let mut answer = self.zone.answer(query.name(), query.query_type(), self.views.get(self.server));
+        let stale = self.views.routing.is_stale(self.server);
+        let role = if stale { RegionRole::Primary } else { self.views.get(self.server) };
+        let mut answer = self.zone.answer(query.name(), query.query_type(), role);
+        if stale {
+            answer.answers.truncate(1);
+        }
         rotate(&mut answer.answers, self.turn.fetch_add(1, Ordering::Relaxed));
         answer
     }

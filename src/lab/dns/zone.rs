@@ -4,6 +4,7 @@ use hickory_proto::rr::rdata::{A, NS, SOA};
 use hickory_proto::rr::{LowerName, Name, RData, Record, RecordType};
 
 use super::Answer;
+use crate::lab::estate::routing::Routing;
 use crate::lab::topology;
 use crate::model::RegionRole;
 use hickory_proto::op::ResponseCode;
@@ -12,6 +13,8 @@ use hickory_proto::op::ResponseCode;
 pub const HOSTED_ZONE_ID: &str = "Z0GAMEDAYLAB00000001";
 /// The health check on the failover record's primary.
 pub const HEALTH_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000001";
+/// The health check that counts others, where there is one.
+pub const CALCULATED_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000002";
 /// How long Route 53's SOA lets "not there" be cached: its record's own TTL, since its minimum is larger (RFC 2308).
 pub const NEGATIVE_TTL_S: u32 = 900;
 /// Route 53's values for a new zone's SOA (Route 53 developer guide, "NS and SOA records").
@@ -73,6 +76,10 @@ pub struct RecordSet {
     pub values: Vec<String>,
     /// For one of a failover pair.
     pub failover: Option<Failover>,
+    /// What it hangs on.
+    pub health_check_id: Option<String>,
+    /// The name that it is an alias of, and whether it takes on that one's health.
+    pub alias: Option<(&'static str, bool)>,
     records: Vec<Record>,
 }
 
@@ -84,8 +91,8 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// With that TTL on the records that lead to front doors.
-    pub fn new(ttl_s: u32) -> Self {
+    /// With that TTL on the records that lead to front doors, and the failover record as it is set up.
+    pub fn new(ttl_s: u32, routing: &Routing) -> Self {
         let servers = topology::NAME_SERVERS;
         let soa = SOA::new(
             name(servers[0]),
@@ -110,13 +117,22 @@ impl Zone {
         for (server, address) in servers.into_iter().zip(topology::AUTHORITATIVE_ADDRESSES) {
             sets.push(addresses(server, NS_TTL_S, &[address]));
         }
+        let direct_ttl_s = routing.direct_ttl_s.unwrap_or(ttl_s);
         for (role, set_identifier) in [(RegionRole::Primary, "primary"), (RegionRole::Replica, "secondary")] {
             let doors = topology::front_doors(role);
-            sets.push(RecordSet {
-                failover: Some(Failover { role, set_identifier }),
-                ..addresses(topology::FRONT_DOOR, ttl_s, &doors)
-            });
-            sets.push(addresses(topology::direct_name(role), ttl_s, &doors));
+            sets.extend(routing.record(role).map(|record| {
+                let alias = record.alias.as_ref();
+                let alias = alias.map(|alias| (topology::direct_name(role), alias.evaluate_target_health));
+                // An alias of a record has that record's TTL (Route 53 developer guide, "Choosing between alias and non-alias records").
+                let ttl_s = if alias.is_some() { direct_ttl_s } else { ttl_s };
+                RecordSet {
+                    failover: Some(Failover { role, set_identifier }),
+                    health_check_id: record.health_check_id.clone(),
+                    alias,
+                    ..addresses(topology::FRONT_DOOR, ttl_s, &doors)
+                }
+            }));
+            sets.push(addresses(topology::direct_name(role), direct_ttl_s, &doors));
         }
         sets.push(addresses(topology::HEALTH_NAME, ttl_s, &topology::checked_doors(RegionRole::Primary)));
         sets.push(addresses(topology::STATUS_NAME, ttl_s, &[topology::STATUS_ADDRESS]));
@@ -160,7 +176,7 @@ fn name(text: &str) -> Name {
 
 fn set(of: &'static str, kind: Kind, ttl_s: u32, values: Vec<String>, data: Vec<RData>) -> RecordSet {
     let records = data.into_iter().map(|data| Record::from_rdata(name(of), ttl_s, data)).collect();
-    RecordSet { name: of, kind, ttl_s, values, failover: None, records }
+    RecordSet { name: of, kind, ttl_s, values, failover: None, health_check_id: None, alias: None, records }
 }
 
 fn addresses(of: &'static str, ttl_s: u32, addresses: &[IpAddr]) -> RecordSet {
@@ -178,7 +194,7 @@ mod tests {
     use super::*;
 
     fn ask(text: &str, kind: RecordType, role: RegionRole) -> Answer {
-        Zone::new(60).answer(&LowerName::from(name(text)), kind, role)
+        Zone::new(60, &Routing::healthy()).answer(&LowerName::from(name(text)), kind, role)
     }
 
     #[test]

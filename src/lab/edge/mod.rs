@@ -264,7 +264,7 @@ mod tests {
         let listener = net::listen(SocketAddr::new(address, 0), OPEN_BACKLOG).unwrap();
         let at = listener.local_addr().unwrap();
         let world = Arc::new(World::new(Seed(1), at.port()));
-        let certificate = certificate::make(&[topology::FRONT_DOOR], &[]).unwrap();
+        let certificate = certificate::make(&[topology::FRONT_DOOR], &[], None).unwrap();
         let visits = Arc::new(AtomicUsize::new(0));
         let counted = visits.clone();
         let page = axum::routing::get(move || async move { counted.fetch_add(1, Ordering::SeqCst).to_string() });

@@ -1,6 +1,8 @@
 //! The AWS resources around the identity plane that checks read: keys, functions, tables, certificates, trails. One typed document,
 //! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
 
+pub mod routing;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +13,10 @@ use crate::model::{Region, RegionRole, Seed};
 /// Everything, as it is in the healthy lab or as an environment file broke it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Estate {}
+pub struct Estate {
+    /// Route 53 and the front doors.
+    pub routing: routing::Routing,
+}
 
 /// The names that the estate's resources are built around.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +28,7 @@ pub struct Names<'a> {
 impl Estate {
     /// Nothing is wrong with it.
     pub fn healthy(_names: Names<'_>) -> Self {
-        Self {}
+        Self { routing: routing::Routing::healthy() }
     }
 
     /// The healthy one of a lab with that seed, changed as its settings say.

@@ -27,10 +27,18 @@ struct Door {
 
 pub(super) fn router(identity: &Arc<Identity>, role: RegionRole) -> Router {
     Router::new()
-        .route("/health", get(|| async { "ok" }))
+        .route("/", get(|| async { "the lab" }))
+        .route("/health", get(health))
         .route("/{pool}/.well-known/jwks.json", get(keys))
         .route("/api/account", get(account))
         .with_state(Door { identity: Arc::clone(identity), role })
+}
+
+/// Whatever the health page says, everything else goes on.
+async fn health(State(door): State<Door>) -> Response {
+    let status = door.identity.estate.routing.health_status(door.role);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, if status.is_success() { "ok" } else { "not ok" }).into_response()
 }
 
 async fn keys(State(door): State<Door>, Path(pool): Path<String>) -> Response {

@@ -97,6 +97,8 @@ pub struct Identity {
     clock: Clock,
     truth: Arc<Truth>,
     keys: sigv4::Keys,
+    /// The resources around the pool.
+    estate: Arc<Estate>,
     pool_id: String,
     clients: [AppClient; 5],
     missing_clients: Vec<MissingClient>,
@@ -185,7 +187,7 @@ impl Identity {
     /// # Errors
     /// When no key could be made.
     pub async fn start(options: IdentityOptions) -> Result<Arc<Self>, String> {
-        let IdentityOptions { settings, primary, replica, account, clock, seed, truth, keys, estate: _ } = options;
+        let IdentityOptions { settings, primary, replica, account, clock, seed, truth, keys, estate } = options;
         let failed = |error: tokio::task::JoinError| format!("the identity plane did not start: {error}");
         let mut ids = seed.stream("identity");
         let pool_id = draw_pool_id(&primary, &mut ids);
@@ -248,6 +250,7 @@ impl Identity {
             clock,
             truth,
             keys,
+            estate,
             pool_id,
             clients,
             missing_clients: settings.missing_clients.clone(),

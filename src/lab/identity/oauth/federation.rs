@@ -252,7 +252,7 @@ mod tests {
             issuer: ISSUER.to_owned(),
             address: "127.0.6.1:8443".parse().unwrap(),
             name: net::server_name("idp.gameday.test").unwrap(),
-            tls: net::client_tls_unverified().unwrap(),
+            tls: net::client_tls_unverified(true).unwrap(),
             client_id: "pool".to_owned(),
             client_secret: Secret::new("s3cret"),
             keys: RwLock::new(JwkSet { keys: Vec::new() }),
