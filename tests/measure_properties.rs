@@ -121,14 +121,19 @@ proptest! {
                     let window = |w: &&gameday::measure::Window| w.from_s + recovery.window_s > from && w.from_s < to;
                     curve.windows.iter().filter(window).any(|w| w.succeeded < w.attempted)
                 };
-                let at = back.at.ok_or_else(|| TestCaseError::fail(format!("{back:?}")))?;
+                let Some(at) = back.at else {
+                    prop_assert!(back.percent > 90 && (1..29).contains(&back.logins), "{back:?}");
+                    continue;
+                };
                 if back.never_fewer() {
                     prop_assert!(back.percent < 100 || !tried(0.5, world.switched));
                     continue;
                 }
                 prop_assert!(at.lower <= world.switched + NOISE && world.switched <= at.upper + NOISE, "{back:?}");
                 prop_assert!(at.width() <= gap + NOISE, "{back:?} is too wide");
-                prop_assert!(!back.after_heal);
+                let whole = |w: &&gameday::measure::Window| w.from_s >= world.switched && w.from_s + recovery.window_s <= world.heal;
+                let until_heal: u64 = curve.windows.iter().filter(whole).map(|w| w.attempted).sum();
+                prop_assert!(!back.after_heal || back.percent > 90 && until_heal < 29, "{back:?}");
             }
         }
     }

@@ -274,6 +274,7 @@ impl Engine {
         for (fault, addresses) in ready.plan.faults.iter().zip(&ready.covered) {
             run.log.write(Event::FaultPlanned {
                 addresses: addresses.clone(),
+                unseen: addresses.is_empty() && !fault.cover.subnets.is_empty(),
                 stateful: fault.cover.stateful,
                 fault: fault.spec.to_string(),
                 region: fault.region.clone(),

@@ -1,6 +1,7 @@
 //! The environment file: where a scenario runs. Endpoints, resolvers, trust roots, credentials
 //! and a clock; the engine cannot tell AWS from the lab by anything else.
 
+mod estate;
 mod guard;
 mod places;
 mod validate;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, Region, RegionRole, Secret, Span};
 
+pub use estate::{EstateChange, MissingClient};
 pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
 pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, load_before_users, read_str, schema};
 
@@ -451,17 +453,6 @@ pub struct LabSettings {
     pub truth_url: Option<String>,
 }
 
-/// One thing that is otherwise in the lab's AWS resources.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EstateChange {
-    /// Where, as a JSON pointer (RFC 6901) into what `gameday lab --print-estate` prints; `/-` at its end appends to a list.
-    pub path: String,
-    /// What is there instead; left out, nothing is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<serde_json::Value>,
-}
-
 /// What the lab's health check asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -478,7 +469,7 @@ pub enum HealthTarget {
 pub enum JwksFetch {
     /// Both Regions' keys are held, and refreshed in the background.
     Cached,
-    /// Both Regions' keys are fetched for every request, which is refused where that fails: a mistake that a rehearsal must find.
+    /// The keys of a token's issuer are fetched for every request, which is refused where that fails: a mistake that a rehearsal must find.
     PerRequest,
 }
 
@@ -500,16 +491,6 @@ pub struct BrokenTrigger {
     pub region: RegionRole,
     /// Which claim.
     pub claim: String,
-}
-
-/// An app client that one Region does not have.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MissingClient {
-    /// Where.
-    pub region: RegionRole,
-    /// Which one, by its name in the lab: `public`, `confidential`, `rotating`, `web` or `service`.
-    pub client: String,
 }
 
 /// How a running lab's clock runs.

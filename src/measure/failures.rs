@@ -74,7 +74,7 @@ pub struct Tries {
     pub repeats: u64,
     /// Users who got in after a failure, by the number of arrivals that it took.
     pub back_in: BTreeMap<u32, u64>,
-    /// Users who tried again, and whose last arrival failed.
+    /// Where users try again: those whose last arrival up to the end of the run failed.
     pub gave_up: u64,
 }
 
@@ -105,10 +105,12 @@ pub(super) fn tries(book: &Logbook) -> Tries {
     for login in repeats {
         if login.succeeded() {
             *found.back_in.entry(numbers[&login.arrival()]).or_default() += 1;
-        } else if login.counts() && !repeated.contains(&login.arrival()) {
-            found.gave_up += 1;
         }
     }
+    // Also those who were still waiting to come again when the run stopped.
+    let stayed_out =
+        |login: &LoginRef<'_>| login.counts() && !login.succeeded() && !repeated.contains(&login.arrival());
+    found.gave_up = if repeated.is_empty() { 0 } else { book.iter().filter(stayed_out).count() as u64 };
     found
 }
 
@@ -131,14 +133,14 @@ pub struct Throttling {
 pub struct Throttled {
     /// Those that ended.
     pub attempted: u64,
-    /// Those that were answered with TooManyRequestsException.
+    /// Those of which a try was answered with TooManyRequestsException.
     pub throttled: u64,
 }
 
 impl Throttled {
     fn add(&mut self, login: LoginRef<'_>) {
         self.attempted += 1;
-        self.throttled += u64::from(matches!(login.outcome(), LoginOutcome::Throttled { .. }));
+        self.throttled += u64::from(login.throttled());
     }
 
     /// From 0 to 1; nothing where nobody tried.

@@ -99,7 +99,34 @@ struct Row {
     role: Option<RegionRole>,
     /// The last one counted; 255 stands for more.
     tries: u8,
-    limit: Limit,
+    marks: Marks,
+}
+
+/// What else is told of a login, in one byte.
+#[derive(Debug, Clone, Copy)]
+struct Marks(u8);
+
+impl Marks {
+    const HELD: u8 = 1;
+    const BROKEN: u8 = 2;
+    const THROTTLED: u8 = 4;
+
+    fn of(login: &Login) -> Self {
+        let is_throttled = |outcome: &LoginOutcome| matches!(outcome, LoginOutcome::Throttled { .. });
+        // Tries elsewhere say nothing of the Region by which the login is counted.
+        let earlier = login.earlier.iter().any(|failed| failed.role == login.role && is_throttled(&failed.outcome));
+        let limit = match login {
+            login if login.refused_as_expected() => Self::HELD,
+            login if login.let_in_against_expectation() => Self::BROKEN,
+            _ => 0,
+        };
+        let throttled = if earlier || is_throttled(&login.outcome) { Self::THROTTLED } else { 0 };
+        Self(limit | throttled)
+    }
+
+    const fn has(self, mark: u8) -> bool {
+        self.0 & mark != 0
+    }
 }
 
 /// What a login says about a limit of the replica.
@@ -126,11 +153,6 @@ impl Logbook {
         for failed in &login.earlier {
             *self.earlier.entry(self.outcomes.number(&failed.outcome, blunt)).or_default() += 1;
         }
-        let limit = match login {
-            login if login.refused_as_expected() => Limit::Held,
-            login if login.let_in_against_expectation() => Limit::Broken,
-            _ => Limit::Unconcerned,
-        };
         self.rows.push(Row {
             scheduled: nanos(login.scheduled),
             started: nanos(login.started),
@@ -146,7 +168,7 @@ impl Logbook {
             phase: login.phase,
             role: login.role,
             tries: u8::try_from(login.earlier.len() + 1).unwrap_or(u8::MAX),
-            limit,
+            marks: Marks::of(login),
         });
     }
 
@@ -184,7 +206,16 @@ impl<'a> LoginRef<'a> {
     }
 
     pub fn limit(self) -> Limit {
-        self.row.limit
+        match self.row.marks {
+            marks if marks.has(Marks::HELD) => Limit::Held,
+            marks if marks.has(Marks::BROKEN) => Limit::Broken,
+            _ => Limit::Unconcerned,
+        }
+    }
+
+    /// Whether any of its tries at its Region was answered with TooManyRequestsException, also where a later one succeeded.
+    pub fn throttled(self) -> bool {
+        self.row.marks.has(Marks::THROTTLED)
     }
 
     pub fn scheduled(self) -> Timestamp {

@@ -37,7 +37,7 @@ pub struct Group {
     pub succeeded: u64,
     /// Refusals by the replica that the scenario expects; they count nowhere else.
     pub expected_refusals: u64,
-    /// Those of `attempted` that were answered with TooManyRequestsException.
+    /// Those of `attempted` of which a try was answered with TooManyRequestsException, also where a later one succeeded.
     pub throttled: u64,
     /// Of the successes; nothing where there are none.
     pub latency: Option<Latency>,
@@ -192,7 +192,7 @@ impl Tally {
             return;
         }
         self.attempted += 1;
-        self.throttled += u64::from(matches!(login.outcome(), LoginOutcome::Throttled { .. }));
+        self.throttled += u64::from(login.throttled());
         if login.succeeded() {
             record_ms(&mut self.histogram, seconds_between(login.scheduled(), login.ended()) * 1000.0);
         }

@@ -70,8 +70,7 @@ fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     }
     let probed = |zero| line.paths.values().flatten().any(|probe| probe.window.sent >= zero);
     if line.stops_packets && line.zero.is_some_and(|zero| !probed(zero)) {
-        let text =
-            "No path probes: fault_effective and fault_reverted rest on the API's answers alone, not on packets.";
+        let text = "No path probe from here shows the fault: fault_effective and fault_reverted rest on the API's answers alone, not on packets.";
         found.push(Anomaly::new("no_path_probes", text));
     }
     let failed = |step| line.mutations.iter().filter(move |m| m.step == step && m.error.is_some()).count();

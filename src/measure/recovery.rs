@@ -14,8 +14,11 @@ const WINDOWS_S: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
 const MOST_WINDOWS: f64 = 40.0;
 /// The shares of steady state whose return is told, in percent.
 const LEVELS: [u8; 4] = [50, 90, 99, 100];
-/// So few logins after a moment tell no share; our own choice.
+/// So many logins must follow a moment to tell a share of at most 90 %; our own choice.
 const LEAST_LOGINS: usize = 5;
+/// And so many to tell a higher one: where one user in ten is left out, that many do not get in in a row but by a chance of 5 %
+/// (0.9^29 = 0.047).
+const LEAST_FOR_NEARLY_ALL: usize = 29;
 
 /// The way back of everybody, and of each cohort and flow.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,10 +54,10 @@ pub struct Curve {
 pub struct Back {
     /// How many percent of steady state.
     pub percent: u8,
-    /// In seconds after `zero_at`: the login before it, scheduled, and that login, scheduled. Nothing where they were never back;
-    /// 0 for the lower bound where they never were fewer.
+    /// In seconds after `zero_at`: the login before it, scheduled, and that login, scheduled. Nothing where they were never back, or
+    /// where too few logins follow to tell; 0 for the lower bound where they never were fewer.
     pub at: Option<Interval>,
-    /// Logins from then on that tell so.
+    /// Logins from then on that tell so; 0 where they were never back.
     pub logins: u64,
     /// Whether it took the heal.
     pub after_heal: bool,
@@ -132,12 +135,13 @@ impl Reader {
             if at < 0.0 && ended <= 0.0 {
                 group.steady.0 += u64::from(succeeded);
                 group.steady.1 += 1;
+                group.longest = group.longest.max(if succeeded { ended - at } else { 0.0 });
             }
         }
         groups.into_iter().map(|(key, group)| (key, self.curve(group))).collect()
     }
 
-    fn curve(&self, Group { mut points, steady: (good, all) }: Group) -> Curve {
+    fn curve(&self, Group { mut points, steady: (good, all), longest }: Group) -> Curve {
         points.sort_by(|a, b| a.at.total_cmp(&b.at));
         let level = |percent: u8| match percent {
             100 => (1, 1),
@@ -145,7 +149,7 @@ impl Reader {
             _ => (u64::from(percent) * good, 100 * all),
         };
         let after = &points[points.partition_point(|point| point.at < 0.0)..];
-        let back = |percent| self.back(after, percent, level(percent));
+        let back = |percent| self.back(after, percent, level(percent), longest);
         Curve {
             steady: (all > 0).then(|| good as f64 / all as f64),
             back: if all > 0 && good == 0 { Vec::new() } else { LEVELS.into_iter().map(back).collect() },
@@ -153,22 +157,33 @@ impl Reader {
         }
     }
 
-    fn back(&self, points: &[Point], percent: u8, level: (u64, u64)) -> Back {
+    /// What a login says of the time before the heal. One that was under way then had not got in, and may owe its success to the
+    /// heal: it counts as failed, unless it had begun so late that it would have been under way in steady state as well.
+    fn in_outage(&self, point: &Point, heal: Option<f64>, longest: f64) -> Option<Point> {
+        match heal {
+            Some(heal) if point.at >= heal => None,
+            Some(heal) if point.ended > heal && point.at + longest > heal => None,
+            Some(heal) if point.ended > heal => Some(Point { succeeded: false, ..*point }),
+            _ => Some(*point),
+        }
+    }
+
+    /// `longest` is what a login takes at most in steady state, in seconds.
+    fn back(&self, points: &[Point], percent: u8, level: (u64, u64), longest: f64) -> Back {
         let heal = self.heal.map(|heal| seconds_between(self.zero, heal));
-        // What was under way at the heal may owe its success to that: it says nothing about the outage.
-        let by_heal = |point: &&Point| heal.is_none_or(|heal| point.ended <= heal);
-        let outage: Vec<Point> = points.iter().filter(by_heal).copied().collect();
+        let outage: Vec<Point> = points.iter().filter_map(|point| self.in_outage(point, heal, longest)).collect();
+        let least = if percent > 90 { LEAST_FOR_NEARLY_ALL } else { LEAST_LOGINS };
         let found = |points: &[Point]| {
             let first = first_to_stay(points, level)?;
-            let logins = points.len() - first;
             let before = first.checked_sub(1).map_or(0.0, |before| points[before].at);
-            (logins >= LEAST_LOGINS).then(|| (Interval::new(before, points[first].at), logins as u64))
+            Some((Interval::new(before, points[first].at), points.len() - first))
         };
-        let in_outage = found(&outage);
+        let enough = |(_, logins): &(Interval, usize)| *logins >= least;
+        let in_outage = found(&outage).filter(enough);
         let (after_heal, found) = (in_outage.is_none(), in_outage.or_else(|| found(points)));
-        let at = found.map(|(at, _)| at);
+        let at = found.filter(enough).map(|(at, _)| at);
         let after_heal = after_heal && at.is_some() && heal.is_some();
-        Back { percent, at, logins: found.map_or(0, |(_, logins)| logins), after_heal }
+        Back { percent, at, logins: found.map_or(0, |(_, logins)| logins as u64), after_heal }
     }
 
     fn windows(&self, points: &[Point]) -> Vec<Window> {
@@ -182,11 +197,12 @@ impl Reader {
     }
 }
 
-/// Successes and logins of steady state, and every login.
+/// Every login; successes and logins of steady state, and the longest of those successes, in seconds.
 #[derive(Default)]
 struct Group {
     points: Vec<Point>,
     steady: (u64, u64),
+    longest: f64,
 }
 
 /// The first point from which the share of successes, up to every later point, is at least `level`, a fraction.
@@ -265,7 +281,7 @@ mod tests {
             let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: None, window_s: 10.0 };
             // Not 99 %: there the curve bends, and the limit theorem does not hold.
             for (percent, truth) in [(50, 30.0), (90, 54.0)] {
-                let at = reader.back(&points, percent, (u64::from(percent), 100)).at.unwrap();
+                let at = reader.back(&points, percent, (u64::from(percent), 100), 0.0).at.unwrap();
                 let width = chernoff(f64::from(percent) / 100.0, 1.0 / 60.0, 50.0);
                 assert!((at.upper - truth).abs() < width, "seed {seed}: {percent} % at {at:?}, truly at {truth}");
                 assert!((at.upper - at.lower - 0.02).abs() < 1e-9);
@@ -286,16 +302,32 @@ mod tests {
         let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal), window_s: 1.0 };
         let hung = |n: i32| Point { at: f64::from(n), ended: f64::from(n + 3).max(30.5), succeeded: n >= 24 };
         let points: Vec<Point> = (0..60).map(|n| if n < 24 { point(f64::from(n), false) } else { hung(n) }).collect();
-        assert!(reader.back(&points, 90, (9, 10)).after_heal);
+        assert!(reader.back(&points, 90, (9, 10), 1.0).after_heal);
+    }
+
+    /// One in ten never gets in, and hangs for 3 s each time: nobody may say that all were back 3 s before the heal.
+    #[test]
+    fn who_still_hung_at_the_heal_was_not_back() {
+        let heal = Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(270)).unwrap();
+        let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal), window_s: 10.0 };
+        let login = |n: i32| {
+            let (at, lost) = (f64::from(n) * 0.2, n % 10 == 0 && n < 1350);
+            Point { at, ended: at + if lost { 3.0 } else { 0.2 }, succeeded: !lost }
+        };
+        let points: Vec<Point> = (0..1500).map(login).collect();
+        let back = |percent: u8| reader.back(&points, percent, (u64::from(percent), 100), 0.2);
+        assert!(!back(50).after_heal && back(50).never_fewer());
+        assert!(back(99).after_heal, "{:?}", back(99));
+        assert!(back(100).after_heal, "{:?}", back(100));
     }
 
     #[test]
     fn a_few_lucky_logins_before_the_heal_are_no_return() {
-        let points: Vec<Point> = (0..40).map(|n| point(f64::from(n), n >= 18)).collect();
+        let points: Vec<Point> = (0..80).map(|n| point(f64::from(n) * 0.5, n >= 36)).collect();
         let heal = |seconds| Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
         let reader = |seconds| Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal(seconds)), window_s: 1.0 };
-        assert_eq!(reader(30).back(&points, 100, (1, 1)).at, Some(Interval::new(17.0, 18.0)));
-        let early = reader(19).back(&points, 100, (1, 1));
-        assert_eq!((early.at, early.logins), (Some(Interval::new(17.0, 18.0)), 22));
+        let (back, at) = (|seconds| reader(seconds).back(&points, 100, (1, 1), 0.0), Some(Interval::new(17.5, 18.0)));
+        assert_eq!((back(39).at, back(39).after_heal), (at, false));
+        assert_eq!((back(19).at, back(19).logins, back(19).after_heal), (at, 44, true));
     }
 }

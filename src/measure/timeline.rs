@@ -27,6 +27,8 @@ pub(super) struct Timeline<'a> {
     pub stateful: Vec<&'a str>,
     /// The primary's front doors that the faults cover.
     covered: BTreeSet<IpAddr>,
+    /// A fault stops none of our own packets.
+    unseen: bool,
     pub health: Vec<Health>,
     pub answers: Vec<Answer<'a>>,
     /// By address, in the order of `sent`.
@@ -83,6 +85,7 @@ impl<'a> Timeline<'a> {
             stops_packets: false,
             stateful: Vec::new(),
             covered: BTreeSet::new(),
+            unseen: false,
             health: Vec::new(),
             answers: Vec::new(),
             paths: BTreeMap::new(),
@@ -104,7 +107,7 @@ impl<'a> Timeline<'a> {
             line.outage.retain(at_primary);
         }
         line.stops_packets = line.outage.iter().any(|m| m.step == Step::Cut && m.ipv4);
-        if !line.covered.is_empty() {
+        if line.unseen || !line.covered.is_empty() {
             let covered = std::mem::take(&mut line.covered);
             line.paths.retain(|address, _| covered.contains(address));
         }
@@ -128,8 +131,9 @@ impl<'a> Timeline<'a> {
     fn add(&mut self, event: &'a Event) {
         match event {
             Event::Mutation(mutation) => self.mutations.push(mutation),
-            Event::FaultPlanned { fault, addresses, stateful, .. } => {
+            Event::FaultPlanned { fault, addresses, unseen, stateful, .. } => {
                 self.covered.extend(addresses);
+                self.unseen |= unseen;
                 self.stateful.extend(stateful.then_some(fault.as_str()));
             }
             Event::Health { window, healthy, checkers, status_healthy } => self.health.push(Health {

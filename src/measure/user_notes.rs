@@ -120,7 +120,7 @@ fn throttled(at: &Throttling) -> Anomaly {
     let region = &at.region;
     let text = match &at.raised {
         Some(raised) => format!(
-            "{} were throttled at {region} before the limit was raised at {:.2} s after the cut, {} after.",
+            "{} were throttled at {region} before its limit was changed at {:.2} s after the cut, {} after.",
             share(raised.before),
             raised.at_s,
             share(raised.after)

@@ -62,6 +62,9 @@ pub enum Event {
         /// The front doors of the primary whose packets it stops; none where it stops no packets.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         addresses: Vec<IpAddr>,
+        /// Whether it stops chosen packets alone, ours not among them, so that no probe from here shows it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unseen: bool,
         /// Whether connections that are open already may live on.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         stateful: bool,

@@ -5,7 +5,7 @@ mod https;
 mod listen;
 mod tls;
 
-pub use connect::{connect, connect_from, shut_down_writing};
+pub use connect::{connect, connect_from, shut_down_writing, source_address};
 pub use https::{Connection, ConnectionError};
 pub use listen::{bind_udp, listen, set_backlog};
 pub use tls::{TlsError, client_tls, client_tls_unverified, server_name, server_tls};

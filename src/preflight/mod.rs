@@ -22,9 +22,9 @@ use crate::dns::{DnsError, Server};
 use crate::env::Site;
 use crate::faults::{self, FaultError, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
-use crate::net::{TlsError, client_tls};
+use crate::net::{TlsError, client_tls, source_address};
 use crate::observe;
-use crate::scenario::{FaultKind, FaultSpec, Scenario};
+use crate::scenario::{Direction, FaultKind, FaultSpec, Scenario};
 use crate::users::{Chores, Crowd, CurrentPhase, Door, Tokens, Way};
 
 /// How long a single DNS question may take, in real time.
@@ -186,18 +186,35 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
             return Ok((found, None));
         }
     };
-    let covered = covered(&plan, &routing, &regions);
+    let covered = covered(&plan, &routing, &regions, site.front_door.port);
     let targets = targets(site, &scenario.faults, routing, resolvers, &regions);
     Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before, covered })))
 }
 
-fn covered(plan: &Plan, routing: &routing::Routing, regions: &[(RegionRole, Region, Vec<IpAddr>)]) -> Vec<Vec<IpAddr>> {
+fn covered(
+    plan: &Plan,
+    routing: &routing::Routing,
+    regions: &[(RegionRole, Region, Vec<IpAddr>)],
+    port: u16,
+) -> Vec<Vec<IpAddr>> {
     let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
     let of = |(fault, covered): (&faults::Fault, &BTreeSet<IpAddr>)| {
         let denied = |address: &IpAddr| fault.cover.from_users_to.iter().any(|range| range.contains(*address));
-        primary.clone().filter(|address| covered.contains(address) || denied(address)).copied().collect()
+        let at_door = |address: &IpAddr| covered.contains(address) && stops_ours(&fault.spec, *address, port);
+        primary.clone().filter(|address| at_door(address) || denied(address)).copied().collect()
     };
     plan.faults.iter().zip(&routing.covered).map(of).collect()
+}
+
+/// Whether a fault at a front door stops what comes from here. One that stops chosen traffic alone may not, and then our probes
+/// tell nothing of it.
+fn stops_ours(fault: &FaultSpec, door: IpAddr, port: u16) -> bool {
+    let ours = |from: IpAddr| fault.cidrs.iter().any(|range| range.contains(from));
+    let from_here = fault.cidrs.is_empty() || source_address(SocketAddr::new(door, port)).is_ok_and(ours);
+    let inbound = fault.direction != Some(Direction::Egress);
+    let to_door =
+        fault.ports.is_empty() || inbound && fault.ports.iter().any(|range| (range.from..=range.to).contains(&port));
+    from_here && to_door
 }
 
 /// Whether the credentials belong to an account that the environment allows; finds it otherwise.

@@ -26,7 +26,7 @@ pub(super) struct RecoveryRow {
     pub name: String,
     pub steady: String,
     /// 50, 90, 99 and 100 %: when, and a remark.
-    pub back: Vec<(String, &'static str)>,
+    pub back: Vec<(String, String)>,
 }
 
 /// The share able to log in, over time.
@@ -115,9 +115,9 @@ fn recovery(recovery: &Recovery) -> Vec<RecoveryRow> {
     let row = |(kind, name, curve): (&'static str, &str, &Curve)| RecoveryRow {
         kind,
         name: name.to_owned(),
-        steady: curve.steady.map_or_else(|| NONE.to_owned(), percent),
+        steady: curve.steady.map_or_else(|| "no login: shares are of all".to_owned(), percent),
         back: if curve.back.is_empty() {
-            vec![(NONE.to_owned(), ""); 4]
+            vec![(NONE.to_owned(), String::new()); 4]
         } else {
             curve.back.iter().map(back).collect()
         },
@@ -125,11 +125,15 @@ fn recovery(recovery: &Recovery) -> Vec<RecoveryRow> {
     curves(recovery).map(row).collect()
 }
 
-fn back(back: &Back) -> (String, &'static str) {
+/// When, and on how many logins that rests.
+fn back(back: &Back) -> (String, String) {
+    let rests = format!("{} logins", back.logins);
     match back.at {
-        None => ("not back".to_owned(), ""),
-        Some(_) if back.never_fewer() => ("never fewer".to_owned(), ""),
-        Some(at) => (span_s(at), if back.after_heal { "after the heal" } else { "" }),
+        None if back.logins > 0 => ("too few to tell".to_owned(), rests),
+        None => ("not back".to_owned(), String::new()),
+        Some(_) if back.never_fewer() => ("never fewer".to_owned(), rests),
+        Some(at) if back.after_heal => (span_s(at), format!("after the heal, {rests}")),
+        Some(at) => (span_s(at), rests),
     }
 }
 
@@ -145,7 +149,9 @@ fn shares(recovery: &Recovery) -> Shares {
         };
         let shares: Vec<String> = curves.iter().map(share).collect();
         match rows.last_mut() {
-            Some((_, end, last)) if *last == shares => *end = window.from_s + width,
+            Some((_, end, last)) if *last == shares && window.from_s - *end < width / 2.0 => {
+                *end = window.from_s + width
+            }
             _ => rows.push((window.from_s, window.from_s + width, shares)),
         }
     }
@@ -237,7 +243,7 @@ fn tries(outcome: &Outcome) -> Vec<String> {
             tries.back_in.iter().map(|(arrivals, users)| format!("{users} with login {arrivals}")).collect();
         let back = if back.is_empty() { "nobody".to_owned() } else { back.join(", ") };
         sentences.push(format!(
-            "Users whose login failed came again, {} times in all. Back in: {back}. Never: {}.",
+            "Users whose login failed came again, {} times in all. Back in: {back}. Not back by the end of the run: {}.",
             tries.repeats, tries.gave_up
         ));
     }

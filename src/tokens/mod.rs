@@ -38,4 +38,4 @@ mod tests;
 mod verify;
 
 pub use cache::{Fetch, JwksCache, Source, SourceStatus, TTL};
-pub use verify::{Claims, Expectations, LEEWAY, TokenError};
+pub use verify::{Claims, Expectations, LEEWAY, TokenError, claimed_issuer};

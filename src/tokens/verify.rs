@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::{Map, Value};
@@ -108,6 +109,15 @@ pub enum TokenError {
         /// Which one.
         claim: String,
     },
+}
+
+/// The issuer that a token names, by which a validator may choose whom to ask for keys. Nothing is verified yet.
+///
+/// # Errors
+/// [`TokenError`], where it is no token or names none.
+pub fn claimed_issuer(token: &str) -> Result<String, TokenError> {
+    let claims: Map<String, Value> = insecure_decode_claims(token).map_err(|error| refusal(error.kind()))?;
+    claims.get("iss").and_then(Value::as_str).map(str::to_owned).ok_or(TokenError::Issuer)
 }
 
 impl JwksCache {

@@ -303,9 +303,23 @@ fn reason(body: &[u8]) -> String {
     bounded(answer["message"].as_str().unwrap_or_default())
 }
 
-/// A service's own words, fit for a line of a report.
+/// A longer run without a space or a quote may be a token that the service says again; a UUID has 36 characters.
+const LONGEST_WORD: usize = 40;
+
+/// A service's own words, fit for a line of a report, without what may be a token.
 pub(super) fn bounded(words: &str) -> String {
-    words.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
+    let in_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~' | '+' | '/' | '=');
+    let mut told = String::new();
+    for word in words.split_inclusive(|c| !in_token(c)) {
+        let token = word.trim_end_matches(|c| !in_token(c));
+        if token.len() > LONGEST_WORD {
+            told.push('…');
+            told.push_str(&word[token.len()..]);
+        } else {
+            told.push_str(word);
+        }
+    }
+    told.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
 }
 
 fn tls_outcome(error: &ConnectionError) -> LoginOutcome {
@@ -329,5 +343,23 @@ pub(super) fn service<E: ProvideErrorMetadata>(
             }
             _ => LoginOutcome::ConnectionFailed { step },
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_says_the_token_again_does_not_bring_it_into_a_report() {
+        let token = "eyJraWQiOiJrIn0.eyJzdWIiOiJ1In0.c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmU";
+        let opaque = "dGhpcyBpcyBhbiBvcGFxdWUgdG9rZW4gb2YgNDggYnl0ZXM=";
+        for token in [token, opaque] {
+            let body = serde_json::json!({ "message": format!("denied: \"Bearer {token}\" for\nusers") });
+            assert_eq!(reason(body.to_string().as_bytes()), "denied: \"Bearer …\" forusers");
+        }
+        let id = "Request 0f8fad5b-d9cb-469f-a165-70867728950e failed";
+        assert_eq!(bounded(id), id);
+        assert_eq!(bounded(&"word ".repeat(100)).len(), LONGEST_REASON);
     }
 }

@@ -402,6 +402,7 @@ impl<R: Rng> Log<'_, R> {
                 region: PRIMARY.into(),
                 targets: vec!["subnet-0a (front-door-a)".into(), "subnet-0b (front-door-b)".into()],
                 addresses: Vec::new(),
+                unseen: false,
                 stateful: false,
             },
         );

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::env::JwksFetch;
 use crate::model::Clock;
-use crate::tokens::{Claims, Expectations, JwksCache, Source, TokenError};
+use crate::tokens::{self, Claims, Expectations, JwksCache, Source, TokenError};
 
 /// How long one fetch may take where every request makes its own; our own choice.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,21 +56,30 @@ impl Authorizer {
         let keys = match &self.keys {
             Keys::Cached(keys) => keys,
             Keys::PerRequest(sources) => {
-                fetched = self.fetch(sources).await.map_err(Refused::Keys)?;
+                fetched = self.fetch(token, sources).await?;
                 &fetched
             }
         };
         keys.verify_access_token(token, expected, self.clock.now()).map_err(Refused::Token)
     }
 
-    async fn fetch(&self, sources: &[Source]) -> Result<JwksCache, String> {
-        let mut documents = Vec::new();
-        for (region, fetch) in sources {
+    /// The keys of the issuer that the token names. Those of the issuer ORIGINAL come from its own Region; the same keys of UPDATED come
+    /// from several.
+    async fn fetch(&self, token: &str, sources: &[Source]) -> Result<JwksCache, Refused> {
+        let issuer = tokens::claimed_issuer(token).map_err(Refused::Token)?;
+        let of_issuer = |(region, _): &&Source| {
+            let original = format!("https://cognito-idp.{region}.amazonaws.com/");
+            issuer.starts_with(&original) || issuer.starts_with("https://issuer-cognito-idp.")
+        };
+        let mut failed = Refused::Token(TokenError::Issuer);
+        for (region, fetch) in sources.iter().filter(of_issuer) {
             let answer = self.clock.timeout(FETCH_TIMEOUT, fetch()).await;
             let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {} s", FETCH_TIMEOUT.as_secs())));
-            let document = answer.map_err(|error| format!("the keys of {region} could not be fetched: {error}"))?;
-            documents.push((region.clone(), document));
+            match answer.and_then(|document| JwksCache::of_documents(vec![(region.clone(), document)])) {
+                Ok(keys) => return Ok(keys),
+                Err(error) => failed = Refused::Keys(format!("the keys of {region} could not be fetched: {error}")),
+            }
         }
-        JwksCache::of_documents(documents)
+        Err(failed)
     }
 }
