@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRules, Environment};
+use super::{AccountRules, Environment, Preflight};
 use crate::files::{Document, Finding};
 use crate::model::{Percent, Region, RegionRole, Span};
 
@@ -177,6 +177,7 @@ impl Environment {
         if rules.dead_man.is_some() {
             self.dead_man.clone_from(&rules.dead_man);
         }
+        self.preflight = rules.preflight.clone().or(&self.preflight);
         self
     }
 
@@ -187,17 +188,19 @@ impl Environment {
             account: self.account.clone(),
             guard: self.guard.clone(),
             dead_man: self.dead_man.clone(),
+            preflight: self.preflight.clone(),
         }
     }
 }
 
-/// What a file says of what is allowed.
+/// What a file says of what is allowed, and of what preflight cannot discover.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     production: bool,
     account: AccountRules,
     guard: Guard,
     dead_man: Option<DeadMan>,
+    preflight: Preflight,
 }
 
 /// Reports everything that is wrong with the guard rails and the dead-man switch.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Environment, EnvironmentKind, Site, guard, places};
+use super::{Environment, EnvironmentKind, Site, guard, places, preflight};
 use crate::files::{Document, FileProblems, Finding, Loaded};
 use crate::model::{Span, format_duration};
 
@@ -99,6 +99,7 @@ impl Environment {
             users,
             timeouts: self.timeouts,
             observe: self.observe,
+            preflight: self.preflight,
             folder,
         })
     }
@@ -119,6 +120,7 @@ fn finish(mut file: Document, lists: Lists) -> Result<Loaded<Environment>, FileP
         account(&mut file, kind);
         places::check(&mut file, kind, lists);
         guard::check(&mut file);
+        preflight::check(&mut file);
         times(&mut file, kind);
         lab(&mut file);
     }

@@ -6,12 +6,14 @@ use super::start::ROLES;
 use super::{Lab, dns, topology};
 use crate::env::{
     self, AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock,
-    LabSettings, Pool, RegionEnv, SecretRef, SubnetSelector, Users,
+    LabSettings, Pool, Preflight, RegionEnv, SecretRef, SubnetSelector, Users,
 };
 use crate::model::{AccountId, Region, RegionRole, Span};
 
 /// The version of the environment file that this module fills in.
 const SCHEMA_VERSION: u32 = 1;
+/// The record that tells of the lab's replication.
+const ROPA: &str = "ROPA-2026-017, section 4";
 
 impl Lab {
     /// The environment in which an engine finds this lab; complete but for [`FrontDoor::trust_root`], which a file must name:
@@ -71,6 +73,10 @@ impl Lab {
             }),
             timeouts: self.options.timeouts.clone(),
             observe: self.options.observe.clone(),
+            preflight: Preflight {
+                allowed_regions: ROLES.map(|role| Region::from(topology::region(role))).to_vec(),
+                ropa: Some(ROPA.to_owned()),
+            },
             lab: Some(LabSettings { clock: Some(clock), truth_url: Some(truth_url), ..self.options.settings.clone() }),
         }
     }

@@ -311,6 +311,8 @@ fn open_control_planes(
         let failed = bind_error("the control plane");
         let listener = net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
         *port = listener.local_addr().map_err(&failed)?.port();
+        let services = Services::new(identity.function(role));
+        let services = services.watched(estate, topology::region(role), options.clock.now());
         let control = Control {
             role,
             keys: keys.clone(),
@@ -321,7 +323,7 @@ fn open_control_planes(
             cognito: identity.control_plane(role),
             quotas: identity.quotas(role),
             estate: estate.clone(),
-            services: Arc::new(Services::new(identity.function(role))),
+            services: Arc::new(services),
             calls: api::Calls::default(),
             clock: options.clock,
             seed: options.seed,

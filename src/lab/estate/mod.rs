@@ -1,7 +1,10 @@
 //! The AWS resources around the identity plane that checks read: keys, functions, tables, certificates, trails. One typed document,
 //! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
 
+pub mod cloudwatch;
 pub mod routing;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +17,10 @@ use crate::model::{Region, RegionRole, Seed};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estate {
+    /// CloudWatch, by Region.
+    pub cloudwatch: BTreeMap<String, cloudwatch::CloudWatch>,
+    /// CloudWatch's dashboards, which are the account's and no Region's, by name.
+    pub dashboards: BTreeMap<String, Value>,
     /// Route 53 and the front doors.
     pub routing: routing::Routing,
 }
@@ -23,12 +30,18 @@ pub struct Estate {
 pub struct Names<'a> {
     /// The user pool's ID.
     pub pool_id: &'a str,
+    /// The ID of its default app client.
+    pub client_id: &'a str,
 }
 
 impl Estate {
     /// Nothing is wrong with it.
-    pub fn healthy(_names: Names<'_>) -> Self {
-        Self { routing: routing::Routing::healthy() }
+    pub fn healthy(names: Names<'_>) -> Self {
+        Self {
+            cloudwatch: cloudwatch::healthy(names),
+            dashboards: cloudwatch::dashboards(names),
+            routing: routing::Routing::healthy(),
+        }
     }
 
     /// The healthy one of a lab with that seed, changed as its settings say.
@@ -36,8 +49,9 @@ impl Estate {
     /// # Errors
     /// In words that name the path, where it leads nowhere or the value does not fit there.
     pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
-        let pool_id = identity::pool_id(&Region::from(topology::region(RegionRole::Primary)), seed);
-        Self::healthy(Names { pool_id: &pool_id }).changed(&settings.estate)
+        let primary = Region::from(topology::region(RegionRole::Primary));
+        let (pool_id, client_id) = (identity::pool_id(&primary, seed), identity::client_id(&primary, seed));
+        Self::healthy(Names { pool_id: &pool_id, client_id: &client_id }).changed(&settings.estate)
     }
 
     fn changed(self, changes: &[EstateChange]) -> Result<Self, String> {
@@ -115,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_the_estate_does_not_know_is_refused() {
-        let names = Names { pool_id: "us-east-1_LAB" };
+        let names = Names { pool_id: "us-east-1_LAB", client_id: "client" };
         let changes = [change("/no-such-service", Some(json!({})))];
         let told = Estate::healthy(names).changed(&changes).unwrap_err();
         assert!(told.contains("/no-such-service"), "{told}");

@@ -175,6 +175,14 @@ pub fn pool_id(primary: &Region, seed: Seed) -> String {
     draw_pool_id(primary, &mut seed.stream("identity"))
 }
 
+/// The ID of its default app client.
+pub fn client_id(primary: &Region, seed: Seed) -> String {
+    let mut ids = seed.stream("identity");
+    draw_pool_id(primary, &mut ids);
+    let [first, ..] = clients::all(&mut ids);
+    first.id
+}
+
 /// The first draw of all.
 fn draw_pool_id(primary: &Region, ids: &mut impl CryptoRng) -> String {
     format!("{primary}_{}", text(ids, ALPHANUMERIC, 9))

@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
+use crate::lab::estate::cloudwatch::{MetricAlarm, Series};
+
 /// Values that are kept: a lab may run for days.
 const KEPT: usize = 10_000;
 
@@ -53,6 +55,30 @@ pub struct Alarm {
     pub configured: Timestamp,
 }
 
+impl Alarm {
+    /// As the estate has it, since that time.
+    pub fn of(alarm: &MetricAlarm, since: Timestamp) -> Self {
+        let texts = [
+            ("ComparisonOperator", &alarm.comparison),
+            ("MetricName", &alarm.metric),
+            ("Namespace", &alarm.namespace),
+            ("Statistic", &alarm.statistic),
+            ("TreatMissingData", &alarm.treat_missing_data),
+        ];
+        let rule = AlarmRule {
+            texts: texts.map(|(key, value)| (key, value.clone())).to_vec(),
+            numbers: vec![("EvaluationPeriods", alarm.evaluation_periods), ("Period", alarm.period)],
+            threshold: Some(alarm.threshold),
+            acts: alarm.actions_enabled,
+            actions: vec![("AlarmActions", alarm.actions.clone())],
+            dimensions: alarm.dimensions.clone().into_iter().collect(),
+        };
+        let reason = "Threshold Crossed: no datapoints were greater than the threshold".to_owned();
+        let state = AlarmState { value: alarm.state.clone(), reason, reason_data: None, updated: since, since };
+        Self { state, rule, configured: since }
+    }
+}
+
 /// A metric's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MetricId {
@@ -62,6 +88,13 @@ pub struct MetricId {
     pub name: String,
     /// Its dimensions.
     pub dimensions: Dimensions,
+}
+
+impl From<&Series> for MetricId {
+    fn from(series: &Series) -> Self {
+        let dimensions = series.dimensions.clone().into_iter().collect();
+        Self { namespace: series.namespace.clone(), name: series.name.clone(), dimensions }
+    }
 }
 
 /// Values that were put at once.

@@ -7,11 +7,15 @@ pub mod schedules;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::watch;
 
 pub use self::function::Function;
 use self::metrics::{Alarm, Metrics};
 use self::schedules::{Book, Firing, Firings};
+use super::estate::Estate;
+use super::estate::cloudwatch::Series;
 
 /// The smaller services of one Region.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Services {
     pub function: Arc<Function>,
     alarms: Mutex<BTreeMap<String, Alarm>>,
     metrics: Mutex<Metrics>,
+    series: Vec<Series>,
+    dashboards: BTreeMap<String, Value>,
     schedules: Mutex<Book>,
     firings: Mutex<Firings>,
     changed: watch::Sender<()>,
@@ -32,10 +38,34 @@ impl Services {
             function,
             alarms: Mutex::default(),
             metrics: Mutex::default(),
+            series: Vec::new(),
+            dashboards: BTreeMap::new(),
             schedules: Mutex::default(),
             firings: Mutex::default(),
             changed: watch::Sender::new(()),
         }
+    }
+
+    /// With the metrics, alarms and dashboards of the estate, since `now`.
+    #[must_use]
+    pub fn watched(mut self, estate: &Estate, region: &str, now: Timestamp) -> Self {
+        self.dashboards.clone_from(&estate.dashboards);
+        if let Some(there) = estate.cloudwatch.get(region) {
+            self.series = there.metrics.values().cloned().collect();
+            let alarms = there.alarms.iter().map(|(name, alarm)| (name.clone(), Alarm::of(alarm, now)));
+            self.alarms().extend(alarms);
+        }
+        self
+    }
+
+    /// Metrics that AWS's services and others' programs write.
+    pub fn series(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// Dashboards by name.
+    pub fn dashboards(&self) -> &BTreeMap<String, Value> {
+        &self.dashboards
     }
 
     /// Alarms by name.

@@ -1,5 +1,7 @@
 //! What checks look at. Every call is made at most once however many checks want its answer, and is counted.
 
+pub mod cloudwatch;
+
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Display, Formatter};

@@ -1,5 +1,7 @@
-//! CloudWatch's alarms and metrics (CloudWatch API reference, version 2010-08-01). How clients say it is in `wire`.
+//! CloudWatch's alarms, metrics and dashboards (CloudWatch API reference, version 2010-08-01). How clients say it is in `wire`.
 
+mod dashboards;
+mod data;
 mod wire;
 
 use axum::response::Response;
@@ -24,8 +26,6 @@ const STATES: [&str; 3] = ["OK", "ALARM", "INSUFFICIENT_DATA"];
 /// API reference, DescribeAlarms: `MaxRecords`, and what is given without it.
 const LARGEST_PAGE: usize = 100;
 const PAGE: usize = 50;
-/// API reference, ListMetrics: metrics at a time.
-const METRICS_AT_A_TIME: usize = 500;
 /// API reference, DeleteAlarms and DescribeAlarms: names at a time.
 const NAMES_AT_A_TIME: usize = 100;
 /// API reference, PutMetricData: metrics at a time.
@@ -84,15 +84,13 @@ fn respond(
 ) -> Response {
     let call = Call { services, role, now: clock.now(), input };
     let silent = |response| Names { response, result: None };
+    let telling = |response, result| Names { response, result: Some(result) };
     let (names, outcome) = match operation {
-        "DescribeAlarms" => {
-            let names = Names { response: "DescribeAlarmsResponse", result: Some("DescribeAlarmsResult") };
-            (names, call.describe_alarms())
-        }
-        "ListMetrics" => {
-            let names = Names { response: "ListMetricsResponse", result: Some("ListMetricsResult") };
-            (names, call.list_metrics())
-        }
+        "DescribeAlarms" => (telling("DescribeAlarmsResponse", "DescribeAlarmsResult"), call.describe_alarms()),
+        "GetDashboard" => (telling("GetDashboardResponse", "GetDashboardResult"), call.get_dashboard()),
+        "GetMetricData" => (telling("GetMetricDataResponse", "GetMetricDataResult"), call.get_metric_data()),
+        "ListDashboards" => (telling("ListDashboardsResponse", "ListDashboardsResult"), call.list_dashboards()),
+        "ListMetrics" => (telling("ListMetricsResponse", "ListMetricsResult"), call.list_metrics()),
         "PutMetricAlarm" => (silent("PutMetricAlarmResponse"), call.put_metric_alarm()),
         "SetAlarmState" => (silent("SetAlarmStateResponse"), call.set_alarm_state()),
         "DeleteAlarms" => (silent("DeleteAlarmsResponse"), call.delete_alarms()),
@@ -350,33 +348,6 @@ impl Call<'_> {
         let metric = MetricId { namespace: namespace.to_owned(), name, dimensions: dimensions(datum)? };
         Ok(Datum { metric, values, at })
     }
-
-    fn list_metrics(&self) -> Outcome {
-        let (namespace, name) = (self.input["Namespace"].as_str(), self.input["MetricName"].as_str());
-        let after = self.after()?;
-        let metrics = self.services.metrics();
-        let key = |metric: &MetricId| format!("{} {} {:?}", metric.namespace, metric.name, metric.dimensions);
-        let mut found: Vec<(String, &MetricId)> = metrics
-            .names()
-            .into_iter()
-            .filter(|metric| namespace.is_none_or(|wanted| metric.namespace == wanted))
-            .filter(|metric| name.is_none_or(|wanted| metric.name == wanted))
-            .map(|metric| (key(metric), metric))
-            .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after))
-            .collect();
-        found.sort();
-        let (page, token) = page(found.iter(), METRICS_AT_A_TIME, |(key, _)| key);
-        let shown = page.into_iter().map(|(_, metric)| {
-            Out::Members(vec![
-                ("Namespace", word(&metric.namespace)),
-                ("MetricName", word(&metric.name)),
-                ("Dimensions", dimensions_shown(&metric.dimensions)),
-            ])
-        });
-        let mut answer = vec![("Metrics", Out::List(shown.collect()))];
-        answer.extend(token.map(|token| ("NextToken", word(token))));
-        Ok(answer)
-    }
 }
 
 /// The first of some rows, and the token for those after them, where there are some.
@@ -384,8 +355,12 @@ fn page<T: Copy>(rows: impl Iterator<Item = T>, most: usize, key: impl Fn(&T) ->
     let mut rows: Vec<T> = rows.take(most + 1).collect();
     let more = rows.len() > most;
     rows.truncate(most);
-    let token = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
-    (rows, token)
+    let next = rows.last().filter(|_| more).map(|last| token(key(last)));
+    (rows, next)
+}
+
+fn token(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(key)
 }
 
 #[cfg(test)]
@@ -438,7 +413,7 @@ mod tests {
         let (status, xml) = ask(&services, None, "Action=DeleteAlarms&AlarmNames.member.1=another").await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(xml.contains("<Code>ResourceNotFound</Code>"), "{xml}");
-        let (status, json) = ask(&services, Some(&target("GetDashboard")), "{}").await;
+        let (status, json) = ask(&services, Some(&target("PutDashboard")), "{}").await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert!(json.contains("InvalidAction"), "{json}");
     }

@@ -1,0 +1,71 @@
+//! What preflight cannot discover by itself.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::files::{Document, Finding};
+use crate::model::Region;
+
+/// What preflight cannot discover: rules of the organisation, and where its documents are. A check whose key is left out says so, and is
+/// not counted as passed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Preflight {
+    /// Regions where the users' personal data may lie: the residency list of the organisation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_regions: Vec<Region>,
+    /// Where the Record of Processing Activities tells of the replication: a document number or a URL. An empty text says that there is none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ropa: Option<String>,
+}
+
+impl Preflight {
+    /// The same; where it says nothing, what `base` says. A lab knows all by itself, and its file says what is otherwise.
+    #[must_use]
+    pub fn or(self, base: &Self) -> Self {
+        let written = serde_json::to_value(&self).ok().zip(serde_json::to_value(base).ok());
+        let merged = written.and_then(|(own, mut merged)| {
+            for (key, value) in own.as_object()? {
+                merged.as_object_mut()?.insert(key.clone(), value.clone());
+            }
+            serde_json::from_value(merged).ok()
+        });
+        merged.unwrap_or(self)
+    }
+
+    /// Whether it says nothing at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Reports everything that is wrong with what preflight is told.
+pub(super) fn check(file: &mut Document) {
+    for path in file.items("preflight.allowed_regions") {
+        let shaped = |name: &str| {
+            let parts: Vec<&str> = name.split('-').collect();
+            let number = parts.last().is_some_and(|last| last.parse::<u8>().is_ok());
+            let words =
+                parts.iter().rev().skip(1).all(|part| part.chars().all(|c| c.is_ascii_lowercase()) && !part.is_empty());
+            parts.len() >= 3 && number && words
+        };
+        if let Some(name) = file.get::<String>(&path).filter(|name| !shaped(name)) {
+            let finding = Finding::at(path, format!("`{name}` is not the name of a Region"), "not a Region");
+            file.report(finding.help("write the Region's code, as \"us-west-2\""));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_leaves_out_comes_from_the_base() {
+        let base = Preflight { allowed_regions: vec![Region::from("us-east-1")], ropa: Some("R-1".to_owned()) };
+        assert_eq!(Preflight::default().or(&base), base);
+        let own = Preflight { ropa: Some(String::new()), ..Preflight::default() };
+        let merged = own.or(&base);
+        assert_eq!((merged.ropa.as_deref(), &merged.allowed_regions), (Some(""), &base.allowed_regions));
+    }
+}
