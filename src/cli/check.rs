@@ -20,7 +20,7 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     let found = found?;
     match args.format {
         Format::Json => {
-            let out = json!({ "findings": found.findings, "not_checked": found.not_checked });
+            let out = json!({ "findings": found.findings, "not_checked": found.not_checked.iter().map(ToString::to_string).collect::<Vec<_>>() });
             println!("{}", serde_json::to_string_pretty(&out).unwrap_or_default());
         }
         Format::Human => print(&found),
@@ -45,7 +45,7 @@ async fn look(scenario: &crate::scenario::Scenario, world: &World) -> Result<Fin
                 phase: &Arc::default(),
                 allowed: Allowed::default(),
             };
-            preflight::check(&question).await.map(|(found, _)| found).map_err(|error| fail(error.to_string()))
+            Box::pin(preflight::look(&question)).await.map(|looked| looked.found).map_err(|error| fail(error.to_string()))
         }
         Err(error) => Err(fail(error.to_string())),
     };

@@ -1,5 +1,6 @@
 //! `gameday plan`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -10,6 +11,7 @@ use crate::cloud::Cloud;
 use crate::env::{DeadMan, SCHEDULER_PRECISION};
 use crate::faults::{self, Action, Arming, Holder, Plan, Stage};
 use crate::model::{Region, RunId, Span, format_duration};
+use crate::preflight::facts::Facts;
 use crate::preflight::{self, Expectation};
 use crate::scenario::Scenario;
 
@@ -64,7 +66,8 @@ pub async fn resolve(scenario: &Scenario, world: &World) -> Result<(Cloud, Plan)
 
 async fn look(scenario: &Scenario, world: &World, dead_man: Option<DeadMan>) -> Result<Planned, Failure> {
     let (cloud, plan) = resolve(scenario, world).await?;
-    let looked = preflight::expect(&cloud, &world.site, scenario, &plan).await;
+    let facts = Facts::new(Arc::new(world.site.clone()), cloud, Arc::new(scenario.clone()), world.clock);
+    let looked = Box::pin(preflight::expect(&facts, &plan)).await;
     let (checkers, chain) = looked.map_err(|error| Failure::with_help(error, "See also: gameday preflight"))?;
     let calls = calls(&plan, scenario, dead_man.as_ref());
     Ok(Planned { plan, calls, checkers, chain, dead_man })

@@ -19,10 +19,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::Access;
 use crate::env::{Observe, Site};
 use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink, Restored, State};
-use crate::model::{
-    Clock, Event, EventLog, Finding, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed, Severity,
-};
+use crate::model::{Clock, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::observe::{Checkers, Observers};
+use crate::preflight::checks::Sight;
 use crate::preflight::{self, Allowed, Preflighted, Question};
 use crate::scenario::{ExpectedLimit, Scenario};
 use crate::users::{Crowd, CurrentPhase};
@@ -305,13 +304,8 @@ impl Engine {
         if matches!(error, FaultError::Interrupted) {
             return self.aborted(self.run.stop.reason());
         }
-        self.run.log.write(Event::Finding(Finding {
-            code: "GD910".to_owned(),
-            severity: Severity::Blocker,
-            title: "The environment could not be locked".to_owned(),
-            evidence: error.to_string(),
-            remedy: "Wait until the other run has ended; after a crash: gameday rollback --all".to_owned(),
-        }));
+        let page = preflight::checks::guard::lock::CHECK.page();
+        self.run.log.write(Event::Finding(page.finding(Sight::of(format!("it could not be locked: {error}")))));
         RunFailure::PreflightRefused
     }
 

@@ -31,4 +31,4 @@ pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Plan, Target, pla
 pub use policy::Policies;
 pub use state::{Scope, State};
 pub use tags::{CLONE_TAG, LOCK_TAG, RUN_TAG};
-pub use target::{Subnet, subnets};
+pub use target::Subnet;

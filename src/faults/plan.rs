@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OnceCell;
 
 use crate::cloud::{Cloud, CloudError, RegionClients, SecretError};
 use crate::env::{DeadMan, Site};
-use crate::model::{Cidr, Event, Region, RunId};
+use crate::model::{Cidr, Event, Region, RegionRole, RunId};
 use crate::scenario::FaultSpec;
 
 use super::action::Action;
@@ -20,7 +21,7 @@ use super::journal::JournalError;
 use super::kinds;
 use super::state::Scope;
 use super::tags::{MARK_TAG, WAS_TAG};
-use super::target::{Subnet, select};
+use super::target::{Subnet, subnets};
 
 /// Where mutations are told as they happen.
 pub type MutationSink = Arc<dyn Fn(Event) + Send + Sync>;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub scope: Scope,
     /// The VPCs of the environment, and those that the faults change: where the lock is.
     pub vpcs: BTreeSet<(Region, String)>,
+    /// The subnets that the environment selects, by Region; those of a Region that no fault needs may be left out.
+    pub subnets: BTreeMap<Region, Vec<Subnet>>,
 }
 
 /// A fault with its targets resolved to IDs.
@@ -138,6 +141,8 @@ pub struct Ask<'a> {
     pub run: &'a RunId,
     /// The faults that are planned already.
     pub earlier: &'a [Fault],
+    /// The subnets that the environment selects in that Region, described at most once.
+    pub selected: &'a OnceCell<Vec<Subnet>>,
 }
 
 impl Ask<'_> {
@@ -155,7 +160,9 @@ impl Ask<'_> {
     /// [`FaultError::Cloud`].
     pub async fn all_subnets(&self) -> Result<Vec<Subnet>, FaultError> {
         let selector = &self.site.region(self.spec.region).subnets;
-        Ok(select(self.clients, selector, self.spec.targets.as_ref()).await?)
+        let all = self.selected.get_or_try_init(|| subnets(self.clients, selector)).await?;
+        let targets = self.spec.targets.as_ref();
+        Ok(all.iter().filter(|subnet| targets.is_none_or(|targets| subnet.is_of(targets))).cloned().collect())
     }
 
     /// Tells on a resource what is about to change; `tags` are those that it has, `was` how things are, by the mark's
@@ -248,9 +255,12 @@ pub enum FaultError {
 /// [`FaultError`].
 pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId) -> Result<Plan, FaultError> {
     let mut plan = Plan { faults: Vec::with_capacity(faults.len()), ..Plan::default() };
+    let selected: [OnceCell<Vec<Subnet>>; 2] = Default::default();
     for (number, spec) in (1..).zip(faults) {
         let clients = cloud.region(spec.region);
-        let planned = kinds::plan(&Ask { number, spec, site, clients, run, earlier: &plan.faults }).await?;
+        let selected = &selected[usize::from(spec.region == RegionRole::Replica)];
+        let ask = Ask { number, spec, site, clients, run, earlier: &plan.faults, selected };
+        let planned = kinds::plan(&ask).await?;
         let Planned { targets, cover, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));
@@ -263,9 +273,13 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
         plan.faults.push(Fault { number, spec, region, targets, cover, actions });
     }
     // Whatever a scenario breaks, two runs in one environment meet at its front door.
-    for subnet in select(&cloud.primary, &site.primary.subnets, None).await? {
-        plan.vpcs.insert((cloud.primary.region.clone(), subnet.vpc));
+    let primary = &cloud.primary;
+    for subnet in selected[0].get_or_try_init(|| subnets(primary, &site.primary.subnets)).await? {
+        plan.vpcs.insert((primary.region.clone(), subnet.vpc.clone()));
     }
+    let regions = [&cloud.primary.region, &cloud.replica.region].into_iter().cloned();
+    let described = regions.zip(selected).filter_map(|(region, of)| Some((region, of.into_inner()?)));
+    plan.subnets = described.collect();
     plan.vpcs.extend(plan.scope.vpcs.iter().chain(&plan.scope.groups).cloned());
     Ok(plan)
 }

@@ -30,15 +30,11 @@ pub struct Subnet {
 /// EC2 takes about 200 values in one filter or list of IDs.
 const VALUES_IN_A_CALL: usize = 200;
 
-/// Finds the subnets that an environment names and a scenario narrows down, sorted by ID.
+/// The subnets that an environment selects, sorted by ID.
 ///
 /// # Errors
 /// [`CloudError`], also for an ID that does not exist.
-pub async fn select(
-    clients: &RegionClients,
-    selector: &SubnetSelector,
-    targets: Option<&Targets>,
-) -> Result<Vec<Subnet>, CloudError> {
+pub async fn subnets(clients: &RegionClients, selector: &SubnetSelector) -> Result<Vec<Subnet>, CloudError> {
     let mut found = Vec::new();
     if selector.ids.is_empty() {
         let filters =
@@ -56,28 +52,10 @@ pub async fn select(
             found.extend(answer.subnets().iter().filter_map(subnet));
         }
     }
-    found.retain(|subnet| {
-        let tagged =
-            |wanted: &BTreeMap<String, String>| wanted.iter().all(|(key, value)| subnet.tags.get(key) == Some(value));
-        tagged(&selector.tags)
-            && targets.is_none_or(|targets| {
-                (targets.subnet_ids.is_empty() || targets.subnet_ids.contains(&subnet.id))
-                    && (targets.zones.is_empty() || targets.zones.contains(&subnet.zone))
-                    && (targets.vpc_ids.is_empty() || targets.vpc_ids.contains(&subnet.vpc))
-                    && tagged(&targets.tags)
-            })
-    });
+    found.retain(|subnet| subnet.tagged(&selector.tags));
     found.sort_by(|a, b| a.id.cmp(&b.id));
     found.dedup_by(|a, b| a.id == b.id);
     Ok(found)
-}
-
-/// The subnets that an environment selects.
-///
-/// # Errors
-/// [`CloudError`].
-pub async fn subnets(clients: &RegionClients, selector: &SubnetSelector) -> Result<Vec<Subnet>, CloudError> {
-    select(clients, selector, None).await
 }
 
 fn subnet(described: &aws_sdk_ec2::types::Subnet) -> Option<Subnet> {
@@ -95,6 +73,18 @@ fn subnet(described: &aws_sdk_ec2::types::Subnet) -> Option<Subnet> {
 }
 
 impl Subnet {
+    fn tagged(&self, wanted: &BTreeMap<String, String>) -> bool {
+        wanted.iter().all(|(key, value)| self.tags.get(key) == Some(value))
+    }
+
+    /// Whether a scenario's targets leave it in.
+    pub fn is_of(&self, targets: &Targets) -> bool {
+        (targets.subnet_ids.is_empty() || targets.subnet_ids.contains(&self.id))
+            && (targets.zones.is_empty() || targets.zones.contains(&self.zone))
+            && (targets.vpc_ids.is_empty() || targets.vpc_ids.contains(&self.vpc))
+            && self.tagged(&targets.tags)
+    }
+
     /// ID, name and zone in one line.
     pub fn label(&self) -> String {
         match &self.name {

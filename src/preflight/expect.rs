@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::cloud::Cloud;
-use crate::env::Site;
-use crate::faults::Plan;
-use crate::scenario::{FaultKind, Scenario};
+use futures::future::try_join_all;
 
-use super::{resolvers, routing};
+use crate::faults::Plan;
+use crate::scenario::FaultKind;
+
+use super::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, Missing};
 
 /// A checker waits so long for a connection (Route 53 developer guide, "How Route 53 determines whether a health check is
 /// healthy").
@@ -26,6 +26,43 @@ pub struct Expectation {
     pub to: Option<Duration>,
 }
 
+/// What health checkers ask, and how much of it the faults cover.
+struct Seen {
+    /// The health check's name or address.
+    target: String,
+    /// How many addresses it leads to.
+    addresses: usize,
+    /// How many of them are behind the faults.
+    covered: usize,
+    /// Between two checks of one checker.
+    interval: Duration,
+    /// FailureThreshold.
+    threshold: u32,
+    /// The failover record's TTL.
+    ttl: Duration,
+}
+
+async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
+    let words = |missing: Missing| missing.to_string();
+    let record = facts.primary_record().await.map_err(words)?;
+    let record = record.ok_or("the failover record pair is not there")?;
+    let config = facts.health_check().await.map_err(words)?;
+    let target = facts.health_target().await.map_err(words)?.ok_or("the health check has no target address")?;
+    let addresses = facts.addresses(&target).await.map_err(words)?;
+    let addresses = addresses.as_ref().as_ref().map_err(Clone::clone)?;
+    let covered = try_join_all(plan.faults.iter().map(|fault| facts.covered(fault))).await.map_err(words)?;
+    let seconds =
+        |seconds: Option<i64>| Duration::from_secs(seconds.and_then(|s| s.try_into().ok()).unwrap_or_default());
+    Ok(Seen {
+        covered: addresses.iter().filter(|address| covered.iter().any(|of| of.contains(address))).count(),
+        addresses: addresses.len(),
+        target,
+        interval: seconds(Some(config.request_interval().unwrap_or(DEFAULT_INTERVAL).into())),
+        threshold: u32::try_from(config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD)).unwrap_or(1).max(1),
+        ttl: seconds(record.ttl()),
+    })
+}
+
 fn expect_at(event: impl Into<String>, from: Duration, to: Duration) -> Expectation {
     Expectation { event: event.into(), from, to: (to != from).then_some(to) }
 }
@@ -34,14 +71,8 @@ fn expect_at(event: impl Into<String>, from: Duration, to: Duration) -> Expectat
 ///
 /// # Errors
 /// In words, when the health check or the record cannot be read.
-pub async fn expect(
-    cloud: &Cloud,
-    site: &Site,
-    scenario: &Scenario,
-    plan: &Plan,
-) -> Result<(String, Vec<Expectation>), String> {
-    let resolvers = resolvers(site).map_err(|error| error.to_string())?;
-    let seen = routing::sight(cloud, site, &resolvers, &plan.faults).await?;
+pub async fn expect(facts: &Facts, plan: &Plan) -> Result<(String, Vec<Expectation>), String> {
+    let (seen, scenario) = (seen(facts, plan).await?, &facts.scenario);
     let inverted = plan.faults.iter().any(|fault| fault.spec.kind == FaultKind::HealthCheckInvert);
     let (all, none) = (seen.covered == seen.addresses && seen.addresses > 0, seen.covered == 0);
     let checkers = match () {

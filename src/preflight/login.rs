@@ -14,6 +14,7 @@ use crate::scenario::{FlowShare, Scenario};
 use crate::tokens::{Expectations, Fetch, JwksCache};
 use crate::users::{Crowd, Token};
 
+use super::checks::{Sight, steps};
 use super::{Findings, Question};
 
 /// At least so many sign-ins before the fault, whose refresh tokens are used through it.
@@ -21,6 +22,15 @@ const LEAST_SESSIONS: usize = 10;
 
 /// No more than this, so that preflight stays below Cognito's default quota of 120 sign-ins a second.
 const MOST_SESSIONS: usize = 100;
+
+/// How many sessions to open of each flow that lives on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// Whether one can be opened at all.
+    One,
+    /// As many as a run needs.
+    All,
+}
 
 /// What an access token must be.
 pub fn expectations(scenario: &Scenario, site: &Site) -> Expectations {
@@ -83,7 +93,7 @@ async fn fetch_keys(
     Err(failed)
 }
 
-/// Logs in at each Region directly, and opens the sessions.
+/// Logs in at each Region directly.
 pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     crowd.door.keys.settled().await;
     for (role, region, addresses) in &crowd.door.regions {
@@ -94,39 +104,32 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings)
         let srp = FlowShare::of(Flow::UserSrp, None, None, Percent(1.0));
         let Some(account) = users else { continue };
         let Some(ended) = crowd.direct(&srp, account, addresses).await else { continue };
-        let (code, title) = match role {
-            RegionRole::Primary => ("GD101", "A login at the primary fails"),
-            RegionRole::Replica => ("GD102", "A login at the replica fails"),
-        };
         let evidence = format!("USER_SRP_AUTH straight to {region}: {}", ended.outcome.label());
-        match &ended.outcome {
-            LoginOutcome::Succeeded => {}
-            LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => found.add(
-                "GD402",
-                Severity::Risk,
-                "The replica's tokens lack a required claim",
-                format!("{evidence}: the Pre-Token-Generation trigger in {region} leaves out `{claim}`"),
-                "Compare the trigger, its environment variables and its table between the Regions",
-            ),
-            _ => found.add(
-                code,
+        let (page, sight) = match &ended.outcome {
+            LoginOutcome::Succeeded => continue,
+            LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => {
+                let trigger = format!("the Pre-Token-Generation trigger in {region} leaves out `{claim}`");
+                (steps::CLAIM, Sight::of(format!("{evidence}: {trigger}")))
+            }
+            _ => {
+                let client = &question.site.pool.client_id;
+                let command = format!("aws cognito-idp initiate-auth --region {region} --client-id {client}");
+                let sight = Sight::of(evidence).remedy(format!("Make a sign-in work there first; try: {command}"));
                 match role {
-                    RegionRole::Replica if question.allowed.no_replica => Severity::Risk,
-                    _ => Severity::Blocker,
-                },
-                title,
-                evidence,
-                format!("Make a sign-in work there first; try: aws cognito-idp initiate-auth --region {region} --client-id {}", question.site.pool.client_id),
-            ),
-        }
-    }
-    if !found.refused() {
-        sessions(crowd, found).await;
+                    RegionRole::Primary => (steps::LOGIN_PRIMARY, sight),
+                    RegionRole::Replica if question.allowed.no_replica => {
+                        (steps::LOGIN_REPLICA, sight.severity(Severity::Risk))
+                    }
+                    RegionRole::Replica => (steps::LOGIN_REPLICA, sight),
+                }
+            }
+        };
+        found.add(page, sight);
     }
 }
 
 /// Opens the sessions on whose refresh tokens flows live, by the primary directly.
-async fn sessions(crowd: &Crowd, found: &mut Findings) {
+pub async fn sessions(crowd: &Crowd, open: Sessions, found: &mut Findings) {
     let addresses = crowd.door.addresses_of(RegionRole::Primary);
     let arrivals = &crowd.load.arrivals;
     let rate = arrivals.to.map_or(arrivals.rate.0, |to| to.0.max(arrivals.rate.0));
@@ -135,7 +138,10 @@ async fn sessions(crowd: &Crowd, found: &mut Findings) {
         let Some(users) = crowd.door.population(flow.users.as_deref()) else { continue };
         // A token is used by one login at a time: so many that a login which waits in vain does not starve the next ones.
         let needed = rate * flow.share.0 * patience.as_secs_f64() * 1.5;
-        let count = (needed.ceil() as usize).clamp(LEAST_SESSIONS, MOST_SESSIONS);
+        let count = match open {
+            Sessions::One => 1,
+            Sessions::All => (needed.ceil() as usize).clamp(LEAST_SESSIONS, MOST_SESSIONS),
+        };
         let sign_in = FlowShare::of(Flow::UserSrp, flow.client.clone(), flow.users.clone(), flow.share);
         let mut opened = 0;
         for number in 0..count {
@@ -147,18 +153,17 @@ async fn sessions(crowd: &Crowd, found: &mut Findings) {
                     opened += 1;
                 }
                 None => {
-                    found.not_checked(format!("session {} of {}: {}", number + 1, flow.label(), ended.outcome.label()));
+                    let ended = ended.outcome.label();
+                    found.not_checked(
+                        steps::SESSIONS.code,
+                        &format!("session {} of {}: {ended}", number + 1, flow.label()),
+                    );
                 }
             }
         }
         if opened == 0 {
-            found.add(
-                "GD104",
-                Severity::Blocker,
-                "No session could be opened whose refresh token could be used",
-                format!("{}: none of {count} sign-ins at the primary gave a refresh token", flow.label()),
-                "Make the sign-in work first, or take the flow out of the scenario",
-            );
+            let evidence = format!("{}: none of {count} sign-ins at the primary gave a refresh token", flow.label());
+            found.add(steps::SESSIONS, Sight::of(evidence));
         }
     }
 }

@@ -4,31 +4,34 @@
 pub mod checks;
 mod expect;
 pub mod facts;
-mod guard;
 mod login;
 mod people;
-mod routing;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+
+use futures::future::join_all;
 
 pub use expect::{Expectation, expect};
-use facts::Facts;
+
+use checks::{Page, Sight, steps};
+use facts::{DEFAULT_THRESHOLD, Facts, resolvers};
+use login::Sessions;
 
 use crate::cloud::{Cloud, CloudError, SecretError};
 use crate::dns::{DnsError, Server};
 use crate::env::Site;
-use crate::faults::{self, FaultError, Plan, State};
+use crate::faults::{Fault, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
 use crate::net::{TlsError, client_tls, source_address};
 use crate::observe;
 use crate::scenario::{Direction, FaultKind, FaultSpec, Scenario};
 use crate::users::{Chores, Crowd, CurrentPhase, Door, Tokens, Way};
 
-/// How long a single DNS question may take, in real time.
-const DNS_PATIENCE: Duration = Duration::from_secs(2);
+/// What a zone whose servers cannot be asked leaves unseen: whether its record leads anywhere.
+const CHECK_OF_SERVERS: &str = "GD501";
 
 /// Everything that a run needs, looked up and found ready.
 pub struct Preflighted {
@@ -52,31 +55,40 @@ pub struct Findings {
     /// In the order of the checks.
     pub findings: Vec<Finding>,
     /// What could not be looked at, and why.
-    pub not_checked: Vec<String>,
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// What could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotChecked {
+    /// The finding that may be there unseen.
+    pub code: &'static str,
+    /// What was missing.
+    pub what: String,
+}
+
+impl Display for NotChecked {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.code, self.what)
+    }
 }
 
 impl Findings {
-    /// Adds a finding.
-    pub fn add(
-        &mut self,
-        code: &str,
-        severity: Severity,
-        title: &str,
-        evidence: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
-        self.findings.push(Finding {
-            code: code.to_owned(),
-            severity,
-            title: title.to_owned(),
-            evidence: evidence.into(),
-            remedy: remedy.into(),
-        });
+    /// Adds what a page tells of a place.
+    pub fn add(&mut self, page: Page, sight: Sight) {
+        self.findings.push(page.finding(sight));
     }
 
     /// Notes something that could not be looked at.
-    pub fn not_checked(&mut self, what: impl Into<String>) {
-        self.not_checked.push(what.into());
+    pub fn not_checked(&mut self, code: &'static str, what: &impl ToString) {
+        self.not_checked.push(NotChecked { code, what: what.to_string() });
+    }
+
+    fn join(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.not_checked.extend(other.not_checked);
+        self.findings.sort_by(|a, b| a.code.cmp(&b.code));
+        self.not_checked.sort_by_key(|missing| missing.code);
     }
 
     /// Whether a run is refused.
@@ -90,9 +102,18 @@ impl Findings {
             log.write(Event::Finding(finding.clone()));
         }
         for what in &self.not_checked {
-            log.write(Event::NotChecked { what: what.clone() });
+            log.write(Event::NotChecked { what: what.to_string() });
         }
     }
+}
+
+/// What `gameday preflight` tells.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What was found.
+    pub found: Findings,
+    /// How often the checks made each call.
+    pub calls: BTreeMap<&'static str, usize>,
 }
 
 /// Preflight itself could not go on: what it needs to look with is missing.
@@ -142,68 +163,86 @@ pub struct Allowed {
     pub no_replica: bool,
 }
 
+/// Makes every check, and no more than that.
+///
+/// # Errors
+/// [`PreflightError`] when it cannot even look.
+pub async fn look(question: &Question<'_>) -> Result<Looked, PreflightError> {
+    let mut found = Findings::default();
+    let calls = match begin(question, Sessions::One, &mut found).await? {
+        Some(begun) => begun.facts.calls(),
+        None => BTreeMap::new(),
+    };
+    Ok(Looked { found, calls })
+}
+
 /// Makes every check. Gives nothing to inject with where a check refused.
 ///
 /// # Errors
 /// [`PreflightError`] when it cannot even look.
 pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Preflighted>), PreflightError> {
-    let Question { scenario, site, run, .. } = question;
     let mut found = Findings::default();
-    let cloud = Cloud::connect(site).await?;
-    if !account(&cloud, site, &mut found).await {
-        return Ok((found, None));
-    }
-    let facts = Facts::new(Arc::new((*site).clone()), cloud.clone(), Arc::new((*scenario).clone()), question.clock);
-    checks::look(&facts, &mut found).await;
-    let resolvers = resolvers(site)?;
-    let mut regions = Vec::new();
-    for role in [RegionRole::Primary, RegionRole::Replica] {
-        let env = site.region(role);
-        regions.push((role, env.region.clone(), direct(&resolvers, env, role, &mut found).await));
-    }
-    let plan = match faults::plan(&scenario.faults, site, &cloud, run).await {
-        Ok(plan) => Some(plan),
-        Err(error) => {
-            fault_finding(&error, &mut found);
-            None
-        }
-    };
-    let faults = plan.as_ref().map(|plan| plan.faults.as_slice()).unwrap_or_default();
-    let routing = routing::check(&cloud, site, &resolvers, &regions, faults, &mut found).await?;
-    let crowd = crowd(question, &cloud, &resolvers, &regions).await?;
-    people::check(&crowd, question, &mut found);
-    login::check(&crowd, question, &mut found).await;
-    if let Some(plan) = &plan {
-        guard::check(question, &cloud, plan, &mut found).await;
-    }
-    let Some(plan) = plan.filter(|_| !found.refused()) else {
+    let begun = begin(question, Sessions::All, &mut found).await?;
+    let Some((plan, begun)) =
+        begun.filter(|_| !found.refused()).and_then(|mut begun| Some((begun.plan.take()?, begun)))
+    else {
         return Ok((found, None));
     };
-    let before = match State::describe(&cloud, &plan.scope).await {
+    let Begun { facts, crowd, regions, resolvers, .. } = begun;
+    let before = match State::describe(&facts.cloud, &plan.scope).await {
         Ok(before) => before,
         Err(error) => {
-            fault_finding(&error.into(), &mut found);
+            found.add(checks::drill::DESCRIBED, Sight::of(error.to_string()));
             return Ok((found, None));
         }
     };
-    let covered = covered(&plan, &routing, &regions, site.front_door.port);
-    let targets = targets(site, &scenario.faults, routing, resolvers, &regions);
+    let targets = targets(question, &facts, resolvers, &regions, &mut found).await;
+    let covered = join_all(plan.faults.iter().map(|fault| covered(&facts, fault, &regions))).await;
+    let (cloud, plan) = (facts.cloud.clone(), Plan::clone(&plan));
     Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before, covered })))
 }
 
-fn covered(
-    plan: &Plan,
-    routing: &routing::Routing,
-    regions: &[(RegionRole, Region, Vec<IpAddr>)],
-    port: u16,
-) -> Vec<Vec<IpAddr>> {
+/// What was looked up on the way.
+struct Begun {
+    facts: Facts,
+    plan: Option<Arc<Plan>>,
+    crowd: Crowd,
+    regions: Vec<(RegionRole, Region, Vec<IpAddr>)>,
+    resolvers: Vec<Server>,
+}
+
+/// Looks at everything; gives nothing where it may not even begin to.
+async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) -> Result<Option<Begun>, PreflightError> {
+    let Question { scenario, site, .. } = question;
+    let cloud = Cloud::connect(site).await?;
+    if !account(&cloud, site, found).await {
+        return Ok(None);
+    }
+    let resolvers = resolvers(site)?;
+    let facts = Facts::new(Arc::new((*site).clone()), cloud, Arc::new((*scenario).clone()), question.clock)
+        .of_run(question.run.clone(), question.allowed);
+    let regions = facts.front_doors().await;
+    let crowd = crowd(question, &facts.cloud, &resolvers, &regions).await?;
+    let mut steps = Findings::default();
+    people::check(&crowd, question, &mut steps);
+    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &mut steps));
+    found.join(steps);
+    if !found.refused() {
+        login::sessions(&crowd, open, found).await;
+    }
+    let plan = facts.plan().await.ok();
+    Ok(Some(Begun { facts, plan, crowd, regions, resolvers }))
+}
+
+/// The front doors of the primary whose packets a fault stops.
+async fn covered(facts: &Facts, fault: &Fault, regions: &[(RegionRole, Region, Vec<IpAddr>)]) -> Vec<IpAddr> {
+    // Where it could not be told, GD506 or GD008 were not checked for the same reason.
+    let covered = facts.covered(fault).await.unwrap_or_default();
     let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
-    let of = |(fault, covered): (&faults::Fault, &BTreeSet<IpAddr>)| {
-        let denied = |address: &IpAddr| fault.cover.from_users_to.iter().any(|range| range.contains(*address));
-        let at_door = |address: &IpAddr| covered.contains(address) && stops_ours(&fault.spec, *address, port);
-        primary.clone().filter(|address| at_door(address) || denied(address)).copied().collect()
-    };
-    plan.faults.iter().zip(&routing.covered).map(of).collect()
+    let denied = |address: &IpAddr| fault.cover.from_users_to.iter().any(|range| range.contains(*address));
+    let port = facts.site.front_door.port;
+    let at_door = |address: &IpAddr| covered.contains(address) && stops_ours(&fault.spec, *address, port);
+    primary.filter(|address| at_door(address) || denied(address)).copied().collect()
 }
 
 /// Whether a fault at a front door stops what comes from here. One that stops chosen traffic alone may not, and then our probes
@@ -223,13 +262,7 @@ pub async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {
     let identity = match answer {
         Ok(identity) => identity,
         Err(error) => {
-            found.add(
-                "GD001",
-                Severity::Blocker,
-                "AWS does not accept the credentials",
-                error.to_string(),
-                "Sign in (aws sso login), export credentials, or set `credentials` in the environment file; then: aws sts get-caller-identity",
-            );
+            found.add(steps::CREDENTIALS, Sight::of(error.to_string()));
             return false;
         }
     };
@@ -237,76 +270,11 @@ pub async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {
     let allowed = site.account.allowed.iter().any(|allowed| allowed.as_str() == account);
     if !allowed {
         let list: Vec<&str> = site.account.allowed.iter().map(crate::model::AccountId::as_str).collect();
-        found.add(
-            "GD901",
-            Severity::Blocker,
-            "The credentials belong to an account that the environment does not allow",
-            format!(
-                "sts:GetCallerIdentity answered {account} ({}); allowed: {}",
-                identity.arn().unwrap_or("-"),
-                list.join(", ")
-            ),
-            "Use credentials of an allowed account, or add the account to `account.allowed` of the environment file",
-        );
+        let (arn, list) = (identity.arn().unwrap_or("-"), list.join(", "));
+        let evidence = format!("sts:GetCallerIdentity answered {account} ({arn}); allowed: {list}");
+        found.add(steps::ACCOUNT, Sight::of(evidence));
     }
     allowed
-}
-
-fn resolvers(site: &Site) -> Result<Vec<Server>, DnsError> {
-    if site.dns.resolvers.is_empty() {
-        return Ok(vec![Server::system(DNS_PATIENCE)?]);
-    }
-    site.dns.resolvers.iter().map(|address| Server::at(*address, true, DNS_PATIENCE)).collect()
-}
-
-async fn direct(
-    resolvers: &[Server],
-    env: &crate::env::RegionEnv,
-    role: RegionRole,
-    found: &mut Findings,
-) -> Vec<IpAddr> {
-    let mut addresses = BTreeSet::new();
-    for name in &env.direct {
-        match resolve(resolvers, name).await {
-            Ok(answer) => addresses.extend(answer),
-            Err(error) => found.add(
-                "GD510",
-                Severity::Blocker,
-                "A front door's direct name does not resolve",
-                format!("{name} of the {} Region: {error}", role.as_str()),
-                format!("Correct `{}.direct` in the environment file; then: dig {name}", role.as_str()),
-            ),
-        }
-    }
-    addresses.into_iter().collect()
-}
-
-/// Asks resolvers in order until one answers.
-async fn resolve(resolvers: &[Server], name: &str) -> Result<Vec<IpAddr>, String> {
-    let mut failed = "no resolver is configured".to_owned();
-    for server in resolvers {
-        match server.addresses(name).await {
-            Ok(answer) => return Ok(answer.addresses),
-            Err(error) => failed = error.to_string(),
-        }
-    }
-    Err(failed)
-}
-
-fn fault_finding(error: &FaultError, found: &mut Findings) {
-    let (code, remedy) = match error {
-        FaultError::Quota(_) => {
-            ("GD602", "Raise the quota (aws service-quotas), or delete ACLs and rules that nothing uses")
-        }
-        FaultError::Cloud(_) => {
-            ("GD003", "Grant the missing permission or correct the ID; then: gameday plan SCENARIO --env FILE")
-        }
-        _ => (
-            "GD002",
-            "Correct `subnets` in the environment file or `targets` in the scenario; then: gameday plan SCENARIO --env FILE",
-        ),
-    };
-    found.add(code, Severity::Blocker, "A fault's targets cannot be resolved", error.to_string(), remedy);
 }
 
 /// The users of a scenario with what they need, as a run has them; checks nothing.
@@ -316,12 +284,8 @@ fn fault_finding(error: &FaultError, found: &mut Findings) {
 pub async fn users(question: &Question<'_>) -> Result<Crowd, PreflightError> {
     let site = question.site;
     let (cloud, resolvers) = (Cloud::connect(site).await?, resolvers(site)?);
-    let mut regions = Vec::new();
-    for role in [RegionRole::Primary, RegionRole::Replica] {
-        let env = site.region(role);
-        let addresses = direct(&resolvers, env, role, &mut Findings::default()).await;
-        regions.push((role, env.region.clone(), addresses));
-    }
+    let facts = Facts::new(Arc::new(site.clone()), cloud.clone(), Arc::new(question.scenario.clone()), question.clock);
+    let regions = facts.front_doors().await;
     crowd(question, &cloud, &resolvers, &regions).await
 }
 
@@ -367,20 +331,26 @@ async fn crowd(
     })
 }
 
-fn targets(
-    site: &Site,
-    faults: &[FaultSpec],
-    routing: routing::Routing,
+async fn targets(
+    question: &Question<'_>,
+    facts: &Facts,
     resolvers: Vec<Server>,
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
+    found: &mut Findings,
 ) -> observe::Targets {
+    let site = question.site;
     let of = |role| regions.iter().filter(move |(own, ..)| *own == role).flat_map(|(_, _, addresses)| addresses);
+    let authoritative = facts.authoritative().await.unwrap_or_else(|missing| {
+        found.not_checked(CHECK_OF_SERVERS, &format!("DNS is timed at the resolvers alone: {missing}"));
+        Vec::new()
+    });
+    let threshold = facts.health_check().await.ok().and_then(|check| check.failure_threshold());
     observe::Targets {
         health_check_id: site.dns.health_check_id.clone(),
-        may_be_inverted: faults.iter().any(|fault| fault.kind == FaultKind::HealthCheckInvert),
+        may_be_inverted: question.scenario.faults.iter().any(|fault| fault.kind == FaultKind::HealthCheckInvert),
         record: site.dns.record.clone(),
-        authoritative: routing.authoritative,
-        failure_threshold: routing.failure_threshold,
+        authoritative,
+        failure_threshold: u32::try_from(threshold.unwrap_or(DEFAULT_THRESHOLD)).unwrap_or(1),
         resolvers,
         primary: of(RegionRole::Primary).map(|address| SocketAddr::new(*address, site.front_door.port)).collect(),
         regions: regions.iter().flat_map(|(role, _, list)| list.iter().map(|address| (*address, *role))).collect(),

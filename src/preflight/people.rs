@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use crate::cloud::{Cloud, SecretError, resolve_secret};
 use crate::env::{ManagedLogin, SecretRef, Site, UserList};
-use crate::model::{Flow, Secret, Severity, UserAction};
+use crate::model::{Flow, Secret, UserAction};
 use crate::users::{Account, AppClient, Crowd, Managed, Population};
 
+use super::checks::{Sight, steps};
 use super::{Findings, Question};
 
 /// A list of users could not be read. Never holds what is in it.
@@ -149,24 +150,13 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     for (flow, client, users) in flows.chain(sessions) {
         if crowd.door.client(flow, client).is_none() {
             let what = client.map_or_else(|| format!("one that fits {}", flow.as_str()), |name| format!("`{name}`"));
-            found.add(
-                "GD004",
-                Severity::Blocker,
-                "The scenario needs an app client that the environment does not have",
-                format!("{}: no app client {what} in `[[pool.clients]]`", flow.as_str()),
-                "Add the app client to the environment file, or take the flow out of the scenario",
-            );
+            let evidence = format!("{}: no app client {what} in `[[pool.clients]]`", flow.as_str());
+            found.add(steps::CLIENT, Sight::of(evidence));
         }
         let there = crowd.door.population(users).is_some_and(|users| !users.accounts.is_empty());
         if flow != Flow::ClientCredentials && !there {
             let what = users.map_or_else(|| "`[users]`".to_owned(), |name| format!("the population `{name}`"));
-            found.add(
-                "GD005",
-                Severity::Blocker,
-                "The scenario needs users that the environment does not have",
-                format!("{}: {what} has no users", flow.as_str()),
-                "Add them to `[[users.populations]]` of the environment file; `gameday users seed` makes synthetic ones",
-            );
+            found.add(steps::USERS, Sight::of(format!("{}: {what} has no users", flow.as_str())));
         }
         let managed = crowd.door.managed.as_ref();
         let missing = match flow {
@@ -178,13 +168,7 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
             _ => None,
         };
         if let Some(missing) = missing {
-            found.add(
-                "GD006",
-                Severity::Blocker,
-                "The scenario needs managed login, which the environment does not describe",
-                format!("{} needs {missing}", flow.as_str()),
-                "Add it to the environment file, or take the flow out of the scenario",
-            );
+            found.add(steps::MANAGED_LOGIN, Sight::of(format!("{} needs {missing}", flow.as_str())));
         }
     }
 }
@@ -204,13 +188,7 @@ fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findin
             }
             UserAction::SignUp | UserAction::PasswordReset | UserAction::PasswordChange => "users in `[users]`",
         };
-        found.add(
-            "GD007",
-            Severity::Blocker,
-            "Nobody can try what the scenario expects of a Region",
-            format!("`{}` needs {missing}", limit.action.as_str()),
-            "Add it to the environment file, or take the expectation out of the scenario",
-        );
+        found.add(steps::EXPECTATION, Sight::of(format!("`{}` needs {missing}", limit.action.as_str())));
     }
 }
 

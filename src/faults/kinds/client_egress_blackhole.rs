@@ -4,7 +4,7 @@
 use super::acl_clones;
 use crate::faults::network::AclRule;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned};
-use crate::faults::target::select;
+use crate::faults::target::subnets;
 use crate::model::Cidr;
 
 /// Plans it.
@@ -18,7 +18,9 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
             "the environment does not say which subnets the users are in: add `clients` to the Region",
         ));
     }
-    let subnets = ask.chosen(select(ask.clients, &region.clients, ask.spec.targets.as_ref()).await?)?;
+    let mut clients = subnets(ask.clients, &region.clients).await?;
+    clients.retain(|subnet| ask.spec.targets.as_ref().is_none_or(|targets| subnet.is_of(targets)));
+    let subnets = ask.chosen(clients)?;
     let ranges = if ask.spec.cidrs.is_empty() { front_door(&region.direct) } else { ask.spec.cidrs.clone() };
     if ranges.is_empty() {
         return Err(FaultError::Refused("`direct` of the Region names no address, so the fault needs `cidrs`"));

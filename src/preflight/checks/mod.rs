@@ -3,12 +3,14 @@
 
 pub mod drill;
 pub mod governance;
+pub mod guard;
 pub mod keys;
 pub mod observability;
 pub mod pool;
 pub mod quotas;
 pub mod replication;
 pub mod routing;
+pub mod steps;
 pub mod tokens;
 pub mod triggers;
 
@@ -35,6 +37,21 @@ pub struct Check {
     pub calls: &'static [&'static str],
     /// Looks; what it gives are the places where the finding holds.
     pub look: for<'a> fn(&'a Facts) -> BoxFuture<'a, Looked>,
+}
+
+/// What every code has to say for itself, whoever looks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// As `GD502`.
+    pub code: &'static str,
+    /// How bad its finding is at worst.
+    pub severity: Severity,
+    /// What its finding says, in one line.
+    pub title: &'static str,
+    /// Why it matters for a failover: whole sentences, Markdown.
+    pub why: &'static str,
+    /// What to do; Markdown.
+    pub remedy: &'static str,
 }
 
 /// What a check saw: where its finding holds, or why it could not look.
@@ -71,7 +88,7 @@ impl Sight {
 }
 
 /// Every area, in the order of its hundreds.
-const AREAS: [&[&Check]; 10] = [
+const AREAS: [&[&Check]; 11] = [
     drill::ALL,
     pool::ALL,
     keys::ALL,
@@ -82,6 +99,7 @@ const AREAS: [&[&Check]; 10] = [
     tokens::ALL,
     observability::ALL,
     governance::ALL,
+    guard::ALL,
 ];
 
 /// Every check, by code.
@@ -91,20 +109,36 @@ pub fn all() -> Vec<&'static Check> {
     all
 }
 
+/// The page of every code, in the order of the codes: of the checks, and of what a run's own steps find.
+pub fn pages() -> Vec<Page> {
+    let mut pages: Vec<Page> = all().into_iter().map(Check::page).chain(steps::ALL.iter().copied()).collect();
+    pages.sort_by_key(|page| page.code);
+    pages
+}
+
 /// Makes every check side by side; what they saw is in the order of their codes.
 pub async fn look(facts: &Facts, found: &mut Findings) {
     let checks = all();
     let looked = join_all(checks.iter().map(|check| (check.look)(facts))).await;
     for (check, looked) in checks.into_iter().zip(looked) {
         match looked {
-            Ok(sights) => found.findings.extend(sights.into_iter().map(|sight| check.finding(sight))),
-            Err(missing) => found.not_checked(format!("{}: {missing}", check.code)),
+            Ok(sights) => found.findings.extend(sights.into_iter().map(|sight| check.page().finding(sight))),
+            Err(missing) => found.not_checked(check.code, &missing),
         }
     }
 }
 
 impl Check {
-    fn finding(&self, sight: Sight) -> Finding {
+    /// Its page.
+    pub const fn page(&self) -> Page {
+        let Self { code, severity, title, why, remedy, .. } = *self;
+        Page { code, severity, title, why, remedy }
+    }
+}
+
+impl Page {
+    /// Its finding at one place.
+    pub fn finding(&self, sight: Sight) -> Finding {
         Finding {
             code: self.code.to_owned(),
             severity: sight.severity.unwrap_or(self.severity),

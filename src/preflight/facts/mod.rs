@@ -1,18 +1,29 @@
 //! What checks look at. Every call is made at most once however many checks want its answer, and is counted.
 
 pub mod cloudwatch;
+mod dns;
+mod drill;
+mod route53;
+
+pub use dns::resolvers;
+pub use drill::Interface;
+pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, side};
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Display, Formatter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::cloud::{Cloud, CloudError, ErrorClass};
 use crate::env::Site;
-use crate::model::{Clock, Region, RegionRole};
+use crate::model::{Clock, Region, RegionRole, RunId};
 use crate::scenario::Scenario;
+
+use super::Allowed;
 
 /// Calls under way at once; services throttle accounts that ask for more.
 const AT_ONCE: usize = 32;
@@ -27,6 +38,10 @@ pub struct Facts {
     pub scenario: Arc<Scenario>,
     /// Scenario time.
     pub clock: Clock,
+    /// The run, for tags and locks.
+    pub run: RunId,
+    /// What its user allows.
+    pub allowed: Allowed,
     answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
     calls: Mutex<BTreeMap<&'static str, usize>>,
     at_once: Semaphore,
@@ -63,7 +78,12 @@ impl Missing {
         Self { what: format!("`{key}` in the environment file"), region: None, reason: None, absent: false }
     }
 
-    fn call(error: &CloudError, region: &Region) -> Self {
+    /// Something that no call and no file could give.
+    pub fn because(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { what: what.into(), region: None, reason: Some(reason.into()), absent: false }
+    }
+
+    pub(super) fn call(error: &CloudError, region: &Region) -> Self {
         let denied = error.class == ErrorClass::Denied;
         let words = error.code.iter().cloned().chain([error.message.clone()]).collect::<Vec<_>>().join(": ");
         Self {
@@ -88,58 +108,67 @@ pub fn found<T>(answer: Result<T, Missing>) -> Result<Option<T>, Missing> {
 }
 
 impl Facts {
-    /// With no answer yet.
+    /// With no answer yet; outside of any run.
     pub fn new(site: Arc<Site>, cloud: Cloud, scenario: Arc<Scenario>, clock: Clock) -> Self {
         Self {
             site,
             cloud,
             scenario,
             clock,
+            run: RunId::from("preflight"),
+            allowed: Allowed::default(),
             answers: Mutex::default(),
             calls: Mutex::default(),
             at_once: Semaphore::new(AT_ONCE),
         }
     }
 
+    /// For a run.
+    #[must_use]
+    pub fn of_run(self, run: RunId, allowed: Allowed) -> Self {
+        Self { run, allowed, ..self }
+    }
+
     /// The answer of one AWS call, made now or earlier. `about` tells calls of one operation apart.
     ///
     /// # Errors
     /// [`Missing`] with the call's name.
-    pub async fn call<T: Send + Sync + 'static>(
-        &self,
+    pub fn call<'a, T: Send + Sync + 'static>(
+        &'a self,
         operation: &'static str,
         role: RegionRole,
         about: &str,
-        call: impl Future<Output = Result<T, CloudError>>,
-    ) -> Result<Arc<T>, Missing> {
-        self.once(&format!("{operation} {} {about}", role.as_str()), async {
+        call: impl Future<Output = Result<T, CloudError>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<Arc<T>, Missing>> {
+        let key = format!("{operation} {} {about}", role.as_str());
+        // Boxed: futures of the SDK are large, and would make those of every check so.
+        let call = call.boxed();
+        self.once(&key, async move {
             // It is never closed.
             let _permit = self.at_once.acquire().await;
             *lock(&self.calls).entry(operation).or_default() += 1;
             call.await.map_err(|error| Missing::call(&error, &self.cloud.region(role).region))
         })
-        .await
     }
 
     /// What is worked out once, and then known. `key` must name it alone.
     ///
     /// # Errors
     /// [`Missing`] that the work gave.
-    pub async fn once<T: Send + Sync + 'static>(
-        &self,
+    pub fn once<'a, T: Send + Sync + 'static>(
+        &'a self,
         key: &str,
-        work: impl Future<Output = Result<T, Missing>>,
-    ) -> Result<Arc<T>, Missing> {
-        let cell = Arc::clone(lock(&self.answers).entry(key.to_owned()).or_default());
-        let answer =
-            cell.get_or_init(|| async { work.await.map(|it| Arc::new(it) as Arc<dyn Any + Send + Sync>) }).await;
-        let unlike = || Missing {
-            what: key.to_owned(),
-            region: None,
-            reason: Some("two facts of different types share a key".to_owned()),
-            absent: false,
-        };
-        answer.clone()?.downcast().map_err(|_| unlike())
+        work: impl Future<Output = Result<T, Missing>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<Arc<T>, Missing>> {
+        let (key, work) = (key.to_owned(), work.boxed());
+        async move {
+            let cell = Arc::clone(lock(&self.answers).entry(key.clone()).or_default());
+            let answer =
+                cell.get_or_init(|| async { work.await.map(|it| Arc::new(it) as Arc<dyn Any + Send + Sync>) }).await;
+            let unlike = || Missing::because(key, "two facts of different types share a key");
+            answer.clone()?.downcast().map_err(|_| unlike())
+        }
+        .boxed()
     }
 
     /// How often each operation was called.

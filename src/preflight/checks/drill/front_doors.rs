@@ -1,0 +1,43 @@
+//! GD008: what stays reachable of the primary.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use futures::future::try_join_all;
+
+use crate::model::RegionRole;
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD008",
+    severity: crate::model::Severity::Risk,
+    title: "A front door of the primary is outside the fault",
+    why: "Users whose resolver gives them this address go on as if nothing had happened. Then the drill is a partial outage: the \
+          figures mix users who failed over with users who had no reason to.",
+    remedy: "Add the front door's subnet to `primary.subnets`, unless the scenario means a partial outage.",
+    calls: &["ec2:DescribeNetworkInterfaces"],
+    look: |facts| {
+        Box::pin(async move {
+            let plan = facts.plan().await?;
+            let primary: Vec<_> = plan.faults.iter().filter(|fault| fault.spec.region == RegionRole::Primary).collect();
+            if primary.iter().all(|fault| fault.cover.is_empty()) {
+                return Ok(Vec::new());
+            }
+            let covered = try_join_all(plan.faults.iter().map(|fault| facts.covered(fault))).await?;
+            let covered: BTreeSet<IpAddr> = covered.into_iter().flatten().collect();
+            let denied = |address: &IpAddr| {
+                primary.iter().flat_map(|fault| &fault.cover.from_users_to).any(|range| range.contains(*address))
+            };
+            let doors = facts.front_doors().await;
+            let doors = doors.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
+            let outside: Vec<String> = doors
+                .filter(|address| !covered.contains(address) && !denied(address))
+                .map(ToString::to_string)
+                .collect();
+            let sight =
+                || Sight::of(format!("{} stays reachable: some users may not notice the fault", outside.join(", ")));
+            Ok((!outside.is_empty()).then(sight).into_iter().collect())
+        })
+    },
+};

@@ -1,0 +1,34 @@
+//! GD905: what faults must not touch.
+
+use std::collections::BTreeSet;
+
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD905",
+    severity: crate::model::Severity::Blocker,
+    title: "A fault covers a forbidden resource",
+    why: "`guard.forbidden_ids` names what no fault may touch, and where none may be: subnets, VPCs, network interfaces, functions, \
+          health checks.",
+    remedy: "Leave it out by the fault's `targets`.",
+    calls: &[],
+    look: |facts| {
+        Box::pin(async move {
+            let forbidden = &facts.site.guard.forbidden_ids;
+            if forbidden.is_empty() {
+                return Ok(Vec::new());
+            }
+            let plan = facts.plan().await?;
+            // Everything by whose ID a fault could be forbidden: its targets, and where they are.
+            let touched = plan.faults.iter().flat_map(|fault| {
+                let cover = &fault.cover;
+                let pairs = cover.subnets.iter().chain(&cover.interfaces).flat_map(|(vpc, id)| [vpc, id]);
+                pairs.chain(&cover.touches).chain(fault.targets.iter().map(|target| &target.id))
+            });
+            let touched: BTreeSet<&str> = touched.map(String::as_str).collect();
+            let covered = forbidden.iter().filter(|id| touched.contains(id.as_str()));
+            Ok(covered.map(|id| Sight::of(format!("{id} is in `guard.forbidden_ids`"))).collect())
+        })
+    },
+};

@@ -1,0 +1,30 @@
+//! GD904: tags that targets must not carry.
+
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD904",
+    severity: crate::model::Severity::Blocker,
+    title: "A target carries a forbidden tag",
+    why: "By `guard.forbidden_tags` the owners of resources keep drills away from them.",
+    remedy: "Leave it out by the fault's `targets`, or by the environment's `subnets`.",
+    calls: &[],
+    look: |facts| {
+        Box::pin(async move {
+            let forbidden = &facts.site.guard.forbidden_tags;
+            if forbidden.is_empty() {
+                return Ok(Vec::new());
+            }
+            let plan = facts.plan().await?;
+            let targets = plan.faults.iter().flat_map(|fault| &fault.targets);
+            let carrying = targets.flat_map(|target| {
+                forbidden.iter().filter_map(|(key, value)| {
+                    let has = target.tags.get(key).filter(|has| value == "*" || *has == value)?;
+                    Some(Sight::of(format!("{}: {key} is {has}", target.label)))
+                })
+            });
+            Ok(carrying.collect())
+        })
+    },
+};

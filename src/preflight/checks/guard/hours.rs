@@ -1,0 +1,26 @@
+//! GD908: when a run may be.
+
+use jiff::SignedDuration;
+
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD908",
+    severity: crate::model::Severity::Blocker,
+    title: "The run would not lie within the allowed hours",
+    why: "`guard.hours` says when those are at work who can help if a drill goes wrong. A run must also have ended by then.",
+    remedy: "Run it within `guard.hours` of the environment file.",
+    calls: &[],
+    look: |facts| {
+        Box::pin(async move {
+            let Some(hours) = &facts.site.guard.hours else { return Ok(Vec::new()) };
+            let now = facts.clock.wall_now();
+            let longest = SignedDuration::try_from(facts.scenario.phases.longest()).unwrap_or(SignedDuration::MAX);
+            let ends = now.saturating_add(longest).unwrap_or(now);
+            let within = hours.contain(now) && hours.contain(ends);
+            let sight = || Sight::of(format!("from {now:.0} to {ends:.0}; allowed: {hours}"));
+            Ok((!within).then(sight).into_iter().collect())
+        })
+    },
+};

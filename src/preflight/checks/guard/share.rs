@@ -1,0 +1,41 @@
+//! GD907: how much faults may cover.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Percent, RegionRole};
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD907",
+    severity: crate::model::Severity::Blocker,
+    title: "The faults cover more subnets than the environment allows",
+    why: "`guard.max_share` bounds the blast radius: the share of a Region's selected subnets that faults may reach into.",
+    remedy: "Narrow the faults by `targets` (zones, count, percentage), or raise `guard.max_share`.",
+    calls: &["ec2:DescribeSubnets"],
+    look: |facts| {
+        Box::pin(async move {
+            let Some(most) = facts.site.guard.max_share else { return Ok(Vec::new()) };
+            let plan = facts.plan().await?;
+            let mut sights = Vec::new();
+            for role in [RegionRole::Primary, RegionRole::Replica] {
+                let region = &facts.cloud.region(role).region;
+                let faults = plan.faults.iter().filter(|fault| fault.region == *region);
+                let touched: BTreeSet<&String> = faults.flat_map(|fault| &fault.cover.touches).collect();
+                if touched.is_empty() {
+                    continue;
+                }
+                let all = plan.subnets.get(region).map_or(0, Vec::len);
+                let share = touched.len() as f64 / all.max(1) as f64;
+                if share > most.0 + 1e-9 {
+                    sights.push(Sight::of(format!(
+                        "{} of {all} selected subnets in {region}, {}; allowed: {most}",
+                        touched.len(),
+                        Percent(share)
+                    )));
+                }
+            }
+            Ok(sights)
+        })
+    },
+};

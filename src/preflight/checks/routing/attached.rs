@@ -1,0 +1,24 @@
+//! GD503: whose health decides.
+
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD503",
+    severity: crate::model::Severity::Blocker,
+    title: "The environment's health check is not attached to the primary record",
+    why: "Route 53 gives the secondary record only while the health check on the primary one is unhealthy. Without a health check \
+          it never does; with another one, it follows something that this drill neither breaks nor watches.",
+    remedy: "Set `HealthCheckId` of the PRIMARY record set (`aws route53 change-resource-record-sets`; in Terraform \
+             `health_check_id`), or correct `dns.health_check_id` of the environment file.",
+    calls: &["route53:ListResourceRecordSets"],
+    look: |facts| {
+        Box::pin(async move {
+            let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
+            let (attached, wanted) = (primary.health_check_id(), &facts.site.dns.health_check_id);
+            let sight =
+                || Sight::of(format!("attached: {}; environment: {wanted}", attached.unwrap_or("no health check")));
+            Ok((attached != Some(wanted.as_str())).then(sight).into_iter().collect())
+        })
+    },
+};

@@ -1,0 +1,54 @@
+//! GD506: whether health checkers will see the fault.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::Missing;
+use crate::scenario::FaultKind;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD506",
+    severity: Severity::Blocker,
+    title: "The health check's target is not behind the fault",
+    why: "Route 53's checkers come from the Internet and ask one target. If packets to that target do not vanish with those of the \
+          users, the health check stays healthy, the record never moves, and the drill is an outage without a failover. So would \
+          the real thing be. Where only part of the addresses is covered, checkers that reach the others may keep it healthy.",
+    remedy: "Let the health check ask the primary's front door, or add the subnets of its target to `primary.subnets` of the \
+             environment file.",
+    calls: &["route53:GetHealthCheck", "ec2:DescribeNetworkInterfaces"],
+    look: |facts| {
+        Box::pin(async move {
+            let plan = facts.plan().await?;
+            // A health check that is inverted moves the record whatever its checkers see.
+            if plan.faults.iter().any(|fault| fault.spec.kind == FaultKind::HealthCheckInvert) {
+                return Ok(Vec::new());
+            }
+            let Some(target) = facts.health_target().await? else {
+                let id = &facts.site.dns.health_check_id;
+                return Err(Missing::because("a target", format!("health check {id} asks no address of its own")));
+            };
+            let addresses = facts.addresses(&target).await?;
+            let addresses = match addresses.as_ref() {
+                Ok(addresses) => addresses,
+                Err(error) => return Ok(vec![Sight::of(format!("{target} does not resolve: {error}"))]),
+            };
+            let covered = try_join_all(plan.faults.iter().map(|fault| facts.covered(fault))).await?;
+            let covered: BTreeSet<_> = covered.into_iter().flatten().collect();
+            let outside: Vec<String> =
+                addresses.iter().filter(|address| !covered.contains(address)).map(ToString::to_string).collect();
+            if outside.is_empty() {
+                return Ok(Vec::new());
+            }
+            let all = outside.len() == addresses.len();
+            let sight = Sight::of(format!(
+                "{target} leads to {}, which is on no network interface that the faults cover",
+                outside.join(", ")
+            ));
+            Ok(vec![if all { sight } else { sight.severity(Severity::Risk) }])
+        })
+    },
+};

@@ -1,0 +1,38 @@
+//! GD501: the failover record pair.
+
+use crate::model::RegionRole;
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::{found, side};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD501",
+    severity: crate::model::Severity::Blocker,
+    title: "The failover record pair is not there",
+    why: "Users find a Region by this name. Route 53 moves it only where one record set is PRIMARY and another is SECONDARY; \
+          with a single record, or none, nobody is ever led to the replica, however well everything else works.",
+    remedy: "Create both record sets with the Failover routing policy, and the health check on the PRIMARY one:\n\n\
+             ```terraform\n\
+             resource \"aws_route53_record\" \"primary\" {\n  zone_id         = var.zone_id\n  name            = var.record\n  \
+             type            = \"A\"\n  ttl             = 60\n  set_identifier  = \"primary\"\n  records         = var.primary_addresses\n  \
+             health_check_id = var.health_check_id\n  failover_routing_policy { type = \"PRIMARY\" }\n}\n```\n\n\
+             and the same with `SECONDARY`. Then: `aws route53 list-resource-record-sets --hosted-zone-id ZONE`",
+    calls: &["route53:ListResourceRecordSets"],
+    look: |facts| {
+        Box::pin(async move {
+            let dns = &facts.site.dns;
+            let Some(sets) = found(facts.record_sets().await)? else {
+                return Ok(vec![Sight::of(format!("Route 53 knows no hosted zone {}", dns.hosted_zone_id))]);
+            };
+            if side(&sets, RegionRole::Primary).is_some() && side(&sets, RegionRole::Replica).is_some() {
+                return Ok(Vec::new());
+            }
+            let kinds: Vec<String> = sets
+                .iter()
+                .map(|set| format!("{} {}", set.r#type(), set.failover().map_or("simple", |side| side.as_str())))
+                .collect();
+            let there = if kinds.is_empty() { "no record".to_owned() } else { kinds.join(", ") };
+            Ok(vec![Sight::of(format!("{} in zone {}: {there}", dns.record, dns.hosted_zone_id))])
+        })
+    },
+};

@@ -1,0 +1,127 @@
+//! What the steps find that a run makes anyway: whose credentials these are, who is to log in, and whether they can.
+
+use super::Page;
+use crate::model::Severity::{Blocker, Risk};
+
+/// By code.
+pub const ALL: &[Page] = &[
+    CREDENTIALS,
+    CLIENT,
+    USERS,
+    MANAGED_LOGIN,
+    EXPECTATION,
+    LOGIN_PRIMARY,
+    LOGIN_REPLICA,
+    SURPRISE,
+    SESSIONS,
+    CLAIM,
+    ACCOUNT,
+];
+
+/// GD001
+pub const CREDENTIALS: Page = Page {
+    code: "GD001",
+    severity: Blocker,
+    title: "AWS does not accept the credentials",
+    why: "Nothing can be looked at, and nothing that a run breaks could be put back.",
+    remedy: "Sign in (`aws sso login`), export credentials, or set `credentials` in the environment file; then: `aws sts \
+             get-caller-identity`",
+};
+
+/// GD004
+pub const CLIENT: Page = Page {
+    code: "GD004",
+    severity: Blocker,
+    title: "The scenario needs an app client that the environment does not have",
+    why: "Each login flow needs an app client that allows it: one with a secret for client credentials, one with a redirect URI \
+          for managed login.",
+    remedy: "Add the app client to `[[pool.clients]]` of the environment file, or take the flow out of the scenario.",
+};
+
+/// GD005
+pub const USERS: Page = Page {
+    code: "GD005",
+    severity: Blocker,
+    title: "The scenario needs users that the environment does not have",
+    why: "Synthetic users log in with real passwords. A flow without users would leave a hole in every figure.",
+    remedy: "Add them to `[[users.populations]]` of the environment file; `gameday users seed` makes synthetic ones.",
+};
+
+/// GD006
+pub const MANAGED_LOGIN: Page = Page {
+    code: "GD006",
+    severity: Blocker,
+    title: "The scenario needs managed login, which the environment does not describe",
+    why: "Browser flows begin at the managed login's domain, and federated ones go on to an identity provider.",
+    remedy: "Add `[managed_login]` to the environment file, or take the flow out of the scenario.",
+};
+
+/// GD007
+pub const EXPECTATION: Page = Page {
+    code: "GD007",
+    severity: Blocker,
+    title: "Nobody can try what the scenario expects of a Region",
+    why: "What a replica may not do is tried there by users who could do it at the primary; without such users nothing is proved.",
+    remedy: "Add them to the environment file, or take the expectation out of the scenario.",
+};
+
+/// GD101
+pub const LOGIN_PRIMARY: Page = Page {
+    code: "GD101",
+    severity: Blocker,
+    title: "A login at the primary fails",
+    why: "What does not work before the fault cannot be seen to come back after it.",
+    remedy: "Make a sign-in work there first; try: `aws cognito-idp initiate-auth --region REGION --client-id CLIENT`",
+};
+
+/// GD102
+pub const LOGIN_REPLICA: Page = Page {
+    code: "GD102",
+    severity: Blocker,
+    title: "A login at the replica fails",
+    why: "DNS would lead users to a Region that lets nobody in: the failure that a drill exists to find, found without one. A \
+          replica that is INACTIVE, lacks its key, or whose trigger fails looks exactly like this.",
+    remedy: "Make a sign-in work there first; try: `aws cognito-idp initiate-auth --region REGION --client-id CLIENT`. To rehearse \
+             without a replica on purpose: `gameday run --allow-no-replica`",
+};
+
+/// GD103
+pub const SURPRISE: Page = Page {
+    code: "GD103",
+    severity: Risk,
+    title: "A Region does not do what the scenario expects of it",
+    why: "A replica refuses some things: signing up, changing passwords, TOTP. Where it lets them happen, they are lost at \
+          failback; where it refuses what it should do, users need to be told. Found during a run, in its hold phase.",
+    remedy: "Find out whether the pool is a replica or one of its own; then correct `expect` in the scenario, or the pool.",
+};
+
+/// GD104
+pub const SESSIONS: Page = Page {
+    code: "GD104",
+    severity: Blocker,
+    title: "No session could be opened whose refresh token could be used",
+    why: "The scenario has users who refresh tokens through the failover. Without sessions from before it there is nothing to \
+          refresh.",
+    remedy: "Make the sign-in work first, or take the flow out of the scenario.",
+};
+
+/// GD402
+pub const CLAIM: Page = Page {
+    code: "GD402",
+    severity: Risk,
+    title: "The replica's tokens lack a required claim",
+    why: "A login that looks successful and is not: the Pre-Token-Generation trigger of the replica's Region failed silently, or \
+          read a table that is not there, and every API that needs the claim refuses the token. Health checks stay green.",
+    remedy: "Compare the trigger, its environment variables, its role and its table between the Regions: `aws cognito-idp \
+             describe-user-pool --region REGION --user-pool-id POOL --query UserPool.LambdaConfig`, then `aws lambda \
+             get-function-configuration`.",
+};
+
+/// GD901
+pub const ACCOUNT: Page = Page {
+    code: "GD901",
+    severity: Blocker,
+    title: "The credentials belong to an account that the environment does not allow",
+    why: "`account.allowed` is the last thing between a drill and the wrong account.",
+    remedy: "Use credentials of an allowed account, or add the account to `account.allowed` of the environment file.",
+};
