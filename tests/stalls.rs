@@ -3,7 +3,7 @@
 
 #![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -18,7 +18,7 @@ use gameday::model::{
 };
 use gameday::preflight::{self, Allowed, Question};
 use gameday::scenario::{self, FlowShare};
-use gameday::users::{Attempt, Crowd, Ended, Lookup, Token, Who, login};
+use gameday::users::{Account, Attempt, Crowd, Ended, Lookup, Token, Who, login};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -173,9 +173,9 @@ struct Estate {
     elsewhere: Handle,
     front_door: SocketAddr,
     wires: AtomicUsize,
-    turn: AtomicUsize,
-    /// Users who are signing in: one who sets a new password or signs out everywhere would disturb a second sign-in of his.
-    busy: Mutex<HashSet<String>>,
+    /// By population the users who are not signing in, who has waited longest first: one who sets a new password or signs out everywhere
+    /// would disturb a second sign-in of his, and a code is accepted once.
+    free: Mutex<HashMap<Option<&'static str>, VecDeque<Account>>>,
 }
 
 impl Estate {
@@ -204,14 +204,7 @@ impl Estate {
         }
         let address = crowd.door.addresses_of(RegionRole::Primary)[0];
         let front_door = SocketAddr::new(address, crowd.door.port);
-        Self {
-            crowd: Arc::new(crowd),
-            elsewhere,
-            front_door,
-            wires: AtomicUsize::new(1),
-            turn: AtomicUsize::new(0),
-            busy: Mutex::default(),
-        }
+        Self { crowd: Arc::new(crowd), elsewhere, front_door, wires: AtomicUsize::new(1), free: Mutex::default() }
     }
 
     /// One login through a wire, and how many turns the client took.
@@ -220,12 +213,15 @@ impl Estate {
         // Addresses are used again once the earlier login has long ended.
         let wire = Wire::lay(self.front_door, cut, number % 250 + 1);
         let who = self.who(case).await;
-        let name = who.user().map(str::to_owned);
+        let account = who.user().and_then(|name| self.account(case, name));
         let ended = self.straight(&case.flow, who, wire.address).await;
-        if let Some(name) = name {
-            self.busy.lock().unwrap().remove(&name);
-        }
+        self.free.lock().unwrap().entry(case.users).or_default().extend(account);
         (ended, wire.turns.load(Ordering::SeqCst))
+    }
+
+    fn account(&self, case: &Case, name: &str) -> Option<Account> {
+        let accounts = &self.crowd.door.population(case.users)?.accounts;
+        accounts.iter().find(|account| account.name == name).cloned()
     }
 
     async fn straight(&self, flow: &FlowShare, who: Who, address: IpAddr) -> Ended {
@@ -250,10 +246,9 @@ impl Estate {
         }
         let accounts = &door.population(case.users).unwrap().accounts;
         let account = {
-            let (turn, mut busy) = (self.turn.fetch_add(1, Ordering::Relaxed), self.busy.lock().unwrap());
-            let in_turn = (0..accounts.len()).map(|number| &accounts[(turn + number) % accounts.len()]);
-            let free = in_turn.clone().find(|account| busy.insert(account.name.clone()));
-            free.expect("there are more users than sign-ins at once").clone()
+            let mut free = self.free.lock().unwrap();
+            let users = free.entry(case.users).or_insert_with(|| accounts.iter().cloned().collect());
+            users.pop_front().expect("there are more users than sign-ins at once")
         };
         if case.flow.flow.refreshes() {
             let sign_in = FlowShare::of(Flow::UserSrp, case.flow.client.clone(), None, Percent(1.0));

@@ -45,7 +45,10 @@ async fn look(scenario: &crate::scenario::Scenario, world: &World) -> Result<Fin
                 phase: &Arc::default(),
                 allowed: Allowed::default(),
             };
-            Box::pin(preflight::look(&question)).await.map(|looked| looked.found).map_err(|error| fail(error.to_string()))
+            Box::pin(preflight::look(&question))
+                .await
+                .map(|looked| looked.found)
+                .map_err(|error| fail(error.to_string()))
         }
         Err(error) => Err(fail(error.to_string())),
     };
