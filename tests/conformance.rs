@@ -38,6 +38,11 @@ fn boto3_is_throttled_until_a_higher_limit_is_provisioned() {
 }
 
 #[test]
+fn boto3_reads_the_triggers_functions_and_what_they_depend_on() {
+    Lab::start().passes(&python_tool("python"), "stores.py");
+}
+
+#[test]
 fn amazon_cognito_identity_js_logs_in_in_every_way_to_both_regions() {
     Lab::for_codes().passes(&on_path("node"), "identity_js.mjs");
 }

@@ -63,7 +63,7 @@ fn a_health_check_outside_the_blackhole_is_refused_and_nothing_is_touched() {
 #[test]
 fn a_trigger_that_is_broken_at_the_replica_alone_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = "[lab]\n[[lab.broken_triggers]]\nregion = \"replica\"\nclaim = \"risk_profile\"\n";
+    let settings = "[lab]\n[[lab.estate]]\npath = \"/dynamodb/us-west-2/gameday-claims/items/risk_profile\"\n";
     let (env, out) = (lab_with(folder.path(), settings), folder.path().join("run"));
     // A lab of its own process, whose secrets are known.
     let lab = Lab::start(folder.path(), &["--speed", "10", "--env", env.to_str().unwrap()]);

@@ -16,11 +16,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, Region, RegionRole, Secret, Span};
+use crate::model::{AccountId, Region, Secret, Span};
 
 pub use estate::{EstateChange, MissingClient};
 pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
-pub use preflight::Preflight;
+pub use preflight::{Dependency, DependencyKind, Preflight};
 pub use site::Site;
 pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, load_before_users, read_str, schema};
 
@@ -443,9 +443,6 @@ pub struct LabSettings {
     pub jwks_fetch: JwksFetch,
     /// Which issuer tokens name.
     pub issuer: Issuer,
-    /// The claim that the Pre-Token-Generation trigger leaves out in a Region whose table misses it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub broken_triggers: Vec<BrokenTrigger>,
     /// App clients that a Region does not have, as an independent pool that somebody has to keep in step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_clients: Vec<MissingClient>,
@@ -490,16 +487,6 @@ pub enum Issuer {
     Updated,
 }
 
-/// A claim missing from one Region's trigger table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BrokenTrigger {
-    /// Where.
-    pub region: RegionRole,
-    /// Which claim.
-    pub claim: String,
-}
-
 /// How a running lab's clock runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -527,7 +514,6 @@ impl Default for LabSettings {
             service_quota_rps: 1000,
             jwks_fetch: JwksFetch::Cached,
             issuer: Issuer::Original,
-            broken_triggers: Vec::new(),
             missing_clients: Vec::new(),
             estate: Vec::new(),
             clock: None,

@@ -17,6 +17,37 @@ pub struct Preflight {
     /// Where the Record of Processing Activities tells of the replication: a document number or a URL. An empty text says that there is none yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ropa: Option<String>,
+    /// Whether the Pre-Token-Generation trigger's function may be invoked in both Regions with an event that is made up, to compare what
+    /// it adds; left out, it may not. It really runs: what it writes, it writes then, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoke_triggers: Option<bool>,
+    /// What the triggers' functions depend on and their environment variables do not name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<Dependency>,
+}
+
+/// Something that the triggers' functions need in their own Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dependency {
+    /// What it is.
+    pub kind: DependencyKind,
+    /// Its name, which both Regions share; no ARN.
+    pub name: String,
+}
+
+/// Kinds of what functions depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DependencyKind {
+    /// A DynamoDB global table.
+    DynamodbTable,
+    /// A secret of Secrets Manager that is replicated.
+    Secret,
+    /// An Aurora global cluster.
+    AuroraGlobalCluster,
+    /// An RDS Proxy in each Region.
+    RdsProxy,
 }
 
 impl Preflight {
@@ -41,6 +72,13 @@ impl Preflight {
 
 /// Reports everything that is wrong with what preflight is told.
 pub(super) fn check(file: &mut Document) {
+    for item in file.items("preflight.dependencies") {
+        let path = format!("{item}.name");
+        if let Some(name) = file.get::<String>(&path).filter(|name| name.is_empty() || name.starts_with("arn:")) {
+            let finding = Finding::at(path, format!("`{name}` names nothing in both Regions"), "not a name");
+            file.report(finding.help("write the name alone, as \"claims\": it is looked for in each Region"));
+        }
+    }
     for path in file.items("preflight.allowed_regions") {
         let shaped = |name: &str| {
             let parts: Vec<&str> = name.split('-').collect();
@@ -62,7 +100,11 @@ mod tests {
 
     #[test]
     fn what_a_file_leaves_out_comes_from_the_base() {
-        let base = Preflight { allowed_regions: vec![Region::from("us-east-1")], ropa: Some("R-1".to_owned()) };
+        let base = Preflight {
+            allowed_regions: vec![Region::from("us-east-1")],
+            ropa: Some("R-1".to_owned()),
+            ..Preflight::default()
+        };
         assert_eq!(Preflight::default().or(&base), base);
         let own = Preflight { ropa: Some(String::new()), ..Preflight::default() };
         let merged = own.or(&base);

@@ -303,9 +303,6 @@ fn lab(file: &mut Document) {
                 .help("write 1.0 for real time"),
         );
     }
-    for item in file.items("lab.broken_triggers") {
-        not_empty(file, &format!("{item}.claim"), "name the claim that the trigger leaves out");
-    }
     for item in file.items("lab.missing_clients") {
         let path = format!("{item}.client");
         if let Some(name) = bad_text(file, &path, |name| LAB_CLIENTS.contains(&name)) {

@@ -76,6 +76,9 @@ impl Lab {
             preflight: Preflight {
                 allowed_regions: ROLES.map(|role| Region::from(topology::region(role))).to_vec(),
                 ropa: Some(ROPA.to_owned()),
+                // The lab's function writes nothing.
+                invoke_triggers: Some(true),
+                dependencies: Vec::new(),
             },
             lab: Some(LabSettings { clock: Some(clock), truth_url: Some(truth_url), ..self.options.settings.clone() }),
         }
@@ -165,6 +168,10 @@ impl Lab {
             "lambda",
             "monitoring",
             "servicequotas",
+            "dynamodb",
+            "secretsmanager",
+            "rds",
+            "iam",
         ];
         RegionEnv {
             region: Region::from(topology::region(role)),

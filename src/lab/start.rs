@@ -311,7 +311,7 @@ fn open_control_planes(
         let failed = bind_error("the control plane");
         let listener = net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
         *port = listener.local_addr().map_err(&failed)?.port();
-        let services = Services::new(identity.function(role));
+        let services = Services::new(identity.functions(role));
         let services = services.watched(estate, topology::region(role), options.clock.now());
         let control = Control {
             role,

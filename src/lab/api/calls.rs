@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::query::Params;
-use super::{Control, Service, cloudwatch, scheduler, service_quotas, universal};
+use super::{Control, Service, cloudwatch, dynamodb, scheduler, secrets, service_quotas, universal};
 use crate::lab::topology;
 use crate::lab::world::State;
 use crate::model::RegionRole;
@@ -72,7 +72,7 @@ pub enum Asked<'a> {
 /// Notes a signed request.
 pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
     let calls = match service {
-        Service::Ec2 | Service::Elb => {
+        Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {
             let Some(params) = Params::parse(parts.uri.query().unwrap_or_default(), body) else { return };
             of(control, service, Asked::Query(&params))
         }
@@ -105,6 +105,9 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
     let (parts, body) = match asked {
         Asked::Query(params) if service == Service::Ec2 => {
             return control.world.read(|state| ec2(state, control.role, params, &context));
+        }
+        Asked::Query(params) if matches!(service, Service::Rds | Service::Iam) => {
+            return vec![call(related(service, params), Vec::new())];
         }
         Asked::Query(params) => {
             let action = format!("elasticloadbalancing:{}", params.get("Action").unwrap_or_default());
@@ -174,10 +177,13 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
                 ("GET", _, Some("configuration")) => "GetFunctionConfiguration",
                 ("GET", _, Some("policy")) => "GetPolicy",
                 ("GET", _, Some("functions")) => "ListFunctions",
+                ("GET", _, Some("account-settings")) => "GetAccountSettings",
+                ("POST", _, Some("invocations")) => "InvokeFunction",
                 _ => "GetFunction",
             };
-            let arn = control.services.function.arn().to_owned();
-            calls.push(call(format!("lambda:{operation}"), vec![arn]));
+            let function = segments.get(2).and_then(|given| control.services.functions.find(given));
+            let arns = function.map(|function| function.arn().to_owned());
+            calls.push(call(format!("lambda:{operation}"), arns.into_iter().collect()));
         }
         Service::CloudWatch => {
             let operation = cloudwatch::operation(parts, body);
@@ -187,10 +193,24 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             let operation = service_quotas::operation(parts).unwrap_or_default();
             calls.push(call(format!("servicequotas:{operation}"), Vec::new()));
         }
+        Service::DynamoDb => {
+            let operation = dynamodb::operation(parts).unwrap_or_default();
+            calls.push(call(format!("dynamodb:{operation}"), Vec::new()));
+        }
+        Service::Secrets => {
+            let operation = secrets::operation(parts).unwrap_or_default();
+            calls.push(call(format!("secretsmanager:{operation}"), Vec::new()));
+        }
         // Everybody may ask who they are; the query protocol's services were answered above.
-        Service::Sts | Service::Ec2 | Service::Elb => {}
+        Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}
     }
     calls
+}
+
+/// A call of a service that is only read.
+fn related(service: Service, params: &Params) -> String {
+    let prefix = if service == Service::Rds { "rds" } else { "iam" };
+    format!("{prefix}:{}", params.get("Action").unwrap_or_default())
 }
 
 /// A call of Cognito's API, and the ARNs of what it uses.

@@ -1,44 +1,49 @@
-//! Lambda's REST-JSON protocol (Lambda API reference): the trigger's function, its concurrency, its policy and its tags.
+//! Lambda's REST-JSON protocol (Lambda API reference): the triggers' functions, their concurrency, their policies and their tags.
 
 use axum::extract::Query;
-use http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Reply, ServiceError, rest_error};
-use crate::lab::services::{Function, Services};
+use crate::lab::services::{Function, Functions, Services, Uninvoked};
 use crate::lab::topology;
 
-/// Lambda quotas: concurrent executions of an account in a Region.
-const ACCOUNT_CONCURRENCY: i64 = 1000;
-/// What cannot be reserved of them (Lambda developer guide, "Configuring reserved concurrency").
+/// What cannot be reserved of an account's concurrency (Lambda developer guide, "Configuring reserved concurrency").
 const ALWAYS_UNRESERVED: i64 = 100;
 
 /// Answers one request.
-pub fn handle(services: &Services, parts: &Parts, body: &[u8]) -> Reply {
-    match act(&services.function, parts, body) {
-        Ok((status, answer)) => Reply::json(status, &answer),
-        Err(error) => rest_error(&error),
+pub fn handle(services: &Services, parts: &Parts, body: &[u8]) -> Response {
+    let functions = &services.functions;
+    let path = parts.uri.path().replace("%3A", ":").replace("%3a", ":");
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    // Every path begins with a version, which is not the same for every operation.
+    let segments = segments.get(1..).unwrap_or_default();
+    if let ("POST", ["functions", name, "invocations"]) = (parts.method.as_str(), segments) {
+        return invoke(functions, name, parts, body).unwrap_or_else(|error| rest_error(&error).into_response());
+    }
+    match act(functions, segments, parts, body) {
+        Ok((status, answer)) => Reply::json(status, &answer).into_response(),
+        Err(error) => rest_error(&error).into_response(),
     }
 }
 
 type Outcome = Result<(StatusCode, Value), ServiceError>;
 
-fn act(function: &Function, parts: &Parts, body: &[u8]) -> Outcome {
-    let path = parts.uri.path().replace("%3A", ":").replace("%3a", ":");
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    // Every path begins with a version, which is not the same for every operation.
+fn act(functions: &Functions, segments: &[&str], parts: &Parts, body: &[u8]) -> Outcome {
     let ok = |answer| Ok((StatusCode::OK, answer));
-    match (parts.method.as_str(), segments.get(1..).unwrap_or_default()) {
-        ("GET", ["functions"]) => ok(json!({ "Functions": [configuration(function)] })),
+    match (parts.method.as_str(), segments) {
+        ("GET", ["functions"]) => ok(json!({ "Functions": functions.all().map(configuration).collect::<Vec<_>>() })),
+        ("GET", ["account-settings"]) => ok(account_settings(functions)),
         (method, [kind, name, rest @ ..]) => {
-            check(function, name)?;
+            let function = find(functions, name)?;
             match (method, *kind, rest) {
                 ("GET", "functions", []) => ok(described(function)),
                 ("GET", "functions", ["configuration"]) => ok(configuration(function)),
-                ("GET", "functions", ["policy"]) => ok(policy(function)),
+                ("GET", "functions", ["policy"]) => policy(function),
                 ("GET", "functions", ["concurrency"]) => ok(reserved(function)),
-                ("PUT", "functions", ["concurrency"]) => reserve(function, body),
+                ("PUT", "functions", ["concurrency"]) => reserve(functions, function, body),
                 ("DELETE", "functions", ["concurrency"]) => {
                     function.reserve(None);
                     Ok((StatusCode::NO_CONTENT, Value::Null))
@@ -71,16 +76,65 @@ fn parse(body: &[u8]) -> Result<Value, ServiceError> {
     })
 }
 
-/// Functions are named by name, by `ACCOUNT:function:NAME`, or by ARN (Lambda API reference, `FunctionName`).
-fn check(function: &Function, given: &str) -> Result<(), ServiceError> {
-    let partial = format!("{}:function:{}", topology::ACCOUNT, function.name());
-    let given = given.strip_suffix(":$LATEST").unwrap_or(given);
-    if given == function.name() || given == function.arn() || given == partial {
-        return Ok(());
+/// Functions are named by name, by `ACCOUNT:function:NAME`, or by ARN.
+fn find<'a>(functions: &'a Functions, given: &str) -> Result<&'a Function, ServiceError> {
+    functions.find(given).ok_or_else(|| {
+        let name = given.strip_suffix(":$LATEST").unwrap_or(given);
+        let (region, account) = (functions.region(), topology::ACCOUNT);
+        let full = format!("arn:aws:lambda:{region}:{account}:function:{name}");
+        let message = format!("Function not found: {}", if name.starts_with("arn:") { name } else { &full });
+        not_found(message)
+    })
+}
+
+fn not_found(message: String) -> ServiceError {
+    ServiceError { status: StatusCode::NOT_FOUND, code: "ResourceNotFoundException", message }
+}
+
+/// Runs a function for whoever signed the request; the lab's key may do everything. `DryRun` only says that it may (Lambda API
+/// reference, Invoke).
+fn invoke(functions: &Functions, name: &str, parts: &Parts, body: &[u8]) -> Result<Response, ServiceError> {
+    let function = find(functions, name)?;
+    let kind = parts.headers.get("x-amz-invocation-type").and_then(|kind| kind.to_str().ok());
+    match kind.unwrap_or("RequestResponse") {
+        "DryRun" => return Ok(StatusCode::NO_CONTENT.into_response()),
+        "RequestResponse" => {}
+        other => return Err(invalid(format!("The lab's Lambda has no invocation type {other}."))),
     }
-    let full = function.arn().replace(function.name(), given);
-    let message = format!("Function not found: {}", if given.starts_with("arn:") { given } else { &full });
-    Err(ServiceError { status: StatusCode::NOT_FOUND, code: "ResourceNotFoundException", message })
+    let event = if body.is_empty() { json!({}) } else { parse(body)? };
+    let (answer, thrown) = match functions.invoke(function, &event) {
+        Ok(answer) => (answer, false),
+        Err(Uninvoked::Failed(kind, message)) => (json!({ "errorType": kind, "errorMessage": message }), true),
+        Err(Uninvoked::Refused(code, message)) => {
+            let status = match code {
+                "TooManyRequestsException" => StatusCode::TOO_MANY_REQUESTS,
+                "ResourceConflictException" => StatusCode::CONFLICT,
+                _ => StatusCode::FORBIDDEN,
+            };
+            return Err(ServiceError { status, code, message });
+        }
+    };
+    let mut response = Reply::json(StatusCode::OK, &answer).into_response();
+    response.headers_mut().insert("x-amz-executed-version", HeaderValue::from_static("$LATEST"));
+    if thrown {
+        response.headers_mut().insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+    }
+    Ok(response)
+}
+
+fn account_settings(functions: &Functions) -> Value {
+    let (all, unreserved) = functions.concurrency();
+    json!({
+        // The sizes are Lambda's own quotas (Lambda developer guide, "Lambda quotas"), in bytes.
+        "AccountLimit": {
+            "TotalCodeSize": 80_530_636_800_i64,
+            "CodeSizeUnzipped": 262_144_000,
+            "CodeSizeZipped": 52_428_800,
+            "ConcurrentExecutions": all,
+            "UnreservedConcurrentExecutions": unreserved,
+        },
+        "AccountUsage": { "TotalCodeSize": 0, "FunctionCount": functions.all().count() },
+    })
 }
 
 fn described(function: &Function) -> Value {
@@ -92,40 +146,53 @@ fn described(function: &Function) -> Value {
 }
 
 fn configuration(function: &Function) -> Value {
+    let spec = function.spec();
+    let layer = |arn: &String| json!({ "Arn": arn, "CodeSize": 1024 });
+    let vpc = spec
+        .vpc
+        .as_ref()
+        .map(|vpc| json!({ "VpcId": vpc.id, "SubnetIds": vpc.subnets, "SecurityGroupIds": vpc.security_groups }));
     json!({
         "FunctionName": function.name(),
         "FunctionArn": function.arn(),
-        "Description": "Adds the claims of the user pool's access tokens",
-        "Role": format!("arn:aws:iam::{}:role/{}", topology::ACCOUNT, function.name()),
-        "Runtime": "nodejs24.x",
+        "Role": spec.role,
+        "Runtime": spec.runtime,
         "Handler": "index.handler",
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
-        // Cognito waits no longer (Cognito developer guide, "Customizing user pool workflows with Lambda triggers").
-        "Timeout": 5,
-        "MemorySize": 128,
+        "CodeSize": 2048,
+        "CodeSha256": spec.code_sha256,
+        "State": spec.state,
+        "LastUpdateStatus": spec.last_update_status,
+        "Timeout": spec.timeout_s,
+        "MemorySize": spec.memory_mb,
+        "Environment": { "Variables": spec.environment },
+        "Layers": spec.layers.iter().map(layer).collect::<Vec<_>>(),
+        "VpcConfig": vpc.unwrap_or_else(|| json!({ "VpcId": "", "SubnetIds": [], "SecurityGroupIds": [] })),
+        "Architectures": ["x86_64"],
         "PackageType": "Zip",
         "Version": "$LATEST",
     })
 }
 
-/// The resource policy that lets Cognito invoke the function for this Region's user pool (Cognito developer guide, "Add a user pool
-/// Lambda trigger").
-fn policy(function: &Function) -> Value {
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Id": "default",
-        "Statement": [{
-            "Sid": "user-pool",
+/// The resource policy, as AddPermission writes it for a user pool (Cognito developer guide, "Add a user pool Lambda trigger").
+fn policy(function: &Function) -> Outcome {
+    let statements = &function.spec().policy;
+    if statements.is_empty() {
+        return Err(not_found("The resource you requested does not exist.".to_owned()));
+    }
+    let statements = statements.iter().map(|statement| {
+        json!({
+            "Sid": statement.sid,
             "Effect": "Allow",
-            "Principal": { "Service": "cognito-idp.amazonaws.com" },
+            "Principal": { "Service": statement.service },
             "Action": "lambda:InvokeFunction",
             "Resource": function.arn(),
-            "Condition": { "ArnLike": { "AWS:SourceArn": function.invoker() } },
-        }],
+            "Condition": { "ArnLike": { "AWS:SourceArn": statement.source_arn } },
+        })
     });
-    // The lab's policy never changes.
-    json!({ "Policy": policy.to_string(), "RevisionId": "00000000-0000-4000-8000-000000000001" })
+    let policy = json!({ "Version": "2012-10-17", "Id": "default", "Statement": statements.collect::<Vec<_>>() });
+    // The lab's policies never change.
+    let answer = json!({ "Policy": policy.to_string(), "RevisionId": "00000000-0000-4000-8000-000000000001" });
+    Ok((StatusCode::OK, answer))
 }
 
 fn reserved(function: &Function) -> Value {
@@ -133,7 +200,7 @@ fn reserved(function: &Function) -> Value {
     reserved.map_or_else(|| json!({}), |number| json!({ "ReservedConcurrentExecutions": number }))
 }
 
-fn reserve(function: &Function, body: &[u8]) -> Outcome {
+fn reserve(functions: &Functions, function: &Function, body: &[u8]) -> Outcome {
     let executions = parse(body)?["ReservedConcurrentExecutions"].as_i64();
     let executions = executions.filter(|number| *number >= 0).ok_or_else(|| {
         invalid(
@@ -141,7 +208,8 @@ fn reserve(function: &Function, body: &[u8]) -> Outcome {
              must have value greater than or equal to 0",
         )
     })?;
-    if executions > ACCOUNT_CONCURRENCY - ALWAYS_UNRESERVED {
+    let (_, unreserved) = functions.concurrency();
+    if executions > unreserved + function.reserved().unwrap_or_default() - ALWAYS_UNRESERVED {
         return Err(invalid(format!(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
              its minimum value of [{ALWAYS_UNRESERVED}]."
@@ -169,35 +237,46 @@ fn untag(function: &Function, parts: &Parts) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    fn function() -> Function {
-        let arn = "arn:aws:lambda:us-east-1:111122223333:function:gameday-pre-token";
-        Function::new(arn.to_owned(), "arn:aws:cognito-idp:us-east-1:111122223333:userpool/p".to_owned())
+    use super::*;
+    use crate::env::LabSettings;
+    use crate::lab::estate::Estate;
+    use crate::model::{RegionRole, Seed};
+
+    fn functions() -> Functions {
+        let estate = Estate::of(&LabSettings::default(), Seed(7)).unwrap();
+        Functions::new(RegionRole::Primary, Arc::new(estate))
     }
 
     #[test]
     fn a_function_has_a_name_a_partial_arn_and_an_arn() {
-        let function = function();
-        let names = ["gameday-pre-token", "111122223333:function:gameday-pre-token", "gameday-pre-token:$LATEST"];
-        for name in names.into_iter().chain([function.arn()]) {
-            assert!(check(&function, name).is_ok(), "{name}");
+        let functions = functions();
+        let arn = "arn:aws:lambda:us-east-1:111122223333:function:gameday-pre-token";
+        for name in ["gameday-pre-token", "111122223333:function:gameday-pre-token", "gameday-pre-token:$LATEST", arn] {
+            assert_eq!(find(&functions, name).unwrap().arn(), arn, "{name}");
         }
         for name in ["another", "arn:aws:lambda:us-west-2:111122223333:function:gameday-pre-token"] {
-            assert_eq!(check(&function, name).unwrap_err().code, "ResourceNotFoundException", "{name}");
+            assert_eq!(find(&functions, name).unwrap_err().code, "ResourceNotFoundException", "{name}");
         }
     }
 
     #[test]
     fn concurrency_is_reserved_within_the_accounts() {
-        let function = function();
+        let functions = functions();
+        let function = functions.find("gameday-pre-token").unwrap();
+        let reserve = |body: &str| reserve(&functions, function, body.as_bytes());
         for wrong in ["{}", r#"{"ReservedConcurrentExecutions":-1}"#, r#"{"ReservedConcurrentExecutions":901}"#, "no"] {
-            assert!(reserve(&function, wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(reserve(wrong).is_err(), "{wrong}");
         }
         assert_eq!(function.reserved(), None);
-        reserve(&function, br#"{"ReservedConcurrentExecutions":0}"#).unwrap();
+        reserve(r#"{"ReservedConcurrentExecutions":0}"#).unwrap();
         assert!(function.is_throttled());
-        reserve(&function, br#"{"ReservedConcurrentExecutions":900}"#).unwrap();
+        reserve(r#"{"ReservedConcurrentExecutions":900}"#).unwrap();
         assert_eq!((function.reserved(), function.is_throttled()), (Some(900), false));
+        assert_eq!(functions.concurrency(), (1000, 100));
+        let other = functions.find("gameday-sign-in-audit").unwrap();
+        let over = br#"{"ReservedConcurrentExecutions":1}"#;
+        assert_eq!(super::reserve(&functions, other, over).unwrap_err().code, "InvalidParameterValueException");
     }
 }

@@ -4,12 +4,16 @@
 mod calls;
 mod cloudwatch;
 pub mod cognito;
+mod dynamodb;
 pub mod ec2;
 pub mod elb;
+mod iam;
 mod lambda;
 mod query;
+mod rds;
 mod route53;
 mod scheduler;
+mod secrets;
 mod service_quotas;
 pub mod sigv4;
 mod sts;
@@ -47,7 +51,7 @@ use crate::model::{Clock, RegionRole, Seed};
 
 /// No request of these APIs is larger.
 const LARGEST_BODY_BYTES: usize = 1 << 20;
-/// Route 53 is one service for all Regions, signed for this one (AWS general reference, "Route 53 endpoints").
+/// Route 53 and IAM are one service for all Regions, signed for this one (AWS general reference, "Service endpoints and quotas").
 const GLOBAL_REGION: &str = "us-east-1";
 
 /// What one Region's control plane needs.
@@ -141,6 +145,10 @@ enum Service {
     Lambda,
     CloudWatch,
     Quotas,
+    DynamoDb,
+    Secrets,
+    Rds,
+    Iam,
 }
 
 impl Service {
@@ -155,6 +163,10 @@ impl Service {
             "lambda" => Some(Self::Lambda),
             "monitoring" => Some(Self::CloudWatch),
             "servicequotas" => Some(Self::Quotas),
+            "dynamodb" => Some(Self::DynamoDb),
+            "secretsmanager" => Some(Self::Secrets),
+            "rds" => Some(Self::Rds),
+            "iam" => Some(Self::Iam),
             _ => None,
         }
     }
@@ -164,6 +176,10 @@ impl Service {
         let path = parts.uri.path();
         if service_quotas::operation(parts).is_some() {
             Self::Quotas
+        } else if dynamodb::operation(parts).is_some() {
+            Self::DynamoDb
+        } else if secrets::operation(parts).is_some() {
+            Self::Secrets
         } else if parts.headers.contains_key("x-amz-target") {
             Self::Cognito
         } else if path.starts_with(route53::VERSION_PATH) {
@@ -241,18 +257,21 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
         Service::Cognito => cognito(control, parts, body).await,
         Service::Route53 => route53::handle(control, &parts, &body).into_response(),
         Service::Scheduler => scheduler::handle(control, &parts, &body).into_response(),
-        Service::Lambda => lambda::handle(&control.services, &parts, &body).into_response(),
+        Service::Lambda => lambda::handle(&control.services, &parts, &body),
         Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
         Service::Quotas => service_quotas::handle(&control.quotas, control.role, &parts, &body).into_response(),
-        Service::Ec2 | Service::Elb | Service::Sts => match Params::parse(parts.uri.query().unwrap_or_default(), &body)
-        {
-            Some(params) => answer_query(control, service, &params),
-            None => error_reply(
-                service,
-                &parts,
-                &ServiceError::bad("MalformedQueryString", "The request is not a form of less than 64 KiB."),
-            ),
-        },
+        Service::DynamoDb => dynamodb::handle(&control.estate, control.role, &parts, &body).into_response(),
+        Service::Secrets => secrets::handle(&control.estate, control.role, &parts, &body).into_response(),
+        Service::Ec2 | Service::Elb | Service::Sts | Service::Rds | Service::Iam => {
+            match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
+                Some(params) => answer_query(control, service, &params),
+                None => error_reply(
+                    service,
+                    &parts,
+                    &ServiceError::bad("MalformedQueryString", "The request is not a form of less than 64 KiB."),
+                ),
+            }
+        }
     }
 }
 
@@ -262,10 +281,16 @@ fn answer_query(control: &Control, service: Service, params: &Params) -> Respons
         Service::Ec2 => ec2::handle(&control.world, control.role, params).into_response(),
         Service::Elb => elb::handle(&control.world, control.role, params).into_response(),
         Service::Sts => sts::handle(params).into_response(),
+        Service::Rds => rds::handle(&control.estate, control.role, params).into_response(),
+        Service::Iam => iam::handle(&control.estate.iam, params).into_response(),
         Service::CloudWatch => cloudwatch::handle_query(&control.services, control.role, control.clock, params),
-        Service::Route53 | Service::Cognito | Service::Scheduler | Service::Lambda | Service::Quotas => {
-            StatusCode::BAD_REQUEST.into_response()
-        }
+        Service::Route53
+        | Service::Cognito
+        | Service::Scheduler
+        | Service::Lambda
+        | Service::Quotas
+        | Service::DynamoDb
+        | Service::Secrets => StatusCode::BAD_REQUEST.into_response(),
     }
 }
 
@@ -278,7 +303,8 @@ async fn cognito(control: &Control, parts: Parts, body: Bytes) -> Response {
 }
 
 fn check_region(service: Service, scope: &Scope, role: RegionRole) -> Result<(), ServiceError> {
-    let region = if service == Service::Route53 { GLOBAL_REGION } else { topology::region(role) };
+    let global = matches!(service, Service::Route53 | Service::Iam);
+    let region = if global { GLOBAL_REGION } else { topology::region(role) };
     if scope.region == region {
         return Ok(());
     }
@@ -314,7 +340,7 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
             };
             ServiceError { status: StatusCode::FORBIDDEN, code, message }
         }
-        (Service::Cognito | Service::Quotas, code) => match code {
+        (Service::Cognito | Service::Quotas | Service::DynamoDb | Service::Secrets, code) => match code {
             "InvalidClientTokenId" => ServiceError::bad("UnrecognizedClientException", message),
             "SignatureDoesNotMatch" => ServiceError::bad("InvalidSignatureException", message),
             "IncompleteSignature" => ServiceError::bad("IncompleteSignatureException", message),
@@ -331,9 +357,12 @@ fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Respons
         Service::Route53 => query_error(error, route53::NAMESPACE).into_response(),
         Service::Elb => query_error(error, elb::NAMESPACE).into_response(),
         Service::Sts => query_error(error, sts::NAMESPACE).into_response(),
+        Service::Rds => query_error(error, rds::NAMESPACE).into_response(),
+        Service::Iam => query_error(error, iam::NAMESPACE).into_response(),
+        Service::DynamoDb => dynamodb::error_reply(error).into_response(),
         Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
         Service::CloudWatch => cloudwatch::refusal(parts, error),
-        Service::Cognito | Service::Quotas => json_error(error).into_response(),
+        Service::Cognito | Service::Quotas | Service::Secrets => json_error(error).into_response(),
     }
 }
 

@@ -2,7 +2,12 @@
 //! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
 
 pub mod cloudwatch;
+pub mod dynamodb;
+pub mod iam;
+pub mod lambda;
+pub mod rds;
 pub mod routing;
+pub mod secrets;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +28,18 @@ pub struct Estate {
     pub dashboards: BTreeMap<String, Value>,
     /// Route 53 and the front doors.
     pub routing: routing::Routing,
+    /// The user pool's triggers, by Region.
+    pub triggers: BTreeMap<String, lambda::Triggers>,
+    /// Lambda, by Region.
+    pub lambda: BTreeMap<String, lambda::Lambda>,
+    /// DynamoDB, by Region.
+    pub dynamodb: BTreeMap<String, dynamodb::Tables>,
+    /// Secrets Manager, by Region.
+    pub secrets: BTreeMap<String, secrets::Secrets>,
+    /// Aurora and RDS Proxy.
+    pub rds: rds::Rds,
+    /// IAM.
+    pub iam: iam::Iam,
 }
 
 /// The names that the estate's resources are built around.
@@ -41,6 +58,12 @@ impl Estate {
             cloudwatch: cloudwatch::healthy(names),
             dashboards: cloudwatch::dashboards(names),
             routing: routing::Routing::healthy(),
+            triggers: by_region(|role| lambda::triggers(topology::region(role))),
+            lambda: by_region(|role| lambda::Lambda::healthy(topology::region(role), names.pool_id)),
+            dynamodb: by_region(|_| dynamodb::healthy()),
+            secrets: by_region(secrets::healthy),
+            rds: rds::Rds::healthy(),
+            iam: iam::Iam::healthy(),
         }
     }
 
@@ -54,6 +77,15 @@ impl Estate {
         Self::healthy(Names { pool_id: &pool_id, client_id: &client_id }).changed(&settings.estate)
     }
 
+    /// Whether there is a secret with that ARN whose value can be read.
+    pub fn has_secret(&self, arn: &str) -> bool {
+        let readable = |(region, secrets): (&String, &secrets::Secrets)| {
+            let mut readable = secrets.iter().filter(|(_, secret)| secret.status == "InSync");
+            readable.any(|(name, _)| secrets::arn_of(region, name) == arn)
+        };
+        self.secrets.iter().any(readable)
+    }
+
     fn changed(self, changes: &[EstateChange]) -> Result<Self, String> {
         let mut document = serde_json::to_value(self).map_err(|error| error.to_string())?;
         for change in changes {
@@ -64,6 +96,16 @@ impl Estate {
             format!("`lab.estate` ({}): {error}", paths.join(", "))
         })
     }
+}
+
+/// Something of each Region, by its name.
+fn by_region<T>(of: impl Fn(RegionRole) -> T) -> BTreeMap<String, T> {
+    [RegionRole::Primary, RegionRole::Replica].map(|role| (topology::region(role).to_owned(), of(role))).into()
+}
+
+/// The ARN of something in the lab's account.
+pub fn arn(service: &str, region: &str, resource: &str) -> String {
+    format!("arn:aws:{service}:{region}:{}:{resource}", topology::ACCOUNT)
 }
 
 fn apply(document: &mut Value, change: &EstateChange) -> Result<(), String> {

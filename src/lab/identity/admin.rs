@@ -228,10 +228,7 @@ impl Identity {
             } },
             "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
             "SchemaAttributes": CUSTOM_ATTRIBUTES.iter().map(custom).collect::<Vec<_>>(),
-            "LambdaConfig": { "PreTokenGenerationConfig": {
-                "LambdaVersion": "V3_0",
-                "LambdaArn": place.function.arn(),
-            }, "PreTokenGeneration": place.function.arn() },
+            "LambdaConfig": place.hooks.described(),
             "KeyConfiguration": {
                 "KeyType": "CUSTOMER_MANAGED_KEY",
                 "KmsKeyArn": format!("arn:aws:kms:{region}:{account}:key/mrk-{}", "0".repeat(32)),

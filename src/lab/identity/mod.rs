@@ -27,6 +27,7 @@ mod srp;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -50,11 +51,11 @@ use self::replication::{Link, replicate};
 pub(in crate::lab) use self::seeding::Population;
 use self::seeding::Seeding;
 pub(in crate::lab) use self::signer::Signer;
-use self::signer::Trigger;
 use self::srp::SrpChallenge;
+use self::trigger::Hooks;
 use super::api::{cognito, sigv4};
 use super::estate::Estate;
-use super::services::Function;
+use super::services::Functions;
 use super::truth::{Draw, Truth};
 use crate::env::{Canary, Issuer, LabSettings, MissingClient};
 use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
@@ -69,7 +70,7 @@ const FIRST_USE: Duration = Duration::from_mins(10);
 /// What the identity plane is made from.
 #[derive(Debug)]
 pub struct IdentityOptions {
-    /// Users, lag, broken triggers.
+    /// Users, lag, what is broken.
     pub settings: LabSettings,
     /// The Region that takes writes.
     pub primary: Region,
@@ -131,9 +132,7 @@ pub(super) struct Place {
     /// To the other Region.
     log: Link,
     signer: Signer,
-    trigger: Trigger,
-    /// What runs the trigger.
-    function: Arc<Function>,
+    hooks: Hooks,
     /// The account's request rates here.
     quotas: Arc<Quotas>,
     /// The pool's tags here.
@@ -224,18 +223,17 @@ impl Identity {
         };
         let (forth, at_replica) = link("lag", Draw::LagS);
         let (back, at_primary) = link("lag-back", Draw::LagBackS);
-        let missing = |role| settings.broken_triggers.iter().filter(move |b| b.region == role).map(|b| b.claim.clone());
+        let hooks = |role, region: &Region| {
+            let triggers = estate.triggers.get(region.as_str()).cloned().unwrap_or_default();
+            Hooks::new(region, &account, &pool_id, triggers, Arc::new(Functions::new(role, Arc::clone(&estate))))
+        };
         let place = |role, region: Region, log, signer| Place {
             role,
             issuer: issuer(settings.issuer, &region, &pool_id),
             directory: Arc::new(RwLock::new(seeded.clone())),
             log,
             signer,
-            trigger: Trigger::new(missing(role)),
-            function: Arc::new(Function::new(
-                format!("arn:aws:lambda:{region}:{account}:function:gameday-pre-token"),
-                pool_arn(&region, &account, &pool_id),
-            )),
+            hooks: hooks(role, &region),
             quotas: Arc::new(Quotas::new(&settings, clock)),
             tags: Mutex::default(),
             challenges: Pending::new(CHALLENGE_VALIDITY),
@@ -334,9 +332,9 @@ impl Identity {
         Canary { username: seeding::CANARY.to_owned(), attribute: seeding::CANARY_ATTRIBUTE.to_owned() }
     }
 
-    /// The Lambda function of a Region's Pre-Token-Generation trigger.
-    pub fn function(&self, role: RegionRole) -> Arc<Function> {
-        Arc::clone(&self.place(role).function)
+    /// What runs a Region's triggers.
+    pub fn functions(&self, role: RegionRole) -> Arc<Functions> {
+        Arc::clone(&self.place(role).hooks.functions)
     }
 
     /// The account's request rates in a Region.

@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::access::USER_SCOPE;
 use super::auth::{opaque, parameter, required};
 use super::clients::AppClient;
 use super::directory::{Change, Grant, Standing, TokenHash, User};
 use super::signer::{Issue, MachineIssue, TOKEN_SECONDS};
+use super::trigger::Occasion;
 use super::{Identity, Place, Refusal, later};
 use crate::model::RegionRole;
 
@@ -33,18 +35,6 @@ pub(super) fn token_hash(token: &str) -> TokenHash {
 /// The answer of a flow that ended in a sign-in or a refresh.
 fn authenticated(result: &Value) -> Value {
     json!({ "ChallengeParameters": {}, "AuthenticationResult": result })
-}
-
-/// Whether the trigger that every token waits for runs.
-fn check_trigger(place: &Place) -> Result<(), Refusal> {
-    if place.function.is_throttled() {
-        // The error for "an unexpected exception with Lambda" (Cognito API reference, InitiateAuth), in the words in which
-        // Cognito passes on an error of Lambda's own (re:Post, "Resolve Lambda trigger errors in Amazon Cognito": "PreSignUp
-        // invocation failed due to error AccessDeniedException."). Of a throttled function AWS documents no error apart.
-        let message = "PreTokenGeneration invocation failed due to error TooManyRequestsException.";
-        return Err(Refusal::new("UnexpectedLambdaException", message));
-    }
-    Ok(())
 }
 
 /// What a sign-in by managed login has, and one by the API has not.
@@ -70,6 +60,7 @@ impl Identity {
         user: &User,
         managed: Option<&Managed>,
     ) -> Result<Value, Refusal> {
+        self.after_authentication(place, &client.id, user)?;
         let now = self.clock.now();
         let grant = Arc::new(Grant {
             client: client.id.clone(),
@@ -82,7 +73,8 @@ impl Identity {
             expires: later(now, REFRESH_VALIDITY),
         });
         let nonce = managed.and_then(|managed| managed.nonce);
-        let mut result = self.issue(place, user, &grant, nonce, now)?;
+        let occasion = if managed.is_some() { Occasion::ManagedLogin } else { Occasion::Authentication };
+        let mut result = self.issue(place, occasion, user, &grant, nonce, now)?;
         result["RefreshToken"] = self.grant(place, grant).into();
         Ok(result)
     }
@@ -98,7 +90,7 @@ impl Identity {
     pub(super) fn refresh(&self, place: &Place, client: &AppClient, parameters: &Value) -> Result<Value, Refusal> {
         let (grant, user) = self.granted(place, client, parameter(parameters, "REFRESH_TOKEN")?)?;
         client.check_secret_hash(&grant.user, parameters["SECRET_HASH"].as_str())?;
-        Ok(authenticated(&self.issue(place, &user, &grant, None, self.clock.now())?))
+        Ok(authenticated(&self.issue(place, Occasion::Refresh, &user, &grant, None, self.clock.now())?))
     }
 
     pub(in crate::lab) fn get_tokens_from_refresh_token(
@@ -117,7 +109,7 @@ impl Identity {
     pub(super) fn renew(&self, place: &Place, client: &AppClient, token: &str) -> Result<(Value, Arc<Grant>), Refusal> {
         let (grant, user) = self.granted(place, client, token)?;
         let now = self.clock.now();
-        let mut result = self.issue(place, &user, &grant, None, now)?;
+        let mut result = self.issue(place, Occasion::Refresh, &user, &grant, None, now)?;
         if let Some(grace) = client.rotation {
             self.commit(place, Change::Retire(token_hash(token), later(now, grace)));
             // For what is left of the old one's time (Cognito developer guide, "Refresh token rotation").
@@ -166,15 +158,17 @@ impl Identity {
     fn issue(
         &self,
         place: &Place,
+        occasion: Occasion,
         user: &User,
         grant: &Grant,
         nonce: Option<&str>,
         at: Timestamp,
     ) -> Result<Value, Refusal> {
-        check_trigger(place)?;
         let (issuer, client_id) = (&place.issuer, &grant.client);
-        let issue = Issue { region: &place.region, issuer, client_id, user, grant, nonce, at };
-        let tokens = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
+        let scopes = grant.scopes.clone().unwrap_or_else(|| vec![USER_SCOPE.to_owned()]);
+        let added = self.claims_to_add(place, occasion, client_id, Some(user), &scopes)?;
+        let issue = Issue { issuer, client_id, user, grant, nonce, at };
+        let tokens = issue.sign(&place.signer, added).map_err(Refusal::internal)?;
         self.unused.insert(tokens.jti, place.role, at);
         Ok(json!({
             "AccessToken": tokens.access,
@@ -191,10 +185,10 @@ impl Identity {
         client: &AppClient,
         scopes: &[String],
     ) -> Result<String, Refusal> {
-        check_trigger(place)?;
+        let added = self.claims_to_add(place, Occasion::ClientCredentials, &client.id, None, scopes)?;
         let at = self.clock.now();
-        let issue = MachineIssue { region: &place.region, issuer: &place.issuer, client_id: &client.id, scopes, at };
-        let (access, jti) = issue.sign(&place.signer, &place.trigger).map_err(Refusal::internal)?;
+        let issue = MachineIssue { issuer: &place.issuer, client_id: &client.id, scopes, at };
+        let (access, jti) = issue.sign(&place.signer, added).map_err(Refusal::internal)?;
         self.unused.insert(jti, place.role, at);
         Ok(access)
     }

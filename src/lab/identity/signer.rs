@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use super::access::USER_SCOPE;
 use super::directory::{Grant, User};
-use crate::model::Region;
+use super::trigger::Added;
 
 /// How long access and ID tokens live (Cognito's default: one hour).
 pub(super) const TOKEN_SECONDS: i64 = 3600;
@@ -57,7 +56,6 @@ impl Signer {
 
 /// Where and for whom tokens are issued.
 pub(super) struct Issue<'a> {
-    pub region: &'a Region,
     pub issuer: &'a str,
     pub client_id: &'a str,
     pub user: &'a User,
@@ -69,7 +67,6 @@ pub(super) struct Issue<'a> {
 
 /// Where and for which client a token of its own is issued.
 pub(super) struct MachineIssue<'a> {
-    pub region: &'a Region,
     pub issuer: &'a str,
     pub client_id: &'a str,
     pub scopes: &'a [String],
@@ -86,8 +83,7 @@ pub(super) struct Issued {
 
 impl Issue<'_> {
     /// Signs an access and an ID token. Costs two RSA signatures.
-    pub fn sign(&self, signer: &Signer, trigger: &Trigger) -> Result<Issued, String> {
-        let added = trigger.claims(Some(self.user), self.region);
+    pub fn sign(&self, signer: &Signer, added: Added) -> Result<Issued, String> {
         let event_id = Uuid::new_v4().to_string();
         let jti = Uuid::new_v4().to_string();
         let mut access = self.common("access", &event_id, &jti);
@@ -97,7 +93,7 @@ impl Issue<'_> {
         let scopes = self.grant.scopes.as_ref();
         access.insert("scope".into(), scopes.map_or_else(|| USER_SCOPE.to_owned(), |scopes| scopes.join(" ")).into());
         access.insert("username".into(), self.user.name.clone().into());
-        access.extend(added.clone());
+        access.extend(added.access);
         let access = signer.sign(&access)?;
         let mut id = self.common("id", &event_id, &Uuid::new_v4().to_string());
         id.insert("aud".into(), self.client_id.into());
@@ -109,7 +105,7 @@ impl Issue<'_> {
         if let Some(nonce) = self.nonce {
             id.insert("nonce".into(), nonce.into());
         }
-        id.extend(added);
+        id.extend(added.id);
         Ok(Issued { access, id: signer.sign(&id)?, jti })
     }
 
@@ -140,7 +136,7 @@ impl Issue<'_> {
 
 impl MachineIssue<'_> {
     /// Signs an access token; gives its ID as well.
-    pub fn sign(&self, signer: &Signer, trigger: &Trigger) -> Result<(String, String), String> {
+    pub fn sign(&self, signer: &Signer, added: Added) -> Result<(String, String), String> {
         let jti = Uuid::new_v4().to_string();
         let issued_at = self.at.as_second();
         let mut claims = Map::new();
@@ -154,7 +150,7 @@ impl MachineIssue<'_> {
         claims.insert("version".into(), 2.into());
         claims.insert("jti".into(), jti.clone().into());
         claims.insert("client_id".into(), self.client_id.into());
-        claims.extend(trigger.claims(None, self.region));
+        claims.extend(added.access);
         Ok((signer.sign(&claims)?, jti))
     }
 }
@@ -169,34 +165,4 @@ fn at_hash(access: &str) -> String {
 fn attribute_claim(name: &str, value: &str) -> Value {
     let list = (name == "identities").then(|| serde_json::from_str(value).ok()).flatten();
     list.unwrap_or_else(|| value.into())
-}
-
-/// A Pre-Token-Generation trigger (version 3, which may change access tokens, those of machines too) with its table of one Region, like a
-/// DynamoDB Global Table. When the table misses a claim, the trigger adds none and nobody notices: sign-in succeeds.
-pub(super) struct Trigger {
-    /// Claims that this Region's table misses.
-    missing: BTreeSet<String>,
-}
-
-impl Trigger {
-    pub fn new(missing: impl IntoIterator<Item = String>) -> Self {
-        Self { missing: missing.into_iter().collect() }
-    }
-
-    /// What it adds for a user, or for a machine.
-    fn claims(&self, user: Option<&User>, region: &Region) -> Map<String, Value> {
-        let attribute = |name: &str, otherwise: &str| {
-            let known = user.and_then(|user| user.attributes.get(name));
-            known.map_or(otherwise, String::as_str).to_owned()
-        };
-        [
-            ("tenant", attribute("custom:tenant", "retail")),
-            ("risk_profile", attribute("custom:risk_profile", "standard")),
-            ("serving_region", region.to_string()),
-        ]
-        .into_iter()
-        .filter(|(claim, _)| !self.missing.contains(*claim))
-        .map(|(claim, value)| (claim.to_owned(), value.into()))
-        .collect()
-    }
 }

@@ -26,7 +26,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::env::BrokenTrigger;
+use crate::env::EstateChange;
 use crate::lab::truth::Fact;
 use crate::model::{Milestone, Span};
 use crate::net;
@@ -317,8 +317,9 @@ async fn writes_reach_the_replica_after_a_lag() {
 
 #[tokio::test]
 async fn a_broken_trigger_lets_users_in_without_the_claim() {
-    let broken = BrokenTrigger { region: RegionRole::Replica, claim: "risk_profile".to_owned() };
-    let lab = lab(LabSettings { broken_triggers: vec![broken], ..settings() }, 1.0).await;
+    let path = "/dynamodb/us-west-2/gameday-claims/items/risk_profile".to_owned();
+    let estate = vec![EstateChange { path, value: None }];
+    let lab = lab(LabSettings { estate, ..settings() }, 1.0).await;
     let good = lab.sign_in(RegionRole::Primary, "synthetic-0001").await.access_token.unwrap();
     assert_eq!(lab.account(RegionRole::Replica, &good).await.0, 200);
     let silent = lab.sign_in(RegionRole::Replica, "synthetic-0001").await.access_token.unwrap();

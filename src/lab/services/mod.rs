@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use self::function::Function;
+pub use self::function::{Function, Functions, Uninvoked};
 use self::metrics::{Alarm, Metrics};
 use self::schedules::{Book, Firing, Firings};
 use super::estate::Estate;
@@ -21,7 +21,7 @@ use super::estate::cloudwatch::Series;
 #[derive(Debug)]
 pub struct Services {
     /// Lambda.
-    pub function: Arc<Function>,
+    pub functions: Arc<Functions>,
     alarms: Mutex<BTreeMap<String, Alarm>>,
     metrics: Mutex<Metrics>,
     series: Vec<Series>,
@@ -32,10 +32,10 @@ pub struct Services {
 }
 
 impl Services {
-    /// With nothing in them but the function.
-    pub fn new(function: Arc<Function>) -> Self {
+    /// With nothing in them but the functions.
+    pub fn new(functions: Arc<Functions>) -> Self {
         Self {
-            function,
+            functions,
             alarms: Mutex::default(),
             metrics: Mutex::default(),
             series: Vec::new(),

@@ -175,13 +175,13 @@ mod tests {
 
     use super::*;
     use crate::lab::estate::{Estate, Names};
-    use crate::lab::services::{Function, Services};
+    use crate::lab::services::{Functions, Services};
     use crate::model::RegionRole;
 
     fn services() -> Services {
-        let estate = Estate::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" });
-        let function = Arc::new(Function::new("arn:f".to_owned(), "arn:p".to_owned()));
-        Services::new(function).watched(&estate, "us-east-1", Timestamp::UNIX_EPOCH)
+        let estate = Arc::new(Estate::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" }));
+        let functions = Arc::new(Functions::new(RegionRole::Primary, Arc::clone(&estate)));
+        Services::new(functions).watched(&estate, "us-east-1", Timestamp::UNIX_EPOCH)
     }
 
     fn call<'a>(services: &'a Services, input: &'a Value) -> Call<'a> {

@@ -370,10 +370,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::lab::services::Function;
+    use crate::env::LabSettings;
+    use crate::lab::estate::Estate;
+    use crate::lab::services::Functions;
+    use crate::model::Seed;
 
     fn services() -> Services {
-        Services::new(Arc::new(Function::new("arn:f".to_owned(), "arn:p".to_owned())))
+        let estate = Arc::new(Estate::of(&LabSettings::default(), Seed(7)).unwrap());
+        Services::new(Arc::new(Functions::new(RegionRole::Primary, estate)))
     }
 
     fn call<'a>(services: &'a Services, input: &'a Value) -> Call<'a> {
