@@ -1,9 +1,15 @@
 //! What checks look at. Every call is made at most once however many checks want its answer, and is counted.
 
 pub mod cloudwatch;
+mod cognito;
+pub mod dependencies;
 mod dns;
 mod drill;
+mod iam;
+pub mod lambda;
 mod route53;
+mod stores;
+pub mod triggers;
 
 pub use dns::resolvers;
 pub use drill::Interface;

@@ -1,6 +1,75 @@
 //! GD4xx: the pool's functions, and what they depend on.
 
+mod account_concurrency;
+mod function_active;
+mod function_exists;
+mod global_clusters;
+mod layers;
+mod proxies;
+mod resource_policy;
+mod roles;
+mod same_claims;
+mod same_code;
+mod same_runtime;
+mod same_triggers;
+mod same_variables;
+mod secrets;
+mod tables;
+mod throttled;
+mod timeout;
+mod variables_region;
+mod vpc;
+
+use serde_json::Value;
+
 use super::Check;
+use crate::model::Region;
+use crate::preflight::facts::Facts;
+use crate::preflight::facts::lambda::Configuration;
+use crate::preflight::facts::triggers::{Deployed, Pair};
 
 /// By code.
-pub const ALL: &[&Check] = &[];
+pub const ALL: &[&Check] = &[
+    &same_triggers::CHECK,
+    &function_exists::CHECK,
+    &function_active::CHECK,
+    &same_code::CHECK,
+    &same_runtime::CHECK,
+    &throttled::CHECK,
+    &account_concurrency::CHECK,
+    &timeout::CHECK,
+    &resource_policy::CHECK,
+    &variables_region::CHECK,
+    &layers::CHECK,
+    &vpc::CHECK,
+    &tables::CHECK,
+    &secrets::CHECK,
+    &global_clusters::CHECK,
+    &proxies::CHECK,
+    &roles::CHECK,
+    &same_claims::CHECK,
+    &same_variables::CHECK,
+];
+
+/// Every function that is there, in both Regions.
+fn deployed<'a>(facts: &'a Facts, pairs: &'a [Pair]) -> Vec<(&'a Deployed, &'a Configuration, &'a Region)> {
+    let regions = [&facts.site.primary.region, &facts.site.replica.region];
+    let all = pairs.iter().flat_map(|pair| [&pair.primary, &pair.replica].into_iter().zip(regions));
+    all.filter_map(|(deployed, region)| Some((deployed, deployed.configuration.as_deref()?, region))).collect()
+}
+
+/// One, or a list of them: policies have both.
+fn many(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    }
+}
+
+impl Facts {
+    /// Whether tokens without the trigger's claims are of no use.
+    fn requires_claims(&self) -> bool {
+        !self.scenario.required_claims.is_empty()
+    }
+}

@@ -1,0 +1,57 @@
+use aws_sdk_rds::types::{GlobalCluster, GlobalClusterMemberSynchronizationStatus};
+
+use super::super::{Check, Looked, Sight};
+use crate::env::DependencyKind;
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::Facts;
+use crate::preflight::facts::dependencies::Dependency;
+
+/// GD416.
+pub const CHECK: Check = Check {
+    code: "GD416",
+    severity: Severity::Risk,
+    title: "The database behind a trigger has no cluster in the replica's Region",
+    why: "An Aurora cluster ends with its Region, unless a global cluster has a second one. A trigger that writes to it, or reads what only \
+          it has, then fails or does without, and nothing can be promoted.",
+    remedy: "Add a cluster of the replica's Region to the global cluster, and wait until it is connected:\n\n\
+             ```sh\naws rds create-db-cluster --region REPLICA --db-cluster-identifier NAME --engine ENGINE \
+             --global-cluster-identifier GLOBAL\n```\n\n\
+             A database that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+    calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "rds:DescribeGlobalClusters"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let named = facts.dependencies(DependencyKind::AuroraGlobalCluster).await?;
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let clusters = facts.global_clusters(RegionRole::Primary).await?;
+    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+    let sights = named.iter().filter_map(|(dependency, by)| {
+        let said = format!("rds:DescribeGlobalClusters in {here}: {}, named by {by},", dependency.name);
+        let Some(cluster) = clusters.iter().find(|cluster| is(cluster, dependency)) else {
+            return Some(Sight::of(format!("{said} is no global cluster's")));
+        };
+        let members = cluster.global_cluster_members().iter();
+        let mut member = members.filter(|member| region_of(member.db_cluster_arn()) == Some(there.as_str()));
+        let Some(member) = member.next() else {
+            return Some(Sight::of(format!("{said} has no cluster in {there} among its GlobalClusterMembers")));
+        };
+        let status = member.synchronization_status();
+        let waits = status.filter(|status| **status != GlobalClusterMemberSynchronizationStatus::Connected)?;
+        Some(Sight::of(format!("{said} has the SynchronizationStatus {} in {there}", waits.as_str())))
+    });
+    Ok(sights.collect())
+}
+
+/// Whether a global cluster, or one of its clusters, has that name.
+fn is(cluster: &GlobalCluster, dependency: &Dependency) -> bool {
+    let members = cluster.global_cluster_members().iter().filter_map(|member| member.db_cluster_arn());
+    let mut members = members.filter_map(|arn| arn.rsplit(':').next());
+    cluster.global_cluster_identifier() == Some(dependency.name.as_str()) || members.any(|name| name == dependency.name)
+}
+
+fn region_of(arn: Option<&str>) -> Option<&str> {
+    arn?.split(':').nth(3)
+}

@@ -1,0 +1,53 @@
+use std::collections::BTreeSet;
+
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::Facts;
+
+/// GD412.
+pub const CHECK: Check = Check {
+    code: "GD412",
+    severity: Severity::Risk,
+    title: "The replica's function has other layers",
+    why: "Layers belong to a Region. Code that counts on a layer fails where the layer is missing, and Lambda cannot load one of the \
+          primary's Region while that Region is gone.",
+    remedy: "Publish the layer in the replica's Region, and give the function its ARN there:\n\n\
+             ```sh\naws lambda update-function-configuration --region REPLICA --function-name NAME --layers ARN\n```",
+    calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let pairs = facts.trigger_functions().await?;
+    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+    let mut sights = Vec::new();
+    for pair in pairs.iter() {
+        let Some((primary, replica)) = pair.both() else { continue };
+        let (ours, theirs) = (arns(primary.layers()), arns(replica.layers()));
+        let function = pair.replica.name();
+        let said = format!("lambda:GetFunctionConfiguration: {function} in {there}");
+        for arn in theirs.iter().filter(|arn| arn.split(':').nth(3) == Some(here.as_str())) {
+            sights.push(Sight::of(format!("{said} has the layer {arn}, which is in {here}")));
+        }
+        let (one, other) = (names(&ours), names(&theirs));
+        let listed = |names: Vec<&str>| names.join(", ");
+        let missing = listed(one.difference(&other).copied().collect());
+        if !missing.is_empty() {
+            sights.push(Sight::of(format!("{said} lacks the layers of {here}: {missing}")));
+        }
+        let more = listed(other.difference(&one).copied().collect());
+        if !more.is_empty() {
+            sights.push(Sight::of(format!("{said} has layers that {here} has not: {more}")).severity(Severity::Note));
+        }
+    }
+    Ok(sights)
+}
+
+fn arns(layers: &[aws_sdk_lambda::types::Layer]) -> Vec<&str> {
+    layers.iter().filter_map(|layer| layer.arn()).collect()
+}
+
+/// Names without Region and version, which differ between Regions by themselves.
+fn names<'a>(arns: &[&'a str]) -> BTreeSet<&'a str> {
+    arns.iter().filter_map(|arn| arn.split(':').nth(6)).collect()
+}

@@ -1,0 +1,45 @@
+use aws_sdk_rds::types::DbProxyStatus;
+
+use super::super::{Check, Looked, Sight};
+use crate::env::DependencyKind;
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::Facts;
+
+/// GD417.
+pub const CHECK: Check = Check {
+    code: "GD417",
+    severity: Severity::Blocker,
+    title: "The RDS Proxy that a trigger connects to is missing in the replica's Region",
+    why: "Functions reach Aurora through an RDS Proxy of their Region, and the proxy is made there by hand. Where it is missing or not \
+          available the function waits for a name that does not exist, and the sign-in with it.",
+    remedy: "Create the proxy in the replica's Region, register the cluster there, and give the function its endpoint:\n\n\
+             ```sh\naws rds describe-db-proxies --region REPLICA\n\
+             aws rds create-db-proxy --region REPLICA --db-proxy-name NAME --engine-family FAMILY --role-arn ROLE \
+             --auth file://auth.json --vpc-subnet-ids SUBNET SUBNET\n```\n\n\
+             A proxy that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+    calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "rds:DescribeDBProxies"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let there = &facts.site.replica.region;
+    let mut named = facts.dependencies(DependencyKind::RdsProxy).await?;
+    // An endpoint of the primary's Region is the primary's affair, or GD411's where the replica's function names it.
+    named.retain(|proxy, _| !proxy.name.contains('.') || proxy.name.split('.').any(|label| label == there.as_str()));
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let proxies = facts.proxies(RegionRole::Replica).await?;
+    let sights = named.iter().filter_map(|(dependency, by)| {
+        let name = dependency.name.as_str();
+        let said = format!("rds:DescribeDBProxies in {there}: {name}, named by {by},");
+        let mut found =
+            proxies.iter().filter(|proxy| proxy.db_proxy_name() == Some(name) || proxy.endpoint() == Some(name));
+        let Some(proxy) = found.next() else {
+            return Some(Sight::of(format!("{said} is not among the {} proxies there", proxies.len())));
+        };
+        let status = proxy.status().filter(|status| **status != DbProxyStatus::Available)?;
+        Some(Sight::of(format!("{said} has the Status {}", status.as_str())))
+    });
+    Ok(sights.collect())
+}

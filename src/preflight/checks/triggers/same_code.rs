@@ -1,0 +1,33 @@
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::Facts;
+
+/// GD405.
+pub const CHECK: Check = Check {
+    code: "GD405",
+    severity: Severity::Risk,
+    title: "A trigger's function has other code in the replica",
+    why: "Functions are deployed to each Region by itself. A deployment that went to one Region only leaves the other with code that \
+          nobody tests, and that issues other claims from the moment of the failover on.",
+    remedy: "Deploy the same package to both Regions in one pipeline, and compare:\n\n\
+             ```sh\naws lambda get-function-configuration --region REGION --function-name NAME --query CodeSha256\n```",
+    calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let pairs = facts.trigger_functions().await?;
+    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+    let differ = pairs.iter().filter_map(|pair| {
+        let (primary, replica) = pair.both()?;
+        let (one, other) = (primary.code_sha256()?, replica.code_sha256()?);
+        (one != other).then(|| {
+            let name = pair.replica.name();
+            Sight::of(format!(
+                "lambda:GetFunctionConfiguration: CodeSha256 of {name} ({}) is {one} in {here} and {other} in {there}",
+                pair.label()
+            ))
+        })
+    });
+    Ok(differ.collect())
+}

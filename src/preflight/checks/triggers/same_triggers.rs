@@ -1,0 +1,62 @@
+use super::super::{Check, Looked, Sight};
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::Facts;
+
+/// Sign-in by custom authentication is nothing without these (Cognito developer guide, "Custom authentication challenge Lambda
+/// triggers").
+const DECISIVE: [&str; 3] = ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"];
+
+/// GD401.
+pub const CHECK: Check = Check {
+    code: "GD401",
+    severity: Severity::Blocker,
+    title: "The Regions do not have the same Lambda triggers",
+    why: "Lambda triggers are set in each Region; replication does not carry them over. A replica without the Pre-Token-Generation \
+          trigger signs users in and gives them tokens without the claims that APIs require, and one without its custom \
+          authentication triggers signs nobody in. Nothing says so until the record leads there.",
+    remedy: "Set the missing trigger in the Region that lacks it, with a function of that Region:\n\n\
+             ```sh\naws cognito-idp update-user-pool --region REPLICA --user-pool-id POOL --lambda-config file://triggers.json\n```\n\n\
+             `update-user-pool` resets what it is not given: pass every setting that `describe-user-pool` shows.",
+    calls: &["cognito-idp:DescribeUserPool"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let both = tokio::try_join!(facts.triggers(RegionRole::Primary), facts.triggers(RegionRole::Replica));
+    let (primary, replica) = both?;
+    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+    let mut sights = Vec::new();
+    for (name, trigger) in &primary {
+        let decisive = DECISIVE.contains(name) || (*name == "PreTokenGeneration" && facts.requires_claims());
+        let worst = if decisive { Severity::Blocker } else { Severity::Risk };
+        match replica.get(name) {
+            None => sights.push(
+                Sight::of(format!(
+                    "cognito-idp:DescribeUserPool: LambdaConfig has {name} ({}) in {here}, and none in {there}",
+                    trigger.function
+                ))
+                .severity(worst),
+            ),
+            Some(other) if other.version != trigger.version => {
+                let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "no version".to_owned());
+                sights.push(
+                    Sight::of(format!(
+                        "cognito-idp:DescribeUserPool: {name} has LambdaVersion {} in {here}, and {} in {there}",
+                        version(&trigger.version),
+                        version(&other.version)
+                    ))
+                    .severity(worst),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    for (name, trigger) in replica.iter().filter(|(name, _)| !primary.contains_key(*name)) {
+        let evidence = format!(
+            "cognito-idp:DescribeUserPool: LambdaConfig has {name} ({}) in {there}, and none in {here}",
+            trigger.function
+        );
+        sights.push(Sight::of(evidence).severity(Severity::Risk));
+    }
+    Ok(sights)
+}

@@ -1,0 +1,54 @@
+use aws_sdk_secretsmanager::types::StatusType;
+use futures::future::try_join_all;
+
+use super::super::{Check, Looked, Sight};
+use crate::env::DependencyKind;
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::{Facts, Missing};
+
+/// GD415.
+pub const CHECK: Check = Check {
+    code: "GD415",
+    severity: Severity::Blocker,
+    title: "A secret that a trigger needs is not replicated to the replica's Region",
+    why: "Secrets Manager keeps a secret in the Region where it was made, until it is told to replicate it. A function that finds no secret in \
+          its Region cannot open its database, and every sign-in that waits for it fails. A replica that is not in sync has the \
+          password of before the last rotation.",
+    remedy: "Replicate the secret, with a key of the replica's Region:\n\n\
+             ```sh\naws secretsmanager replicate-secret-to-regions --region PRIMARY --secret-id SECRET \
+             --add-replica-regions Region=REPLICA,KmsKeyId=KEY\n```\n\n\
+             A secret that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+    calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "secretsmanager:DescribeSecret"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let secrets = facts.dependencies(DependencyKind::Secret).await?;
+    let looked = secrets.iter().map(|(secret, by)| async move {
+        let one = facts.secret(RegionRole::Primary, &secret.name);
+        let (one, other) = tokio::try_join!(one, facts.secret(RegionRole::Replica, &secret.name))?;
+        let there = &facts.site.replica.region;
+        let said = format!("secretsmanager:DescribeSecret: {}, named by {by},", secret.name);
+        if other.is_none() {
+            // A name that is no secret's in either Region was no secret's name.
+            let told = (one.is_some() || !secret.guessed).then(|| format!("{said} does not exist in {there}"));
+            return Ok::<_, Missing>(told.map(Sight::of));
+        }
+        let replicas = one.iter().flat_map(|one| one.replication_status());
+        let mut replica = replicas.filter(|replica| replica.region() == Some(there.as_str()));
+        Ok(match replica.next().map(|replica| (replica.status(), replica.status_message())) {
+            None => {
+                let told = format!(
+                    "{said} is a secret of its own in {there}: the primary's ReplicationStatus has no such Region"
+                );
+                Some(Sight::of(told).severity(Severity::Risk))
+            }
+            Some((Some(status), message)) if *status != StatusType::InSync => {
+                let message = message.map(|message| format!(" ({message})")).unwrap_or_default();
+                Some(Sight::of(format!("{said} has the Status {status}{message} in {there}")))
+            }
+            Some(_) => None,
+        })
+    });
+    Ok(try_join_all(looked).await?.into_iter().flatten().collect())
+}

@@ -1,0 +1,59 @@
+use aws_sdk_dynamodb::types::{ReplicaStatus, TableStatus};
+use futures::future::try_join_all;
+
+use super::super::{Check, Looked, Sight};
+use crate::env::DependencyKind;
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::{Facts, Missing};
+
+/// GD414.
+pub const CHECK: Check = Check {
+    code: "GD414",
+    severity: Severity::Blocker,
+    title: "A table that a trigger reads has no working replica in the replica's Region",
+    why: "\"DNS goes to the secondary Region, but login silently fails because the trigger can't find the correct DynamoDB\": a \
+          function reads the table of its own Region. Where that is missing the function fails, or leaves out the claims that it would \
+          have found; where it is there but no replica, its rows grow old.",
+    remedy: "Make the table a global table with a replica there, and wait until it is ACTIVE:\n\n\
+             ```sh\naws dynamodb update-table --region PRIMARY --table-name TABLE \
+             --replica-updates 'Create={RegionName=REPLICA}'\n```\n\n\
+             A table that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+    calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "dynamodb:DescribeTable"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let tables = facts.dependencies(DependencyKind::DynamodbTable).await?;
+    let looked = tables.iter().map(|(table, by)| async move {
+        let one = facts.table(RegionRole::Primary, &table.name);
+        let (one, other) = tokio::try_join!(one, facts.table(RegionRole::Replica, &table.name))?;
+        let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+        let said = format!("dynamodb:DescribeTable: {}, named by {by},", table.name);
+        let Some(other) = other else {
+            // A name that is no table's in either Region was no table's name.
+            let told = (one.is_some() || !table.guessed).then(|| format!("{said} does not exist in {there}"));
+            return Ok::<_, Missing>(told.map(Sight::of));
+        };
+        // "ACTIVE - The table is ready for use"; it serves while it is UPDATING, too.
+        let serves = |status: &TableStatus| [TableStatus::Active, TableStatus::Updating].contains(status);
+        if let Some(status) = other.table_status().filter(|status| !serves(status)) {
+            return Ok(Some(Sight::of(format!("{said} has TableStatus {status} in {there}"))));
+        }
+        let Some(one) = one else {
+            return Ok(Some(Sight::of(format!("{said} does not exist in {here}")).severity(Severity::Risk)));
+        };
+        let replica = one.replicas().iter().find(|replica| replica.region_name() == Some(there.as_str()));
+        Ok(match replica.map(|replica| replica.replica_status()) {
+            None => {
+                let told =
+                    format!("{said} is a table of its own in {there}: its Replicas in {here} do not have that Region");
+                Some(Sight::of(told).severity(Severity::Risk))
+            }
+            Some(Some(status)) if !matches!(status, ReplicaStatus::Active | ReplicaStatus::Updating) => {
+                Some(Sight::of(format!("{said} has a replica in {there} with ReplicaStatus {status}")))
+            }
+            Some(_) => None,
+        })
+    });
+    Ok(try_join_all(looked).await?.into_iter().flatten().collect())
+}

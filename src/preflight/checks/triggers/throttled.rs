@@ -1,0 +1,49 @@
+use futures::future::try_join_all;
+
+use super::super::{Check, Looked, Sight};
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::Facts;
+
+/// GD407.
+pub const CHECK: Check = Check {
+    code: "GD407",
+    severity: Severity::Blocker,
+    title: "A trigger's function is throttled",
+    why: "A reserved concurrency of 0 stops a function for everybody, Cognito included: every sign-in fails with \
+          `UnexpectedLambdaException`. One that is lower than the primary's throttles the users that come over at a failover, all of \
+          them at once.",
+    remedy: "Give the function what the primary's has, or free it:\n\n\
+             ```sh\naws lambda put-function-concurrency --region REGION --function-name NAME --reserved-concurrent-executions N\n\
+             aws lambda delete-function-concurrency --region REGION --function-name NAME\n```",
+    calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "lambda:GetFunctionConcurrency"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let pairs = facts.trigger_functions().await?;
+    let both = pairs.iter().filter(|pair| pair.both().is_some()).map(|pair| async move {
+        let one = facts.reserved_concurrency(RegionRole::Primary, &pair.primary.arn);
+        let other = facts.reserved_concurrency(RegionRole::Replica, &pair.replica.arn);
+        tokio::try_join!(one, other).map(|(one, other)| (pair, one, other))
+    });
+    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+    let mut sights = Vec::new();
+    for (pair, one, other) in try_join_all(both).await? {
+        let regions = [(&pair.primary, one, here), (&pair.replica, other, there)];
+        for (function, _, region) in regions.into_iter().filter(|(_, reserved, _)| *reserved == Some(0)) {
+            sights.push(Sight::of(format!(
+                "lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {} in {region} is 0",
+                function.name()
+            )));
+        }
+        // None reserved means a share of the account's; that one is compared by GD408.
+        let Some(reserved) = other.filter(|other| *other > 0 && one.is_none_or(|one| *other < one)) else { continue };
+        let primary = one.map_or_else(|| "none".to_owned(), |one| one.to_string());
+        let sight = Sight::of(format!(
+            "lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {} is {primary} in {here} and {reserved} in {there}",
+            pair.replica.name()
+        ));
+        sights.push(sight.severity(Severity::Risk));
+    }
+    Ok(sights)
+}
