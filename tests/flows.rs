@@ -6,7 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_sdk_cognitoidentityprovider::types::UserStatusType;
 use gameday::cloud::Cloud;
@@ -145,7 +145,7 @@ fn every_flow_is_served_by_both_regions_or_refused_where_the_guide_says_so() {
     ends_with("USER_SRP_AUTH", LoginStep::GetUser);
     ends_with("USER_SRP_AUTH sign-out", LoginStep::SignOut);
     // Some have set a new password, and all of them were asked for one again afterwards.
-    let set = |login: &&Login| login.steps.iter().any(|step| step.step == LoginStep::NewPassword);
+    let set = |login: &&Login| login.steps.iter().any(|step| step.step == LoginStep::NewPassword && step.ended);
     let somebody = done.of("USER_SRP_AUTH new-password", RegionRole::Primary).find(set);
     assert!(
         somebody
@@ -213,7 +213,17 @@ fn sessions_live_through_failover_and_failback_by_every_refresh() {
             }
         }
         assert!(!of().any(|call| call.step == SessionStep::SignInAgain), "{}", plan.label());
+        // Every call that fell due is there, whatever held it up.
+        for session in of().map(|call| call.session).collect::<BTreeSet<u64>>() {
+            let calls: Vec<&SessionCall> =
+                of().filter(|call| call.session == session && call.step == SessionStep::ApiCall).collect();
+            let last = calls.iter().map(|call| call.window.sent).max().unwrap();
+            let span = last.duration_since(calls[0].window.sent).as_secs_f64();
+            let due = span / plan.call_every.0.as_secs_f64();
+            assert!(calls.len() as f64 > due - 1.0, "session {session}: {} calls of {due:.1}", calls.len());
+        }
     }
+    assert!(done.sessions.iter().any(|call| call.held_up));
 }
 
 /// When so many percent of a cohort were back, in `run.json`: at the latest so long after the cut, and whether it took the heal.
@@ -275,4 +285,92 @@ fn everybody_who_failed_comes_again_until_the_storm_is_over() {
     let last = done.logins.iter().map(|login| login.ended).max().unwrap();
     let settled = |login: &&&Login| last.duration_since(login.ended).as_secs_f64() > 5.0;
     assert!(failed.iter().filter(settled).all(|login| again.contains(&login.arrival)), "somebody went away");
+}
+
+/// A failover in which everybody who did not get in comes again, with a few changes.
+fn storm(folder: &Path, changes: &[(&str, &str)]) -> PathBuf {
+    let mut text = std::fs::read_to_string("tests/support/short.toml").unwrap();
+    let (head, rest) = text.split_once("[users.arrivals]").unwrap();
+    let (_, rest) = rest.split_once("[[users.cohorts]]").unwrap();
+    text = format!("{head}@users\n\n[[users.cohorts]]{rest}");
+    for (old, new) in changes {
+        text = text.replace(old, new);
+    }
+    let path = folder.join("storm.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn whoever_is_shed_comes_again_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = "[users]\nmost_in_flight = 4\n\n[users.arrivals]\nprocess = \"retry-storm\"\nrate = \"1/s\"\nagain_after = \"5s\"\n\n\
+                 [[users.flows]]\nflow = \"USER_PASSWORD_AUTH\"\nshare = \"100%\"";
+    let done = run(&storm(folder.path(), &[("@users", users)]), support::SHORT_TTL);
+    let again: BTreeSet<u64> = done.logins.iter().filter_map(|login| login.again_of).collect();
+    let last = done.logins.iter().map(|login| login.ended).max().unwrap();
+    let shed: Vec<&Login> = done
+        .logins
+        .iter()
+        .filter(|login| login.outcome == LoginOutcome::Shed && last.duration_since(login.ended).as_secs_f64() > 8.0)
+        .collect();
+    assert!(shed.len() > 20, "{} were shed: {}", shed.len(), done.told);
+    assert!(shed.iter().all(|login| again.contains(&login.arrival)), "somebody who was shed went away");
+}
+
+#[test]
+fn whoever_has_lost_a_session_signs_in_for_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = "[users.arrivals]\nprocess = \"constant\"\nrate = \"2/s\"\n\n[[users.flows]]\n\
+                 flow = \"GET_TOKENS_FROM_REFRESH_TOKEN\"\nclient = \"rotating\"\nshare = \"100%\"";
+    let missing = "[[lab.missing_clients]]\nregion = \"replica\"\nclient = \"rotating\"\n";
+    let done = run(&storm(folder.path(), &[("@users", users)]), &format!("{}{missing}", support::SHORT_TTL));
+    let (refresh, sign_in) = ("GET_TOKENS_FROM_REFRESH_TOKEN rotating", "USER_SRP_AUTH rotating");
+    let refused = |login: &&Login| matches!(login.outcome, LoginOutcome::Rejected { .. });
+    let lost = done.of(refresh, RegionRole::Replica).filter(refused).count();
+    assert!(lost > 10, "{lost} were refused: {}", done.told);
+    // The replica does not know their client, so that they get in with the primary alone.
+    assert!(done.of(sign_in, RegionRole::Replica).any(|login| refused(&login)));
+    let back: Vec<&Login> = done
+        .of(sign_in, RegionRole::Primary)
+        .filter(|login| login.phase == Phase::Failback && login.outcome == LoginOutcome::Succeeded)
+        .collect();
+    assert!(!back.is_empty());
+    let first = back.iter().map(|login| login.ended).min().unwrap();
+    let renewed = |login: &&Login| login.scheduled > first && login.outcome == LoginOutcome::Succeeded;
+    assert!(done.of(refresh, RegionRole::Primary).any(|login| renewed(&login)), "nobody's new session is used");
+    // So many are under way while packets vanish that some find none, and nobody is shed for it.
+    assert!(!done.logins.iter().any(|login| login.outcome == LoginOutcome::Shed));
+}
+
+#[test]
+fn preflight_refuses_an_app_client_that_lacks_what_its_flow_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = storm(
+        folder.path(),
+        &[(
+            "@users",
+            "[users.arrivals]\nprocess = \"constant\"\nrate = \"1/s\"\n\n\
+             [[users.flows]]\nflow = \"managed-login\"\nclient = \"confidential\"\nshare = \"50%\"\n\n\
+             [[users.flows]]\nflow = \"client-credentials\"\nclient = \"web\"\nshare = \"50%\"",
+        )],
+    );
+    let environment = lab_with(folder.path(), support::SHORT_TTL);
+    let out = folder.path().join("run");
+    let mut command = gameday();
+    let command = command.arg("run").arg(path).arg("--env").arg(environment);
+    let done = command.args(["--yes", "--speed", SPEED, "--no-progress", "--out"]).arg(&out).output().unwrap();
+    let found: Vec<String> = events(&out)
+        .into_iter()
+        .filter_map(|record| match record.event {
+            Event::Finding(finding) if finding.code == "GD004" => Some(finding.evidence),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        "managed-login: the app client `confidential` has no `redirect_uri` that is a URL",
+        "client-credentials: the app client `web` has no `secret`",
+    ];
+    assert_eq!(found, expected, "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(done.status.code(), Some(3));
 }

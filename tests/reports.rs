@@ -365,6 +365,79 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
 }
 
 #[test]
+fn an_outage_of_the_replica_is_no_refusal_that_is_expected() {
+    let untold = ["HTTP 500", "InternalErrorException", "UnexpectedLambdaException", "ResourceNotFoundException"];
+    for code in untold.into_iter().chain(["the form came again"]) {
+        let mut records = World::sample().run().0;
+        let mut failed = 0;
+        logins(&mut records, |login| {
+            let here = login.flow == Flow::UserPassword.as_str() && login.role == Some(RegionRole::Replica);
+            if here {
+                (login.at_replica, login.outcome) = (Some(Expect::Refused), rejected(code));
+                failed += 1;
+            }
+        });
+        let outcome = outcome(&records).unwrap();
+        let logins = &outcome.logins;
+        assert_eq!((logins.all.expected_refusals, logins.all.attempted), (0, sample().logins.all.attempted), "{code}");
+        assert_eq!(logins.errors[&rejected(code).label()], failed, "{code}");
+        let row = &run_json(&outcome)["expectations"][0];
+        assert!(row["held"].is_null(), "{row}");
+        assert_eq!(row["seen"], format!("0 let in, {failed} failed otherwise, which does not tell"));
+        assert_eq!(outcome.exit_code, Some(1));
+    }
+}
+
+#[test]
+fn the_step_in_which_a_try_fails_is_told_apart_from_those_that_ended() {
+    let steady = sample().logins.steps;
+    let mut records = World::sample().run().0;
+    let (mut blackholed, mut earlier) = (0, 0);
+    let step = |step, ms, ended| StepTime { step, ms, ended };
+    logins(&mut records, |login| {
+        if login.outcome == LoginOutcome::ConnectTimeout {
+            login.steps = vec![step(LoginStep::Dns, 2.0, true), step(LoginStep::Connect, 3000.0, false)];
+            blackholed += 1;
+        } else if login.arrival % 10 == 0 {
+            let (ended, role, outcome) = (login.started, None, LoginOutcome::ConnectTimeout);
+            let steps = vec![step(LoginStep::Dns, 2.0, true), step(LoginStep::Connect, 1500.0, false)];
+            login.earlier = vec![FailedTry { ended, role, outcome, steps }];
+            earlier += 1;
+        }
+    });
+    let outcome = outcome(&records).unwrap();
+    let of = |wanted| *outcome.logins.steps.iter().find(|row| row.step == wanted).unwrap();
+    let before = |wanted| steady.iter().find(|row| row.step == wanted).unwrap().ended;
+    let (dns, connect) = (of(LoginStep::Dns), of(LoginStep::Connect));
+    assert!(blackholed > 20 && earlier > 5);
+    assert_eq!(dns.ended.count, before(LoginStep::Dns).count + blackholed + earlier);
+    assert_eq!((dns.not_ended.count, dns.not_ended.latency), (0, None));
+    assert_eq!(connect.ended, before(LoginStep::Connect));
+    assert_eq!(connect.not_ended.count, blackholed + earlier);
+    let p99 = connect.not_ended.latency.unwrap().p99;
+    assert!((p99 - 3000.0).abs() < 3.0, "{p99}");
+    let rows = run_json(&outcome)["logins"]["steps"].clone();
+    let row = rows.as_array().unwrap().iter().find(|row| row["step"] == "connect").unwrap();
+    assert_eq!(
+        (&row["count"], &row["not_ended"]["count"]),
+        (&json!(connect.ended.count), &json!(blackholed + earlier))
+    );
+    let shown = format!("| connect | not ended | {} |", blackholed + earlier);
+    assert!(report(&outcome, "report.md").contains(&shown) && report(&outcome, "report.html").contains("not ended"));
+}
+
+#[test]
+fn a_log_from_before_steps_could_fail_is_read() {
+    let read = |text: &str| serde_json::from_str::<StepTime>(text).unwrap();
+    assert!(read(r#"{ "step": "connect", "ms": 1.5 }"#).ended);
+    let text = serde_json::to_string(&StepTime { step: LoginStep::Connect, ms: 1.5, ended: false }).unwrap();
+    assert!(!read(&text).ended);
+    let cut = r#"{ "ended": "2026-01-02T03:04:05Z", "outcome": { "class": "connect_timeout" } }"#;
+    assert_eq!(serde_json::from_str::<FailedTry>(cut).unwrap().steps, []);
+    assert_eq!(serde_json::from_str::<LoginOutcome>(r#"{ "class": "cancelled" }"#).unwrap(), LoginOutcome::Cancelled);
+}
+
+#[test]
 fn what_a_replica_may_not_do_decides_like_an_objective() {
     let tried = |action, held: Option<bool>, seen: &str| {
         let window = Window { sent: at(100.0), received: at(100.2) };
@@ -420,6 +493,7 @@ fn session(session: u64, step: SessionStep, sent: f64, role: RegionRole, outcome
         phase: Phase::Hold,
         role,
         outcome,
+        held_up: false,
     }))
 }
 
@@ -469,6 +543,44 @@ fn sessions_are_kept_interrupted_forced_or_lost() {
     assert_eq!(sessions["refreshes_after_failback"], json!({ "tried": 3, "worked": 2 }));
     assert_eq!(sessions["by_plan"][0]["cohort"], "honours-ttl");
     assert!(report(&outcome, "report.md").contains("| REFRESH_TOKEN_AUTH | honours-ttl | 4 | 1 | 1 | 1 | 1 |"));
+}
+
+#[test]
+fn a_session_that_was_opened_after_the_cut_is_not_one_from_before_it() {
+    use RegionRole::Primary;
+    let late = [
+        session(4, SessionStep::SignIn, 0.5, Primary, LoginOutcome::Succeeded),
+        // Sent before the cut, answered after it.
+        session(5, SessionStep::SignIn, -0.2, Primary, LoginOutcome::Succeeded),
+        session(5, SessionStep::ApiCall, 6.0, Primary, LoginOutcome::Succeeded),
+    ];
+    let on_time: Vec<Event> = sessions().into_iter().filter(|event| !is_session(event, 4)).collect();
+    let outcome = outcome(&with_events(on_time.into_iter().chain(late))).unwrap();
+    let sessions = outcome.sessions.unwrap();
+    assert_eq!((sessions.all.opened, sessions.all.kept, sessions.not_opened), (4, 1, 2));
+    assert_eq!(sessions.api_in_outage.tried, 5);
+}
+
+fn is_session(event: &Event, number: u64) -> bool {
+    matches!(event, Event::Session(call) if call.session == number)
+}
+
+#[test]
+fn calls_that_a_stall_held_up_count_as_calls_that_failed() {
+    let stalled = || LoginOutcome::Stalled { step: LoginStep::ProtectedApi };
+    let mut due = session(0, SessionStep::ApiCall, 26.0, RegionRole::Primary, stalled());
+    let mut renewal = session(3, SessionStep::ApiCall, 245.2, RegionRole::Primary, rejected("NotAuthorizedException"));
+    for event in [&mut due, &mut renewal] {
+        if let Event::Session(call) = event {
+            call.held_up = true;
+        }
+    }
+    let outcome = outcome(&with_events(sessions().into_iter().chain([due, renewal]))).unwrap();
+    let found = run_json(&outcome)["sessions"].clone();
+    assert_eq!(found["api_in_outage"], json!({ "tried": 6, "worked": 2 }));
+    assert_eq!((&found["api_held_up_in_outage"], &found["api_refused_in_outage"]), (&json!(1), &json!(1)));
+    let fates = ["kept", "interrupted", "forced", "lost"].map(|fate| found[fate].as_u64().unwrap());
+    assert_eq!(fates, [1, 1, 1, 1]);
 }
 
 #[test]
@@ -551,7 +663,7 @@ fn users_who_try_again_are_counted_by_their_tries() {
             login.again_of = (rescued == 0).then(|| failed.last().copied().unwrap());
             let (ended, role) = (login.started, Some(RegionRole::Replica));
             let throttled = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
-            login.earlier = vec![FailedTry { ended, role, outcome: throttled }; 2];
+            login.earlier = vec![FailedTry { ended, role, outcome: throttled, steps: Vec::new() }; 2];
             rescued += 1;
         } else if !matches!(login.outcome, LoginOutcome::Succeeded | LoginOutcome::Cancelled) {
             others += 1;
@@ -581,18 +693,27 @@ fn failures_name_their_cause() {
                     let (asked, served) = (synthetic::REPLICA.into(), synthetic::PRIMARY.into());
                     login.outcome = LoginOutcome::WrongRegion { asked, served };
                 }
-                3 => login.outcome = LoginOutcome::Shed,
+                3 if login.arrival % 2 == 0 => login.outcome = LoginOutcome::Shed,
+                3 => login.outcome = LoginOutcome::NoSession,
                 _ => {}
             }
+        } else if login.arrival == 1 {
+            login.outcome = LoginOutcome::HarnessFailed { what: "an app client without a callback URL".into() };
         }
     });
     let outcome = outcome(&records).unwrap();
+    assert_eq!(outcome.logins.all.attempted, sample().logins.all.attempted);
+    assert_eq!(outcome.logins.errors["harness_failed (an app client without a callback URL)"], 1);
+    assert!(anomaly(&outcome, "harness_failed").contains("an app client without a callback URL"));
+    assert!(anomaly(&outcome, "no_session").contains("found no session") && outcome.logins.errors["no_session"] > 1);
     assert!(anomaly(&outcome, "app_client_missing").contains("does not exist at the replica's pool"));
     let keys = anomaly(&outcome, "jwks_on_request_path");
     assert!(keys.contains("JWKS is fetched on the request path") && keys.contains(reason), "{keys}");
     assert!(
         anomaly(&outcome, "wrong_region").contains("an address of us-west-2 and got a token that us-east-1 issued")
     );
+    let shed = outcome.logins.errors["shed"];
+    assert!(anomaly(&outcome, "shed").starts_with(&format!("{shed} logins")));
     assert!(anomaly(&outcome, "shed").contains("`most_in_flight`"));
     let markdown = report(&outcome, "report.md");
     let (top, _) = markdown.split_once("## Objectives").unwrap();

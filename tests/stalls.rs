@@ -282,6 +282,11 @@ impl Estate {
             assert!(took.as_secs_f64() <= (patience + SLACK).as_secs_f64(), "{label} at {cut:?}: {took}");
             match ended.outcome {
                 LoginOutcome::Stalled { step } => {
+                    let last = ended.steps.last().unwrap();
+                    assert_eq!((last.step, last.ended), (step, false), "{label} at {cut:?}");
+                    assert!(ended.steps.iter().rev().skip(1).all(|step| step.ended), "{label} at {cut:?}");
+                    let sum: f64 = ended.steps.iter().map(|step| step.ms / 1000.0).sum();
+                    assert!(sum <= took.as_secs_f64() + 1e-3 && last.ms > 0.0, "{label} at {cut:?}: {sum} s of {took}");
                     let asked = ended.to_put_back.is_some();
                     assert!(!asked || case.users == Some("new-password"), "{label} at {cut:?}");
                     step

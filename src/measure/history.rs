@@ -68,8 +68,9 @@ pub(super) struct Logbook {
     cohorts: Names<String>,
     regions: Names<Region>,
     outcomes: Names<LoginOutcome>,
-    /// What the steps took, of logins that were not cancelled, in microseconds.
-    pub steps: BTreeMap<LoginStep, Histogram<u64>>,
+    /// What the steps took, of every try of logins that were not cancelled, in microseconds: those that ended (`true`) and those that did
+    /// not apart.
+    pub steps: BTreeMap<(LoginStep, bool), Histogram<u64>>,
     /// Tries before the last one, by the numbers of their outcomes.
     earlier: BTreeMap<u32, u64>,
 }
@@ -110,6 +111,7 @@ impl Marks {
     const HELD: u8 = 1;
     const BROKEN: u8 = 2;
     const THROTTLED: u8 = 4;
+    const UNTOLD: u8 = 8;
 
     fn of(login: &Login) -> Self {
         let is_throttled = |outcome: &LoginOutcome| matches!(outcome, LoginOutcome::Throttled { .. });
@@ -118,6 +120,7 @@ impl Marks {
         let limit = match login {
             login if login.refused_as_expected() => Self::HELD,
             login if login.let_in_against_expectation() => Self::BROKEN,
+            login if login.tells_no_limit() => Self::UNTOLD,
             _ => 0,
         };
         let throttled = if earlier || is_throttled(&login.outcome) { Self::THROTTLED } else { 0 };
@@ -138,6 +141,8 @@ pub(super) enum Limit {
     Held,
     /// It got in, against what is expected.
     Broken,
+    /// It was to be refused, and failed by something else.
+    Untold,
 }
 
 const _: () = assert!(size_of::<Row>() <= 64, "a million logins must fit into 64 MB");
@@ -146,8 +151,8 @@ impl Logbook {
     fn take(&mut self, login: &Login) {
         let connecting = login.steps.iter().filter(|step| matches!(step.step, LoginStep::Dns | LoginStep::Connect));
         if login.outcome != LoginOutcome::Cancelled {
-            for taken in &login.steps {
-                record_ms(self.steps.entry(taken.step).or_insert_with(histogram), taken.ms);
+            for taken in login.earlier.iter().flat_map(|failed| &failed.steps).chain(&login.steps) {
+                record_ms(self.steps.entry((taken.step, taken.ended)).or_insert_with(histogram), taken.ms);
             }
         }
         for failed in &login.earlier {
@@ -209,6 +214,7 @@ impl<'a> LoginRef<'a> {
         match self.row.marks {
             marks if marks.has(Marks::HELD) => Limit::Held,
             marks if marks.has(Marks::BROKEN) => Limit::Broken,
+            marks if marks.has(Marks::UNTOLD) => Limit::Untold,
             _ => Limit::Unconcerned,
         }
     }
@@ -295,6 +301,7 @@ struct CallRow {
     outcome: u32,
     step: SessionStep,
     role: Option<RegionRole>,
+    held_up: bool,
 }
 
 /// A call in a session, with its names.
@@ -304,6 +311,8 @@ pub(super) struct CallRef<'a> {
     pub received: Timestamp,
     pub step: SessionStep,
     pub role: Option<RegionRole>,
+    /// It was not made, and shares the outcome of what held it up.
+    pub held_up: bool,
     pub outcome: &'a LoginOutcome,
     /// Flow and cohort.
     pub plan: &'a (String, String),
@@ -319,6 +328,7 @@ impl CallBook {
             outcome: self.outcomes.number(&call.outcome, blunt),
             step: call.step,
             role: call.role,
+            held_up: call.held_up,
         });
     }
 
@@ -331,6 +341,7 @@ impl CallBook {
             received: moment(row.received),
             step: row.step,
             role: row.role,
+            held_up: row.held_up,
             outcome: self.outcomes.at(row.outcome),
             plan: self.plans.at(row.plan),
         };
@@ -390,6 +401,7 @@ fn blunt(outcome: &LoginOutcome) -> LoginOutcome {
         LoginOutcome::ChallengeUnsupported { step, .. } => {
             LoginOutcome::ChallengeUnsupported { step: *step, challenge: others() }
         }
+        LoginOutcome::HarnessFailed { .. } => LoginOutcome::HarnessFailed { what: others() },
         LoginOutcome::WrongRegion { .. } => LoginOutcome::WrongRegion { asked: OTHERS.into(), served: OTHERS.into() },
         known => known.clone(),
     }

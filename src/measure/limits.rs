@@ -61,7 +61,7 @@ impl LimitResult {
     }
 }
 
-/// What the scenario states, in its order, then the flows whose logins a replica refused or let in.
+/// What the scenario states, in its order, then the flows that a replica is expected to refuse and was asked for.
 pub(super) fn limits(
     records: &[Record],
     book: &Logbook,
@@ -102,25 +102,28 @@ fn tried(record: &Record) -> Option<LimitResult> {
 }
 
 fn flows(book: &Logbook, replica: &Region) -> Vec<LimitResult> {
-    let mut seen: BTreeMap<&str, (BTreeMap<String, u64>, u64)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (BTreeMap<String, u64>, u64, u64)> = BTreeMap::new();
     for login in book.iter() {
         match login.limit() {
             // By what it was refused: an error of another kind may only look like the limit.
             Limit::Held => *seen.entry(login.flow()).or_default().0.entry(login.outcome().label()).or_default() += 1,
             Limit::Broken => seen.entry(login.flow()).or_default().1 += 1,
+            Limit::Untold => seen.entry(login.flow()).or_default().2 += 1,
             Limit::Unconcerned => {}
         }
     }
-    let result = |(flow, (refused, let_in)): (&str, (BTreeMap<String, u64>, u64))| {
+    let result = |(flow, (refused, let_in, untold)): (&str, (BTreeMap<String, u64>, u64, u64))| {
+        let held = if let_in > 0 { Some(false) } else { (!refused.is_empty()).then_some(true) };
+        let untold = (untold > 0).then(|| format!("{untold} failed otherwise, which does not tell"));
         let refused = refused.into_iter().map(|(label, count)| format!("{count} {label}"));
-        let seen: Vec<String> = refused.chain([format!("{let_in} let in")]).collect();
+        let seen: Vec<String> = refused.chain([format!("{let_in} let in")]).chain(untold).collect();
         LimitResult {
             action: format!("login by {flow}"),
             region: replica.clone(),
             role: RegionRole::Replica,
             expect: Expect::Refused,
             seen: seen.join(", "),
-            held: Some(let_in == 0),
+            held,
         }
     };
     seen.into_iter().map(result).collect()

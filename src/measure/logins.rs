@@ -50,15 +50,24 @@ impl Group {
     }
 }
 
-/// What a step of the logins took, whatever became of them, in milliseconds of scenario time.
+/// What a step of the logins took, in every try and whatever became of it, in milliseconds of scenario time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepLatency {
     /// Which step.
     pub step: LoginStep,
-    /// How often it was taken.
+    /// Where the try got past it.
+    pub ended: Taken,
+    /// Where the try failed, was refused or was given up in it: what it took until then.
+    pub not_ended: Taken,
+}
+
+/// How often a step was taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Taken {
+    /// So often.
     pub count: u64,
-    /// How long.
-    pub latency: Latency,
+    /// How long it took; nothing where it never was.
+    pub latency: Option<Latency>,
 }
 
 /// A required claim that tokens lacked.
@@ -89,13 +98,13 @@ pub struct Logins {
     pub by_cohort: BTreeMap<String, Group>,
     /// By phase and Region.
     pub by_phase_and_region: BTreeMap<(Phase, Option<Region>), Group>,
-    /// By step, in the order in which a login takes them.
+    /// By step, in the order in which a login takes them; of every try.
     pub steps: Vec<StepLatency>,
     /// Failures by [`LoginOutcome::label`].
     pub errors: BTreeMap<String, u64>,
     /// Which required claims were missing, and where.
     pub missing_claims: Vec<MissingClaim>,
-    /// How much later than scheduled logins started, in milliseconds of scenario time; those that were shed left out.
+    /// How much later than scheduled logins started, in milliseconds of scenario time; those that were not started left out.
     pub start_delay: Option<Latency>,
     /// The successes' latencies by phase in microseconds, for the interval log.
     pub histograms: BTreeMap<Phase, Histogram<u64>>,
@@ -159,7 +168,7 @@ impl<'a> Sorter<'a> {
         self.by_phase.entry(login.phase()).or_default().add(login);
         self.by_cohort.entry(login.cohort()).or_default().add(login);
         self.by_phase_and_region.entry((login.phase(), login.region())).or_default().add(login);
-        if *login.outcome() != LoginOutcome::Shed {
+        if !matches!(login.outcome(), LoginOutcome::Shed | LoginOutcome::NoSession) {
             let delay = self.start_delay.get_or_insert_with(histogram);
             record_ms(delay, seconds_between(login.scheduled(), login.started()) * 1000.0);
         }
@@ -214,10 +223,18 @@ fn groups<K: Ord>(tallies: impl Iterator<Item = (K, Tally)>) -> BTreeMap<K, Grou
 }
 
 fn steps(book: &Logbook) -> Vec<StepLatency> {
-    let summary = |(step, histogram): (&LoginStep, &Histogram<u64>)| {
-        Some(StepLatency { step: *step, count: histogram.len(), latency: latency(histogram)? })
-    };
-    book.steps.iter().filter_map(summary).collect()
+    let mut steps: BTreeMap<LoginStep, StepLatency> = BTreeMap::new();
+    for ((step, ended), histogram) in &book.steps {
+        let taken = Taken { count: histogram.len(), latency: latency(histogram) };
+        let none = StepLatency { step: *step, ended: Taken::default(), not_ended: Taken::default() };
+        let row = steps.entry(*step).or_insert(none);
+        if *ended {
+            row.ended = taken;
+        } else {
+            row.not_ended = taken;
+        }
+    }
+    steps.into_values().collect()
 }
 
 /// An empty histogram of microseconds.

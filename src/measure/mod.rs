@@ -26,7 +26,7 @@ pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
 pub use history::History;
 pub use interval::{Interval, seconds_between};
 pub use limits::LimitResult;
-pub use logins::{Group, Latency, Logins, MissingClaim, StepLatency};
+pub use logins::{Group, Latency, Logins, MissingClaim, StepLatency, Taken};
 pub use milestones::Reached;
 pub use notes::Anomaly;
 pub use objectives::{ObjectiveResult, Unit, Verdict};

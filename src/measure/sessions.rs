@@ -16,12 +16,15 @@ pub struct Sessions {
     pub all: Fates,
     /// By how they are refreshed, and the cohort of their clients.
     pub by_plan: BTreeMap<(String, String), Fates>,
-    /// Sessions whose first sign-in failed; counted nowhere else.
+    /// Sessions whose first sign-in had not succeeded when the fault began; counted nowhere else.
     pub not_opened: u64,
     /// Calls of the protected API between the cut and the heal.
     pub api_in_outage: Calls,
     /// Calls of the protected API that were answered with a refusal between the cut and the heal.
     pub api_refused_in_outage: u64,
+    /// Those of `api_in_outage` that were not made: something else of the session had no answer yet when they fell due, and they share how
+    /// that ended.
+    pub api_held_up_in_outage: u64,
     /// The longest time in which a session could not call the API, in seconds: from sending the first call that failed to
     /// the answer of the next one that did not, or to the last that failed.
     pub longest_without_api_s: Option<f64>,
@@ -34,7 +37,7 @@ pub struct Sessions {
 /// What became of sessions that were opened. The four add up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fates {
-    /// Sessions whose first sign-in succeeded.
+    /// Sessions whose first sign-in succeeded before the fault.
     pub opened: u64,
     /// Never refused anything; stalls and retries are allowed.
     pub kept: u64,
@@ -74,7 +77,10 @@ pub(super) fn sessions(book: &CallBook, line: &Timeline<'_>) -> Option<Sessions>
     let mut found = Sessions::default();
     for calls in book.by_session() {
         let Some(first) = calls.first() else { continue };
-        let opened = calls.iter().any(|call| call.step == SessionStep::SignIn && succeeded(call));
+        // A session that was opened later has nothing to lose by the fault.
+        let in_time = |call: &CallRef<'_>| line.zero.is_none_or(|zero| call.received <= zero);
+        let signed_in = |call: &CallRef<'_>| call.step == SessionStep::SignIn && succeeded(call) && in_time(call);
+        let opened = calls.iter().any(signed_in);
         if !opened {
             found.not_opened += 1;
             continue;
@@ -103,7 +109,8 @@ impl Sessions {
             match (call.step, call.role) {
                 (SessionStep::ApiCall, _) if in_outage => {
                     self.api_in_outage.add(call);
-                    self.api_refused_in_outage += u64::from(call.outcome.is_refusal());
+                    self.api_refused_in_outage += u64::from(call.outcome.is_refusal() && !call.held_up);
+                    self.api_held_up_in_outage += u64::from(call.held_up);
                 }
                 (SessionStep::Refresh, Some(RegionRole::Replica)) => self.refreshes_at_replica.add(call),
                 (SessionStep::Refresh, Some(RegionRole::Primary)) if healed(call) => {
@@ -122,15 +129,17 @@ fn succeeded(call: &CallRef<'_>) -> bool {
 }
 
 fn fate(calls: &[CallRef<'_>], heal: Option<Timestamp>) -> Fate {
-    let mut after = calls.iter().filter(|call| heal.is_some_and(|heal| call.sent >= heal)).peekable();
+    // What was not made adds nothing to what held it up.
+    let made = || calls.iter().filter(|call| !call.held_up);
+    let mut after = made().filter(|call| heal.is_some_and(|heal| call.sent >= heal)).peekable();
     let nothing_worked = after.peek().is_some() && !after.any(succeeded);
-    let last_refused = calls.last().is_some_and(|call| call.outcome.is_refusal());
-    let again = calls.iter().any(|call| call.step == SessionStep::SignInAgain && succeeded(call));
+    let last_refused = made().next_back().is_some_and(|call| call.outcome.is_refusal());
+    let again = made().any(|call| call.step == SessionStep::SignInAgain && succeeded(call));
     if nothing_worked || last_refused {
         Fate::Lost
     } else if again {
         Fate::Forced
-    } else if calls.iter().any(|call| call.outcome.is_refusal()) {
+    } else if made().any(|call| call.outcome.is_refusal()) {
         Fate::Interrupted
     } else {
         Fate::Kept

@@ -21,6 +21,7 @@ pub(super) fn of_logins(book: &Logbook, throttling: &[Throttling], speed: f64, f
     for at_region in throttling {
         found.push(throttled(at_region));
     }
+    harness(book, found);
     let shed = book.iter().filter(|login| *login.outcome() == LoginOutcome::Shed).count();
     if shed > 0 {
         let text = format!(
@@ -28,6 +29,29 @@ pub(super) fn of_logins(book: &Logbook, throttling: &[Throttling], speed: f64, f
              count as failed, though no service failed them."
         );
         found.push(Anomaly::new("shed", text));
+    }
+    let without = book.iter().filter(|login| *login.outcome() == LoginOutcome::NoSession).count();
+    if without > 0 {
+        let text = format!(
+            "{without} logins found no session: every refresh token of their flow was in use by others, so the runner did not start \
+             them. Preflight opens at most 100 for each flow. They count as failed, though no service failed them."
+        );
+        found.push(Anomaly::new("no_session", text));
+    }
+}
+
+/// What went wrong without any service.
+fn harness(book: &Logbook, found: &mut Vec<Anomaly>) {
+    let what = |login: LoginRef<'_>| match login.outcome() {
+        LoginOutcome::HarnessFailed { what } => Some(what.clone()),
+        _ => None,
+    };
+    for (what, count) in count(book, what) {
+        let text = format!(
+            "{count} logins could not be made by GameDay itself: {what}. They count as failed, though no service failed them. Correct \
+             the environment; where that is right it is a bug, so please report it."
+        );
+        found.push(Anomaly::grave("harness_failed", text));
     }
 }
 

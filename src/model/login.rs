@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Expect, Phase, Region, RegionRole, UserAction, Window};
+use super::{Expect, Phase, Region, RegionRole, UserAction, Window, refusal};
 
 /// A login attempt, from its scheduled instant to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,15 +52,21 @@ pub struct Login {
 }
 
 impl Login {
-    /// Whether the replica refused what it is expected to refuse. That is no failure, and counts apart from the others.
+    /// Whether the replica refused what it is expected to refuse. That is no failure, and counts apart from the others. An outage is no
+    /// such refusal, whatever error it answers with.
     pub fn refused_as_expected(&self) -> bool {
-        let refused = matches!(self.outcome, LoginOutcome::Rejected { .. } | LoginOutcome::ChallengeUnsupported { .. });
-        refused && self.expects_refusal()
+        self.expects_refusal() && refusal::not_allowed(&self.outcome)
     }
 
     /// Whether the replica let in whom it is expected to refuse.
     pub fn let_in_against_expectation(&self) -> bool {
         self.outcome == LoginOutcome::Succeeded && self.expects_refusal()
+    }
+
+    /// Whether the replica was asked for what it is expected to refuse, and what came of it does not tell whether it would.
+    pub fn tells_no_limit(&self) -> bool {
+        let told = matches!(self.outcome, LoginOutcome::Succeeded | LoginOutcome::Cancelled);
+        self.expects_refusal() && !told && !self.refused_as_expected()
     }
 
     fn expects_refusal(&self) -> bool {
@@ -83,6 +89,9 @@ pub struct FailedTry {
     pub role: Option<RegionRole>,
     /// Why it failed.
     pub outcome: LoginOutcome,
+    /// What each of its steps took, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepTime>,
 }
 
 /// What a user does in a session.
@@ -121,6 +130,10 @@ pub struct SessionCall {
     pub role: Option<RegionRole>,
     /// How it ended.
     pub outcome: LoginOutcome,
+    /// Not made: it fell due, which is when it counts as sent, while something else of the session had no answer yet, and shares how that
+    /// ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held_up: bool,
 }
 
 /// What came of something that a replica may not do.
@@ -143,13 +156,26 @@ pub struct Expectation {
     pub window: Window,
 }
 
-/// One step of a login and what it took.
+/// One step of a try and what it took: up to the next step where it ended, else up to the end of the try.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepTime {
     /// Which step.
     pub step: LoginStep,
     /// Milliseconds of scenario time.
     pub ms: f64,
+    /// Whether the try got past it. The step in which a try failed, was refused or was given up did not end.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub ended: bool,
+}
+
+/// Logs from before steps that did not end were recorded have those that did alone.
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 /// The steps of a login.
@@ -280,11 +306,23 @@ pub enum LoginOutcome {
     },
     /// Not started: as many logins were under way as the scenario allows.
     Shed,
-    /// Stopped because the run ended.
+    /// Not started: every refresh token of its flow was in use.
+    NoSession,
+    /// Not made, or not to its end, by a mistake of the environment or of GameDay itself: no service had a part in it.
+    HarnessFailed {
+        /// What is wrong.
+        what: String,
+    },
+    /// Stopped because the run ended. Only older logs have it: what is under way when a run ends is waited for.
     Cancelled,
 }
 
 impl LoginOutcome {
+    /// Something of ours is wrong.
+    pub(crate) fn harness(what: &str) -> Self {
+        Self::HarnessFailed { what: what.to_owned() }
+    }
+
     /// Whether an answer came, and it was no. A stall, a lost connection or too many requests may end well when it is tried again.
     pub fn is_refusal(&self) -> bool {
         matches!(
@@ -318,6 +356,8 @@ impl LoginOutcome {
             }
             Self::WrongRegion { asked, served } => format!("wrong_region ({served} instead of {asked})"),
             Self::Shed => "shed".into(),
+            Self::NoSession => "no_session".into(),
+            Self::HarnessFailed { what } => format!("harness_failed ({what})"),
             Self::Cancelled => "cancelled".into(),
         }
     }

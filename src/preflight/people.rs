@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::cloud::{Cloud, SecretError, resolve_secret};
 use crate::env::{ManagedLogin, SecretRef, Site, UserList};
 use crate::model::{Flow, Secret, UserAction};
-use crate::users::{Account, AppClient, Crowd, Managed, Population};
+use crate::users::{Account, AppClient, Crowd, Door, Managed, Population};
 
 use super::checks::{Sight, steps};
 use super::{Findings, Question};
@@ -148,10 +148,13 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     let flows = load.flows.iter().map(|share| (share.flow, share.client.as_deref(), share.users.as_deref()));
     let sessions = load.sessions.iter().map(|plan| (plan.refresh, plan.client.as_deref(), plan.users.as_deref()));
     for (flow, client, users) in flows.chain(sessions) {
-        if crowd.door.client(flow, client).is_none() {
-            let what = client.map_or_else(|| format!("one that fits {}", flow.as_str()), |name| format!("`{name}`"));
-            let evidence = format!("{}: no app client {what} in `[[pool.clients]]`", flow.as_str());
-            found.add(steps::CLIENT, Sight::of(evidence));
+        let named = client.map_or_else(|| format!("one that fits {}", flow.as_str()), |name| format!("`{name}`"));
+        let evidence = match crowd.door.client(flow, client) {
+            None => Some(format!("no app client {named} in `[[pool.clients]]`")),
+            Some(found) => Door::lacks(flow, found).map(|what| format!("the app client {named} has no {what}")),
+        };
+        if let Some(evidence) = evidence {
+            found.add(steps::CLIENT, Sight::of(format!("{}: {evidence}", flow.as_str())));
         }
         let there = crowd.door.population(users).is_some_and(|users| !users.accounts.is_empty());
         if flow != Flow::ClientCredentials && !there {

@@ -135,7 +135,11 @@ fn rpo(outcome: &Outcome) -> Value {
 }
 
 fn logins(logins: &Logins) -> Value {
-    let step = |step: &crate::measure::StepLatency| json!({ "step": step.step.as_str(), "count": step.count, "latency_ms": latency(Some(step.latency)) });
+    let step = |step: &crate::measure::StepLatency| {
+        let not_ended = json!({ "count": step.not_ended.count, "latency_ms": latency(step.not_ended.latency) });
+        let (count, latency_ms) = (step.ended.count, latency(step.ended.latency));
+        json!({ "step": step.step.as_str(), "count": count, "latency_ms": latency_ms, "not_ended": not_ended })
+    };
     let claim = |claim: &crate::measure::MissingClaim| json!({ "claim": claim.claim, "region": claim.region, "count": claim.count });
     json!({
         "attempted": logins.all.attempted,

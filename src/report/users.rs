@@ -197,6 +197,10 @@ fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
         ("Calls of the API between cut and heal that worked", of(sessions.api_in_outage)),
         ("Calls of the API between cut and heal that were refused", sessions.api_refused_in_outage.to_string()),
         (
+            "Calls of the API between cut and heal that fell due while their session waited for another answer, and count as that ended",
+            sessions.api_held_up_in_outage.to_string(),
+        ),
+        (
             "Longest time in which a session could not call the API, at most",
             sessions.longest_without_api_s.map_or_else(|| "never".to_owned(), seconds_up),
         ),
@@ -204,7 +208,10 @@ fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
         ("Refreshes at the primary after the heal that worked", of(sessions.refreshes_after_failback)),
     ];
     if sessions.not_opened > 0 {
-        rows.push(("Sessions that could not be opened, counted nowhere else", sessions.not_opened.to_string()));
+        rows.push((
+            "Sessions that were not open when the fault began, counted nowhere else",
+            sessions.not_opened.to_string(),
+        ));
     }
     rows
 }

@@ -305,11 +305,15 @@ fn groups(outcome: &Outcome) -> Vec<(&'static str, Vec<GroupRow>)> {
 }
 
 fn steps(outcome: &Outcome) -> Vec<GroupRow> {
-    let row = |step: &crate::measure::StepLatency| {
-        let name = step.step.as_str().to_owned();
-        latency_row(name, String::new(), (step.count, step.count), None, Some(step.latency))
+    let row = |name: &str, detail: &str, taken: crate::measure::Taken| {
+        let row = || latency_row(name.to_owned(), detail.to_owned(), (taken.count, taken.count), None, taken.latency);
+        (taken.count > 0).then(row)
     };
-    outcome.logins.steps.iter().map(row).collect()
+    let rows = |step: &crate::measure::StepLatency| {
+        let name = step.step.as_str();
+        row(name, "ended", step.ended).into_iter().chain(row(name, "not ended", step.not_ended))
+    };
+    outcome.logins.steps.iter().flat_map(rows).collect()
 }
 
 fn rpo(rpo: &Rpo) -> Vec<(&'static str, String)> {

@@ -52,29 +52,47 @@ pub struct Token {
     pub refresh: Secret,
 }
 
-/// Refresh tokens of sign-ins before the fault, for each flow that lives on them, by its label.
+/// Whose turn it is in a flow that lives on refresh tokens.
+#[derive(Debug, Clone)]
+pub(super) enum Turn {
+    /// Somebody who is signed in.
+    Session(Token),
+    /// A user whose refresh token was refused.
+    SignedOut(String),
+}
+
+/// Refresh tokens of sign-ins, for each flow that lives on them, by its label. The first ones are from before the fault.
 #[derive(Debug, Default)]
-pub struct Tokens(Mutex<BTreeMap<String, VecDeque<Token>>>);
+pub struct Tokens(Mutex<BTreeMap<String, VecDeque<Turn>>>);
 
 impl Tokens {
     /// Adds one, or gives one back.
     pub fn put(&self, flow: &str, token: Token) {
-        self.lock().entry(flow.to_owned()).or_default().push_back(token);
+        self.add(flow, Turn::Session(token));
+    }
+
+    /// A user has no token any more, and is the one to sign in when it is their turn again.
+    pub(super) fn lost(&self, flow: &str, user: String) {
+        self.add(flow, Turn::SignedOut(user));
+    }
+
+    fn add(&self, flow: &str, turn: Turn) {
+        self.lock().entry(flow.to_owned()).or_default().push_back(turn);
     }
 
     /// The one for a drawn number, which others may use at the same time: the same seed gives the same users.
-    pub fn share(&self, flow: &str, draw: u32) -> Option<Token> {
+    pub(super) fn share(&self, flow: &str, draw: u32) -> Option<Turn> {
         let tokens = self.lock();
         let tokens = tokens.get(flow)?;
         tokens.get((draw as usize).checked_rem(tokens.len())?).cloned()
     }
 
     /// Takes the one that was unused longest: with rotation a token may be used by one client at a time.
-    pub fn take(&self, flow: &str) -> Option<Token> {
+    pub(super) fn take(&self, flow: &str) -> Option<Turn> {
         self.lock().get_mut(flow)?.pop_front()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<Token>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<Turn>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

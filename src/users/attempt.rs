@@ -71,7 +71,7 @@ pub struct Ended {
     pub served: Option<(RegionRole, Region)>,
     /// When the protected API was asked.
     pub api_sent: Option<Timestamp>,
-    /// What each step took.
+    /// What each step of the last try took.
     pub steps: Vec<StepTime>,
     /// Tries before the last one.
     pub earlier: Vec<FailedTry>,
@@ -104,7 +104,7 @@ pub async fn login(door: &Door, way: &Way, mut attempt: Attempt<'_>, stop: &Canc
             () = door.clock.sleep(wait) => {}
         }
         let role = ended.served.map(|(role, _)| role);
-        earlier.push(FailedTry { ended: ended.at, role, outcome: ended.outcome });
+        earlier.push(FailedTry { ended: ended.at, role, outcome: ended.outcome, steps: ended.steps });
         began = door.clock.now();
     }
 }
@@ -122,6 +122,8 @@ async fn once(door: &Door, way: &Way, attempt: &Attempt<'_>, began: Timestamp) -
     };
     if outcome == LoginOutcome::Succeeded {
         visit.keep_connection();
+    } else {
+        visit.progress.break_off();
     }
     let progress = visit.progress;
     let by_address = progress.address.and_then(|address| door.region_at(address));

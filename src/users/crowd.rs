@@ -11,15 +11,15 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Event, EventLog, Flow, Login, LoginOutcome, Phase, Seed};
+use crate::model::{Event, EventLog, Expect, Flow, Login, LoginOutcome, Phase, Seed};
 use crate::scenario::{FlowShare, UserLoad};
 
-use super::accounts::{Account, Token, Tokens};
+use super::accounts::{Account, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{Attempt, Ended, Who, login};
+use super::comer::Comer;
 use super::door::Door;
 use super::put_back::{Chore, Chores};
-use super::retry;
 use super::visit::Lookup;
 use super::way::Way;
 
@@ -74,6 +74,9 @@ struct Began {
     at: Timestamp,
     phase: Phase,
     user: Option<String>,
+    /// How it logged in, and what is expected of that at the replica.
+    flow: String,
+    at_replica: Option<Expect>,
 }
 
 /// What is due earlier comes first; of two at the same time the one that arrived first.
@@ -152,8 +155,7 @@ impl Dispatcher {
         let due = Due { arrival: Arrival { index: self.started, ..next.arrival }, ..next };
         self.started += 1;
         if self.running.len() >= crowd.load.most_in_flight as usize {
-            let at = crowd.door.clock.now();
-            crowd.write(due, Began { at, phase: crowd.phase.get(), user: None }, shed(at));
+            crowd.not_started(due, LoginOutcome::Shed, &self.told);
             return;
         }
         let (told, stop) = (self.told.clone(), self.stop.clone());
@@ -195,23 +197,23 @@ impl Crowd {
     }
 
     async fn one(self: Arc<Self>, due: Due, told: &mpsc::Sender<Told>, stop: &CancellationToken) {
-        let (at, phase) = (self.door.clock.now(), self.phase.get());
-        let flow = &self.load.flows[due.arrival.flow];
-        let who = self.who(flow, due.arrival.user);
-        let began = Began { at, phase, user: who.as_ref().and_then(Who::user).map(str::to_owned) };
-        let client = self.door.client(flow.flow, flow.client.as_deref());
-        let (Some(who), Some(client)) = (who, client) else {
-            // Every token is in use: preflight opens as many as the load should need.
-            self.write(due, began, shed(at));
-            return;
+        let share = &self.load.flows[due.arrival.flow];
+        let Comer { flow, who } = match self.comer(share, due.arrival.user) {
+            Ok(comer) => comer,
+            Err(outcome) => return self.not_started(due, outcome, told),
         };
+        let Some(client) = self.door.client(flow.flow, flow.client.as_deref()) else {
+            return self.not_started(due, LoginOutcome::harness("no app client for it"), told);
+        };
+        let user = who.user().map(str::to_owned);
+        let began = self.began(&flow, user.clone());
         let token = match &who {
-            Who::Token(token) => Some(token.clone()),
+            Who::Token(token) => Some(token.refresh.clone()),
             _ => None,
         };
         let wanted = Attempt {
             scheduled: due.at,
-            flow,
+            flow: &flow,
             client,
             who,
             lookup: Lookup::Way,
@@ -219,26 +221,40 @@ impl Crowd {
             jitter: self.seed.stream(&format!("retry-{}", due.arrival.index)),
         };
         let ended = login(&self.door, &self.ways[due.arrival.cohort], wanted, stop).await;
-        // A token that the service refused is of no more use: with rotation, the answer with the next one may have been lost.
-        let over = matches!(ended.outcome, LoginOutcome::Rejected { .. }) && !retry::may_help(&ended.outcome);
-        if let Some(token) = token.filter(|_| flow.flow == Flow::TokensFromRefreshToken && !over) {
-            let refresh = ended.refresh.clone().unwrap_or(token.refresh);
-            self.tokens.put(&flow.label(), Token { refresh, ..token });
+        if let Some(user) = user.filter(|_| share.flow == Flow::TokensFromRefreshToken) {
+            self.give_back(&share.label(), user, token, &ended);
         }
+        if let Some(user) = &ended.to_put_back {
+            self.put_back_later(Chore::AskForPassword(user.clone()));
+        }
+        self.again(due, &ended, told);
+        self.write(due, began, ended);
+    }
+
+    /// In a retry storm whoever did not get in comes again, whatever kept them out.
+    fn again(&self, due: Due, ended: &Ended, told: &mpsc::Sender<Told>) {
         if let Some(wait) = self.load.arrivals.again_after.filter(|_| ended.outcome != LoginOutcome::Succeeded) {
             let wait = SignedDuration::try_from(wait.0).unwrap_or(SignedDuration::MAX);
             let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
             // Nobody receives any more once the run is over.
             let _ = told.send(Told::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
         }
-        if let Some(user) = &ended.to_put_back {
-            self.put_back_later(Chore::AskForPassword(user.clone()));
-        }
+    }
+
+    /// A login is not even begun.
+    fn not_started(&self, due: Due, outcome: LoginOutcome, told: &mpsc::Sender<Told>) {
+        let began = self.began(&self.load.flows[due.arrival.flow], None);
+        let ended = not_started(outcome, began.at);
+        self.again(due, &ended, told);
         self.write(due, began, ended);
     }
 
+    fn began(&self, flow: &FlowShare, user: Option<String>) -> Began {
+        let (at, phase) = (self.door.clock.now(), self.phase.get());
+        Began { at, phase, user, flow: flow.label(), at_replica: flow.expect }
+    }
+
     fn write(&self, due: Due, began: Began, ended: Ended) {
-        let flow = &self.load.flows[due.arrival.flow];
         let (role, region) = ended.served.unzip();
         self.log.write(Event::Login(Box::new(Login {
             arrival: due.arrival.index,
@@ -247,30 +263,18 @@ impl Crowd {
             ended: ended.at,
             phase: began.phase,
             user: began.user,
-            flow: flow.label(),
+            flow: began.flow,
             cohort: self.ways[due.arrival.cohort].label.clone(),
             address: ended.address,
             region,
             role,
             api_sent: ended.api_sent,
             outcome: ended.outcome,
-            at_replica: flow.expect,
+            at_replica: began.at_replica,
             earlier: ended.earlier,
             again_of: due.again_of,
             steps: ended.steps,
         })));
-    }
-
-    fn who(&self, flow: &FlowShare, draw: u32) -> Option<Who> {
-        match flow.flow {
-            Flow::RefreshToken => return self.tokens.share(&flow.label(), draw).map(Who::Token),
-            Flow::TokensFromRefreshToken => return self.tokens.take(&flow.label()).map(Who::Token),
-            _ => {}
-        }
-        if flow.flow == Flow::ClientCredentials {
-            return Some(Who::Machine);
-        }
-        self.door.population(flow.users.as_deref())?.pick(draw).cloned().map(Who::Account)
     }
 
     /// Logs in once, straight to some addresses, by the first cohort's client without its retries.
@@ -295,9 +299,9 @@ impl Crowd {
 }
 
 /// A login that was not started.
-fn shed(at: Timestamp) -> Ended {
+fn not_started(outcome: LoginOutcome, at: Timestamp) -> Ended {
     Ended {
-        outcome: LoginOutcome::Shed,
+        outcome,
         at,
         address: None,
         served: None,

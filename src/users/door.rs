@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio_rustls::TlsConnector;
+use url::Url;
 
 use crate::model::{Clock, Flow, Region, RegionRole, Secret};
 use crate::tokens::{Expectations, JwksCache};
@@ -103,6 +104,18 @@ impl Door {
             },
         };
         self.clients.iter().find(fits)
+    }
+
+    /// What a flow needs of its app client that this one lacks.
+    pub fn lacks(flow: Flow, client: &AppClient) -> Option<&'static str> {
+        let lands = |uri: &String| Url::parse(uri).is_ok();
+        match flow {
+            Flow::ManagedLogin | Flow::Federated if !client.redirect_uri.as_ref().is_some_and(lands) => {
+                Some("`redirect_uri` that is a URL")
+            }
+            Flow::ClientCredentials if client.secret.is_none() => Some("`secret`"),
+            _ => None,
+        }
     }
 
     /// The users of that name, or those of `[users]`.

@@ -11,6 +11,7 @@ use aws_sdk_cognitoidentityprovider::types::AttributeType;
 
 use crate::model::{
     Event, Expect, Expectation, Flow, LoginOutcome, LoginStep, Percent, RegionRole, Secret, UserAction, Window,
+    not_allowed,
 };
 use crate::scenario::{ExpectedLimit, FlowShare};
 
@@ -46,18 +47,11 @@ impl Came {
     fn of(outcome: &LoginOutcome) -> Self {
         match outcome {
             LoginOutcome::Succeeded => Self::Works,
-            LoginOutcome::Rejected { code, .. } if tells_nothing(code) => Self::Unknown(code.clone()),
-            LoginOutcome::Rejected { code, .. } => Self::Refused(code.clone()),
+            LoginOutcome::Rejected { code, .. } if not_allowed(outcome) => Self::Refused(code.clone()),
+            LoginOutcome::Rejected { code, .. } => Self::Unknown(code.clone()),
             other => Self::Unknown(other.label()),
         }
     }
-}
-
-/// Quotas, and errors of the service: whether the action is allowed they do not tell.
-fn tells_nothing(code: &str) -> bool {
-    const THEIRS: [&str; 4] =
-        ["LimitExceededException", "TooManyRequestsException", "InternalErrorException", "ServiceUnavailable"];
-    THEIRS.contains(&code) || code.starts_with("HTTP 5")
 }
 
 /// A name that nobody has.
@@ -180,7 +174,7 @@ impl Crowd {
         call: impl AsyncFnOnce(&mut Visit<'_>) -> Result<(), LoginOutcome>,
     ) -> Result<(), LoginOutcome> {
         let (Some(client), Some(way)) = (self.own_client(), self.ways.first()) else {
-            return Err(LoginOutcome::Cancelled);
+            return Err(LoginOutcome::harness("no app client or no cohort to try it"));
         };
         let lookup = Lookup::Fixed(self.door.addresses_of(region));
         let mut visit = Visit::new(&self.door, way, client, lookup, 0);
@@ -195,7 +189,7 @@ impl Crowd {
             let connection = visit.connection().await?;
             let email = AttributeType::builder().name("email").value(format!("{}@example.com", newcomer.name)).build();
             // `email` has the one member that its builder wants.
-            let email = email.map_err(|_| LoginOutcome::Cancelled)?;
+            let email = email.map_err(|_| LoginOutcome::harness("an e-mail address that is none"))?;
             let call = visit.cognito(&connection).sign_up().client_id(&visit.client.id).username(&newcomer.name);
             let call = call.password(newcomer.password.expose()).user_attributes(email);
             let call = call.set_secret_hash(visit.secret_hash(&newcomer.name));

@@ -4,6 +4,7 @@
 mod accounts;
 mod arrivals;
 mod attempt;
+mod comer;
 mod crowd;
 mod door;
 mod flows;

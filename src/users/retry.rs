@@ -44,6 +44,8 @@ pub fn may_help(outcome: &LoginOutcome) -> bool {
         | LoginOutcome::ChallengeUnsupported { .. }
         | LoginOutcome::WrongRegion { .. }
         | LoginOutcome::Shed
+        | LoginOutcome::NoSession
+        | LoginOutcome::HarnessFailed { .. }
         | LoginOutcome::Cancelled => false,
     }
 }

@@ -67,7 +67,7 @@ impl Crowd {
         let empty = || Secret::new(String::new());
         let (access, refresh, choice) = (empty(), empty(), draws.random());
         let mut session = Session { crowd: &self, number, plan, client, way, account, access, refresh, choice };
-        if session.sign_in(SessionStep::SignIn, stop).await == LoginOutcome::Succeeded {
+        if session.sign_in(SessionStep::SignIn, stop).await.worked() {
             session.work(draws.random(), stop).await;
         }
     }
@@ -88,28 +88,44 @@ impl Session<'_> {
                 () = clock.sleep_until(next) => {}
             }
             if signed_out {
-                signed_out = self.sign_in(SessionStep::SignInAgain, stop).await != LoginOutcome::Succeeded;
-                call_at = later(clock.now(), self.plan.call_every.0);
+                let done = self.sign_in(SessionStep::SignInAgain, stop).await;
+                signed_out = !done.worked();
+                call_at = self.held_up(call_at, &done);
                 refresh_at = later(clock.now(), self.plan.refresh_every.0);
             } else if next == call_at {
-                call_at = later(next, self.plan.call_every.0).max(clock.now());
-                if matches!(self.call().await, LoginOutcome::ApiRefused { status: 401, .. }) {
+                let done = self.call().await;
+                call_at = self.held_up(later(call_at, self.plan.call_every.0), &done);
+                if matches!(done.outcome, LoginOutcome::ApiRefused { status: 401, .. }) {
                     // As clients do: a token that is not accepted is renewed at once.
                     refresh_at = clock.now();
                 }
             } else {
-                let outcome = self.renew().await;
-                let pause =
-                    if outcome == LoginOutcome::Succeeded { self.plan.refresh_every } else { self.plan.call_every };
+                let done = self.renew().await;
+                let pause = if done.worked() { self.plan.refresh_every } else { self.plan.call_every };
                 refresh_at = later(clock.now(), pause.0);
-                if refused(&outcome) {
-                    signed_out = self.sign_in(SessionStep::SignInAgain, stop).await != LoginOutcome::Succeeded;
+                if refused(&done.outcome) {
+                    let done = self.sign_in(SessionStep::SignInAgain, stop).await;
+                    signed_out = !done.worked();
+                    call_at = self.held_up(call_at, &done);
+                } else if !done.worked() {
+                    call_at = self.held_up(call_at, &done);
                 }
             }
         }
     }
 
-    async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> LoginOutcome {
+    /// A session does one thing at a time. What its user wanted of the API meanwhile was not to be had, and is written with the end of what
+    /// held it up: a stall would hide the very calls that it costs. Gives when the next call falls due, from `due` on.
+    fn held_up(&self, mut due: Timestamp, by: &Done) -> Timestamp {
+        while due <= by.window.received {
+            let window = Window { sent: due, ..by.window };
+            self.write(SessionStep::ApiCall, &Done { window, ..by.clone() }, true);
+            due = later(due, self.plan.call_every.0);
+        }
+        due
+    }
+
+    async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> Done {
         let crowd = self.crowd;
         let (sent, phase) = (crowd.door.clock.now(), crowd.phase.get());
         let flow = FlowShare::of(Flow::UserSrp, self.plan.client.clone(), self.plan.users.clone(), Percent(1.0));
@@ -129,17 +145,19 @@ impl Session<'_> {
         if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
             (self.access, self.refresh) = (access, refresh);
         }
-        self.write(step, sent, phase, ended.served.map(|(role, _)| role), &ended.outcome);
-        ended.outcome
+        let window = Window { sent, received: crowd.door.clock.now() };
+        let done = Done { window, phase, role: ended.served.map(|(role, _)| role), outcome: ended.outcome };
+        self.write(step, &done, false);
+        done
     }
 
-    async fn call(&mut self) -> LoginOutcome {
+    async fn call(&mut self) -> Done {
         let token = self.access.clone();
         let work = async |visit: &mut Visit<'_>| visit.protected_api(token.expose()).await;
         self.within_patience(SessionStep::ApiCall, work).await.0
     }
 
-    async fn renew(&mut self) -> LoginOutcome {
+    async fn renew(&mut self) -> Done {
         let token = Token { user: self.account.name.clone(), refresh: self.refresh.clone() };
         let flow = self.plan.refresh;
         let work = async |visit: &mut Visit<'_>| {
@@ -151,18 +169,18 @@ impl Session<'_> {
             visit.progress.refresh = signed.refresh;
             Ok(())
         };
-        let (outcome, access, refresh) = self.within_patience(SessionStep::Refresh, work).await;
+        let (done, access, refresh) = self.within_patience(SessionStep::Refresh, work).await;
         // A new refresh token counts even where the rest went wrong: rotation has ended the old one.
         self.refresh = refresh.unwrap_or_else(|| self.refresh.clone());
         self.access = access.unwrap_or_else(|| self.access.clone());
-        outcome
+        done
     }
 
     async fn within_patience(
         &self,
         step: SessionStep,
         work: impl AsyncFnOnce(&mut Visit<'_>) -> Result<(), LoginOutcome>,
-    ) -> (LoginOutcome, Option<Secret>, Option<Secret>) {
+    ) -> (Done, Option<Secret>, Option<Secret>) {
         let door = &self.crowd.door;
         let (sent, phase) = (door.clock.now(), self.crowd.phase.get());
         let mut visit = Visit::new(door, self.way, self.client, Lookup::Way, self.choice);
@@ -175,29 +193,39 @@ impl Session<'_> {
             visit.keep_connection();
         }
         let role = visit.progress.address.and_then(|address| door.region_at(address)).map(|(role, _)| role);
-        self.write(step, sent, phase, role, &outcome);
-        (outcome, visit.progress.access, visit.progress.refresh)
+        let done = Done { window: Window { sent, received: door.clock.now() }, phase, role, outcome };
+        self.write(step, &done, false);
+        (done, visit.progress.access, visit.progress.refresh)
     }
 
-    fn write(
-        &self,
-        step: SessionStep,
-        sent: Timestamp,
-        phase: Phase,
-        role: Option<RegionRole>,
-        outcome: &LoginOutcome,
-    ) {
+    fn write(&self, step: SessionStep, done: &Done, held_up: bool) {
         self.crowd.log.write(Event::Session(Box::new(SessionCall {
             session: self.number,
             user: self.account.name.clone(),
             flow: self.plan.label(),
             cohort: self.way.label.clone(),
             step,
-            window: Window { sent, received: self.crowd.door.clock.now() },
-            phase,
-            role,
-            outcome: outcome.clone(),
+            window: done.window,
+            phase: done.phase,
+            role: done.role,
+            outcome: done.outcome.clone(),
+            held_up,
         })));
+    }
+}
+
+/// What came of something that was done in a session.
+#[derive(Clone)]
+struct Done {
+    window: Window,
+    phase: Phase,
+    role: Option<RegionRole>,
+    outcome: LoginOutcome,
+}
+
+impl Done {
+    fn worked(&self) -> bool {
+        self.outcome == LoginOutcome::Succeeded
     }
 }
 

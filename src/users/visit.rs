@@ -91,9 +91,18 @@ impl Progress {
 
     /// Ends the step under way.
     pub fn end(&mut self) {
+        self.close(true);
+    }
+
+    /// The try ends in the step under way.
+    pub fn break_off(&mut self) {
+        self.close(false);
+    }
+
+    fn close(&mut self, ended: bool) {
         let now = self.clock.now();
         let ms = now.duration_since(self.since).as_secs_f64() * 1000.0;
-        self.steps.push(StepTime { step: self.step, ms });
+        self.steps.push(StepTime { step: self.step, ms, ended });
         self.since = now;
     }
 }

@@ -340,7 +340,7 @@ impl<R: Rng> Log<'_, R> {
             *first = first.min(at);
         }
         let connected = outcome != LoginOutcome::ConnectTimeout;
-        let step = |(step, s): (LoginStep, f64)| StepTime { step, ms: (s * 1e6).round() / 1e3 };
+        let step = |(step, s): (LoginStep, f64)| StepTime { step, ms: (s * 1e6).round() / 1e3, ended: true };
         let names = [LoginStep::Dns, LoginStep::Connect, LoginStep::InitiateAuth];
         let login = Login {
             arrival,

@@ -35,7 +35,8 @@ pub const CLIENT: Page = Page {
     title: "The scenario needs an app client that the environment does not have",
     why: "Each login flow needs an app client that allows it: one with a secret for client credentials, one with a redirect URI \
           for managed login.",
-    remedy: "Add the app client to `[[pool.clients]]` of the environment file, or take the flow out of the scenario.",
+    remedy: "Add the app client, or what it lacks, to `[[pool.clients]]` of the environment file, name another one in the scenario, or \
+             take the flow out.",
 };
 
 /// GD005

@@ -63,6 +63,7 @@ pub(super) fn sessions(sessions: &Sessions) -> Value {
     all["by_plan"] = sessions.by_plan.iter().map(plan).collect();
     all["api_in_outage"] = calls(sessions.api_in_outage);
     all["api_refused_in_outage"] = json!(sessions.api_refused_in_outage);
+    all["api_held_up_in_outage"] = json!(sessions.api_held_up_in_outage);
     all["longest_without_api_s"] = json!(sessions.longest_without_api_s);
     all["refreshes_at_replica"] = calls(sessions.refreshes_at_replica);
     all["refreshes_after_failback"] = calls(sessions.refreshes_after_failback);

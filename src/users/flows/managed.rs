@@ -37,9 +37,9 @@ pub(super) async fn browse(
     provider: Option<&str>,
 ) -> Result<Signed, LoginOutcome> {
     // Preflight lets no such flow through without managed login and a callback URL.
-    let managed = visit.door.managed.as_ref().ok_or(LoginOutcome::Cancelled)?;
-    let callback = visit.client.redirect_uri.as_deref().ok_or(LoginOutcome::Cancelled)?;
-    let to = Url::parse(callback).map_err(|_| LoginOutcome::Cancelled)?;
+    let managed = visit.door.managed.as_ref().ok_or_else(|| LoginOutcome::harness("no managed login"))?;
+    let callback = visit.client.redirect_uri.as_deref().unwrap_or_default();
+    let to = Url::parse(callback).map_err(|_| LoginOutcome::harness("an app client without a callback URL"))?;
     visit.connection_to(&managed.domain, managed.port).await?;
     visit.next(LoginStep::Authorize);
     let (state, nonce, verifier) = (random(), random(), random());

@@ -49,7 +49,7 @@ impl Signed {
     }
 }
 
-/// Signs in. Whoever does not fit the flow is a mistake of the caller, and cancelled.
+/// Signs in. Whoever does not fit the flow is a mistake of the caller, and said to be one.
 pub(super) async fn sign_in(visit: &mut Visit<'_>, flow: Flow, who: &Who) -> Result<Signed, LoginOutcome> {
     match (flow, who) {
         (Flow::UserSrp, Who::Account(account)) => srp::sign_in(visit, account).await,
@@ -60,6 +60,6 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, flow: Flow, who: &Who) -> Res
         (Flow::ManagedLogin, Who::Account(account)) => managed::sign_in(visit, account).await,
         (Flow::Federated, Who::Account(account)) => federated::sign_in(visit, account).await,
         (Flow::ClientCredentials, Who::Machine) => client_credentials::sign_in(visit).await,
-        _ => Err(LoginOutcome::Cancelled),
+        _ => Err(LoginOutcome::harness("somebody whom the flow is not for")),
     }
 }
