@@ -225,6 +225,10 @@ fn shares_of_sessions_and_of_throttled_logins_must_be_able_to_fail() {
     assert_eq!(with(kept, ""), ["the scenario has no sessions to keep"]);
     let sessions = "[[users.sessions]]\ncount = 5\nrefresh = \"REFRESH_TOKEN_AUTH\"\nrefresh_every = \"30s\"\ncall_every = \"5s\"\n";
     assert!(with(kept, sessions).is_empty());
+    // The baseline is 30 s.
+    let rarely = sessions.replace("call_every = \"5s\"", "call_every = \"20s\"");
+    let late = "a session signs in within its first `call_every`, which must be well before the fault";
+    assert_eq!(with(kept, &rarely), [late]);
     let throttled = |phase: &str, share: &str| {
         format!(r#"{{ metric = "throttled_share", region = "replica", phase = "{phase}", at_most = "{share}" }}"#)
     };

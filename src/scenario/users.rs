@@ -3,10 +3,13 @@
 use super::validate::span;
 use super::{ArrivalProcess, CohortShare, ExpectedLimit, FlowShare, RetryPolicy};
 use crate::files::{Document, Finding};
-use crate::model::{Cohort, Expect, Flow, Percent, Rate, RegionRole, UserAction};
+use crate::model::{Cohort, Expect, Flow, Percent, Rate, RegionRole, UserAction, format_duration};
 
 /// Shares add up to 1 but for what adding binary fractions costs.
 const SHARE_TOLERANCE: f64 = 1e-6;
+
+/// Sessions are signed in by this part of the baseline, so that slow sign-ins end before the fault, too; our own choice.
+const SIGNED_IN: u32 = 2;
 
 /// Reports everything that is wrong with them.
 pub(super) fn check(file: &mut Document) {
@@ -182,6 +185,18 @@ fn session(file: &mut Document, plan: &str) {
         if span(file, &path(key)).is_some_and(|time| time.is_zero()) {
             file.report(Finding::at(path(key), format!("`{key}` is zero"), "zero").help("write a time above zero"));
         }
+    }
+    if let (Some(call), Some(baseline)) = (span(file, &path("call_every")), span(file, "phases.baseline"))
+        && call > baseline / SIGNED_IN
+    {
+        let message = "a session signs in within its first `call_every`, which must be well before the fault";
+        let finding = Finding::at(path("call_every"), message, "too long");
+        let at_most = format_duration(baseline / SIGNED_IN);
+        file.report(
+            finding
+                .and("phases.baseline", "the time before the fault")
+                .help(format!("write at most {at_most}, half of the baseline, or lengthen the baseline")),
+        );
     }
     let cohorts: Vec<String> = file
         .items("users.cohorts")
