@@ -4,6 +4,9 @@
 
 mod support;
 
+#[path = "support/wire.rs"]
+mod proxy;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
@@ -12,6 +15,7 @@ use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, UserStatusType};
 use gameday::cloud::Cloud;
 use gameday::users::GROUP;
+use proxy::{Call, Way, Wire};
 use support::{Lab, gameday};
 
 struct Pool {
@@ -116,4 +120,73 @@ fn an_account_that_is_not_allowed_is_left_alone() {
     let built_in = users(&["seed", "--count", "1"], Path::new("environments/lab.toml"));
     assert_eq!(built_in.status.code(), Some(2), "{}", said(&built_in));
     assert!(said(&built_in).contains("gameday lab --out"), "{}", said(&built_in));
+}
+
+/// The lab's environment file, with every call to the primary's Cognito on a wire of its own.
+fn on_a_wire(lab: &Lab) -> (Wire, std::path::PathBuf) {
+    let endpoint = lab.site().primary.endpoints["cognito-idp"].clone();
+    let wire = Wire::start(endpoint.trim_start_matches("http://").trim_end_matches('/').parse().unwrap());
+    let text = std::fs::read_to_string(&lab.environment).unwrap();
+    let (before, after) = text.split_once(&format!("\"{endpoint}\"")).unwrap();
+    let path = lab.environment.with_file_name("wire.toml");
+    std::fs::write(&path, format!("{before}\"{}\"{after}", wire.url())).unwrap();
+    (wire, path)
+}
+
+async fn seeded(seed: [&'static str; 5], environment: &Path) -> Output {
+    let environment = environment.to_owned();
+    tokio::task::spawn_blocking(move || users(&seed, &environment)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_whose_making_was_broken_off_is_ours_and_nobody_else_loses_a_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--speed", "10", "--seed", "5"]);
+    let cloud = Cloud::connect(&lab.site()).await.unwrap();
+    let (id, client) = (lab.site().pool.id.clone(), lab.site().pool.client_id.clone());
+    let pool = Pool { cognito: cloud.primary.cognito.clone(), id, client };
+    let out = folder.path().join("users.csv");
+    let out_text: &'static str = Box::leak(out.display().to_string().into_boxed_str());
+    let seed = ["seed", "--count", "3", "--out", out_text];
+    let (wire, environment) = on_a_wire(&lab);
+
+    // The answer to the first user's making is lost.
+    let mut lost = false;
+    wire.rule(move |call: &Call| {
+        let lose = !lost && call.action == "AdminCreateUser";
+        lost |= lose;
+        if lose { Way::Reset } else { Way::Open }
+    });
+    let done = seeded(seed, &environment).await;
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert_eq!((pool.group().await.len(), list(&out).len()), (3, 3));
+    assert!(users(&["purge"], &lab.environment).status.success());
+    std::fs::remove_file(&out).unwrap();
+
+    // Nobody can join the group: what was begun is finished by the same command.
+    wire.rule(|call: &Call| match call.action.as_str() {
+        "AdminAddUserToGroup" => Way::Refused(400, "NotAuthorizedException"),
+        _ => Way::Open,
+    });
+    let done = seeded(seed, &environment).await;
+    assert_eq!((done.status.code(), pool.group().await.len()), (Some(4), 0), "{}", said(&done));
+    wire.open();
+    let done = seeded(seed, &environment).await;
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert!(said(&done).contains("3 users made"), "{}", said(&done));
+    let first = list(&out);
+
+    // New passwords are refused for all but one: the others keep theirs, in the file too.
+    wire.rule(|call: &Call| match call.action.as_str() {
+        "AdminSetUserPassword" if !call.form.contains("gameday-00002") => Way::Refused(400, "NotAuthorizedException"),
+        _ => Way::Open,
+    });
+    let done = seeded(seed, &environment).await;
+    assert_eq!(done.status.code(), Some(4), "{}", said(&done));
+    let second = list(&out);
+    assert_eq!(second.len(), 3);
+    assert_ne!(first[1], second[1]);
+    for (name, password) in &second {
+        assert!(pool.signs_in(name, password).await, "{name}");
+    }
 }

@@ -1,5 +1,6 @@
 //! `gameday users`: synthetic users made and removed.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -122,19 +123,19 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
     };
     pool.seed(names, &stop, tell).await;
     bar.finish_and_clear();
-    ready.sort_by(|one, other| one.0.cmp(&other.0));
-    let made = ready.len() - known;
-    if !ready.is_empty() {
-        file.write(&ready)?;
+    let (done, path) = (ready.len(), file.path.clone());
+    if done > 0 {
+        file.write(ready)?;
     }
-    println!("{made} users made, {known} of the group `{GROUP}` given a new password: {}", file.path.display());
+    let made = done - known;
+    println!("{made} users made, {known} of the group `{GROUP}` given a new password: {}", path.display());
     if !foreign.is_empty() {
         println!("left alone, since they are there and not in that group: {}", some(&foreign));
     }
     if !failed.is_empty() {
         println!("failed, try again with the same command: {}", some(&failed));
     }
-    Ok(if ready.len() == wanted { Exit::Success } else { Exit::Aborted })
+    Ok(if done == wanted { Exit::Success } else { Exit::Aborted })
 }
 
 async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, Failure> {
@@ -175,6 +176,14 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
 /// Where names and passwords go.
 struct PasswordFile {
     path: PathBuf,
+    /// Its rows so far, by name: passwords of users whom this run may not come to.
+    old: BTreeMap<String, Row>,
+}
+
+/// Password and TOTP secret.
+struct Row {
+    password: Secret,
+    totp_secret: Secret,
 }
 
 impl PasswordFile {
@@ -185,23 +194,29 @@ impl PasswordFile {
         if !folder.is_dir() {
             return Err(fail(format!("there is no folder {}", folder.display())));
         }
+        let mut rows = BTreeMap::new();
         if path.exists() {
-            let mut old =
-                csv::Reader::from_path(path).map_err(|_| fail("there is a file that is no CSV".to_owned()))?;
-            let strange = old.records().any(|row| {
-                let name = row.ok().and_then(|row| row.get(0).map(str::to_owned));
-                name.is_none_or(|name| !names.contains(&name))
-            });
-            if strange {
+            let no_csv = || fail("there is a file that is no CSV of users".to_owned());
+            let mut file = csv::ReaderBuilder::new().flexible(true).from_path(path).map_err(|_| no_csv())?;
+            for row in file.records() {
+                let row = row.map_err(|_| no_csv())?;
+                let (Some(name), Some(password)) = (row.get(0), row.get(1)) else { return Err(no_csv()) };
+                let totp_secret = Secret::new(row.get(2).unwrap_or_default());
+                rows.insert(name.to_owned(), Row { password: Secret::new(password), totp_secret });
+            }
+            if rows.keys().any(|name| !names.contains(name)) {
                 let text = format!("{} holds other users' passwords; nothing was touched", path.display());
                 return Err(Failure::with_help(text, "Give another file with --out"));
             }
         }
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), old: rows })
     }
 
-    /// Writes all of it or nothing, readable by its owner alone.
-    fn write(&self, users: &[(String, Secret)]) -> Result<(), Failure> {
+    /// Writes new passwords and those of users who kept theirs; all of it or nothing, readable by its owner alone.
+    fn write(self, users: Vec<(String, Secret)>) -> Result<(), Failure> {
+        let mut rows = self.old;
+        let nothing = || Secret::new(String::new());
+        rows.extend(users.into_iter().map(|(name, password)| (name, Row { password, totp_secret: nothing() })));
         let fail = |error: String| {
             let text = format!("{}: {error}", self.path.display());
             Failure::with_help(text, "The users are made; the same command gives them new passwords")
@@ -209,7 +224,7 @@ impl PasswordFile {
         };
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let beside = folder(&self.path).join(format!(".{name}.{:016x}", rand::random::<u64>()));
-        let written = write_new(&beside, users).and_then(|()| fs::rename(&beside, &self.path));
+        let written = write_new(&beside, &rows).and_then(|()| fs::rename(&beside, &self.path));
         written.map_err(|error| {
             // What is half written has passwords that nobody needs.
             let _ = fs::remove_file(&beside);
@@ -222,12 +237,12 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn write_new(path: &Path, users: &[(String, Secret)]) -> std::io::Result<()> {
+fn write_new(path: &Path, rows: &BTreeMap<String, Row>) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let mut text = csv::Writer::from_writer(Vec::new());
     text.write_record(["username", "password", "totp_secret"])?;
-    for (name, password) in users {
-        text.write_record([name.as_str(), password.expose(), ""])?;
+    for (name, row) in rows {
+        text.write_record([name.as_str(), row.password.expose(), row.totp_secret.expose()])?;
     }
     let bytes = text.into_inner().map_err(csv::IntoInnerError::into_error)?;
     file.write_all(&bytes)?;
@@ -246,7 +261,7 @@ mod tests {
         let path = folder.path().join("users.csv");
         let names = ["gameday-1".to_owned(), "gameday-2".to_owned()];
         let file = PasswordFile::new(&path, &names).unwrap();
-        file.write(&[(names[0].clone(), Secret::new("p,\"1"))]).unwrap();
+        file.write(vec![(names[0].clone(), Secret::new("p,\"1"))]).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, "username,password,totp_secret\ngameday-1,\"p,\"\"1\",\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -255,5 +270,19 @@ mod tests {
         assert!(PasswordFile::new(&path, &names[1..]).is_err());
         assert!(PasswordFile::new(&folder.path().join("no/users.csv"), &names).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_run_that_comes_to_few_users_keeps_the_passwords_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.csv");
+        fs::write(&path, "username,password,totp_secret\ngameday-2,two,\ngameday-1,one,JBSWY3DP\ngameday-3,three,\n")
+            .unwrap();
+        let names = [1, 2, 3].map(|number| format!("gameday-{number}"));
+        let file = PasswordFile::new(&path, &names).unwrap();
+        file.write(vec![(names[1].clone(), Secret::new("new"))]).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let expected = "username,password,totp_secret\ngameday-1,one,JBSWY3DP\ngameday-2,new,\ngameday-3,three,\n";
+        assert_eq!(text, expected);
     }
 }

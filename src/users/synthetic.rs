@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::Client;
-use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType};
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType, UserStatusType};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use rand::RngExt;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::CloudError;
@@ -184,6 +185,8 @@ impl Synthetics {
         mut tell: impl FnMut(T),
     ) {
         let mut pace = tokio::time::interval(PACE);
+        // What was missed while the service was busy must not come at once when it is not any more.
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut working = FuturesUnordered::new();
         'names: for name in names {
             loop {
@@ -206,14 +209,16 @@ impl Synthetics {
         let created = patiently(async || self.create(name).await).await;
         let was_there = match created {
             Ok(()) => false,
-            Err(error) if error.code.as_deref() == Some("UsernameExistsException") => true,
+            Err(error) if error.code.as_deref() == Some("UsernameExistsException") => {
+                let member = patiently(async || self.is_member(name).await).await?;
+                if !member && !patiently(async || self.is_begun(name).await).await? {
+                    return Ok(None);
+                }
+                member
+            }
             Err(error) => return Err(error),
         };
-        if was_there && !patiently(async || self.is_member(name).await).await? {
-            return Ok(None);
-        }
         if !was_there {
-            // First of all, so that what is broken off here is known as ours.
             patiently(async || {
                 let call = self.cognito.admin_add_user_to_group().user_pool_id(&self.pool).username(name);
                 let call = call.group_name(GROUP).send().await;
@@ -232,8 +237,7 @@ impl Synthetics {
     }
 
     async fn create(&self, name: &str) -> Result<(), CloudError> {
-        // The address of nobody (RFC 2606), and verified, so that nothing is ever sent there.
-        let attributes = [("email", format!("{name}@example.com")), ("email_verified", "true".to_owned())];
+        let attributes = [("email", address(name)), ("email_verified", "true".to_owned())];
         let mut call = self.cognito.admin_create_user().user_pool_id(&self.pool).username(name);
         for (key, value) in attributes {
             let attribute = AttributeType::builder().name(key).value(value).build();
@@ -242,6 +246,16 @@ impl Synthetics {
         }
         let call = call.message_action(MessageActionType::Suppress).temporary_password(password().expose());
         call.send().await.map(drop).map_err(CloudError::of("cognito-idp:AdminCreateUser"))
+    }
+
+    /// Whether it is as [`Self::create`] leaves it: made by an earlier try whose answer was lost, or that was broken off before the user
+    /// was in the group. Nobody else gives a user that address.
+    async fn is_begun(&self, name: &str) -> Result<bool, CloudError> {
+        let call = self.cognito.admin_get_user().user_pool_id(&self.pool).username(name).send().await;
+        let user = call.map_err(CloudError::of("cognito-idp:AdminGetUser"))?;
+        let email = user.user_attributes().iter().find(|attribute| attribute.name() == "email");
+        let waits = user.user_status() == Some(&UserStatusType::ForceChangePassword);
+        Ok(waits && email.and_then(AttributeType::value) == Some(address(name).as_str()))
     }
 
     async fn is_member(&self, name: &str) -> Result<bool, CloudError> {
@@ -261,12 +275,18 @@ impl Synthetics {
     }
 }
 
+/// The address of nobody (RFC 2606); it is verified, so that nothing is ever sent there.
+fn address(name: &str) -> String {
+    format!("{name}@example.com")
+}
+
 /// A password of 144 random bits, with a character of every kind that a password policy can ask for.
 fn password() -> Secret {
     Secret::new(format!("Gd1-{}", URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 18]>())))
 }
 
-/// Makes a call again while the service is busy. Each of them may be made twice: a user who is there already has only a second password.
+/// Makes a call again while the service is busy. Each of them may be made twice: who is there already is known by
+/// [`Synthetics::is_begun`], and has only a second password.
 async fn patiently<T>(call: impl AsyncFn() -> Result<T, CloudError>) -> Result<T, CloudError> {
     let mut wait = FIRST_WAIT;
     for _ in 1..TRIES {
@@ -278,4 +298,32 @@ async fn patiently<T>(call: impl AsyncFn() -> Result<T, CloudError>) -> Result<T
         wait *= 2;
     }
     call().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_missed_while_the_service_was_busy_does_not_come_at_once() {
+        let began = std::sync::Mutex::new(Vec::new());
+        let names = (0..AT_ONCE + 8).map(|number| number.to_string()).collect();
+        // Until then the first ones are throttled, and take every place.
+        let busy = tokio::time::Instant::now() + Duration::from_secs(3);
+        let one = async |_: String| {
+            let number = {
+                let mut began = began.lock().unwrap();
+                began.push(tokio::time::Instant::now());
+                began.len()
+            };
+            if number <= AT_ONCE {
+                tokio::time::sleep_until(busy).await;
+            }
+        };
+        Synthetics::paced(names, &CancellationToken::new(), one, drop).await;
+        let began = began.into_inner().unwrap();
+        let after: Vec<Duration> = began[AT_ONCE..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(began[AT_ONCE] >= busy && after.len() == 7, "{after:?}");
+        assert!(after.iter().all(|gap| *gap >= PACE / 2), "{after:?}");
+    }
 }
