@@ -91,6 +91,11 @@ fn policy(scenario: &Path, environment: &Path) -> Value {
 
 /// Runs faults on a lab, and judges every call of that run.
 fn is_exact(faults: &str, settings: &str) {
+    is_exact_with(faults, settings, "20s", |scenario| scenario);
+}
+
+/// The same with a changed scenario, which ends after so long an outage.
+fn is_exact_with(faults: &str, settings: &str, most: &str, change: impl Fn(String) -> String) {
     let folder = tempfile::tempdir().unwrap();
     let rules = folder.path().join("rules.toml");
     let head = "schema_version = 1\nname = \"ruled\"\nkind = \"lab\"\n[account]\nallowed = [\"111122223333\"]\n";
@@ -100,8 +105,8 @@ fn is_exact(faults: &str, settings: &str) {
     let text = std::fs::read_to_string(&scenario).unwrap();
     let (start, end) = (text.find("[[faults]]").unwrap(), text.find("[users.arrivals]").unwrap());
     // Ends soon: what is called does not depend on how long it lasts.
-    let ends = "[stop]\nerror_budget = 3\nmax_outage = \"20s\"\n\n";
-    std::fs::write(&scenario, format!("{}{faults}\n{ends}{}", &text[..start], &text[end..])).unwrap();
+    let ends = format!("[stop]\nerror_budget = 3\nmax_outage = \"{most}\"\n\n");
+    std::fs::write(&scenario, change(format!("{}{faults}\n{ends}{}", &text[..start], &text[end..]))).unwrap();
     let policies = policy(&scenario, &lab.environment);
 
     let site = lab.site();
@@ -167,6 +172,18 @@ fn security_group_rules() {
     is_exact("[[faults]]\nkind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"\n", "");
 }
 
+/// Users who change something in the pool, and people who are new there.
+#[test]
+fn what_users_change() {
+    let arriving = ["sign-up", "first-federated-sign-in"]
+        .map(|action| format!("[[expectations]]\naction = \"{action}\"\nregion = \"primary\"\nexpect = \"works\"\n"));
+    let text = format!("[[faults]]\nkind = \"health-check-invert\"\n\n{}", arriving.concat());
+    let flows = |scenario: String| {
+        scenario.replace("flow = \"USER_PASSWORD_AUTH\"", "flow = \"USER_PASSWORD_AUTH\"\nusers = \"new-password\"")
+    };
+    is_exact_with(&text, "", "60s", flows);
+}
+
 /// The same table with every secret in Secrets Manager, but for the credentials, which must be there first.
 fn in_secrets_manager(value: toml::Value, named: &mut Vec<String>) -> toml::Value {
     match value {
@@ -217,7 +234,9 @@ fn what_users_call_with_credentials_is_allowed_and_every_secret_is_read() {
         ("AdminSetUserPassword", &primary, true),
         ("AdminSetUserPassword", &replica, false),
         ("AdminDeleteUser", &primary, true),
-        ("AdminDeleteUser", &replica, false),
+        // Newcomers are deleted where they were tried, which is the replica.
+        ("AdminDeleteUser", &replica, true),
+        ("AdminGetUser", &primary, true),
     ];
     let call =
         |action: &str, arn: &str| serde_json::json!({ "action": action, "resources": [{ "arn": arn, "tags": {} }] });

@@ -199,6 +199,8 @@ impl Estate {
         };
         let mut crowd = preflight::users(&question).await.unwrap();
         crowd.door.keys.settled().await;
+        let setters = &crowd.door.populations["new-password"];
+        setters.let_set_password(setters.accounts.iter().map(|account| account.name.clone()).collect());
         for way in &mut crowd.ways {
             way.login = PATIENCE;
         }

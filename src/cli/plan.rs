@@ -94,6 +94,7 @@ fn step(stage: Stage) -> &'static str {
         Stage::Make | Stage::Fill | Stage::Attach => "prepare",
         Stage::Arm => "arm",
         Stage::Cut => "cut",
+        Stage::Users => "users",
     }
 }
 

@@ -3,6 +3,7 @@
 //! by the SDK, since a timed-out call may have taken effect.
 
 mod error;
+mod people;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::env::{CredentialRef, RegionEnv, SecretRef, Site};
 use crate::model::{Region, RegionRole};
 
 pub use error::{CloudError, ErrorClass};
+pub use people::{ListError, Listed, PasswordRef, read_list};
 pub use secret::{SecretError, resolve as resolve_secret, resolve_local};
 
 /// How to reach an account again, written into journals so that a rollback needs nothing else.

@@ -1,5 +1,6 @@
 //! The phases of a run. One dispatcher; whatever happens, what was changed is put back before it ends.
 
+mod people;
 mod schedule;
 mod signals;
 mod stop;
@@ -18,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cloud::Access;
 use crate::env::{Observe, Site};
-use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink, Restored, State};
+use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State};
 use crate::model::{Clock, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::observe::{Checkers, Observers};
 use crate::preflight::checks::Sight;
 use crate::preflight::{self, Allowed, Preflighted, Question};
-use crate::scenario::{ExpectedLimit, Scenario};
-use crate::users::{Crowd, CurrentPhase};
+use crate::scenario::Scenario;
+use crate::users::{Arrived, Crowd, CurrentPhase, Trial};
 
 pub use signals::{Stop, StopLevel};
 use waiting::Watch;
@@ -140,42 +141,46 @@ struct Load {
 /// What a replica may not do is tried in the hold phase, beside everything else.
 #[derive(Default)]
 struct Limits {
-    task: Mutex<Option<JoinHandle<()>>>,
+    trials: Mutex<Vec<Trial>>,
+    task: Mutex<Option<JoinHandle<Vec<Arrived>>>>,
     stop: CancellationToken,
 }
 
 impl Limits {
-    fn begin(&self, crowd: &Arc<Crowd>, expected: &[ExpectedLimit]) {
-        let task = tokio::spawn(Arc::clone(crowd).try_limits(expected.to_vec(), self.stop.clone()));
+    fn begin(&self, crowd: &Arc<Crowd>) {
+        let trials = std::mem::take(&mut *self.trials.lock().unwrap_or_else(PoisonError::into_inner));
+        let task = tokio::spawn(Arc::clone(crowd).try_limits(trials, self.stop.clone()));
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
-    async fn end(self) {
+    /// Gives who is new by then.
+    async fn end(self) -> Vec<Arrived> {
         self.stop.cancel();
-        let task = self.task.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = task {
+        match self.task.into_inner().unwrap_or_else(PoisonError::into_inner) {
             // As for the users below.
-            let _ = task.await;
+            Some(task) => task.await.unwrap_or_default(),
+            None => Vec::new(),
         }
     }
 }
 
 impl Load {
-    async fn end(self) {
+    /// Gives whom the pool did not have before.
+    async fn end(self) -> Vec<Arrived> {
         self.stop_writing.cancel();
-        // Before the users' end, which waits for what is to be put back.
-        self.limits.end().await;
+        let arrived = self.limits.end().await;
         self.stop.cancel();
         // A panic in one of them has no figures to give, and must not keep the rest from the report.
         let _ = self.crowd.await;
         let _ = self.observers.await;
+        arrived
     }
 }
 
 impl Engine {
     async fn phases(&self) -> Option<RunFailure> {
         self.begin(Phase::Preflight);
-        let ready = match self.preflight().await {
+        let ready = match Box::pin(self.preflight()).await {
             Ok(ready) => ready,
             Err(failure) => return Some(failure),
         };
@@ -187,24 +192,23 @@ impl Engine {
         };
         let clients = [ready.cloud.primary.clone(), ready.cloud.replica.clone()];
         let executor = match Executor::new(Arc::clone(&journal), clients, run.clock, self.sink()) {
-            Ok(executor) => executor,
+            Ok(executor) => executor.knowing(people::passwords(&ready)),
             Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
         };
         if let Err(error) = self.lock(&ready, &executor).await {
             return Some(self.unlock(&executor, &journal, error).await);
         }
         let watch = Watch::start(&run.log);
-        let load = match self.load(&ready) {
-            Ok(load) => load,
-            Err(failure) => {
-                let restored = self.undo(&executor).await;
-                if !restored.left.is_empty() {
-                    return Some(RunFailure::NotRestored(restored.left.join("; ")));
-                }
-                // Nothing is changed, so a journal that stays open only asks for a rollback that finds nothing.
-                let _ = journal.close();
-                return Some(failure);
+        let trials = match self.record_users(&ready, &executor).await {
+            Ok(trials) => trials,
+            Err(error) => {
+                let failure = self.aborted(format!("nothing was touched: {error}"));
+                return Some(self.give_back(&executor, &journal, failure).await);
             }
+        };
+        let load = match self.load(&ready, trials) {
+            Ok(load) => load,
+            Err(failure) => return Some(self.give_back(&executor, &journal, failure).await),
         };
         let broken = AssertUnwindSafe(self.break_things(&ready, &executor, &load, &watch)).catch_unwind().await;
         // The restore waits for nobody: what has no answer by now is written without one.
@@ -220,7 +224,8 @@ impl Engine {
             self.failback(&watch).await;
         }
         self.begin(Phase::Verify);
-        load.end().await;
+        let arrived = load.end().await;
+        let restored = self.restore_users(&executor, arrived, restored).await;
         if aborted.is_none() && run.stop.token(StopLevel::Restore).is_cancelled() {
             // A signal that came while everything was being put back cut the way back short.
             aborted = Some(self.aborted(run.stop.reason()));
@@ -299,7 +304,7 @@ impl Engine {
         if !restored.left.is_empty() {
             return RunFailure::NotRestored(restored.left.join("; "));
         }
-        // A journal that stays open only asks for a rollback that finds nothing.
+        // As above.
         let _ = journal.close();
         if matches!(error, FaultError::Interrupted) {
             return self.aborted(self.run.stop.reason());
@@ -309,12 +314,23 @@ impl Engine {
         RunFailure::PreflightRefused
     }
 
+    /// Gives back the lock of a run that ends before anybody has logged in.
+    async fn give_back(&self, executor: &Executor, journal: &Journal, failure: RunFailure) -> RunFailure {
+        let restored = self.undo(executor).await;
+        if !restored.left.is_empty() {
+            return RunFailure::NotRestored(restored.left.join("; "));
+        }
+        // Nothing is changed, so a journal that stays open only asks for a rollback that finds nothing.
+        let _ = journal.close();
+        failure
+    }
+
     async fn undo(&self, executor: &Executor) -> Restored {
         let restored = executor.restore(&self.run.stop.token(StopLevel::GiveUp)).await;
         restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() })
     }
 
-    fn load(&self, ready: &Preflighted) -> Result<Load, RunFailure> {
+    fn load(&self, ready: &Preflighted, trials: Vec<Trial>) -> Result<Load, RunFailure> {
         let run = &self.run;
         let (stop, stop_writing) = (CancellationToken::new(), CancellationToken::new());
         let observers = Observers {
@@ -333,7 +349,7 @@ impl Engine {
             observers: looking,
             stop,
             stop_writing,
-            limits: Limits::default(),
+            limits: Limits { trials: Mutex::new(trials), ..Limits::default() },
         })
     }
 
@@ -365,7 +381,7 @@ impl Engine {
                 waited = self.wait(phases.outage.0) => waited?,
             }
             self.begin(Phase::Hold);
-            load.limits.begin(&ready.crowd, &run.scenario.expectations);
+            load.limits.begin(&ready.crowd);
             self.wait(phases.hold.0).await
         });
         tokio::select! {
@@ -432,10 +448,7 @@ impl Engine {
     async fn restore(&self, executor: &Executor) -> Restored {
         let run = &self.run;
         self.begin(Phase::Restore);
-        let restored = self.undo(executor).await;
-        for text in &restored.notes {
-            run.log.write(Event::Notice { text: text.clone() });
-        }
+        let restored = self.undo_of(executor, |stage| stage != Stage::Users).await;
         let (mutations, reverted, left) = (restored.mutations, restored.reverted, restored.left.clone());
         run.log.write(Event::Restored { mutations, reverted, left });
         restored

@@ -11,6 +11,7 @@ use super::changes::mark::Mark;
 use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
 use super::changes::schedule::Arm;
 use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
+use super::changes::user::{AskForPassword, Newcomer};
 
 /// A change, as a line of the journal and of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,10 @@ pub enum Action {
     Provision(Provision),
     /// Schedules what heals if the runner cannot.
     Arm(Arm),
+    /// A user sets the new password that it is asked for.
+    AskForPassword(AskForPassword),
+    /// Somebody signs up, or signs in by a provider for the first time.
+    Newcomer(Newcomer),
 }
 
 impl Action {
@@ -64,6 +69,8 @@ impl Action {
             Self::Starve(change) => change,
             Self::Provision(change) => change,
             Self::Arm(change) => change,
+            Self::AskForPassword(change) => change,
+            Self::Newcomer(change) => change,
         }
     }
 

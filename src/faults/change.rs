@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::model::{Clock, Event, Mutation, RunId, Step, Window};
+use crate::model::{Clock, Event, Mutation, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
 use super::live::Live;
@@ -30,13 +30,15 @@ pub enum Stage {
     Arm,
     /// What hurts.
     Cut,
+    /// What the synthetic users change while they sign in; their own clients do.
+    Users,
 }
 
 impl Stage {
     /// The order in which changes are made.
     pub const MADE: [Self; 6] = [Self::Lock, Self::Make, Self::Fill, Self::Attach, Self::Arm, Self::Cut];
     /// The order in which they are undone.
-    pub const UNDONE: [Self; 6] = [Self::Cut, Self::Attach, Self::Fill, Self::Make, Self::Arm, Self::Lock];
+    pub const UNDONE: [Self; 7] = [Self::Cut, Self::Attach, Self::Fill, Self::Make, Self::Arm, Self::Users, Self::Lock];
 
     /// Whether it must stay while anything else is left: what would heal it, and what keeps others away.
     pub fn stays_until_all_is_undone(self) -> bool {
@@ -145,6 +147,8 @@ pub struct Scene<'a> {
     pub sink: &'a MutationSink,
     /// Keeps below the account's request limits.
     pub pace: &'a Pace,
+    /// Passwords at hand, by user; others are read where the change says.
+    pub passwords: &'a BTreeMap<String, Secret>,
     /// A description older than this must not be used.
     pub since: Timestamp,
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::model::{Clock, Event, Region, RunId};
+use crate::model::{Clock, Event, Region, RunId, Secret};
 
 use super::action::Action;
 use super::change::{Applied, Made, Scene, Stage, Undone};
@@ -39,6 +39,7 @@ pub struct Executor {
     regions: Arc<BTreeMap<Region, Place>>,
     clock: Clock,
     sink: MutationSink,
+    passwords: Arc<BTreeMap<String, Secret>>,
 }
 
 struct Place {
@@ -85,7 +86,13 @@ impl Executor {
                 place.made.put(key, id);
             }
         }
-        Ok(Self { run: contents.run_id, journal, regions: Arc::new(regions), clock, sink })
+        Ok(Self { run: contents.run_id, journal, regions: Arc::new(regions), clock, sink, passwords: Arc::default() })
+    }
+
+    /// With passwords of users at hand.
+    #[must_use]
+    pub fn knowing(self, passwords: BTreeMap<String, Secret>) -> Self {
+        Self { passwords: Arc::new(passwords), ..self }
     }
 
     fn place(&self, region: &Region) -> Result<&Place, CloudError> {
@@ -101,6 +108,7 @@ impl Executor {
             clock: &self.clock,
             sink: &self.sink,
             pace: &place.pace,
+            passwords: &self.passwords,
             since,
         }
     }
@@ -130,6 +138,50 @@ impl Executor {
             results.into_iter().collect::<Result<(), FaultError>>()?;
         }
         Ok(())
+    }
+
+    /// Records, before anybody makes them, what users may change by calls of their own; gives what was recorded. What is so already is
+    /// not theirs, and is left out.
+    ///
+    /// # Errors
+    /// [`FaultError`]: nothing is recorded then.
+    pub async fn foresee(&self, actions: Vec<(Region, Action)>) -> Result<Vec<(Region, Action)>, FaultError> {
+        let looks = actions.into_iter().map(|(region, action)| async move {
+            let place = self.place(&region)?;
+            for attempt in 1.. {
+                match action.change().settled(&self.scene(place, self.clock.now())).await {
+                    Err(error) if error.is_transient() && attempt < INJECT_TRIES => {}
+                    Err(error) => return Err(error),
+                    Ok(Some(_)) => return Ok(None),
+                    Ok(None) => break,
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Ok::<_, CloudError>(Some((region, action)))
+        });
+        let looks: Vec<Result<_, CloudError>> = stream::iter(looks).buffered(CALLS_IN_FLIGHT).collect().await;
+        let open = looks.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
+        if !open.is_empty() {
+            self.journal.intend(&open.iter().collect::<Vec<_>>())?;
+        }
+        Ok(open)
+    }
+
+    /// Records what somebody has made who was not foreseen, and waits until `region` shows it.
+    ///
+    /// # Errors
+    /// [`FaultError`]; [`FaultError::NotEffective`] when it is not there.
+    pub async fn witness(&self, actions: &[(Region, Action)], region: &Region) -> Result<(), FaultError> {
+        let known = self.journal.contents()?.actions;
+        let recorded = |(region, action): &&(Region, Action)| {
+            known.iter().any(|known| known.region == *region && known.action == *action)
+        };
+        let new: Vec<_> = actions.iter().filter(|one| !recorded(one)).collect();
+        if !new.is_empty() {
+            self.journal.intend(&new)?;
+        }
+        let there: Vec<_> = actions.iter().filter(|(own, _)| own == region).cloned().collect();
+        self.confirm(&there).await
     }
 
     async fn make_one(
@@ -231,8 +283,23 @@ impl Executor {
     /// [`JournalError`] when the journal cannot be read. One that cannot be written does not stop the work; it is
     /// named in [`Restored::notes`].
     pub async fn restore(&self, give_up: &CancellationToken) -> Result<Restored, JournalError> {
-        let contents = self.journal.contents()?;
-        let mutations = contents.actions.iter().filter(|recorded| !recorded.refused).count() as u32;
+        self.restore_of(|_| true, give_up).await
+    }
+
+    /// The same for some stages only: what users change can be undone only once they have stopped, which is after all the rest.
+    ///
+    /// # Errors
+    /// As [`Self::restore`].
+    pub async fn restore_of(
+        &self,
+        stages: impl Fn(Stage) -> bool,
+        give_up: &CancellationToken,
+    ) -> Result<Restored, JournalError> {
+        let mut contents = self.journal.contents()?;
+        contents.actions.retain(|recorded| stages(recorded.action.stage()));
+        // Of what users may change nobody knows whether they did.
+        let made = |recorded: &&Recorded| !recorded.refused && recorded.action.stage() != Stage::Users;
+        let mutations = contents.actions.iter().filter(made).count() as u32;
         if contents.closed {
             return Ok(Restored { mutations, reverted: mutations, ..Restored::default() });
         }
@@ -345,7 +412,8 @@ impl Same {
 fn same(recorded: Vec<Recorded>) -> Vec<Same> {
     let mut found: Vec<Same> = Vec::new();
     for one in recorded {
-        let (counts, known) = (u32::from(!one.refused), one.applied.is_some());
+        let counts = u32::from(!one.refused && one.action.stage() != Stage::Users);
+        let known = one.applied.is_some();
         match found.iter_mut().find(|same| same.region == one.region && same.action == one.action) {
             Some(same) => {
                 same.ids.push(one.id);

@@ -23,6 +23,7 @@ mod target;
 pub use action::Action;
 pub use change::{Applied, Change, Stage, Undone, Universal};
 pub use changes::lock::{Holder, held_by_another};
+pub use changes::user::{AskForPassword, Newcomer};
 pub use discover::{Discovered, discover};
 pub use executor::{Executor, Restored};
 pub use journal::{Contents, Journal, JournalError, Recorded, access_of, read as read_journal};

@@ -237,11 +237,14 @@ impl Policies<'_> {
         let mut users = flows.chain(self.scenario.users.sessions.iter().map(|plan| plan.users.as_deref()));
         if users.any(|users| self.population(users).is_some_and(|users| users.new_password)) {
             let put_back = all.entry("AskForNewPasswords").or_default();
-            put_back.allow(["cognito-idp:AdminSetUserPassword"], [pool(RegionRole::Primary)]);
+            let calls = ["cognito-idp:AdminSetUserPassword", "cognito-idp:AdminGetUser"];
+            put_back.allow(calls, [pool(RegionRole::Primary)]);
         }
-        if self.scenario.expectations.iter().any(|limit| limit.action == UserAction::SignUp) {
-            let remove = all.entry("RemoveWhoSignedUp").or_default();
-            remove.allow(["cognito-idp:AdminDeleteUser"], [pool(RegionRole::Primary)]);
+        let arrives = [UserAction::SignUp, UserAction::FirstFederatedSignIn];
+        for limit in self.scenario.expectations.iter().filter(|limit| arrives.contains(&limit.action)) {
+            let remove = all.entry("RemoveNewcomers").or_default();
+            let calls = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser"];
+            remove.allow(calls, [pool(RegionRole::Primary), pool(limit.region)]);
         }
         self.secrets(all);
     }
@@ -383,7 +386,14 @@ impl Policies<'_> {
                 let calls = ["cognito-idp:GetProvisionedLimit", "cognito-idp:UpdateProvisionedLimit"];
                 Self::limits(region, calls, "ProvisionLimits", all);
             }
-            Action::CopyRule(_) | Action::Deny(_) | Action::Empty(_) | Action::Lock(_) | Action::Arm(_) => {}
+            // What users change is no part of a plan.
+            Action::AskForPassword(_)
+            | Action::Newcomer(_)
+            | Action::CopyRule(_)
+            | Action::Deny(_)
+            | Action::Empty(_)
+            | Action::Lock(_)
+            | Action::Arm(_) => {}
         }
     }
 

@@ -20,7 +20,7 @@ use checks::{Page, Sight, steps};
 use facts::{DEFAULT_THRESHOLD, Facts, resolvers};
 use login::Sessions;
 
-use crate::cloud::{Cloud, CloudError, SecretError};
+use crate::cloud::{Cloud, CloudError, ListError, SecretError};
 use crate::dns::{DnsError, Server};
 use crate::env::Site;
 use crate::faults::{Fault, Plan, State};
@@ -127,7 +127,7 @@ pub enum PreflightError {
     Tls(#[from] TlsError),
     /// A list of users could not be read.
     #[error(transparent)]
-    Users(#[from] people::ListError),
+    Users(#[from] ListError),
     /// The system's resolver could not be used.
     #[error(transparent)]
     Dns(#[from] DnsError),

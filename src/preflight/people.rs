@@ -1,27 +1,14 @@
 //! Who logs in: app clients and users of the environment with their secrets, and whether a scenario names what is there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use serde::Deserialize;
-
-use crate::cloud::{Cloud, SecretError, resolve_secret};
+use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret};
 use crate::env::{ManagedLogin, SecretRef, Site, UserList};
-use crate::model::{Flow, Secret, UserAction};
+use crate::model::{Flow, UserAction};
 use crate::users::{Account, AppClient, Crowd, Door, Managed, Population};
 
 use super::checks::{Sight, steps};
 use super::{Findings, Question};
-
-/// A list of users could not be read. Never holds what is in it.
-#[derive(Debug, thiserror::Error)]
-#[error("the list of users {place}: {reason}")]
-pub struct ListError {
-    /// Which list.
-    place: String,
-    /// Why.
-    reason: String,
-}
 
 /// The pool's own app client first, then the others.
 pub async fn clients(site: &Site, cloud: &Cloud) -> Result<Vec<AppClient>, SecretError> {
@@ -82,63 +69,14 @@ async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Ac
         None => None,
     };
     if let Some(list) = group.list {
-        let (place, text) = text(list, site, cloud).await?;
-        return Ok(read_list(&text).map_err(|reason| ListError { place, reason })?);
+        let account = |Listed { name, password, totp_secret }| Account { name, password, totp_secret };
+        return Ok(read_list(list, &site.folder, &cloud.secrets).await?.into_iter().map(account).collect());
     }
     let Some(password) = group.password else { return Ok(Vec::new()) };
     let password = resolve_secret(password, &site.folder, &cloud.secrets).await?;
     let account =
         |name: &String| Account { name: name.clone(), password: password.clone(), totp_secret: totp_secret.clone() };
     Ok(group.names.iter().map(account).collect())
-}
-
-async fn text(list: &UserList, site: &Site, cloud: &Cloud) -> Result<(String, Secret), super::PreflightError> {
-    match list {
-        UserList::File { file } => {
-            let path = site.folder.join(file);
-            let place = path.display().to_string();
-            Ok((place.clone(), read_file(&path).map_err(|reason| ListError { place, reason })?))
-        }
-        UserList::SecretsManager { secrets_manager } => {
-            let whole = SecretRef::SecretsManager { secrets_manager: secrets_manager.clone(), key: None };
-            Ok((secrets_manager.clone(), resolve_secret(&whole, &site.folder, &cloud.secrets).await?))
-        }
-    }
-}
-
-fn read_file(path: &Path) -> Result<Secret, String> {
-    std::fs::read_to_string(path).map(Secret::new).map_err(|error| error.to_string())
-}
-
-#[derive(Deserialize)]
-struct Row {
-    username: String,
-    password: String,
-    #[serde(default)]
-    totp_secret: Option<String>,
-}
-
-/// Reads a list of users. An error names the line and never what is in it.
-fn read_list(text: &Secret) -> Result<Vec<Account>, String> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text.expose().as_bytes());
-    let columns = reader.headers().map_err(|_| "line 1 is not CSV".to_owned())?;
-    for wanted in ["username", "password"] {
-        if !columns.iter().any(|column| column == wanted) {
-            return Err(format!(
-                "has no column `{wanted}`; its first line names the columns: username,password,totp_secret"
-            ));
-        }
-    }
-    let mut accounts = Vec::new();
-    for row in reader.deserialize::<Row>() {
-        let row = row.map_err(|error| {
-            let line = error.position().map_or_else(|| "a line".to_owned(), |at| format!("line {}", at.line()));
-            format!("{line} is not username, password and, where there is one, totp_secret")
-        })?;
-        let totp_secret = row.totp_secret.filter(|secret| !secret.is_empty()).map(Secret::new);
-        accounts.push(Account { name: row.username, password: Secret::new(row.password), totp_secret });
-    }
-    if accounts.is_empty() { Err("has no user".to_owned()) } else { Ok(accounts) }
 }
 
 /// Whether every app client and population that the scenario names is there, with what its flow needs.
@@ -192,23 +130,5 @@ fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findin
             UserAction::SignUp | UserAction::PasswordReset | UserAction::PasswordChange => "users in `[users]`",
         };
         found.add(steps::EXPECTATION, Sight::of(format!("`{}` needs {missing}", limit.action.as_str())));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_read_and_what_is_wrong_names_its_line_alone() {
-        let read = |text: &str| read_list(&Secret::new(text));
-        let users = read("username,password,totp_secret\nann,\"p,1\",\nbob,p2,JBSWY3DP\n").unwrap();
-        assert_eq!(users[0].password.expose(), "p,1");
-        assert_eq!((users[0].totp_secret.is_none(), users[1].totp_secret.is_some()), (true, true));
-        assert_eq!(read("username,password\nann,p1\n").unwrap().len(), 1);
-        let error = read("username,password\nann,p1\nhunter2\n").unwrap_err();
-        assert!(error.contains("line 3") && !error.contains("hunter2"), "{error}");
-        assert!(read("user,password\nann,p1\n").unwrap_err().contains("`username`"));
-        assert!(read("username,password\n").unwrap_err().contains("no user"));
     }
 }

@@ -1,8 +1,8 @@
 //! Who logs in: populations of synthetic users, and the refresh tokens of their sessions.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::model::Secret;
 
@@ -26,12 +26,25 @@ pub struct Population {
     pub new_password: bool,
     /// Whose turn it is.
     turn: AtomicUsize,
+    /// Those who may set one now.
+    recorded: OnceLock<BTreeSet<String>>,
 }
 
 impl Population {
     /// These users.
     pub fn new(accounts: Vec<Account>, new_password: bool) -> Self {
-        Self { accounts, new_password, turn: AtomicUsize::new(0) }
+        Self { accounts, new_password, turn: AtomicUsize::new(0), recorded: OnceLock::new() }
+    }
+
+    /// From now on these users set the new password that they are asked for: there is a record by which they are put back, whatever
+    /// happens. It can be said once.
+    pub fn let_set_password(&self, users: BTreeSet<String>) {
+        let _ = self.recorded.set(users);
+    }
+
+    /// Whether a user sets the new password that it is asked for.
+    pub fn sets_password(&self, user: &str) -> bool {
+        self.new_password && self.recorded.get().is_some_and(|users| users.contains(user))
     }
 
     /// The user for a drawn number. Users with a software token, and those who set a new password, take turns instead: neither can sign in

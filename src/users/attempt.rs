@@ -79,6 +79,8 @@ pub struct Ended {
     pub access: Option<Secret>,
     /// A refresh token for later, from a sign-in that gave one.
     pub refresh: Option<Secret>,
+    /// The name that the pool has for whoever signed in.
+    pub username: Option<String>,
     /// A user who set a new password and must be put back.
     pub to_put_back: Option<String>,
 }
@@ -137,6 +139,7 @@ async fn once(door: &Door, way: &Way, attempt: &Attempt<'_>, began: Timestamp) -
         earlier: Vec::new(),
         access: progress.access,
         refresh: progress.refresh,
+        username: progress.username,
         to_put_back: progress.to_put_back,
     }
 }
@@ -146,6 +149,7 @@ async fn whole(visit: &mut Visit<'_>, attempt: &Attempt<'_>) -> Result<(), Login
     visit.progress.refresh = signed.refresh;
     visit.next(LoginStep::VerifyToken);
     let username = visit.verify(signed.access.expose())?;
+    visit.progress.username.clone_from(&username);
     signed.id.as_ref().map_or(Ok(()), |id| visit.verify_id(id.expose(), signed.nonce.as_deref()))?;
     visit.protected_api(signed.access.expose()).await?;
     let refresh = match &attempt.who {

@@ -19,7 +19,7 @@ use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{Attempt, Ended, Who, login};
 use super::comer::Comer;
 use super::door::Door;
-use super::put_back::{Chore, Chores};
+use super::put_back::Chores;
 use super::visit::Lookup;
 use super::way::Way;
 
@@ -39,7 +39,7 @@ pub struct Crowd {
     pub log: Arc<EventLog>,
     /// The phase under way, for the record.
     pub phase: Arc<CurrentPhase>,
-    /// What is being put back.
+    /// Who is being asked for a new password again.
     pub chores: Chores,
 }
 
@@ -165,7 +165,7 @@ impl Dispatcher {
 
 impl Crowd {
     /// Lets users arrive and work until `stop`; then nothing further starts, and what is under way has the
-    /// users' patience to end. Every login that started is in the log when this returns, and what users changed in the pool is put back.
+    /// users' patience to end. Every login that started is in the log when this returns.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let sessions = tokio::spawn(Arc::clone(&self).work_in_sessions(stop.clone()));
         self.arrivals(&stop).await;
@@ -225,7 +225,7 @@ impl Crowd {
             self.give_back(&share.label(), user, token, &ended);
         }
         if let Some(user) = &ended.to_put_back {
-            self.put_back_later(Chore::AskForPassword(user.clone()));
+            self.ask_again(user);
         }
         self.again(due, &ended, told);
         self.write(due, began, ended);
@@ -290,11 +290,7 @@ impl Crowd {
         };
         let stop = CancellationToken::new();
         stop.cancel();
-        let ended = login(&self.door, self.ways.first()?, wanted, &stop).await;
-        if let Some(user) = &ended.to_put_back {
-            self.put_back(&Chore::AskForPassword(user.clone())).await;
-        }
-        Some(ended)
+        Some(login(&self.door, self.ways.first()?, wanted, &stop).await)
     }
 }
 
@@ -310,6 +306,7 @@ fn not_started(outcome: LoginOutcome, at: Timestamp) -> Ended {
         earlier: Vec::new(),
         access: None,
         refresh: None,
+        username: None,
         to_put_back: None,
     }
 }

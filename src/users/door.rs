@@ -35,7 +35,7 @@ pub struct Door {
     pub populations: BTreeMap<String, Population>,
     /// AWS credentials, for flows in which a server signs its users in.
     pub credentials: Option<SharedCredentialsProvider>,
-    /// Cognito's API at the primary, to put users back who set a new password.
+    /// Cognito's API at the primary, to ask users for a new password again who have set one.
     pub admin: aws_sdk_cognitoidentityprovider::Client,
     /// Scenario time.
     pub clock: Clock,

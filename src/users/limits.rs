@@ -19,7 +19,6 @@ use super::accounts::{Account, Population};
 use super::attempt::Ended;
 use super::crowd::Crowd;
 use super::door::AppClient;
-use super::put_back::Chore;
 use super::visit::{Lookup, Visit, service};
 
 /// The population of users whose password may be reset; those of `[users]` stand in.
@@ -59,35 +58,77 @@ fn unheard_of(prefix: &str) -> String {
     format!("{prefix}{:016x}", rand::rng().random::<u64>())
 }
 
+/// Something to try, and by whom.
+#[derive(Debug)]
+pub struct Trial {
+    /// What, where, and what is expected.
+    pub limit: ExpectedLimit,
+    actor: Option<Account>,
+    /// The name of the user whom the pool has afterwards if this works, and did not have before.
+    pub newcomer: Option<String>,
+}
+
+/// Somebody whom the pool did not have before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// Where that was tried.
+    pub role: RegionRole,
+    /// The name that the pool has for them.
+    pub name: String,
+}
+
 impl Crowd {
-    /// Tries every action at once, and writes what came of each. Whatever has no answer when `stop` comes is written so.
-    pub async fn try_limits(self: Arc<Self>, limits: Vec<ExpectedLimit>, stop: CancellationToken) {
-        let mut trying = JoinSet::new();
-        for limit in limits {
-            let (crowd, stop) = (Arc::clone(&self), stop.clone());
-            trying.spawn(async move { crowd.try_limit(&limit, &stop).await });
-        }
-        while trying.join_next().await.is_some() {}
+    /// Draws who tries what, so that it can be recorded who may be new before anybody is.
+    pub fn trials(&self, limits: &[ExpectedLimit]) -> Vec<Trial> {
+        let trial = |limit: &ExpectedLimit| {
+            let actor = self.actor(limit.action);
+            let newcomer = actor.as_ref().and_then(|actor| match limit.action {
+                UserAction::SignUp => Some(actor.name.clone()),
+                // As the pool names whom a provider sends (Cognito developer guide, "Adding user pool sign-in through a third party"); the
+                // provider's subject is the name here.
+                UserAction::FirstFederatedSignIn => {
+                    let provider = self.door.managed.as_ref()?.identity_provider.as_ref()?;
+                    Some(format!("{provider}_{}", actor.name))
+                }
+                UserAction::TotpSignIn | UserAction::PasswordReset | UserAction::PasswordChange => None,
+            });
+            Trial { limit: limit.clone(), actor, newcomer }
+        };
+        limits.iter().map(trial).collect()
     }
 
-    async fn try_limit(self: &Arc<Self>, limit: &ExpectedLimit, stop: &CancellationToken) {
+    /// Tries everything at once, and writes what came of each. Whatever has no answer when `stop` comes is written so. Gives who is new.
+    pub async fn try_limits(self: Arc<Self>, trials: Vec<Trial>, stop: CancellationToken) -> Vec<Arrived> {
+        let mut trying = JoinSet::new();
+        for trial in trials {
+            let (crowd, stop) = (Arc::clone(&self), stop.clone());
+            trying.spawn(async move { crowd.try_limit(trial, &stop).await });
+        }
+        let mut arrived = Vec::new();
+        while let Some(tried) = trying.join_next().await {
+            arrived.extend(tried.ok().flatten());
+        }
+        arrived
+    }
+
+    async fn try_limit(&self, trial: Trial, stop: &CancellationToken) -> Option<Arrived> {
+        let Trial { limit, actor, newcomer } = trial;
         let sent = self.door.clock.now();
-        let actor = self.actor(limit.action);
+        let mut named = None;
         let came = tokio::select! {
             biased;
-            came = Box::pin(self.act(limit, actor.as_ref())) => came,
+            came = Box::pin(self.act(&limit, actor.as_ref(), &mut named)) => came,
             () = stop.cancelled() => Came::Unknown("no answer".to_owned()),
         };
-        if let (UserAction::SignUp, Some(newcomer), Came::Works | Came::Unknown(_)) = (limit.action, actor, &came) {
-            // An answer that is lost may stand for a user who is there.
-            self.put_back_later(Chore::Delete(newcomer.name));
-        }
+        let arrived = newcomer.filter(|_| matches!(came, Came::Works));
+        let arrived = arrived.map(|name| Arrived { role: limit.region, name: named.unwrap_or(name) });
         let (seen, refused) = match came {
             Came::Works => ("works".to_owned(), Some(false)),
             Came::Refused(code) => (code, Some(true)),
             Came::Unknown(why) => (why, None),
         };
-        self.write_limit(limit, sent, seen, refused.map(|refused| refused == (limit.expect == Expect::Refused)));
+        self.write_limit(&limit, sent, seen, refused.map(|refused| refused == (limit.expect == Expect::Refused)));
+        arrived
     }
 
     fn write_limit(&self, limit: &ExpectedLimit, sent: Timestamp, seen: String, held: Option<bool>) {
@@ -99,12 +140,22 @@ impl Crowd {
         self.log.write(Event::Expectation(written));
     }
 
-    async fn act(&self, limit: &ExpectedLimit, actor: Option<&Account>) -> Came {
+    /// `named` takes the name that the pool has for a federated user.
+    async fn act(&self, limit: &ExpectedLimit, actor: Option<&Account>, named: &mut Option<String>) -> Came {
         let Some(actor) = actor else { return Came::Unknown("nobody to try it".to_owned()) };
         let told = |done: Result<(), LoginOutcome>| Came::of(&done.err().unwrap_or(LoginOutcome::Succeeded));
         match limit.action {
-            UserAction::TotpSignIn => self.signed_in(Flow::UserSrp, actor, limit.region).await,
-            UserAction::FirstFederatedSignIn => self.signed_in(Flow::Federated, actor, limit.region).await,
+            UserAction::TotpSignIn => match self.sign_in_at(Flow::UserSrp, actor, limit.region).await {
+                Some(ended) => Came::of(&ended.outcome),
+                None => Came::Unknown("no app client for it".to_owned()),
+            },
+            UserAction::FirstFederatedSignIn => match self.sign_in_at(Flow::Federated, actor, limit.region).await {
+                Some(ended) => {
+                    named.clone_from(&ended.username);
+                    Came::of(&ended.outcome)
+                }
+                None => Came::Unknown("no app client for it".to_owned()),
+            },
             UserAction::SignUp => told(self.sign_up(actor, limit.region).await),
             UserAction::PasswordReset => told(self.reset(actor, limit.region).await),
             UserAction::PasswordChange => match self.sign_in_at(Flow::UserSrp, actor, limit.region).await {
@@ -147,13 +198,6 @@ impl Crowd {
                 door.managed.as_ref()?.identity_provider.as_ref()?;
                 Some(named(STRANGER, &known.password))
             }
-        }
-    }
-
-    async fn signed_in(&self, flow: Flow, actor: &Account, region: RegionRole) -> Came {
-        match self.sign_in_at(flow, actor, region).await {
-            Some(ended) => Came::of(&ended.outcome),
-            None => Came::Unknown("no app client for it".to_owned()),
         }
     }
 

@@ -22,6 +22,7 @@ pub use arrivals::{Arrival, ArrivalPlan};
 pub use attempt::{Attempt, Ended, Who, login};
 pub use crowd::{Crowd, CurrentPhase};
 pub use door::{AppClient, Door, Managed};
+pub use limits::{Arrived, Trial};
 pub use put_back::Chores;
 pub use synthetic::{Census, GROUP, Made, Removed, Synthetics};
 pub use visit::Lookup;

@@ -18,7 +18,6 @@ use super::accounts::{Account, Token};
 use super::attempt::{Attempt, Who, login};
 use super::crowd::Crowd;
 use super::door::AppClient;
-use super::put_back::Chore;
 use super::visit::{Lookup, Visit};
 use super::way::Way;
 
@@ -139,8 +138,8 @@ impl Session<'_> {
             jitter: crowd.seed.stream(&format!("session-retry-{}", self.number)),
         };
         let ended = login(&crowd.door, self.way, wanted, stop).await;
-        if let Some(user) = ended.to_put_back {
-            crowd.put_back_later(Chore::AskForPassword(user));
+        if let Some(user) = &ended.to_put_back {
+            crowd.ask_again(user);
         }
         if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
             (self.access, self.refresh) = (access, refresh);

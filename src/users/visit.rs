@@ -60,6 +60,8 @@ pub(super) struct Progress {
     pub api_sent: Option<Timestamp>,
     pub refresh: Option<Secret>,
     pub access: Option<Secret>,
+    /// The name that the access token has for its user.
+    pub username: Option<String>,
     /// A user who set a new password and must be put back.
     pub to_put_back: Option<String>,
 }
@@ -76,6 +78,7 @@ impl Progress {
             api_sent: None,
             refresh: None,
             access: None,
+            username: None,
             to_put_back: None,
         }
     }

@@ -274,6 +274,15 @@ impl Bench {
         Self { door, way, pool }
     }
 
+    /// A user who must set a new password, and may.
+    async fn new_user(&mut self) -> Account {
+        let new = self.pool.user("new", false).await;
+        let declared = Population::new(vec![new.clone()], true);
+        declared.let_set_password([new.name.clone()].into());
+        self.door.populations.insert("new".to_owned(), declared);
+        new
+    }
+
     async fn login(&self, flow: Flow, client: &str, who: Who) -> Ended {
         self.login_and(flow, client, who, Vec::new()).await
     }
@@ -333,13 +342,13 @@ async fn moto_takes_every_flow_that_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let emulator =
         Emulator::start(&python_tool("moto_server"), &["-H", "127.0.0.1", "-p", "{port}"], &[], folder.path());
-    let bench = Bench::at(emulator.at).await;
+    let mut bench = Bench::at(emulator.at).await;
     // It accepts any signature of SRP, so only a wrong password in clear says something.
     let flows = [Flow::UserSrp, Flow::UserPassword, Flow::AdminUserPassword, Flow::RefreshToken];
     let ann = bench.pool.user("ann", true).await;
     bench.succeeds(&flows, &ann).await;
     bench.refuses(&flows[1..], &ann).await;
-    let new = bench.pool.user("new", false).await;
+    let new = bench.new_user().await;
     let ended = bench.login(Flow::UserPassword, "", Who::Account(new)).await;
     assert_eq!(ended.outcome, LoginOutcome::Succeeded);
     assert_eq!(ended.to_put_back.as_deref(), Some("new"));
@@ -350,7 +359,7 @@ async fn ministack_which_verifies_takes_what_is_right_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let variables = [("BIND_HOST", "127.0.0.1"), ("IOT_MTLS_ENABLED", "0"), ("GATEWAY_PORT", "{port}")];
     let emulator = Emulator::start(&ministack(), &[], &variables, folder.path());
-    let bench = Bench::at(emulator.at).await;
+    let mut bench = Bench::at(emulator.at).await;
     let flows =
         [Flow::UserSrp, Flow::UserPassword, Flow::AdminUserPassword, Flow::RefreshToken, Flow::TokensFromRefreshToken];
     let ann = bench.pool.user("ann", true).await;
@@ -362,7 +371,7 @@ async fn ministack_which_verifies_takes_what_is_right_and_nothing_else() {
     let ended = bench.login_and(Flow::UserSrp, "", Who::Account(ann), vec![AfterLogin::GlobalSignOut]).await;
     let code = "the session lives on".to_owned();
     assert_eq!(ended.outcome, LoginOutcome::Rejected { step: LoginStep::SignOut, code });
-    let new = bench.pool.user("new", false).await;
+    let new = bench.new_user().await;
     let ended = bench.login(Flow::UserSrp, "confidential", Who::Account(new)).await;
     assert_eq!(ended.outcome, LoginOutcome::Succeeded);
     assert_eq!(ended.to_put_back.as_deref(), Some("new"));

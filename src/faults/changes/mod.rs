@@ -8,3 +8,4 @@ pub mod mark;
 pub mod network_acl;
 pub mod schedule;
 pub mod security_group;
+pub mod user;

@@ -64,7 +64,8 @@ pub(super) async fn tokens(
             return Signed::of(result);
         }
         let next = match (&answer.challenge, &account.totp_secret) {
-            (Some(ChallengeNameType::NewPasswordRequired), _) => {
+            // Nobody else may be changed: preflight has no record of whom to put back, and users of another population are not declared.
+            (Some(ChallengeNameType::NewPasswordRequired), _) if sets_password(visit, account) => {
                 let password = account.password.expose().to_owned();
                 Some((LoginStep::NewPassword, "NEW_PASSWORD", password))
             }
@@ -83,11 +84,26 @@ pub(super) async fn tokens(
             visit.progress.to_put_back = Some(account.name.clone());
         }
         let answered = respond(visit, cognito, by, account, answer, (key, value)).await;
-        if step == LoginStep::NewPassword && matches!(answered, Err(LoginOutcome::Rejected { .. })) {
+        if step == LoginStep::NewPassword && answered.as_ref().is_err_and(proves_unchanged) {
             visit.progress.to_put_back = None;
         }
         answer = answered?;
     }
+}
+
+fn sets_password(visit: &Visit<'_>, account: &Account) -> bool {
+    visit.door.populations.values().any(|population| population.sets_password(&account.name))
+}
+
+/// Whether the password is certainly not set. Any other refusal may come after it was set, as where a trigger fails that tokens wait for.
+fn proves_unchanged(refused: &LoginOutcome) -> bool {
+    const BEFORE: [&str; 4] = [
+        "CodeMismatchException",
+        "InvalidPasswordException",
+        "OperationNotEnabledException",
+        "PasswordHistoryPolicyViolationException",
+    ];
+    matches!(refused, LoginOutcome::Rejected { code, .. } if BEFORE.contains(&code.as_str()))
 }
 
 /// Answers one challenge.
