@@ -33,6 +33,11 @@ fn boto3_finds_what_users_and_administrators_do_at_the_primary_and_what_the_repl
 }
 
 #[test]
+fn boto3_reads_the_pool_and_its_keys_in_both_regions() {
+    Lab::start().passes(&python_tool("python"), "pool_and_keys.py");
+}
+
+#[test]
 fn boto3_is_throttled_until_a_higher_limit_is_provisioned() {
     Lab::slow().passes(&python_tool("python"), "quotas.py");
 }

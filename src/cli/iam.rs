@@ -47,6 +47,7 @@ async fn policies(
     let identity = identity.map_err(|error| Failure::plain(error.to_string()))?;
     let account = identity.account().unwrap_or_default();
     let armed = world.site.dead_man.is_some() && !no_dead_man;
-    let policies = Policies { scenario, plan: &plan, site: &world.site, account, armed };
+    let checks: Vec<&str> = crate::preflight::checks::all().iter().flat_map(|check| check.calls).copied().collect();
+    let policies = Policies { scenario, plan: &plan, site: &world.site, account, armed, checks: &checks };
     Ok((policies.runner(), policies.dead_man(), policies.dead_man_trust()))
 }

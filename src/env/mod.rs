@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, Region, Secret, Span};
+use crate::model::{AccountId, Region, RegionRole, Secret, Span};
 
 pub use estate::{EstateChange, MissingClient};
 pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
@@ -178,6 +178,10 @@ pub struct SubnetSelector {
 pub struct Pool {
     /// The pool's ID, the same in both Regions with native replication.
     pub id: String,
+    /// The ID of the replica Region's pool, where that is an independent pool that is kept in step by hand, by triggers or by a bridge. Left
+    /// out, the replica is a native one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_id: Option<String>,
     /// The app client's ID.
     pub client_id: String,
     /// The app client's secret, where it has one.
@@ -186,6 +190,14 @@ pub struct Pool {
     /// Further app clients, which scenarios name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<AppClient>,
+}
+
+impl Pool {
+    /// The pool's ID in a Region.
+    pub fn id_at(&self, role: RegionRole) -> &str {
+        let own = self.replica_id.as_ref().filter(|_| role == RegionRole::Replica);
+        own.unwrap_or(&self.id)
+    }
 }
 
 /// An app client beside the pool's own one.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{Document, Finding};
-use crate::model::Region;
+use crate::model::{Region, Span};
 
 /// What preflight cannot discover: rules of the organisation, and where its documents are. A check whose key is left out says so, and is
 /// not counted as passed.
@@ -17,6 +17,9 @@ pub struct Preflight {
     /// Where the Record of Processing Activities tells of the replication: a document number or a URL. An empty text says that there is none yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ropa: Option<String>,
+    /// How far the replica may be behind the primary: what replication is measured against. 30 s where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_slo: Option<Span>,
     /// Whether the Pre-Token-Generation trigger's function may be invoked in both Regions with an event that is made up, to compare what
     /// it adds; left out, it may not. It really runs: what it writes, it writes then, too.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,6 +41,7 @@ impl Lab {
             replica: Some(self.region(RegionRole::Replica)),
             pool: Some(Pool {
                 id: self.identity.pool_id().to_owned(),
+                replica_id: self.identity.replica_id(),
                 client_id: self.identity.client_id().to_owned(),
                 client_secret: None,
                 clients: self.identity.clients().iter().map(app_client).collect(),
@@ -79,6 +80,7 @@ impl Lab {
                 // The lab's function writes nothing.
                 invoke_triggers: Some(true),
                 dependencies: Vec::new(),
+                lag_slo: None,
             },
             lab: Some(LabSettings { clock: Some(clock), truth_url: Some(truth_url), ..self.options.settings.clone() }),
         }
@@ -172,6 +174,7 @@ impl Lab {
             "secretsmanager",
             "rds",
             "iam",
+            "kms",
         ];
         RegionEnv {
             region: Region::from(topology::region(role)),
@@ -185,12 +188,11 @@ impl Lab {
 
 fn app_client(client: &AppClient) -> env::AppClient {
     let oauth = client.oauth.as_ref();
-    let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
     env::AppClient {
-        name: client.name.to_owned(),
+        name: client.name.clone(),
         id: client.id.clone(),
         secret: client.secret.clone().map(SecretRef::Literal),
-        redirect_uri: oauth.and_then(|oauth| oauth.callback_urls.first()).map(|&url| url.to_owned()),
-        scopes: oauth.map(|oauth| owned(oauth.scopes)).unwrap_or_default(),
+        redirect_uri: oauth.and_then(|oauth| oauth.callback_urls.first()).cloned(),
+        scopes: oauth.map(|oauth| oauth.scopes.clone()).unwrap_or_default(),
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, RegionClients};
 use crate::dns::Server;
-use crate::env::{Canary, Observe};
+use crate::env::{Canary, Observe, Pool};
 use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
 use crate::net::connect;
 
@@ -57,7 +57,7 @@ pub struct Targets {
     /// Which addresses lead to which Region.
     pub regions: BTreeMap<IpAddr, RegionRole>,
     /// The pool and the canary user, where there is one.
-    pub canary: Option<(String, Canary)>,
+    pub canary: Option<(Pool, Canary)>,
 }
 
 /// Runs all observers.
@@ -229,7 +229,7 @@ impl Observers {
             let Some((pool, canary)) = &self.targets.canary else { break };
             let sequence = base + u64::from(turn);
             let sent = self.clock.now();
-            let result = write_canary(&self.cloud.primary, pool, canary, sequence).await;
+            let result = write_canary(&self.cloud.primary, pool.id_at(RegionRole::Primary), canary, sequence).await;
             let window = self.window(sent);
             self.log.write(Event::CanaryWritten { window, sequence, acknowledged: result.is_ok() });
             if let Err(error) = result {
@@ -241,7 +241,7 @@ impl Observers {
     async fn read_canary(self) {
         let Some((pool, canary)) = &self.targets.canary else { return };
         let sent = self.clock.now();
-        let result = read_canary(&self.cloud.replica, pool, canary).await;
+        let result = read_canary(&self.cloud.replica, pool.id_at(RegionRole::Replica), canary).await;
         let window = self.window(sent);
         match result {
             Ok(sequence) => self.log.write(Event::CanaryRead { window, sequence }),

@@ -17,6 +17,7 @@ mod visit;
 mod way;
 mod wire;
 
+pub use crate::srp::secret_hash;
 pub use accounts::{Account, Population, Token, Tokens};
 pub use arrivals::{Arrival, ArrivalPlan};
 pub use attempt::{Attempt, Ended, Who, login};

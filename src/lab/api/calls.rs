@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::query::Params;
-use super::{Control, Service, cloudwatch, dynamodb, scheduler, secrets, service_quotas, universal};
+use super::{Control, Service, cloudwatch, dynamodb, kms, scheduler, secrets, service_quotas, universal};
 use crate::lab::topology;
 use crate::lab::world::State;
 use crate::model::RegionRole;
@@ -201,6 +201,17 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             let operation = secrets::operation(parts).unwrap_or_default();
             calls.push(call(format!("secretsmanager:{operation}"), Vec::new()));
         }
+        Service::Kms => {
+            let operation = kms::operation(parts).unwrap_or_default();
+            let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+            let named = input["KeyId"].as_str().unwrap_or("*");
+            let arn = if named.starts_with("arn:") {
+                named.to_owned()
+            } else {
+                format!("arn:aws:kms:{region}:{account}:key/{named}")
+            };
+            calls.push(call(format!("kms:{operation}"), vec![arn]));
+        }
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}
     }
@@ -218,8 +229,8 @@ fn cognito(region: &str, parts: &Parts, body: &[u8]) -> (String, Vec<String>) {
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let arns = if operation.ends_with("ProvisionedLimit") {
-        // Limits are the account's, no pool's.
+    let arns = if operation.ends_with("ProvisionedLimit") || operation == "DescribeUserPoolDomain" {
+        // Limits are the account's, no pool's; a domain has no ARN.
         Vec::new()
     } else if let Some(arn) = input["ResourceArn"].as_str() {
         vec![arn.to_owned()]

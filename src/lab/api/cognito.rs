@@ -91,6 +91,7 @@ fn operation(name: &str) -> Option<Operation> {
         "ListTagsForResource" => (true, false, Identity::list_tags_for_resource),
         "GetProvisionedLimit" => (true, false, Identity::get_provisioned_limit),
         "UpdateProvisionedLimit" => (true, false, Identity::update_provisioned_limit),
+        "DescribeUserPoolDomain" => (true, false, Identity::describe_user_pool_domain),
         "ListUserPoolReplicas" => (true, false, Identity::list_user_pool_replicas),
         _ => return None,
     };

@@ -8,6 +8,7 @@ mod dynamodb;
 pub mod ec2;
 pub mod elb;
 mod iam;
+mod kms;
 mod lambda;
 mod query;
 mod rds;
@@ -149,6 +150,7 @@ enum Service {
     Secrets,
     Rds,
     Iam,
+    Kms,
 }
 
 impl Service {
@@ -167,6 +169,7 @@ impl Service {
             "secretsmanager" => Some(Self::Secrets),
             "rds" => Some(Self::Rds),
             "iam" => Some(Self::Iam),
+            "kms" => Some(Self::Kms),
             _ => None,
         }
     }
@@ -180,6 +183,8 @@ impl Service {
             Self::DynamoDb
         } else if secrets::operation(parts).is_some() {
             Self::Secrets
+        } else if kms::operation(parts).is_some() {
+            Self::Kms
         } else if parts.headers.contains_key("x-amz-target") {
             Self::Cognito
         } else if path.starts_with(route53::VERSION_PATH) {
@@ -259,6 +264,9 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
         Service::Scheduler => scheduler::handle(control, &parts, &body).into_response(),
         Service::Lambda => lambda::handle(&control.services, &parts, &body),
         Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
+        Service::Kms => {
+            kms::Keys { keys: &control.estate.kms, role: control.role }.handle(&parts, &body).into_response()
+        }
         Service::Quotas => service_quotas::handle(&control.quotas, control.role, &parts, &body).into_response(),
         Service::DynamoDb => dynamodb::handle(&control.estate, control.role, &parts, &body).into_response(),
         Service::Secrets => secrets::handle(&control.estate, control.role, &parts, &body).into_response(),
@@ -290,7 +298,8 @@ fn answer_query(control: &Control, service: Service, params: &Params) -> Respons
         | Service::Lambda
         | Service::Quotas
         | Service::DynamoDb
-        | Service::Secrets => StatusCode::BAD_REQUEST.into_response(),
+        | Service::Secrets
+        | Service::Kms => StatusCode::BAD_REQUEST.into_response(),
     }
 }
 
@@ -340,12 +349,14 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
             };
             ServiceError { status: StatusCode::FORBIDDEN, code, message }
         }
-        (Service::Cognito | Service::Quotas | Service::DynamoDb | Service::Secrets, code) => match code {
-            "InvalidClientTokenId" => ServiceError::bad("UnrecognizedClientException", message),
-            "SignatureDoesNotMatch" => ServiceError::bad("InvalidSignatureException", message),
-            "IncompleteSignature" => ServiceError::bad("IncompleteSignatureException", message),
-            _ => ServiceError::bad("MissingAuthenticationTokenException", message),
-        },
+        (Service::Cognito | Service::Quotas | Service::Kms | Service::DynamoDb | Service::Secrets, code) => {
+            match code {
+                "InvalidClientTokenId" => ServiceError::bad("UnrecognizedClientException", message),
+                "SignatureDoesNotMatch" => ServiceError::bad("InvalidSignatureException", message),
+                "IncompleteSignature" => ServiceError::bad("IncompleteSignatureException", message),
+                _ => ServiceError::bad("MissingAuthenticationTokenException", message),
+            }
+        }
         (_, "IncompleteSignature") => ServiceError::bad(code, message),
         _ => ServiceError { status: StatusCode::FORBIDDEN, code, message },
     }
@@ -362,7 +373,7 @@ fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Respons
         Service::DynamoDb => dynamodb::error_reply(error).into_response(),
         Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
         Service::CloudWatch => cloudwatch::refusal(parts, error),
-        Service::Cognito | Service::Quotas | Service::Secrets => json_error(error).into_response(),
+        Service::Cognito | Service::Quotas | Service::Kms | Service::Secrets => json_error(error).into_response(),
     }
 }
 

@@ -2,8 +2,10 @@
 //! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
 
 pub mod cloudwatch;
+pub mod cognito;
 pub mod dynamodb;
 pub mod iam;
+pub mod kms;
 pub mod lambda;
 pub mod rds;
 pub mod routing;
@@ -14,6 +16,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::cognito::Cognito;
+use self::kms::Key;
 use super::{identity, topology};
 use crate::env::{EstateChange, LabSettings};
 use crate::model::{Region, RegionRole, Seed};
@@ -40,6 +44,10 @@ pub struct Estate {
     pub rds: rds::Rds,
     /// IAM.
     pub iam: iam::Iam,
+    /// The user pool.
+    pub cognito: Cognito,
+    /// Keys, by Region.
+    pub kms: BTreeMap<String, Vec<Key>>,
 }
 
 /// The names that the estate's resources are built around.
@@ -54,6 +62,8 @@ pub struct Names<'a> {
 impl Estate {
     /// Nothing is wrong with it.
     pub fn healthy(names: Names<'_>) -> Self {
+        let regions = [RegionRole::Primary, RegionRole::Replica].map(topology::region);
+        let keys = |region: &str| (region.to_owned(), vec![Key::healthy(region, names.pool_id)]);
         Self {
             cloudwatch: cloudwatch::healthy(names),
             dashboards: cloudwatch::dashboards(names),
@@ -64,6 +74,8 @@ impl Estate {
             secrets: by_region(secrets::healthy),
             rds: rds::Rds::healthy(),
             iam: iam::Iam::healthy(),
+            cognito: Cognito::healthy(),
+            kms: regions.map(keys).into(),
         }
     }
 

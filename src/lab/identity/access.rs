@@ -60,7 +60,7 @@ impl Identity {
         let place = self.place(role);
         self.check_writable(place, "UpdateUserAttributes")?;
         let user = self.bearer(place, input)?;
-        let changed = super::admin::attributes(input)?;
+        let changed = super::admin::attributes(place, input)?;
         self.change_user(place, &user.name, |user| user.attributes.extend(changed))?;
         Ok(json!({ "CodeDeliveryDetailsList": [] }))
     }
@@ -69,7 +69,7 @@ impl Identity {
     pub(super) fn expected(&self, required_claims: &[&str]) -> Expectations {
         Expectations {
             pool_id: self.pool_id.clone(),
-            client_ids: self.clients.iter().map(|client| client.id.clone()).collect(),
+            client_ids: self.client_ids(),
             regions: vec![self.primary.region.clone(), self.replica.region.clone()],
             required_claims: required_claims.iter().map(|&claim| claim.to_owned()).collect(),
         }

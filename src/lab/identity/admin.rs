@@ -8,17 +8,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::auth::required;
-use super::directory::{Change, Status, User, epoch};
+use super::directory::{Change, Status, User};
 use super::filter::Filter;
-use super::{Identity, Place, Refusal, pool_arn, seeding};
-use crate::env::Issuer;
+use super::{Identity, Place, Refusal, seeding};
 use crate::model::{RegionRole, Secret};
 
-/// The pool's own attributes, beside the standard ones.
-const CUSTOM_ATTRIBUTES: [&str; 3] = [seeding::CANARY_ATTRIBUTE, "custom:risk_profile", "custom:tenant"];
-
 /// The fewest characters of a password (the default policy of a user pool, which also asks for each kind of character).
-const SHORTEST_PASSWORD: usize = 8;
+pub(super) const SHORTEST_PASSWORD: usize = 8;
 
 /// The most users that ListUsers gives at once (Cognito API reference).
 const PAGE: usize = 60;
@@ -43,7 +39,7 @@ pub(super) fn check_policy(password: &Secret) -> Result<(), Refusal> {
 }
 
 /// `UserAttributes` of the input, which must be attributes of the pool.
-pub(super) fn attributes(input: &Value) -> Result<BTreeMap<String, String>, Refusal> {
+pub(super) fn attributes(place: &Place, input: &Value) -> Result<BTreeMap<String, String>, Refusal> {
     let refused = |message: String| Refusal::new("InvalidParameterException", message);
     let mut found = BTreeMap::new();
     for attribute in input["UserAttributes"].as_array().into_iter().flatten() {
@@ -52,7 +48,7 @@ pub(super) fn attributes(input: &Value) -> Result<BTreeMap<String, String>, Refu
         if name == "sub" {
             return Err(refused("Cannot modify the non-mutable attribute sub".to_owned()));
         }
-        if name.starts_with("custom:") && !CUSTOM_ATTRIBUTES.contains(&name) {
+        if name.starts_with("custom:") && !place.attributes.contains(name) {
             let message =
                 format!("Attributes did not conform to the schema: {name}: Attribute does not exist in the schema.\n");
             return Err(refused(message));
@@ -65,30 +61,19 @@ pub(super) fn attributes(input: &Value) -> Result<BTreeMap<String, String>, Refu
 impl Identity {
     /// The replica refuses what would change the directory (Cognito developer guide, "Multi-Region replication for user pools").
     pub(super) fn check_writable(&self, place: &Place, what: &str) -> Result<(), Refusal> {
-        match place.role {
-            RegionRole::Primary => Ok(()),
-            RegionRole::Replica => {
-                let (here, primary) = (&place.region, &self.primary.region);
-                let message = format!(
-                    "{what} is not enabled in {here}, a read-only replica of this user pool; call {primary} instead."
-                );
-                Err(Refusal::new("OperationNotEnabledException", message))
-            }
-        }
-    }
-
-    pub(super) fn check_pool(&self, input: &Value) -> Result<(), Refusal> {
-        let id = required(input, "UserPoolId")?;
-        if id == self.pool_id {
+        if !place.is_replica() {
             return Ok(());
         }
-        Err(Refusal::new("ResourceNotFoundException", format!("User pool {id} does not exist.")))
+        let (here, primary) = (&place.region, &self.primary.region);
+        let message =
+            format!("{what} is not enabled in {here}, a read-only replica of this user pool; call {primary} instead.");
+        Err(Refusal::new("OperationNotEnabledException", message))
     }
 
     /// The Region's part of a write: pool and name checked, and that it takes writes.
     pub(super) fn writable(&self, role: RegionRole, input: &Value, operation: &str) -> Result<&Place, Refusal> {
         let place = self.place(role);
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         self.check_writable(place, operation)?;
         Ok(place)
     }
@@ -131,7 +116,7 @@ impl Identity {
     }
 
     pub(in crate::lab) fn admin_get_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         let user = self.place(role).read().user(required(input, "Username")?)?;
         let mut answer = user.describe("UserAttributes");
         user.mfa.describe(&mut answer);
@@ -144,7 +129,7 @@ impl Identity {
         input: &Value,
     ) -> Result<Value, Refusal> {
         let place = self.writable(role, input, "AdminUpdateUserAttributes")?;
-        let changed = attributes(input)?;
+        let changed = attributes(place, input)?;
         self.change_user(place, required(input, "Username")?, |user| {
             user.attributes.extend(changed);
         })?;
@@ -172,7 +157,7 @@ impl Identity {
     }
 
     pub(in crate::lab) fn list_users(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         let refused = |message: &str| Refusal::new("InvalidParameterException", message);
         let limit = match &input["Limit"] {
             Value::Null => PAGE,
@@ -198,62 +183,5 @@ impl Identity {
             answer["PaginationToken"] = URL_SAFE_NO_PAD.encode(&last.name).into();
         }
         Ok(answer)
-    }
-
-    pub(in crate::lab) fn describe_user_pool(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
-        let place = self.place(role);
-        let (region, account) = (&place.region, &self.account);
-        let custom =
-            |name: &&str| json!({ "Name": name, "AttributeDataType": "String", "Mutable": true, "Required": false });
-        Ok(json!({ "UserPool": {
-            "Id": self.pool_id,
-            "Name": "gameday-lab",
-            "Arn": self.pool_arn(place),
-            "Status": "Enabled",
-            "CreationDate": epoch(self.created),
-            "LastModifiedDate": epoch(self.created),
-            "EstimatedNumberOfUsers": place.read().len(),
-            "MfaConfiguration": place.read().mfa().demand.as_str(),
-            "DeletionProtection": "ACTIVE",
-            "UserPoolTier": "ESSENTIALS",
-            "UsernameConfiguration": { "CaseSensitive": true },
-            "Policies": { "PasswordPolicy": {
-                "MinimumLength": SHORTEST_PASSWORD,
-                "RequireUppercase": true,
-                "RequireLowercase": true,
-                "RequireNumbers": true,
-                "RequireSymbols": true,
-                "TemporaryPasswordValidityDays": 7,
-            } },
-            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
-            "SchemaAttributes": CUSTOM_ATTRIBUTES.iter().map(custom).collect::<Vec<_>>(),
-            "LambdaConfig": place.hooks.described(),
-            "KeyConfiguration": {
-                "KeyType": "CUSTOMER_MANAGED_KEY",
-                "KmsKeyArn": format!("arn:aws:kms:{region}:{account}:key/mrk-{}", "0".repeat(32)),
-            },
-            "IssuerConfiguration": { "Type": match self.issuer {
-                Issuer::Original => "ORIGINAL",
-                Issuer::Updated => "UPDATED",
-            } },
-        } }))
-    }
-
-    pub(in crate::lab) fn list_user_pool_replicas(&self, _: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
-        let describe = |place: &Place, role| {
-            json!({
-                "RegionName": place.region,
-                "Status": "ACTIVE",
-                "Role": role,
-                "UserPoolArn": self.pool_arn(place),
-            })
-        };
-        Ok(json!({ "UserPoolReplicas": [describe(&self.primary, "PRIMARY"), describe(&self.replica, "SECONDARY")] }))
-    }
-
-    fn pool_arn(&self, place: &Place) -> String {
-        pool_arn(&place.region, &self.account, &self.pool_id)
     }
 }

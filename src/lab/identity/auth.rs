@@ -86,7 +86,7 @@ impl Identity {
     }
 
     pub(in crate::lab) fn admin_initiate_auth(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         match required(input, "AuthFlow")? {
             "USER_PASSWORD_AUTH" => Err(unsupported_method()),
             flow => self.begin(role, flow, input),
@@ -97,6 +97,7 @@ impl Identity {
         let place = self.place(role);
         let parameters = &input["AuthParameters"];
         let client = self.known_client(role, input)?;
+        place.check_serving()?;
         let kind = match flow {
             "USER_SRP_AUTH" => AuthFlow::UserSrp,
             "USER_PASSWORD_AUTH" => AuthFlow::UserPassword,
@@ -128,6 +129,7 @@ impl Identity {
         let place = self.place(role);
         let responses = &input["ChallengeResponses"];
         let client = self.known_client(role, input)?;
+        place.check_serving()?;
         check_secret_hash(client, responses)?;
         match required(input, "ChallengeName")? {
             "PASSWORD_VERIFIER" => self.finish_srp(place, client, responses),
@@ -143,7 +145,7 @@ impl Identity {
         role: RegionRole,
         input: &Value,
     ) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         self.respond_to_auth_challenge(role, input)
     }
 

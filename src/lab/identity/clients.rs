@@ -9,20 +9,15 @@ use serde_json::{Value, json};
 use super::auth::required;
 use super::directory::epoch;
 use super::{Identity, LOWERCASE, Refusal, text};
+use crate::env::MissingClient;
+use crate::lab::estate::cognito::{self, UserPool};
 use crate::model::{RegionRole, Secret};
 use crate::srp::secret_hash;
 
-/// The OIDC provider of federated users, as the pool calls it.
-pub(in crate::lab) const IDENTITY_PROVIDER: &str = "GameDayIdP";
+pub(in crate::lab) use crate::lab::estate::cognito::{IDENTITY_PROVIDER, OAuth};
 
-/// The scope of the pool's own resource server.
-pub(super) const API_SCOPE: &str = "gameday/accounts.read";
-
-/// Where managed login sends users back to.
-pub(in crate::lab) const CALLBACK_URL: &str = "https://app.gameday.test/callback";
-
-/// How long a rotated refresh token still works, so that a client whose answer was lost can try again.
-const RETRY_GRACE: Duration = Duration::from_secs(10);
+/// Every client that the lab knows, by its name in the estate.
+const NAMES: [&str; 5] = ["public", "confidential", "rotating", "web", "service"];
 
 /// Characters of a client ID (what Cognito's have).
 const ID_LENGTH: usize = 26;
@@ -54,71 +49,73 @@ impl AuthFlow {
     }
 }
 
-/// What managed login and the token endpoint do for a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::lab) struct OAuth {
-    /// `AllowedOAuthFlows`.
-    pub grants: &'static [&'static str],
-    pub scopes: &'static [&'static str],
-    pub callback_urls: &'static [&'static str],
-    pub identity_providers: &'static [&'static str],
-}
-
-/// An app client; the same ID and secret in both Regions.
+/// An app client as a Region has it; a native replica has the same ID and secret.
 #[derive(Debug, Clone)]
 pub(in crate::lab) struct AppClient {
-    pub name: &'static str,
+    pub name: String,
     pub id: String,
     pub secret: Option<Secret>,
-    pub(super) auth_flows: &'static [AuthFlow],
+    auth_flows: Vec<String>,
     /// With refresh token rotation: how long the old token still works.
     pub(super) rotation: Option<Duration>,
+    /// How long access and ID tokens are good.
+    pub(super) token_validity: Duration,
+    /// How long refresh tokens are good.
+    pub(super) refresh_validity: Duration,
     pub oauth: Option<OAuth>,
 }
 
-/// Every client of the pool; the first one is the default.
-pub(super) fn all(ids: &mut impl CryptoRng) -> [AppClient; 5] {
-    use AuthFlow::{AdminUserPassword, Refresh, UserPassword, UserSrp};
-    // IDs follow from the seed, secrets do not.
-    let mut client = |name, has_secret: bool, auth_flows| AppClient {
-        name,
-        id: text(ids, LOWERCASE, ID_LENGTH),
-        secret: has_secret.then(|| Secret::new(text(&mut rand::rng(), LOWERCASE, SECRET_LENGTH))),
-        auth_flows,
-        rotation: None,
-        oauth: None,
+/// What a client is known by in every Region.
+#[derive(Debug)]
+pub(super) struct Known {
+    name: &'static str,
+    id: String,
+    secret: Secret,
+}
+
+/// Every client that a Region may have. IDs follow from the seed, secrets do not.
+pub(super) fn known(ids: &mut impl CryptoRng) -> [Known; 5] {
+    NAMES.map(|name| Known { name, id: text(ids, LOWERCASE, ID_LENGTH), secret: secret() })
+}
+
+/// The ID of the default client, the first one that is drawn.
+pub(super) fn default_id(ids: &mut impl CryptoRng) -> String {
+    text(ids, LOWERCASE, ID_LENGTH)
+}
+
+fn secret() -> Secret {
+    Secret::new(text(&mut rand::rng(), LOWERCASE, SECRET_LENGTH))
+}
+
+/// The clients of a Region's pool, without those that its settings leave out there.
+pub(super) fn all(known: &[Known], pool: &UserPool, role: RegionRole, missing: &[MissingClient]) -> Vec<AppClient> {
+    let there = |client: &&cognito::Client| !missing.iter().any(|it| it.region == role && it.client == client.name);
+    let of = |client: &cognito::Client| {
+        let known = known.iter().find(|known| known.name == client.name)?;
+        Some(AppClient::new(known, client))
     };
-    let every: &[_] = &[AdminUserPassword, UserPassword, UserSrp, Refresh];
-    [
-        client("public", false, every),
-        client("confidential", true, every),
-        // With rotation on, a client may not have REFRESH_TOKEN_AUTH (Cognito developer guide, "Refresh tokens").
-        AppClient { rotation: Some(RETRY_GRACE), ..client("rotating", false, &[UserPassword, UserSrp]) },
-        AppClient {
-            oauth: Some(OAuth {
-                grants: &["code"],
-                scopes: &["openid", "email", "profile", "aws.cognito.signin.user.admin", API_SCOPE],
-                callback_urls: &[CALLBACK_URL],
-                identity_providers: &["COGNITO", IDENTITY_PROVIDER],
-            }),
-            ..client("web", false, &[Refresh])
-        },
-        AppClient {
-            oauth: Some(OAuth {
-                grants: &["client_credentials"],
-                scopes: &[API_SCOPE],
-                callback_urls: &[],
-                identity_providers: &[],
-            }),
-            ..client("service", true, &[])
-        },
-    ]
+    pool.clients.iter().filter(there).filter_map(of).collect()
 }
 
 impl AppClient {
+    fn new(known: &Known, client: &cognito::Client) -> Self {
+        let days = |days: u32| Duration::from_hours(24 * u64::from(days));
+        let shared = || known.secret.clone();
+        Self {
+            name: client.name.clone(),
+            id: client.own_id.clone().unwrap_or_else(|| known.id.clone()),
+            secret: client.has_secret.then(|| if client.own_secret { secret() } else { shared() }),
+            auth_flows: client.auth_flows.clone(),
+            rotation: client.rotation_grace_s.map(|seconds| Duration::from_secs(seconds.into())),
+            token_validity: Duration::from_mins(client.token_minutes.into()),
+            refresh_validity: days(client.refresh_days),
+            oauth: client.oauth.clone(),
+        }
+    }
+
     /// Whether users may sign in to it that way.
     pub(super) fn allows(&self, flow: AuthFlow) -> bool {
-        self.auth_flows.contains(&flow)
+        self.auth_flows.iter().any(|allowed| allowed == flow.allowance())
     }
 
     /// Checks `SECRET_HASH`, which proves that the caller has the client's secret.
@@ -167,11 +164,11 @@ impl AppClient {
             "ClientId": self.id,
             "CreationDate": created,
             "LastModifiedDate": created,
-            "RefreshTokenValidity": 30,
-            "AccessTokenValidity": 1,
-            "IdTokenValidity": 1,
-            "TokenValidityUnits": { "AccessToken": "hours", "IdToken": "hours", "RefreshToken": "days" },
-            "ExplicitAuthFlows": self.auth_flows.iter().map(|flow| flow.allowance()).collect::<Vec<_>>(),
+            "RefreshTokenValidity": self.refresh_validity.as_secs() / (24 * 60 * 60),
+            "AccessTokenValidity": self.token_validity.as_secs() / 60,
+            "IdTokenValidity": self.token_validity.as_secs() / 60,
+            "TokenValidityUnits": { "AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days" },
+            "ExplicitAuthFlows": self.auth_flows,
             "PreventUserExistenceErrors": "LEGACY",
             "EnableTokenRevocation": true,
             "AllowedOAuthFlowsUserPoolClient": self.oauth.is_some(),
@@ -185,7 +182,7 @@ impl AppClient {
                 json!({ "Feature": "ENABLED", "RetryGracePeriodSeconds": grace.as_secs() });
         }
         if let Some(oauth) = &self.oauth {
-            client["AllowedOAuthFlows"] = json!(oauth.grants);
+            client["AllowedOAuthFlows"] = json!(oauth.flows);
             client["AllowedOAuthScopes"] = json!(oauth.scopes);
             client["CallbackURLs"] = json!(oauth.callback_urls);
             client["SupportedIdentityProviders"] = json!(oauth.identity_providers);
@@ -195,13 +192,9 @@ impl AppClient {
 }
 
 impl Identity {
-    /// The pool's app clients.
+    /// The app clients as the primary has them.
     pub(in crate::lab) fn clients(&self) -> &[AppClient] {
-        &self.clients
-    }
-
-    pub(super) fn client(&self, id: &str) -> Option<&AppClient> {
-        self.clients().iter().find(|client| client.id == id)
+        &self.primary.clients
     }
 
     /// The client that the input names.
@@ -213,19 +206,19 @@ impl Identity {
 
     /// The client as a Region has it: one that was left out there is not found.
     pub(super) fn client_at(&self, role: RegionRole, id: &str) -> Option<&AppClient> {
-        let missing =
-            |client: &AppClient| self.missing_clients.iter().any(|it| it.region == role && it.client == client.name);
-        self.client(id).filter(|client| !missing(client))
+        self.place(role).clients.iter().find(|client| client.id == id)
     }
 
     pub(in crate::lab) fn describe_user_pool_client(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
-        let client = self.known_client(role, input)?.describe(&self.pool_id, epoch(self.created));
+        self.check_pool(role, input)?;
+        let pool_id = &self.place(role).pool_id;
+        let client = self.known_client(role, input)?.describe(pool_id, epoch(self.created));
         Ok(json!({ "UserPoolClient": client }))
     }
 
     pub(in crate::lab) fn list_user_pool_clients(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
+        let place = self.place(role);
         let refused = |message: &str| Refusal::new("InvalidParameterException", message);
         let limit = match &input["MaxResults"] {
             Value::Null => PAGE,
@@ -238,16 +231,15 @@ impl Identity {
         let begin = match input["NextToken"].as_str() {
             None => 0,
             Some(token) => {
-                let last = self.clients.iter().position(|client| client.id == token);
+                let last = place.clients.iter().position(|client| client.id == token);
                 last.ok_or_else(|| refused("Invalid pagination token"))? + 1
             }
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let there = self.clients.iter().skip(begin).take(limit);
-        let page: Vec<_> = there.filter(|client| self.client_at(role, &client.id).is_some()).collect();
-        let describe = |client: &&AppClient| json!({ "ClientId": client.id, "ClientName": client.name, "UserPoolId": self.pool_id });
+        let page: Vec<_> = place.clients.iter().skip(begin).take(limit).collect();
+        let describe = |client: &&AppClient| json!({ "ClientId": client.id, "ClientName": client.name, "UserPoolId": place.pool_id });
         let mut answer = json!({ "UserPoolClients": page.iter().map(describe).collect::<Vec<_>>() });
-        if let Some(last) = page.last().filter(|_| begin + page.len() < self.clients.len()) {
+        if let Some(last) = page.last().filter(|_| begin + page.len() < place.clients.len()) {
             answer["NextToken"] = last.id.clone().into();
         }
         Ok(answer)

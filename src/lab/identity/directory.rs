@@ -8,8 +8,7 @@ use super::Refusal;
 use super::mfa::{PoolMfa, UserMfa};
 use crate::srp;
 
-/// The group of every synthetic user.
-pub(super) const GROUP: &str = "customers";
+pub(super) use crate::lab::estate::cognito::GROUP;
 
 /// Cognito's names of a user's states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +76,8 @@ pub(super) struct Group {
     pub name: String,
     pub description: Option<String>,
     pub precedence: Option<u64>,
+    /// The IAM role of its members.
+    pub role_arn: Option<String>,
     pub created: Timestamp,
 }
 

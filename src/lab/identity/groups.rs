@@ -58,6 +58,9 @@ impl Identity {
         if let Some(precedence) = group.precedence {
             described["Precedence"] = precedence.into();
         }
+        if let Some(role) = &group.role_arn {
+            described["RoleArn"] = role.clone().into();
+        }
         described
     }
 
@@ -75,6 +78,7 @@ impl Identity {
             name: name.to_owned(),
             description: input["Description"].as_str().map(str::to_owned),
             precedence: input["Precedence"].as_u64(),
+            role_arn: input["RoleArn"].as_str().map(str::to_owned),
             created: self.clock.now(),
         });
         self.commit(place, Change::PutGroup(Arc::clone(&group)));
@@ -82,13 +86,13 @@ impl Identity {
     }
 
     pub(in crate::lab) fn get_group(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         let group = self.place(role).read().group(required(input, "GroupName")?)?;
         Ok(json!({ "Group": self.describe_group(&group) }))
     }
 
     pub(in crate::lab) fn list_groups(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         let directory = self.place(role).read();
         let (groups, token) = page(directory.groups(), |group| &group.name, input)?;
         Ok(listed("Groups", &self.describe_groups(&groups), token))
@@ -102,7 +106,7 @@ impl Identity {
     }
 
     pub(in crate::lab) fn list_users_in_group(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         let directory = self.place(role).read();
         let group = directory.group(required(input, "GroupName")?)?;
         let members = directory.users_after(None).filter(|user| user.groups.contains(&group.name));
@@ -112,7 +116,7 @@ impl Identity {
     }
 
     pub(in crate::lab) fn admin_list_groups_for_user(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         let directory = self.place(role).read();
         let user = directory.user(required(input, "Username")?)?;
         let groups = directory.groups().filter(|group| user.groups.contains(&group.name));

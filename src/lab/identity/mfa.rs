@@ -145,7 +145,7 @@ impl Identity {
         if demand == Demand::Off || (demand == Demand::Optional && !user.mfa.enabled) {
             return Ok(false);
         }
-        if place.role == RegionRole::Replica {
+        if place.is_replica() {
             // The guide says that they cannot sign in there, not with which error. That is the one which the API reference gives for
             // what "is not available in the current region", and InitiateAuth and RespondToAuthChallenge may answer with it.
             let message = format!(
@@ -281,7 +281,7 @@ impl Identity {
         let waiting = place.waiting.take(session, self.clock.now()).ok_or_else(invalid_session)?;
         let Step::MfaSetup(stage) = &waiting.step else { return Err(invalid_session()) };
         let stage = next(stage).ok_or_else(invalid_session)?;
-        let client = self.client(&waiting.client).ok_or_else(invalid_session)?;
+        let client = self.client_at(place.role, &waiting.client).ok_or_else(invalid_session)?;
         let user = place.sign_in_candidate(&waiting.user)?;
         Ok(self.wait(place, client, &user, Step::MfaSetup(stage)))
     }
@@ -325,7 +325,7 @@ impl Identity {
     }
 
     pub(in crate::lab) fn get_user_pool_mfa_config(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         Ok(self.place(role).read().mfa().describe())
     }
 

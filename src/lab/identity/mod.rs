@@ -16,6 +16,7 @@ mod mfa;
 mod oauth;
 mod password;
 mod pending;
+mod pool;
 pub(in crate::lab) mod quota;
 mod replication;
 mod seeding;
@@ -29,7 +30,7 @@ mod tags;
 mod tests;
 mod trigger;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -55,9 +56,11 @@ use self::srp::SrpChallenge;
 use self::trigger::Hooks;
 use super::api::{cognito, sigv4};
 use super::estate::Estate;
+use super::estate::cognito::UserPool;
 use super::services::Functions;
+use super::topology;
 use super::truth::{Draw, Truth};
-use crate::env::{Canary, Issuer, LabSettings, MissingClient};
+use crate::env::{Canary, Issuer, LabSettings};
 use crate::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
 use crate::tokens::{Fetch, JwksCache, Source};
 
@@ -101,8 +104,6 @@ pub struct Identity {
     /// The resources around the pool.
     estate: Arc<Estate>,
     pool_id: String,
-    clients: [AppClient; 5],
-    missing_clients: Vec<MissingClient>,
     created: Timestamp,
     /// The form of the issuer that its tokens name.
     issuer: Issuer,
@@ -126,6 +127,16 @@ pub struct Identity {
 pub(super) struct Place {
     role: RegionRole,
     region: Region,
+    /// The pool's ID here; another one where this is an independent pool.
+    pool_id: String,
+    /// Whether it is a pool of its own, which somebody keeps in step by hand.
+    independent: bool,
+    /// Why it signs nobody in.
+    refuses: Option<Refusal>,
+    /// The app clients that are here.
+    clients: Vec<AppClient>,
+    /// The pool's own attributes, beside the standard ones.
+    attributes: BTreeSet<String>,
     /// The issuer that its tokens name.
     issuer: String,
     directory: Arc<RwLock<Directory>>,
@@ -178,8 +189,7 @@ pub fn pool_id(primary: &Region, seed: Seed) -> String {
 pub fn client_id(primary: &Region, seed: Seed) -> String {
     let mut ids = seed.stream("identity");
     draw_pool_id(primary, &mut ids);
-    let [first, ..] = clients::all(&mut ids);
-    first.id
+    clients::default_id(&mut ids)
 }
 
 /// The first draw of all.
@@ -198,11 +208,12 @@ impl Identity {
         let failed = |error: tokio::task::JoinError| format!("the identity plane did not start: {error}");
         let mut ids = seed.stream("identity");
         let pool_id = draw_pool_id(&primary, &mut ids);
-        let clients = clients::all(&mut ids);
+        let known = clients::known(&mut ids);
         let password = seeding::password();
         let created = clock.now();
         let totp_secret = mfa::new_secret();
         let seeding = Seeding {
+            totp_customers: estate.cognito.totp_customers,
             pool_id: pool_id.clone(),
             password: password.clone(),
             totp_secret: totp_secret.clone(),
@@ -227,24 +238,33 @@ impl Identity {
             let triggers = estate.triggers.get(region.as_str()).cloned().unwrap_or_default();
             Hooks::new(region, &account, &pool_id, triggers, Arc::new(Functions::new(role, Arc::clone(&estate))))
         };
-        let place = |role, region: Region, log, signer| Place {
-            role,
-            issuer: issuer(settings.issuer, &region, &pool_id),
-            directory: Arc::new(RwLock::new(seeded.clone())),
-            log,
-            signer,
-            hooks: hooks(role, &region),
-            quotas: Arc::new(Quotas::new(&settings, clock)),
-            tags: Mutex::default(),
-            challenges: Pending::new(CHALLENGE_VALIDITY),
-            waiting: Pending::new(CHALLENGE_VALIDITY),
-            codes: Pending::new(CODE_VALIDITY),
-            managed: oauth::Memory::new(),
-            used_codes: Mutex::default(),
-            region,
+        let place = |role, region: Region, log, signer| {
+            let pool = pool(&estate, role)?;
+            let arn = pool_arn(&region, &account, pool.id.as_deref().unwrap_or(&pool_id));
+            Ok::<_, String>(Place {
+                role,
+                pool_id: pool.id.clone().unwrap_or_else(|| pool_id.clone()),
+                independent: pool.id.is_some(),
+                refuses: pool::standing(&estate, role, &arn),
+                clients: clients::all(&known, pool, role, &settings.missing_clients),
+                attributes: pool.attributes.iter().map(|attribute| attribute.name.clone()).collect(),
+                issuer: issuer(settings.issuer, &region, &pool_id),
+                directory: Arc::new(RwLock::new(seeding::settled(seeded.clone(), pool, created))),
+                log,
+                signer,
+                hooks: hooks(role, &region),
+                quotas: Arc::new(Quotas::new(&settings, clock)),
+                tags: Mutex::default(),
+                challenges: Pending::new(CHALLENGE_VALIDITY),
+                waiting: Pending::new(CHALLENGE_VALIDITY),
+                codes: Pending::new(CODE_VALIDITY),
+                managed: oauth::Memory::new(),
+                used_codes: Mutex::default(),
+                region,
+            })
         };
-        let primary = place(RegionRole::Primary, primary, forth, here);
-        let replica = place(RegionRole::Replica, replica, back, there);
+        let primary = place(RegionRole::Primary, primary, forth, here)?;
+        let replica = place(RegionRole::Replica, replica, back, there)?;
         let tasks = [(at_replica, &replica), (at_primary, &primary)]
             .map(|(entries, to)| tokio::spawn(replicate(entries, Arc::clone(&to.directory), clock)))
             .map(AbortOnDropHandle::new);
@@ -258,8 +278,6 @@ impl Identity {
             keys,
             estate,
             pool_id,
-            clients,
-            missing_clients: settings.missing_clients.clone(),
             created,
             issuer: settings.issuer,
             users,
@@ -302,14 +320,25 @@ impl Identity {
         self.managed_login.get()
     }
 
-    /// The pool's ID, the same in both Regions.
+    /// The ID of the replica Region's pool, where that is one of its own.
+    pub fn replica_id(&self) -> Option<String> {
+        self.replica.independent.then(|| self.replica.pool_id.clone())
+    }
+
+    /// The ID of every app client.
+    fn client_ids(&self) -> Vec<String> {
+        let all = self.primary.clients.iter().chain(&self.replica.clients);
+        all.map(|client| client.id.clone()).collect()
+    }
+
+    /// The pool's ID.
     pub fn pool_id(&self) -> &str {
         &self.pool_id
     }
 
     /// The default app client's ID, the same in both Regions.
     pub fn client_id(&self) -> &str {
-        &self.clients[0].id
+        self.clients().first().map_or("", |client| client.id.as_str())
     }
 
     /// The synthetic users; neither the canary nor the users of populations are among them.
@@ -383,6 +412,16 @@ impl Place {
         &self.region
     }
 
+    /// Whether it is a native replica, which takes no writes.
+    fn is_replica(&self) -> bool {
+        self.role == RegionRole::Replica && !self.independent
+    }
+
+    /// Whether anybody may sign in here.
+    fn check_serving(&self) -> Result<(), Refusal> {
+        self.refuses.clone().map_or(Ok(()), Err)
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Directory> {
         self.directory.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -392,6 +431,12 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("pool_id", &self.pool_id).finish_non_exhaustive()
     }
+}
+
+/// What the estate has of the pool in a Region.
+fn pool(estate: &Estate, role: RegionRole) -> Result<&UserPool, String> {
+    let region = topology::region(role);
+    estate.cognito.pools.get(region).ok_or_else(|| format!("the estate has no user pool in {region}"))
 }
 
 /// The pool's ARN as a Region has it: its own name, the primary's pool ID.

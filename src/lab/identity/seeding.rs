@@ -14,6 +14,7 @@ use super::directory::{Change, Directory, GROUP, Group, Status, User};
 use super::mfa::UserMfa;
 use super::processors;
 use crate::env::LabSettings;
+use crate::lab::estate::cognito::UserPool;
 use crate::model::{Secret, Seed};
 use crate::srp;
 
@@ -21,7 +22,7 @@ use crate::srp;
 pub(super) const CANARY: &str = "replication-canary";
 
 /// Its attribute for them.
-pub(super) const CANARY_ATTRIBUTE: &str = "custom:canary";
+pub(super) use crate::lab::estate::cognito::CANARY_ATTRIBUTE;
 
 /// Bytes of a salt (what Cognito's have).
 pub(super) const SALT_BYTES: usize = 16;
@@ -75,6 +76,8 @@ pub(super) fn password() -> Secret {
 /// What the first users are made from.
 pub(super) struct Seeding {
     pub pool_id: String,
+    /// Customers who sign in with a software token.
+    pub totp_customers: u32,
     pub password: Secret,
     /// In base32.
     pub totp_secret: Secret,
@@ -92,13 +95,15 @@ impl Seeding {
         });
         let mut rng = self.seed.stream("users");
         let mut sub = || Builder::from_random_bytes(rng.random()).into_uuid().to_string();
+        let customers =
+            (1..=self.totp_customers).map(|number| (format!("customer-{number:04}"), Some(Population::Totp)));
         let all = names.iter().cloned().chain([CANARY.to_owned()]).map(|name| (name, None)).chain(special);
+        let all = all.chain(customers);
         let all: Vec<_> = all.map(|(name, population)| (name, population, sub())).collect();
         let mut directory = Directory::default();
-        for group in [GROUP.to_owned(), provider_group(&self.pool_id)] {
-            let group = Group { name: group, description: None, precedence: None, created: self.created };
-            directory.apply(Change::PutGroup(Arc::new(group)));
-        }
+        let name = provider_group(&self.pool_id);
+        let group = Group { name, description: None, precedence: None, role_arn: None, created: self.created };
+        directory.apply(Change::PutGroup(Arc::new(group)));
         let share = all.len().div_ceil(processors());
         let this = Arc::new(self);
         // A verifier costs an exponentiation: a share of them for each processor.
@@ -151,6 +156,32 @@ impl Seeding {
         user.verifier = Some(verifier(&self.pool_id, &user.name, &self.password));
         user
     }
+}
+
+/// A Region's directory as its estate has it: with its groups, without what has not come there.
+pub(super) fn settled(mut directory: Directory, pool: &UserPool, created: Timestamp) -> Directory {
+    for group in &pool.groups {
+        let (name, precedence) = (group.name.clone(), group.precedence.map(u64::from));
+        let group = Group { name, precedence, role_arn: group.role_arn.clone(), description: None, created };
+        directory.apply(Change::PutGroup(Arc::new(group)));
+    }
+    for name in &pool.lost_users {
+        directory.apply(Change::Delete(name.clone()));
+    }
+    let mut change = |name: &String, change: &dyn Fn(&mut User)| {
+        // A user who is not there has nothing to be changed.
+        let Ok(user) = directory.user(name) else { return };
+        let mut user = User::clone(&user);
+        change(&mut user);
+        directory.apply(Change::Put(Arc::new(user)));
+    };
+    for (name, attributes) in &pool.changed_users {
+        change(name, &|user| user.attributes.extend(attributes.clone()));
+    }
+    for name in &pool.users_without_groups {
+        change(name, &|user| user.groups.clear());
+    }
+    directory
 }
 
 /// The name in the pool of a user of the identity provider.

@@ -1,7 +1,6 @@
 //! Tokens of a session: issued at sign-in, renewed by the refresh token, with or without rotation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -14,13 +13,10 @@ use super::access::USER_SCOPE;
 use super::auth::{opaque, parameter, required};
 use super::clients::AppClient;
 use super::directory::{Change, Grant, Standing, TokenHash, User};
-use super::signer::{Issue, MachineIssue, TOKEN_SECONDS};
+use super::signer::{Issue, MachineIssue};
 use super::trigger::Occasion;
 use super::{Identity, Place, Refusal, later};
 use crate::model::RegionRole;
-
-/// How long refresh tokens live (Cognito's default: 30 days).
-const REFRESH_VALIDITY: Duration = Duration::from_hours(30 * 24);
 
 fn invalid_refresh_token() -> Refusal {
     Refusal::new("NotAuthorizedException", "Invalid Refresh Token")
@@ -70,11 +66,11 @@ impl Identity {
             began: now,
             origin_jti: Uuid::new_v4().to_string(),
             scopes: managed.map(|managed| managed.scopes.to_vec()),
-            expires: later(now, REFRESH_VALIDITY),
+            expires: later(now, client.refresh_validity),
         });
         let nonce = managed.and_then(|managed| managed.nonce);
         let occasion = if managed.is_some() { Occasion::ManagedLogin } else { Occasion::Authentication };
-        let mut result = self.issue(place, occasion, user, &grant, nonce, now)?;
+        let mut result = self.issue(place, (client, occasion), user, &grant, nonce, now)?;
         result["RefreshToken"] = self.grant(place, grant).into();
         Ok(result)
     }
@@ -90,7 +86,7 @@ impl Identity {
     pub(super) fn refresh(&self, place: &Place, client: &AppClient, parameters: &Value) -> Result<Value, Refusal> {
         let (grant, user) = self.granted(place, client, parameter(parameters, "REFRESH_TOKEN")?)?;
         client.check_secret_hash(&grant.user, parameters["SECRET_HASH"].as_str())?;
-        Ok(authenticated(&self.issue(place, Occasion::Refresh, &user, &grant, None, self.clock.now())?))
+        Ok(authenticated(&self.issue(place, (client, Occasion::Refresh), &user, &grant, None, self.clock.now())?))
     }
 
     pub(in crate::lab) fn get_tokens_from_refresh_token(
@@ -109,7 +105,7 @@ impl Identity {
     pub(super) fn renew(&self, place: &Place, client: &AppClient, token: &str) -> Result<(Value, Arc<Grant>), Refusal> {
         let (grant, user) = self.granted(place, client, token)?;
         let now = self.clock.now();
-        let mut result = self.issue(place, Occasion::Refresh, &user, &grant, None, now)?;
+        let mut result = self.issue(place, (client, Occasion::Refresh), &user, &grant, None, now)?;
         if let Some(grace) = client.rotation {
             self.commit(place, Change::Retire(token_hash(token), later(now, grace)));
             // For what is left of the old one's time (Cognito developer guide, "Refresh token rotation").
@@ -158,23 +154,24 @@ impl Identity {
     fn issue(
         &self,
         place: &Place,
-        occasion: Occasion,
+        (client, occasion): (&AppClient, Occasion),
         user: &User,
         grant: &Grant,
         nonce: Option<&str>,
         at: Timestamp,
     ) -> Result<Value, Refusal> {
-        let (issuer, client_id) = (&place.issuer, &grant.client);
+        place.check_serving()?;
+        let (issuer, client_id, validity) = (&place.issuer, &client.id, client.token_validity);
         let scopes = grant.scopes.clone().unwrap_or_else(|| vec![USER_SCOPE.to_owned()]);
         let added = self.claims_to_add(place, occasion, client_id, Some(user), &scopes)?;
-        let issue = Issue { issuer, client_id, user, grant, nonce, at };
+        let issue = Issue { issuer, client_id, validity, user, grant, nonce, at };
         let tokens = issue.sign(&place.signer, added).map_err(Refusal::internal)?;
         self.unused.insert(tokens.jti, place.role, at);
         Ok(json!({
             "AccessToken": tokens.access,
             "IdToken": tokens.id,
             "TokenType": "Bearer",
-            "ExpiresIn": TOKEN_SECONDS,
+            "ExpiresIn": validity.as_secs(),
         }))
     }
 
@@ -185,9 +182,11 @@ impl Identity {
         client: &AppClient,
         scopes: &[String],
     ) -> Result<String, Refusal> {
+        place.check_serving()?;
         let added = self.claims_to_add(place, Occasion::ClientCredentials, &client.id, None, scopes)?;
         let at = self.clock.now();
-        let issue = MachineIssue { issuer: &place.issuer, client_id: &client.id, scopes, at };
+        let (issuer, client_id, validity) = (&place.issuer, &client.id, client.token_validity);
+        let issue = MachineIssue { issuer, client_id, validity, scopes, at };
         let (access, jti) = issue.sign(&place.signer, added).map_err(Refusal::internal)?;
         self.unused.insert(jti, place.role, at);
         Ok(access)

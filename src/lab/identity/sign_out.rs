@@ -17,7 +17,7 @@ impl Identity {
     }
 
     pub(in crate::lab) fn admin_user_global_sign_out(&self, role: RegionRole, input: &Value) -> Result<Value, Refusal> {
-        self.check_pool(input)?;
+        self.check_pool(role, input)?;
         let place = self.place(role);
         let user = place.read().user(required(input, "Username")?)?;
         self.commit(place, Change::SignOut(user.sub.clone(), self.clock.now()));

@@ -71,7 +71,7 @@ impl Identity {
         input: &Value,
     ) -> Result<Arc<User>, Refusal> {
         check_policy(password)?;
-        let attributes = attributes(input)?;
+        let attributes = attributes(place, input)?;
         let verifier = seeding::verifier(&self.pool_id, name, password);
         let now = self.clock.now();
         let user = Arc::new(User {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -14,9 +15,6 @@ use uuid::Uuid;
 use super::access::USER_SCOPE;
 use super::directory::{Grant, User};
 use super::trigger::Added;
-
-/// How long access and ID tokens live (Cognito's default: one hour).
-pub(super) const TOKEN_SECONDS: i64 = 3600;
 
 /// One Region's signing key.
 #[derive(Clone)]
@@ -58,6 +56,8 @@ impl Signer {
 pub(super) struct Issue<'a> {
     pub issuer: &'a str,
     pub client_id: &'a str,
+    /// How long access and ID tokens are good.
+    pub validity: Duration,
     pub user: &'a User,
     pub grant: &'a Grant,
     /// The client's, for the ID token.
@@ -69,6 +69,8 @@ pub(super) struct Issue<'a> {
 pub(super) struct MachineIssue<'a> {
     pub issuer: &'a str,
     pub client_id: &'a str,
+    /// How long the token is good.
+    pub validity: Duration,
     pub scopes: &'a [String],
     pub at: Timestamp,
 }
@@ -118,7 +120,7 @@ impl Issue<'_> {
             "event_id": event_id,
             "token_use": token_use,
             "auth_time": self.grant.auth_time.as_second(),
-            "exp": issued_at + TOKEN_SECONDS,
+            "exp": issued_at + self.validity.as_secs().cast_signed(),
             "iat": issued_at,
             "jti": jti,
         });
@@ -145,7 +147,7 @@ impl MachineIssue<'_> {
         claims.insert("scope".into(), self.scopes.join(" ").into());
         claims.insert("auth_time".into(), issued_at.into());
         claims.insert("iss".into(), self.issuer.into());
-        claims.insert("exp".into(), (issued_at + TOKEN_SECONDS).into());
+        claims.insert("exp".into(), (issued_at + self.validity.as_secs().cast_signed()).into());
         claims.insert("iat".into(), issued_at.into());
         claims.insert("version".into(), 2.into());
         claims.insert("jti".into(), jti.clone().into());

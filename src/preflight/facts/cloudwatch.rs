@@ -82,7 +82,7 @@ impl Facts {
     /// # Errors
     /// [`Missing`].
     pub async fn pool_metrics(&self, role: RegionRole, name: &str) -> Result<Arc<Vec<Metric>>, Missing> {
-        self.listed(role, name, Some(&self.site.pool.id)).await
+        self.listed(role, name, Some(self.pool_id(role))).await
     }
 
     async fn listed(&self, role: RegionRole, name: &str, pool: Option<&str>) -> Result<Arc<Vec<Metric>>, Missing> {

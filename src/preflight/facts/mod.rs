@@ -6,6 +6,7 @@ pub mod dependencies;
 mod dns;
 mod drill;
 mod iam;
+mod kms;
 pub mod lambda;
 mod route53;
 mod stores;

@@ -20,7 +20,7 @@ pub(super) async fn authorize(State(desk): State<Desk>, RawQuery(query): RawQuer
         Err(refused) => return *refused,
     };
     let provider = request.parameters.get("identity_provider");
-    if let Some(unknown) = provider.filter(|name| !request.oauth.identity_providers.contains(name)) {
+    if let Some(unknown) = provider.filter(|name| !request.oauth.identity_providers.iter().any(|known| known == name)) {
         return request.refuse(&Error::described("invalid_request", format!("{unknown} is not an option for sign-in")));
     }
     let prompt = request.parameters.get("prompt");

@@ -41,8 +41,8 @@ fn told(refusal: Refusal) -> String {
 fn form(request: &Request, error: Option<&str>) -> Response {
     let query = request.parameters.query();
     let action = format!("/login?{query}");
-    let providers = request.oauth.identity_providers.iter().filter(|name| **name != OWN_DIRECTORY);
-    let link = |name: &&str| Link {
+    let providers = request.oauth.identity_providers.iter().filter(|name| *name != OWN_DIRECTORY);
+    let link = |name: &String| Link {
         to: format!("/oauth2/authorize?{}", request.parameters.with("identity_provider", name).query()),
         text: format!("Sign in with {name}"),
     };
@@ -72,7 +72,7 @@ fn factor_form(request: &Request, desk: &Desk, factor: Factor, error: Option<&st
 /// A request of a client whose users may have a password.
 fn read(desk: &Desk, query: Option<&str>) -> Result<Request, Box<Response>> {
     let request = Request::read(desk, query)?;
-    if request.oauth.identity_providers.contains(&OWN_DIRECTORY) {
+    if request.oauth.identity_providers.iter().any(|name| name == OWN_DIRECTORY) {
         return Ok(request);
     }
     Err(Box::new(request.refuse(&Error::described("invalid_request", format!("sign in with {IDENTITY_PROVIDER}")))))

@@ -47,7 +47,8 @@ impl Request {
         let client = desk.identity.client_at(desk.role, id).ok_or_else(|| shown("invalid_client", Some(id)))?.clone();
         let mismatch = || shown("redirect_mismatch", Some(&client.id));
         let oauth = client.oauth.clone().ok_or_else(mismatch)?;
-        let redirect_uri = parameters.get("redirect_uri").filter(|uri| oauth.callback_urls.contains(uri));
+        let redirect_uri =
+            parameters.get("redirect_uri").filter(|uri| oauth.callback_urls.iter().any(|known| known == uri));
         let redirect_uri = redirect_uri.and_then(|uri| Url::parse(uri).ok()).ok_or_else(mismatch)?;
         let request = Self { scopes: parameters.words("scope"), parameters, client, oauth, redirect_uri };
         request.checked().map_err(|wrong| Box::new(wrong.0.refuse(&wrong.1)))
@@ -57,7 +58,7 @@ impl Request {
         let get = |name| self.parameters.get(name);
         // Implicit grants (`token`) are no client's here.
         let error = match get("response_type") {
-            Some("code") if self.oauth.grants.contains(&"code") => None,
+            Some("code") if self.oauth.flows.iter().any(|flow| flow == "code") => None,
             Some("code" | "token") => Some("unauthorized_client"),
             _ => Some("invalid_request"),
         };
@@ -67,13 +68,13 @@ impl Request {
             (true, Some("S256")) | (false, None) => None,
             _ => Some("invalid_request"),
         });
-        let granted = self.scopes.iter().all(|scope| self.oauth.scopes.contains(&scope.as_str()));
+        let granted = self.scopes.iter().all(|scope| self.oauth.scopes.contains(scope));
         if let Some(error) = error.or((!granted).then_some("invalid_scope")) {
             return Err(Box::new((self, Error::new(error))));
         }
         if self.scopes.is_empty() {
             // "If the client doesn't request any scopes, the authentication server uses all scopes associated with the client."
-            self.scopes = self.oauth.scopes.iter().map(|&scope| scope.to_owned()).collect();
+            self.scopes.clone_from(&self.oauth.scopes);
         }
         Ok(self)
     }

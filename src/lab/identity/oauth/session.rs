@@ -96,10 +96,10 @@ pub(super) async fn log_out(State(desk): State<Desk>, RawQuery(query): RawQuery,
         desk.place().managed.sessions.take(&key, desk.now());
     }
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
-    let client = parameters.get("client_id").and_then(|id| desk.identity.client(id));
-    let callbacks = client.and_then(|client| client.oauth.as_ref()).map_or(&[][..], |oauth| oauth.callback_urls);
+    let client = parameters.get("client_id").and_then(|id| desk.identity.client_at(desk.role, id));
+    let callbacks = client.and_then(|client| client.oauth.as_ref()).map_or(&[][..], |oauth| &oauth.callback_urls);
     // The clients' sign-out URLs are their callback URLs.
-    let registered = |name| parameters.get(name).filter(|uri| callbacks.contains(uri));
+    let registered = |name| parameters.get(name).filter(|uri| callbacks.iter().any(|known| known == uri));
     let mut response = if let Some(uri) = registered("logout_uri") {
         web::found(uri)
     } else if registered("redirect_uri").is_some() {

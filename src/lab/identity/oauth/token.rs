@@ -11,7 +11,6 @@ use super::{Code, Desk};
 use crate::lab::identity::clients::AppClient;
 use crate::lab::identity::quota::Category;
 use crate::lab::identity::session::Managed;
-use crate::lab::identity::signer::TOKEN_SECONDS;
 use crate::lab::identity::{Identity, Refusal};
 use crate::lab::web::{self, Parameters};
 use crate::model::{RegionRole, Secret};
@@ -86,7 +85,7 @@ pub(super) async fn token(State(desk): State<Desk>, headers: HeaderMap, body: By
 fn grant(identity: &Identity, role: RegionRole, headers: &HeaderMap, body: &[u8]) -> Result<Value, TokenError> {
     let (client, form) = authenticate(identity, role, headers, body)?;
     let required = |name| form.get(name).ok_or_else(|| TokenError::new("invalid_request"));
-    let allows = |grant: &str| client.oauth.as_ref().is_some_and(|oauth| oauth.grants.contains(&grant));
+    let allows = |grant: &str| client.oauth.as_ref().is_some_and(|oauth| oauth.flows.iter().any(|flow| flow == grant));
     let unauthorized = || TokenError::new("unauthorized_client");
     let quotas = &identity.place(role).quotas;
     match required("grant_type")? {
@@ -143,16 +142,16 @@ impl Identity {
 
     /// A token for the client itself.
     fn machine(&self, role: RegionRole, client: &AppClient, form: &Parameters) -> Result<Value, TokenError> {
-        let allowed = client.oauth.as_ref().map_or(&[][..], |oauth| oauth.scopes);
+        let allowed = client.oauth.as_ref().map_or(&[][..], |oauth| &oauth.scopes);
         let mut scopes = form.words("scope");
-        if !scopes.iter().all(|scope| allowed.contains(&scope.as_str())) {
+        if !scopes.iter().all(|scope| allowed.contains(scope)) {
             return Err(TokenError::new("invalid_scope"));
         }
         if scopes.is_empty() {
-            scopes = allowed.iter().map(|&scope| scope.to_owned()).collect();
+            scopes = allowed.to_vec();
         }
         let access = self.issue_to_machine(self.place(role), client, &scopes)?;
-        Ok(json!({ "access_token": access, "expires_in": TOKEN_SECONDS, "token_type": "Bearer" }))
+        Ok(json!({ "access_token": access, "expires_in": client.token_validity.as_secs(), "token_type": "Bearer" }))
     }
 }
 

@@ -1,0 +1,46 @@
+use super::policies;
+use super::policy::statements;
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+
+pub const CHECK: Check = Check {
+    code: "GD209",
+    severity: Severity::Risk,
+    title: "The key's policy lets a third party in",
+    why: "Whoever may use the pool's key can read what it encrypts. Data of users under a key that another account can use is not under \
+          your control alone, which is what the encryption is there to prove to an auditor. Accounts in `account.allowed` of the \
+          environment file are not third parties.",
+    remedy: "Take the principal out of the policy, or add its account to `account.allowed` where it is yours:\n\n\
+             ```\naws kms put-key-policy --region REGION --key-id ID --policy-name default --policy file://key-policy.json\n```",
+    calls: &["cognito-idp:DescribeUserPool", "kms:GetKeyPolicy"],
+    look: |facts| {
+        Box::pin(async move {
+            let mut sights = Vec::new();
+            for (held, policy) in policies(facts).await? {
+                let own = held.arn.split(':').nth(4).unwrap_or_default();
+                let ours = |account: &str| {
+                    account == own || facts.site.account.allowed.iter().any(|allowed| allowed.as_str() == account)
+                };
+                for statement in statements(&policy) {
+                    let third = statement
+                        .principals()
+                        .iter()
+                        .filter(|principal| account(principal).is_some_and(|it| !ours(it)));
+                    sights.extend(third.map(|principal| {
+                        Sight::of(format!(
+                            "kms:GetKeyPolicy in {} of {}: {} allows {principal}",
+                            held.region, held.arn, statement.label
+                        ))
+                    }));
+                }
+            }
+            Ok(sights)
+        })
+    },
+};
+
+/// The account of a principal: an ARN, or its number alone. A principal that was deleted has neither.
+fn account(principal: &str) -> Option<&str> {
+    let number = principal.split(':').nth(4).unwrap_or(principal);
+    (number.len() == 12 && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
+}

@@ -1,0 +1,39 @@
+use super::policies;
+use super::policy::statements;
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+
+pub const CHECK: Check = Check {
+    code: "GD208",
+    severity: Severity::Risk,
+    title: "The key's policy lets anybody in",
+    why: "`\"Principal\": \"*\"` in a key policy means every principal of every account. Only a condition that ties the caller down \
+          (`kms:ViaService`, `kms:CallerAccount`, `aws:PrincipalOrgID` and the like) makes it less than that.",
+    remedy: "Name the principals, or add a condition that ties them down:\n\n\
+             ```json\n\"Condition\": { \"StringEquals\": { \"kms:CallerAccount\": \"ACCOUNT\" } }\n```\n\n\
+             ```\naws kms put-key-policy --region REGION --key-id ID --policy-name default --policy file://key-policy.json\n```",
+    calls: &["cognito-idp:DescribeUserPool", "kms:GetKeyPolicy"],
+    look: |facts| {
+        Box::pin(async move {
+            let bound =
+                ["kms:ViaService", "kms:CallerAccount", "aws:SourceAccount", "aws:SourceArn", "aws:PrincipalArn"];
+            let mut sights = Vec::new();
+            for (held, policy) in policies(facts).await? {
+                let open = |statement: &super::policy::Statement<'_>| {
+                    let tied = bound.iter().any(|key| statement.asks_for(key))
+                        || ["aws:PrincipalAccount", "aws:PrincipalOrg", "aws:SourceVpc"]
+                            .iter()
+                            .any(|begin| statement.asks_for_some(begin));
+                    statement.is_for_anybody() && !tied
+                };
+                sights.extend(statements(&policy).iter().filter(|statement| open(statement)).map(|statement| {
+                    Sight::of(format!(
+                        "kms:GetKeyPolicy in {} of {}: {} has Principal * and no condition that ties it down",
+                        held.region, held.arn, statement.label
+                    ))
+                }));
+            }
+            Ok(sights)
+        })
+    },
+};

@@ -1,0 +1,34 @@
+use futures::future::try_join_all;
+
+use super::{held, key_id};
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::found;
+
+pub const CHECK: Check = Check {
+    code: "GD203",
+    severity: Severity::Blocker,
+    title: "The pool's key is not there in one Region",
+    why: "A multi-Region key is only in the Regions that it was replicated to. A pool whose key is not in its own Region can decrypt \
+          nothing there: every sign-in fails.",
+    remedy: "Replicate the key, with a policy for the pool's ARN of that Region:\n\n\
+             ```\naws kms replicate-key --region PRIMARY --key-id mrk-ID --replica-region REPLICA --policy file://replica-policy.json\n```",
+    calls: &["cognito-idp:DescribeUserPool", "kms:DescribeKey"],
+    look: |facts| {
+        Box::pin(async move {
+            let held = held(facts).await?;
+            let looks = held.iter().map(async |held| found(facts.key(held.role, &held.arn).await));
+            let keys = try_join_all(looks).await?;
+            let gone = held.iter().zip(keys).filter(|(_, key)| key.is_none());
+            let told = gone.map(|(held, _)| {
+                Sight::of(format!("kms:DescribeKey in {}: NotFoundException for {}", held.region, held.arn)).remedy(format!(
+                    "aws kms replicate-key --region {} --key-id {} --replica-region {} --policy file://replica-policy.json",
+                    facts.cloud.primary.region,
+                    key_id(&held.arn),
+                    held.region
+                ))
+            });
+            Ok(told.collect())
+        })
+    },
+};

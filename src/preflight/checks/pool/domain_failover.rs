@@ -1,0 +1,36 @@
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+
+pub const CHECK: Check = Check {
+    code: "GD126",
+    severity: Severity::Risk,
+    title: "Managed login does not fail over",
+    why: "Managed login fails over by itself, but only where its domain says to which Region and on which health check \
+          (`Routing.Failover`). Without it users of the login pages stay with the primary, while callers of the API are at the replica.",
+    remedy: "Add the routing to the custom domain, with the health check of the failover record:\n\n\
+             ```\naws cognito-idp update-user-pool-domain --domain NAME --user-pool-id POOL \\\n  \
+             --custom-domain-config CertificateArn=ARN \\\n  \
+             --routing 'Failover={SecondaryRegion=REGION,PrimaryRoute53HealthCheckId=ID}'\n```",
+    calls: &["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolDomain"],
+    look: |facts| {
+        Box::pin(async move {
+            // Pools of their own have domains of their own, which DNS alone tells apart.
+            if !facts.is_native() {
+                return Ok(Vec::new());
+            }
+            let domain = facts.domain().await?;
+            let Some(domain) = domain.as_ref() else { return Ok(Vec::new()) };
+            let (name, replica) = (domain.domain().unwrap_or("-"), &facts.cloud.replica.region);
+            let failover = domain.routing().and_then(|routing| routing.failover());
+            let told = match failover.map(|failover| failover.secondary_region()) {
+                None => Some("no Routing.Failover".to_owned()),
+                Some(region) if region != replica.as_str() => {
+                    Some(format!("Routing.Failover.SecondaryRegion {region}, the replica is in {replica}"))
+                }
+                Some(_) => None,
+            };
+            let told = told.map(|told| Sight::of(format!("cognito-idp:DescribeUserPoolDomain: {name} has {told}")));
+            Ok(told.into_iter().collect())
+        })
+    },
+};

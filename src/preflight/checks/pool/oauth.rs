@@ -1,0 +1,42 @@
+use super::{both_there, difference};
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+
+pub const CHECK: Check = Check {
+    code: "GD119",
+    severity: Severity::Risk,
+    title: "An app client allows other OAuth flows or scopes at the replica",
+    why: "Managed login and the token endpoint answer `unauthorized_client` to a grant that the app client does not list, and \
+          `invalid_scope` to a scope. A client that asks for the same as ever is refused by the standby alone; one without a scope gets \
+          tokens that the API behind it rejects.",
+    remedy: "Give both app clients the same flows, scopes and identity providers; resource servers and identity providers must exist in \
+             both pools first:\n\n\
+             ```\naws cognito-idp update-user-pool-client --region REGION --user-pool-id POOL --client-id ID \\\n  \
+             --allowed-o-auth-flows code --allowed-o-auth-scopes openid ... --supported-identity-providers COGNITO ...\n```",
+    calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
+    look: |facts| {
+        Box::pin(async move {
+            let mut sights = Vec::new();
+            for (pair, replica) in both_there(facts).await? {
+                let flows = [&pair.primary, &replica]
+                    .map(|client| client.allowed_o_auth_flows().iter().map(|flow| flow.as_str()).collect::<Vec<_>>());
+                let told = [
+                    ("AllowedOAuthFlows", difference(&flows[0], &flows[1])),
+                    (
+                        "AllowedOAuthScopes",
+                        difference(pair.primary.allowed_o_auth_scopes(), replica.allowed_o_auth_scopes()),
+                    ),
+                    (
+                        "SupportedIdentityProviders",
+                        difference(pair.primary.supported_identity_providers(), replica.supported_identity_providers()),
+                    ),
+                ];
+                for (what, told) in told.into_iter().filter_map(|(what, told)| Some((what, told?))) {
+                    let label = pair.label();
+                    sights.push(Sight::of(format!("cognito-idp:DescribeUserPoolClient: {what} of {label}: {told}")));
+                }
+            }
+            Ok(sights)
+        })
+    },
+};

@@ -1,0 +1,51 @@
+use futures::future::try_join_all;
+
+use crate::model::RegionRole::Primary;
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::Facts;
+
+pub const CHECK: Check = Check {
+    code: "GD124",
+    severity: Severity::Risk,
+    title: "Users sign in with an authenticator app, which a replica refuses",
+    why: "Users of TOTP software tokens cannot sign in at a native replica (Cognito developer guide, \"Multi-Region replication for user \
+          pools\"): their password is right, and they are refused all the same until the primary is back. Users of the environment file's \
+          `[users]` do not count: they are the drill's own.",
+    remedy: "Find out how many they are, tell them or their support, and give those who must get in another factor (passkey, SMS, \
+             e-mail):\n\n\
+             ```\naws cognito-idp admin-set-user-mfa-preference --user-pool-id POOL --username NAME \\\n  \
+             --email-mfa-settings Enabled=true,PreferredMfa=true --software-token-mfa-settings Enabled=false\n```\n\n\
+             Rehearse it with `[[expectations]]` of the action `totp_sign_in` in a scenario.",
+    calls: &["cognito-idp:ListUsers", "cognito-idp:AdminGetUser", "cognito-idp:DescribeUserPool"],
+    look: |facts| {
+        Box::pin(async move {
+            if !facts.is_native() {
+                return Ok(Vec::new());
+            }
+            let (names, pool) = tokio::try_join!(facts.sampled_users(), facts.user_pool(Primary))?;
+            let names: Vec<&String> = names.iter().filter(|name| !is_of_the_drill(facts, name)).collect();
+            let users = try_join_all(names.iter().map(|name| facts.user(Primary, name, 1))).await?;
+            let token = |setting: &String| setting == "SOFTWARE_TOKEN_MFA";
+            let count = users.iter().filter(|user| user.user_mfa_setting_list().iter().any(token)).count();
+            if count == 0 {
+                return Ok(Vec::new());
+            }
+            Ok(vec![Sight::of(format!(
+                "cognito-idp:AdminGetUser: {count} of {} users that were looked at have SOFTWARE_TOKEN_MFA; the pool has about {} \
+                 users, MfaConfiguration {}",
+                names.len(),
+                pool.estimated_number_of_users(),
+                pool.mfa_configuration().map_or("-", |mfa| mfa.as_str())
+            ))])
+        })
+    },
+};
+
+/// Whether a user of the pool is one of the environment's own; those who federate are named `PROVIDER_NAME` in the pool.
+fn is_of_the_drill(facts: &Facts, name: &str) -> bool {
+    let users = &facts.site.users;
+    let own = users.names.iter().chain(users.populations.iter().flat_map(|population| &population.names));
+    own.into_iter()
+        .any(|own| name == own || name.strip_suffix(own.as_str()).is_some_and(|before| before.ends_with('_')))
+}

@@ -1,0 +1,50 @@
+use super::metrics::no_metric;
+use super::{LAG_METRIC, slo};
+use crate::model::RegionRole::{Primary, Replica};
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+
+pub const CHECK: Check = Check {
+    code: "GD308",
+    severity: Severity::Risk,
+    title: "No alarm watches the replication lag",
+    why: "Replication that stands still is noticed at the failover, when it is too late. Before any rehearsal an alarm on `ReplicationLag` \
+          must be there that tells somebody. Where the metric does not exist this says \"not checked\": then the custom metric of the \
+          canary needs the alarms.",
+    remedy: "Make one, in the Region that is to take over:\n\n\
+             ```\naws cloudwatch put-metric-alarm --region REGION --alarm-name identity-replication-lag \\\n  \
+             --namespace AWS/Cognito --metric-name ReplicationLag --dimensions Name=UserPool,Value=POOL \\\n  \
+             --statistic Maximum --period 300 --evaluation-periods 1 --threshold 0 \\\n  \
+             --comparison-operator GreaterThanThreshold --alarm-actions TOPIC_ARN\n```",
+    calls: &["cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms"],
+    look: |facts| {
+        Box::pin(async move {
+            let (here, there) =
+                tokio::try_join!(facts.pool_metrics(Primary, LAG_METRIC), facts.pool_metrics(Replica, LAG_METRIC))?;
+            if here.is_empty() && there.is_empty() {
+                return Err(no_metric());
+            }
+            let (here, there) = tokio::try_join!(facts.alarms(Primary), facts.alarms(Replica))?;
+            let on_lag = here.iter().chain(there.iter()).filter(|alarm| alarm.metric_name() == Some(LAG_METRIC));
+            let on_lag: Vec<_> = on_lag.collect();
+            let deaf = |alarm: &&&aws_sdk_cloudwatch::types::MetricAlarm| {
+                !alarm.actions_enabled().unwrap_or(true) || alarm.alarm_actions().is_empty()
+            };
+            let names = |alarms: &[&aws_sdk_cloudwatch::types::MetricAlarm]| {
+                alarms.iter().filter_map(|alarm| alarm.alarm_name()).map(str::to_owned).collect::<Vec<_>>().join(", ")
+            };
+            let most = slo(facts).as_secs_f64();
+            let late = |alarm: &&&aws_sdk_cloudwatch::types::MetricAlarm| alarm.threshold().is_some_and(|it| it > most);
+            let told = match on_lag.as_slice() {
+                [] => Some(format!("no alarm on {LAG_METRIC} in either Region")),
+                all if all.iter().all(|alarm| deaf(&alarm)) => Some(format!("{} tells nobody", names(all))),
+                all if all.iter().all(|alarm| late(&alarm)) => {
+                    Some(format!("{} waits for more than the {most} s that are aimed at", names(all)))
+                }
+                _ => None,
+            };
+            let told = told.map(|told| Sight::of(format!("cloudwatch:DescribeAlarms: {told}")));
+            Ok(told.into_iter().collect())
+        })
+    },
+};

@@ -1,0 +1,55 @@
+use futures::future::try_join_all;
+
+use super::SAMPLE;
+use crate::model::RegionRole::{Primary, Replica};
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::{Facts, Missing, found};
+
+pub const CHECK: Check = Check {
+    code: "GD306",
+    severity: Severity::Risk,
+    title: "Users are in other groups at the replica",
+    why: "Groups are in every token (`cognito:groups`), and decide what a user may do. Where the standby has a user in fewer groups the \
+          sign-in succeeds and the work does not. Groups whose name begins with the pool's ID are Cognito's own and are not compared. What \
+          differs at first is looked at once more after the lag that is aimed at.",
+    remedy: "Put them into their groups; with native replication, at the primary, which replicates it anew:\n\n\
+             ```\naws cognito-idp admin-add-user-to-group --region REGION --user-pool-id POOL --username NAME --group-name GROUP\n```",
+    calls: &["cognito-idp:ListUsers", "cognito-idp:AdminListGroupsForUser"],
+    look: |facts| {
+        Box::pin(async move {
+            // Without a pool there every user would be missing.
+            let (names, _) = tokio::try_join!(facts.sampled_users(), facts.user_pool(Replica))?;
+            let names = &names[..names.len().min(SAMPLE)];
+            let differ = differing(facts, names, 1).await?;
+            if differ.is_empty() {
+                return Ok(Vec::new());
+            }
+            facts.clock.sleep(super::slo(facts)).await;
+            let differ = differing(facts, &differ, 2).await?;
+            let sight = || {
+                Sight::of(format!(
+                    "cognito-idp:AdminListGroupsForUser: {} of {} sampled users are in other groups: {}",
+                    differ.len(),
+                    names.len(),
+                    differ.join(", ")
+                ))
+            };
+            Ok((!differ.is_empty()).then(sight).into_iter().collect())
+        })
+    },
+};
+
+/// Those of the users that are in both Regions, and in other groups.
+async fn differing(facts: &Facts, names: &[String], turn: u32) -> Result<Vec<String>, Missing> {
+    let differ = try_join_all(names.iter().map(|name| differs(facts, name, turn))).await?;
+    Ok(names.iter().zip(differ).filter(|(_, differs)| *differs).map(|(name, _)| name.clone()).collect())
+}
+
+async fn differs(facts: &Facts, name: &str, turn: u32) -> Result<bool, Missing> {
+    let (here, there) = tokio::join!(facts.groups_of(Primary, name, turn), facts.groups_of(Replica, name, turn));
+    let (Some(here), Some(there)) = (found(here)?, found(there)?) else { return Ok(false) };
+    let ids = [Primary, Replica].map(|role| format!("{}_", facts.pool_id(role)));
+    let own = |group: &&String| !ids.iter().any(|id| group.starts_with(id.as_str()));
+    Ok(!here.iter().filter(own).eq(there.iter().filter(own)))
+}

@@ -1,0 +1,70 @@
+use jiff::SignedDuration;
+
+use super::{LAG_METRIC, slo};
+use crate::model::RegionRole::{Primary, Replica};
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::cloudwatch::{COGNITO_PERIOD_S, Span};
+use crate::preflight::facts::{Facts, Missing};
+
+/// How the metric of the state is called, where it exists.
+const STATUS_METRIC: &str = "UserPoolReplicationStatus";
+/// Values of so long ago count.
+const SINCE: SignedDuration = SignedDuration::from_hours(1);
+
+pub const CHECK: Check = Check {
+    code: "GD307",
+    severity: Severity::Risk,
+    title: "CloudWatch tells of replication that is behind or down",
+    why: "Only what has been replicated can take over. The reference architecture names the metrics `UserPoolReplicationStatus` (1 while \
+          replication is in order) and `ReplicationLag` (seconds). Cognito's documentation lists neither, so that this looks at what is \
+          there: where neither exists it says \"not checked\", and the canary of GD309 is what is known of the lag.",
+    remedy: "Do not fail over before replication has caught up. Look at the replica, and at AWS Health:\n\n\
+             ```\naws cognito-idp list-user-pool-replicas --user-pool-id POOL\naws health describe-events --filter services=COGNITO\n```",
+    calls: &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData"],
+    look: |facts| {
+        Box::pin(async move {
+            let (status, lag) =
+                tokio::try_join!(latest(facts, STATUS_METRIC, "Minimum"), latest(facts, LAG_METRIC, "Maximum"))?;
+            if status.is_empty() && lag.is_empty() {
+                return Err(no_metric());
+            }
+            let mut sights = Vec::new();
+            for (place, value) in status.into_iter().filter(|(_, value)| *value < 1.0) {
+                sights.push(Sight::of(format!("cloudwatch:GetMetricData: {STATUS_METRIC} {place} was {value} lately")));
+            }
+            let most = slo(facts).as_secs_f64();
+            for (place, value) in lag.into_iter().filter(|(_, value)| *value > most) {
+                let told = format!("{LAG_METRIC} {place} was {value} s lately, aimed at is {most} s");
+                sights.push(Sight::of(format!("cloudwatch:GetMetricData: {told}")));
+            }
+            Ok(sights)
+        })
+    },
+};
+
+pub fn no_metric() -> Missing {
+    Missing {
+        what: format!("CloudWatch metric {LAG_METRIC}"),
+        region: None,
+        reason: Some("neither Region has it for the pool".to_owned()),
+        absent: true,
+    }
+}
+
+/// The last value of each of the pool's metrics of that name, and where.
+async fn latest(facts: &Facts, name: &str, statistic: &'static str) -> Result<Vec<(String, f64)>, Missing> {
+    let mut found = Vec::new();
+    for role in [Primary, Replica] {
+        let metrics = facts.pool_metrics(role, name).await?;
+        if metrics.is_empty() {
+            continue;
+        }
+        let span = Span { statistic, period_s: COGNITO_PERIOD_S, since: SINCE };
+        for series in facts.values(role, &metrics, span).await? {
+            let value = series.last().map(|(_, value)| *value);
+            found.extend(value.map(|value| (format!("in {}", facts.cloud.region(role).region), value)));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeSet;
+
+use aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserOutput;
+use futures::future::try_join_all;
+
+use super::SAMPLE;
+use crate::model::RegionRole::{Primary, Replica};
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::{Facts, Missing, found};
+
+/// Attributes that independent pools give each user anew.
+const OF_THE_POOL: [&str; 2] = ["sub", "identities"];
+
+pub const CHECK: Check = Check {
+    code: "GD305",
+    severity: Severity::Risk,
+    title: "Users are not the same in both Regions",
+    why: "What replication has not brought, or a copy by hand has lost, is told by no metric: one user is missing, another one has an old \
+          address or a tenant that the token trigger goes by. A sample of users is compared attribute by attribute. What differs at first \
+          is looked at once more after the lag that is aimed at (`preflight.lag_slo`), since somebody may just have changed it. Evidence \
+          names attributes, never their values.",
+    remedy: "Look at one of them in both Regions:\n\n\
+             ```\naws cognito-idp admin-get-user --region REGION --user-pool-id POOL --username NAME\n```\n\n\
+             Wait for the initial replication, or import the users again; a change at the primary replicates a user anew.",
+    calls: &["cognito-idp:ListUsers", "cognito-idp:AdminGetUser"],
+    look: |facts| {
+        Box::pin(async move {
+            // Without a pool there every user would be missing.
+            let (names, _) = tokio::try_join!(facts.sampled_users(), facts.user_pool(Replica))?;
+            let names = &names[..names.len().min(SAMPLE)];
+            let told = differences(facts, names, 1).await?;
+            if told.iter().all(Option::is_none) {
+                return Ok(Vec::new());
+            }
+            facts.clock.sleep(super::slo(facts)).await;
+            let again: Vec<String> =
+                names.iter().zip(told).filter(|(_, told)| told.is_some()).map(|(name, _)| name.clone()).collect();
+            let told: Vec<String> = differences(facts, &again, 2).await?.into_iter().flatten().collect();
+            let sight = || {
+                Sight::of(format!(
+                    "cognito-idp:AdminGetUser: {} of {} sampled users differ: {}",
+                    told.len(),
+                    names.len(),
+                    told.join("; ")
+                ))
+            };
+            Ok((!told.is_empty()).then(sight).into_iter().collect())
+        })
+    },
+};
+
+async fn differences(facts: &Facts, names: &[String], turn: u32) -> Result<Vec<Option<String>>, Missing> {
+    try_join_all(names.iter().map(|name| difference(facts, name, turn))).await
+}
+
+/// How a user differs, without what only a person should read.
+async fn difference(facts: &Facts, name: &str, turn: u32) -> Result<Option<String>, Missing> {
+    let (here, there) = tokio::join!(facts.user(Primary, name, turn), facts.user(Replica, name, turn));
+    let (here, there) = (found(here)?, found(there)?);
+    // Gone since the list was made.
+    let Some(here) = here else { return Ok(None) };
+    let Some(there) = there else { return Ok(Some(format!("{name} is missing at the replica"))) };
+    let native = facts.is_native();
+    let mut differ: Vec<&str> = Vec::new();
+    let of = |user: &AdminGetUserOutput, attribute: &str| {
+        let found = user.user_attributes().iter().find(|own| own.name() == attribute);
+        found.and_then(|own| own.value()).map(str::to_owned)
+    };
+    let all = here.user_attributes().iter().chain(there.user_attributes());
+    let all: BTreeSet<&str> = all.map(|attribute| attribute.name()).collect();
+    let all = all.into_iter().filter(|attribute| native || !OF_THE_POOL.contains(attribute));
+    differ.extend(all.filter(|attribute| of(&here, attribute) != of(&there, attribute)));
+    if here.enabled() != there.enabled() {
+        differ.push("Enabled");
+    }
+    if here.user_status() != there.user_status() {
+        differ.push("UserStatus");
+    }
+    Ok((!differ.is_empty()).then(|| format!("{name} in {}", differ.join(", "))))
+}
