@@ -48,6 +48,11 @@ fn boto3_reads_the_triggers_functions_and_what_they_depend_on() {
 }
 
 #[test]
+fn boto3_reads_certificates_rest_apis_and_the_record() {
+    Lab::start().passes(&python_tool("python"), "routing_api.py");
+}
+
+#[test]
 fn amazon_cognito_identity_js_logs_in_in_every_way_to_both_regions() {
     Lab::for_codes().passes(&on_path("node"), "identity_js.mjs");
 }

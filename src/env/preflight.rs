@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::files::{Document, Finding};
 use crate::model::{Region, Span};
 
+use super::JwksFetch;
+
 /// What preflight cannot discover: rules of the organisation, and where its documents are. A check whose key is left out says so, and is
 /// not counted as passed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +29,18 @@ pub struct Preflight {
     /// What the triggers' functions depend on and their environment variables do not name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Dependency>,
+    /// Why the failover record's TTL is below 60 s, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short_ttl_reason: Option<String>,
+    /// How long an outage may last that signed-in users should not notice; left out, as long as the scenario's outage and hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_outage: Option<Span>,
+    /// Functions that verify tokens, beside the authorizers that API Gateway tells of: names that both Regions have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorizers: Vec<String>,
+    /// How whoever verifies tokens gets the keys: "cached" ahead of requests, from both Regions, or "per-request".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_fetch: Option<JwksFetch>,
 }
 
 /// Something that the triggers' functions need in their own Region.

@@ -79,8 +79,8 @@ impl Lab {
                 ropa: Some(ROPA.to_owned()),
                 // The lab's function writes nothing.
                 invoke_triggers: Some(true),
-                dependencies: Vec::new(),
-                lag_slo: None,
+                jwks_fetch: Some(self.options.settings.jwks_fetch),
+                ..Preflight::default()
             },
             lab: Some(LabSettings { clock: Some(clock), truth_url: Some(truth_url), ..self.options.settings.clone() }),
         }
@@ -175,6 +175,8 @@ impl Lab {
             "rds",
             "iam",
             "kms",
+            "acm",
+            "apigateway",
         ];
         RegionEnv {
             region: Region::from(topology::region(role)),

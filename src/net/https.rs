@@ -41,6 +41,21 @@ impl Connection {
         Self::over(tls.connect(name, tcp).await.map_err(ConnectionError::Tls)?).await
     }
 
+    /// The same, with the certificates that the server presented in DER, its own first.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Tls`] or [`ConnectionError::Http`].
+    pub async fn open_and_see(
+        tls: &TlsConnector,
+        name: ServerName<'static>,
+        tcp: TcpStream,
+    ) -> Result<(Self, Vec<Vec<u8>>), ConnectionError> {
+        let stream = tls.connect(name, tcp).await.map_err(ConnectionError::Tls)?;
+        let certificates = stream.get_ref().1.peer_certificates();
+        let chain = certificates.unwrap_or_default().iter().map(|der| der.to_vec()).collect();
+        Ok((Self::over(stream).await?, chain))
+    }
+
     /// Without TLS, on loopback.
     ///
     /// # Errors

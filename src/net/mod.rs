@@ -8,5 +8,5 @@ mod tls;
 pub use connect::{connect, connect_from, shut_down_writing, source_address};
 pub use https::{Connection, ConnectionError};
 pub use listen::{bind_udp, listen, set_backlog};
-pub use tls::{TlsError, client_tls, client_tls_unverified, server_name, server_tls};
+pub use tls::{Flaw, Judge, TlsError, client_tls, client_tls_unverified, server_name, server_tls};
 pub use tokio::net::{TcpListener, TcpStream, UdpSocket};

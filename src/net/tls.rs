@@ -1,12 +1,15 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// TLS could not be set up.
@@ -35,6 +38,14 @@ fn provider() -> Arc<CryptoProvider> {
 /// # Errors
 /// [`TlsError`] when there is nothing to trust.
 pub fn client_tls(trust_root_pem: Option<&str>) -> Result<TlsConnector, TlsError> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots(trust_root_pem)?)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn roots(trust_root_pem: Option<&str>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     if let Some(pem) = trust_root_pem {
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -52,11 +63,60 @@ pub fn client_tls(trust_root_pem: Option<&str>) -> Result<TlsConnector, TlsError
             return Err(TlsError::NoRoots(why.join("; ")));
         }
     }
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    Ok(roots)
+}
+
+/// Judges the certificates that a server presented as a client of [`client_tls`] would, at whatever time.
+#[derive(Debug)]
+pub struct Judge(Arc<WebPkiServerVerifier>);
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// It is not good any more.
+    #[error("it ended {0}")]
+    Ended(Timestamp),
+    /// It covers other names.
+    #[error("it covers {0}")]
+    OtherName(String),
+    /// Anything else, as an authority that nobody trusts.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Judge {
+    /// Trusts what [`client_tls`] trusts.
+    ///
+    /// # Errors
+    /// [`TlsError`] when there is nothing to trust.
+    pub fn new(trust_root_pem: Option<&str>) -> Result<Self, TlsError> {
+        let roots = Arc::new(roots(trust_root_pem)?);
+        let built = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
+        built.map(Self).map_err(|error| TlsError::TrustRoot(error.to_string()))
+    }
+
+    /// Judges a chain in DER, the server's own certificate first.
+    ///
+    /// # Errors
+    /// [`Flaw`].
+    pub fn judge(&self, chain: &[Vec<u8>], host: &str, at: Timestamp) -> Result<(), Flaw> {
+        let other = |what: &str| Flaw::Other(what.to_owned());
+        let (own, others) = chain.split_first().ok_or_else(|| other("no certificate was presented"))?;
+        let name = server_name(host).map_err(|error| Flaw::Other(error.to_string()))?;
+        let others: Vec<CertificateDer<'_>> = others.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.as_second()).unwrap_or_default()));
+        let verified = self.0.verify_server_cert(&CertificateDer::from(own.as_slice()), &others, &name, &[], at);
+        verified.map(drop).map_err(|error| match error {
+            rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+                let ended = i64::try_from(not_after.as_secs()).ok().and_then(|at| Timestamp::from_second(at).ok());
+                Flaw::Ended(ended.unwrap_or(Timestamp::MAX))
+            }
+            rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
+                Flaw::OtherName(presented.join(", "))
+            }
+            error => Flaw::Other(error.to_string()),
+        })
+    }
 }
 
 /// A TLS client that accepts any certificate, as Route 53's health checkers do (Route 53 developer

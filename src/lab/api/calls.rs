@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::query::Params;
-use super::{Control, Service, cloudwatch, dynamodb, kms, scheduler, secrets, service_quotas, universal};
+use super::{Control, Service, acm, cloudwatch, dynamodb, kms, scheduler, secrets, service_quotas, universal};
 use crate::lab::topology;
 use crate::lab::world::State;
 use crate::model::RegionRole;
@@ -211,6 +211,15 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
                 format!("arn:aws:kms:{region}:{account}:key/{named}")
             };
             calls.push(call(format!("kms:{operation}"), vec![arn]));
+        }
+        Service::Acm => {
+            let operation = acm::operation(parts).unwrap_or_default();
+            calls.push(call(format!("acm:{operation}"), Vec::new()));
+        }
+        // API Gateway has actions by HTTP method, on resources by path (Service authorization reference).
+        Service::ApiGateway => {
+            let resource = vec![format!("arn:aws:apigateway:{region}::{}", parts.uri.path())];
+            calls.push(call(format!("apigateway:{}", parts.method), resource));
         }
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}

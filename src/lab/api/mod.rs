@@ -1,6 +1,8 @@
 //! The AWS service APIs of the control plane, one file for each service's wire protocol. Requests are told apart by the service in the scope
 //! of their signature, as one endpoint serves them all.
 
+mod acm;
+mod api_gateway;
 mod calls;
 mod cloudwatch;
 pub mod cognito;
@@ -43,12 +45,12 @@ use self::xml::Element;
 use super::dns::Zone;
 use super::estate::Estate;
 use super::health::HealthCheck;
-use super::identity::quota::Quotas;
+use super::identity::{self, quota::Quotas};
 use super::services::Services;
 use super::topology;
 use super::truth::Truth;
 use super::world::World;
-use crate::model::{Clock, RegionRole, Seed};
+use crate::model::{Clock, Region, RegionRole, Seed};
 
 /// No request of these APIs is larger.
 const LARGEST_BODY_BYTES: usize = 1 << 20;
@@ -151,6 +153,8 @@ enum Service {
     Rds,
     Iam,
     Kms,
+    Acm,
+    ApiGateway,
 }
 
 impl Service {
@@ -170,6 +174,8 @@ impl Service {
             "rds" => Some(Self::Rds),
             "iam" => Some(Self::Iam),
             "kms" => Some(Self::Kms),
+            "acm" => Some(Self::Acm),
+            "apigateway" => Some(Self::ApiGateway),
             _ => None,
         }
     }
@@ -185,6 +191,10 @@ impl Service {
             Self::Secrets
         } else if kms::operation(parts).is_some() {
             Self::Kms
+        } else if acm::operation(parts).is_some() {
+            Self::Acm
+        } else if path.starts_with(api_gateway::PATH) {
+            Self::ApiGateway
         } else if parts.headers.contains_key("x-amz-target") {
             Self::Cognito
         } else if path.starts_with(route53::VERSION_PATH) {
@@ -258,6 +268,7 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resp
 
 /// Answers a request whose signature is right, or that a service of the lab makes itself.
 async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) -> Response {
+    let region = topology::region(control.role);
     match service {
         Service::Cognito => cognito(control, parts, body).await,
         Service::Route53 => route53::handle(control, &parts, &body).into_response(),
@@ -268,6 +279,15 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
             kms::Keys { keys: &control.estate.kms, role: control.role }.handle(&parts, &body).into_response()
         }
         Service::Quotas => service_quotas::handle(&control.quotas, control.role, &parts, &body).into_response(),
+        Service::Acm => {
+            let known = control.estate.acm.get(region).cloned().unwrap_or_default();
+            acm::handle(&known, control.clock.wall_now(), &parts, &body).into_response()
+        }
+        Service::ApiGateway => {
+            let known = control.estate.api_gateway.get(region).cloned().unwrap_or_default();
+            let primary = Region::from(topology::region(RegionRole::Primary));
+            api_gateway::handle(&known, &identity::pool_id(&primary, control.seed), &parts).into_response()
+        }
         Service::DynamoDb => dynamodb::handle(&control.estate, control.role, &parts, &body).into_response(),
         Service::Secrets => secrets::handle(&control.estate, control.role, &parts, &body).into_response(),
         Service::Ec2 | Service::Elb | Service::Sts | Service::Rds | Service::Iam => {
@@ -299,7 +319,9 @@ fn answer_query(control: &Control, service: Service, params: &Params) -> Respons
         | Service::Quotas
         | Service::DynamoDb
         | Service::Secrets
-        | Service::Kms => StatusCode::BAD_REQUEST.into_response(),
+        | Service::Kms
+        | Service::Acm
+        | Service::ApiGateway => StatusCode::BAD_REQUEST.into_response(),
     }
 }
 
@@ -340,7 +362,7 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
             ServiceError { status: StatusCode::UNAUTHORIZED, code: "AuthFailure", message }
         }
         // JSON services have names of their own for the common errors; those of REST come with 403.
-        (Service::Scheduler | Service::Lambda, code) => {
+        (Service::Scheduler | Service::Lambda | Service::ApiGateway, code) => {
             let code = match code {
                 "InvalidClientTokenId" => "UnrecognizedClientException",
                 "SignatureDoesNotMatch" => "InvalidSignatureException",
@@ -349,14 +371,15 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
             };
             ServiceError { status: StatusCode::FORBIDDEN, code, message }
         }
-        (Service::Cognito | Service::Quotas | Service::Kms | Service::DynamoDb | Service::Secrets, code) => {
-            match code {
-                "InvalidClientTokenId" => ServiceError::bad("UnrecognizedClientException", message),
-                "SignatureDoesNotMatch" => ServiceError::bad("InvalidSignatureException", message),
-                "IncompleteSignature" => ServiceError::bad("IncompleteSignatureException", message),
-                _ => ServiceError::bad("MissingAuthenticationTokenException", message),
-            }
-        }
+        (
+            Service::Cognito | Service::Quotas | Service::Kms | Service::DynamoDb | Service::Secrets | Service::Acm,
+            code,
+        ) => match code {
+            "InvalidClientTokenId" => ServiceError::bad("UnrecognizedClientException", message),
+            "SignatureDoesNotMatch" => ServiceError::bad("InvalidSignatureException", message),
+            "IncompleteSignature" => ServiceError::bad("IncompleteSignatureException", message),
+            _ => ServiceError::bad("MissingAuthenticationTokenException", message),
+        },
         (_, "IncompleteSignature") => ServiceError::bad(code, message),
         _ => ServiceError { status: StatusCode::FORBIDDEN, code, message },
     }
@@ -371,9 +394,11 @@ fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Respons
         Service::Rds => query_error(error, rds::NAMESPACE).into_response(),
         Service::Iam => query_error(error, iam::NAMESPACE).into_response(),
         Service::DynamoDb => dynamodb::error_reply(error).into_response(),
-        Service::Scheduler | Service::Lambda => rest_error(error).into_response(),
+        Service::Scheduler | Service::Lambda | Service::ApiGateway => rest_error(error).into_response(),
         Service::CloudWatch => cloudwatch::refusal(parts, error),
-        Service::Cognito | Service::Quotas | Service::Kms | Service::Secrets => json_error(error).into_response(),
+        Service::Cognito | Service::Quotas | Service::Kms | Service::Secrets | Service::Acm => {
+            json_error(error).into_response()
+        }
     }
 }
 

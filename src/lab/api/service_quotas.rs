@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn quotas_are_listed_page_by_page() {
-        let quotas = Quotas::new(&LabSettings::default(), Clock::start(1.0));
+        let quotas = Quotas::new(&LabSettings::default(), None, Clock::start(1.0));
         let (mut codes, mut token) = (Vec::new(), Value::Null);
         loop {
             let input = json!({ "ServiceCode": SERVICE_CODE, "MaxResults": 4, "NextToken": token });
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn an_increase_is_approved_and_the_default_stays() {
-        let quotas = Quotas::new(&LabSettings::default(), Clock::start(1.0));
+        let quotas = Quotas::new(&LabSettings::default(), None, Clock::start(1.0));
         let named =
             |desired: f64| json!({ "ServiceCode": SERVICE_CODE, "QuotaCode": SIGN_INS, "DesiredValue": desired });
         let made = ask(&quotas, "RequestServiceQuotaIncrease", &named(2000.0)).unwrap();

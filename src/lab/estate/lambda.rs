@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::api_gateway::AUTHORIZER;
 use super::{arn, dynamodb, rds, secrets};
+use crate::lab::start::ROLES;
+use crate::lab::topology;
 
 /// The function that adds claims.
 pub const PRE_TOKEN: &str = "gameday-pre-token";
@@ -76,6 +79,8 @@ pub enum Program {
     Claims,
     /// Takes `SECRET_ARN` to the database behind `DATABASE_HOST`. What is missing is an error.
     Audit,
+    /// Verifies tokens for API Gateway, with the keys behind `JWKS_URLS`. No trigger invokes it.
+    Authorizer,
 }
 
 /// The VPC of a function.
@@ -123,6 +128,7 @@ impl Lambda {
             functions: BTreeMap::from([
                 (PRE_TOKEN.to_owned(), claims(region, pool_id)),
                 (AUDIT.to_owned(), audit(region, pool_id)),
+                (AUTHORIZER.to_owned(), authorizer(region, pool_id)),
             ]),
         }
     }
@@ -160,6 +166,21 @@ fn claims(region: &str, pool_id: &str) -> Function {
         ("CLAIMS".to_owned(), claims),
         ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("https://dynamodb.{region}.amazonaws.com")),
     ]);
+    function
+}
+
+fn authorizer(region: &str, pool_id: &str) -> Function {
+    let mut function = function(AUTHORIZER, Program::Authorizer, region, pool_id);
+    function.code_sha256 = "q7Tz1mHf4cRk8yJ2nWv5xB0sLp3dEoAuGiKtC6eMZ9Y=".to_owned();
+    let urls = ROLES.map(|role| {
+        format!("https://cognito-idp.{}.amazonaws.com/{pool_id}/.well-known/jwks.json", topology::region(role))
+    });
+    function.environment.insert("JWKS_URLS".to_owned(), urls.join(" "));
+    function.policy = vec![Statement {
+        sid: "api".to_owned(),
+        service: "apigateway.amazonaws.com".to_owned(),
+        source_arn: arn("execute-api", region, "lab0accounts/authorizers/*"),
+    }];
     function
 }
 

@@ -1,15 +1,19 @@
 //! The AWS resources around the identity plane that checks read: keys, functions, tables, certificates, trails. One typed document,
 //! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
 
+pub mod acm;
+pub mod api_gateway;
 pub mod cloudwatch;
 pub mod cognito;
 pub mod dynamodb;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
+pub mod quotas;
 pub mod rds;
 pub mod routing;
 pub mod secrets;
+pub mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +34,12 @@ pub struct Estate {
     pub cloudwatch: BTreeMap<String, cloudwatch::CloudWatch>,
     /// CloudWatch's dashboards, which are the account's and no Region's, by name.
     pub dashboards: BTreeMap<String, Value>,
+    /// Certificates, by Region.
+    pub acm: BTreeMap<String, acm::Certificates>,
+    /// REST APIs, by Region.
+    pub api_gateway: BTreeMap<String, api_gateway::RestApis>,
+    /// The account's request rates, by Region.
+    pub quotas: BTreeMap<String, quotas::Rates>,
     /// Route 53 and the front doors.
     pub routing: routing::Routing,
     /// The user pool's triggers, by Region.
@@ -48,6 +58,8 @@ pub struct Estate {
     pub cognito: Cognito,
     /// Keys, by Region.
     pub kms: BTreeMap<String, Vec<Key>>,
+    /// What tokens are signed with.
+    pub tokens: tokens::Tokens,
 }
 
 /// The names that the estate's resources are built around.
@@ -67,6 +79,9 @@ impl Estate {
         Self {
             cloudwatch: cloudwatch::healthy(names),
             dashboards: cloudwatch::dashboards(names),
+            acm: acm::healthy(),
+            api_gateway: api_gateway::healthy(),
+            quotas: quotas::healthy(),
             routing: routing::Routing::healthy(),
             triggers: by_region(|role| lambda::triggers(topology::region(role))),
             lambda: by_region(|role| lambda::Lambda::healthy(topology::region(role), names.pool_id)),
@@ -76,6 +91,7 @@ impl Estate {
             iam: iam::Iam::healthy(),
             cognito: Cognito::healthy(),
             kms: regions.map(keys).into(),
+            tokens: tokens::Tokens::default(),
         }
     }
 

@@ -224,7 +224,8 @@ impl Identity {
         let (seeded, here, there) = tokio::join!(seeding.directory(&settings), generate(), generate());
         let (seeded, users) = seeded.map_err(failed)?;
         let here = here.map_err(failed)??;
-        let there = if settings.issuer == Issuer::Updated { here.clone() } else { there.map_err(failed)?? };
+        let shared = settings.issuer == Issuer::Updated && !estate.tokens.replica_has_own_keys;
+        let there = if shared { here.clone() } else { there.map_err(failed)?? };
         let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
         jwks.settled().await;
 
@@ -253,7 +254,7 @@ impl Identity {
                 log,
                 signer,
                 hooks: hooks(role, &region),
-                quotas: Arc::new(Quotas::new(&settings, clock)),
+                quotas: Arc::new(Quotas::new(&settings, estate.quotas.get(region.as_str()), clock)),
                 tags: Mutex::default(),
                 challenges: Pending::new(CHALLENGE_VALIDITY),
                 waiting: Pending::new(CHALLENGE_VALIDITY),

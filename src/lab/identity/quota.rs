@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::{Identity, Refusal};
 use crate::env::LabSettings;
+use crate::lab::estate::quotas::Rates;
 use crate::model::{Clock, RegionRole};
 
 /// Challenge responses have a quota of their own, so many times that of UserAuthentication (the guide, "API operations with special request
@@ -286,17 +287,22 @@ fn throttled() -> Refusal {
 }
 
 impl Quotas {
-    /// With the default rates, but for UserAuthentication's, and what may be provisioned at most.
-    pub fn new(settings: &LabSettings, clock: Clock) -> Self {
+    /// With the default rates, but for UserAuthentication's, what may be provisioned at most, and what the Region has otherwise.
+    pub fn new(settings: &LabSettings, rates: Option<&Rates>, clock: Clock) -> Self {
+        let other =
+            |of: fn(&Rates) -> &BTreeMap<String, u32>, row: &Row| rates.and_then(|it| of(it).get(row.name)).copied();
         let limits = ROWS.iter().map(|row| {
             let free =
                 if row.category == Category::UserAuthentication { settings.user_authentication_rps } else { row.rps };
+            let provisioned = other(|rates| &rates.provisioned, row).unwrap_or(free);
             let most = if row.adjustable { settings.service_quota_rps.max(free) } else { free };
-            (row.category, Limit { free, provisioned: free, most, bucket: bucket(free, clock) })
+            let most = other(|rates| &rates.service_quotas, row).unwrap_or(most);
+            (row.category, Limit { free, provisioned, most, bucket: bucket(provisioned, clock) })
         });
-        let sign_ins = settings.user_authentication_rps;
+        let limits: BTreeMap<Category, Limit> = limits.collect();
+        let sign_ins = limits.get(&Category::UserAuthentication).map_or(0, |limit| limit.provisioned);
         let state = State {
-            limits: limits.collect(),
+            limits,
             responses: bucket(sign_ins.saturating_mul(RESPONSES), clock),
             redemptions: bucket(sign_ins, clock),
             increases: Vec::new(),
@@ -448,7 +454,7 @@ mod tests {
     }
 
     fn quotas(clock: Clock) -> Quotas {
-        Quotas::new(&LabSettings::default(), clock)
+        Quotas::new(&LabSettings::default(), None, clock)
     }
 
     fn passed(times: u32, ask: impl Fn() -> Result<(), Refusal>) -> u32 {
@@ -518,6 +524,18 @@ mod tests {
             (&limit["Limit"]["ProvisionedLimitValue"], &limit["Limit"]["FreeLimitValue"]),
             (&json!(1500), &json!(120))
         );
+    }
+
+    #[test]
+    fn a_region_may_have_more_or_less_than_everybody() {
+        let rates = Rates {
+            provisioned: BTreeMap::from([("UserAuthentication".to_owned(), 300)]),
+            service_quotas: BTreeMap::from([("UserToken".to_owned(), 130)]),
+        };
+        let quotas = Quotas::new(&LabSettings::default(), Some(&rates), frozen());
+        assert_eq!(passed(500, || quotas.charge(Category::UserAuthentication)), 300);
+        assert_eq!(quotas.provisioned(row("UserAuthentication")).unwrap()["Limit"]["FreeLimitValue"], 120);
+        assert_eq!(quotas.provision(row("UserToken"), 131).unwrap_err().code, "ServiceQuotaExceededException");
     }
 
     #[test]

@@ -120,6 +120,9 @@ impl Functions {
         match function.spec.program {
             Program::Claims => self.claims(function, event),
             Program::Audit => self.audit(function, event),
+            // What it throws to have a caller refused (API Gateway developer guide, "Output from an API Gateway Lambda authorizer"): the
+            // lab's API has an authorizer of its own, and nobody else brings a token.
+            Program::Authorizer => Err(Uninvoked::Failed("Error", "Unauthorized".to_owned())),
         }
     }
 

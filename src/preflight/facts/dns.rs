@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::{Facts, Missing};
-use crate::dns::{DnsError, Server};
+use crate::dns::{Answer, DnsError, Server};
 use crate::env::Site;
 use crate::model::{Region, RegionRole};
 
@@ -101,5 +101,24 @@ impl Facts {
             servers.extend(first.map(|address| server(SocketAddr::new(*address, 53))).transpose()?);
         }
         Ok(servers)
+    }
+
+    /// What each authoritative server answers for the failover record, by its label.
+    ///
+    /// # Errors
+    /// [`Missing`], also where there is none to ask.
+    pub async fn authoritative_answers(&self) -> Result<Arc<Vec<(String, Result<Answer, String>)>>, Missing> {
+        self.once("authoritative answers", async {
+            let servers = self.authoritative().await?;
+            if servers.is_empty() {
+                return Err(Missing::because("the zone's name servers", "Route 53 tells of none"));
+            }
+            let asked = servers.iter().map(async |server| {
+                let answer = server.addresses(&self.site.dns.record).await;
+                (server.label().to_owned(), answer.map_err(|error| error.to_string()))
+            });
+            Ok(join_all(asked).await)
+        })
+        .await
     }
 }

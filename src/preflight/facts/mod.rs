@@ -1,20 +1,27 @@
 //! What checks look at. Every call is made at most once however many checks want its answer, and is counted.
 
+mod acm;
+mod api_gateway;
 pub mod cloudwatch;
 mod cognito;
 pub mod dependencies;
 mod dns;
+mod doors;
 mod drill;
 mod iam;
 mod kms;
 pub mod lambda;
+mod quotas;
 mod route53;
 mod stores;
 pub mod triggers;
 
+pub use api_gateway::Guarded;
 pub use dns::resolvers;
+pub use doors::{Door, covers};
 pub use drill::Interface;
-pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, side};
+pub use quotas::{Applied, Need, Provisioned, SIGN_INS};
+pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, asks, counts, side};
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};

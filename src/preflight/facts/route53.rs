@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use aws_sdk_route53::types::{HealthCheckConfig, ResourceRecordSet, ResourceRecordSetFailover};
+use aws_sdk_route53::types::{
+    HealthCheckConfig, HealthCheckObservation, HealthCheckType, ResourceRecordSet, ResourceRecordSetFailover,
+};
 
 use super::{Facts, Missing};
 use crate::cloud::CloudError;
@@ -20,6 +22,32 @@ pub fn side(sets: &[ResourceRecordSet], side: RegionRole) -> Option<&ResourceRec
         RegionRole::Replica => ResourceRecordSetFailover::Secondary,
     };
     sets.iter().find(|set| set.failover() == Some(&wanted))
+}
+
+/// Healthy while more than this share of checkers says so (Route 53 developer guide, "How Amazon Route 53 determines whether a health check
+/// is healthy").
+const HEALTHY_SHARE_PERCENT: usize = 18;
+
+/// Whether checkers ask for a page, and do not merely connect.
+pub fn asks(config: &HealthCheckConfig) -> bool {
+    use HealthCheckType::{Http, HttpStrMatch, Https, HttpsStrMatch};
+    [Http, HttpStrMatch, Https, HttpsStrMatch].contains(config.r#type())
+}
+
+/// What a calculated health check counts.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// How many of its children must be healthy.
+    pub needed: usize,
+    /// Their IDs.
+    pub children: Vec<String>,
+}
+
+/// What a health check counts, where it is a calculated one.
+pub fn counts(config: &HealthCheckConfig) -> Option<Counted> {
+    let children = config.child_health_checks().to_vec();
+    let needed = config.health_threshold().and_then(|needed| usize::try_from(needed).ok()).unwrap_or(children.len());
+    (*config.r#type() == HealthCheckType::Calculated).then_some(Counted { needed, children })
 }
 
 impl Facts {
@@ -54,7 +82,15 @@ impl Facts {
     /// # Errors
     /// [`Missing`].
     pub async fn health_check(&self) -> Result<Arc<HealthCheckConfig>, Missing> {
-        let (operation, id) = ("route53:GetHealthCheck", &self.site.dns.health_check_id);
+        self.health_check_of(&self.site.dns.health_check_id).await
+    }
+
+    /// The health check with that ID.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn health_check_of(&self, id: &str) -> Result<Arc<HealthCheckConfig>, Missing> {
+        let operation = "route53:GetHealthCheck";
         self.call(operation, RegionRole::Primary, id, async {
             let answer = self.cloud.route53.get_health_check().health_check_id(id).send().await;
             let check = answer.map_err(CloudError::of(operation))?.health_check;
@@ -62,6 +98,31 @@ impl Facts {
             config.ok_or_else(|| CloudError::incomplete(operation, "HealthCheckConfig"))
         })
         .await
+    }
+
+    /// What each checker of the environment's health check saw last, in Route 53's words.
+    ///
+    /// # Errors
+    /// [`Missing`], also for a health check without checkers.
+    pub async fn observations(&self) -> Result<Arc<Vec<String>>, Missing> {
+        let (operation, id) = ("route53:GetHealthCheckStatus", &self.site.dns.health_check_id);
+        self.call(operation, RegionRole::Primary, id, async {
+            let answer = self.cloud.route53.get_health_check_status().health_check_id(id).send().await;
+            let seen = answer.map_err(CloudError::of(operation))?.health_check_observations;
+            let status = |seen: HealthCheckObservation| Some(seen.status_report?.status?);
+            Ok(seen.into_iter().filter_map(status).collect())
+        })
+        .await
+    }
+
+    /// Whether the environment's health check is healthy by what its checkers see.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn is_seen_healthy(&self) -> Result<bool, Missing> {
+        let seen = self.observations().await?;
+        let good = seen.iter().filter(|status| status.starts_with("Success")).count();
+        Ok(good * 100 > seen.len() * HEALTHY_SHARE_PERCENT)
     }
 
     /// What the health check asks: an address or a name; nothing for a check of other checks, or of an alarm.

@@ -1,6 +1,7 @@
 //! GD503: whose health decides.
 
 use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::{counts, found};
 
 /// See its text.
 pub const CHECK: Check = Check {
@@ -11,14 +12,24 @@ pub const CHECK: Check = Check {
           it never does; with another one, it follows something that this drill neither breaks nor watches.",
     remedy: "Set `HealthCheckId` of the PRIMARY record set (`aws route53 change-resource-record-sets`; in Terraform \
              `health_check_id`), or correct `dns.health_check_id` of the environment file.",
-    calls: &["route53:ListResourceRecordSets"],
+    calls: &["route53:ListResourceRecordSets", "route53:GetHealthCheck"],
     look: |facts| {
         Box::pin(async move {
             let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
             let (attached, wanted) = (primary.health_check_id(), &facts.site.dns.health_check_id);
             let sight =
                 || Sight::of(format!("attached: {}; environment: {wanted}", attached.unwrap_or("no health check")));
-            Ok((attached != Some(wanted.as_str())).then(sight).into_iter().collect())
+            if attached == Some(wanted.as_str()) {
+                return Ok(Vec::new());
+            }
+            // One that counts it follows it, or hides it: see GD517.
+            let attached = match attached {
+                Some(id) => found(facts.health_check_of(id).await)?,
+                None => None,
+            };
+            let counted = attached.and_then(|config| counts(&config));
+            let follows = counted.is_some_and(|counted| counted.children.contains(wanted));
+            Ok((!follows).then(sight).into_iter().collect())
         })
     },
 };

@@ -1,0 +1,33 @@
+//! GD509: an alias has the TTL of what it leads to.
+
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::Facts;
+
+/// The TTL that answers should have, in seconds; that of aliases of AWS's load balancers (Route 53 FAQ, "DNS failover").
+const TTL_S: u32 = 60;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD509",
+    severity: Severity::Risk,
+    title: "The failover record is an alias whose answers are kept for longer than 60 s",
+    why: "An alias has no TTL of its own: its answers have the TTL of what it leads to. For a load balancer that is 60 s; for another \
+          record of the zone it is whatever that one has, which nobody looks at when the failover record is reviewed.",
+    remedy: "Lower the TTL of the record that the alias leads to:\n\n\
+             ```sh\naws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://ttl-60.json\n```",
+    calls: &["route53:ListResourceRecordSets", "route53:GetHostedZone"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
+    let Some(alias) = primary.alias_target() else { return Ok(Vec::new()) };
+    let answers = facts.authoritative_answers().await?;
+    let longest = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).map(|answer| answer.ttl_s).max();
+    let sight = |ttl| {
+        let (record, target) = (&facts.site.dns.record, alias.dns_name());
+        Sight::of(format!("{record} is an alias of {target}; its name servers answer with TTL {ttl} s"))
+    };
+    Ok(longest.filter(|ttl| *ttl > TTL_S).map(sight).into_iter().collect())
+}

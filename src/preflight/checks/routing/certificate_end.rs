@@ -1,0 +1,39 @@
+//! GD523: how long the certificates on the wire are good.
+
+use jiff::SignedDuration;
+
+use super::super::{Check, Looked, Sight};
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::Facts;
+
+/// How long they must be valid yet, in days.
+pub const DAYS: i64 = 30;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD523",
+    severity: Severity::Risk,
+    title: "A certificate that a front door presents ends within 30 days",
+    why: "A certificate that ends turns every user away at once, and the health check does not see it: checkers do not verify certificates. \
+          At a replica that nobody uses, nobody sees it either, until the day of the failover.",
+    remedy: "Renew it and see that what answers presents the new one:\n\n\
+             ```sh\nopenssl s_client -connect ADDRESS:443 -servername NAME </dev/null | openssl x509 -noout -enddate\n```",
+    calls: &["route53:GetHealthCheck"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let (primary, replica) = futures::try_join!(facts.doors(RegionRole::Primary), facts.doors(RegionRole::Replica))?;
+    let (judge, host) = (facts.judge()?, &facts.site.front_door.name);
+    let now = facts.clock.wall_now();
+    let mut sights = Vec::new();
+    for door in primary.iter().chain(replica.iter()) {
+        let Some(ends) = door.ends(&judge, host) else { continue };
+        let left = ends.duration_since(now);
+        if left < SignedDuration::from_hours(24 * DAYS) {
+            let days = left.as_secs().div_euclid(24 * 3600);
+            sights.push(Sight::of(format!("{}: ends {ends}, in {days} days", door.address)));
+        }
+    }
+    Ok(sights)
+}

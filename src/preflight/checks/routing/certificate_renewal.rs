@@ -1,0 +1,64 @@
+//! GD524: whether Certificate Manager goes on renewing.
+
+use aws_sdk_acm::types::{CertificateStatus, CertificateSummary, RenewalEligibility};
+use jiff::Timestamp;
+
+use super::super::{Check, Looked, Sight};
+use super::certificate_end::DAYS;
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::{Facts, covers};
+
+/// An imported certificate, which nobody renews by itself, is told of so many days before its end.
+const IMPORTED_DAYS: i64 = 60;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD524",
+    severity: Severity::Risk,
+    title: "Certificate Manager will not keep a certificate of the front door good",
+    why: "ACM renews what it issued, for as long as its DNS validation records stand; imported certificates it does not renew. What is not \
+          issued, ends within 30 days, or was imported and ends within 60, is about to turn users away in its Region.",
+    remedy: "See what ACM waits for, and put the validation records back or import a new certificate:\n\n\
+             ```sh\naws acm describe-certificate --region REGION --certificate-arn ARN \
+             --query 'Certificate.[Status,NotAfter,RenewalSummary,DomainValidationOptions]'\n```",
+    calls: &["acm:ListCertificates"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let now = facts.clock.wall_now();
+    let roles = [RegionRole::Primary, RegionRole::Replica];
+    let (primary, replica) = futures::try_join!(facts.certificates(roles[0]), facts.certificates(roles[1]))?;
+    let mut sights = Vec::new();
+    for (role, list) in roles.into_iter().zip([primary, replica]) {
+        let region = &facts.site.region(role).region;
+        for certificate in list.iter().filter(|certificate| is_ours(facts, certificate)) {
+            let arn = certificate.certificate_arn().unwrap_or("-");
+            sights.extend(judge(certificate, now).map(|what| Sight::of(format!("{region}, {arn}: {what}"))));
+        }
+    }
+    Ok(sights)
+}
+
+/// Whether it covers what users connect to, and something uses it.
+fn is_ours(facts: &Facts, certificate: &CertificateSummary) -> bool {
+    let mut names = certificate.subject_alternative_name_summaries().to_vec();
+    names.extend(certificate.domain_name().map(str::to_owned));
+    let login = facts.site.managed_login.as_ref().map(|login| login.domain.as_str());
+    let hosts = [Some(facts.site.front_door.name.as_str()), login];
+    certificate.in_use() == Some(true) && hosts.into_iter().flatten().any(|host| covers(&names, host))
+}
+
+fn judge(certificate: &CertificateSummary, now: Timestamp) -> Option<String> {
+    let status = certificate.status()?;
+    if *status != CertificateStatus::Issued {
+        return Some(format!("Status {}", status.as_str()));
+    }
+    let ends = certificate.not_after()?.secs();
+    let days = (ends - now.as_second()).div_euclid(24 * 3600);
+    let renewed = certificate.renewal_eligibility() == Some(&RenewalEligibility::Eligible);
+    let least = if renewed { DAYS } else { IMPORTED_DAYS };
+    let eligible = if renewed { "is renewed by ACM" } else { "is not renewed by ACM" };
+    (days < least)
+        .then(|| format!("ends in {days} days ({}), and {eligible}", jiff::Timestamp::from_second(ends).unwrap_or(now)))
+}

@@ -1,0 +1,43 @@
+//! GD516: from where it is asked.
+
+use std::collections::BTreeSet;
+
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::Facts;
+
+/// Route 53 recommends no fewer (Route 53 API reference, HealthCheckConfig, `Regions`).
+const LEAST: usize = 3;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD516",
+    severity: Severity::Risk,
+    title: "The checkers are in too few places",
+    why: "The health check is healthy while more than 18 % of its checkers say so, from wherever they are. Where all of them sit on one \
+          continent, or in one or two Regions, trouble of the network there looks like an outage of the primary, and an outage that \
+          users elsewhere meet is not seen.",
+    remedy: "Let all checkers ask, or choose at least three Regions on two continents:\n\n\
+             ```sh\naws route53 update-health-check --health-check-id ID --reset-elements Regions\n```",
+    calls: &["route53:GetHealthCheck"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+/// As `us` of `us-east-1`; North and South America are two.
+fn continent(region: &str) -> &str {
+    region.split('-').next().unwrap_or(region)
+}
+
+async fn look(facts: &Facts) -> Looked {
+    let config = facts.health_check().await?;
+    // None named are all.
+    let regions: BTreeSet<&str> = config.regions().iter().map(|region| region.as_str()).collect();
+    let continents: BTreeSet<&str> = regions.iter().map(|region| continent(region)).collect();
+    let few = !regions.is_empty() && (regions.len() < LEAST || continents.len() < 2);
+    let sight = || {
+        let list: Vec<&str> = regions.iter().copied().collect();
+        let id = &facts.site.dns.health_check_id;
+        Sight::of(format!("{id}: Regions {} on {} continent(s)", list.join(", "), continents.len()))
+    };
+    Ok(few.then(sight).into_iter().collect())
+}

@@ -1,0 +1,37 @@
+//! GD513: which port decides.
+
+use aws_sdk_route53::types::HealthCheckType;
+
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::Facts;
+
+/// The ports where a health check names none (Route 53 API reference, HealthCheckConfig).
+const HTTPS: i32 = 443;
+const HTTP: i32 = 80;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD513",
+    severity: Severity::Risk,
+    title: "The health check asks at another port than users",
+    why: "A listener of its own for health checks has rules, certificates and security groups of its own. It answers while the users' \
+          listener does not, and the record stays; or it is the one that breaks, and the record moves for nothing.",
+    remedy: "Ask at the users' port, or correct `front_door.port` of the environment file:\n\n\
+             ```sh\naws route53 update-health-check --health-check-id ID --port 443\n```",
+    calls: &["route53:GetHealthCheck"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let config = facts.health_check().await?;
+    let default = match config.r#type() {
+        HealthCheckType::Https | HealthCheckType::HttpsStrMatch => HTTPS,
+        HealthCheckType::Http | HealthCheckType::HttpStrMatch => HTTP,
+        HealthCheckType::Tcp => 0,
+        _ => return Ok(Vec::new()),
+    };
+    let (port, users) = (config.port().unwrap_or(default), i32::from(facts.site.front_door.port));
+    let sight = || Sight::of(format!("{}: port {port}; users connect to {users}", facts.site.dns.health_check_id));
+    Ok((port != users).then(sight).into_iter().collect())
+}

@@ -1,0 +1,26 @@
+//! GD514: whether checkers name the host.
+
+use aws_sdk_route53::types::HealthCheckType;
+
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::Facts;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD514",
+    severity: Severity::Risk,
+    title: "The health check does not name the host in the TLS handshake",
+    why: "Load balancers, CloudFront and API Gateway choose the certificate, and some of them the site, by the name in the handshake \
+          (SNI). Without it they answer for another one or close the connection: then the health check does not see what users see.",
+    remedy: "```sh\naws route53 update-health-check --health-check-id ID --enable-sni\n```",
+    calls: &["route53:GetHealthCheck"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let config = facts.health_check().await?;
+    let https = [HealthCheckType::Https, HealthCheckType::HttpsStrMatch].contains(config.r#type());
+    let sight = || Sight::of(format!("{}: EnableSNI false", facts.site.dns.health_check_id));
+    Ok((https && config.enable_sni() == Some(false)).then(sight).into_iter().collect())
+}

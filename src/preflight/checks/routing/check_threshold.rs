@@ -1,0 +1,26 @@
+//! GD515: how easily the record moves.
+
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::{DEFAULT_THRESHOLD, Facts};
+
+/// Failures in a row that a checker should wait for (the article: 3 of 10 s).
+const FAILURES: i32 = 3;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD515",
+    severity: Severity::Note,
+    title: "Fewer than three failures move the record",
+    why: "A failover is no small thing: users of the replica cannot sign up, change a password or use an authenticator app. One or two \
+          failures in a row happen on any busy day, and then everybody moves there and back.",
+    remedy: "```sh\naws route53 update-health-check --health-check-id ID --failure-threshold 3\n```",
+    calls: &["route53:GetHealthCheck"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let threshold = facts.health_check().await?.failure_threshold().unwrap_or(DEFAULT_THRESHOLD);
+    let sight = || Sight::of(format!("{}: FailureThreshold {threshold}", facts.site.dns.health_check_id));
+    Ok((threshold < FAILURES).then(sight).into_iter().collect())
+}

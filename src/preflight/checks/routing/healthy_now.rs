@@ -1,0 +1,32 @@
+//! GD520: whether there is anything to fail over from.
+
+use super::super::{Check, Looked, Sight};
+use crate::model::Severity;
+use crate::preflight::facts::Facts;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD520",
+    severity: Severity::Blocker,
+    title: "The health check is unhealthy already",
+    why: "The record gives the replica already, so a drill would break a Region that serves nobody: nothing is detected, nothing moves, \
+          and every figure is about the wrong thing. In earnest it means that the last failover was never undone, or that the health check \
+          has been wrong for as long.",
+    remedy: "Find out what the checkers see, and bring the primary back first:\n\n\
+             ```sh\naws route53 get-health-check-status --health-check-id ID\n```",
+    calls: &["route53:GetHealthCheck", "route53:GetHealthCheckStatus"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let config = facts.health_check().await?;
+    // Then nothing follows from what the checkers see; see GD505.
+    if config.disabled() == Some(true) || config.inverted() == Some(true) || facts.is_seen_healthy().await? {
+        return Ok(Vec::new());
+    }
+    let seen = facts.observations().await?;
+    let failed: Vec<&String> = seen.iter().filter(|status| !status.starts_with("Success")).collect();
+    let first = failed.first().map_or("-", |status| status.as_str());
+    let (id, all) = (&facts.site.dns.health_check_id, seen.len());
+    Ok(vec![Sight::of(format!("{id}: {} of {all} checkers fail, the first with: {first}", failed.len()))])
+}

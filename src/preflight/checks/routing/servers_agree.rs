@@ -1,0 +1,50 @@
+//! GD521: whether all name servers say the same.
+
+use std::collections::BTreeSet;
+
+use super::super::{Check, Looked, Sight};
+use crate::dns::Answer;
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::Facts;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD521",
+    severity: Severity::Risk,
+    title: "The zone's name servers do not agree",
+    why: "Each resolver asks whichever of them it likes. One that does not answer costs time at each look-up; one that gives something else \
+          (a delegation to a zone that was replaced, a secondary that no longer transfers) does not follow the health check, and keeps its \
+          part of the users at the dead Region.",
+    remedy: "Compare the delegation with the zone's name servers, and each of their answers:\n\n\
+             ```sh\naws route53 get-hosted-zone --id ZONE --query DelegationSet.NameServers\ndig +norecurse @SERVER NAME\n```",
+    calls: &["route53:GetHostedZone", "route53:ListResourceRecordSets"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let answers = facts.authoritative_answers().await?;
+    let alias = facts.primary_record().await?.is_some_and(|record| record.alias_target().is_some());
+    let doors = facts.front_doors().await;
+    let role = |answer: &Answer| -> Vec<RegionRole> {
+        let leads = |list: &[std::net::IpAddr]| answer.addresses.iter().any(|address| list.contains(address));
+        doors.iter().filter(|(.., list)| leads(list)).map(|(role, ..)| *role).collect()
+    };
+    // An alias of a load balancer gives some of its addresses, and others the next time.
+    let key = |answer: &Answer| {
+        let addresses = if alias { Vec::new() } else { answer.addresses.clone() };
+        (addresses, answer.ttl_s, role(answer))
+    };
+    let different: BTreeSet<_> = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok().map(key)).collect();
+    let silent = answers.iter().any(|(_, answer)| answer.is_err());
+    if different.len() < 2 && !silent {
+        return Ok(Vec::new());
+    }
+    let told = answers.iter().map(|(server, answer)| match answer {
+        Ok(answer) => {
+            let list: Vec<String> = answer.addresses.iter().map(ToString::to_string).collect();
+            format!("{server}: {} (TTL {} s)", list.join(", "), answer.ttl_s)
+        }
+        Err(error) => format!("{server}: {error}"),
+    });
+    Ok(vec![Sight::of(told.collect::<Vec<_>>().join("; "))])
+}

@@ -1,0 +1,76 @@
+//! GD705: whose keys the functions know that verify tokens.
+
+use futures::future::try_join_all;
+
+use super::super::{Check, Looked, Sight};
+use super::is_updated;
+use crate::model::{RegionRole, Severity};
+use crate::preflight::facts::{Facts, Missing, found};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD705",
+    severity: Severity::Risk,
+    title: "A function that verifies tokens is told of one Region's keys alone",
+    why: "With the issuer ORIGINAL tokens of the replica are signed with keys that the primary does not publish. An authorizer that is \
+          configured with the primary's JWKS alone refuses everybody who signs in after the failover, and the replica's own refuses every \
+          session that began before it.",
+    remedy: "Name both Regions' issuers or JWKS in the function's environment, in both Regions, and try both before a token is refused:\n\n\
+             ```sh\naws lambda update-function-configuration --region REGION --function-name NAME --environment \
+             'Variables={JWKS_URLS=\"https://cognito-idp.PRIMARY.amazonaws.com/POOL/.well-known/jwks.json \
+             https://cognito-idp.REPLICA.amazonaws.com/POOL/.well-known/jwks.json\"}'\n```",
+    calls: &["cognito-idp:DescribeUserPool", "apigateway:GET", "lambda:GetFunctionConfiguration"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    // With the UPDATED issuer one set of keys is all that there is.
+    if is_updated(facts).await? {
+        return Ok(Vec::new());
+    }
+    let both = [RegionRole::Primary, RegionRole::Replica].map(async |role| {
+        let functions = functions(facts, role).await?;
+        let told = try_join_all(functions.iter().map(|function| judge(facts, role, function))).await?;
+        Ok::<_, Missing>(told.into_iter().flatten().collect::<Vec<_>>())
+    });
+    let both = try_join_all(both).await?;
+    Ok(both.into_iter().flatten().collect())
+}
+
+/// The functions that API Gateway asks, and those that the environment file names.
+async fn functions(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+    let known = facts.authorizers(role).await?;
+    let mut functions: Vec<String> = known.iter().filter_map(|it| it.function().map(str::to_owned)).collect();
+    functions.extend(facts.site.preflight.authorizers.iter().cloned());
+    functions.sort();
+    functions.dedup();
+    Ok(functions)
+}
+
+/// What it is told is in its environment, whose values stay out of the evidence.
+async fn judge(facts: &Facts, role: RegionRole, function: &str) -> Result<Option<Sight>, Missing> {
+    let region = &facts.site.region(role).region;
+    let Some(configuration) = found(facts.function(role, function).await)? else {
+        return Ok(Some(Sight::of(format!("{region}, {function}: there is no such function"))));
+    };
+    let variables = configuration.environment().and_then(|environment| environment.variables());
+    let names_of = |host: &str| -> Vec<&str> {
+        let all = variables.into_iter().flatten();
+        all.filter(|(_, value)| value.contains(host)).map(|(name, _)| name.as_str()).collect()
+    };
+    let regions = [&facts.site.primary.region, &facts.site.replica.region];
+    let named = regions.map(|region| names_of(&format!("cognito-idp.{region}.amazonaws.com")));
+    let sight = |known: &[&str], missing: &str| {
+        let (at, known) = (region.as_str(), known.join(", "));
+        Sight::of(format!("{at}, {function}: {known} (values redacted) names no issuer or JWKS of {missing}"))
+    };
+    match &named {
+        [one, other] if one.is_empty() && other.is_empty() => {
+            let why = "no environment variable of it names an issuer or a JWKS of the user pool";
+            Err(Missing::because(format!("where {function} gets its keys"), why))
+        }
+        [one, other] if other.is_empty() => Ok(Some(sight(one, regions[1].as_str()))),
+        [one, other] if one.is_empty() => Ok(Some(sight(other, regions[0].as_str()))),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,30 @@
+//! GD709: when keys are fetched.
+
+use super::super::{Check, Looked, Sight};
+use crate::env::JwksFetch;
+use crate::model::Severity;
+use crate::preflight::facts::{Facts, Missing};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD709",
+    severity: Severity::Blocker,
+    title: "Tokens are verified with keys that are fetched at request time",
+    why: "A validator that fetches the JWKS while a request waits depends on the Region that publishes it, for every request, good tokens \
+          and served Regions included. When the primary's front door swallows packets, every request waits for it and is refused: the failover \
+          happens, and still nobody gets in.",
+    remedy: "Hold the keys of both Regions, refresh them in the background (every 10 min), keep the last ones while a Region is down, and \
+             never fetch on the request path. `examples/jwks_cache.rs` is a validator that does. Then say so:\n\n\
+             ```toml\n[preflight]\njwks_fetch = \"cached\"\n```",
+    calls: &[],
+    look: |facts| Box::pin(look(facts)),
+};
+
+#[allow(clippy::unused_async, reason = "a check's look is a future")]
+async fn look(facts: &Facts) -> Looked {
+    match facts.site.preflight.jwks_fetch {
+        None => Err(Missing::setting("preflight.jwks_fetch")),
+        Some(JwksFetch::Cached) => Ok(Vec::new()),
+        Some(JwksFetch::PerRequest) => Ok(vec![Sight::of("preflight.jwks_fetch: per-request")]),
+    }
+}

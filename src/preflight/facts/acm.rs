@@ -1,0 +1,56 @@
+//! Certificates, as Certificate Manager tells of them.
+
+use std::sync::Arc;
+
+use aws_sdk_acm::types::{CertificateDetail, CertificateSummary, Filters, KeyAlgorithm};
+
+use super::{Facts, Missing};
+use crate::cloud::CloudError;
+use crate::model::RegionRole;
+
+/// Every kind of key, since ListCertificates leaves all but RSA of up to 2048 bits out otherwise (ACM API reference, Filters).
+const KEYS: [KeyAlgorithm; 7] = [
+    KeyAlgorithm::Rsa1024,
+    KeyAlgorithm::Rsa2048,
+    KeyAlgorithm::Rsa3072,
+    KeyAlgorithm::Rsa4096,
+    KeyAlgorithm::EcPrime256v1,
+    KeyAlgorithm::EcSecp384r1,
+    KeyAlgorithm::EcSecp521r1,
+];
+
+impl Facts {
+    /// The certificates of a Region.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn certificates(&self, role: RegionRole) -> Result<Arc<Vec<CertificateSummary>>, Missing> {
+        let operation = "acm:ListCertificates";
+        self.call(operation, role, "", async move {
+            let filters = Filters::builder().set_key_types(Some(KEYS.to_vec())).build();
+            let call = self.cloud.region(role).checked.acm.list_certificates().includes(filters);
+            let mut pages = call.into_paginator().send();
+            let mut found = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(CloudError::of(operation))?;
+                found.extend(page.certificate_summary_list.unwrap_or_default());
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// A certificate in detail.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn certificate(&self, role: RegionRole, arn: &str) -> Result<Arc<CertificateDetail>, Missing> {
+        let (operation, arn) = ("acm:DescribeCertificate", arn.to_owned());
+        self.call(operation, role, &arn.clone(), async move {
+            let call = self.cloud.region(role).checked.acm.describe_certificate().certificate_arn(arn);
+            let answer = call.send().await.map_err(CloudError::of(operation))?;
+            answer.certificate.ok_or_else(|| CloudError::incomplete(operation, "Certificate"))
+        })
+        .await
+    }
+}
