@@ -53,6 +53,11 @@ fn boto3_reads_certificates_rest_apis_and_the_record() {
 }
 
 #[test]
+fn boto3_reads_metrics_trails_locks_and_web_acls() {
+    Lab::start().passes(&python_tool("python"), "audit.py");
+}
+
+#[test]
 fn amazon_cognito_identity_js_logs_in_in_every_way_to_both_regions() {
     Lab::for_codes().passes(&on_path("node"), "identity_js.mjs");
 }

@@ -108,7 +108,7 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
             | "NotAuthorizedException",
         ) => ErrorClass::Denied,
         Some(code)
-            if code.ends_with(".NotFound") || code.starts_with("NoSuch") || matches!(code, "ResourceNotFoundException" | "NotFoundException" | "LoadBalancerNotFound" | "UserNotFoundException") =>
+            if code.ends_with(".NotFound") || code.starts_with("NoSuch") || matches!(code, "ResourceNotFoundException" | "NotFoundException" | "ResourceNotFound" | "TrailNotFoundException" | "ObjectLockConfigurationNotFoundError" | "WAFNonexistentItemException" | "LoadBalancerNotFound" | "UserNotFoundException") =>
         {
             ErrorClass::NotFound
         }

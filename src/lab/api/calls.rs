@@ -7,7 +7,10 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::query::Params;
-use super::{Control, Service, acm, cloudwatch, dynamodb, kms, scheduler, secrets, service_quotas, universal};
+use super::{
+    Control, Service, acm, cloudtrail, cloudwatch, dynamodb, kms, s3, scheduler, secrets, service_quotas, universal,
+    waf,
+};
 use crate::lab::topology;
 use crate::lab::world::State;
 use crate::model::RegionRole;
@@ -220,6 +223,19 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
         Service::ApiGateway => {
             let resource = vec![format!("arn:aws:apigateway:{region}::{}", parts.uri.path())];
             calls.push(call(format!("apigateway:{}", parts.method), resource));
+        }
+        Service::CloudTrail => {
+            let operation = cloudtrail::operation(parts).unwrap_or_default();
+            let arn = format!("arn:aws:cloudtrail:{region}:{account}:trail/*");
+            calls.push(call(format!("cloudtrail:{operation}"), vec![arn]));
+        }
+        Service::S3 => {
+            let arn = format!("arn:aws:s3:::{}", s3::bucket(parts));
+            calls.push(call("s3:GetBucketObjectLockConfiguration".to_owned(), vec![arn]));
+        }
+        Service::Waf => {
+            let operation = waf::operation(parts).unwrap_or_default();
+            calls.push(call(format!("wafv2:{operation}"), Vec::new()));
         }
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}

@@ -4,6 +4,7 @@
 mod acm;
 mod api_gateway;
 mod calls;
+mod cloudtrail;
 mod cloudwatch;
 pub mod cognito;
 mod dynamodb;
@@ -15,12 +16,14 @@ mod lambda;
 mod query;
 mod rds;
 mod route53;
+mod s3;
 mod scheduler;
 mod secrets;
 mod service_quotas;
 pub mod sigv4;
 mod sts;
 mod universal;
+mod waf;
 mod xml;
 
 use std::sync::Arc;
@@ -155,6 +158,9 @@ enum Service {
     Kms,
     Acm,
     ApiGateway,
+    CloudTrail,
+    S3,
+    Waf,
 }
 
 impl Service {
@@ -176,6 +182,9 @@ impl Service {
             "kms" => Some(Self::Kms),
             "acm" => Some(Self::Acm),
             "apigateway" => Some(Self::ApiGateway),
+            "cloudtrail" => Some(Self::CloudTrail),
+            "s3" => Some(Self::S3),
+            "wafv2" => Some(Self::Waf),
             _ => None,
         }
     }
@@ -195,6 +204,12 @@ impl Service {
             Self::Acm
         } else if path.starts_with(api_gateway::PATH) {
             Self::ApiGateway
+        } else if cloudtrail::operation(parts).is_some() {
+            Self::CloudTrail
+        } else if waf::operation(parts).is_some() {
+            Self::Waf
+        } else if s3::asks_for_object_lock(parts) {
+            Self::S3
         } else if parts.headers.contains_key("x-amz-target") {
             Self::Cognito
         } else if path.starts_with(route53::VERSION_PATH) {
@@ -290,6 +305,11 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
         }
         Service::DynamoDb => dynamodb::handle(&control.estate, control.role, &parts, &body).into_response(),
         Service::Secrets => secrets::handle(&control.estate, control.role, &parts, &body).into_response(),
+        Service::CloudTrail => {
+            cloudtrail::handle(&control.estate.governance, control.role, &parts, &body).into_response()
+        }
+        Service::S3 => s3::handle(&control.estate.governance, control.role, &parts).into_response(),
+        Service::Waf => waf::handle(&control.estate, control.role, &parts, &body).into_response(),
         Service::Ec2 | Service::Elb | Service::Sts | Service::Rds | Service::Iam => {
             match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
                 Some(params) => answer_query(control, service, &params),
@@ -312,16 +332,7 @@ fn answer_query(control: &Control, service: Service, params: &Params) -> Respons
         Service::Rds => rds::handle(&control.estate, control.role, params).into_response(),
         Service::Iam => iam::handle(&control.estate.iam, params).into_response(),
         Service::CloudWatch => cloudwatch::handle_query(&control.services, control.role, control.clock, params),
-        Service::Route53
-        | Service::Cognito
-        | Service::Scheduler
-        | Service::Lambda
-        | Service::Quotas
-        | Service::DynamoDb
-        | Service::Secrets
-        | Service::Kms
-        | Service::Acm
-        | Service::ApiGateway => StatusCode::BAD_REQUEST.into_response(),
+        _ => StatusCode::BAD_REQUEST.into_response(),
     }
 }
 
@@ -372,7 +383,14 @@ fn signature_error(service: Service, code: &'static str, message: String) -> Ser
             ServiceError { status: StatusCode::FORBIDDEN, code, message }
         }
         (
-            Service::Cognito | Service::Quotas | Service::Kms | Service::DynamoDb | Service::Secrets | Service::Acm,
+            Service::Cognito
+            | Service::Quotas
+            | Service::Kms
+            | Service::Acm
+            | Service::DynamoDb
+            | Service::Secrets
+            | Service::CloudTrail
+            | Service::Waf,
             code,
         ) => match code {
             "InvalidClientTokenId" => ServiceError::bad("UnrecognizedClientException", message),
@@ -396,9 +414,14 @@ fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Respons
         Service::DynamoDb => dynamodb::error_reply(error).into_response(),
         Service::Scheduler | Service::Lambda | Service::ApiGateway => rest_error(error).into_response(),
         Service::CloudWatch => cloudwatch::refusal(parts, error),
-        Service::Cognito | Service::Quotas | Service::Kms | Service::Secrets | Service::Acm => {
-            json_error(error).into_response()
-        }
+        Service::S3 => s3::refusal(error).into_response(),
+        Service::Cognito
+        | Service::Quotas
+        | Service::Kms
+        | Service::Acm
+        | Service::Secrets
+        | Service::CloudTrail
+        | Service::Waf => json_error(error).into_response(),
     }
 }
 

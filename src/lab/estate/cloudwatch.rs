@@ -50,6 +50,8 @@ pub struct Series {
     pub every_s: u32,
     /// For so many days there have been values.
     pub days: u32,
+    /// So many minutes ago they ended.
+    pub silent_min: u32,
     /// The value at the quietest time of the day.
     pub usual: f64,
     /// The value at the busiest.
@@ -62,8 +64,10 @@ impl Series {
         let every = i64::from(self.every_s.max(1));
         let oldest =
             now.saturating_sub(SignedDuration::from_hours(24 * i64::from(self.days))).unwrap_or(Timestamp::MIN);
+        let newest =
+            now.saturating_sub(SignedDuration::from_mins(i64::from(self.silent_min))).unwrap_or(Timestamp::MIN);
         let first = from.max(oldest).as_second().div_euclid(every);
-        let last = to.min(now).as_second().div_euclid(every);
+        let last = to.min(newest).as_second().div_euclid(every);
         let begin = from.max(oldest);
         (first..=last)
             .filter_map(move |number| Timestamp::from_second(number * every).ok())
@@ -146,8 +150,13 @@ fn of(names: Names<'_>, role: RegionRole) -> CloudWatch {
             "identity-replication-lag".to_owned(),
             alarm(&metrics["ReplicationLag"], "Maximum", 0.0, role, "identity-tickets"),
         );
-        alarms.insert("identity-rpo-60s".to_owned(), alarm(&own, "Maximum", 60.0, role, "identity-tickets"));
-        alarms.insert("identity-rpo-120s".to_owned(), alarm(&own, "Maximum", 120.0, role, "identity-pager"));
+        for (name, threshold, topic) in
+            [("identity-rpo-60s", 60.0, "identity-tickets"), ("identity-rpo-120s", 120.0, "identity-pager")]
+        {
+            let alarm = alarm(&own, "Maximum", threshold, role, topic);
+            // Whoever measures may be what has failed.
+            alarms.insert(name.to_owned(), MetricAlarm { treat_missing_data: "breaching".to_owned(), ..alarm });
+        }
         metrics.insert(own.name.clone(), own);
     }
     CloudWatch { metrics, alarms }
@@ -161,6 +170,7 @@ fn cognito(names: Names<'_>, name: &str, (usual, peak): (f64, f64)) -> Series {
         dimensions: dimensions.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         every_s: COGNITO_EVERY_S,
         days: DAYS,
+        silent_min: 0,
         usual,
         peak,
     }

@@ -6,6 +6,7 @@ pub mod api_gateway;
 pub mod cloudwatch;
 pub mod cognito;
 pub mod dynamodb;
+pub mod governance;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
@@ -40,6 +41,8 @@ pub struct Estate {
     pub api_gateway: BTreeMap<String, api_gateway::RestApis>,
     /// The account's request rates, by Region.
     pub quotas: BTreeMap<String, quotas::Rates>,
+    /// Trails, their bucket, and web ACLs.
+    pub governance: governance::Governance,
     /// Route 53 and the front doors.
     pub routing: routing::Routing,
     /// The user pool's triggers, by Region.
@@ -82,6 +85,7 @@ impl Estate {
             acm: acm::healthy(),
             api_gateway: api_gateway::healthy(),
             quotas: quotas::healthy(),
+            governance: governance::healthy(),
             routing: routing::Routing::healthy(),
             triggers: by_region(|role| lambda::triggers(topology::region(role))),
             lambda: by_region(|role| lambda::Lambda::healthy(topology::region(role), names.pool_id)),

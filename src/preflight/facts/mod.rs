@@ -8,6 +8,7 @@ pub mod dependencies;
 mod dns;
 mod doors;
 mod drill;
+pub mod governance;
 mod iam;
 mod kms;
 pub mod lambda;

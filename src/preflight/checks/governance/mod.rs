@@ -1,6 +1,54 @@
-//! GD9xx: trails, residency, encryption in transit, guard rails.
+//! GD9xx: what auditors and regulators ask for.
 
-use super::Check;
+mod allowed_regions;
+mod global_events;
+mod log_validation;
+mod management_events;
+mod object_lock;
+mod object_lock_mode;
+mod ropa;
+mod trail;
+mod trail_works;
+mod waf;
+mod waf_rules;
+
+use super::{Check, Sight};
+use crate::model::RegionRole;
+use crate::preflight::facts::governance::Recorder;
+use crate::preflight::facts::{Facts, Missing};
 
 /// By code.
-pub const ALL: &[&Check] = &[];
+pub const ALL: &[&Check] = &[
+    &trail::CHECK,
+    &trail_works::CHECK,
+    &management_events::CHECK,
+    &log_validation::CHECK,
+    &object_lock::CHECK,
+    &object_lock_mode::CHECK,
+    &global_events::CHECK,
+    &allowed_regions::CHECK,
+    &ropa::CHECK,
+    &waf::CHECK,
+    &waf_rules::CHECK,
+];
+
+/// One for each text, with its Regions.
+fn sights(seen: Vec<(String, String)>) -> Vec<Sight> {
+    seen.into_iter().map(|(text, regions)| Sight::of(format!("{regions}: {text}"))).collect()
+}
+
+/// The trails that record a Region and work. Where there are none, GD920 or GD921 says so, and the others have nothing to look at.
+async fn working(facts: &Facts, role: RegionRole) -> Result<Vec<Recorder>, Missing> {
+    let mut trails = facts.recorders(role).await?;
+    trails.retain(Recorder::works);
+    Ok(trails)
+}
+
+/// What is wrong with every working trail of a Region; nothing where one of them is good, or where there is none.
+fn unless_one_is_good(
+    trails: &[Recorder],
+    good: impl Fn(&Recorder) -> bool,
+    wrong: impl Fn(&Recorder) -> String,
+) -> Vec<String> {
+    if trails.iter().any(good) { Vec::new() } else { trails.iter().map(wrong).collect() }
+}

@@ -1,0 +1,33 @@
+//! GD926: whether changes of DNS and permissions are recorded.
+
+use std::collections::BTreeSet;
+
+use super::{unless_one_is_good, working};
+use crate::model::RegionRole;
+use crate::model::Severity::Note;
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD926",
+    severity: Note,
+    title: "No trail records the services that are no Region's",
+    why: "A failover is a change in Route 53, and who may make it is decided in IAM: both are recorded only where global service events \
+          are included.",
+    remedy: "`aws cloudtrail update-trail --name TRAIL --include-global-service-events` (in Terraform `include_global_service_events = \
+             true`)",
+    calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
+    look: |facts| {
+        Box::pin(async move {
+            let both = (working(facts, RegionRole::Primary), working(facts, RegionRole::Replica));
+            let (here, there) = futures::future::try_join(both.0, both.1).await?;
+            let trails = [here, there].concat();
+            let wrong = unless_one_is_good(
+                &trails,
+                |one| one.trail.include_global_service_events() == Some(true),
+                |one| format!("cloudtrail:DescribeTrails: {}: IncludeGlobalServiceEvents=false", one.name()),
+            );
+            Ok(wrong.into_iter().collect::<BTreeSet<_>>().into_iter().map(Sight::of).collect())
+        })
+    },
+};

@@ -1,0 +1,34 @@
+//! GD923: whether it can be proved that the record was not changed.
+
+use super::{sights, unless_one_is_good, working};
+use crate::model::RegionRole;
+use crate::model::Severity::Risk;
+use crate::preflight::checks::Check;
+use crate::preflight::facts::{Facts, Missing};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD923",
+    severity: Risk,
+    title: "No trail of a Region validates its log files",
+    why: "With validation CloudTrail signs a digest of its files every hour. Without it nobody can prove that the record of a \
+          failover is what was recorded.",
+    remedy: "`aws cloudtrail update-trail --name TRAIL --enable-log-file-validation` (in Terraform `enable_log_file_validation = true`); \
+             it counts from then on",
+    calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
+    look: |facts| {
+        Box::pin(async move {
+            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
+            Ok(sights(facts.in_each_region(both.0, both.1).await?))
+        })
+    },
+};
+
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+    let trails = working(facts, role).await?;
+    Ok(unless_one_is_good(
+        &trails,
+        |one| one.trail.log_file_validation_enabled() == Some(true),
+        |one| format!("cloudtrail:DescribeTrails: {}: LogFileValidationEnabled=false", one.name()),
+    ))
+}

@@ -1,0 +1,32 @@
+//! GD920: whether anything records what is done.
+
+use super::sights;
+use crate::model::RegionRole;
+use crate::model::Severity::Risk;
+use crate::preflight::checks::Check;
+use crate::preflight::facts::{Facts, Missing};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD920",
+    severity: Risk,
+    title: "No CloudTrail trail records a Region of the identity plane",
+    why: "Regulators ask who changed what in an authentication system, and a failover moves all of it to the other Region. A trail that \
+          records the primary alone ends on the very day that will be asked about.",
+    remedy: "Make a trail that records every Region: `aws cloudtrail create-trail --name identity-audit --s3-bucket-name BUCKET \
+             --is-multi-region-trail --include-global-service-events --enable-log-file-validation`, then `aws cloudtrail start-logging \
+             --name identity-audit`; in Terraform `is_multi_region_trail = true`",
+    calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
+    look: |facts| {
+        Box::pin(async move {
+            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
+            Ok(sights(facts.in_each_region(both.0, both.1).await?))
+        })
+    },
+};
+
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+    let none = facts.recorders(role).await?.is_empty();
+    let text = "cloudtrail:DescribeTrails, shadow trails included: no trail";
+    Ok(none.then(|| text.to_owned()).into_iter().collect())
+}

@@ -1,0 +1,31 @@
+//! GD945: whether a web ACL stands before the pool in both Regions.
+
+use super::sights;
+use crate::model::RegionRole;
+use crate::model::Severity::Risk;
+use crate::preflight::checks::Check;
+use crate::preflight::facts::{Facts, Missing};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD945",
+    severity: Risk,
+    title: "No WAF web ACL stands before the user pool of a Region",
+    why: "Web ACLs are set for each Region and not replicated. Where the replica has none, a failover opens the door to what the primary \
+          keeps out: password spraying and bots, at the moment when everybody looks elsewhere.",
+    remedy: "`aws wafv2 associate-web-acl --region REGION --web-acl-arn ACL_ARN --resource-arn \
+             arn:aws:cognito-idp:REGION:ACCOUNT:userpool/POOL` (in Terraform `aws_wafv2_web_acl_association`, once for each Region)",
+    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "sts:GetCallerIdentity"],
+    look: |facts| {
+        Box::pin(async move {
+            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
+            Ok(sights(facts.in_each_region(both.0, both.1).await?))
+        })
+    },
+};
+
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+    let none = facts.web_acl(role).await?.is_none();
+    let text = format!("wafv2:GetWebACLForResource of {}: no WebACL", facts.pool_arn(role).await?);
+    Ok(none.then_some(text).into_iter().collect())
+}

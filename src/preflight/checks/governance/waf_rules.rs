@@ -1,0 +1,53 @@
+//! GD946: whether both web ACLs keep the same out.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_wafv2::types::WebAcl;
+
+use crate::model::RegionRole;
+use crate::model::Severity::Risk;
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD946",
+    severity: Risk,
+    title: "The web ACLs of the two Regions have different rules",
+    why: "Controls must be equivalent in both Regions. A rule that only one of them has either lets something in after the failover, or \
+          keeps users out who could sign in before it.",
+    remedy: "Make both web ACLs from one definition (one Terraform module for both Regions), then compare: `aws wafv2 \
+             get-web-acl-for-resource --region REGION --resource-arn ARN --query WebACL.Rules[].Name`",
+    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "sts:GetCallerIdentity"],
+    look: |facts| {
+        Box::pin(async move {
+            let both = (facts.web_acl(RegionRole::Primary), facts.web_acl(RegionRole::Replica));
+            let (here, there) = futures::future::try_join(both.0, both.1).await?;
+            // That there is none is GD945.
+            let (Some(here), Some(there)) = (here.as_ref(), there.as_ref()) else { return Ok(Vec::new()) };
+            let (primary, replica) = (rules(here), rules(there));
+            let alone = |own: &BTreeSet<&str>, other: &BTreeSet<&str>, role: RegionRole| {
+                let only: Vec<&str> = own.difference(other).copied().collect();
+                let region = &facts.site.region(role).region;
+                (!only.is_empty()).then(|| format!("{} in {region} alone", only.join(", ")))
+            };
+            let parts: Vec<String> =
+                [alone(&primary, &replica, RegionRole::Primary), alone(&replica, &primary, RegionRole::Replica)]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+            let text = || {
+                format!(
+                    "wafv2:GetWebACLForResource: rules of {} and {}: {}",
+                    here.name(),
+                    there.name(),
+                    parts.join("; ")
+                )
+            };
+            Ok((!parts.is_empty()).then(|| Sight::of(text())).into_iter().collect())
+        })
+    },
+};
+
+fn rules(acl: &WebAcl) -> BTreeSet<&str> {
+    acl.rules().iter().map(aws_sdk_wafv2::types::Rule::name).collect()
+}

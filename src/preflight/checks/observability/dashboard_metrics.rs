@@ -1,0 +1,40 @@
+//! GD809: whether the panel shows all that counts.
+
+use super::dashboard::{shown, shows_both};
+use super::{ROLES, RPO, WATCHED};
+use crate::model::Severity::Note;
+use crate::preflight::checks::{Check, Sight};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD809",
+    severity: Note,
+    title: "The cross-Region dashboard leaves out a metric of the identity plane",
+    why: "Sign-ins tell that users get in, throttles that they do not, refreshed tokens that sessions live on, and the lag what a \
+          failover would lose. Whoever decides about a failback needs all four, of both Regions.",
+    remedy: "Add the metric to a widget of the dashboard, with its Region in the options; then `aws cloudwatch put-dashboard`",
+    calls: &["cloudwatch:ListDashboards", "cloudwatch:GetDashboard"],
+    look: |facts| {
+        Box::pin(async move {
+            let dashboards = facts.dashboards().await?;
+            let both: Vec<_> = dashboards.iter().filter(|dashboard| shows_both(facts, dashboard)).collect();
+            // That there is none is GD808.
+            if both.is_empty() {
+                return Ok(Vec::new());
+            }
+            let all: Vec<_> = both.iter().flat_map(|dashboard| shown(dashboard)).collect();
+            let mut left_out = Vec::new();
+            for role in ROLES {
+                let region = facts.site.region(role).region.as_str();
+                let missing = |name: &&&str| !all.iter().any(|(_, own, there)| own == **name && there == region);
+                left_out.extend(WATCHED.iter().filter(missing).map(|name| format!("{name} of {region}")));
+            }
+            if !all.iter().any(|(_, name, _)| name == RPO) {
+                left_out.push(RPO.to_owned());
+            }
+            let names: Vec<&str> = both.iter().map(|dashboard| dashboard.name.as_str()).collect();
+            let text = || format!("cloudwatch:GetDashboard: {} has no {}", names.join(", "), left_out.join(", no "));
+            Ok((!left_out.is_empty()).then(|| Sight::of(text())).into_iter().collect())
+        })
+    },
+};

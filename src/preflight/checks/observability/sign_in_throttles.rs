@@ -1,0 +1,37 @@
+//! GD803: whether somebody hears of throttled sign-ins.
+
+use super::{identity_alarms, sights};
+use crate::model::RegionRole;
+use crate::model::Severity::Risk;
+use crate::preflight::checks::Check;
+use crate::preflight::facts::{Facts, Missing};
+
+/// What is looked at.
+const METRIC: &str = "SignInThrottles";
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD803",
+    severity: Risk,
+    title: "No alarm looks at throttled sign-ins in a Region",
+    why: "At a failover all sign-ins meet the quota of one Region. Throttled ones are counted by `SignInThrottles` alone, which has no \
+          value until the first of them, so that only an alarm tells that they have begun.",
+    remedy: "`aws cloudwatch put-metric-alarm --region REGION --alarm-name identity-sign-in-throttles --namespace AWS/Cognito \
+             --metric-name SignInThrottles --dimensions Name=UserPool,Value=POOL Name=UserPoolClient,Value=CLIENT --statistic Sum \
+             --period 300 --evaluation-periods 1 --threshold 0 --comparison-operator GreaterThanThreshold --treat-missing-data \
+             notBreaching --alarm-actions TOPIC_ARN`",
+    calls: &["cloudwatch:DescribeAlarms"],
+    look: |facts| {
+        Box::pin(async move {
+            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
+            Ok(sights(facts.in_each_region(both.0, both.1).await?))
+        })
+    },
+};
+
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+    let alarms = identity_alarms(facts).await?;
+    let watched = alarms.iter().any(|(own, alarm)| *own == role && alarm.metric_name() == Some(METRIC));
+    let text = format!("cloudwatch:DescribeAlarms: no alarm on {METRIC} of user pool {}", facts.site.pool.id);
+    Ok((!watched).then_some(text).into_iter().collect())
+}

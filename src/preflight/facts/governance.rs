@@ -1,0 +1,163 @@
+//! CloudTrail, S3 and WAF: what auditors ask for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_cloudtrail::operation::get_event_selectors::GetEventSelectorsOutput;
+use aws_sdk_cloudtrail::operation::get_trail_status::GetTrailStatusOutput;
+use aws_sdk_cloudtrail::types::Trail;
+use aws_sdk_s3::types::ObjectLockConfiguration;
+use aws_sdk_wafv2::types::WebAcl;
+use futures::future::try_join_all;
+
+use super::{Facts, Missing, found};
+use crate::cloud::CloudError;
+use crate::model::RegionRole;
+
+/// A trail that records a Region, with its state.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    /// The trail.
+    pub trail: Trail,
+    /// Whether it records, and whether that arrives.
+    pub status: Arc<GetTrailStatusOutput>,
+}
+
+impl Recorder {
+    /// As evidence names it.
+    pub fn name(&self) -> &str {
+        self.trail.trail_arn().or(self.trail.name()).unwrap_or("a trail without a name")
+    }
+
+    /// Whether what happens is recorded and arrives.
+    pub fn works(&self) -> bool {
+        self.status.is_logging() == Some(true) && self.status.latest_delivery_error().is_none_or(str::is_empty)
+    }
+}
+
+impl Facts {
+    /// The account that the credentials belong to.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn account(&self) -> Result<Arc<String>, Missing> {
+        let operation = "sts:GetCallerIdentity";
+        self.call(operation, RegionRole::Primary, "", async {
+            let answer = self.cloud.sts.get_caller_identity().send().await.map_err(CloudError::of(operation))?;
+            answer.account.ok_or_else(|| CloudError::incomplete(operation, "Account"))
+        })
+        .await
+    }
+
+    /// The trails that record a Region, those of other Regions with them.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn recorders(&self, role: RegionRole) -> Result<Vec<Recorder>, Missing> {
+        let client = &self.cloud.region(role).checked.cloudtrail;
+        let trails = self
+            .call("cloudtrail:DescribeTrails", role, "", async {
+                let answer = client.describe_trails().include_shadow_trails(true).send().await;
+                Ok(answer.map_err(CloudError::of("cloudtrail:DescribeTrails"))?.trail_list.unwrap_or_default())
+            })
+            .await?;
+        let states = trails.iter().map(async |trail| {
+            let name = trail.trail_arn().or(trail.name()).unwrap_or_default();
+            let status = self.call("cloudtrail:GetTrailStatus", role, name, async {
+                let answer = client.get_trail_status().name(name).send().await;
+                answer.map_err(CloudError::of("cloudtrail:GetTrailStatus"))
+            });
+            Ok(Recorder { trail: trail.clone(), status: status.await? })
+        });
+        try_join_all(states).await
+    }
+
+    /// Which events a trail records.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn event_selectors(
+        &self,
+        role: RegionRole,
+        trail: &Trail,
+    ) -> Result<Arc<GetEventSelectorsOutput>, Missing> {
+        let name = trail.trail_arn().or(trail.name()).unwrap_or_default();
+        let home = trail.home_region().map(|region| self.site.role(&region.into()));
+        // A trail of a Region of ours is asked at home, where it is one call for both.
+        let role = home.flatten().unwrap_or(role);
+        self.call("cloudtrail:GetEventSelectors", role, name, async {
+            let call = self.cloud.region(role).checked.cloudtrail.get_event_selectors().trail_name(name);
+            call.send().await.map_err(CloudError::of("cloudtrail:GetEventSelectors"))
+        })
+        .await
+    }
+
+    /// The Object Lock of a bucket; nothing where it has none, or where there is no such bucket.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn object_lock(&self, bucket: &str) -> Result<Option<Arc<ObjectLockConfiguration>>, Missing> {
+        let here = self.object_lock_by(RegionRole::Primary, bucket).await;
+        let elsewhere = |missing: &Missing| {
+            let told = missing.reason.as_deref().unwrap_or_default();
+            ["PermanentRedirect", "AuthorizationHeaderMalformed"].iter().any(|code| told.contains(code))
+        };
+        // A bucket answers in its own Region alone.
+        match here {
+            Err(missing) if elsewhere(&missing) => found(self.object_lock_by(RegionRole::Replica, bucket).await),
+            answer => found(answer),
+        }
+    }
+
+    async fn object_lock_by(&self, role: RegionRole, bucket: &str) -> Result<Arc<ObjectLockConfiguration>, Missing> {
+        let operation = "s3:GetBucketObjectLockConfiguration";
+        self.call(operation, role, bucket, async {
+            let call = self.cloud.region(role).checked.s3.get_object_lock_configuration().bucket(bucket);
+            let answer = call.send().await.map_err(CloudError::of(operation))?;
+            answer.object_lock_configuration.ok_or_else(|| CloudError::incomplete(operation, "ObjectLockConfiguration"))
+        })
+        .await
+    }
+
+    /// The web ACL before the user pool of a Region, where there is one.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn web_acl(&self, role: RegionRole) -> Result<Arc<Option<WebAcl>>, Missing> {
+        let operation = "wafv2:GetWebACLForResource";
+        let arn = self.pool_arn(role).await?;
+        self.call(operation, role, &arn, async {
+            let call = self.cloud.region(role).checked.waf.get_web_acl_for_resource().resource_arn(&arn);
+            Ok(call.send().await.map_err(CloudError::of(operation))?.web_acl)
+        })
+        .await
+    }
+
+    /// The ARN of the user pool in a Region: that Region's, with the ID that the pool has there.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn pool_arn(&self, role: RegionRole) -> Result<String, Missing> {
+        let (region, account) = (&self.cloud.region(role).region, self.account().await?);
+        Ok(format!("arn:aws:cognito-idp:{region}:{account}:userpool/{}", self.site.pool.id))
+    }
+
+    /// What was seen in each Region, with the names of the Regions where it was the same.
+    ///
+    /// # Errors
+    /// [`Missing`] of the first that could not be looked at.
+    pub async fn in_each_region(
+        &self,
+        primary: impl Future<Output = Result<Vec<String>, Missing>>,
+        replica: impl Future<Output = Result<Vec<String>, Missing>>,
+    ) -> Result<Vec<(String, String)>, Missing> {
+        let (here, there) = futures::future::try_join(primary, replica).await?;
+        let mut seen: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (env, texts) in [(&self.site.primary, here), (&self.site.replica, there)] {
+            for text in texts {
+                seen.entry(text).or_default().push(env.region.as_str());
+            }
+        }
+        Ok(seen.into_iter().map(|(text, regions)| (text, regions.join(" and "))).collect())
+    }
+}
