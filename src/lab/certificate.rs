@@ -19,6 +19,8 @@ pub struct Certificate {
     pub trust_root_pem: String,
     /// The TLS server.
     pub acceptor: TlsAcceptor,
+    /// The same that speaks TLS 1.2 alone.
+    pub acceptor_12: TlsAcceptor,
 }
 
 /// Makes an authority and one certificate for names and addresses, which is valid up to that day; for ever where left out.
@@ -29,8 +31,11 @@ pub fn make(names: &[&str], addresses: &[IpAddr], ends: Option<Date>) -> Result<
     let (root, leaf_der, key_der) =
         sign(names, addresses, ends).map_err(|error| LabError::Certificate(error.to_string()))?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key_der));
-    let acceptor = net::server_tls(vec![leaf_der], key).map_err(|error| LabError::Certificate(error.to_string()))?;
-    Ok(Certificate { trust_root_pem: root, acceptor })
+    let failed = |error: net::TlsError| LabError::Certificate(error.to_string());
+    let chain = vec![leaf_der];
+    let acceptor_12 = net::server_tls_12(chain.clone(), key.clone_key()).map_err(failed)?;
+    let acceptor = net::server_tls(chain, key).map_err(failed)?;
+    Ok(Certificate { trust_root_pem: root, acceptor, acceptor_12 })
 }
 
 type Signed = (String, rustls::pki_types::CertificateDer<'static>, Vec<u8>);

@@ -68,7 +68,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let certificate = make_certificate(&options, &estate)?;
     let mut tasks = JoinSet::new();
 
-    let (front_door, world) = open_front_doors(&options, &truth, &identity, &certificate, &mut tasks).await?;
+    let (front_door, world) = open_front_doors(&options, &truth, &identity, &certificate, &estate, &mut tasks).await?;
     identity.authorize(authorizers::start(&options, &identity, &certificate, front_door).await?);
     let identity_provider =
         open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
@@ -145,6 +145,7 @@ async fn open_front_doors(
     truth: &Arc<Truth>,
     identity: &Arc<Identity>,
     certificate: &Certificate,
+    estate: &Estate,
     tasks: &mut JoinSet<()>,
 ) -> Result<(u16, Arc<World>), LabError> {
     let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
@@ -157,6 +158,8 @@ async fn open_front_doors(
     let mut listeners = listeners.into_iter();
     for role in ROLES {
         let router = identity.data_plane(role);
+        let old = estate.governance.tls_12.iter().any(|region| region == topology::region(role));
+        let tls = if old { &certificate.acceptor_12 } else { &certificate.acceptor };
         for ((address, whom), listener) in doors(role).zip(&mut listeners) {
             let callers = match whom {
                 For::Users(number) => Callers::Users((role == RegionRole::Primary).then(|| (paths.clone(), number))),
@@ -168,7 +171,7 @@ async fn open_front_doors(
                 listener,
                 at: SocketAddr::new(address, port),
                 world: world.clone(),
-                tls: certificate.acceptor.clone(),
+                tls: tls.clone(),
                 router: router.clone(),
                 callers,
             };

@@ -8,5 +8,7 @@ mod tls;
 pub use connect::{connect, connect_from, shut_down_writing, source_address};
 pub use https::{Connection, ConnectionError};
 pub use listen::{bind_udp, listen, set_backlog};
-pub use tls::{Flaw, Judge, TlsError, client_tls, client_tls_unverified, server_name, server_tls};
+pub use tls::{
+    Agreed, Flaw, Judge, TlsError, agree, client_tls, client_tls_unverified, server_name, server_tls, server_tls_12,
+};
 pub use tokio::net::{TcpListener, TcpStream, UdpSocket};

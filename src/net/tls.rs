@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,12 @@ use rustls::crypto::{
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::version::TLS12;
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DEFAULT_VERSIONS, DigitallySignedStruct, ProtocolVersion,
+    RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
+};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// TLS could not be set up.
@@ -120,7 +126,7 @@ impl Judge {
 }
 
 /// A TLS client that accepts any certificate, as Route 53's health checkers do (Route 53 developer
-/// guide: HTTPS health checks do not validate certificates). For them, and for a look at a certificate, alone. `sni` names the host in
+/// guide: HTTPS health checks do not validate certificates). For them, and for a look at a certificate or a version, alone. `sni` names the host in
 /// the handshake.
 ///
 /// # Errors
@@ -142,12 +148,64 @@ pub fn client_tls_unverified(sni: bool) -> Result<TlsConnector, TlsError> {
 /// # Errors
 /// [`TlsError::Rustls`] when the key does not fit the certificate.
 pub fn server_tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<TlsAcceptor, TlsError> {
+    server(chain, key, DEFAULT_VERSIONS)
+}
+
+/// The same that speaks TLS 1.2 alone, as a load balancer with an older policy.
+///
+/// # Errors
+/// [`TlsError::Rustls`] when the key does not fit the certificate.
+pub fn server_tls_12(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<TlsAcceptor, TlsError> {
+    server(chain, key, &[&TLS12])
+}
+
+fn server(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<TlsAcceptor, TlsError> {
     let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(versions)?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// What a handshake came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Agreed {
+    /// This version.
+    On(&'static str),
+    /// The server speaks none that the client offers; in its words.
+    TooOld(String),
+}
+
+/// Shakes hands, and tells on which version both agreed.
+///
+/// # Errors
+/// What went wrong before a version was agreed on.
+pub async fn agree(tls: &TlsConnector, name: ServerName<'static>, tcp: TcpStream) -> io::Result<Agreed> {
+    match tls.connect(name, tcp).await {
+        Ok(stream) => match stream.get_ref().1.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => Ok(Agreed::On("TLS 1.2")),
+            Some(ProtocolVersion::TLSv1_3) => Ok(Agreed::On("TLS 1.3")),
+            other => Ok(Agreed::TooOld(format!("{other:?}"))),
+        },
+        Err(error) => {
+            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+            match cause {
+                Some(
+                    refused @ (rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+                    | rustls::Error::PeerIncompatible(_)),
+                ) => Ok(Agreed::TooOld(refused.to_string())),
+                _ => Err(error),
+            }
+        }
+    }
 }
 
 /// The name for the TLS handshake.
@@ -193,5 +251,39 @@ impl ServerCertVerifier for AcceptAny {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_without_tls_12_is_too_old() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut hello = [0; 1024];
+            assert!(tcp.read(&mut hello).await.unwrap() > 0);
+            // A fatal alert, protocol_version (RFC 5246, 7.2).
+            tcp.write_all(&[21, 3, 1, 0, 2, 2, 70]).await.unwrap();
+        });
+        let tcp = TcpStream::connect(at).await.unwrap();
+        let tls = client_tls_unverified(true).unwrap();
+        let agreed = agree(&tls, server_name("localhost").unwrap(), tcp).await.unwrap();
+        assert!(matches!(&agreed, Agreed::TooOld(told) if told.contains("ProtocolVersion")), "{agreed:?}");
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_says_nothing_of_versions() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        drop(listener.accept().await.unwrap());
+        let tls = client_tls_unverified(true).unwrap();
+        assert!(agree(&tls, server_name("localhost").unwrap(), tcp).await.is_err());
     }
 }

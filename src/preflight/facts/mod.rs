@@ -15,6 +15,7 @@ pub mod lambda;
 mod quotas;
 mod route53;
 mod stores;
+pub mod tls;
 pub mod triggers;
 
 pub use api_gateway::Guarded;

@@ -7,6 +7,7 @@ mod management_events;
 mod object_lock;
 mod object_lock_mode;
 mod ropa;
+mod tls;
 mod trail;
 mod trail_works;
 mod waf;
@@ -28,6 +29,7 @@ pub const ALL: &[&Check] = &[
     &global_events::CHECK,
     &allowed_regions::CHECK,
     &ropa::CHECK,
+    &tls::CHECK,
     &waf::CHECK,
     &waf_rules::CHECK,
 ];
