@@ -1,6 +1,7 @@
 //! The checks: one file each, with its code, its page and what it looks at. They only read, run side by side and
 //! share their calls through [`Facts`].
 
+pub mod anti_patterns;
 pub mod drill;
 pub mod governance;
 pub mod guard;
@@ -140,6 +141,11 @@ impl Check {
 }
 
 impl Page {
+    /// The name of the anti-pattern that it finds, if it is one.
+    pub fn anti_pattern(&self) -> Option<&'static str> {
+        anti_patterns::name(self.code)
+    }
+
     /// Its finding at one place.
     pub fn finding(&self, sight: Sight) -> Finding {
         Finding {

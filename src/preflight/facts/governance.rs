@@ -36,19 +36,6 @@ impl Recorder {
 }
 
 impl Facts {
-    /// The account that the credentials belong to.
-    ///
-    /// # Errors
-    /// [`Missing`].
-    pub async fn account(&self) -> Result<Arc<String>, Missing> {
-        let operation = "sts:GetCallerIdentity";
-        self.call(operation, RegionRole::Primary, "", async {
-            let answer = self.cloud.sts.get_caller_identity().send().await.map_err(CloudError::of(operation))?;
-            answer.account.ok_or_else(|| CloudError::incomplete(operation, "Account"))
-        })
-        .await
-    }
-
     /// The trails that record a Region, those of other Regions with them.
     ///
     /// # Errors
@@ -133,13 +120,14 @@ impl Facts {
         .await
     }
 
-    /// The ARN of the user pool in a Region: that Region's, with the ID that the pool has there.
+    /// The ARN of the user pool in a Region: that Region's, with the primary's ID where it is a replica.
     ///
     /// # Errors
     /// [`Missing`].
     pub async fn pool_arn(&self, role: RegionRole) -> Result<String, Missing> {
-        let (region, account) = (&self.cloud.region(role).region, self.account().await?);
-        Ok(format!("arn:aws:cognito-idp:{region}:{account}:userpool/{}", self.site.pool.id))
+        let pool = self.user_pool(role).await?;
+        let arn = pool.arn().map(str::to_owned);
+        arn.ok_or_else(|| Missing::because("the user pool's ARN", "cognito-idp:DescribeUserPool gives none"))
     }
 
     /// What was seen in each Region, with the names of the Regions where it was the same.

@@ -15,7 +15,7 @@ pub const CHECK: Check = Check {
           keeps out: password spraying and bots, at the moment when everybody looks elsewhere.",
     remedy: "`aws wafv2 associate-web-acl --region REGION --web-acl-arn ACL_ARN --resource-arn \
              arn:aws:cognito-idp:REGION:ACCOUNT:userpool/POOL` (in Terraform `aws_wafv2_web_acl_association`, once for each Region)",
-    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "sts:GetCallerIdentity"],
+    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
             let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));

@@ -17,7 +17,7 @@ pub const CHECK: Check = Check {
           keeps users out who could sign in before it.",
     remedy: "Make both web ACLs from one definition (one Terraform module for both Regions), then compare: `aws wafv2 \
              get-web-acl-for-resource --region REGION --resource-arn ARN --query WebACL.Rules[].Name`",
-    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "sts:GetCallerIdentity"],
+    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
             let both = (facts.web_acl(RegionRole::Primary), facts.web_acl(RegionRole::Replica));
