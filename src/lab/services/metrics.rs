@@ -73,7 +73,8 @@ impl Alarm {
             actions: vec![("AlarmActions", alarm.actions.clone())],
             dimensions: alarm.dimensions.clone().into_iter().collect(),
         };
-        let reason = "Threshold Crossed: no datapoints were greater than the threshold".to_owned();
+        let crossed = if alarm.state == "ALARM" { "1 datapoint was" } else { "no datapoints were" };
+        let reason = format!("Threshold Crossed: {crossed} greater than the threshold ({}).", alarm.threshold);
         let state = AlarmState { value: alarm.state.clone(), reason, reason_data: None, updated: since, since };
         Self { state, rule, configured: since }
     }

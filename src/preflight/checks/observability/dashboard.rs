@@ -25,9 +25,12 @@ pub const CHECK: Check = Check {
                 return Ok(Vec::new());
             }
             let names: Vec<&str> = dashboards.iter().map(|dashboard| dashboard.name.as_str()).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            let text = "none has metrics of AWS/Cognito of both Regions";
-            Ok(vec![Sight::of(format!("cloudwatch:ListDashboards: {names}; {text}"))])
+            let told = if names.is_empty() {
+                "no dashboard".to_owned()
+            } else {
+                format!("{}; none has metrics of {COGNITO} of both Regions", names.join(", "))
+            };
+            Ok(vec![Sight::of(format!("cloudwatch:ListDashboards: {told}"))])
         })
     },
 };
