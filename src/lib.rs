@@ -7,7 +7,7 @@
 //! - [`engine`]: the phases of a run, and the way back on every way out
 //! - [`faults`]: mutations and their inverses, the journal, the restore
 //! - [`users`], [`observe`]: who logs in, who looks on; [`tokens`], [`srp`] and [`dns`] serve them
-//! - [`cloud`]: AWS clients
+//! - [`cloud`]: AWS clients; [`discover`]: what an environment file says, found out
 //! - [`measure`]: event log to outcome, without I/O
 //! - [`report`]: outcome to documents, without I/O
 //! - [`lab`]: the twin of AWS that answers on the wire
@@ -16,6 +16,7 @@
 
 pub mod cli;
 pub mod cloud;
+pub mod discover;
 pub mod dns;
 pub mod engine;
 pub mod env;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Who may know whom.
 const MAY_KNOW: &[(&str, &str)] = &[
-    ("cli", "cloud dns engine env faults files lab measure model net observe preflight report scenario users"),
+    ("cli", "cloud discover dns engine env faults files lab measure model net observe preflight report scenario users"),
     ("engine", "preflight faults users observe scenario env cloud model"),
     ("preflight", "cloud scenario env model faults users observe tokens dns net"),
     ("faults", "cloud scenario env model"),
@@ -16,6 +16,7 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("tokens", "model"),
     ("srp", "model"),
     ("dns", "model net"),
+    ("discover", "cloud env model"),
     ("cloud", "env model net"),
     ("files", "model"),
     ("scenario", "model files"),

@@ -5,6 +5,7 @@ mod confirm;
 mod documents;
 mod exit;
 mod iam;
+mod init;
 mod lab;
 mod plan;
 mod progress;
@@ -68,6 +69,8 @@ enum Command {
     Report(ReportArgs),
     /// Run the lab alone until Ctrl-C, for aws cli, dig, SDKs and `run --env`.
     Lab(LabArgs),
+    /// Write an environment file by discovery, from a user pool's ID. Changes nothing in AWS.
+    Init(init::InitArgs),
     /// Make synthetic users in the user pool, or remove them.
     #[command(subcommand)]
     Users(UsersCommand),
@@ -344,6 +347,7 @@ pub fn main() -> ExitCode {
         Command::Preflight(args) => work(check::preflight(args)),
         Command::Rollback(args) => work(rollback::rollback(args)),
         Command::Lab(args) => work(lab::lab(args)),
+        Command::Init(args) => work(init::init(args)),
         Command::Users(command) => work(users::users(command)),
     };
     match result {

@@ -146,12 +146,25 @@ impl Cloud {
     /// [`SecretError`] when the credentials' secret cannot be read.
     pub async fn connect(site: &Site) -> Result<Self, SecretError> {
         let access = Access { credentials: site.credentials.clone(), ..Access::of(site) };
-        let primary = region_config(&access, &site.primary.region, &site.folder).await?;
-        let replica = region_config(&access, &site.replica.region, &site.folder).await?;
-        let global = |service| with_endpoint(&primary, &access, &site.primary.region, service);
+        Self::open(&access, &site.primary.region, &site.replica.region, &site.folder).await
+    }
+
+    /// The same of two Regions, before there is a site. Paths of secrets count from `folder`.
+    ///
+    /// # Errors
+    /// [`SecretError`] when the credentials' secret cannot be read.
+    pub async fn open(
+        access: &Access,
+        primary_region: &Region,
+        replica_region: &Region,
+        folder: &Path,
+    ) -> Result<Self, SecretError> {
+        let primary = region_config(access, primary_region, folder).await?;
+        let replica = region_config(access, replica_region, folder).await?;
+        let global = |service| with_endpoint(&primary, access, primary_region, service);
         Ok(Self {
-            primary: clients(&primary, &access, &site.primary.region),
-            replica: clients(&replica, &access, &site.replica.region),
+            primary: clients(&primary, access, primary_region),
+            replica: clients(&replica, access, replica_region),
             route53: aws_sdk_route53::Client::new(&global("route53")),
             sts: aws_sdk_sts::Client::new(&global("sts")),
             secrets: aws_sdk_secretsmanager::Client::new(&global("secretsmanager")),

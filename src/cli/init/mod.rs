@@ -1,0 +1,175 @@
+//! `gameday init`.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use futures::FutureExt;
+
+use crate::cloud::{Access, Cloud};
+use crate::discover::{self, Question};
+use crate::dns::Server;
+use crate::env::{self, CredentialRef};
+use crate::model::Region;
+
+use super::{Exit, Failure};
+
+/// How long a single DNS question may take.
+const DNS_PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The Region that serves in steady state.
+    #[arg(long, value_name = "REGION")]
+    region_primary: String,
+    /// The Region that takes over.
+    #[arg(long, value_name = "REGION")]
+    region_replica: String,
+    /// The user pool's ID at the primary.
+    #[arg(long, value_name = "ID")]
+    user_pool_id: String,
+    /// The file to write.
+    #[arg(long, value_name = "FILE", default_value = "environment.toml")]
+    out: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    force: bool,
+    /// The failover record's name, where the account has several.
+    #[arg(long, value_name = "NAME")]
+    record: Option<String>,
+    /// The path of an API behind the same name that answers 200 to a valid access token.
+    #[arg(long, value_name = "PATH")]
+    api_path: Option<String>,
+    /// A synthetic user who is there already; may be given several times. Without it, those that `gameday users seed` made.
+    #[arg(long = "user", value_name = "NAME")]
+    users: Vec<String>,
+    /// A profile of the shared AWS configuration; without it, the SDK's own order.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// A URL to ask instead of AWS's own, for every service: for emulators and the lab. `REGION=URL` for one Region alone.
+    #[arg(long = "endpoint", value_name = "[REGION=]URL")]
+    endpoints: Vec<String>,
+    /// A resolver to ask, with port; without it, this machine's own.
+    #[arg(long = "resolver", value_name = "ADDRESS:PORT")]
+    resolvers: Vec<SocketAddr>,
+    /// An authoritative server of the zone, with port; without it, those that the zone names.
+    #[arg(long = "authoritative", value_name = "ADDRESS:PORT")]
+    authoritative: Vec<SocketAddr>,
+    /// A PEM file of certificate authorities to trust instead of the public ones.
+    #[arg(long, value_name = "FILE")]
+    trust_root: Option<PathBuf>,
+}
+
+/// Writes an environment file by discovery.
+pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
+    if args.out.exists() && !args.force {
+        return Err(there_already(&args.out));
+    }
+    let [primary, replica] = [&args.region_primary, &args.region_replica].map(|name| Region::from(name.as_str()));
+    if primary == replica {
+        return Err(Failure::plain("a failover needs two Regions, and both are the same"));
+    }
+    let access = Access {
+        environment: "init".to_owned(),
+        credentials: args.profile.clone().map(|profile| CredentialRef::Profile { profile }),
+        endpoints: endpoints(&args.endpoints, [&primary, &replica])?,
+        embedded: false,
+    };
+    let cloud = Cloud::open(&access, &primary, &replica, Path::new("")).await;
+    let cloud = cloud.map_err(|error| Failure::plain(error.to_string()))?;
+    let resolvers = resolvers(&args.resolvers)?;
+    let resolve = |name: String| resolve(resolvers.clone(), name).boxed();
+    let question = Question { pool_id: args.user_pool_id.clone(), record: args.record.clone() };
+    let found = discover::look(&cloud, &question, &resolve).await.map_err(|error| {
+        let help = format!("try: aws cognito-idp describe-user-pool --region {primary} --user-pool-id {}", args.user_pool_id);
+        Failure::with_help(format!("the user pool cannot be described: {error}"), help)
+    })?;
+    let written = file::write(&file::Facts { args: &args, found: &found, access: &access });
+    save(&args.out, &written.text, args.force)?;
+    println!("{}", args.out.display());
+    for gap in &written.gaps {
+        println!("not found: {gap}");
+    }
+    for failed in &found.failed {
+        println!("not asked: {failed}");
+    }
+    println!("Next: gameday validate {0}, then gameday preflight --env {0}", args.out.display());
+    Ok(Exit::Success)
+}
+
+fn there_already(path: &Path) -> Failure {
+    Failure::with_help(format!("{} is there already", path.display()), "Choose another --out, or write over it with --force")
+}
+
+/// A file that somebody made meanwhile stays as it is, too.
+fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    let saved = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    saved.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => there_already(path),
+        _ => Failure::plain(format!("{}: {error}", path.display())),
+    })
+}
+
+fn endpoints(given: &[String], regions: [&Region; 2]) -> Result<BTreeMap<Region, BTreeMap<String, String>>, Failure> {
+    let mut all: BTreeMap<Region, BTreeMap<String, String>> = BTreeMap::new();
+    for text in given {
+        let (of, url) = match text.split_once('=') {
+            Some((region, url)) if !region.contains(':') => {
+                let region = regions.into_iter().find(|own| own.as_str() == region).ok_or_else(|| {
+                    Failure::plain(format!("--endpoint {text}: {region} is neither Region"))
+                })?;
+                (vec![region], url)
+            }
+            _ => (regions.to_vec(), text.as_str()),
+        };
+        for region in of {
+            let services = env::SERVICES.into_iter().map(|service| (service.to_owned(), url.to_owned()));
+            all.entry(region.clone()).or_default().extend(services);
+        }
+    }
+    Ok(all)
+}
+
+fn resolvers(given: &[SocketAddr]) -> Result<Vec<Server>, Failure> {
+    let made = if given.is_empty() {
+        Server::system(DNS_PATIENCE).map(|server| vec![server])
+    } else {
+        given.iter().map(|address| Server::at(*address, true, DNS_PATIENCE)).collect()
+    };
+    made.map_err(|error| Failure::plain(error.to_string()))
+}
+
+async fn resolve(resolvers: Vec<Server>, name: String) -> Vec<IpAddr> {
+    for server in resolvers {
+        if let Ok(answer) = server.addresses(&name).await {
+            return answer.addresses;
+        }
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_for_one_region_or_for_both() {
+        let [primary, replica] = ["us-east-1", "us-west-2"].map(Region::from);
+        let given = ["http://127.0.0.1:1", "us-west-2=http://127.0.0.1:2"].map(str::to_owned);
+        let all = endpoints(&given, [&primary, &replica]).unwrap();
+        assert_eq!((all[&primary]["ec2"].as_str(), all[&replica]["ec2"].as_str()), ("http://127.0.0.1:1", "http://127.0.0.1:2"));
+        assert_eq!(all[&primary].len(), env::SERVICES.len());
+        assert!(endpoints(&["eu-west-1=http://127.0.0.1:1".to_owned()], [&primary, &replica]).is_err());
+        // A query in a URL is no Region.
+        assert!(endpoints(&["http://127.0.0.1:1/?a=b".to_owned()], [&primary, &replica]).is_ok());
+    }
+}
