@@ -78,7 +78,14 @@ fn what_init_finds_in_a_lab_is_enough_for_preflight() {
     let port = known.lab["front_door"]["port"].to_string();
     let made = known.init(
         &out,
-        &["--user", &user, "--api-path", known.text("front_door", "api_path"), "--trust-root", known.trust_root.to_str().unwrap()],
+        &[
+            "--user",
+            &user,
+            "--api-path",
+            known.text("front_door", "api_path"),
+            "--trust-root",
+            known.trust_root.to_str().unwrap(),
+        ],
     );
     assert!(made.status.success(), "{}", said(&made));
     assert!(!said(&made).contains("not found"), "{}", said(&made));
@@ -101,7 +108,10 @@ fn what_init_finds_in_a_lab_is_enough_for_preflight() {
         assert_eq!(found["dns"][key], known.lab["dns"][key], "dns.{key}");
     }
     assert_eq!(found["account"], known.lab["account"]);
-    assert_eq!((&found["pool"]["id"], &found["pool"]["client_id"]), (&known.lab["pool"]["id"], &known.lab["pool"]["client_id"]));
+    assert_eq!(
+        (&found["pool"]["id"], &found["pool"]["client_id"]),
+        (&known.lab["pool"]["id"], &known.lab["pool"]["client_id"])
+    );
     assert_eq!(found["pool"]["clients"].as_array().unwrap().len(), 4);
     assert_eq!(found["front_door"]["name"].as_str(), Some(known.text("dns", "record")));
     assert_eq!(found["front_door"]["port"].to_string(), port);
@@ -111,8 +121,10 @@ fn what_init_finds_in_a_lab_is_enough_for_preflight() {
 
     // Preflight runs on it, and a sign-in works in both Regions.
     let checked = known.command("preflight").args(["--format", "json", "--env"]).arg(&out).output().unwrap();
-    let answer: Value = serde_json::from_slice(&checked.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&checked)));
-    let codes: Vec<&str> = answer["findings"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+    let answer: Value =
+        serde_json::from_slice(&checked.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&checked)));
+    let codes: Vec<&str> =
+        answer["findings"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
     for code in ["GD001", "GD002", "GD101", "GD102", "GD501", "GD503", "GD510", "GD901"] {
         assert!(!codes.contains(&code), "{code}: {}", said(&checked));
     }

@@ -53,7 +53,8 @@ pub async fn look(cloud: &Cloud, id: &str, found: &mut Discovery) -> Result<(), 
     let pool = answer.user_pool.ok_or_else(|| CloudError::incomplete(operation, "UserPool"))?;
     found.pool_name = pool.name().unwrap_or_default().to_owned();
     found.domain = pool.custom_domain().map(str::to_owned);
-    let there = cloud.replica.cognito.describe_user_pool().user_pool_id(id).send().await.map_err(CloudError::of(operation));
+    let there =
+        cloud.replica.cognito.describe_user_pool().user_pool_id(id).send().await.map_err(CloudError::of(operation));
     found.replica_has_pool = match there {
         Ok(_) => true,
         Err(error) if error.class == ErrorClass::NotFound => false,

@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_zone_holds_its_own_names_alone() {
-        let zone = HostedZone::builder().id("/hostedzone/Z1").name("Example.com.").caller_reference("r").build().unwrap();
+        let zone =
+            HostedZone::builder().id("/hostedzone/Z1").name("Example.com.").caller_reference("r").build().unwrap();
         for (name, held) in [("example.com", true), ("login.example.com", true), ("badexample.com", false)] {
             assert_eq!(holds(&zone, name), held, "{name}");
         }

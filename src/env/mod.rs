@@ -20,6 +20,7 @@ use crate::model::{AccountId, Region, RegionRole, Secret, Span};
 
 pub use estate::{EstateChange, MissingClient};
 pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
+pub use places::SERVICES;
 pub use preflight::{Dependency, DependencyKind, Preflight};
 pub use site::Site;
 pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, load_before_users, read_str, schema};

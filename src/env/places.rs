@@ -9,7 +9,7 @@ use super::validate::{Lists, bad_text, not_empty};
 use crate::files::{Document, Finding};
 
 /// The services whose endpoints can be replaced.
-const SERVICES: [&str; 19] = [
+pub const SERVICES: [&str; 19] = [
     "ec2",
     "cognito-idp",
     "route53",

@@ -160,30 +160,12 @@ impl Lab {
             SubnetSelector { ids, tags: BTreeMap::new() }
         });
         let url = self.control_url(role);
-        let services = [
-            "ec2",
-            "elasticloadbalancing",
-            "cognito-idp",
-            "route53",
-            "sts",
-            "scheduler",
-            "lambda",
-            "monitoring",
-            "servicequotas",
-            "dynamodb",
-            "secretsmanager",
-            "rds",
-            "iam",
-            "kms",
-            "acm",
-            "apigateway",
-        ];
         RegionEnv {
             region: Region::from(topology::region(role)),
             direct: topology::front_doors(role).iter().map(ToString::to_string).collect(),
             subnets,
             clients,
-            endpoints: services.into_iter().map(|service| (service.to_owned(), url.clone())).collect(),
+            endpoints: env::SERVICES.into_iter().map(|service| (service.to_owned(), url.clone())).collect(),
         }
     }
 }

@@ -126,7 +126,8 @@ fn region(page: &mut Page, facts: &Facts<'_>, part: &str, name: &str, (direct, s
     }
     page.table(&format!("{part}.subnets"));
     if subnets.is_empty() {
-        let why = format!("the subnets of the {part}'s front door: no network interface of this account has its addresses");
+        let why =
+            format!("the subnets of the {part}'s front door: no network interface of this account has its addresses");
         page.gap("ids", "[\"subnet-0a1b2c3d4e5f60718\"]", &why);
     } else {
         page.comment("Found by the network interfaces of the record's addresses and of the health check's target. Faults touch these");
@@ -157,14 +158,17 @@ fn pool(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     page.comment(&format!("The app client `{}`.", first.name));
     page.key("client_id", first.id.as_str());
     if first.has_secret {
-        page.comment("It has a secret: put it into this environment variable, or write { secrets_manager = \"NAME\" }.");
+        page.comment(
+            "It has a secret: put it into this environment variable, or write { secrets_manager = \"NAME\" }.",
+        );
         page.secret("client_secret", &variable(first));
     }
     let mut names: Vec<&str> = Vec::new();
     for client in others {
         page.text.push_str("\n[[pool.clients]]\n");
         // Scenarios know clients by their names, which Cognito lets be the same.
-        let name = if client.name.is_empty() || names.contains(&client.name.as_str()) { &client.id } else { &client.name };
+        let name =
+            if client.name.is_empty() || names.contains(&client.name.as_str()) { &client.id } else { &client.name };
         names.push(name);
         page.key("name", name.as_str());
         page.key("id", client.id.as_str());
@@ -258,14 +262,20 @@ fn users(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     page.comment("writes a list; then write `list = { file = \"users.csv\" }` instead of the two keys here.");
     let names = if args.users.is_empty() { &found.users } else { &args.users };
     if names.is_empty() {
-        page.gap("names", "[\"gameday-01\", \"gameday-02\"]", "synthetic users: no user is in the group `gameday-synthetic`");
+        page.gap(
+            "names",
+            "[\"gameday-01\", \"gameday-02\"]",
+            "synthetic users: no user is in the group `gameday-synthetic`",
+        );
     } else {
         page.list("names", names);
     }
     page.comment("Their password: in an environment variable, or { secrets_manager = \"NAME\", key = \"KEY\" }.");
     page.secret("password", PASSWORD);
     page.text.push('\n');
-    page.comment("To measure the RPO: an attribute of a user of its own, written at the primary and read at the replica.");
+    page.comment(
+        "To measure the RPO: an attribute of a user of its own, written at the primary and read at the replica.",
+    );
     page.comment("[users.canary]\nusername = \"gameday-canary\"\nattribute = \"custom:canary\"");
 }
 

@@ -87,7 +87,8 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
     let resolve = |name: String| resolve(resolvers.clone(), name).boxed();
     let question = Question { pool_id: args.user_pool_id.clone(), record: args.record.clone() };
     let found = discover::look(&cloud, &question, &resolve).await.map_err(|error| {
-        let help = format!("try: aws cognito-idp describe-user-pool --region {primary} --user-pool-id {}", args.user_pool_id);
+        let help =
+            format!("try: aws cognito-idp describe-user-pool --region {primary} --user-pool-id {}", args.user_pool_id);
         Failure::with_help(format!("the user pool cannot be described: {error}"), help)
     })?;
     let written = file::write(&file::Facts { args: &args, found: &found, access: &access });
@@ -104,14 +105,21 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
 }
 
 fn there_already(path: &Path) -> Failure {
-    Failure::with_help(format!("{} is there already", path.display()), "Choose another --out, or write over it with --force")
+    Failure::with_help(
+        format!("{} is there already", path.display()),
+        "Choose another --out, or write over it with --force",
+    )
 }
 
 /// A file that somebody made meanwhile stays as it is, too.
 fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true);
-    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let saved = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     saved.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => there_already(path),
@@ -124,9 +132,10 @@ fn endpoints(given: &[String], regions: [&Region; 2]) -> Result<BTreeMap<Region,
     for text in given {
         let (of, url) = match text.split_once('=') {
             Some((region, url)) if !region.contains(':') => {
-                let region = regions.into_iter().find(|own| own.as_str() == region).ok_or_else(|| {
-                    Failure::plain(format!("--endpoint {text}: {region} is neither Region"))
-                })?;
+                let region = regions
+                    .into_iter()
+                    .find(|own| own.as_str() == region)
+                    .ok_or_else(|| Failure::plain(format!("--endpoint {text}: {region} is neither Region")))?;
                 (vec![region], url)
             }
             _ => (regions.to_vec(), text.as_str()),
@@ -166,7 +175,10 @@ mod tests {
         let [primary, replica] = ["us-east-1", "us-west-2"].map(Region::from);
         let given = ["http://127.0.0.1:1", "us-west-2=http://127.0.0.1:2"].map(str::to_owned);
         let all = endpoints(&given, [&primary, &replica]).unwrap();
-        assert_eq!((all[&primary]["ec2"].as_str(), all[&replica]["ec2"].as_str()), ("http://127.0.0.1:1", "http://127.0.0.1:2"));
+        assert_eq!(
+            (all[&primary]["ec2"].as_str(), all[&replica]["ec2"].as_str()),
+            ("http://127.0.0.1:1", "http://127.0.0.1:2")
+        );
         assert_eq!(all[&primary].len(), env::SERVICES.len());
         assert!(endpoints(&["eu-west-1=http://127.0.0.1:1".to_owned()], [&primary, &replica]).is_err());
         // A query in a URL is no Region.
