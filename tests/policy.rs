@@ -125,6 +125,13 @@ fn is_exact_with(faults: &str, settings: &str, most: &str, change: impl Fn(Strin
         asked.into_iter().partition(|call| call["scheduled_as"].is_string());
     let role = site.dead_man.as_ref().unwrap().role_arn.as_str();
     assert!(!scheduled.is_empty() && scheduled.iter().all(|call| call["scheduled_as"] == role), "{scheduled:#?}");
+    // What only the checks read is in a policy of its own.
+    let statements = |of: &str| policies[of]["Statement"].as_array().unwrap().clone();
+    let runner = statements("runner");
+    let (made, read): (Vec<Value>, Vec<Value>) = made.into_iter().partition(|call| allowed(&runner, call));
+    for call in read {
+        assert!(allowed(&statements("preflight"), &call), "not allowed: {call}");
+    }
     enough_and_not_too_much(&policies["runner"], &made);
     enough_and_not_too_much(&policies["dead_man"], &scheduled);
 }

@@ -170,23 +170,8 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             }
         }
         Service::Lambda => {
-            let operation = match (parts.method.as_str(), segments.get(1).copied(), segments.last().copied()) {
-                ("PUT", _, _) => "PutFunctionConcurrency",
-                ("DELETE", _, Some("concurrency")) => "DeleteFunctionConcurrency",
-                ("GET", _, Some("concurrency")) => "GetFunctionConcurrency",
-                ("GET", Some("tags"), _) => "ListTags",
-                ("POST", Some("tags"), _) => "TagResource",
-                ("DELETE", Some("tags"), _) => "UntagResource",
-                ("GET", _, Some("configuration")) => "GetFunctionConfiguration",
-                ("GET", _, Some("policy")) => "GetPolicy",
-                ("GET", _, Some("functions")) => "ListFunctions",
-                ("GET", _, Some("account-settings")) => "GetAccountSettings",
-                ("POST", _, Some("invocations")) => "InvokeFunction",
-                _ => "GetFunction",
-            };
-            let function = segments.get(2).and_then(|given| control.services.functions.find(given));
-            let arns = function.map(|function| function.arn().to_owned());
-            calls.push(call(format!("lambda:{operation}"), arns.into_iter().collect()));
+            let (operation, arn) = lambda(control, parts, &segments);
+            calls.push(call(operation, arn.into_iter().collect()));
         }
         Service::CloudWatch => {
             let operation = cloudwatch::operation(parts, body);
@@ -241,6 +226,26 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}
     }
     calls
+}
+
+/// A call of Lambda's API, and the ARN of the function that it is about.
+fn lambda(control: &Control, parts: &Parts, segments: &[&str]) -> (String, Option<String>) {
+    let operation = match (parts.method.as_str(), segments.get(1).copied(), segments.last().copied()) {
+        ("PUT", _, _) => "PutFunctionConcurrency",
+        ("DELETE", _, Some("concurrency")) => "DeleteFunctionConcurrency",
+        ("GET", _, Some("concurrency")) => "GetFunctionConcurrency",
+        ("GET", Some("tags"), _) => "ListTags",
+        ("POST", Some("tags"), _) => "TagResource",
+        ("DELETE", Some("tags"), _) => "UntagResource",
+        ("GET", _, Some("configuration")) => "GetFunctionConfiguration",
+        ("GET", _, Some("policy")) => "GetPolicy",
+        ("GET", _, Some("functions")) => "ListFunctions",
+        ("GET", _, Some("account-settings")) => "GetAccountSettings",
+        ("POST", _, Some("invocations")) => "InvokeFunction",
+        _ => "GetFunction",
+    };
+    let function = segments.get(2).and_then(|given| control.services.functions.find(given));
+    (format!("lambda:{operation}"), function.map(|function| function.arn().to_owned()))
 }
 
 /// A call of a service that is only read.

@@ -134,10 +134,10 @@ impl Lambda {
     }
 }
 
-fn function(name: &str, program: Program, region: &str, pool_id: &str) -> Function {
+fn function(name: &str, program: Program, code_sha256: &str, region: &str, pool_id: &str) -> Function {
     Function {
         program,
-        code_sha256: String::new(),
+        code_sha256: code_sha256.to_owned(),
         runtime: "nodejs24.x".to_owned(),
         // Cognito waits no longer (Cognito developer guide, "Customizing user pool workflows with Lambda triggers").
         timeout_s: 5,
@@ -158,8 +158,8 @@ fn function(name: &str, program: Program, region: &str, pool_id: &str) -> Functi
 }
 
 fn claims(region: &str, pool_id: &str) -> Function {
-    let mut function = function(PRE_TOKEN, Program::Claims, region, pool_id);
-    function.code_sha256 = "5m3MwkBGQ0Xvo1gk5SZ0qYcCBHgZyYw1bPZ2eUqQ1nA=".to_owned();
+    let code = "5m3MwkBGQ0Xvo1gk5SZ0qYcCBHgZyYw1bPZ2eUqQ1nA=";
+    let mut function = function(PRE_TOKEN, Program::Claims, code, region, pool_id);
     let claims = dynamodb::CLAIMS.map(|(claim, ..)| claim).join(",");
     function.environment.extend([
         ("TABLE_NAME".to_owned(), dynamodb::TABLE.to_owned()),
@@ -185,8 +185,8 @@ fn authorizer(region: &str, pool_id: &str) -> Function {
 }
 
 fn audit(region: &str, pool_id: &str) -> Function {
-    let mut function = function(AUDIT, Program::Audit, region, pool_id);
-    function.code_sha256 = "u8Qd0o2n7sJw5cXk3Vb1yTzR6pLmA9fGhE4iNxC2sDM=".to_owned();
+    let code = "u8Qd0o2n7sJw5cXk3Vb1yTzR6pLmA9fGhE4iNxC2sDM=";
+    let mut function = function(AUDIT, Program::Audit, code, region, pool_id);
     function.environment.extend([
         ("SECRET_ARN".to_owned(), secrets::arn_of(region, secrets::AUDIT)),
         ("DATABASE_HOST".to_owned(), rds::proxy_endpoint(region)),

@@ -24,7 +24,7 @@ const REGION_IN_PROXY: usize = 4;
 #[derive(Debug)]
 pub struct Functions {
     region: &'static str,
-    functions: BTreeMap<String, Function>,
+    by_name: BTreeMap<String, Function>,
     estate: Arc<Estate>,
 }
 
@@ -52,12 +52,12 @@ impl Functions {
         let region = topology::region(role);
         let specs = estate.lambda.get(region).map(|lambda| lambda.functions.clone()).unwrap_or_default();
         let functions = specs.into_iter().map(|(name, spec)| (name.clone(), Function::new(region, &name, spec)));
-        Self { region, functions: functions.collect(), estate }
+        Self { region, by_name: functions.collect(), estate }
     }
 
     /// All of them, by name.
     pub fn all(&self) -> impl Iterator<Item = &Function> {
-        self.functions.values()
+        self.by_name.values()
     }
 
     /// The one with a name, an ARN or a partial ARN (Lambda API reference, `FunctionName`).

@@ -82,11 +82,13 @@ pub fn named_by(variable: &str, value: &str) -> BTreeSet<Dependency> {
     if found.is_empty() && is_name(value) {
         let upper = variable.to_ascii_uppercase();
         let ends = |ends: &[&str]| ends.iter().any(|end| upper.ends_with(end));
-        let kind = match () {
-            () if ends(&["TABLE", "TABLE_NAME"]) => Some(DependencyKind::DynamodbTable),
+        let kind = if ends(&["TABLE", "TABLE_NAME"]) {
+            Some(DependencyKind::DynamodbTable)
+        } else if ends(&["SECRET_NAME", "SECRET_ID"]) {
             // A variable that ends with SECRET may hold the secret itself.
-            () if ends(&["SECRET_NAME", "SECRET_ID"]) => Some(DependencyKind::Secret),
-            () => None,
+            Some(DependencyKind::Secret)
+        } else {
+            None
         };
         found.extend(kind.map(|kind| Dependency { guessed: true, ..of(kind, value) }));
     }

@@ -42,7 +42,12 @@ async fn look(facts: &Facts) -> Looked {
             Some(policy) => format!("the policy of {name} in {region} allows {}", sources(policy)),
             None => format!("{name} in {region} has no policy"),
         };
-        Ok::<_, Missing>(Some(Sight::of(format!("lambda:GetPolicy: {told}; the pool's ARN there is {pool}"))))
+        let command = format!(
+            "aws lambda add-permission --region {region} --function-name {name} --statement-id user-pool --action \
+             lambda:InvokeFunction --principal {SERVICE} --source-arn {pool}"
+        );
+        let evidence = format!("lambda:GetPolicy: {told}; the pool's ARN there is {pool}");
+        Ok::<_, Missing>(Some(Sight::of(evidence).remedy(command)))
     });
     Ok(try_join_all(looked).await?.into_iter().flatten().collect())
 }

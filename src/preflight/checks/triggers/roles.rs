@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn found(resources: Value) -> Vec<String> {
+    fn found(resources: &Value) -> Vec<String> {
         let document = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": resources } });
         lonely([&document].into_iter(), "us-east-1", "us-west-2").into_iter().collect()
     }
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn a_region_of_its_own_needs_a_resource_of_its_own() {
         let table = |region: &str| format!("arn:aws:dynamodb:{region}:1:table/t");
-        assert_eq!(found(json!(table("us-east-1"))), [table("us-east-1")]);
-        assert_eq!(found(json!([table("us-east-1"), "arn:aws:s3:::bucket"])), [table("us-east-1")]);
+        assert_eq!(found(&json!(table("us-east-1"))), [table("us-east-1")]);
+        assert_eq!(found(&json!([table("us-east-1"), "arn:aws:s3:::bucket"])), [table("us-east-1")]);
         for fine in [
             json!([table("us-east-1"), table("us-west-2")]),
             json!([table("us-east-1"), table("us-*")]),
@@ -97,7 +97,7 @@ mod tests {
             json!("arn:aws:s3:::bucket"),
             json!(table("us-west-2")),
         ] {
-            assert!(found(fine.clone()).is_empty(), "{fine}");
+            assert!(found(&fine).is_empty(), "{fine}");
         }
     }
 }

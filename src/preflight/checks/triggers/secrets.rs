@@ -27,12 +27,19 @@ async fn look(facts: &Facts) -> Looked {
     let looked = secrets.iter().map(|(secret, by)| async move {
         let one = facts.secret(RegionRole::Primary, &secret.name);
         let (one, other) = tokio::try_join!(one, facts.secret(RegionRole::Replica, &secret.name))?;
-        let there = &facts.site.replica.region;
+        let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
         let said = format!("secretsmanager:DescribeSecret: {}, named by {by},", secret.name);
         if other.is_none() {
             // A name that is no secret's in either Region was no secret's name.
-            let told = (one.is_some() || !secret.guessed).then(|| format!("{said} does not exist in {there}"));
-            return Ok::<_, Missing>(told.map(Sight::of));
+            let sight = (one.is_some() || !secret.guessed).then(|| {
+                let command = format!(
+                    "aws secretsmanager replicate-secret-to-regions --region {here} --secret-id {} --add-replica-regions \
+                     Region={there}",
+                    secret.name
+                );
+                Sight::of(format!("{said} does not exist in {there}")).remedy(command)
+            });
+            return Ok::<_, Missing>(sight);
         }
         let replicas = one.iter().flat_map(|one| one.replication_status());
         let mut replica = replicas.filter(|replica| replica.region() == Some(there.as_str()));

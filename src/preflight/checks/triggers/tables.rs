@@ -31,8 +31,14 @@ async fn look(facts: &Facts) -> Looked {
         let said = format!("dynamodb:DescribeTable: {}, named by {by},", table.name);
         let Some(other) = other else {
             // A name that is no table's in either Region was no table's name.
-            let told = (one.is_some() || !table.guessed).then(|| format!("{said} does not exist in {there}"));
-            return Ok::<_, Missing>(told.map(Sight::of));
+            let sight = (one.is_some() || !table.guessed).then(|| {
+                let command = format!(
+                    "aws dynamodb update-table --region {here} --table-name {} --replica-updates 'Create={{RegionName={there}}}'",
+                    table.name
+                );
+                Sight::of(format!("{said} does not exist in {there}")).remedy(command)
+            });
+            return Ok::<_, Missing>(sight);
         };
         // "ACTIVE - The table is ready for use"; it serves while it is UPDATING, too.
         let serves = |status: &TableStatus| [TableStatus::Active, TableStatus::Updating].contains(status);

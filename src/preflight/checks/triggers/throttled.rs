@@ -31,10 +31,11 @@ async fn look(facts: &Facts) -> Looked {
     for (pair, one, other) in try_join_all(both).await? {
         let regions = [(&pair.primary, one, here), (&pair.replica, other, there)];
         for (function, _, region) in regions.into_iter().filter(|(_, reserved, _)| *reserved == Some(0)) {
-            sights.push(Sight::of(format!(
-                "lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {} in {region} is 0",
-                function.name()
-            )));
+            let name = function.name();
+            let evidence =
+                format!("lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {name} in {region} is 0");
+            let command = format!("aws lambda delete-function-concurrency --region {region} --function-name {name}");
+            sights.push(Sight::of(evidence).remedy(command));
         }
         // None reserved means a share of the account's; that one is compared by GD408.
         let Some(reserved) = other.filter(|other| *other > 0 && one.is_none_or(|one| *other < one)) else { continue };
