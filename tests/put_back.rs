@@ -49,6 +49,7 @@ share = "100%"
 expect = "refused"
 [[users.cohorts]]
 cohort = "fresh-lookup"
+login_timeout = "60s"
 share = "100%"
 [[expectations]]
 action = "sign-up"
@@ -60,7 +61,7 @@ region = "primary"
 expect = "works"
 [[objectives]]
 metric = "rto"
-at_most = "5m"
+at_most = "50s"
 "#
     );
     std::fs::write(&path, text).unwrap();
