@@ -232,13 +232,12 @@ async fn start_health_check(
             (topology::HEALTH_NAME, doors.map(|door| SocketAddr::new(door, front_door)).to_vec())
         }
         HealthTarget::Elsewhere => {
-            let opened = at_same_port(&[topology::STATUS_ADDRESS], async |at| net::listen(at, BACKLOG)).await;
-            let (port, listeners) = opened.map_err(bind_error("the status page"))?;
+            // At the users' port: only the address is another one.
+            let at = SocketAddr::new(topology::STATUS_ADDRESS, front_door);
+            let listener = net::listen(at, BACKLOG).map_err(bind_error("the status page"))?;
             let page = Router::new().fallback(|| async { "up" });
-            for listener in listeners {
-                tasks.spawn(http::serve_listener(listener, Some(certificate.acceptor.clone()), page.clone()));
-            }
-            (topology::STATUS_NAME, vec![SocketAddr::new(topology::STATUS_ADDRESS, port)])
+            tasks.spawn(http::serve_listener(listener, Some(certificate.acceptor.clone()), page));
+            (topology::STATUS_NAME, vec![at])
         }
     };
     let health = HealthOptions {

@@ -124,7 +124,7 @@ impl Zone {
                 let alias = record.alias.as_ref();
                 let alias = alias.map(|alias| (topology::direct_name(role), alias.evaluate_target_health));
                 // An alias of a record has that record's TTL (Route 53 developer guide, "Choosing between alias and non-alias records").
-                let ttl_s = if alias.is_some() { direct_ttl_s } else { ttl_s };
+                let ttl_s = if alias.is_some() { direct_ttl_s } else { record.ttl_s.unwrap_or(ttl_s) };
                 RecordSet {
                     failover: Some(Failover { role, set_identifier }),
                     health_check_id: record.health_check_id.clone(),

@@ -76,6 +76,8 @@ pub struct Record {
     pub health_check_id: Option<String>,
     /// Whether it is an alias of the Region's own name instead of addresses.
     pub alias: Option<Alias>,
+    /// Its TTL; that of `[lab]` where left out.
+    pub ttl_s: Option<u32>,
 }
 
 /// An alias (Route 53 API reference, AliasTarget).
@@ -125,8 +127,8 @@ impl Routing {
             health_check: Some(HealthCheck::default()),
             calculated_check: None,
             records: Records {
-                primary: Some(Record { health_check_id: Some(HEALTH_CHECK_ID.to_owned()), alias: None }),
-                secondary: Some(Record { health_check_id: None, alias: None }),
+                primary: Some(Record { health_check_id: Some(HEALTH_CHECK_ID.to_owned()), alias: None, ttl_s: None }),
+                secondary: Some(Record { health_check_id: None, alias: None, ttl_s: None }),
             },
             direct_ttl_s: None,
             name_servers: vec![NameServer { stale: false }; topology::AUTHORITATIVE_ADDRESSES.len()],
@@ -196,11 +198,12 @@ mod tests {
         let routing = Routing::healthy();
         assert_eq!(gives(&routing), [Primary, Replica]);
         let mut detached = routing.clone();
-        detached.records.primary = Some(Record { health_check_id: None, alias: None });
+        detached.records.primary = Some(Record { health_check_id: None, alias: None, ttl_s: None });
         assert_eq!(gives(&detached), [Primary, Primary]);
         // Where both are unhealthy, Route 53 gives the primary.
         let mut both = routing.clone();
-        both.records.secondary = Some(Record { health_check_id: Some(HEALTH_CHECK_ID.to_owned()), alias: None });
+        both.records.secondary =
+            Some(Record { health_check_id: Some(HEALTH_CHECK_ID.to_owned()), alias: None, ttl_s: None });
         assert_eq!(gives(&both), [Primary, Primary]);
         let mut alone = routing.clone();
         alone.records.secondary = None;
@@ -217,7 +220,7 @@ mod tests {
             let mut routing = Routing::healthy();
             routing.calculated_check = Some(CalculatedCheck { health_threshold, children: children.clone() });
             routing.records.primary =
-                Some(Record { health_check_id: Some(CALCULATED_CHECK_ID.to_owned()), alias: None });
+                Some(Record { health_check_id: Some(CALCULATED_CHECK_ID.to_owned()), alias: None, ttl_s: None });
             routing
         };
         assert_eq!(gives(&with(1)), [RegionRole::Primary, RegionRole::Primary]);

@@ -31,7 +31,7 @@ async fn look(facts: &Facts) -> Looked {
         let knows = |region: &str| known.iter().any(|arn| arn.split(':').nth(3) == Some(region));
         let missing: Vec<&str> = regions.iter().map(|it| it.as_str()).filter(|region| !knows(region)).collect();
         let told = || format!("{region}, {}: issuer ORIGINAL; providerARNs {}", guarded.label(), known.join(", "));
-        (!missing.is_empty()).then(|| Sight::of(format!("{}: none of {}", told(), missing.join(", "))))
+        (!missing.is_empty()).then(|| Sight::of(format!("{}, of {} none", told(), missing.join(", "))))
     });
     Ok(sights.collect())
 }
