@@ -19,7 +19,35 @@ const KEYS: [KeyAlgorithm; 7] = [
     KeyAlgorithm::EcSecp521r1,
 ];
 
+/// The certificate of managed login's own domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginCertificate {
+    /// The domain.
+    pub domain: String,
+    /// The certificate.
+    pub arn: String,
+}
+
+impl LoginCertificate {
+    /// Where it is.
+    pub fn region(&self) -> &str {
+        self.arn.split(':').nth(3).unwrap_or_default()
+    }
+}
+
 impl Facts {
+    /// The certificate of managed login's own domain; nothing where the pool has no such domain.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn login_certificate(&self) -> Result<Option<LoginCertificate>, Missing> {
+        let domain = self.domain().await?;
+        Ok(domain.as_ref().as_ref().and_then(|domain| {
+            let arn = domain.custom_domain_config()?.certificate_arn().to_owned();
+            Some(LoginCertificate { domain: domain.domain()?.to_owned(), arn })
+        }))
+    }
+
     /// The certificates of a Region.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ mod attached;
 mod behind_fault;
 mod calculated_parent;
 mod certificate_end;
+mod certificate_name;
+mod certificate_region;
 mod certificate_renewal;
 mod check_locations;
 mod check_path;
@@ -19,6 +21,7 @@ mod endpoints;
 mod follows_target;
 mod health_check;
 mod healthy_now;
+mod login_check;
 mod record_pair;
 mod secondary_check;
 mod servers_agree;
@@ -46,11 +49,14 @@ pub const ALL: &[&Check] = &[
     &check_threshold::CHECK,
     &check_locations::CHECK,
     &calculated_parent::CHECK,
+    &login_check::CHECK,
     &endpoints::CHECK,
     &healthy_now::CHECK,
     &servers_agree::CHECK,
+    &certificate_name::CHECK,
     &certificate_end::CHECK,
     &certificate_renewal::CHECK,
+    &certificate_region::CHECK,
     &secondary_check::CHECK,
     &alias_health::CHECK,
 ];

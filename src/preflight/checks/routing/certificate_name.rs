@@ -1,0 +1,45 @@
+//! GD522: for which names the certificates are.
+
+use super::super::{Check, Looked, Sight};
+use crate::model::{Region, RegionRole, Severity};
+use crate::net::Flaw;
+use crate::preflight::facts::{Facts, Missing, covers, found};
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD522",
+    severity: Severity::Risk,
+    title: "A certificate does not cover the name that users connect to",
+    why: "Users connect to one name, whichever Region answers. A replica whose certificate was made for its own Region's name, or a login \
+          domain whose certificate lacks it, turns every client away in the handshake, before anything is logged.",
+    remedy: "Request a certificate for the name in that Region, and attach it to what answers there:\n\n\
+             ```sh\naws acm request-certificate --region REGION --domain-name NAME --validation-method DNS\n```",
+    calls: &["route53:GetHealthCheck", "cognito-idp:DescribeUserPoolDomain", "acm:DescribeCertificate"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let (primary, replica) = futures::try_join!(facts.doors(RegionRole::Primary), facts.doors(RegionRole::Replica))?;
+    let (judge, name, now) = (facts.judge()?, &facts.site.front_door.name, facts.clock.wall_now());
+    let mut sights = Vec::new();
+    for door in primary.iter().chain(replica.iter()) {
+        if let Err(flaw @ Flaw::OtherName(_)) = judge.judge(&door.chain, name, now) {
+            sights.push(Sight::of(format!("{}: {flaw}, not {name}", door.address)));
+        }
+    }
+    sights.extend(login(facts).await?);
+    Ok(sights)
+}
+
+/// The certificate of the login domain, by what Certificate Manager tells of it.
+async fn login(facts: &Facts) -> Result<Option<Sight>, Missing> {
+    let Some(login) = facts.login_certificate().await? else { return Ok(None) };
+    let Some(role) = facts.site.role(&Region::from(login.region())) else {
+        let reason = format!("it is in {}, which is neither of the two Regions", login.region());
+        return Err(Missing::because(format!("certificate {}", login.arn), reason));
+    };
+    let Some(certificate) = found(facts.certificate(role, &login.arn).await)? else { return Ok(None) };
+    let names = certificate.subject_alternative_names();
+    let told = || format!("{} of login domain {}: covers {}", login.arn, login.domain, names.join(", "));
+    Ok((!covers(names, &login.domain)).then(|| Sight::of(told())))
+}

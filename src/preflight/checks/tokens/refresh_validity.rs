@@ -1,0 +1,33 @@
+//! GD707: how long sessions last.
+
+use super::super::{Check, Looked, Sight};
+use super::{client_label, refresh_validity};
+use crate::model::{RegionRole, Severity, format_duration};
+use crate::preflight::facts::Facts;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD707",
+    severity: Severity::Risk,
+    title: "Refresh tokens end before the drill does",
+    why: "A session must outlive failover and failback. With a refresh token that ends in between users are thrown out although nothing is \
+          wrong, and a drill's figures of lost sessions say nothing of the failover.",
+    remedy: "Let refresh tokens be good for longer than a drill (Cognito's default is 30 days), and mind `TokenValidityUnits`: a number \
+             without a unit is in days:\n\n\
+             ```sh\naws cognito-idp update-user-pool-client --user-pool-id POOL --client-id CLIENT --refresh-token-validity 30 \
+             --token-validity-units RefreshToken=days\n```",
+    calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
+    look: |facts| Box::pin(look(facts)),
+};
+
+async fn look(facts: &Facts) -> Looked {
+    let drill = facts.scenario.phases.longest();
+    let clients = facts.app_clients(RegionRole::Primary).await?;
+    let short = clients.iter().filter_map(|client| {
+        let validity = refresh_validity(client);
+        let (is, wanted) = (format_duration(validity), format_duration(drill));
+        let told = || format!("{}: refresh tokens are good for {is}; the drill takes up to {wanted}", client_label(client));
+        (validity < drill).then(|| Sight::of(told()))
+    });
+    Ok(short.collect())
+}
