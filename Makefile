@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy bench-inject bench-log bench-users clean-tools
+.PHONY: help demo test build tools test-tools conformance-tools generate check-generated sample bench-accuracy bench-inject bench-log bench-preflight bench-users clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -12,10 +12,11 @@ NODE := target/conformance/node
 help:
 	@echo "make demo            build, and rehearse the full failover in the lab (about 5 min)"
 	@echo "make test            formatting, lints, generated files, all tests"
-	@echo "make generate        write docs/schema, docs/cli.md and the sample report again"
+	@echo "make generate        write docs/schema, docs/checks, docs/cli.md and the sample report again"
 	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth"
 	@echo "make bench-inject    time inject and restore of 1, 20 and 200 subnets on moto, beside aws-az-failure-chaostoolkit"
 	@echo "make bench-log       memory and time of an event log with a million logins: recording it, and its report"
+	@echo "make bench-preflight time preflight on the lab, directly and with 100 ms more for each call"
 	@echo "make bench-users     time sign-ins by SRP on the lab, beside pycognito and amazon-cognito-identity-js (builds for release)"
 	@echo "make clean-tools     remove the throw-away tools of the conformance tests"
 
@@ -72,14 +73,17 @@ generate: build
 	mkdir -p docs/schema
 	$(GAMEDAY) schema scenario > docs/schema/scenario.schema.json
 	$(GAMEDAY) schema environment > docs/schema/environment.schema.json
+	$(GAMEDAY) schema baseline > docs/schema/baseline.schema.json
+	$(GAMEDAY) preflight --docs docs/checks
 	scripts/cli-help.sh $(GAMEDAY) > docs/cli.md
 	$(MAKE) --no-print-directory sample
 
 # Not the sample report: its times differ from run to run.
 check-generated: build
-	@for kind in scenario environment; do \
+	@for kind in scenario environment baseline; do \
 	  $(GAMEDAY) schema $$kind | diff -u docs/schema/$$kind.schema.json - || { echo "docs/schema is stale: run make generate" >&2; exit 1; }; \
 	done
+	@rm -rf target/checks && $(GAMEDAY) preflight --docs target/checks && diff -ru docs/checks target/checks || { echo "docs/checks is stale: run make generate" >&2; exit 1; }
 	@scripts/cli-help.sh $(GAMEDAY) | diff -u docs/cli.md - || { echo "docs/cli.md is stale: run make generate" >&2; exit 1; }
 
 # The event log is left out for its size.
@@ -102,6 +106,9 @@ bench-inject: tools target/bench/venv/installed
 
 bench-log: tools
 	cargo bench --profile dev --bench log
+
+bench-preflight: build
+	cargo bench --profile dev --bench preflight
 
 target/bench/node/installed: benches/peers/package.json | test-tools
 	rm -rf target/bench/node && mkdir -p target/bench/node && cp $< target/bench/node/

@@ -165,6 +165,8 @@ fn preflight_that_refuses_touches_nothing() {
         title: "The health check's target is not behind the blackhole".into(),
         evidence: "hc-1 probes 192.0.2.1".into(),
         remedy: "Point it at the front door.".into(),
+        accepted: None,
+        ignored: false,
     };
     let events = [
         Event::RunStarted(Box::new(started())),
@@ -264,6 +266,8 @@ fn hostile_names_change_no_document() {
             title: HOSTILE.into(),
             evidence: HOSTILE.into(),
             remedy: HOSTILE.into(),
+            accepted: None,
+            ignored: false,
         }),
     ];
     let place = records.len() - 1;

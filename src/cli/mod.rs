@@ -1,6 +1,5 @@
 //! Arguments, terminal output, wording of errors, exit codes.
 
-mod check;
 mod confirm;
 mod documents;
 mod exit;
@@ -8,6 +7,7 @@ mod iam;
 mod init;
 mod lab;
 mod plan;
+mod preflight;
 mod progress;
 mod rollback;
 mod run;
@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use exit::{Exit, Failure};
+use preflight::{FailOn, PreflightFormat};
 
 /// Rehearse and measure the failover of a Cognito identity plane between two AWS Regions.
 ///
@@ -61,7 +62,20 @@ enum Command {
     Plan(PlanArgs),
     /// Print the least IAM policy for a run, and the dead-man role's. Changes nothing.
     IamPolicy(IamPolicyArgs),
-    /// Check that a failover can be rehearsed here. Changes nothing.
+    /// Check that a failover can be rehearsed here, and would work. Changes nothing.
+    #[command(after_long_help = "Examples:\n  \
+        gameday preflight --env environments/staging.toml            what would go wrong, and what to do\n  \
+        gameday preflight --env FILE --fail-on risk --baseline known.toml\n  \
+        gameday preflight --env FILE --format sarif > preflight.sarif\n  \
+        gameday preflight --explain GD402                            why a finding matters\n\n\
+        A baseline:\n  \
+        schema_version = 1\n  \
+        [[accept]]\n  \
+        code = \"GD502\"\n  \
+        owner = \"identity team\"\n  \
+        reason = \"the record is shared until the new zone is live\"\n  \
+        expires = \"2027-03-31\"\n\n\
+        Exit codes: 0 nothing as bad as --fail-on; 2 bad arguments or files; 3 something is")]
     Preflight(PreflightArgs),
     /// Put back what an interrupted run left, from its journal alone.
     Rollback(RollbackArgs),
@@ -94,6 +108,8 @@ enum SchemaKind {
     Scenario,
     /// Environment files.
     Environment,
+    /// Baseline files of `preflight --baseline`.
+    Baseline,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -147,6 +163,10 @@ struct RunArgs {
     /// Go on although nobody can log in at the replica.
     #[arg(long)]
     allow_no_replica: bool,
+    /// Go on in spite of a finding that only predicts what the run will show, as GD402; the report tells what became of it. Repeatable.
+    /// Findings that protect the account are never ignored.
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = preflight::ignorable)]
+    ignore: Vec<String>,
     /// What goes to standard output at the end.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -191,7 +211,22 @@ struct PreflightArgs {
     place: Place,
     /// What goes to standard output.
     #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    format: PreflightFormat,
+    /// Exit with code 3 from this severity on.
+    #[arg(long, value_enum, default_value = "blocker")]
+    fail_on: FailOn,
+    /// A file of findings that somebody accepts, each with an owner, a reason and a last day.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Print the page of one check, and look at nothing.
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    explain: Option<String>,
+    /// Print the code, severity and title of every check, and look at nothing.
+    #[arg(long, exclusive = true)]
+    list: bool,
+    /// Write the pages of all checks into a folder.
+    #[arg(long, value_name = "DIR", exclusive = true, hide = true)]
+    docs: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -344,7 +379,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => work(run::run(args)),
         Command::Plan(args) => work(plan::plan(args)),
         Command::IamPolicy(args) => work(iam::iam_policy(args)),
-        Command::Preflight(args) => work(check::preflight(args)),
+        Command::Preflight(args) => work(preflight::preflight(args)),
         Command::Rollback(args) => work(rollback::rollback(args)),
         Command::Lab(args) => work(lab::lab(args)),
         Command::Init(args) => work(init::init(args)),

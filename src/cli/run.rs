@@ -56,7 +56,11 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         folder: folder.clone(),
         log: Arc::clone(&log),
         stop,
-        allowed: Allowed { no_dead_man: args.no_dead_man, no_replica: args.allow_no_replica },
+        allowed: Allowed {
+            no_dead_man: args.no_dead_man,
+            no_replica: args.allow_no_replica,
+            ignore: args.ignore.clone(),
+        },
         owner: owner(),
     };
     let failure = engine::run(run).await;

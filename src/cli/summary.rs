@@ -6,7 +6,7 @@ use std::path::Path;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
-use crate::measure::{Outcome, Verdict};
+use crate::measure::{Became, Foretold, Outcome, Verdict};
 use crate::model::Severity;
 use crate::report::words;
 
@@ -40,9 +40,12 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
     if outcome.zero_at.is_some() {
         let _ = writeln!(text, "{milestones}\n{objectives}");
     }
-    for finding in &outcome.findings {
+    for (index, finding) in outcome.findings.iter().enumerate() {
         if finding.severity != Severity::Note {
             let _ = writeln!(text, "{} {}: {}\n  {}", finding.code, finding.title, finding.evidence, finding.remedy);
+            if let Some(Foretold { became: Became::CameTrue(seen), .. }) = outcome.foretold.get(index) {
+                let _ = writeln!(text, "  Predicted, and it came: {seen}");
+            }
         }
     }
     for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave) {

@@ -266,7 +266,7 @@ impl Engine {
             seed: run.seed,
             log: &run.log,
             phase: &self.phase,
-            allowed: run.allowed,
+            allowed: run.allowed.clone(),
         };
         let checked = tokio::select! {
             checked = preflight::check(&question) => checked,

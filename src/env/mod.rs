@@ -1,6 +1,7 @@
 //! The environment file: where a scenario runs. Endpoints, resolvers, trust roots, credentials
 //! and a clock; the engine cannot tell AWS from the lab by anything else.
 
+mod baseline;
 mod estate;
 mod guard;
 mod places;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, Region, RegionRole, Secret, Span};
 
+pub use baseline::{Accept, Baseline, Day, baseline_schema, load_baseline};
 pub use estate::{EstateChange, MissingClient};
 pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
 pub use places::SERVICES;

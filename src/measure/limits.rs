@@ -57,6 +57,8 @@ impl LimitResult {
             title,
             evidence: format!("expected {} in {region}, seen: {}", self.expect.as_str(), self.seen),
             remedy: remedy.to_owned(),
+            accepted: None,
+            ignored: false,
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod chain;
 mod failures;
+mod foretold;
 mod history;
 mod interval;
 mod limits;
@@ -23,6 +24,7 @@ mod user_notes;
 
 pub use chain::{Chain, Link};
 pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
+pub use foretold::{Became, Foretold};
 pub use history::History;
 pub use interval::{Interval, seconds_between};
 pub use limits::LimitResult;

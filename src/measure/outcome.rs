@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use super::MeasureError;
 use super::chain::{Chain, chain};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
+use super::foretold::{Foretold, Shown, foretold};
 use super::history::History;
 use super::interval::Interval;
 use super::limits::{LimitResult, limits};
@@ -74,6 +75,8 @@ pub struct Outcome {
     pub faults: Vec<FaultPlan>,
     /// Findings of preflight, and limits of the replica that did not hold.
     pub findings: Vec<Finding>,
+    /// What became of what preflight found.
+    pub foretold: Vec<Foretold>,
     /// What preflight could not look at.
     pub not_checked: Vec<String>,
     /// What a reader of the figures must know.
@@ -186,6 +189,19 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
     };
     let objectives = objectives(&scenario.objectives, &evidence);
     let rollback = rollback(records);
+    let failures = failures(&history.logins, line.zero);
+    let found = findings(records);
+    let shown = Shown {
+        run,
+        failure: failure.as_ref(),
+        cut: line.zero.is_some(),
+        logins: &logins,
+        failures: &failures,
+        throttling: &throttling,
+        milestones: &milestones,
+        objectives: &objectives,
+    };
+    let foretold = foretold(&found, &shown);
     let met = all_met(&objectives, &limits);
     Ok(Outcome {
         exit_code: ended.map(|failure| exit_code(failure.as_ref(), &rollback, met)),
@@ -199,9 +215,10 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         heal_took_s: line.heal_took_s(),
         mutations: line.mutations.iter().copied().cloned().collect(),
         faults: faults(records),
-        findings: findings(records).into_iter().chain(limits.iter().filter_map(LimitResult::finding)).collect(),
+        foretold,
+        findings: found.into_iter().chain(limits.iter().filter_map(LimitResult::finding)).collect(),
         recovery: recovery(&history.logins, &line),
-        failures: failures(&history.logins, line.zero),
+        failures,
         tries: tries(&history.logins),
         not_checked: not_checked(records),
         run: RunStarted::clone(run),

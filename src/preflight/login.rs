@@ -147,18 +147,13 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, found: &mut Findings) {
         for number in 0..count {
             let Some(account) = users.accounts.get(number % users.accounts.len().max(1)) else { break };
             let Some(ended) = crowd.direct(&sign_in, account, addresses).await else { break };
-            match ended.refresh {
-                Some(refresh) => {
-                    crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
-                    opened += 1;
-                }
-                None => {
-                    let ended = ended.outcome.label();
-                    found.not_checked(
-                        steps::SESSIONS.code,
-                        &format!("session {} of {}: {ended}", number + 1, flow.label()),
-                    );
-                }
+            if let Some(refresh) = ended.refresh {
+                crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
+                opened += 1;
+            } else {
+                let ended = ended.outcome.label();
+                let what = format!("session {} of {}: {ended}", number + 1, flow.label());
+                found.not_checked(steps::SESSIONS.code, &what);
             }
         }
         if opened == 0 {

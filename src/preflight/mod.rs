@@ -114,9 +114,16 @@ impl Findings {
         self.findings = rest;
     }
 
+    /// Marks the findings in spite of which a run goes on.
+    fn ignore(&mut self, codes: &[String]) {
+        for finding in &mut self.findings {
+            finding.ignored = codes.contains(&finding.code) && !checks::is_guard_rail(&finding.code);
+        }
+    }
+
     /// Whether a run is refused.
     pub fn refused(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Blocker)
+        self.findings.iter().any(|finding| finding.severity == Severity::Blocker && !finding.ignored)
     }
 
     /// Writes them to the event log.
@@ -178,12 +185,14 @@ pub struct Question<'a> {
 }
 
 /// What the user of a run allows that would be refused else.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Allowed {
     /// Nothing heals the faults if the runner cannot.
     pub no_dead_man: bool,
     /// Nobody can log in at the replica.
     pub no_replica: bool,
+    /// Codes of findings in spite of which the run goes on; see [`checks::is_guard_rail`].
+    pub ignore: Vec<String>,
 }
 
 /// Makes every check, and no more than that.
@@ -243,7 +252,7 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
     }
     let resolvers = resolvers(site)?;
     let facts = Facts::new(Arc::new((*site).clone()), cloud, Arc::new((*scenario).clone()), question.clock)
-        .of_run(question.run.clone(), question.allowed);
+        .of_run(question.run.clone(), question.allowed.clone());
     let regions = facts.front_doors().await;
     let crowd = crowd(question, &facts.cloud, &resolvers, &regions).await?;
     let mut steps = Findings::default();
@@ -251,8 +260,10 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
     tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &mut steps));
     found.join(steps);
     found.explain([&site.primary.region, &site.replica.region]);
+    found.ignore(&question.allowed.ignore);
     if !found.refused() {
         login::sessions(&crowd, open, found).await;
+        found.ignore(&question.allowed.ignore);
     }
     let plan = facts.plan().await.ok();
     Ok(Some(Begun { facts, plan, crowd, regions, resolvers }))

@@ -36,7 +36,7 @@ pub fn run_json(outcome: &Outcome) -> Vec<u8> {
         "phases": phases(outcome),
         "chain": chain(outcome),
         "anomalies": anomalies(outcome),
-        "findings": outcome.findings,
+        "findings": findings(outcome),
         "not_checked": outcome.not_checked,
         "tool_version": run.tool_version,
         "environment_sha256": run.environment_sha256,
@@ -104,6 +104,19 @@ fn chain(outcome: &Outcome) -> Value {
         "links": outcome.chain.links.iter().map(row).collect::<Vec<_>>(),
         "total": { "lower_s": lower(total), "upper_s": upper(total) },
     })
+}
+
+/// Those of preflight with what became of them.
+fn findings(outcome: &Outcome) -> Vec<Value> {
+    let row = |(index, finding): (usize, &crate::model::Finding)| {
+        let mut row = json!(finding);
+        if let Some(foretold) = outcome.foretold.get(index) {
+            let became = &foretold.became;
+            row["became"] = json!({ "verdict": became.verdict(), "evidence": became.evidence() });
+        }
+        row
+    };
+    outcome.findings.iter().enumerate().map(row).collect()
 }
 
 fn anomalies(outcome: &Outcome) -> Vec<Value> {

@@ -5,7 +5,7 @@
 //! their own format, so none of them can change a document's structure.
 
 mod curve;
-mod escape;
+pub(crate) mod escape;
 mod hlog;
 mod html;
 mod json;

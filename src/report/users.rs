@@ -1,6 +1,6 @@
 //! The tables of users, as text: who was back when, what became of sessions, why logins failed.
 
-use super::view::{NONE, region_name};
+use super::view::{NONE, foretellers, region_name};
 use super::words::{ms, percent, seconds, seconds_up, span_s};
 use crate::measure::{Back, Curve, Fates, LimitResult, Outcome, Recovery, Sessions, Throttling};
 
@@ -54,6 +54,8 @@ pub(super) struct FateRow {
 
 pub(super) struct FailureRow {
     pub label: String,
+    /// The findings of preflight that foretold it.
+    pub predicted: String,
     pub region: String,
     pub phases: String,
     pub count: u64,
@@ -86,7 +88,7 @@ impl Users {
             limits: outcome.limits.iter().map(limit).collect(),
             fates: outcome.sessions.as_ref().map(fates).unwrap_or_default(),
             sessions: outcome.sessions.as_ref().map(sessions).unwrap_or_default(),
-            failures: outcome.failures.iter().take(MOST_FAILURES).map(failure).collect(),
+            failures: outcome.failures.iter().take(MOST_FAILURES).map(|of| failure(of, outcome)).collect(),
             more_failures: outcome.failures.len().saturating_sub(MOST_FAILURES),
             tries: tries(outcome),
             throttled: outcome.throttling.iter().flat_map(throttled).collect(),
@@ -216,12 +218,13 @@ fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
     rows
 }
 
-fn failure(failure: &crate::measure::Failure) -> FailureRow {
+fn failure(failure: &crate::measure::Failure, outcome: &Outcome) -> FailureRow {
     let phases: Vec<String> =
         failure.by_phase.iter().map(|(phase, count)| format!("{} {count}", phase.as_str())).collect();
     let at = |at: Option<f64>| at.map_or_else(|| NONE.to_owned(), seconds);
     FailureRow {
         label: failure.label.clone(),
+        predicted: foretellers(outcome, &failure.label, failure.region.as_ref()).join(", "),
         region: region_name(failure.region.as_ref()),
         phases: phases.join(", "),
         count: failure.count(),

@@ -5,7 +5,7 @@ use super::users::Users;
 use super::words::{
     headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, target, width,
 };
-use crate::measure::{Group, Interval, Latency, Outcome, Rpo, Verdict};
+use crate::measure::{Became, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
 use crate::model::{Finding, Milestone, Region, Severity};
 
 pub(super) struct View {
@@ -33,6 +33,8 @@ pub(super) struct View {
     pub restore_problems: Vec<String>,
     pub faults: Vec<FaultRow>,
     pub findings: Vec<FindingRow>,
+    /// Of the run itself, not of preflight.
+    pub surprises: Vec<FindingRow>,
     pub not_checked: Vec<String>,
     pub facts: Vec<(&'static str, String)>,
     pub phases: Vec<PhaseRow>,
@@ -90,6 +92,9 @@ pub(super) struct FindingRow {
     pub title: String,
     pub evidence: String,
     pub remedy: String,
+    /// What became of it, in words; empty where it is no prediction.
+    pub became: String,
+    pub ignored: bool,
 }
 
 pub(super) struct PhaseRow {
@@ -128,7 +133,8 @@ impl View {
             restore: restore(outcome),
             restore_problems: outcome.rollback.left.iter().chain(&outcome.rollback.differences).cloned().collect(),
             faults: faults(outcome),
-            findings: outcome.findings.iter().map(finding).collect(),
+            findings: outcome.foretold.iter().map(foretold).collect(),
+            surprises: outcome.findings.iter().skip(outcome.foretold.len()).map(finding).collect(),
             not_checked: outcome.not_checked.clone(),
             facts: facts(outcome),
             phases: phases(outcome),
@@ -158,8 +164,10 @@ fn claims(outcome: &Outcome) -> Vec<String> {
     let sentence = |missing: &crate::measure::MissingClaim| {
         let place = missing.region.as_ref().map(|region| format!(" issued in {region}")).unwrap_or_default();
         format!(
-            "{} tokens{place} lacked the required claim {}: such logins look successful and are not.",
-            missing.count, missing.claim
+            "{} tokens{place} lacked the required claim {}: such logins look successful and are not.{}",
+            missing.count,
+            missing.claim,
+            predicted(foretellers(outcome, &format!("claim_missing ({})", missing.claim), missing.region.as_ref()))
         )
     };
     outcome.logins.missing_claims.iter().map(sentence).chain(anomalies(outcome, true)).collect()
@@ -381,8 +389,32 @@ fn finding(finding: &Finding) -> FindingRow {
         Severity::Risk => "risk",
         Severity::Blocker => "blocker",
     };
-    let Finding { code, title, evidence, remedy, .. } = finding.clone();
-    FindingRow { code, severity, title, evidence, remedy }
+    let Finding { code, title, evidence, remedy, ignored, .. } = finding.clone();
+    FindingRow { code, severity, title, evidence, remedy, became: String::new(), ignored }
+}
+
+fn foretold(foretold: &Foretold) -> FindingRow {
+    let became = match &foretold.became {
+        Became::CameTrue(seen) => format!("it came true: {seen}"),
+        Became::DidNot(seen) => format!("it did not come true: {seen}"),
+        Became::Untested(why) => format!("not tested: {why}"),
+    };
+    FindingRow { became, ..finding(&foretold.finding) }
+}
+
+/// The findings that foretold a failure of logins at a Region.
+pub(super) fn foretellers<'a>(outcome: &'a Outcome, label: &str, region: Option<&Region>) -> Vec<&'a str> {
+    let same = |failure: &&crate::measure::Failure| failure.label == label && failure.region.as_ref() == region;
+    let Some(failure) = outcome.failures.iter().find(same) else { return Vec::new() };
+    let told = outcome.foretold.iter().filter(|foretold| foretold.explains(failure, &outcome.run));
+    let mut codes: Vec<&str> = told.map(|foretold| foretold.finding.code.as_str()).collect();
+    codes.dedup();
+    codes
+}
+
+/// ` Predicted by GD402.`, where a finding of preflight foretold a failure.
+fn predicted(codes: Vec<&str>) -> String {
+    if codes.is_empty() { String::new() } else { format!(" Predicted by {}.", codes.join(", ")) }
 }
 
 fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {

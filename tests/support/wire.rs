@@ -170,7 +170,10 @@ impl std::error::Error for LeftOut {}
 async fn pass(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, LeftOut> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| LeftOut)?.to_bytes();
-    let (index, way) = shared.judge(&parts, &String::from_utf8_lossy(&body));
+    // What a call without a body asks for is in its query.
+    let query = parts.uri.query().unwrap_or_default();
+    let form = if body.is_empty() { query.into() } else { String::from_utf8_lossy(&body) };
+    let (index, way) = shared.judge(&parts, &form);
     match way {
         Way::Refused(status, code) => return Ok(refusal(status, code, &parts)),
         Way::Lost => never().await,

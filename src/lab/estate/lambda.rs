@@ -170,8 +170,8 @@ fn claims(region: &str, pool_id: &str) -> Function {
 }
 
 fn authorizer(region: &str, pool_id: &str) -> Function {
-    let mut function = function(AUTHORIZER, Program::Authorizer, region, pool_id);
-    function.code_sha256 = "q7Tz1mHf4cRk8yJ2nWv5xB0sLp3dEoAuGiKtC6eMZ9Y=".to_owned();
+    let code = "q7Tz1mHf4cRk8yJ2nWv5xB0sLp3dEoAuGiKtC6eMZ9Y=";
+    let mut function = function(AUTHORIZER, Program::Authorizer, code, region, pool_id);
     let urls = ROLES.map(|role| {
         format!("https://cognito-idp.{}.amazonaws.com/{pool_id}/.well-known/jwks.json", topology::region(role))
     });

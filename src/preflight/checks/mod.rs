@@ -120,6 +120,11 @@ pub fn pages() -> Vec<Page> {
     pages
 }
 
+/// Whether a code is no prediction but a guard rail: it protects an account, or a run lacks what it needs to begin.
+pub fn is_guard_rail(code: &str) -> bool {
+    matches!(code, "GD602" | "GD901") || code < "GD008" || guard::ALL.iter().any(|check| check.code == code)
+}
+
 /// Makes every check side by side; what they saw is in the order of their codes.
 pub async fn look(facts: &Facts, found: &mut Findings) {
     let checks = all();
@@ -154,6 +159,8 @@ impl Page {
             title: self.title.to_owned(),
             evidence: sight.evidence,
             remedy: sight.remedy.unwrap_or_else(|| self.remedy.to_owned()),
+            accepted: None,
+            ignored: false,
         }
     }
 }

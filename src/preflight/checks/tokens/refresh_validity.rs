@@ -26,7 +26,8 @@ async fn look(facts: &Facts) -> Looked {
     let short = clients.iter().filter_map(|client| {
         let validity = refresh_validity(client);
         let (is, wanted) = (format_duration(validity), format_duration(drill));
-        let told = || format!("{}: refresh tokens are good for {is}; the drill takes up to {wanted}", client_label(client));
+        let told =
+            || format!("{}: refresh tokens are good for {is}; the drill takes up to {wanted}", client_label(client));
         (validity < drill).then(|| Sight::of(told()))
     });
     Ok(short.collect())

@@ -1,0 +1,95 @@
+//! How long preflight takes over a pool with many app clients and triggers, and how many calls it makes: directly, and with 100 ms
+//! more for each call, as from an office far from the Regions.
+//!
+//! `ENVIRONMENT` names another lab's environment file than `benches/preflight.toml`.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may panic")]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+#[path = "../tests/support/wire.rs"]
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use serde_json::{Value, json};
+use support::{Lab, gameday};
+use wire::{Way, Wire};
+
+/// What a call needs more on the slow way.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
+/// The aim of the slow way, in seconds.
+const AIM_S: f64 = 3.0;
+/// The median of so many is told.
+const SAMPLES: usize = 5;
+
+/// The lab's file with a proxy before each Region's control plane.
+fn behind(lab: &Lab, folder: &Path) -> (PathBuf, Vec<Wire>) {
+    let mut text = fs::read_to_string(&lab.environment).unwrap();
+    let urls: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("sts = \"http://").map(|url| url.trim_end_matches('"').to_owned()))
+        .collect();
+    let mut wires = Vec::new();
+    for url in urls {
+        let wire = Wire::start(url.parse().unwrap());
+        text = text.replace(&format!("= \"http://{url}\""), &format!("= \"{}\"", wire.url()));
+        wires.push(wire);
+    }
+    let path = folder.join("behind.toml");
+    fs::write(&path, text).unwrap();
+    (path, wires)
+}
+
+struct Sample {
+    took_s: f64,
+    calls: usize,
+    not_checked: usize,
+}
+
+/// From the program's start to its end, so that nothing is left out.
+fn sample(environment: &Path, wires: &[Wire], way: Way) -> Sample {
+    for wire in wires {
+        wire.rule(move |_| way);
+    }
+    let began = Instant::now();
+    let done = gameday().args(["preflight", "--format", "json", "--env"]).arg(environment).output().unwrap();
+    let took_s = began.elapsed().as_secs_f64();
+    let told: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
+    Sample {
+        took_s,
+        calls: wires.iter().map(|wire| wire.seen().len()).sum(),
+        not_checked: told["not_checked"].as_array().unwrap().len(),
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = env::var_os("ENVIRONMENT").map_or_else(|| PathBuf::from("benches/preflight.toml"), PathBuf::from);
+    let lab = Lab::start(folder.path(), &["--seed", "5", "--env", settings.to_str().unwrap()]);
+    let (environment, wires) = behind(&lab, folder.path());
+    let checks = gameday::preflight::checks::all().len();
+    let mut rows = vec![json!({ "name": "checks", "value": checks, "unit": "" })];
+    println!("{checks} checks\n\n{:<24}{:>10}{:>10}{:>14}", "way", "seconds", "calls", "not checked");
+    for (name, way) in [("direct", Way::Open), ("100 ms for each call", Way::Late(ON_ITS_WAY))] {
+        let mut samples: Vec<Sample> = Vec::new();
+        for _ in 0..SAMPLES {
+            samples.push(tokio::task::block_in_place(|| sample(&environment, &wires, way)));
+        }
+        samples.sort_by(|a, b| a.took_s.total_cmp(&b.took_s));
+        let Sample { took_s, calls, not_checked } = &samples[SAMPLES / 2];
+        println!("{name:<24}{took_s:>10.2}{calls:>10}{not_checked:>14}");
+        rows.push(json!({ "name": format!("{name}, from start to end"), "value": took_s, "unit": "s" }));
+        rows.push(json!({ "name": format!("{name}, calls"), "value": calls, "unit": "" }));
+        if way != Way::Open {
+            println!("\naim: under {AIM_S} s, {}", if *took_s < AIM_S { "met" } else { "missed" });
+        }
+    }
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    fs::create_dir_all(&target).unwrap();
+    let rows = serde_json::to_string_pretty(&json!({ "rows": rows })).unwrap() + "\n";
+    fs::write(target.join("preflight.json"), rows).unwrap();
+}

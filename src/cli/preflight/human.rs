@@ -1,0 +1,72 @@
+//! For people at a terminal.
+
+use std::io::IsTerminal;
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+
+use super::{Told, by_lack, summary, word};
+use crate::model::{Finding, Severity};
+
+/// As wide as a terminal is at least; also where there is none.
+const WIDTH: u16 = 80;
+
+/// Prints everything.
+pub fn print(told: &Told) {
+    if !told.findings.is_empty() {
+        println!("{}", table(&told.findings));
+    }
+    for (lack, codes) in by_lack(told) {
+        println!("{}", wrapped(&format!("not checked: {}: {lack}", codes.join(", "))));
+    }
+    for entry in &told.idle {
+        println!("{}", wrapped(&format!("baseline: {entry}")));
+    }
+    println!("{}", wrapped(&summary(told)));
+    if !told.findings.is_empty() {
+        println!("More about one: gameday preflight --explain CODE");
+    }
+}
+
+fn wrapped(text: &str) -> String {
+    textwrap::fill(text, textwrap::Options::new(WIDTH.into()).subsequent_indent("  "))
+}
+
+fn table(findings: &[Finding]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    // comfy-table colours on terminals alone; NO_COLOR is ours to honour.
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain {
+        table.force_no_tty();
+    }
+    if plain || !std::io::stdout().is_terminal() {
+        table.set_width(WIDTH);
+    }
+    table.set_header(["code", "severity", "finding, what was seen, and what to do"]);
+    for found in findings {
+        table.add_row([Cell::new(&found.code), severity(found), Cell::new(text(found))]);
+    }
+    table
+}
+
+/// Coloured; the table leaves colours out where it is not on a terminal.
+fn severity(found: &Finding) -> Cell {
+    let word = word(found.severity);
+    if found.accepted.is_some() {
+        return Cell::new(format!("{word}\n(accepted)"));
+    }
+    match found.severity {
+        Severity::Blocker => Cell::new(word.to_uppercase()).fg(Color::Red).add_attribute(Attribute::Bold),
+        Severity::Risk => Cell::new(word).fg(Color::Yellow),
+        Severity::Note => Cell::new(word),
+    }
+}
+
+fn text(found: &Finding) -> String {
+    let last = match &found.accepted {
+        Some(by) => format!("Accepted by {} until {}: {}", by.owner, by.expires, by.reason),
+        // A snippet is for the page.
+        None => format!("Fix: {}", found.remedy.split("\n\n```").next().unwrap_or_default()),
+    };
+    format!("{}\nSeen: {}\n{last}", found.title, found.evidence)
+}

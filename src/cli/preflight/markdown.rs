@@ -1,0 +1,49 @@
+//! For an issue or a wiki.
+
+use askama::Template;
+
+use super::{Told, by_lack, summary, word};
+use crate::model::Finding;
+
+#[derive(Template)]
+#[template(path = "preflight.md", config = "templates/askama.toml")]
+struct Document<'a> {
+    file: &'a str,
+    summary: String,
+    findings: Vec<Row<'a>>,
+    not_checked: Vec<(String, String)>,
+    idle: &'a [String],
+}
+
+struct Row<'a> {
+    code: &'a str,
+    severity: String,
+    title: &'a str,
+    evidence: &'a str,
+    /// Markdown already where it is the page's own.
+    remedy: &'a str,
+}
+
+/// The document.
+#[expect(clippy::expect_used, reason = "rendering to memory")]
+pub fn text(told: &Told) -> String {
+    let document = Document {
+        file: &told.file,
+        summary: summary(told),
+        findings: told.findings.iter().map(row).collect(),
+        not_checked: by_lack(told).into_iter().map(|(lack, codes)| (codes.join(", "), lack)).collect(),
+        idle: &told.idle,
+    };
+    // Cannot fail: a `String` takes every write, and the template calls nothing that fails.
+    document.render().expect("a template in memory")
+}
+
+fn row(found: &Finding) -> Row<'_> {
+    let Finding { code, title, evidence, remedy, .. } = found;
+    let severity = word(found.severity);
+    let severity = match &found.accepted {
+        Some(by) => format!("{severity}, accepted by {} until {}: {}", by.owner, by.expires, by.reason),
+        None => severity.to_owned(),
+    };
+    Row { code, severity, title, evidence, remedy }
+}

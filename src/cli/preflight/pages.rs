@@ -1,0 +1,145 @@
+//! The pages of the checks: one as text, all as a list, and all as files.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::word;
+use crate::cli::{Exit, Failure};
+use crate::preflight::checks::{Check, Page, all, is_guard_rail, pages};
+
+/// Areas by the first digit of their codes.
+const AREAS: [(char, &str); 10] = [
+    ('0', "The drill itself"),
+    ('1', "User pool"),
+    ('2', "Keys"),
+    ('3', "Replication"),
+    ('4', "Triggers"),
+    ('5', "Routing"),
+    ('6', "Quotas"),
+    ('7', "Tokens"),
+    ('8', "Observability"),
+    ('9', "Governance"),
+];
+
+/// The page of a code; where there is none, which is nearest.
+fn page(code: &str) -> Result<Page, String> {
+    let pages = pages();
+    let wanted = code.to_uppercase();
+    if let Some(page) = pages.iter().find(|page| page.code == wanted) {
+        return Ok(*page);
+    }
+    let nearest = pages.iter().max_by(|a, b| {
+        let near = |page: &Page| strsim::jaro_winkler(page.code, &wanted);
+        near(a).total_cmp(&near(b))
+    });
+    let nearest = nearest.map(|page| format!("; the nearest is {}: {}", page.code, page.title)).unwrap_or_default();
+    Err(format!("no check has the code {code}{nearest}"))
+}
+
+/// Reads a code of `run --ignore`.
+///
+/// # Errors
+/// In words, where nobody may look away.
+pub fn ignorable(code: &str) -> Result<String, String> {
+    let page = page(code)?;
+    if is_guard_rail(page.code) {
+        return Err(format!(
+            "{} is not a prediction that a run could prove wrong: it protects the account, or the run lacks what it needs \
+             ({})",
+            page.code, page.title
+        ));
+    }
+    Ok(page.code.to_owned())
+}
+
+/// Prints a page.
+pub fn explain(code: &str) -> Result<Exit, Failure> {
+    let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` tells them all"))?;
+    let Page { code, severity, title, why, remedy } = page;
+    println!("{code}  {title}  ({})\n\nWhy it matters\n\n{}\n", word(severity), textwrap::fill(why, 80));
+    // Snippets stay as they are.
+    let (text, snippet) = remedy.split_once("\n\n```").map_or((remedy, None), |(text, rest)| (text, Some(rest)));
+    println!("What to do\n\n{}", textwrap::fill(text, 80));
+    if let Some(rest) = snippet {
+        println!("\n```{rest}");
+    }
+    Ok(Exit::Success)
+}
+
+/// Prints all codes.
+pub fn list() -> Exit {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    for page in pages() {
+        table.add_row([page.code, word(page.severity), page.title]);
+    }
+    println!("{table}");
+    Exit::Success
+}
+
+/// Writes a file for each page, and an index; takes away those of codes that are no more.
+pub fn write(folder: &Path) -> Result<Exit, Failure> {
+    let fail = |error: std::io::Error| Failure::plain(format!("{}: {error}", folder.display()));
+    fs::create_dir_all(folder).map_err(fail)?;
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        let is_page = path.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("GD"));
+        if is_page && path.extension().is_some_and(|ending| ending == "md") {
+            fs::remove_file(path).map_err(fail)?;
+        }
+    }
+    let checks = all();
+    for page in pages() {
+        let check = checks.iter().find(|check| check.code == page.code).copied();
+        fs::write(folder.join(format!("{}.md", page.code)), document(page, check)).map_err(fail)?;
+    }
+    fs::write(folder.join("README.md"), index()).map_err(fail)?;
+    Ok(Exit::Success)
+}
+
+fn document(page: Page, check: Option<&Check>) -> String {
+    let Page { code, severity, title, why, remedy } = page;
+    let severity = word(severity);
+    let looks = match check.map(|check| check.calls) {
+        Some([]) => {
+            "By the environment file, the scenario or the endpoints themselves; it makes no call to AWS.".to_owned()
+        }
+        Some(calls) => {
+            let calls: Vec<String> = calls.iter().map(|call| format!("`{call}`")).collect();
+            format!("By {}.", calls.join(", "))
+        }
+        None => "By the steps that a run takes anyway.".to_owned(),
+    };
+    let ignore = if is_guard_rail(code) {
+        "`gameday run --ignore` does not go past it.".to_owned()
+    } else {
+        format!("`gameday run --ignore {code}` goes on all the same, and the report tells what became of it.")
+    };
+    format!(
+        "# {code}: {title}\n\nSeverity: {severity}, at worst. {ignore}\n\n## Why it matters\n\n{why}\n\n## What to do\n\n\
+         {remedy}\n\n## How it is found\n\n{looks}\n\n[All checks](README.md)\n"
+    )
+}
+
+fn index() -> String {
+    let mut text =
+        "# Checks of preflight\n\nWhat `gameday preflight` looks for, by area. These pages are generated from the \
+                    checks themselves; `gameday preflight --explain CODE` prints one.\n"
+            .to_owned();
+    let pages = pages();
+    for (digit, area) in AREAS {
+        let mut of_area = pages.iter().filter(|page| page.code[2..].starts_with(digit)).peekable();
+        if of_area.peek().is_none() {
+            continue;
+        }
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "\n## GD{digit}xx: {area}\n\n| Code | Severity | Finding |\n|---|---|---|\n");
+        for page in of_area {
+            let _ = writeln!(text, "| [{0}]({0}.md) | {1} | {2} |", page.code, word(page.severity), page.title);
+        }
+    }
+    text
+}

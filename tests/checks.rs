@@ -1,0 +1,313 @@
+//! Every check of preflight in a lab that is broken in one place, and none in the healthy one.
+//!
+//! `scenarios/broken/` has the variants: each an environment file whose name begins with the code that must be found there, alone.
+
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+#[path = "support/wire.rs"]
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+use support::{Lab, gameday};
+use wire::Wire;
+
+/// So many labs at once; they wait as much as they work.
+const AT_ONCE: usize = 4;
+
+/// Codes that no lab file breaks, and where they are tried.
+const ELSEWHERE: [(&str, &str); 2] = [
+    ("GD103", "found in the hold phase of a run: tests/reports.rs"),
+    ("GD910", "needs a run under way: tests/guard.rs"),
+];
+
+/// What a login that is really tried tells beside the cause of its failure.
+const SYMPTOMS: [&str; 3] = ["GD101", "GD102", "GD402"];
+
+#[derive(Debug)]
+struct Told {
+    findings: Vec<(String, String)>,
+    not_checked: Vec<String>,
+}
+
+impl Told {
+    fn codes(&self) -> BTreeSet<&str> {
+        self.findings.iter().map(|(code, _)| code.as_str()).collect()
+    }
+}
+
+fn preflight(arguments: &[&Path]) -> Told {
+    let mut command = gameday();
+    command.args(["preflight", "--format", "json"]).args(&arguments[1..]).arg("--env").arg(arguments[0]);
+    let done = command.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(!said.contains("panicked"), "{said}");
+    let told: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {said}"));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let findings = told["findings"].as_array().unwrap();
+    Told {
+        findings: findings.iter().map(|found| (text(&found["code"]), text(&found["evidence"]))).collect(),
+        not_checked: told["not_checked"].as_array().unwrap().iter().map(text).collect(),
+    }
+}
+
+fn variants() -> BTreeMap<PathBuf, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/broken");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let code = |path: PathBuf| {
+        let code = path.file_name().unwrap().to_str().unwrap().split(['-', '.']).next().unwrap().to_owned();
+        (path, code)
+    };
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).map(code).collect()
+}
+
+/// The page of every code that there is.
+fn codes() -> BTreeSet<String> {
+    let pages = gameday::preflight::checks::pages();
+    pages.into_iter().map(|page| page.code.to_owned()).collect()
+}
+
+#[test]
+fn the_healthy_lab_has_no_finding_and_nothing_unseen() {
+    let told = preflight(&[Path::new("environments/lab.toml")]);
+    assert!(told.findings.is_empty() && told.not_checked.is_empty(), "{told:#?}");
+}
+
+/// What is wrong with a variant; nothing where its finding is there, alone.
+fn wrong(path: &Path, code: &str) -> Option<String> {
+    let told = preflight(&[path]);
+    let mut others = told.codes();
+    let found = others.remove(code);
+    // A login that was tried, and failed for the reason that the variant's finding names.
+    let symptom = |other: &str| {
+        let tried =
+            |(of, evidence): &(String, String)| of != other || evidence.starts_with("USER_SRP_AUTH straight to");
+        SYMPTOMS.contains(&other) && told.findings.iter().all(tried) && ("GD1"..="GD5").contains(&&code[..3])
+    };
+    others.retain(|other| !symptom(other));
+    let good = found && others.is_empty();
+    (!good).then(|| format!("{}: {told:#?}", path.file_name().unwrap().display()))
+}
+
+#[test]
+fn each_variant_has_its_finding_alone() {
+    let (variants, next) = (Vec::from_iter(variants()), AtomicUsize::new(0));
+    let work = || {
+        let mut wrongs = Vec::new();
+        while let Some((path, code)) = variants.get(next.fetch_add(1, Ordering::SeqCst)) {
+            wrongs.extend(wrong(path, code));
+        }
+        wrongs
+    };
+    let wrongs: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(wrongs.is_empty(), "{} of {} variants:\n{}", wrongs.len(), variants.len(), wrongs.join("\n"));
+}
+
+#[test]
+fn every_check_has_a_variant() {
+    let (codes, variants) = (codes(), variants());
+    let mut tried: BTreeSet<String> = variants.into_values().collect();
+    assert_eq!(tried.difference(&codes).collect::<Vec<_>>(), Vec::<&String>::new(), "no such check");
+    tried.extend(EDITS.iter().map(|edit| edit.code.to_owned()));
+    tried.extend(ELSEWHERE.map(|(code, _)| code.to_owned()));
+    assert_eq!(codes.difference(&tried).collect::<Vec<_>>(), Vec::<&String>::new(), "these have no variant");
+}
+
+/// What only the file of a running lab can break.
+struct Edit {
+    code: &'static str,
+    /// What is found beside it.
+    also: &'static [&'static str],
+    scenario: &'static str,
+    edit: fn(&str) -> String,
+}
+
+const FULL: &str = "scenarios/full-failover.toml";
+const EVERY_FLOW: &str = "scenarios/every-flow.toml";
+
+/// The full failover, at whose replica the limit is to be set below what Cognito allows.
+const TOO_MUCH: &str = "TOO_MUCH";
+
+fn too_much(folder: &Path) -> PathBuf {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FULL)).unwrap();
+    let fault = "[[faults]]\nkind = \"provisioned-limit\"\nregion = \"replica\"\nrate = \"1/s\"\n\n";
+    let path = folder.join("too-much.toml");
+    std::fs::write(&path, text.replacen("[users.arrivals]", &format!("{fault}[users.arrivals]"), 1)).unwrap();
+    path
+}
+
+/// Without a table, up to the next one.
+fn without(text: &str, table: &str) -> String {
+    let (before, after) = text.split_once(&format!("\n[{table}]\n")).unwrap();
+    let after = after.find("\n[").map_or("", |next| &after[next..]);
+    format!("{before}{after}")
+}
+
+/// With another value for a key of a table.
+fn with(text: &str, table: &str, key: &str, value: &str) -> String {
+    let (before, after) = text.split_once(&format!("\n[{table}]\n")).unwrap();
+    let (own, rest) = after.split_at(after.find("\n[").unwrap_or(after.len()));
+    let own = own.lines().filter(|line| !line.starts_with(&format!("{key} = "))).collect::<Vec<_>>().join("\n");
+    format!("{before}\n[{table}]\n{own}\n{key} = {value}\n{rest}")
+}
+
+/// The value of a key of a table.
+fn value<'a>(text: &'a str, table: &str, key: &str) -> &'a str {
+    let (_, after) = text.split_once(&format!("\n[{table}]\n")).unwrap();
+    after.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap()
+}
+
+const EDITS: [Edit; 15] = [
+    Edit {
+        code: "GD001",
+        also: &[],
+        scenario: FULL,
+        edit: |text| with(text, "credentials.secret_access_key", "key", "\"password\""),
+    },
+    Edit {
+        code: "GD002",
+        also: &[],
+        scenario: FULL,
+        edit: |text| {
+            let none = without(text, "primary.subnets");
+            none.replace(
+                "\n[primary.clients]",
+                "\n[primary.subnets]\ntags = { nobody = \"has it\" }\n\n[primary.clients]",
+            )
+        },
+    },
+    Edit {
+        code: "GD003",
+        also: &[],
+        scenario: FULL,
+        edit: |text| with(text, "primary.subnets", "ids", "[\"subnet-00000000000000000\"]"),
+    },
+    Edit {
+        code: "GD004",
+        also: &[],
+        scenario: EVERY_FLOW,
+        edit: |text| text.replace("name = \"confidential\"", "name = \"other\""),
+    },
+    Edit {
+        code: "GD005",
+        also: &[],
+        scenario: EVERY_FLOW,
+        edit: |text| text.replace("name = \"sign-out\"", "name = \"other\""),
+    },
+    Edit { code: "GD006", also: &[], scenario: EVERY_FLOW, edit: |text| without(text, "managed_login") },
+    Edit {
+        code: "GD007",
+        also: &[],
+        scenario: EVERY_FLOW,
+        edit: |text| without(text, "users.populations.totp_secret"),
+    },
+    // Part of what the health check asks is outside, too.
+    Edit {
+        code: "GD008",
+        also: &["GD506"],
+        scenario: FULL,
+        edit: |text| {
+            let first = value(text, "primary.subnets", "ids").split(',').next().unwrap();
+            with(text, "primary.subnets", "ids", &format!("{first}]"))
+        },
+    },
+    Edit {
+        code: "GD101",
+        also: &["GD102"],
+        scenario: FULL,
+        edit: |text| with(text, "users.password", "key", "\"client_service\""),
+    },
+    // Nothing listens there.
+    Edit { code: "GD102", also: &[], scenario: FULL, edit: |text| with(text, "replica", "direct", "[\"127.0.0.1\"]") },
+    // Nobody can sign in by an app client that is not there, so that no session lives on its refresh tokens.
+    Edit {
+        code: "GD104",
+        also: &[],
+        scenario: EVERY_FLOW,
+        edit: |text| {
+            let id = |name: &str| {
+                let (_, after) = text.split_once(&format!("name = \"{name}\"\nid = \"")).unwrap();
+                after.split('"').next().unwrap().to_owned()
+            };
+            text.replace(&id("rotating"), "0000000000000000000000000a")
+        },
+    },
+    Edit {
+        code: "GD510",
+        also: &[],
+        scenario: FULL,
+        edit: |text| with(text, "replica", "direct", "[\"127.0.2.10\", \"no-such-name.gameday.test\"]"),
+    },
+    Edit { code: "GD602", also: &[], scenario: TOO_MUCH, edit: str::to_owned },
+    Edit {
+        code: "GD905",
+        also: &[],
+        scenario: FULL,
+        edit: |text| format!("{text}\n[guard]\nforbidden_ids = {}\n", value(text, "primary.subnets", "ids")),
+    },
+    Edit { code: "GD911", also: &[], scenario: FULL, edit: |text| without(text, "dead_man") },
+];
+
+#[test]
+fn what_a_file_can_break_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--seed", "5"]);
+    let text = std::fs::read_to_string(&lab.environment).unwrap();
+    let too_much = too_much(folder.path());
+    let mut wrong = Vec::new();
+    for edit in &EDITS {
+        let path = folder.path().join(format!("{}.toml", edit.code));
+        std::fs::write(&path, (edit.edit)(&text)).unwrap();
+        let scenario = if edit.scenario == TOO_MUCH { &too_much } else { Path::new(edit.scenario) };
+        let told = preflight(&[&path, scenario]);
+        // What a whole file says is looked at by many checks, so that others may find it, too.
+        if !edit.also.iter().chain([&edit.code]).all(|code| told.codes().contains(code)) {
+            wrong.push(format!("{}: {told:#?}", edit.code));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The lab's file with a proxy before each Region's control plane.
+fn behind(lab: &Lab, folder: &Path) -> (PathBuf, Vec<Wire>) {
+    let mut text = std::fs::read_to_string(&lab.environment).unwrap();
+    let mut wires = Vec::new();
+    for table in ["primary.endpoints", "replica.endpoints"] {
+        let upstream = value(&text, table, "sts").trim_matches('"').to_owned();
+        let wire = Wire::start(upstream.strip_prefix("http://").unwrap().parse().unwrap());
+        text = text.replace(&format!("= \"{upstream}\""), &format!("= \"{}\"", wire.url()));
+        wires.push(wire);
+    }
+    let path = folder.join("behind.toml");
+    std::fs::write(&path, text).unwrap();
+    (path, wires)
+}
+
+/// However many checks want an answer, it is asked for once.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_is_made_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--seed", "5"]);
+    let (environment, wires) = behind(&lab, folder.path());
+    let told = tokio::task::spawn_blocking(move || preflight(&[&environment])).await.unwrap();
+    assert!(told.findings.is_empty() && told.not_checked.is_empty(), "{told:#?}");
+    let mut made = 0;
+    for wire in &wires {
+        let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for seen in wire.seen() {
+            *counts.entry((seen.call.action, seen.call.form)).or_default() += 1;
+            made += 1;
+        }
+        counts.retain(|_, count| *count > 1);
+        assert!(counts.is_empty(), "{counts:#?}");
+    }
+    assert!(made > 5, "{made} calls");
+}
