@@ -306,7 +306,10 @@ async fn no_call_is_made_twice() {
             *counts.entry((seen.call.action, seen.call.form)).or_default() += 1;
             made += 1;
         }
-        counts.retain(|_, count| *count > 1);
+        // The canary alone is read until what was written is there.
+        counts.retain(|(action, form), count| {
+            *count > 1 && !(action == "AdminGetUser" && form.contains("replication-canary"))
+        });
         assert!(counts.is_empty(), "{counts:#?}");
     }
     assert!(made > 5, "{made} calls");

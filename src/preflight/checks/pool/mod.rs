@@ -10,7 +10,6 @@ mod client_missing;
 mod client_secret;
 mod deletion_protection;
 mod domain_failover;
-mod domain_health_check;
 mod group_differs;
 mod group_missing;
 mod legacy_attributes;
@@ -47,7 +46,6 @@ pub const ALL: &[&Check] = &[
     &totp_users::CHECK,
     &deletion_protection::CHECK,
     &domain_failover::CHECK,
-    &domain_health_check::CHECK,
 ];
 
 /// An app client of the primary, and the one that stands for it at the replica: that of the same ID, else that of the same name.
