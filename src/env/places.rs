@@ -176,6 +176,7 @@ fn pool(file: &mut Document) {
             );
         }
     }
+    replica_id(file, regions[1].as_deref());
     not_empty(file, "pool.client_id", "write the app client's ID");
     for client in file.items("pool.clients") {
         not_empty(file, &format!("{client}.id"), "write the app client's ID");
@@ -189,6 +190,23 @@ fn pool(file: &mut Document) {
         }
     }
     names(file, "pool.clients", "app client");
+}
+
+/// The ID of a pool of the replica Region's own.
+fn replica_id(file: &mut Document, region: Option<&str>) {
+    let Some(id) = file.get::<String>("pool.replica_id") else { return };
+    let shaped = id.split_once('_').filter(|(region, name)| is_region(region) && !name.is_empty());
+    let Some((of, _)) = shaped else {
+        let finding = Finding::at("pool.replica_id", format!("`{id}` is not a user pool's ID"), "not a user pool's ID");
+        return file.report(finding.help("it has the form \"us-west-2_EXAMPLE\"; leave it out for a native replica"));
+    };
+    if let Some(region) = region.filter(|region| *region != of) {
+        let finding = Finding::at("pool.replica_id", format!("the pool is from {of}"), "of another Region");
+        file.report(finding.help(format!(
+            "it is the replica Region's own pool, which begins with {region}; a native replica has the ID of its primary, and needs no \
+             second one"
+        )));
+    }
 }
 
 /// The names of a list's items, by which scenarios know them: none empty, none twice.
