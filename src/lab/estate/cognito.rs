@@ -134,6 +134,8 @@ pub struct Client {
     pub token_minutes: u32,
     /// Days for which refresh tokens are good.
     pub refresh_days: u32,
+    /// Hours for which they are good, instead.
+    pub refresh_hours: Option<u32>,
     /// What managed login and the token endpoint do for it.
     pub oauth: Option<OAuth>,
 }
@@ -242,6 +244,7 @@ fn clients() -> Vec<Client> {
         rotation_grace_s: None,
         token_minutes: 60,
         refresh_days: 30,
+        refresh_hours: None,
         oauth: None,
     };
     let (srp, password) = ("ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH");

@@ -28,6 +28,10 @@ const SECRET_LENGTH: usize = 51;
 /// The most app clients that ListUserPoolClients gives at once (Cognito API reference).
 const PAGE: u64 = 60;
 
+/// Seconds of an hour and a day.
+const HOUR_S: u64 = 3600;
+const DAY_S: u64 = 24 * HOUR_S;
+
 /// A way to sign in that a client must allow (`ExplicitAuthFlows`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AuthFlow {
@@ -108,7 +112,9 @@ impl AppClient {
             auth_flows: client.auth_flows.clone(),
             rotation: client.rotation_grace_s.map(|seconds| Duration::from_secs(seconds.into())),
             token_validity: Duration::from_mins(client.token_minutes.into()),
-            refresh_validity: days(client.refresh_days),
+            refresh_validity: client
+                .refresh_hours
+                .map_or_else(|| days(client.refresh_days), |hours| Duration::from_hours(hours.into())),
             oauth: client.oauth.clone(),
         }
     }
@@ -158,16 +164,17 @@ impl AppClient {
 
     /// The client as DescribeUserPoolClient shows it.
     fn describe(&self, pool_id: &str, created: f64) -> Value {
+        let in_days = self.refresh_validity.as_secs().is_multiple_of(DAY_S);
         let mut client = json!({
             "UserPoolId": pool_id,
             "ClientName": self.name,
             "ClientId": self.id,
             "CreationDate": created,
             "LastModifiedDate": created,
-            "RefreshTokenValidity": self.refresh_validity.as_secs() / (24 * 60 * 60),
+            "RefreshTokenValidity": self.refresh_validity.as_secs() / if in_days { DAY_S } else { HOUR_S },
             "AccessTokenValidity": self.token_validity.as_secs() / 60,
             "IdTokenValidity": self.token_validity.as_secs() / 60,
-            "TokenValidityUnits": { "AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days" },
+            "TokenValidityUnits": { "AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": if in_days { "days" } else { "hours" } },
             "ExplicitAuthFlows": self.auth_flows,
             "PreventUserExistenceErrors": "LEGACY",
             "EnableTokenRevocation": true,
