@@ -19,9 +19,6 @@ use super::tags::{LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
 /// What begins the ID of every run.
 const RUNS: &str = "gd-*";
 
-/// Actions of Cognito that no policy can bound by a resource.
-const WITHOUT_RESOURCE: [&str; 1] = ["cognito-idp:DescribeUserPoolDomain"];
-
 /// What a policy is written for.
 #[derive(Debug)]
 pub struct Policies<'a> {
@@ -35,8 +32,6 @@ pub struct Policies<'a> {
     pub account: &'a str,
     /// Whether the run arms a dead-man switch.
     pub armed: bool,
-    /// What preflight's checks call, as IAM actions.
-    pub checks: &'a [&'a str],
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +95,6 @@ impl Policies<'_> {
         self.reads(&mut all);
         self.identity(&mut all);
         self.lock(&mut all);
-        self.checks(&mut all);
         for (region, action) in self.actions() {
             self.change(region, action, &mut all);
         }
@@ -204,39 +198,9 @@ impl Policies<'_> {
         }
     }
 
-    /// What checks read beyond what a run reads anyway; what they write is among what it writes.
-    fn checks(&self, all: &mut Statements) {
-        let reads = |action: &&&str| {
-            let verb = action.split(':').nth(1).unwrap_or_default();
-            ["Describe", "Get", "List", "AdminGet", "AdminList"].iter().any(|begin| verb.starts_with(begin))
-        };
-        for action in self.checks.iter().filter(reads) {
-            let both = [RegionRole::Primary, RegionRole::Replica];
-            let (name, resources) = match action.split(':').next() {
-                Some("cognito-idp") if !WITHOUT_RESOURCE.contains(action) => {
-                    // In both Regions, which is more than any fault needs.
-                    for statement in all.values_mut() {
-                        statement.actions.remove(*action);
-                    }
-                    all.retain(|_, statement| !statement.actions.is_empty());
-                    ("CheckUserPools", both.map(|role| self.pool(role)))
-                }
-                Some("kms") => ("CheckKeys", both.map(|role| self.keys(role))),
-                _ if all.values().any(|statement| statement.actions.contains(*action)) => continue,
-                _ => ("CheckResources", both.map(|_| "*".to_owned())),
-            };
-            all.entry(name).or_default().allow([*action], resources);
-        }
-    }
-
     fn pool(&self, role: RegionRole) -> String {
         let (region, pool) = (&self.site.region(role).region, self.site.pool.id_at(role));
         format!("arn:{}:cognito-idp:{region}:{}:userpool/{pool}", partition(region), self.account)
-    }
-
-    fn keys(&self, role: RegionRole) -> String {
-        let region = &self.site.region(role).region;
-        format!("arn:{}:kms:{region}:{}:key/*", partition(region), self.account)
     }
 
     fn global(&self) -> &'static str {

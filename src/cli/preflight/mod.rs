@@ -8,14 +8,14 @@ mod sarif;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::env::{Baseline, load_baseline};
 use crate::files::Loaded;
-use crate::model::{EventLog, Finding, RunId, Seed, Severity};
+use crate::model::{Clock, EventLog, Finding, RunId, Seed, Severity};
 use crate::preflight::{self, Allowed, Looked, NotChecked, Question};
 use crate::scenario::Scenario;
 
@@ -96,9 +96,9 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     let baseline = args.baseline.as_deref().map(|path| load_baseline(path, &known)).transpose()?;
     let (scenario, environment) = world::read(args.scenario.as_deref(), &args.place)?;
     let world = World::open(environment, &args.place).await?;
-    let began = Instant::now();
+    let began = Clock::real_now();
     let looked = look(&scenario.value, &world).await;
-    let (took, now) = (began.elapsed(), world.clock.wall_now());
+    let (took, now) = (Clock::real_now().duration_since(began), world.clock.wall_now());
     world.close().await;
     let Looked { found, calls } = looked?;
     let mut told = Told {

@@ -171,7 +171,7 @@ async fn groups_are_made_listed_and_deleted() {
         groups.iter().map(|group| group.group_name().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(Some(USER)).await, ["customers", "gameday"]);
-    assert_eq!(names(None).await, ["customers", "gameday", &format!("{pool}_GameDayIdP")]);
+    assert_eq!(names(None).await, ["customers", "gameday", "staff", &format!("{pool}_GameDayIdP")]);
     primary.delete_group().user_pool_id(pool).group_name("gameday").send().await.unwrap();
     lab.replicated().await;
     let gone = replica.get_group().user_pool_id(pool).group_name("gameday").send().await;
