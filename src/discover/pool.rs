@@ -51,7 +51,7 @@ pub async fn look(cloud: &Cloud, id: &str, found: &mut Discovery) -> Result<(), 
     let operation = "cognito-idp:DescribeUserPool";
     let answer = cognito.describe_user_pool().user_pool_id(id).send().await.map_err(CloudError::of(operation))?;
     let pool = answer.user_pool.ok_or_else(|| CloudError::incomplete(operation, "UserPool"))?;
-    found.pool_name = pool.name().unwrap_or_default().to_owned();
+    pool.name().unwrap_or_default().clone_into(&mut found.pool_name);
     found.domain = pool.custom_domain().map(str::to_owned);
     let there =
         cloud.replica.cognito.describe_user_pool().user_pool_id(id).send().await.map_err(CloudError::of(operation));

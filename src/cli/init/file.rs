@@ -225,29 +225,23 @@ fn dns(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     if !found.other_records.is_empty() {
         page.comment(&format!("Other failover records of this account: {}.", found.other_records.join(", ")));
     }
-    match &found.record {
-        Some(record) => {
-            page.key("hosted_zone_id", record.zone_id.as_str());
-            page.key("record", record.name.as_str());
-            match &record.health_check_id {
-                Some(id) => page.key("health_check_id", id.as_str()),
-                None => page.gap(
-                    "health_check_id",
-                    "\"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee\"",
-                    "the primary set has no health check, so that DNS never fails over",
-                ),
-            }
+    if let Some(record) = &found.record {
+        page.key("hosted_zone_id", record.zone_id.as_str());
+        page.key("record", record.name.as_str());
+        let why = "the primary set has no health check, so that DNS never fails over";
+        match &record.health_check_id {
+            Some(id) => page.key("health_check_id", id.as_str()),
+            None => page.gap("health_check_id", "\"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee\"", why),
         }
-        None => {
-            let why = if found.other_records.is_empty() {
-                "no hosted zone of this account has a record with failover routing"
-            } else {
-                "which failover record is meant; name it with --record"
-            };
-            page.gap("record", "\"login.example.com\"", why);
-            page.comment("hosted_zone_id = \"Z0123456789EXAMPLE\"");
-            page.comment("health_check_id = \"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee\"");
-        }
+    } else {
+        let why = if found.other_records.is_empty() {
+            "no hosted zone of this account has a record with failover routing"
+        } else {
+            "which failover record is meant; name it with --record"
+        };
+        page.gap("record", "\"login.example.com\"", why);
+        page.comment("hosted_zone_id = \"Z0123456789EXAMPLE\"");
+        page.comment("health_check_id = \"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee\"");
     }
     for (key, servers) in [("resolvers", &args.resolvers), ("authoritative", &args.authoritative)] {
         if !servers.is_empty() {

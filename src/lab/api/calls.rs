@@ -174,53 +174,26 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             calls.push(call(operation, arn.into_iter().collect()));
         }
         Service::CloudWatch => {
-            let operation = cloudwatch::operation(parts, body);
-            calls.push(call(format!("cloudwatch:{operation}"), Vec::new()));
-        }
-        Service::Quotas => {
-            let operation = service_quotas::operation(parts).unwrap_or_default();
-            calls.push(call(format!("servicequotas:{operation}"), Vec::new()));
-        }
-        Service::DynamoDb => {
-            let operation = dynamodb::operation(parts).unwrap_or_default();
-            calls.push(call(format!("dynamodb:{operation}"), Vec::new()));
-        }
-        Service::Secrets => {
-            let operation = secrets::operation(parts).unwrap_or_default();
-            calls.push(call(format!("secretsmanager:{operation}"), Vec::new()));
+            calls.push(call(format!("cloudwatch:{}", cloudwatch::operation(parts, body)), Vec::new()));
         }
         Service::Kms => {
-            let operation = kms::operation(parts).unwrap_or_default();
-            let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-            let named = input["KeyId"].as_str().unwrap_or("*");
-            let arn = if named.starts_with("arn:") {
-                named.to_owned()
-            } else {
-                format!("arn:aws:kms:{region}:{account}:key/{named}")
-            };
-            calls.push(call(format!("kms:{operation}"), vec![arn]));
-        }
-        Service::Acm => {
-            let operation = acm::operation(parts).unwrap_or_default();
-            calls.push(call(format!("acm:{operation}"), Vec::new()));
+            let (action, arn) = key(region, parts, body);
+            calls.push(call(action, vec![arn]));
         }
         // API Gateway has actions by HTTP method, on resources by path (Service authorization reference).
         Service::ApiGateway => {
             let resource = vec![format!("arn:aws:apigateway:{region}::{}", parts.uri.path())];
             calls.push(call(format!("apigateway:{}", parts.method), resource));
         }
-        Service::CloudTrail => {
-            let operation = cloudtrail::operation(parts).unwrap_or_default();
-            let arn = format!("arn:aws:cloudtrail:{region}:{account}:trail/*");
-            calls.push(call(format!("cloudtrail:{operation}"), vec![arn]));
-        }
-        Service::S3 => {
-            let arn = format!("arn:aws:s3:::{}", s3::bucket(parts));
-            calls.push(call("s3:GetBucketObjectLockConfiguration".to_owned(), vec![arn]));
-        }
-        Service::Waf => {
-            let operation = waf::operation(parts).unwrap_or_default();
-            calls.push(call(format!("wafv2:{operation}"), Vec::new()));
+        Service::Quotas
+        | Service::DynamoDb
+        | Service::Secrets
+        | Service::Acm
+        | Service::CloudTrail
+        | Service::S3
+        | Service::Waf => {
+            let (action, arns) = read(service, region, parts);
+            calls.push(call(action, arns));
         }
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}
@@ -252,6 +225,41 @@ fn lambda(control: &Control, parts: &Parts, segments: &[&str]) -> (String, Optio
 fn related(service: Service, params: &Params) -> String {
     let prefix = if service == Service::Rds { "rds" } else { "iam" };
     format!("{prefix}:{}", params.get("Action").unwrap_or_default())
+}
+
+/// A call of a service that checks alone read, and the ARNs of what it uses.
+fn read(service: Service, region: &str, parts: &Parts) -> (String, Vec<String>) {
+    let account = topology::ACCOUNT;
+    let (name, operation, arns) = match service {
+        Service::Acm => ("acm", acm::operation(parts), Vec::new()),
+        Service::DynamoDb => ("dynamodb", dynamodb::operation(parts), Vec::new()),
+        Service::Secrets => ("secretsmanager", secrets::operation(parts), Vec::new()),
+        Service::CloudTrail => {
+            let all = format!("arn:aws:cloudtrail:{region}:{account}:trail/*");
+            ("cloudtrail", cloudtrail::operation(parts), vec![all])
+        }
+        // The permission has another name than the operation, GetObjectLockConfiguration.
+        Service::S3 => {
+            let bucket = format!("arn:aws:s3:::{}", s3::bucket(parts));
+            ("s3", Some("GetBucketObjectLockConfiguration"), vec![bucket])
+        }
+        Service::Waf => ("wafv2", waf::operation(parts), Vec::new()),
+        _ => ("servicequotas", service_quotas::operation(parts), Vec::new()),
+    };
+    (format!("{name}:{}", operation.unwrap_or_default()), arns)
+}
+
+/// A call of KMS's API, and the key's ARN.
+fn key(region: &str, parts: &Parts, body: &[u8]) -> (String, String) {
+    let operation = kms::operation(parts).unwrap_or_default();
+    let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let named = input["KeyId"].as_str().unwrap_or("*");
+    let arn = if named.starts_with("arn:") {
+        named.to_owned()
+    } else {
+        format!("arn:aws:kms:{region}:{}:key/{named}", topology::ACCOUNT)
+    };
+    (format!("kms:{operation}"), arn)
 }
 
 /// A call of Cognito's API, and the ARNs of what it uses.

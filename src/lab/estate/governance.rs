@@ -29,6 +29,7 @@ pub struct Governance {
 /// A trail (CloudTrail API reference, Trail, GetTrailStatus and EventSelector).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Trail {
     /// Where it was made.
     pub home_region: String,

@@ -25,6 +25,9 @@ mod tests {
         unique.sort_unstable();
         unique.dedup();
         assert_eq!(unique.len(), codes.len());
+        let checks: Vec<&str> = super::super::all().iter().map(|check| check.code).collect();
+        let gone: Vec<_> = codes.iter().filter(|code| !checks.contains(code)).collect();
+        assert!(gone.is_empty(), "no check has {gone:?}");
         assert_eq!((name("GD502"), name("GD501")), (Some("TTL over 60 s"), None));
     }
 }

@@ -134,7 +134,7 @@ impl Facts {
                 for result in page.map_err(CloudError::of("cloudwatch:GetMetricData"))?.metric_data_results() {
                     let number = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
                     let Some(series) = number.and_then(|number| found.get_mut(number)) else { continue };
-                    let times = result.timestamps().iter().map(|at| at.secs());
+                    let times = result.timestamps().iter().map(DateTime::secs);
                     let times = times.map(|at| Timestamp::from_second(at).unwrap_or_default());
                     series.extend(times.zip(result.values().iter().copied()));
                 }
