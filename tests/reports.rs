@@ -543,6 +543,7 @@ fn sessions_are_kept_interrupted_forced_or_lost() {
     assert_eq!(sessions["api_refused_in_outage"], 1);
     // From the call that hung at 10 s to the answer at 70.5 s.
     assert_eq!(sessions["longest_without_api_s"], 60.5);
+    assert_eq!(sessions["without_api_to_the_end"], 0);
     assert_eq!(sessions["refreshes_at_replica"], json!({ "tried": 3, "worked": 2 }));
     assert_eq!(sessions["refreshes_after_failback"], json!({ "tried": 3, "worked": 2 }));
     assert_eq!(sessions["by_plan"][0]["cohort"], "honours-ttl");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::history::{Limit, Logbook};
 use crate::model::{Event, Expect, Finding, Record, Region, RegionRole, RunStarted, Severity};
-use crate::scenario::ExpectedLimit;
+use crate::scenario::{ExpectedLimit, FlowShare};
 
 /// The code of a finding that a limit did not hold.
 const SURPRISE: &str = "GD103";
@@ -68,6 +68,7 @@ pub(super) fn limits(
     records: &[Record],
     book: &Logbook,
     stated: &[ExpectedLimit],
+    asked: &[FlowShare],
     run: &RunStarted,
 ) -> Vec<LimitResult> {
     let region = |role| match role {
@@ -87,7 +88,7 @@ pub(super) fn limits(
         held: None,
     });
     let mut all: Vec<LimitResult> = tried.iter().cloned().chain(missing).collect();
-    all.extend(flows(book, &run.replica));
+    all.extend(flows(book, asked, &run.replica));
     all
 }
 
@@ -103,28 +104,36 @@ fn tried(record: &Record) -> Option<LimitResult> {
     })
 }
 
-fn flows(book: &Logbook, replica: &Region) -> Vec<LimitResult> {
-    let mut seen: BTreeMap<&str, (BTreeMap<String, u64>, u64, u64)> = BTreeMap::new();
+fn flows(book: &Logbook, asked: &[FlowShare], replica: &Region) -> Vec<LimitResult> {
+    let mut seen: BTreeMap<String, (BTreeMap<String, u64>, u64, u64)> = BTreeMap::new();
+    // One whose logins never reached the replica proves nothing, and is not to be forgotten.
+    seen.extend(
+        asked.iter().filter(|flow| flow.expect == Some(Expect::Refused)).map(|flow| (flow.label(), Default::default())),
+    );
     for login in book.iter() {
         match login.limit() {
             // By what it was refused: an error of another kind may only look like the limit.
-            Limit::Held => *seen.entry(login.flow()).or_default().0.entry(login.outcome().label()).or_default() += 1,
-            Limit::Broken => seen.entry(login.flow()).or_default().1 += 1,
-            Limit::Untold => seen.entry(login.flow()).or_default().2 += 1,
+            Limit::Held => {
+                *seen.entry(login.flow().to_owned()).or_default().0.entry(login.outcome().label()).or_default() += 1
+            }
+            Limit::Broken => seen.entry(login.flow().to_owned()).or_default().1 += 1,
+            Limit::Untold => seen.entry(login.flow().to_owned()).or_default().2 += 1,
             Limit::Unconcerned => {}
         }
     }
-    let result = |(flow, (refused, let_in, untold)): (&str, (BTreeMap<String, u64>, u64, u64))| {
+    let result = |(flow, (refused, let_in, untold)): (String, (BTreeMap<String, u64>, u64, u64))| {
+        let reached = !refused.is_empty() || let_in + untold > 0;
         let held = if let_in > 0 { Some(false) } else { (!refused.is_empty()).then_some(true) };
         let untold = (untold > 0).then(|| format!("{untold} failed otherwise, which does not tell"));
         let refused = refused.into_iter().map(|(label, count)| format!("{count} {label}"));
         let seen: Vec<String> = refused.chain([format!("{let_in} let in")]).chain(untold).collect();
+        let seen = if reached { seen.join(", ") } else { "no login reached the replica".to_owned() };
         LimitResult {
             action: format!("login by {flow}"),
             region: replica.clone(),
             role: RegionRole::Replica,
             expect: Expect::Refused,
-            seen: seen.join(", "),
+            seen,
             held,
         }
     };

@@ -171,7 +171,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
     let logins = logins(&history.logins);
     let sessions = sessions(&history.calls, &line);
     let throttling = throttling(&history.logins, &line);
-    let limits = limits(records, &history.logins, &scenario.expectations, run);
+    let limits = limits(records, &history.logins, &scenario.expectations, &scenario.users.flows, run);
     let rpo = rpo(&line, at(Milestone::FaultEffective));
     let progress = Progress::of(records, &phases, failure.as_ref());
     let region_of = |role| match role {

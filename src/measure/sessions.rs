@@ -25,9 +25,11 @@ pub struct Sessions {
     /// Those of `api_in_outage` that were not made: something else of the session had no answer yet when they fell due, and they share how
     /// that ended.
     pub api_held_up_in_outage: u64,
-    /// The longest time in which a session could not call the API, in seconds: from sending the first call that failed to
-    /// the answer of the next one that did not, or to the last that failed.
+    /// The longest time in which a session was without the API and then had it again, at most, in seconds: from sending the last call that
+    /// worked to the answer of the next one that did; where none failed in between, what that one took.
     pub longest_without_api_s: Option<f64>,
+    /// Sessions whose last call of the API failed.
+    pub without_api_to_the_end: u64,
     /// Refreshes at the replica.
     pub refreshes_at_replica: Calls,
     /// Refreshes at the primary after the heal.
@@ -108,7 +110,9 @@ impl Sessions {
             let in_outage = line.zero.is_some_and(|zero| call.sent >= zero) && !healed(call);
             match (call.step, call.role) {
                 (SessionStep::ApiCall, _) if in_outage => {
-                    self.api_in_outage.add(call);
+                    self.api_in_outage.tried += 1;
+                    // What the heal let through did not work in the outage.
+                    self.api_in_outage.worked += u64::from(succeeded(call) && line.before_heal(call.received));
                     self.api_refused_in_outage += u64::from(call.outcome.is_refusal() && !call.held_up);
                     self.api_held_up_in_outage += u64::from(call.held_up);
                 }
@@ -119,8 +123,9 @@ impl Sessions {
                 _ => {}
             }
         }
-        self.longest_without_api_s =
-            self.longest_without_api_s.into_iter().chain(longest_without_api(calls)).reduce(f64::max);
+        let (longest, to_the_end) = without_api(calls);
+        self.longest_without_api_s = self.longest_without_api_s.into_iter().chain(longest).reduce(f64::max);
+        self.without_api_to_the_end += u64::from(to_the_end);
     }
 }
 
@@ -146,19 +151,20 @@ fn fate(calls: &[CallRef<'_>], heal: Option<Timestamp>) -> Fate {
     }
 }
 
-fn longest_without_api(calls: &[CallRef<'_>]) -> Option<f64> {
-    let (mut failing, mut longest): (Option<Timestamp>, Option<f64>) = (None, None);
+/// The longest time in which a session may have been without the API, and whether it was to the end.
+fn without_api(calls: &[CallRef<'_>]) -> (Option<f64>, bool) {
+    let (mut worked, mut failing, mut longest): (Option<Timestamp>, Option<Timestamp>, Option<f64>) =
+        (None, None, None);
     for call in calls.iter().filter(|call| call.step == SessionStep::ApiCall) {
         if !succeeded(call) {
             failing.get_or_insert(call.sent);
+            continue;
         }
-        if let Some(since) = failing {
-            let without = seconds_between(since, call.received);
-            longest = Some(longest.map_or(without, |longest| longest.max(without)));
-        }
-        if succeeded(call) {
-            failing = None;
-        }
+        // It may have vanished as soon as the last call that worked had left. One that hung and then worked was without it meanwhile.
+        let since = failing.map_or(call.sent, |first| worked.unwrap_or(first));
+        let without = seconds_between(since, call.received);
+        longest = Some(longest.map_or(without, |longest| longest.max(without)));
+        (worked, failing) = (Some(call.sent), None);
     }
-    longest
+    (longest, failing.is_some())
 }

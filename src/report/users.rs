@@ -203,9 +203,10 @@ fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
             sessions.api_held_up_in_outage.to_string(),
         ),
         (
-            "Longest time in which a session could not call the API, at most",
-            sessions.longest_without_api_s.map_or_else(|| "never".to_owned(), seconds_up),
+            "Longest time in which a session could not call the API and then could again, at most",
+            sessions.longest_without_api_s.map_or_else(|| "no call worked".to_owned(), seconds_up),
         ),
+        ("Sessions that could not call the API to the end", sessions.without_api_to_the_end.to_string()),
         ("Refreshes at the replica that worked", of(sessions.refreshes_at_replica)),
         ("Refreshes at the primary after the heal that worked", of(sessions.refreshes_after_failback)),
     ];

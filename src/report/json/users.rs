@@ -65,6 +65,7 @@ pub(super) fn sessions(sessions: &Sessions) -> Value {
     all["api_refused_in_outage"] = json!(sessions.api_refused_in_outage);
     all["api_held_up_in_outage"] = json!(sessions.api_held_up_in_outage);
     all["longest_without_api_s"] = json!(sessions.longest_without_api_s);
+    all["without_api_to_the_end"] = json!(sessions.without_api_to_the_end);
     all["refreshes_at_replica"] = calls(sessions.refreshes_at_replica);
     all["refreshes_after_failback"] = calls(sessions.refreshes_after_failback);
     all
