@@ -59,7 +59,11 @@ pub fn ignorable(code: &str) -> Result<String, String> {
 pub fn explain(code: &str) -> Result<Exit, Failure> {
     let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` tells them all"))?;
     let Page { code, severity, title, why, remedy } = page;
-    println!("{code}  {title}  ({})\n\nWhy it matters\n\n{}\n", word(severity), textwrap::fill(why, 80));
+    println!("{code}  {title}  ({})\n", word(severity));
+    if let Some(name) = page.anti_pattern() {
+        println!("Anti-pattern: {name}\n");
+    }
+    println!("Why it matters\n\n{}\n", textwrap::fill(why, 80));
     // Snippets stay as they are.
     let (text, snippet) = remedy.split_once("\n\n```").map_or((remedy, None), |(text, rest)| (text, Some(rest)));
     println!("What to do\n\n{}", textwrap::fill(text, 80));
@@ -118,8 +122,9 @@ fn document(page: Page, check: Option<&Check>) -> String {
     } else {
         format!("`gameday run --ignore {code}` goes on all the same, and the report tells what became of it.")
     };
+    let name = page.anti_pattern().map(|name| format!("Anti-pattern: {name}.\n\n")).unwrap_or_default();
     format!(
-        "# {code}: {title}\n\nSeverity: {severity}, at worst. {ignore}\n\n## Why it matters\n\n{why}\n\n## What to do\n\n\
+        "# {code}: {title}\n\nSeverity: {severity}, at worst. {ignore}\n\n{name}## Why it matters\n\n{why}\n\n## What to do\n\n\
          {remedy}\n\n## How it is found\n\n{looks}\n\n[All checks](README.md)\n"
     )
 }
