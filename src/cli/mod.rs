@@ -62,7 +62,7 @@ enum Command {
     Plan(PlanArgs),
     /// Print the least IAM policy for a run, and the dead-man role's. Changes nothing.
     IamPolicy(IamPolicyArgs),
-    /// Check that a failover can be rehearsed here, and would work. Changes nothing.
+    /// Check that a failover can be rehearsed here, and would work. Changes nothing but an attribute of the canary.
     #[command(after_long_help = "Examples:\n  \
         gameday preflight --env environments/staging.toml            what would go wrong, and what to do\n  \
         gameday preflight --env FILE --fail-on risk --baseline known.toml\n  \
