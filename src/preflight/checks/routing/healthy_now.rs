@@ -9,9 +9,9 @@ pub const CHECK: Check = Check {
     code: "GD520",
     severity: Severity::Blocker,
     title: "The health check is unhealthy already",
-    why: "The record gives the replica already, so a drill would break a Region that serves nobody: nothing is detected, nothing moves, \
-          and every figure is about the wrong thing. In earnest it means that the last failover was never undone, or that the health check \
-          has been wrong for as long.",
+    why: "The record gives the replica already, so a drill would break a Region that serves nobody: the replica's figures look well because \
+          nothing had to move, and after the heal nobody comes back. In earnest it means that the last failover was never undone, or that the \
+          health check has been wrong for as long.",
     remedy: "Find out what the checkers see, and bring the primary back first:\n\n\
              ```sh\naws route53 get-health-check-status --health-check-id ID\n```",
     calls: &["route53:GetHealthCheck", "route53:GetHealthCheckStatus"],

@@ -8,7 +8,7 @@ use crate::preflight::facts::{Facts, Missing};
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD709",
-    severity: Severity::Risk,
+    severity: Severity::Blocker,
     title: "Tokens are verified with keys that are fetched at request time",
     why: "A validator that fetches the JWKS while a request waits depends on the Region that publishes it, for every request, good tokens \
           and served Regions included. When the primary's front door swallows packets, every request waits for it and is refused: the failover \

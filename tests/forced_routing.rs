@@ -1,0 +1,92 @@
+//! What preflight calls a blocker of routing or tokens really stops a failover: a run that is forced past the finding fails as predicted.
+
+#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+use std::path::Path;
+
+use support::{bounds, gameday, json};
+
+/// A failover that is over in under three minutes of scenario time; the hold is the TTL of the variants.
+const SCENARIO: &str = r#"
+schema_version = 1
+title = "Forced"
+hypothesis = "It fails as preflight said."
+required_claims = ["tenant", "risk_profile"]
+[phases]
+baseline = "10s"
+outage = "70s"
+hold = "60s"
+failback = "30s"
+[[faults]]
+kind = "nacl-blackhole"
+region = "primary"
+[users.arrivals]
+process = "constant"
+rate = "2/s"
+[[users.flows]]
+flow = "USER_PASSWORD_AUTH"
+share = "100%"
+[[users.cohorts]]
+cohort = "fresh-lookup"
+share = "100%"
+[[objectives]]
+metric = "detection"
+at_most = "1m"
+[[objectives]]
+metric = "rto"
+at_most = "70s"
+[[objectives]]
+metric = "failback"
+at_most = "30s"
+"#;
+
+/// What does not come to pass.
+const NEVER_MOVES: [&str; 3] = ["dns_flip_authoritative", "dns_flip_resolver", "first_replica_login"];
+
+/// Variant, code, and the milestones that the finding says will not be reached.
+const PREDICTED: &[(&str, &[&str])] = &[
+    ("GD501-no-secondary-record", &NEVER_MOVES),
+    ("GD503-no-health-check-attached", &NEVER_MOVES),
+    ("GD505-health-check-disabled", &["health_check_unhealthy", "dns_flip_authoritative", "first_replica_login"]),
+    ("GD506-health-check-elsewhere", &["health_check_unhealthy", "dns_flip_authoritative", "first_replica_login"]),
+    ("GD517-calculated-parent", &NEVER_MOVES),
+    // Users are at the replica from the beginning, so that its figures look well; but nobody ever comes back.
+    (
+        "GD520-unhealthy-already",
+        &["health_check_healthy", "dns_failback_authoritative", "first_primary_login_after_failback"],
+    ),
+    ("GD526-secondary-hangs-on-the-same", &NEVER_MOVES),
+    ("GD709-keys-at-request-time", &["first_replica_login"]),
+];
+
+#[test]
+fn a_run_past_a_blocker_fails_as_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("forced.toml");
+    std::fs::write(&scenario, SCENARIO).unwrap();
+    for (variant, missing) in PREDICTED {
+        let code = &variant[..5];
+        let environment = Path::new("scenarios/broken").join(format!("{variant}.toml"));
+        let run = |out: &Path, forced: &[&str]| {
+            let mut command = gameday();
+            command.arg("run").arg(&scenario).args(["--speed", "10", "--seed", "3", "--env"]).arg(&environment);
+            command.args(forced).arg("--out").arg(out).output().unwrap()
+        };
+        let refused = run(&folder.path().join(format!("{variant}-refused")), &[]);
+        assert_eq!(refused.status.code(), Some(3), "{variant}: {}", String::from_utf8_lossy(&refused.stderr));
+        let out = folder.path().join(variant);
+        let done = run(&out, &["--ignore", code]);
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{variant}: {told}");
+        let run = json(&out.join("run.json"));
+        for milestone in *missing {
+            assert_eq!(bounds(&run, milestone), None, "{variant}: {milestone} was reached");
+        }
+        assert!(bounds(&run, "fault_effective").is_some(), "{variant}: nothing was cut");
+        assert_eq!(run["rollback"]["state_identical"], true, "{variant}");
+        let report = std::fs::read_to_string(out.join("report.md")).unwrap();
+        assert!(report.contains(code), "{variant}: the report does not name {code}");
+    }
+}
