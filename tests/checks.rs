@@ -127,7 +127,7 @@ struct Edit {
     /// What is found beside it.
     also: &'static [&'static str],
     scenario: &'static str,
-    edit: fn(&str) -> String,
+    with: fn(&str) -> String,
 }
 
 const FULL: &str = "scenarios/full-failover.toml";
@@ -170,13 +170,13 @@ const EDITS: [Edit; 15] = [
         code: "GD001",
         also: &[],
         scenario: FULL,
-        edit: |text| with(text, "credentials.secret_access_key", "key", "\"password\""),
+        with: |text| with(text, "credentials.secret_access_key", "key", "\"password\""),
     },
     Edit {
         code: "GD002",
         also: &[],
         scenario: FULL,
-        edit: |text| {
+        with: |text| {
             let none = without(text, "primary.subnets");
             none.replace(
                 "\n[primary.clients]",
@@ -188,33 +188,33 @@ const EDITS: [Edit; 15] = [
         code: "GD003",
         also: &[],
         scenario: FULL,
-        edit: |text| with(text, "primary.subnets", "ids", "[\"subnet-00000000000000000\"]"),
+        with: |text| with(text, "primary.subnets", "ids", "[\"subnet-00000000000000000\"]"),
     },
     Edit {
         code: "GD004",
         also: &[],
         scenario: EVERY_FLOW,
-        edit: |text| text.replace("name = \"confidential\"", "name = \"other\""),
+        with: |text| text.replace("name = \"confidential\"", "name = \"other\""),
     },
     Edit {
         code: "GD005",
         also: &[],
         scenario: EVERY_FLOW,
-        edit: |text| text.replace("name = \"sign-out\"", "name = \"other\""),
+        with: |text| text.replace("name = \"sign-out\"", "name = \"other\""),
     },
-    Edit { code: "GD006", also: &[], scenario: EVERY_FLOW, edit: |text| without(text, "managed_login") },
+    Edit { code: "GD006", also: &[], scenario: EVERY_FLOW, with: |text| without(text, "managed_login") },
     Edit {
         code: "GD007",
         also: &[],
         scenario: EVERY_FLOW,
-        edit: |text| without(text, "users.populations.totp_secret"),
+        with: |text| without(text, "users.populations.totp_secret"),
     },
     // Part of what the health check asks is outside, too.
     Edit {
         code: "GD008",
         also: &["GD506"],
         scenario: FULL,
-        edit: |text| {
+        with: |text| {
             let first = value(text, "primary.subnets", "ids").split(',').next().unwrap();
             with(text, "primary.subnets", "ids", &format!("{first}]"))
         },
@@ -223,16 +223,16 @@ const EDITS: [Edit; 15] = [
         code: "GD101",
         also: &["GD102"],
         scenario: FULL,
-        edit: |text| with(text, "users.password", "key", "\"client_service\""),
+        with: |text| with(text, "users.password", "key", "\"client_service\""),
     },
     // Nothing listens there.
-    Edit { code: "GD102", also: &[], scenario: FULL, edit: |text| with(text, "replica", "direct", "[\"127.0.0.1\"]") },
+    Edit { code: "GD102", also: &[], scenario: FULL, with: |text| with(text, "replica", "direct", "[\"127.0.0.1\"]") },
     // Nobody can sign in by an app client that is not there, so that no session lives on its refresh tokens.
     Edit {
         code: "GD104",
         also: &[],
         scenario: EVERY_FLOW,
-        edit: |text| {
+        with: |text| {
             let id = |name: &str| {
                 let (_, after) = text.split_once(&format!("name = \"{name}\"\nid = \"")).unwrap();
                 after.split('"').next().unwrap().to_owned()
@@ -244,16 +244,16 @@ const EDITS: [Edit; 15] = [
         code: "GD510",
         also: &[],
         scenario: FULL,
-        edit: |text| with(text, "replica", "direct", "[\"127.0.2.10\", \"no-such-name.gameday.test\"]"),
+        with: |text| with(text, "replica", "direct", "[\"127.0.2.10\", \"no-such-name.gameday.test\"]"),
     },
-    Edit { code: "GD602", also: &[], scenario: TOO_MUCH, edit: str::to_owned },
+    Edit { code: "GD602", also: &[], scenario: TOO_MUCH, with: str::to_owned },
     Edit {
         code: "GD905",
         also: &[],
         scenario: FULL,
-        edit: |text| format!("{text}\n[guard]\nforbidden_ids = {}\n", value(text, "primary.subnets", "ids")),
+        with: |text| format!("{text}\n[guard]\nforbidden_ids = {}\n", value(text, "primary.subnets", "ids")),
     },
-    Edit { code: "GD911", also: &[], scenario: FULL, edit: |text| without(text, "dead_man") },
+    Edit { code: "GD911", also: &[], scenario: FULL, with: |text| without(text, "dead_man") },
 ];
 
 #[test]
@@ -265,7 +265,7 @@ fn what_a_file_can_break_is_found() {
     let mut wrong = Vec::new();
     for edit in &EDITS {
         let path = folder.path().join(format!("{}.toml", edit.code));
-        std::fs::write(&path, (edit.edit)(&text)).unwrap();
+        std::fs::write(&path, (edit.with)(&text)).unwrap();
         let scenario = if edit.scenario == TOO_MUCH { &too_much } else { Path::new(edit.scenario) };
         let told = preflight(&[&path, scenario]);
         // What a whole file says is looked at by many checks, so that others may find it, too.

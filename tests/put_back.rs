@@ -134,7 +134,7 @@ impl Place {
         let mut process = support::tools::Running(command.spawn().unwrap());
         let began = Instant::now();
         while !seen().await {
-            assert!(process.0.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(240), "not seen");
+            assert!(process.0.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_mins(4), "not seen");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         process.0.kill().unwrap();

@@ -250,7 +250,7 @@ impl Estate {
         let account = {
             let mut free = self.free.lock().unwrap();
             let users = free.entry(case.users).or_insert_with(|| accounts.iter().cloned().collect());
-            users.pop_front().expect("there are more users than sign-ins at once")
+            users.pop_front().unwrap()
         };
         if case.flow.flow.refreshes() {
             let sign_in = FlowShare::of(Flow::UserSrp, case.flow.client.clone(), None, Percent(1.0));

@@ -18,7 +18,7 @@ const INVOKE: &str = "lambda:InvokeFunction";
 /// Prints the policies of exactly the calls that a run would make; only reads.
 pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
-    let world = World::open(environment, &args.place).await?;
+    let world = Box::pin(World::open(environment, &args.place)).await?;
     let policies = policies(&scenario.value, &world, args.no_dead_man).await;
     let may_invoke = world.site.preflight.invoke_triggers == Some(true);
     world.close().await;

@@ -44,7 +44,7 @@ struct Call {
 /// Shows every call of a run with its inverse; only reads.
 pub async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
-    let world = World::open(environment, &args.place).await?;
+    let world = Box::pin(World::open(environment, &args.place)).await?;
     let dead_man = world.site.dead_man.clone().filter(|_| !args.no_dead_man);
     let planned = look(&scenario.value, &world, dead_man).await;
     world.close().await;

@@ -126,7 +126,7 @@ async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<E
     let place = Place { env: args.env, speed: None, seed: None };
     let (_, environment) = world::read(None, &place)?;
     let file = place.env.as_deref().unwrap_or(Path::new("FILE")).display().to_string();
-    let world = World::open(environment, &place).await?;
+    let world = Box::pin(World::open(environment, &place)).await?;
     let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let mut found = BTreeMap::new();
     for clients in [&cloud.primary, &cloud.replica] {

@@ -28,7 +28,7 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
     confirm(consent, &environment.value, &what)?;
     unfinished::refuse(&environment.value.name, args.out.as_deref())?;
-    let world = World::open(environment, &args.place).await?;
+    let world = Box::pin(World::open(environment, &args.place)).await?;
     let began = world.clock.wall_now();
     let folder = folder(args.out.as_deref(), &scenario.name(), began)?;
     let log = EventLog::create(&folder.join("events.ndjson"), world.clock);

@@ -59,7 +59,7 @@ async fn open(file: &Path, consent: Option<Consent<'_>>, what: &str) -> Result<S
         confirm(consent, &environment.value, what)?;
     }
     let place = Place { env: Some(file.to_owned()), speed: None, seed: None };
-    let world = World::open(environment, &place).await?;
+    let world = Box::pin(World::open(environment, &place)).await?;
     let pool = connect(&world.site).await;
     world.close().await;
     pool

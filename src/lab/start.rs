@@ -72,7 +72,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     identity.authorize(authorizers::start(&options, &identity, &certificate, front_door).await?);
     let identity_provider =
         open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
-    let health = start_health_check(&options, &estate, &truth, &certificate, front_door, &mut tasks).await?;
+    let health = start_health_check(&options, &estate, &truth, &certificate, front_door, &mut tasks)?;
     let names = start_dns(&options, &estate, &truth, &health, &mut tasks).await?;
     let control =
         open_control_planes(&options, &keys, &world, &names.zone, &health, &truth, &identity, &estate, &mut tasks)?;
@@ -218,7 +218,7 @@ async fn open_identity_provider(
     Ok(port)
 }
 
-async fn start_health_check(
+fn start_health_check(
     options: &LabOptions,
     estate: &Estate,
     truth: &Arc<Truth>,

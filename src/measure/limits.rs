@@ -114,7 +114,7 @@ fn flows(book: &Logbook, asked: &[FlowShare], replica: &Region) -> Vec<LimitResu
         match login.limit() {
             // By what it was refused: an error of another kind may only look like the limit.
             Limit::Held => {
-                *seen.entry(login.flow().to_owned()).or_default().0.entry(login.outcome().label()).or_default() += 1
+                *seen.entry(login.flow().to_owned()).or_default().0.entry(login.outcome().label()).or_default() += 1;
             }
             Limit::Broken => seen.entry(login.flow().to_owned()).or_default().1 += 1,
             Limit::Untold => seen.entry(login.flow().to_owned()).or_default().2 += 1,

@@ -159,7 +159,7 @@ impl Reader {
 
     /// What a login says of the time before the heal. One that was under way then had not got in, and may owe its success to the
     /// heal: it counts as failed, unless it had begun so late that it would have been under way in steady state as well.
-    fn in_outage(&self, point: &Point, heal: Option<f64>, longest: f64) -> Option<Point> {
+    fn in_outage(point: &Point, heal: Option<f64>, longest: f64) -> Option<Point> {
         match heal {
             Some(heal) if point.at >= heal => None,
             Some(heal) if point.ended > heal && point.at + longest > heal => None,
@@ -171,7 +171,7 @@ impl Reader {
     /// `longest` is what a login takes at most in steady state, in seconds.
     fn back(&self, points: &[Point], percent: u8, level: (u64, u64), longest: f64) -> Back {
         let heal = self.heal.map(|heal| seconds_between(self.zero, heal));
-        let outage: Vec<Point> = points.iter().filter_map(|point| self.in_outage(point, heal, longest)).collect();
+        let outage: Vec<Point> = points.iter().filter_map(|point| Self::in_outage(point, heal, longest)).collect();
         let least = if percent > 90 { LEAST_FOR_NEARLY_ALL } else { LEAST_LOGINS };
         let found = |points: &[Point]| {
             let first = first_to_stay(points, level)?;

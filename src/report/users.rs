@@ -152,7 +152,7 @@ fn shares(recovery: &Recovery) -> Shares {
         let shares: Vec<String> = curves.iter().map(share).collect();
         match rows.last_mut() {
             Some((_, end, last)) if *last == shares && window.from_s - *end < width / 2.0 => {
-                *end = window.from_s + width
+                *end = window.from_s + width;
             }
             _ => rows.push((window.from_s, window.from_s + width, shares)),
         }

@@ -167,7 +167,7 @@ fn claims(outcome: &Outcome) -> Vec<String> {
             "{} tokens{place} lacked the required claim {}: such logins look successful and are not.{}",
             missing.count,
             missing.claim,
-            predicted(foretellers(outcome, &format!("claim_missing ({})", missing.claim), missing.region.as_ref()))
+            predicted(&foretellers(outcome, &format!("claim_missing ({})", missing.claim), missing.region.as_ref()))
         )
     };
     outcome.logins.missing_claims.iter().map(sentence).chain(anomalies(outcome, true)).collect()
@@ -413,7 +413,7 @@ pub(super) fn foretellers<'a>(outcome: &'a Outcome, label: &str, region: Option<
 }
 
 /// ` Predicted by GD402.`, where a finding of preflight foretold a failure.
-fn predicted(codes: Vec<&str>) -> String {
+fn predicted(codes: &[&str]) -> String {
     if codes.is_empty() { String::new() } else { format!(" Predicted by {}.", codes.join(", ")) }
 }
 

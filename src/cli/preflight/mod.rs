@@ -95,7 +95,7 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     let known: Vec<&str> = preflight::checks::pages().into_iter().map(|page| page.code).collect();
     let baseline = args.baseline.as_deref().map(|path| load_baseline(path, &known)).transpose()?;
     let (scenario, environment) = world::read(args.scenario.as_deref(), &args.place)?;
-    let world = World::open(environment, &args.place).await?;
+    let world = Box::pin(World::open(environment, &args.place)).await?;
     let began = Clock::real_now();
     let looked = look(&scenario.value, &world).await;
     let (took, now) = (Clock::real_now().duration_since(began), world.clock.wall_now());

@@ -64,12 +64,11 @@ fn act(control: &Control, parts: &Parts, body: &[u8]) -> Result<Element, Service
         }
         ("GET", ["healthcheck", id]) => {
             let calculated = control.estate.routing.calculated_check.as_ref();
-            let shown = match calculated.filter(|_| *id == CALCULATED_CHECK_ID) {
-                Some(calculated) => calculated_check(calculated),
-                None => {
-                    check_health_check(control, id)?;
-                    health_check(control)
-                }
+            let shown = if let Some(calculated) = calculated.filter(|_| *id == CALCULATED_CHECK_ID) {
+                calculated_check(calculated)
+            } else {
+                check_health_check(control, id)?;
+                health_check(control)
             };
             Ok(node("GetHealthCheckResponse", vec![node("HealthCheck", shown)]))
         }

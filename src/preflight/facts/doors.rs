@@ -102,7 +102,7 @@ impl Facts {
                 let status = response.status();
                 if status.is_success() { Ok(response.into_body().to_vec()) } else { Err(format!("HTTP {status}")) }
             };
-            match patiently(exchange).await {
+            match Box::pin(patiently(exchange)).await {
                 Ok(body) => return Ok(body),
                 Err(error) => failed = format!("{address}: {error}"),
             }

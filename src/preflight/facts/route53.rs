@@ -109,7 +109,7 @@ impl Facts {
         self.call(operation, RegionRole::Primary, id, async {
             let answer = self.cloud.route53.get_health_check_status().health_check_id(id).send().await;
             let seen = answer.map_err(CloudError::of(operation))?.health_check_observations;
-            let status = |seen: HealthCheckObservation| Some(seen.status_report?.status?);
+            let status = |seen: HealthCheckObservation| seen.status_report?.status;
             Ok(seen.into_iter().filter_map(status).collect())
         })
         .await

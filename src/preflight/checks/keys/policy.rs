@@ -156,7 +156,7 @@ mod tests {
     const CALL: Call<'_> =
         Call { account: "111122223333", pool_arn: "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-east-1_P" };
 
-    fn statement(condition: Value) -> Value {
+    fn statement(condition: &Value) -> Value {
         json!({ "Statement": {
             "Effect": "Allow",
             "Principal": { "Service": ["cognito-idp.amazonaws.com"], "AWS": ["*", "arn:aws:iam::1:root"] },
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_statement_is_read_whatever_form_its_lists_have() {
-        let policy = statement(json!({}));
+        let policy = statement(&json!({}));
         let read = statements(&policy);
         let read = &read[0];
         assert!(
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_condition_fails_only_where_that_is_certain() {
-        let fails = |condition: Value| statements(&statement(condition))[0].fails(CALL);
+        let fails = |condition: Value| statements(&statement(&condition))[0].fails(CALL);
         assert_eq!(fails(json!({ "StringEquals": { "aws:sourceAccount": "111122223333" } })), None);
         assert!(fails(json!({ "StringEquals": { "aws:SourceAccount": ["444455556666"] } })).is_some());
         assert_eq!(fails(json!({ "ArnLike": { "aws:SourceArn": "arn:aws:cognito-idp:*:111122223333:*" } })), None);

@@ -20,8 +20,14 @@ pub const CHECK: Check = Check {
             let told = pairs.filter_map(|(pair, replica)| {
                 let (here, there) = (pair.primary.explicit_auth_flows(), replica.explicit_auth_flows());
                 let told = difference(
-                    &here.iter().map(|flow| flow.as_str()).collect::<Vec<_>>(),
-                    &there.iter().map(|flow| flow.as_str()).collect::<Vec<_>>(),
+                    &here
+                        .iter()
+                        .map(aws_sdk_cognitoidentityprovider::types::ExplicitAuthFlowsType::as_str)
+                        .collect::<Vec<_>>(),
+                    &there
+                        .iter()
+                        .map(aws_sdk_cognitoidentityprovider::types::ExplicitAuthFlowsType::as_str)
+                        .collect::<Vec<_>>(),
                 )?;
                 let evidence =
                     format!("cognito-idp:DescribeUserPoolClient: ExplicitAuthFlows of {}: {told}", pair.label());

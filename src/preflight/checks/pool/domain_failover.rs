@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
             let Some(domain) = domain.as_ref() else { return Ok(Vec::new()) };
             let (name, replica) = (domain.domain().unwrap_or("-"), &facts.cloud.replica.region);
             let failover = domain.routing().and_then(|routing| routing.failover());
-            let told = match failover.map(|failover| failover.secondary_region()) {
+            let told = match failover.map(aws_sdk_cognitoidentityprovider::types::FailoverType::secondary_region) {
                 None => Some("no Routing.Failover".to_owned()),
                 Some(region) if region != replica.as_str() => {
                     Some(format!("Routing.Failover.SecondaryRegion {region}, the replica is in {replica}"))

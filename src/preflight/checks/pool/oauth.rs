@@ -18,8 +18,13 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let mut sights = Vec::new();
             for (pair, replica) in both_there(facts).await? {
-                let flows = [&pair.primary, &replica]
-                    .map(|client| client.allowed_o_auth_flows().iter().map(|flow| flow.as_str()).collect::<Vec<_>>());
+                let flows = [&pair.primary, &replica].map(|client| {
+                    client
+                        .allowed_o_auth_flows()
+                        .iter()
+                        .map(aws_sdk_cognitoidentityprovider::types::OAuthFlowType::as_str)
+                        .collect::<Vec<_>>()
+                });
                 let told = [
                     ("AllowedOAuthFlows", difference(&flows[0], &flows[1])),
                     (

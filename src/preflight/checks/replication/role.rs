@@ -21,7 +21,9 @@ pub const CHECK: Check = Check {
             for (role, wanted) in [(Primary, "PRIMARY"), (Replica, "SECONDARY")] {
                 let region = &facts.cloud.region(role).region;
                 let listed = replicas.iter().find(|replica| replica.region_name() == Some(region.as_str()));
-                let has = listed.and_then(|replica| replica.role()).map(|role| role.as_str());
+                let has = listed
+                    .and_then(|replica| replica.role())
+                    .map(aws_sdk_cognitoidentityprovider::types::ReplicaRoleType::as_str);
                 if let Some(has) = has.filter(|has| *has != wanted) {
                     sights.push(Sight::of(format!(
                         "cognito-idp:ListUserPoolReplicas: {region} is {has}, the environment file has it as the {}",

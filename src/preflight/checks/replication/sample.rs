@@ -68,7 +68,7 @@ async fn difference(facts: &Facts, name: &str, turn: u32) -> Result<Option<Strin
         found.and_then(|own| own.value()).map(str::to_owned)
     };
     let all = here.user_attributes().iter().chain(there.user_attributes());
-    let all: BTreeSet<&str> = all.map(|attribute| attribute.name()).collect();
+    let all: BTreeSet<&str> = all.map(aws_sdk_cognitoidentityprovider::types::AttributeType::name).collect();
     let all = all.into_iter().filter(|attribute| native || !OF_THE_POOL.contains(attribute));
     differ.extend(all.filter(|attribute| of(&here, attribute) != of(&there, attribute)));
     if here.enabled() != there.enabled() {

@@ -31,7 +31,8 @@ fn continent(region: &str) -> &str {
 async fn look(facts: &Facts) -> Looked {
     let config = facts.health_check().await?;
     // None named are all.
-    let regions: BTreeSet<&str> = config.regions().iter().map(|region| region.as_str()).collect();
+    let regions: BTreeSet<&str> =
+        config.regions().iter().map(aws_sdk_route53::types::HealthCheckRegion::as_str).collect();
     let continents: BTreeSet<&str> = regions.iter().map(|region| continent(region)).collect();
     let few = !regions.is_empty() && (regions.len() < LEAST || continents.len() < 2);
     let sight = || {

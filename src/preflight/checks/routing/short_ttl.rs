@@ -25,7 +25,8 @@ async fn look(facts: &Facts) -> Looked {
         return Ok(Vec::new());
     }
     let sets = facts.record_sets().await?;
-    let of = |role| side(&sets, role).and_then(|set| set.ttl()).filter(|ttl| *ttl < TTL_S);
+    let of =
+        |role| side(&sets, role).and_then(aws_sdk_route53::types::ResourceRecordSet::ttl).filter(|ttl| *ttl < TTL_S);
     let short = [RegionRole::Primary, RegionRole::Replica].into_iter().filter_map(|role| Some((role, of(role)?)));
     let told: Vec<String> = short.map(|(role, ttl)| format!("{} record: TTL {ttl} s", role.as_str())).collect();
     let sight = || Sight::of(format!("{}: {}", facts.site.dns.record, told.join(", ")));
