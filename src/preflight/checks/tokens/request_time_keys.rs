@@ -8,11 +8,11 @@ use crate::preflight::facts::{Facts, Missing};
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD709",
-    severity: Severity::Blocker,
+    severity: Severity::Risk,
     title: "Tokens are verified with keys that are fetched at request time",
-    why: "A validator that fetches the JWKS while a request waits depends on the Region that publishes it, for every request, good tokens \
-          and served Regions included. When the primary's front door swallows packets, every request waits for it and is refused: the failover \
-          happens, and still nobody gets in.",
+    why: "A validator that fetches the JWKS while a request waits depends on the Region that publishes it, for every request. When the \
+          primary's front door swallows packets, every token that the primary issued is refused wherever it is shown: who was signed in \
+          before the failover has to sign in again, and until then waits for a fetch that hangs.",
     remedy: "Hold the keys of both Regions, refresh them in the background (every 10 min), keep the last ones while a Region is down, and \
              never fetch on the request path. `examples/jwks_cache.rs` is a validator that does. Then say so:\n\n\
              ```toml\n[preflight]\njwks_fetch = \"cached\"\n```",
