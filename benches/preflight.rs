@@ -1,7 +1,7 @@
 //! How long preflight takes over a pool with many app clients and triggers, and how many calls it makes: directly, and with 100 ms
 //! more for each call, as from an office far from the Regions.
 //!
-//! `ENVIRONMENT` names another lab's environment file than `benches/preflight.toml`.
+//! `CLIENTS` says how many app clients the pool has more than the lab's own (45, which makes 50).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may panic")]
 
@@ -22,8 +22,42 @@ use wire::{Way, Wire};
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
 /// The aim of the slow way, in seconds.
 const AIM_S: f64 = 3.0;
+/// Of LambdaConfig, beside those that the healthy lab has (Cognito API reference, LambdaConfigType).
+const TRIGGERS: [&str; 7] = [
+    "PreSignUp",
+    "PostConfirmation",
+    "PreAuthentication",
+    "CustomMessage",
+    "DefineAuthChallenge",
+    "CreateAuthChallenge",
+    "VerifyAuthChallengeResponse",
+];
 /// The median of so many is told.
 const SAMPLES: usize = 5;
+
+/// An environment file of a lab whose pool has more app clients, and every trigger that the lab invokes or only tells of.
+fn settings(folder: &Path, clients: usize) -> PathBuf {
+    let mut text = "schema_version = 1\nname = \"bench\"\nkind = \"lab\"\n".to_owned();
+    let mut add =
+        |path: String, value: String| text.push_str(&format!("\n[[lab.estate]]\npath = \"{path}\"\nvalue = {value}\n"));
+    for region in ["us-east-1", "us-west-2"] {
+        for number in 0..clients {
+            let flows = "[\"ALLOW_USER_SRP_AUTH\", \"ALLOW_REFRESH_TOKEN_AUTH\"]";
+            let client = format!(
+                "{{ name = \"app-{number:02}\", has_secret = false, own_secret = false, auth_flows = {flows}, token_minutes = 60, \
+                 refresh_days = 30 }}"
+            );
+            add(format!("/cognito/pools/{region}/clients/-"), client);
+        }
+        for trigger in TRIGGERS {
+            let function = format!("arn:aws:lambda:{region}:111122223333:function:gameday-sign-in-audit");
+            add(format!("/triggers/{region}/{trigger}"), format!("{{ function = \"{function}\" }}"));
+        }
+    }
+    let path = folder.join("bench.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
 
 /// The lab's file with a proxy before each Region's control plane.
 fn behind(lab: &Lab, folder: &Path) -> (PathBuf, Vec<Wire>) {
@@ -68,7 +102,8 @@ fn sample(environment: &Path, wires: &[Wire], way: Way) -> Sample {
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = env::var_os("ENVIRONMENT").map_or_else(|| PathBuf::from("benches/preflight.toml"), PathBuf::from);
+    let clients = env::var("CLIENTS").map_or(45, |clients| clients.parse().unwrap());
+    let settings = settings(folder.path(), clients);
     let lab = Lab::start(folder.path(), &["--seed", "5", "--env", settings.to_str().unwrap()]);
     let (environment, wires) = behind(&lab, folder.path());
     let checks = gameday::preflight::checks::all().len();
