@@ -102,8 +102,11 @@ pub(super) fn recovery(book: &Logbook, line: &Timeline<'_>) -> Option<Recovery> 
 
 struct Reader {
     zero: Timestamp,
-    heal: Option<Timestamp>,
+    /// In seconds after the cut.
+    heal: Option<f64>,
     window_s: f64,
+    /// What a login took at most that got in by the heal, in seconds.
+    longest: f64,
 }
 
 /// A login.
@@ -121,7 +124,14 @@ impl Reader {
         let scheduled = || book.iter().filter(|login| login.counts()).map(LoginRef::scheduled);
         let length = seconds_between(scheduled().min()?, scheduled().max()?);
         let narrow = WINDOWS_S.into_iter().find(|window| length / window <= MOST_WINDOWS);
-        Some(Self { zero, heal, window_s: narrow.unwrap_or(WINDOWS_S[WINDOWS_S.len() - 1]) })
+        let by_heal = |login: &LoginRef<'_>| login.succeeded() && heal.is_none_or(|heal| login.ended() <= heal);
+        let took = |login: LoginRef<'_>| seconds_between(login.scheduled(), login.ended());
+        Some(Self {
+            zero,
+            heal: heal.map(|heal| seconds_between(zero, heal)),
+            window_s: narrow.unwrap_or(WINDOWS_S[WINDOWS_S.len() - 1]),
+            longest: book.iter().filter(by_heal).map(took).fold(0.0, f64::max),
+        })
     }
 
     fn curves<'a, K: Ord>(&self, book: &'a Logbook, key: impl Fn(LoginRef<'a>) -> K) -> BTreeMap<K, Curve> {
@@ -135,13 +145,12 @@ impl Reader {
             if at < 0.0 && ended <= 0.0 {
                 group.steady.0 += u64::from(succeeded);
                 group.steady.1 += 1;
-                group.longest = group.longest.max(if succeeded { ended - at } else { 0.0 });
             }
         }
         groups.into_iter().map(|(key, group)| (key, self.curve(group))).collect()
     }
 
-    fn curve(&self, Group { mut points, steady: (good, all), longest }: Group) -> Curve {
+    fn curve(&self, Group { mut points, steady: (good, all) }: Group) -> Curve {
         points.sort_by(|a, b| a.at.total_cmp(&b.at));
         let level = |percent: u8| match percent {
             100 => (1, 1),
@@ -149,7 +158,7 @@ impl Reader {
             _ => (u64::from(percent) * good, 100 * all),
         };
         let after = &points[points.partition_point(|point| point.at < 0.0)..];
-        let back = |percent| self.back(after, percent, level(percent), longest);
+        let back = |percent| self.back(after, percent, level(percent));
         Curve {
             steady: (all > 0).then(|| good as f64 / all as f64),
             back: if all > 0 && good == 0 { Vec::new() } else { LEVELS.into_iter().map(back).collect() },
@@ -158,32 +167,38 @@ impl Reader {
     }
 
     /// What a login says of the time before the heal. One that was under way then had not got in, and may owe its success to the
-    /// heal: it counts as failed, unless it had begun so late that it would have been under way in steady state as well.
-    fn in_outage(point: &Point, heal: Option<f64>, longest: f64) -> Option<Point> {
-        match heal {
-            Some(heal) if point.at >= heal => None,
-            Some(heal) if point.ended > heal && point.at + longest > heal => None,
-            Some(heal) if point.ended > heal => Some(Point { succeeded: false, ..*point }),
-            _ => Some(*point),
+    /// heal: it counts as failed, unless it had begun so late that others that got in took as long.
+    fn in_outage(&self, point: &Point, heal: f64) -> Option<Point> {
+        match point {
+            point if point.ended <= heal => Some(*point),
+            point if point.succeeded && point.at + self.longest > heal => None,
+            _ => Some(Point { succeeded: false, ..*point }),
         }
     }
 
-    /// `longest` is what a login takes at most in steady state, in seconds.
-    fn back(&self, points: &[Point], percent: u8, level: (u64, u64), longest: f64) -> Back {
-        let heal = self.heal.map(|heal| seconds_between(self.zero, heal));
-        let outage: Vec<Point> = points.iter().filter_map(|point| Self::in_outage(point, heal, longest)).collect();
+    fn back(&self, points: &[Point], percent: u8, level: (u64, u64)) -> Back {
         let least = if percent > 90 { LEAST_FOR_NEARLY_ALL } else { LEAST_LOGINS };
-        let found = |points: &[Point]| {
-            let first = first_to_stay(points, level)?;
-            let before = first.checked_sub(1).map_or(0.0, |before| points[before].at);
-            Some((Interval::new(before, points[first].at), points.len() - first))
+        let heal = self.heal.unwrap_or(f64::INFINITY);
+        let (before, after) = points.split_at(points.partition_point(|point| point.at < heal));
+        let mut all: Vec<Point> = before.iter().filter_map(|point| self.in_outage(point, heal)).collect();
+        let healed = all.len();
+        let found = |points: &[Point], first: usize| {
+            let lower = first.checked_sub(1).map_or(0.0, |before| points[before].at);
+            (Interval::new(lower, points[first].at), points.len() - first)
         };
-        let enough = |(_, logins): &(Interval, usize)| *logins >= least;
-        let in_outage = found(&outage).filter(enough);
-        let (after_heal, found) = (in_outage.is_none(), in_outage.or_else(|| found(points)));
-        let at = found.filter(enough).map(|(at, _)| at);
-        let after_heal = after_heal && at.is_some() && heal.is_some();
-        Back { percent, at, logins: found.map_or(0, |(_, logins)| logins as u64), after_heal }
+        let in_outage =
+            first_to_stay(&all, level).map(|first| found(&all, first)).filter(|(_, logins)| *logins >= least);
+        all.extend_from_slice(after);
+        // Too few logins followed before the heal, or it took that; but who never were fewer did not need it.
+        let later = || match first_to_stay(&all, level)? {
+            0 => Some((found(&all, 0), false)),
+            _ => first_to_stay(&all[healed..], level).map(|first| (found(&all, healed + first), self.heal.is_some())),
+        };
+        let Some(((at, logins), after_heal)) = in_outage.map(|found| (found, false)).or_else(later) else {
+            return Back { percent, at: None, logins: 0, after_heal: false };
+        };
+        let at = (logins >= least).then_some(at);
+        Back { percent, at, logins: logins as u64, after_heal: after_heal && at.is_some() }
     }
 
     fn windows(&self, points: &[Point]) -> Vec<Window> {
@@ -197,12 +212,11 @@ impl Reader {
     }
 }
 
-/// Every login; successes and logins of steady state, and the longest of those successes, in seconds.
+/// Every login, and successes and logins of steady state.
 #[derive(Default)]
 struct Group {
     points: Vec<Point>,
     steady: (u64, u64),
-    longest: f64,
 }
 
 /// The first point from which the share of successes, up to every later point, is at least `level`, a fraction.
@@ -244,6 +258,10 @@ mod tests {
         Point { at, ended: at, succeeded }
     }
 
+    fn reader(heal: Option<f64>, longest: f64) -> Reader {
+        Reader { zero: Timestamp::UNIX_EPOCH, heal, window_s: 10.0, longest }
+    }
+
     fn points(outcomes: &[bool]) -> Vec<Point> {
         outcomes.iter().enumerate().map(|(index, succeeded)| point(index as f64, *succeeded)).collect()
     }
@@ -278,10 +296,10 @@ mod tests {
                 .map(|n| f64::from(n) * 0.02)
                 .map(|at| point(at, draws.random_range(0.0..60.0) < at))
                 .collect();
-            let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: None, window_s: 10.0 };
+            let reader = reader(None, 0.0);
             // Not 99 %: there the curve bends, and the limit theorem does not hold.
             for (percent, truth) in [(50, 30.0), (90, 54.0)] {
-                let at = reader.back(&points, percent, (u64::from(percent), 100), 0.0).at.unwrap();
+                let at = reader.back(&points, percent, (u64::from(percent), 100)).at.unwrap();
                 let width = chernoff(f64::from(percent) / 100.0, 1.0 / 60.0, 50.0);
                 assert!((at.upper - truth).abs() < width, "seed {seed}: {percent} % at {at:?}, truly at {truth}");
                 assert!((at.upper - at.lower - 0.02).abs() < 1e-9);
@@ -298,24 +316,22 @@ mod tests {
     /// A client whose packets hang when the fault is healed gets through by a retransmission.
     #[test]
     fn who_got_in_by_the_heal_was_not_back_before_it() {
-        let heal = Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(30)).unwrap();
-        let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal), window_s: 1.0 };
+        let reader = reader(Some(30.0), 1.0);
         let hung = |n: i32| Point { at: f64::from(n), ended: f64::from(n + 3).max(30.5), succeeded: n >= 24 };
         let points: Vec<Point> = (0..60).map(|n| if n < 24 { point(f64::from(n), false) } else { hung(n) }).collect();
-        assert!(reader.back(&points, 90, (9, 10), 1.0).after_heal);
+        assert!(reader.back(&points, 90, (9, 10)).after_heal);
     }
 
     /// One in ten never gets in, and hangs for 3 s each time: nobody may say that all were back 3 s before the heal.
     #[test]
     fn who_still_hung_at_the_heal_was_not_back() {
-        let heal = Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(270)).unwrap();
-        let reader = Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal), window_s: 10.0 };
+        let reader = reader(Some(270.0), 0.2);
         let login = |n: i32| {
             let (at, lost) = (f64::from(n) * 0.2, n % 10 == 0 && n < 1350);
             Point { at, ended: at + if lost { 3.0 } else { 0.2 }, succeeded: !lost }
         };
         let points: Vec<Point> = (0..1500).map(login).collect();
-        let back = |percent: u8| reader.back(&points, percent, (u64::from(percent), 100), 0.2);
+        let back = |percent: u8| reader.back(&points, percent, (u64::from(percent), 100));
         assert!(!back(50).after_heal && back(50).never_fewer());
         assert!(back(99).after_heal, "{:?}", back(99));
         assert!(back(100).after_heal, "{:?}", back(100));
@@ -324,10 +340,11 @@ mod tests {
     #[test]
     fn a_few_lucky_logins_before_the_heal_are_no_return() {
         let points: Vec<Point> = (0..80).map(|n| point(f64::from(n) * 0.5, n >= 36)).collect();
-        let heal = |seconds| Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
-        let reader = |seconds| Reader { zero: Timestamp::UNIX_EPOCH, heal: Some(heal(seconds)), window_s: 1.0 };
-        let (back, at) = (|seconds| reader(seconds).back(&points, 100, (1, 1), 0.0), Some(Interval::new(17.5, 18.0)));
-        assert_eq!((back(39).at, back(39).after_heal), (at, false));
-        assert_eq!((back(19).at, back(19).logins, back(19).after_heal), (at, 44, true));
+        let back = |heal| reader(Some(heal), 0.0).back(&points, 100, (1, 1));
+        assert_eq!((back(39.0).at, back(39.0).after_heal), (Some(Interval::new(17.5, 18.0)), false));
+        assert_eq!(
+            (back(19.0).at, back(19.0).logins, back(19.0).after_heal),
+            (Some(Interval::new(18.5, 19.0)), 42, true)
+        );
     }
 }
