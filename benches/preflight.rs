@@ -61,20 +61,10 @@ fn settings(folder: &Path, clients: usize) -> PathBuf {
 
 /// The lab's file with a proxy before each Region's control plane.
 fn behind(lab: &Lab, folder: &Path) -> (PathBuf, Vec<Wire>) {
-    let mut text = fs::read_to_string(&lab.environment).unwrap();
-    let urls: Vec<String> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("sts = \"http://").map(|url| url.trim_end_matches('"').to_owned()))
-        .collect();
-    let mut wires = Vec::new();
-    for url in urls {
-        let wire = Wire::start(url.parse().unwrap());
-        text = text.replace(&format!("= \"http://{url}\""), &format!("= \"{}\"", wire.url()));
-        wires.push(wire);
-    }
     let path = folder.join("behind.toml");
-    fs::write(&path, text).unwrap();
-    (path, wires)
+    let primary = wire::before(&lab.environment, &path, "primary", None);
+    let replica = wire::before(&path, &path, "replica", None);
+    (path, vec![primary, replica])
 }
 
 struct Sample {

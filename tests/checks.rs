@@ -278,17 +278,10 @@ fn what_a_file_can_break_is_found() {
 
 /// The lab's file with a proxy before each Region's control plane.
 fn behind(lab: &Lab, folder: &Path) -> (PathBuf, Vec<Wire>) {
-    let mut text = std::fs::read_to_string(&lab.environment).unwrap();
-    let mut wires = Vec::new();
-    for table in ["primary.endpoints", "replica.endpoints"] {
-        let upstream = value(&text, table, "sts").trim_matches('"').to_owned();
-        let wire = Wire::start(upstream.strip_prefix("http://").unwrap().parse().unwrap());
-        text = text.replace(&format!("= \"{upstream}\""), &format!("= \"{}\"", wire.url()));
-        wires.push(wire);
-    }
     let path = folder.join("behind.toml");
-    std::fs::write(&path, text).unwrap();
-    (path, wires)
+    let primary = wire::before(&lab.environment, &path, "primary", None);
+    let replica = wire::before(&path, &path, "replica", None);
+    (path, vec![primary, replica])
 }
 
 /// However many checks want an answer, it is asked for once.

@@ -86,12 +86,8 @@ impl Place {
         let settings = lab_with(folder.path(), "[lab]\nttl = \"10s\"\n");
         let lab = Lab::start(folder.path(), &["--speed", SPEED, "--seed", "5", "--env", settings.to_str().unwrap()]);
         let site = lab.site();
-        let endpoint = site.primary.endpoints["cognito-idp"].clone();
-        let wire = Wire::start(endpoint.trim_start_matches("http://").trim_end_matches('/').parse().unwrap());
-        let text = std::fs::read_to_string(&lab.environment).unwrap();
-        let (before, after) = text.split_once(&format!("\"{endpoint}\"")).unwrap();
         let environment = lab.environment.with_file_name("wire.toml");
-        std::fs::write(&environment, format!("{before}\"{}\"{after}", wire.url())).unwrap();
+        let wire = proxy::before(&lab.environment, &environment, "primary", Some("cognito-idp"));
         let cognito = Cloud::connect(&site).await.unwrap().primary.cognito;
         Self { folder, lab, wire, environment, site, cognito }
     }

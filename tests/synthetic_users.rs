@@ -124,13 +124,8 @@ fn an_account_that_is_not_allowed_is_left_alone() {
 
 /// The lab's environment file, with every call to the primary's Cognito on a wire of its own.
 fn on_a_wire(lab: &Lab) -> (Wire, std::path::PathBuf) {
-    let endpoint = lab.site().primary.endpoints["cognito-idp"].clone();
-    let wire = Wire::start(endpoint.trim_start_matches("http://").trim_end_matches('/').parse().unwrap());
-    let text = std::fs::read_to_string(&lab.environment).unwrap();
-    let (before, after) = text.split_once(&format!("\"{endpoint}\"")).unwrap();
     let path = lab.environment.with_file_name("wire.toml");
-    std::fs::write(&path, format!("{before}\"{}\"{after}", wire.url())).unwrap();
-    (wire, path)
+    (proxy::before(&lab.environment, &path, "primary", Some("cognito-idp")), path)
 }
 
 async fn seeded(seed: [&'static str; 5], environment: &Path) -> Output {

@@ -1,10 +1,12 @@
 //! The wire between the code under test and what stands for AWS: an HTTP proxy on loopback that counts calls, slows them
 //! down and breaks them, one by one.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "tests and benchmarks use its parts")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,20 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio_util::task::AbortOnDropHandle;
+
+/// Lays a wire between a lab and one service of a Region, or all of them: writes the environment file `from` to `to` with the
+/// wire's URL in it.
+pub fn before(from: &Path, to: &Path, region: &str, service: Option<&str>) -> Wire {
+    let mut file: toml::Table = toml::from_str(&std::fs::read_to_string(from).unwrap()).unwrap();
+    let endpoints = file[region]["endpoints"].as_table_mut().unwrap();
+    let named = service.unwrap_or("sts");
+    let wire = Wire::start(endpoints[named].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap());
+    for (_, url) in endpoints.iter_mut().filter(|(name, _)| service.is_none_or(|service| service == name.as_str())) {
+        *url = wire.url().into();
+    }
+    std::fs::write(to, toml::to_string(&file).unwrap()).unwrap();
+    wire
+}
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

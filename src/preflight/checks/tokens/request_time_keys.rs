@@ -1,9 +1,9 @@
 //! GD709: when keys are fetched.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Sight};
 use crate::env::JwksFetch;
 use crate::model::Severity;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::Missing;
 
 /// See its text.
 pub const CHECK: Check = Check {
@@ -17,14 +17,13 @@ pub const CHECK: Check = Check {
              never fetch on the request path. `examples/jwks_cache.rs` is a validator that does. Then say so:\n\n\
              ```toml\n[preflight]\njwks_fetch = \"cached\"\n```",
     calls: &[],
-    look: |facts| Box::pin(look(facts)),
+    look: |facts| {
+        Box::pin(async move {
+            match facts.site.preflight.jwks_fetch {
+                None => Err(Missing::setting("preflight.jwks_fetch")),
+                Some(JwksFetch::Cached) => Ok(Vec::new()),
+                Some(JwksFetch::PerRequest) => Ok(vec![Sight::of("preflight.jwks_fetch: per-request")]),
+            }
+        })
+    },
 };
-
-#[allow(clippy::unused_async, reason = "a check's look is a future")]
-async fn look(facts: &Facts) -> Looked {
-    match facts.site.preflight.jwks_fetch {
-        None => Err(Missing::setting("preflight.jwks_fetch")),
-        Some(JwksFetch::Cached) => Ok(Vec::new()),
-        Some(JwksFetch::PerRequest) => Ok(vec![Sight::of("preflight.jwks_fetch: per-request")]),
-    }
-}
