@@ -39,7 +39,7 @@ const SAMPLES: usize = 5;
 fn settings(folder: &Path, clients: usize) -> PathBuf {
     let mut text = "schema_version = 1\nname = \"bench\"\nkind = \"lab\"\n".to_owned();
     let mut add =
-        |path: String, value: String| text.push_str(&format!("\n[[lab.estate]]\npath = \"{path}\"\nvalue = {value}\n"));
+        |path: String, value: String| text.extend(["\n[[lab.estate]]\npath = \"", &path, "\"\nvalue = ", &value, "\n"]);
     for region in ["us-east-1", "us-west-2"] {
         for number in 0..clients {
             let flows = "[\"ALLOW_USER_SRP_AUTH\", \"ALLOW_REFRESH_TOKEN_AUTH\"]";

@@ -8,29 +8,33 @@ use std::path::{Path, PathBuf};
 
 use support::{gameday, json, tools};
 
-/// A variant by the beginning of its name, the login flow that it breaks, and what users are told at the replica.
-type Case = (&'static str, &'static str, &'static str);
-
-/// Some users are kept out.
-const APP_CLIENTS: [Case; 3] = [
-    ("GD116", "flow = \"USER_SRP_AUTH\"\nclient = \"confidential\"", "ResourceNotFoundException"),
-    ("GD118", "flow = \"USER_PASSWORD_AUTH\"\nclient = \"confidential\"", "InvalidParameterException"),
-    ("GD122", "flow = \"USER_SRP_AUTH\"\nclient = \"confidential\"", "NotAuthorizedException"),
-];
-
+const CONFIDENTIAL: &str = "flow = \"USER_SRP_AUTH\"\nclient = \"confidential\"";
+const CONFIDENTIAL_BY_PASSWORD: &str = "flow = \"USER_PASSWORD_AUTH\"\nclient = \"confidential\"";
 const EVERYBODY: &str = "flow = \"USER_SRP_AUTH\"";
-/// Everybody is.
-const KEYS: [Case; 4] = [
-    ("GD203", EVERYBODY, "InvalidUserPoolConfigurationException"),
-    ("GD204", EVERYBODY, "InvalidUserPoolConfigurationException"),
-    ("GD205", EVERYBODY, "InvalidUserPoolConfigurationException"),
-    ("GD206", EVERYBODY, "InvalidUserPoolConfigurationException"),
-];
-const REPLICAS: [Case; 3] = [
-    ("GD123", EVERYBODY, "FeatureUnavailableInTierException"),
-    ("GD301", EVERYBODY, "ResourceNotFoundException"),
-    ("GD302", EVERYBODY, "OperationNotEnabledException"),
-];
+
+/// One test for each variant, so that the test runner decides how many go side by side: its code, the login flow that it breaks, and
+/// what users are told at the replica.
+macro_rules! foretold {
+    ($($test:ident: $code:literal breaks $flow:ident with $told:literal;)*) => {
+        $(#[test]
+        fn $test() {
+            fails_as_foretold($code, $flow, $told);
+        })*
+    };
+}
+
+foretold! {
+    gd116: "GD116" breaks CONFIDENTIAL with "ResourceNotFoundException";
+    gd118: "GD118" breaks CONFIDENTIAL_BY_PASSWORD with "InvalidParameterException";
+    gd122: "GD122" breaks CONFIDENTIAL with "NotAuthorizedException";
+    gd123: "GD123" breaks EVERYBODY with "FeatureUnavailableInTierException";
+    gd203: "GD203" breaks EVERYBODY with "InvalidUserPoolConfigurationException";
+    gd204: "GD204" breaks EVERYBODY with "InvalidUserPoolConfigurationException";
+    gd205: "GD205" breaks EVERYBODY with "InvalidUserPoolConfigurationException";
+    gd206: "GD206" breaks EVERYBODY with "InvalidUserPoolConfigurationException";
+    gd301: "GD301" breaks EVERYBODY with "ResourceNotFoundException";
+    gd302: "GD302" breaks EVERYBODY with "OperationNotEnabledException";
+}
 
 fn variant(code: &str) -> PathBuf {
     let folder = tools::in_repository("scenarios/broken");
@@ -54,7 +58,7 @@ fn scenario(folder: &Path, flow: &str) -> PathBuf {
     path
 }
 
-fn fails_as_foretold((code, flow, told): Case) {
+fn fails_as_foretold(code: &str, flow: &str, told: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (scenario, out) = (scenario(folder.path(), flow), folder.path().join("run"));
     let mut command = gameday();
@@ -72,28 +76,4 @@ fn fails_as_foretold((code, flow, told): Case) {
     assert!(count > 10, "{code}: {told} is not among {errors:?}");
     assert_eq!(run["rollback"]["state_identical"], true, "{code}");
     assert!(std::fs::read_to_string(out.join("report.md")).unwrap().contains(code), "{code} is not in the report");
-}
-
-/// Runs wait most of the time, so they go side by side.
-fn fail_as_foretold(cases: &[Case]) {
-    std::thread::scope(|scope| {
-        for case in cases {
-            scope.spawn(|| fails_as_foretold(*case));
-        }
-    });
-}
-
-#[test]
-fn app_clients_of_the_replica_keep_their_users_out() {
-    fail_as_foretold(&APP_CLIENTS);
-}
-
-#[test]
-fn keys_of_the_replica_keep_everybody_out() {
-    fail_as_foretold(&KEYS);
-}
-
-#[test]
-fn a_replica_that_does_not_serve_keeps_everybody_out() {
-    fail_as_foretold(&REPLICAS);
 }

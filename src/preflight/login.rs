@@ -12,7 +12,7 @@ use crate::model::{Clock, Flow, LoginOutcome, Percent, Region, RegionRole, Sever
 use crate::net::{Connection, connect, server_name};
 use crate::scenario::{FlowShare, Scenario};
 use crate::tokens::{Expectations, Fetch, JwksCache};
-use crate::users::{Crowd, Token};
+use crate::users::{Crowd, Token, Way};
 
 use super::checks::{Sight, steps};
 use super::{Findings, Question};
@@ -93,9 +93,20 @@ async fn fetch_keys(
     Err(failed)
 }
 
+/// The first cohort's way, with the patience of real time even where the lab's goes faster: nothing is timed here, and many checks share
+/// the processor.
+fn patient(crowd: &Crowd, question: &Question<'_>) -> Option<Way> {
+    let clock = crowd.door.clock;
+    let mut way = Way::new(crowd.load.cohorts.first()?, &question.site.timeouts, &[], clock);
+    way.connect = way.connect.mul_f64(clock.speed());
+    way.login = way.login.mul_f64(clock.speed());
+    Some(way)
+}
+
 /// Logs in at each Region directly.
 pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     crowd.door.keys.settled().await;
+    let Some(way) = patient(crowd, question) else { return };
     for (role, region, addresses) in &crowd.door.regions {
         if addresses.is_empty() {
             continue;
@@ -103,7 +114,7 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings)
         let users = crowd.door.population(None).and_then(|users| users.accounts.first());
         let srp = FlowShare::of(Flow::UserSrp, None, None, Percent(1.0));
         let Some(account) = users else { continue };
-        let Some(ended) = crowd.direct(&srp, account, addresses).await else { continue };
+        let Some(ended) = crowd.direct(&way, &srp, account, addresses).await else { continue };
         let evidence = format!("USER_SRP_AUTH straight to {region}: {}", ended.outcome.label());
         let (page, sight) = match &ended.outcome {
             LoginOutcome::Succeeded => continue,
@@ -129,7 +140,8 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings)
 }
 
 /// Opens the sessions on whose refresh tokens flows live, by the primary directly.
-pub async fn sessions(crowd: &Crowd, open: Sessions, found: &mut Findings) {
+pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, found: &mut Findings) {
+    let Some(way) = patient(crowd, question) else { return };
     let addresses = crowd.door.addresses_of(RegionRole::Primary);
     let arrivals = &crowd.load.arrivals;
     let rate = arrivals.to.map_or(arrivals.rate.0, |to| to.0.max(arrivals.rate.0));
@@ -146,7 +158,7 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, found: &mut Findings) {
         let mut opened = 0;
         for number in 0..count {
             let Some(account) = users.accounts.get(number % users.accounts.len().max(1)) else { break };
-            let Some(ended) = crowd.direct(&sign_in, account, addresses).await else { break };
+            let Some(ended) = crowd.direct(&way, &sign_in, account, addresses).await else { break };
             if let Some(refresh) = ended.refresh {
                 crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
                 opened += 1;

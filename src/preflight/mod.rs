@@ -262,7 +262,7 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
     found.explain([&site.primary.region, &site.replica.region]);
     found.ignore(&question.allowed.ignore);
     if !found.refused() {
-        login::sessions(&crowd, open, found).await;
+        login::sessions(&crowd, open, question, found).await;
         found.ignore(&question.allowed.ignore);
     }
     let plan = facts.plan().await.ok();

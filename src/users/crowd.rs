@@ -277,8 +277,8 @@ impl Crowd {
         })));
     }
 
-    /// Logs in once, straight to some addresses, by the first cohort's client without its retries.
-    pub async fn direct(&self, flow: &FlowShare, account: &Account, addresses: &[IpAddr]) -> Option<Ended> {
+    /// Logs in once, straight to some addresses, by a client of a cohort without its retries.
+    pub async fn direct(&self, way: &Way, flow: &FlowShare, account: &Account, addresses: &[IpAddr]) -> Option<Ended> {
         let wanted = Attempt {
             scheduled: self.door.clock.now(),
             flow,
@@ -290,7 +290,7 @@ impl Crowd {
         };
         let stop = CancellationToken::new();
         stop.cancel();
-        Some(login(&self.door, self.ways.first()?, wanted, &stop).await)
+        Some(login(&self.door, way, wanted, &stop).await)
     }
 }
 

@@ -203,7 +203,7 @@ impl Crowd {
 
     async fn sign_in_at(&self, flow: Flow, actor: &Account, region: RegionRole) -> Option<Ended> {
         let flow = FlowShare::of(flow, None, None, Percent(1.0));
-        self.direct(&flow, actor, self.door.addresses_of(region)).await
+        self.direct(self.ways.first()?, &flow, actor, self.door.addresses_of(region)).await
     }
 
     /// The app client of what is no sign-in: the pool's own.
