@@ -9,13 +9,15 @@
 //! - [`users`], [`observe`]: who logs in, who looks on; [`tokens`], [`srp`] and [`dns`] serve them
 //! - [`cloud`]: AWS clients; [`discover`]: what an environment file says, found out
 //! - [`measure`]: event log to outcome, without I/O
-//! - [`report`]: outcome to documents, without I/O
+//! - [`report`]: outcome to documents, [`compare`]: whole runs beside each other, without I/O
+//! - [`runbook`]: what people do in a failover, from environment and last run, without I/O
 //! - [`lab`]: the twin of AWS that answers on the wire
 //! - [`net`]: sockets and TLS
 //! - [`model`]: the vocabulary of all
 
 pub mod cli;
 pub mod cloud;
+pub mod compare;
 pub mod discover;
 pub mod dns;
 pub mod engine;
@@ -29,6 +31,7 @@ pub mod net;
 pub mod observe;
 pub mod preflight;
 pub mod report;
+pub mod runbook;
 pub mod scenario;
 pub mod srp;
 pub mod tokens;

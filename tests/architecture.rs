@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// Who may know whom.
 const MAY_KNOW: &[(&str, &str)] = &[
-    ("cli", "cloud discover dns engine env faults files lab measure model net observe preflight report scenario users"),
+    (
+        "cli",
+        "cloud compare discover dns engine env faults files lab measure model net observe preflight report runbook scenario users",
+    ),
     ("engine", "preflight faults users observe scenario env cloud model"),
     ("preflight", "cloud scenario env model faults users observe tokens dns net"),
     ("faults", "cloud scenario env model"),
@@ -23,6 +26,8 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("env", "model files"),
     ("measure", "scenario model"),
     ("report", "measure scenario model"),
+    ("compare", "report measure model"),
+    ("runbook", "compare env model"),
     ("lab", "tokens srp env model net"),
     ("net", "model"),
     ("model", ""),

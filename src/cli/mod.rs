@@ -11,6 +11,7 @@ mod preflight;
 mod progress;
 mod rollback;
 mod run;
+mod runs;
 mod signals;
 mod summary;
 mod unfinished;
@@ -81,6 +82,19 @@ enum Command {
     Rollback(RollbackArgs),
     /// Write the reports of a run again, from its event log alone.
     Report(ReportArgs),
+    /// Compare runs over quarters: figures with their bounds, findings new and closed, regressions.
+    #[command(after_long_help = "Examples:\n  \
+        gameday trend reports/*                                      on the terminal\n  \
+        gameday trend reports/* --format html --out trend.html\n  \
+        gameday trend reports/* --fail-on-regression                 for CI\n\n\
+        Exit codes: 0 no regression, or none asked for; 1 a regression; 2 bad arguments or files")]
+    Trend(runs::TrendArgs),
+    /// Explain why two runs differ, link by link of the failover chain.
+    Compare(runs::CompareArgs),
+    /// Write the runbook of a failover and of the way back, with the times that the last run measured. Asks AWS nothing.
+    #[command(after_long_help = "Examples:\n  \
+        gameday runbook --env environments/staging.toml --run reports/2026-01-01T000000Z-full-failover --out RUNBOOK.md")]
+    Runbook(runs::RunbookArgs),
     /// Run the lab alone until Ctrl-C, for aws cli, dig, SDKs and `run --env`.
     Lab(LabArgs),
     /// Write an environment file by discovery, from a user pool's ID. Changes nothing in AWS.
@@ -376,6 +390,9 @@ pub fn main() -> ExitCode {
         }
         Command::Validate(args) => documents::validate(&args),
         Command::Report(args) => documents::report(&args),
+        Command::Trend(args) => runs::trend(&args),
+        Command::Compare(args) => runs::compare(&args),
+        Command::Runbook(args) => work(runs::runbook(args)),
         Command::Run(args) => work(run::run(args)),
         Command::Plan(args) => work(plan::plan(args)),
         Command::IamPolicy(args) => work(iam::iam_policy(args)),

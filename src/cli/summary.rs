@@ -56,12 +56,18 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = empty_table();
+    table.set_header(header);
+    table
+}
+
+/// A table as every command prints it.
+pub fn empty_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     // comfy-table colours on terminals alone; NO_COLOR is ours to honour.
     if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         table.force_no_tty();
     }
-    table.set_header(header);
     table
 }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRules, Environment, Preflight};
+use super::{AccountRules, Environment, Preflight, Runbook};
 use crate::files::{Document, Finding};
 use crate::model::{Percent, Region, RegionRole, Span};
 
@@ -177,6 +177,7 @@ impl Environment {
         if rules.dead_man.is_some() {
             self.dead_man.clone_from(&rules.dead_man);
         }
+        self.runbook.clone_from(&rules.runbook);
         self.preflight = rules.preflight.clone().or(&self.preflight);
         self
     }
@@ -189,6 +190,7 @@ impl Environment {
             guard: self.guard.clone(),
             dead_man: self.dead_man.clone(),
             preflight: self.preflight.clone(),
+            runbook: self.runbook.clone(),
         }
     }
 }
@@ -201,6 +203,7 @@ pub struct Rules {
     guard: Guard,
     dead_man: Option<DeadMan>,
     preflight: Preflight,
+    runbook: Runbook,
 }
 
 /// Reports everything that is wrong with the guard rails and the dead-man switch.

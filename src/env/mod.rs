@@ -6,6 +6,7 @@ mod estate;
 mod guard;
 mod places;
 mod preflight;
+mod runbook;
 mod site;
 mod validate;
 
@@ -24,6 +25,7 @@ pub use estate::{EstateChange, MissingClient};
 pub use guard::{AlarmRef, DeadMan, Guard, Hours, Rules, SCHEDULER_PRECISION, TimeOfDay, Weekday};
 pub use places::SERVICES;
 pub use preflight::{Dependency, DependencyKind, Preflight};
+pub use runbook::Runbook;
 pub use site::Site;
 pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, load_before_users, read_str, schema};
 
@@ -85,6 +87,9 @@ pub struct Environment {
     /// What preflight cannot discover by itself.
     #[serde(default, skip_serializing_if = "Preflight::is_empty")]
     pub preflight: Preflight,
+    /// Whom the runbook names.
+    #[serde(default, skip_serializing_if = "Runbook::is_empty")]
+    pub runbook: Runbook,
     /// The lab's own settings; only with `kind = "lab"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lab: Option<LabSettings>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     AccountRules, CredentialRef, DeadMan, Dns, EnvironmentKind, FrontDoor, Guard, ManagedLogin, Observe, Pool,
-    Preflight, RegionEnv, Timeouts, Users,
+    Preflight, RegionEnv, Runbook, Timeouts, Users,
 };
 use crate::model::{Region, RegionRole};
 
@@ -47,6 +47,8 @@ pub struct Site {
     pub observe: Observe,
     /// What preflight cannot discover by itself.
     pub preflight: Preflight,
+    /// Whom the runbook names.
+    pub runbook: Runbook,
     /// The folder from which paths of the file count.
     pub folder: PathBuf,
 }

@@ -100,6 +100,7 @@ impl Environment {
             timeouts: self.timeouts,
             observe: self.observe,
             preflight: self.preflight,
+            runbook: self.runbook,
             folder,
         })
     }

@@ -6,7 +6,7 @@ use super::start::ROLES;
 use super::{Lab, dns, topology};
 use crate::env::{
     self, AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock,
-    LabSettings, Pool, Preflight, RegionEnv, SecretRef, SubnetSelector, Users,
+    LabSettings, Pool, Preflight, RegionEnv, Runbook, SecretRef, SubnetSelector, Users,
 };
 use crate::model::{AccountId, Region, RegionRole, Span};
 
@@ -82,6 +82,7 @@ impl Lab {
                 jwks_fetch: Some(self.options.settings.jwks_fetch),
                 ..Preflight::default()
             },
+            runbook: Runbook::default(),
             lab: Some(LabSettings { clock: Some(clock), truth_url: Some(truth_url), ..self.options.settings.clone() }),
         }
     }

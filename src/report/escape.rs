@@ -46,6 +46,17 @@ impl Escaper for Mermaid {
     }
 }
 
+/// Makes text harmless as a word of a shell command inside a code block: only what names in AWS are made of is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shell;
+
+impl Escaper for Shell {
+    fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@' | '+');
+        text.chars().filter(plain).try_for_each(|c| dest.write_char(c))
+    }
+}
+
 /// Characters that reorder or hide what follows (Unicode bidirectional controls, line separators).
 pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -73,6 +84,13 @@ mod tests {
         assert_eq!(markdown("see https://evil.example"), r"see https\://evil.example");
         assert_eq!(markdown("- 12:30"), r"\- 12:30");
         assert_eq!(markdown("risk_profile _not emphasis_ __"), r"risk_profile \_not emphasis\_ \_\_");
+    }
+
+    #[test]
+    fn a_shell_gets_one_word() {
+        let mut out = String::new();
+        Shell.write_escaped_str(&mut out, "a-1; rm -rf $(x)\n```").unwrap();
+        assert_eq!(out, "a-1rm-rfx");
     }
 
     #[test]

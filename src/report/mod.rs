@@ -20,7 +20,7 @@ pub use html::html;
 pub use json::run_json;
 pub use junit::junit;
 pub use markdown::markdown;
-pub use words::{headline, hypothesis_verdict, instant, measured, seconds, span_s, target};
+pub use words::{headline, hypothesis_verdict, instant, measured, seconds, seconds_down, span_s, target};
 
 use crate::measure::Outcome;
 

@@ -1,0 +1,233 @@
+//! `gameday trend`, `compare` and `runbook`: what whole runs say, beside each other and to people.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use comfy_table::{Cell, Color};
+
+use crate::compare::{self, Change, Document, Figure, Pair, Part, RunRecord, Trend};
+use crate::runbook;
+
+use super::summary::empty_table;
+use super::world::{self, World};
+use super::{Exit, Failure, Place};
+
+/// What a comparison is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrendFormat {
+    /// A table for the terminal.
+    Human,
+    /// For GitHub and GitLab, with a Mermaid chart.
+    Markdown,
+    /// One file that needs nothing else, with charts.
+    Html,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct TrendArgs {
+    /// Folders of runs, as reports/*; those without a run.json are named and left out.
+    #[arg(required = true, value_name = "DIR")]
+    runs: Vec<PathBuf>,
+    /// What to write.
+    #[arg(long, value_enum, default_value = "human")]
+    format: TrendFormat,
+    /// Write it to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Exit with code 1 where the latest run of a scenario is worse than the one before, beyond uncertainty.
+    #[arg(long)]
+    fail_on_regression: bool,
+}
+
+/// What `compare` is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    /// Tables for the terminal.
+    Human,
+    /// For GitHub and GitLab.
+    Markdown,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The folder of the earlier run.
+    first: PathBuf,
+    /// The folder of the later run.
+    second: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum, default_value = "human")]
+    format: CompareFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct RunbookArgs {
+    /// The environment file; without it, the built-in lab.
+    #[arg(long, value_name = "FILE")]
+    env: Option<PathBuf>,
+    /// The folder of the last run, whose measured times are filled in.
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Write it to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Writes the runbook.
+pub async fn runbook(args: RunbookArgs) -> Result<Exit, Failure> {
+    let run = args.run.as_deref().map(read).transpose()?;
+    let environment = world::environment(args.env.as_deref())?;
+    let place = Place { env: args.env, speed: None, seed: None };
+    let world = Box::pin(World::open(environment, &place)).await?;
+    let text = runbook::markdown(&world.site, run.as_ref());
+    world.close().await;
+    put(args.out.as_deref(), &text)?;
+    Ok(Exit::Success)
+}
+
+/// Compares runs over quarters.
+pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
+    let mut runs = Vec::new();
+    for folder in &args.runs {
+        let path = folder.join("run.json");
+        if path.exists() {
+            runs.push(read(folder)?);
+        } else {
+            eprintln!("{}: no run.json, so it is left out", folder.display());
+        }
+    }
+    if runs.is_empty() {
+        return Err(Failure::with_help(
+            "none of these folders holds a run.json",
+            "Give folders of runs, as `gameday trend reports/*`",
+        ));
+    }
+    let trend = compare::trend(runs);
+    let text = match args.format {
+        TrendFormat::Human => human(&trend),
+        TrendFormat::Markdown => compare::trend_text(&trend, Document::Markdown),
+        TrendFormat::Html => compare::trend_text(&trend, Document::Html),
+        TrendFormat::Json => json(&trend)?,
+    };
+    put(args.out.as_deref(), &text)?;
+    let regressions = trend.regressions();
+    for (series, cell) in &regressions {
+        let bounds = cell.bounds.map_or_else(|| "not reached".to_owned(), compare::Bounds::text);
+        eprintln!(
+            "{} in {}: {} is worse than before: {bounds}",
+            series.scenario,
+            series.environment,
+            cell.figure.name()
+        );
+    }
+    let worse = args.fail_on_regression && !regressions.is_empty();
+    Ok(if worse { Exit::Missed } else { Exit::Success })
+}
+
+/// Explains why two runs differ.
+pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
+    let pair = compare::pair(&read(&args.first)?, &read(&args.second)?);
+    let text = match args.format {
+        CompareFormat::Human => side_by_side(&pair),
+        CompareFormat::Markdown => compare::pair_text(&pair),
+        CompareFormat::Json => json(&pair)?,
+    };
+    put(None, &text)?;
+    Ok(Exit::Success)
+}
+
+/// The run.json of a run's folder.
+pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
+    let path = folder.join("run.json");
+    let text = fs::read(&path).map_err(|error| {
+        Failure::with_help(
+            format!("{}: {error}", path.display()),
+            "Give the folder of a run; `gameday report DIR` writes its run.json again",
+        )
+    })?;
+    RunRecord::read(&text).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
+}
+
+/// To a file or to standard output, whose reader may have gone away.
+pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let text = format!("{}\n", text.trim_end());
+    if let Some(path) = out {
+        return fs::write(path, text).map_err(|error| Failure::plain(format!("{}: {error}", path.display())));
+    }
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value).map_err(|error| Failure::plain(error.to_string()))
+}
+
+fn colour(change: Change) -> Color {
+    match change {
+        Change::Regression => Color::Red,
+        Change::Improvement => Color::Green,
+        Change::WithinBounds | Change::First => Color::Reset,
+    }
+}
+
+fn human(trend: &Trend) -> String {
+    let mut parts = Vec::new();
+    for series in &trend.series {
+        let mut table = empty_table();
+        let figures = Figure::ALL.map(Figure::name);
+        table.set_header(["day", "ended"].into_iter().chain(figures).chain(["findings new, closed"]));
+        for row in &series.runs {
+            let mut cells = vec![Cell::new(row.started_at.strftime("%Y-%m-%d")), Cell::new(row.ending)];
+            for cell in &row.figures {
+                let absent = if row.counts { "not reached" } else { "" };
+                let bounds = cell.bounds.map_or_else(|| absent.to_owned(), compare::Bounds::text);
+                cells.push(Cell::new(format!("{bounds}\n{}", cell.change.mark()).trim_end()).fg(colour(cell.change)));
+            }
+            let codes = |sign: &str, codes: &[String]| {
+                codes.iter().map(|code| format!("{sign}{code}")).collect::<Vec<_>>().join(" ")
+            };
+            let findings = format!("{} {}", codes("+", &row.new_findings), codes("-", &row.closed_findings));
+            cells.push(Cell::new(findings.trim()));
+            table.add_row(cells);
+        }
+        parts.push(format!("{} in {}\n{table}", series.scenario, series.environment));
+    }
+    parts.push(
+        "A figure is marked as worse or better only where its bounds do not overlap those of the run before.".into(),
+    );
+    parts.join("\n\n")
+}
+
+fn side_by_side(pair: &Pair) -> String {
+    let side = |title: &str, parts: &[Part]| {
+        let mut table = empty_table();
+        table.set_header([title, "first run", "second run", "beside each other"]);
+        for part in parts {
+            let text =
+                |bounds: Option<compare::Bounds>| bounds.map_or_else(|| "not reached".into(), compare::Bounds::text);
+            table.add_row([
+                Cell::new(&part.name),
+                Cell::new(text(part.before)),
+                Cell::new(text(part.after)),
+                Cell::new(part.change.mark()).fg(colour(part.change)),
+            ]);
+        }
+        table.to_string()
+    };
+    let mut parts = vec![
+        format!("{} and {}", pair.runs[0], pair.runs[1]),
+        side("figure", &pair.figures),
+        side("link of the chain", &pair.links),
+        pair.explanation.clone(),
+    ];
+    parts.extend(pair.differences.iter().map(|text| format!("not alike: {text}")));
+    parts.extend(pair.verdicts.iter().map(|(name, then, now)| format!("objective {name}: {then}, now {now}")));
+    parts.extend(pair.new_findings.iter().map(|(code, title)| format!("new {code}: {title}")));
+    parts.extend(pair.closed_findings.iter().map(|(code, title)| format!("closed {code}: {title}")));
+    parts.join("\n\n")
+}

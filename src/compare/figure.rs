@@ -1,0 +1,146 @@
+use serde::Serialize;
+
+use super::record::RunRecord;
+use crate::measure::Interval;
+use crate::model::Milestone;
+use crate::report::{seconds, seconds_down, span_s};
+
+/// What is compared between runs, in seconds; less is better in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// From the fault to the health check's turn.
+    Detection,
+    /// From there to the resolvers' new answer.
+    Dns,
+    /// From the fault to the first login at the replica.
+    Rto,
+    /// From the fault to the moment from which logins go on succeeding.
+    SustainedRto,
+    /// From the heal to the first login at the primary.
+    Failback,
+    /// How much would have been lost.
+    Rpo,
+}
+
+impl Figure {
+    /// In the order of a report.
+    pub const ALL: [Self; 6] = [Self::Rto, Self::SustainedRto, Self::Detection, Self::Dns, Self::Failback, Self::Rpo];
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Detection => "Detection",
+            Self::Dns => "DNS flip",
+            Self::Rto => "RTO",
+            Self::SustainedRto => "Sustained RTO",
+            Self::Failback => "Failback",
+            Self::Rpo => "RPO",
+        }
+    }
+
+    /// What it is, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Detection => "from the fault until the health check is unhealthy",
+            Self::Dns => "from the unhealthy health check until resolvers answer with the replica",
+            Self::Rto => "from the fault until the first login at the replica",
+            Self::SustainedRto => "from the fault until logins at the replica go on succeeding",
+            Self::Failback => "from the heal until the first login at the primary",
+            Self::Rpo => "the age of what would have been lost for good",
+        }
+    }
+
+    /// Of a run; nothing where it was not reached or not measured.
+    pub fn of(self, run: &RunRecord) -> Option<Bounds> {
+        let between = |from: Milestone, to: Milestone| {
+            let span = run.milestone(to.as_str())?.since(run.milestone(from.as_str())?).at_least_zero();
+            Some(Bounds { lower_s: span.lower, upper_s: Some(span.upper) })
+        };
+        match self {
+            Self::Detection => between(Milestone::FaultEffective, Milestone::HealthCheckUnhealthy),
+            Self::Dns => between(Milestone::HealthCheckUnhealthy, Milestone::DnsFlipResolver),
+            Self::Rto => between(Milestone::FaultEffective, Milestone::FirstReplicaLogin),
+            Self::SustainedRto => between(Milestone::FaultEffective, Milestone::ReplicaSustained),
+            Self::Failback => between(Milestone::FaultReverted, Milestone::FirstPrimaryLoginAfterFailback),
+            Self::Rpo => Some(Bounds { lower_s: run.rpo.lower_s?, upper_s: run.rpo.upper_s }),
+        }
+    }
+}
+
+/// A figure with its uncertainty.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Bounds {
+    /// At least so long, in seconds.
+    pub lower_s: f64,
+    /// At most; nothing where it is not bounded.
+    pub upper_s: Option<f64>,
+}
+
+impl Bounds {
+    /// With its unit: `89.84 s to 90.19 s`.
+    pub fn text(self) -> String {
+        match self.upper_s {
+            Some(upper) => span_s(Interval::new(self.lower_s, upper)),
+            None => format!("more than {}", seconds_down(self.lower_s)),
+        }
+    }
+
+    /// The best single figure.
+    pub fn middle(self) -> f64 {
+        self.upper_s.map_or(self.lower_s, |upper| f64::midpoint(self.lower_s, upper))
+    }
+
+    /// What lies between the earlier figure and this one.
+    pub fn since(self, before: Self) -> (f64, Option<f64>) {
+        let least = before.upper_s.map_or(f64::NEG_INFINITY, |upper| self.lower_s - upper);
+        (least, self.upper_s.map(|upper| upper - before.lower_s))
+    }
+
+    /// What a figure means beside the earlier one.
+    pub fn change(self, before: Self) -> Change {
+        let (least, most) = self.since(before);
+        match most {
+            _ if least > 0.0 => Change::Regression,
+            Some(most) if most < 0.0 => Change::Improvement,
+            _ => Change::WithinBounds,
+        }
+    }
+}
+
+/// A figure beside the last run's that had it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Longer, and the intervals do not overlap; or reached before and not reached now.
+    Regression,
+    /// Shorter, and the intervals do not overlap; or not reached before and reached now.
+    Improvement,
+    /// The intervals overlap: no difference that was measured.
+    WithinBounds,
+    /// There is nothing to compare with.
+    First,
+}
+
+impl Change {
+    /// For a table.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Regression => "▲ regression",
+            Self::Improvement => "▼ improvement",
+            Self::WithinBounds => "= within bounds",
+            Self::First => "",
+        }
+    }
+}
+
+/// A signed difference: `+1.20 s to +3.40 s`.
+pub(super) fn difference(least: f64, most: Option<f64>) -> String {
+    let sign = |value: f64| if value > 0.0 { format!("+{}", seconds(value)) } else { seconds(value) };
+    match (least.is_finite(), most) {
+        (true, Some(most)) => format!("{} to {}", sign(least), sign(most)),
+        (true, None) => format!("more than {}", sign(least)),
+        (false, Some(most)) => format!("less than {}", sign(most)),
+        (false, None) => "not bounded".to_owned(),
+    }
+}

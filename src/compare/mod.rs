@@ -1,0 +1,16 @@
+//! Whole runs beside each other, by what their `run.json` says: figures over quarters, and why two runs differ. Pure: no I/O, no clock.
+//!
+//! Every figure is an interval. Two runs differ in a figure only where their intervals do not overlap; anything less is no difference
+//! that was measured.
+
+mod documents;
+mod figure;
+mod pair;
+mod record;
+mod trend;
+
+pub use documents::{Document, pair_text, trend_text};
+pub use figure::{Bounds, Change, Figure};
+pub use pair::{Pair, Part, pair};
+pub use record::{Finding, Link, Milestone, Objective, RecordError, Rpo, RunRecord};
+pub use trend::{Cell, Row, Series, Trend, trend};

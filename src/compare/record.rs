@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::measure::Interval;
+use crate::model::{SCHEMA_VERSION, Severity};
+
+/// A `run.json` that cannot be compared with others.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Not JSON, or not that of a run.
+    #[error("not the run.json of a run: {0}")]
+    Format(#[from] serde_json::Error),
+    /// Of another version of GameDay.
+    #[error(
+        "its schema version is {0}, and this GameDay reads version {SCHEMA_VERSION}; write it again with `gameday report`"
+    )]
+    SchemaVersion(u32),
+}
+
+/// What comparisons need of `run.json`; other keys are left alone.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct RunRecord {
+    schema_version: u32,
+    /// The run.
+    pub run_id: String,
+    /// Name and SHA-256 of the scenario.
+    pub scenario: File,
+    /// Where.
+    pub environment: Place,
+    /// SHA-256 of the environment file.
+    pub environment_sha256: String,
+    /// GameDay's.
+    pub tool_version: String,
+    /// Scenario seconds in one real second.
+    pub speed: f64,
+    /// Of every random draw.
+    pub seed: u64,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// As the contract has it; nothing for a run that broke off.
+    pub exit_code: Option<u8>,
+    /// Whether its log is whole.
+    pub complete: bool,
+    /// In causal order.
+    pub milestones: Vec<Milestone>,
+    /// As the scenario has them.
+    pub objectives: Vec<Objective>,
+    /// The links of the failover chain.
+    pub chain: Chain,
+    /// Data loss.
+    pub rpo: Rpo,
+    /// Whether the state after is the one before.
+    pub rollback: Rollback,
+    /// Of preflight and of the run.
+    pub findings: Vec<Finding>,
+}
+
+/// A scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct File {
+    /// Without folder and ending.
+    pub name: String,
+    /// Of its bytes.
+    pub sha256: String,
+}
+
+/// An environment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Place {
+    /// `aws` or `lab`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// When something was reached, in seconds after the cut; nothing where it was not.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Milestone {
+    /// By the contract.
+    pub name: String,
+    /// Certainly not before.
+    pub lower_s: Option<f64>,
+    /// Certainly not after.
+    pub upper_s: Option<f64>,
+}
+
+/// An objective and what came of it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Objective {
+    /// As `rto`.
+    pub name: String,
+    /// `met`, `missed` or `inconclusive`.
+    pub verdict: String,
+}
+
+/// The failover chain.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Chain {
+    /// In order.
+    pub links: Vec<Link>,
+}
+
+/// One link of it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Link {
+    /// What takes its time here.
+    pub name: String,
+    /// The least it can have cost, in seconds.
+    pub lower_s: Option<f64>,
+    /// The most.
+    pub upper_s: Option<f64>,
+}
+
+/// Data loss, in seconds.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Rpo {
+    /// At least.
+    pub lower_s: Option<f64>,
+    /// At most; nothing where no read tells.
+    pub upper_s: Option<f64>,
+}
+
+/// The proof that everything was put back.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Rollback {
+    /// Nothing where it was not compared.
+    pub state_identical: Option<bool>,
+    /// What could not be restored.
+    pub left: Vec<String>,
+}
+
+/// A finding.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Finding {
+    /// As `GD501`.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// In a few words.
+    pub title: String,
+}
+
+impl RunRecord {
+    /// Reads a `run.json`.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or one of another version.
+    pub fn read(text: &[u8]) -> Result<Self, RecordError> {
+        /// The version first: the rest may have another shape.
+        #[derive(Deserialize)]
+        struct Version {
+            schema_version: u32,
+        }
+        match serde_json::from_slice::<Version>(text)?.schema_version {
+            SCHEMA_VERSION => Ok(serde_json::from_slice(text)?),
+            other => Err(RecordError::SchemaVersion(other)),
+        }
+    }
+
+    /// When a milestone was reached, in seconds after the cut.
+    pub fn milestone(&self, name: &str) -> Option<Interval> {
+        let found = self.milestones.iter().find(|milestone| milestone.name == name)?;
+        Some(Interval::new(found.lower_s?, found.upper_s?))
+    }
+
+    /// Whether its figures say something of a failover: it went its way to the end, and put everything back.
+    pub fn counts(&self) -> bool {
+        self.complete && matches!(self.exit_code, Some(0 | 1))
+    }
+
+    /// Every finding's title by its code.
+    pub fn by_code(&self) -> BTreeMap<&str, &Finding> {
+        self.findings.iter().map(|finding| (finding.code.as_str(), finding)).collect()
+    }
+
+    /// How it ended, in a word.
+    pub fn ending(&self) -> &'static str {
+        match self.exit_code {
+            Some(0) => "passed",
+            Some(1) => "failed",
+            Some(3) => "refused",
+            Some(4) => "aborted",
+            Some(_) => "not restored",
+            None => "interrupted",
+        }
+    }
+}

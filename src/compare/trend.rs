@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::figure::{Bounds, Change, Figure};
+use super::record::RunRecord;
+
+/// Runs over quarters.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trend {
+    /// Each scenario in each environment apart: only their own runs are comparable.
+    pub series: Vec<Series>,
+}
+
+/// The runs of one scenario in one environment, the earliest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Series {
+    /// The scenario.
+    pub scenario: String,
+    /// The environment.
+    pub environment: String,
+    /// Its runs.
+    pub runs: Vec<Row>,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// The run.
+    pub run_id: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// GameDay's version.
+    pub tool_version: String,
+    /// How it ended.
+    pub ending: &'static str,
+    /// Whether its figures count: it went its way to the end.
+    pub counts: bool,
+    /// Whether the state after was the one before.
+    pub state_identical: Option<bool>,
+    /// Objectives that were met, and all of them.
+    pub met: (usize, usize),
+    /// In the order of [`Figure::ALL`].
+    pub figures: Vec<Cell>,
+    /// Codes that the run before did not have.
+    pub new_findings: Vec<String>,
+    /// Codes that it had and this one has not.
+    pub closed_findings: Vec<String>,
+    /// What makes the run before no quite equal one, in words.
+    pub differences: Vec<String>,
+}
+
+/// A figure of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Cell {
+    /// Which.
+    pub figure: Figure,
+    /// With its uncertainty; nothing where it was not reached or not measured.
+    pub bounds: Option<Bounds>,
+    /// Beside the run before.
+    pub change: Change,
+}
+
+impl Trend {
+    /// Figures of the latest run of each series that are worse than before, beyond uncertainty.
+    pub fn regressions(&self) -> Vec<(&Series, Cell)> {
+        let latest = |series: &Series| series.runs.iter().rev().find(|row| row.counts).map(|row| row.figures.clone());
+        let of = |series| latest(series).unwrap_or_default().into_iter().map(move |cell| (series, cell));
+        self.series.iter().flat_map(of).filter(|(_, cell)| cell.change == Change::Regression).collect()
+    }
+}
+
+/// Sorts runs into series, and sets each beside the one before it.
+pub fn trend(mut runs: Vec<RunRecord>) -> Trend {
+    runs.sort_by(|a, b| (a.started_at, &a.run_id).cmp(&(b.started_at, &b.run_id)));
+    let mut series: BTreeMap<(String, String), Vec<RunRecord>> = BTreeMap::new();
+    for run in runs {
+        series.entry((run.scenario.name.clone(), run.environment.name.clone())).or_default().push(run);
+    }
+    let of = |((scenario, environment), runs): ((String, String), Vec<RunRecord>)| Series {
+        scenario,
+        environment,
+        runs: rows(&runs),
+    };
+    Trend { series: series.into_iter().map(of).collect() }
+}
+
+fn rows(runs: &[RunRecord]) -> Vec<Row> {
+    let mut before: Option<&RunRecord> = None;
+    runs.iter()
+        .map(|run| {
+            let row = row(run, before);
+            if run.counts() {
+                before = Some(run);
+            }
+            row
+        })
+        .collect()
+}
+
+fn row(run: &RunRecord, before: Option<&RunRecord>) -> Row {
+    let cell = |figure: Figure| {
+        let bounds = figure.of(run).filter(|_| run.counts());
+        let change = match (before.map(|before| figure.of(before)), bounds) {
+            _ if !run.counts() => Change::First,
+            (None | Some(None), None) | (None, Some(_)) => Change::First,
+            (Some(Some(before)), Some(now)) => now.change(before),
+            (Some(Some(_)), None) => Change::Regression,
+            (Some(None), Some(_)) => Change::Improvement,
+        };
+        Cell { figure, bounds, change }
+    };
+    let (codes, known) = (run.by_code(), before.map(RunRecord::by_code).unwrap_or_default());
+    let beyond = |a: &BTreeMap<&str, _>, b: &BTreeMap<&str, _>| -> Vec<String> {
+        if before.is_none() {
+            return Vec::new();
+        }
+        a.keys().filter(|code| !b.contains_key(*code)).map(|code| (*code).to_owned()).collect()
+    };
+    let met = run.objectives.iter().filter(|objective| objective.verdict == "met").count();
+    Row {
+        run_id: run.run_id.clone(),
+        started_at: run.started_at,
+        tool_version: run.tool_version.clone(),
+        ending: run.ending(),
+        counts: run.counts(),
+        state_identical: run.rollback.state_identical,
+        met: (met, run.objectives.len()),
+        figures: Figure::ALL.map(cell).into(),
+        new_findings: beyond(&codes, &known),
+        closed_findings: beyond(&known, &codes),
+        differences: before.map(|before| unequal(before, run)).unwrap_or_default(),
+    }
+}
+
+/// What differs between two runs beside their figures.
+pub(super) fn unequal(before: &RunRecord, run: &RunRecord) -> Vec<String> {
+    let mut found = Vec::new();
+    if before.scenario != run.scenario {
+        found.push(if before.scenario.name == run.scenario.name {
+            format!("the scenario `{}` was changed", run.scenario.name)
+        } else {
+            format!("the scenario was `{}` and is `{}`", before.scenario.name, run.scenario.name)
+        });
+    }
+    if before.environment != run.environment {
+        let named = |run: &RunRecord| format!("{} ({})", run.environment.name, run.environment.kind);
+        found.push(format!("the environment was {} and is {}", named(before), named(run)));
+    } else if before.environment_sha256 != run.environment_sha256 {
+        found.push("the environment file was changed".to_owned());
+    }
+    if before.tool_version != run.tool_version {
+        found.push(format!("GameDay was {} and is {}", before.tool_version, run.tool_version));
+    }
+    if before.speed.total_cmp(&run.speed).is_ne() {
+        found.push(format!("the speed was {} and is {}", before.speed, run.speed));
+    }
+    found
+}
