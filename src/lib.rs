@@ -11,6 +11,7 @@
 //! - [`measure`]: event log to outcome, without I/O
 //! - [`report`]: outcome to documents, [`compare`]: whole runs beside each other, without I/O
 //! - [`runbook`]: what people do in a failover, from environment and last run, without I/O
+//! - [`evidence`]: a run's files in one archive, and whether they are as they were
 //! - [`lab`]: the twin of AWS that answers on the wire
 //! - [`net`]: sockets and TLS
 //! - [`model`]: the vocabulary of all
@@ -22,6 +23,7 @@ pub mod discover;
 pub mod dns;
 pub mod engine;
 pub mod env;
+pub mod evidence;
 pub mod faults;
 pub mod files;
 pub mod lab;

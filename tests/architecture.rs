@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &str)] = &[
     (
         "cli",
-        "cloud compare discover dns engine env faults files lab measure model net observe preflight report runbook scenario users",
+        "cloud compare discover dns engine env evidence faults files lab measure model net observe preflight report runbook scenario users",
     ),
     ("engine", "preflight faults users observe scenario env cloud model"),
     ("preflight", "cloud scenario env model faults users observe tokens dns net"),
@@ -27,6 +27,7 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("measure", "scenario model"),
     ("report", "measure scenario model"),
     ("compare", "report measure model"),
+    ("evidence", "faults measure report model"),
     ("runbook", "compare env model"),
     ("lab", "tokens srp env model net"),
     ("net", "model"),

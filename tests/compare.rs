@@ -165,9 +165,10 @@ fn a_difference_is_explained_link_by_link() {
 fn a_runbook_says_what_the_environment_and_the_last_run_say() {
     let folder = tempfile::tempdir().unwrap();
     let staging = std::fs::read_to_string(tools::in_repository("environments/aws-example.toml")).unwrap();
-    let people = "\n[runbook]\ndecides = \"incident commander | <b>\"\ncontacts = [\"identity on-call\"]\n";
+    let (staging, _) = staging.split_once("[runbook]").unwrap();
+    let people = "[runbook]\ndecides = \"incident commander | <b>\"\ncontacts = [\"identity on-call\"]\n";
     let environment = folder.path().join("staging.toml");
-    std::fs::write(&environment, staging + people).unwrap();
+    std::fs::write(&environment, format!("{staging}{people}")).unwrap();
     let last = save(folder.path(), "last", &run("2026-08-01", &[]));
     let done = gameday()
         .args(["runbook", "--env"])

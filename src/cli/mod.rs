@@ -2,6 +2,7 @@
 
 mod confirm;
 mod documents;
+mod evidence;
 mod exit;
 mod iam;
 mod init;
@@ -95,6 +96,13 @@ enum Command {
     #[command(after_long_help = "Examples:\n  \
         gameday runbook --env environments/staging.toml --run reports/2026-01-01T000000Z-full-failover --out RUNBOOK.md")]
     Runbook(runs::RunbookArgs),
+    /// Put all files of a run into one archive for an auditor, with their hashes; or check such an archive.
+    #[command(after_long_help = "Examples:\n  \
+        gameday evidence reports/2026-01-01T000000Z-full-failover\n  \
+        gameday evidence DIR --env FILE --bucket audit-evidence --retain-days 2557\n  \
+        gameday evidence verify 2026-01-01T000000Z-full-failover.tar.zst\n\n\
+        --bucket asks for s3:GetBucketObjectLockConfiguration, s3:PutObject and, with --retain-days, s3:PutObjectRetention.")]
+    Evidence(evidence::EvidenceArgs),
     /// Run the lab alone until Ctrl-C, for aws cli, dig, SDKs and `run --env`.
     Lab(LabArgs),
     /// Write an environment file by discovery, from a user pool's ID. Changes nothing in AWS.
@@ -393,6 +401,7 @@ pub fn main() -> ExitCode {
         Command::Trend(args) => runs::trend(&args),
         Command::Compare(args) => runs::compare(&args),
         Command::Runbook(args) => work(runs::runbook(args)),
+        Command::Evidence(args) => work(evidence::evidence(args)),
         Command::Run(args) => work(run::run(args)),
         Command::Plan(args) => work(plan::plan(args)),
         Command::IamPolicy(args) => work(iam::iam_policy(args)),

@@ -68,7 +68,7 @@ async fn open(file: &Path, consent: Option<Consent<'_>>, what: &str) -> Result<S
 async fn connect(site: &Site) -> Result<Synthetics, Failure> {
     let cloud = Cloud::connect(site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let mut found = Findings::default();
-    if !account(&cloud, site, &mut found).await {
+    if account(&cloud, site, &mut found).await.is_none() {
         let finding = found.findings.pop();
         let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
         return Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused));

@@ -310,6 +310,14 @@ pub fn read(path: &Path) -> Result<Contents, JournalError> {
     parse(path).map(|read| read.contents)
 }
 
+/// Whole lines of a journal, the hash at the end of its chain, and whether it says that everything was restored.
+///
+/// # Errors
+/// [`JournalError::Io`] or [`JournalError::Damaged`].
+pub fn chain(path: &Path) -> Result<(u64, String, bool), JournalError> {
+    parse(path).map(|read| (read.lines, read.head, read.contents.closed))
+}
+
 /// Which account the first line of a journal is about, whatever is wrong with the others.
 pub fn access_of(path: &Path) -> Option<Access> {
     let text = std::fs::read_to_string(path).ok()?;

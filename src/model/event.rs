@@ -44,6 +44,13 @@ pub enum Event {
         /// Which one.
         phase: Phase,
     },
+    /// Who makes the run, by `sts:GetCallerIdentity`.
+    Caller {
+        /// The account.
+        account: String,
+        /// The principal.
+        arn: String,
+    },
     /// A finding of preflight.
     Finding(Finding),
     /// Something that preflight could not look at, and why.

@@ -18,7 +18,7 @@ mod terms;
 pub use address::{Cidr, PortRange};
 pub use clock::Clock;
 pub use event::*;
-pub use hash::sha256;
+pub use hash::{Sha256, sha256};
 pub use ids::{AccountId, Region, RunId, Secret};
 pub use log::{EventLog, LogError, read_log};
 pub use login::{Expectation, FailedTry, Login, LoginOutcome, LoginStep, SessionCall, SessionStep, StepTime};

@@ -247,9 +247,8 @@ struct Begun {
 async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) -> Result<Option<Begun>, PreflightError> {
     let Question { scenario, site, .. } = question;
     let cloud = Cloud::connect(site).await?;
-    if !account(&cloud, site, found).await {
-        return Ok(None);
-    }
+    let Some(Caller { account, arn }) = account(&cloud, site, found).await else { return Ok(None) };
+    question.log.write(Event::Caller { account, arn });
     let resolvers = resolvers(site)?;
     let facts = Facts::new(Arc::new((*site).clone()), cloud, Arc::new((*scenario).clone()), question.clock)
         .of_run(question.run.clone(), question.allowed.clone());
@@ -291,25 +290,34 @@ fn stops_ours(fault: &FaultSpec, door: IpAddr, port: u16) -> bool {
     from_here && to_door
 }
 
-/// Whether the credentials belong to an account that the environment allows; finds it otherwise.
-pub async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> bool {
+/// Whom AWS takes us for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The account.
+    pub account: String,
+    /// The principal.
+    pub arn: String,
+}
+
+/// Whose credentials they are, where they belong to an account that the environment allows; finds it otherwise.
+pub async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> Option<Caller> {
     let answer = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
     let identity = match answer {
         Ok(identity) => identity,
         Err(error) => {
             found.add(steps::CREDENTIALS, Sight::of(error.to_string()));
-            return false;
+            return None;
         }
     };
-    let account = identity.account().unwrap_or_default();
+    let (account, arn) = (identity.account().unwrap_or_default(), identity.arn().unwrap_or("-"));
     let allowed = site.account.allowed.iter().any(|allowed| allowed.as_str() == account);
     if !allowed {
         let list: Vec<&str> = site.account.allowed.iter().map(crate::model::AccountId::as_str).collect();
-        let (arn, list) = (identity.arn().unwrap_or("-"), list.join(", "));
+        let list = list.join(", ");
         let evidence = format!("sts:GetCallerIdentity answered {account} ({arn}); allowed: {list}");
         found.add(steps::ACCOUNT, Sight::of(evidence));
     }
-    allowed
+    allowed.then(|| Caller { account: account.to_owned(), arn: arn.to_owned() })
 }
 
 /// The users of a scenario with what they need, as a run has them; checks nothing.

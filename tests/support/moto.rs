@@ -84,6 +84,17 @@ pub fn site(folder: &Path, endpoint: &str, subnets: &[String]) -> Site {
     any_site(folder, &environment(endpoint, &Names { subnets: subnets.to_vec(), ..Names::default() }))
 }
 
+/// The file of an environment whose AWS is moto and that names nothing in it.
+pub fn environment_file(folder: &Path, endpoint: &str) -> PathBuf {
+    let names = Names { subnets: vec!["subnet-1".to_owned()], ..Names::default() };
+    let path = folder.join("moto.toml");
+    any_site(folder, &environment(endpoint, &names));
+    std::fs::set_permissions(folder.join("secrets.toml"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let clock = format!("[lab.clock]\nanchor = \"{}\"\nspeed = 1.0\n", jiff::Timestamp::now());
+    std::fs::write(&path, environment(endpoint, &names) + &clock).unwrap();
+    path
+}
+
 /// An environment's text as it is, whether a run would take it or not: moto has no front door.
 fn any_site(folder: &Path, text: &str) -> Site {
     std::fs::write(folder.join("secrets.toml"), "key = \"testing\"\n").unwrap();
@@ -108,7 +119,8 @@ impl Default for Names {
 
 /// The text of an environment whose AWS is moto.
 fn environment(endpoint: &str, names: &Names) -> String {
-    let services = ["ec2", "route53", "scheduler", "lambda", "elasticloadbalancing", "monitoring", "cognito-idp"];
+    let services =
+        ["ec2", "route53", "scheduler", "lambda", "elasticloadbalancing", "monitoring", "cognito-idp", "s3", "sts"];
     let endpoints = services.map(|service| format!("{service} = \"{endpoint}\"")).join(", ");
     let selected = |name: &str, ids: &[String]| format!("{name} = {{ ids = {ids:?} }}\n");
     let region = |part: &str, name: &str, subnets: &[String], clients: &[String]| {
@@ -120,6 +132,7 @@ fn environment(endpoint: &str, names: &Names) -> String {
     };
     format!(
         "schema_version = 1\nname = \"moto\"\nkind = \"lab\"\n\
+         [account]\nallowed = [\"123456789012\"]\n\
          [dead_man]\nrole_arn = \"{ROLE}\"\n\
          [credentials]\naccess_key_id = \"testing\"\nsecret_access_key = {{ file = \"secrets.toml\", key = \"key\" }}\n\
          {}{}\
