@@ -29,7 +29,7 @@ tools:
 	@command -v cargo >/dev/null || { echo "MISSING: cargo. Install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer with rustup" >&2; exit 1; }
 
 test-tools: tools
-	@scripts/need.sh dig=dnsutils python3=python3 python3-venv=python3-venv node=nodejs npm=npm setpriv=util-linux
+	@scripts/need.sh dig=dnsutils python3=python3 python3-venv=python3-venv node=nodejs npm=npm setpriv=util-linux tmux=tmux
 	@mkdir -p target; for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || rustup component add $${part/fmt/rustfmt} || \
 	  { echo "MISSING: cargo $$part, and rustup could not add it" >&2; exit 1; }; done
 

@@ -35,16 +35,17 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let log = Arc::new(log.map_err(|error| Failure::plain(error.to_string()))?);
     let stop = Stop::default();
     listen(&stop, &folder)?;
-    let progress = Progress::start(&log, world.clock, args.no_progress || args.format == Format::Json);
-    let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
-    progress.say(&format!(
+    let heading = format!(
         "{} · {} · seed {} · speed {} · {}",
         scenario.value.title,
         world.site.name,
         world.seed.0,
         world.clock.speed(),
         folder.display()
-    ));
+    );
+    let plain = args.no_progress || args.format == Format::Json;
+    let progress = Progress::start(&log, world.clock, &scenario.value.phases, &heading, plain);
+    let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
     let run = Run {
         id: run_id(began),
         scenario: scenario.value,

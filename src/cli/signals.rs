@@ -1,5 +1,8 @@
 //! The signals that ask a command to end.
 
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Failure;
@@ -33,8 +36,32 @@ impl Signals {
     }
 }
 
+/// While a view is drawn, what is said goes there, and is told again after it.
+static VIEW: Mutex<Option<Sender<String>>> = Mutex::new(None);
+static UNSEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 /// Says something on standard error, which a hang-up may have taken away.
 pub fn say(text: &str) {
     use std::io::Write;
+    if let Some(view) = &*lock(&VIEW)
+        && view.send(text.to_owned()).is_ok()
+    {
+        lock(&UNSEEN).extend(text.lines().map(str::to_owned));
+        return;
+    }
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Lets a view take what is said; nothing gives it back to standard error.
+pub fn divert(view: Option<Sender<String>>) {
+    *lock(&VIEW) = view;
+}
+
+/// What was said since the view was drawn last.
+pub fn diverted() -> Vec<String> {
+    std::mem::take(&mut lock(&UNSEEN))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn where_a_secret_is_does_not_tell_it() {
-        let secret = SecretRef::Literal("hidden-here".to_owned().into());
+        let secret = SecretRef::Literal(crate::model::Secret::new("hidden-here"));
         assert_eq!(whereabouts(Some(&secret)), "known to the lab alone");
     }
 }

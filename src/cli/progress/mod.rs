@@ -1,0 +1,157 @@
+//! Progress on standard error: a view that is drawn again on a terminal, plain lines elsewhere.
+
+mod board;
+mod screen;
+mod view;
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::signals;
+use crate::model::{Clock, EventLog, Record};
+use crate::scenario::Phases;
+use board::Board;
+use screen::Screen;
+use view::Palette;
+
+/// Plain lines tell the state this often, in real time.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+/// The view is drawn this often, in real time.
+const DRAW_EVERY: Duration = Duration::from_millis(150);
+/// A terminal that takes no output must not hold up the end of a run for longer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Shows what happens, until it is ended.
+pub struct Progress {
+    way: Way,
+    end: CancellationToken,
+}
+
+enum Way {
+    Plain(JoinHandle<()>),
+    /// A thread of its own: a terminal that takes no output stops it, and nothing else.
+    View {
+        ended: Receiver<()>,
+        said: Receiver<String>,
+    },
+}
+
+impl Progress {
+    /// Follows the event log. `plain` asks for plain lines on a terminal too.
+    pub fn start(log: &Arc<EventLog>, clock: Clock, phases: &Phases, heading: &str, plain: bool) -> Self {
+        let end = CancellationToken::new();
+        let board = Board::new(clock.now(), phases.clone());
+        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let screen = if plain || !terminal { None } else { Screen::show().ok() };
+        let Some(screen) = screen else {
+            signals::say(heading);
+            let follower = Follower { clock, board };
+            return Self { way: Way::Plain(tokio::spawn(follower.follow(log.subscribe(), end.clone()))), end };
+        };
+        let ((done, ended), (keep, said)) = (channel(), channel());
+        signals::divert(Some(keep.clone()));
+        let (heading, events, stop) = (heading.to_owned(), log.subscribe(), end.clone());
+        std::thread::spawn(move || {
+            let drawer = Drawer { clock, board, heading, events, keep };
+            // A panic of the view is told like any other, on the terminal as it was; the run goes on without it.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drawer.draw(screen, &stop)));
+            screen::leave();
+            let _ = done.send(());
+        });
+        Self { way: Way::View { ended, said }, end }
+    }
+
+    /// Shows what is left, and puts the terminal back as it was.
+    pub async fn end(self) {
+        self.end.cancel();
+        match self.way {
+            Way::Plain(task) => {
+                // A panic in the display has nothing to tell.
+                let _ = task.await;
+            }
+            Way::View { ended, said } => {
+                let _ = tokio::task::spawn_blocking(move || ended.recv_timeout(PATIENCE)).await;
+                signals::divert(None);
+                // What only the view has shown is gone with it.
+                for line in said.try_iter() {
+                    signals::say(&line);
+                }
+            }
+        }
+    }
+}
+
+struct Follower {
+    clock: Clock,
+    board: Board,
+}
+
+impl Follower {
+    async fn follow(mut self, mut events: broadcast::Receiver<Arc<Record>>, end: CancellationToken) {
+        let mut tick = tokio::time::interval(PLAIN_EVERY);
+        tick.tick().await;
+        loop {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Ok(record) => self.board.take(&record).iter().for_each(|line| signals::say(line)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => break,
+                },
+                () = end.cancelled() => break,
+                _ = tick.tick() => signals::say(&self.board.status(self.clock.now())),
+            }
+        }
+    }
+}
+
+struct Drawer {
+    clock: Clock,
+    board: Board,
+    heading: String,
+    events: broadcast::Receiver<Arc<Record>>,
+    /// What is told again when the view is gone.
+    keep: Sender<String>,
+}
+
+impl Drawer {
+    fn draw(mut self, mut screen: Screen, stop: &CancellationToken) {
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let palette = Palette { colours: !no_colour };
+        let _ = self.keep.send(self.heading.clone());
+        loop {
+            let stopping = stop.is_cancelled();
+            loop {
+                match self.events.try_recv() {
+                    Ok(record) => {
+                        for line in self.board.take(&record) {
+                            let _ = self.keep.send(line);
+                        }
+                    }
+                    Err(TryRecvError::Lagged(_)) => {}
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                }
+            }
+            if stopping {
+                return;
+            }
+            for line in signals::diverted() {
+                self.board.note(line);
+            }
+            let now = self.clock.now();
+            self.board.advance(now);
+            let frame = screen.terminal.draw(|frame| view::draw(frame, &self.board, &self.heading, now, palette));
+            if frame.is_err() {
+                return;
+            }
+            std::thread::sleep(DRAW_EVERY);
+        }
+    }
+}
