@@ -39,11 +39,11 @@ pub fn draw(frame: &mut Frame<'_>, board: &Board, heading: &str, now: Timestamp,
     let area = frame.area();
     let [top, timer, rest] =
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    frame.render_widget(Line::styled(one_line(heading), Palette::title()), top);
+    frame.render_widget(Paragraph::new(one_line(heading)).style(Palette::title()), top);
     phase(frame, timer, board, now, palette);
     if area.width < WHOLE.0 || area.height < WHOLE.1 {
         let [state, lines] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(rest);
-        frame.render_widget(one_line(&board.status(now)), state);
+        frame.render_widget(Paragraph::new(one_line(&board.status(now))), state);
         last_lines(frame, lines, board);
         return;
     }
