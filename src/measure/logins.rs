@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use hdrhistogram::Histogram;
 
+use super::confidence::clopper_pearson_95;
 use super::history::{Logbook, LoginRef};
 use super::interval::seconds_between;
 use crate::model::{LoginOutcome, LoginStep, Phase, Region};
@@ -47,6 +48,11 @@ impl Group {
     /// The share of successes, 0 to 1; nothing where nobody tried.
     pub fn success_share(&self) -> Option<f64> {
         (self.attempted > 0).then(|| self.succeeded as f64 / self.attempted as f64)
+    }
+
+    /// Between which the true share lies at 95 % confidence, by Clopper and Pearson's exact interval, 0 to 1; nothing where nobody tried.
+    pub fn success_bounds(&self) -> Option<(f64, f64)> {
+        clopper_pearson_95(self.succeeded, self.attempted)
     }
 }
 

@@ -41,6 +41,33 @@ pub(super) fn not_bitten(line: &Timeline<'_>) -> Vec<(std::net::IpAddr, f64)> {
     line.paths.iter().filter_map(|(address, probes)| Some((*address, still_open(probes)?))).collect()
 }
 
+/// When one DNS server's answers moved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ServerMoves<'a> {
+    pub source: DnsSource,
+    pub server: &'a str,
+    /// To the replica, before the heal.
+    pub flipped: Option<Interval>,
+    /// Back to the primary, after the heal, where it had left.
+    pub back: Option<Interval>,
+}
+
+/// Of every server that was asked, authoritative ones first; none where nothing was cut.
+pub(super) fn server_moves<'a>(line: &'a Timeline<'a>) -> Vec<ServerMoves<'a>> {
+    let Some(zero) = line.zero else { return Vec::new() };
+    let reader = Reader { line, zero, hold_reached: false };
+    let moves = |source| {
+        let of_server = |server| ServerMoves {
+            source,
+            server,
+            flipped: reader.server_flipped(source, server),
+            back: reader.server_back(source, server),
+        };
+        reader.servers(source).into_iter().map(of_server).collect::<Vec<_>>()
+    };
+    [DnsSource::Authoritative, DnsSource::Resolver].into_iter().flat_map(moves).collect()
+}
+
 /// The calls that cut in the fault's first turn.
 fn first_cuts<'a>(line: &Timeline<'a>) -> impl Iterator<Item = &'a Mutation> {
     let heal = line.first_heal;
@@ -66,7 +93,7 @@ struct Reader<'a> {
     hold_reached: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn read(&self, milestone: Milestone) -> Option<Interval> {
         match milestone {
             Milestone::FaultEffective => self.fault_effective(),
@@ -154,8 +181,8 @@ impl Reader<'_> {
         Some(self.between(old, first.received, heal))
     }
 
-    fn servers(&self, source: DnsSource) -> Vec<&str> {
-        let mut servers: Vec<&str> =
+    fn servers(&self, source: DnsSource) -> Vec<&'a str> {
+        let mut servers: Vec<&'a str> =
             self.line.answers.iter().filter(|a| a.source == source).map(|answer| answer.server).collect();
         servers.sort_unstable();
         servers.dedup();
@@ -174,26 +201,35 @@ impl Reader<'_> {
         Some(self.between(old, new, floor))
     }
 
+    /// One server gives the replica.
+    fn server_flipped(&self, source: DnsSource, server: &str) -> Option<Interval> {
+        let before_heal = |answer: &&Answer<'_>| self.line.before_heal(answer.window.sent);
+        let answers: Vec<&Answer<'_>> = self.answers(source, server).filter(before_heal).collect();
+        self.switched(&answers, RegionRole::Replica, self.zero)
+    }
+
     /// Every server of the source gives the replica.
     fn flipped(&self, source: DnsSource) -> Option<Interval> {
-        let of_server = |server| {
-            let before_heal = |answer: &&Answer<'_>| self.line.before_heal(answer.window.sent);
-            let answers: Vec<&Answer<'_>> = self.answers(source, server).filter(before_heal).collect();
-            self.switched(&answers, RegionRole::Replica, self.zero)
-        };
-        every(self.servers(source).into_iter().map(of_server))
+        every(self.servers(source).into_iter().map(|server| self.server_flipped(source, server)))
+    }
+
+    /// Whether a server gave the replica at all.
+    fn has_left(&self, source: DnsSource, server: &str) -> bool {
+        self.answers(source, server).any(|a| a.role == Some(RegionRole::Replica) && a.window.sent >= self.zero)
+    }
+
+    /// One server that had left the primary gives it again.
+    fn server_back(&self, source: DnsSource, server: &str) -> Option<Interval> {
+        let heal = self.line.heal.filter(|_| self.has_left(source, server))?;
+        let answers: Vec<&Answer<'_>> = self.answers(source, server).collect();
+        self.switched(&answers, RegionRole::Primary, heal)
     }
 
     /// Every authoritative server that had left the primary gives it again.
     fn failed_back(&self) -> Option<Interval> {
-        let heal = self.line.heal?;
         let source = DnsSource::Authoritative;
-        let of_server = |server| {
-            let answers: Vec<&Answer<'_>> = self.answers(source, server).collect();
-            let left = answers.iter().any(|a| a.role == Some(RegionRole::Replica) && a.window.sent >= self.zero);
-            left.then(|| self.switched(&answers, RegionRole::Primary, heal))
-        };
-        every(self.servers(source).into_iter().filter_map(of_server))
+        let left = self.servers(source).into_iter().filter(|server| self.has_left(source, server));
+        every(left.map(|server| self.server_back(source, server)))
     }
 
     /// The protected API accepted a token of that Region, asked after `from`. What the replica serves after the heal is

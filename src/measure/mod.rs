@@ -4,11 +4,14 @@
 //! proves that the state held at some moment between the two. So "still the old state" proves that
 //! the change came after `s`, and "already the new state" that it came before `r`.
 
+mod availability;
 mod chain;
+mod confidence;
 mod failures;
 mod foretold;
 mod history;
 mod interval;
+mod lag;
 mod limits;
 mod logins;
 mod milestones;
@@ -16,17 +19,20 @@ mod notes;
 mod objectives;
 mod outcome;
 mod phases;
+mod propagation;
 mod recovery;
 mod rpo;
 mod sessions;
 mod timeline;
 mod user_notes;
 
-pub use chain::{Chain, Link};
+pub use availability::{AVAILABILITY_WINDOW_S, Availability, ErrorBudget, Second, UserMinutes};
+pub use chain::{Bar, Chain, Link, Took};
 pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
 pub use foretold::{Became, Foretold};
 pub use history::History;
 pub use interval::{Interval, seconds_between};
+pub use lag::{Beyond, LAG_LEVELS_S, Lag, LagPoint};
 pub use limits::LimitResult;
 pub use logins::{Group, Latency, Logins, MissingClaim, StepLatency, Taken};
 pub use milestones::Reached;
@@ -34,8 +40,9 @@ pub use notes::Anomaly;
 pub use objectives::{ObjectiveResult, Unit, Verdict};
 pub use outcome::{FaultPlan, Outcome, Rollback, outcome};
 pub use phases::PhaseSpan;
+pub use propagation::{Place, Propagation};
 pub use recovery::{Back, Curve, Recovery, Window};
-pub use rpo::{Lag, Rpo};
+pub use rpo::Rpo;
 pub use sessions::{Calls, Fates, Sessions};
 
 /// An event log that no outcome can be computed from.

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::confidence::clopper_pearson_95;
 use super::interval::{Interval, seconds_between, to_nanos};
 use super::logins::{Group, Logins};
 use super::milestones::due_in;
@@ -9,9 +10,6 @@ use super::sessions::Sessions;
 use super::timeline::Timeline;
 use crate::model::{Milestone, Percent, Phase, Region, RegionRole};
 use crate::scenario::Objective;
-
-/// The 97.5 % quantile of the normal distribution, for a two-sided interval of 95 % confidence.
-const Z_95: f64 = 1.959_963_984_540_054;
 
 /// Whether an objective holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +73,9 @@ pub struct ObjectiveResult {
     pub target: f64,
     /// What the numbers are.
     pub unit: Unit,
-    /// Certainly at least so much; for a share, the lower end of Wilson's 95 % interval.
+    /// Certainly at least so much; for a share, the lower end of Clopper and Pearson's 95 % interval.
     pub lower: Option<f64>,
-    /// Certainly at most so much; for a share, the upper end of Wilson's 95 % interval.
+    /// Certainly at most so much; for a share, the upper end of Clopper and Pearson's 95 % interval.
     pub upper: Option<f64>,
     /// The share that was observed, which decides; nothing for times.
     pub observed: Option<f64>,
@@ -217,7 +215,7 @@ impl Evidence<'_> {
             Some(observed) if good(observed) => (Verdict::Met, None),
             Some(_) => (Verdict::Missed, None),
         };
-        let bounds = wilson_95(share.part, share.of);
+        let bounds = clopper_pearson_95(share.part, share.of);
         ObjectiveResult {
             name,
             demand,
@@ -261,30 +259,4 @@ fn time_result(
     };
     let (name, unit, observed) = (name.to_owned(), Unit::Seconds, None);
     ObjectiveResult { name, demand, target, unit, lower, upper, observed, verdict, reason }
-}
-
-/// Wilson's score interval for a share, at 95 % confidence (E. B. Wilson, "Probable inference, the law of
-/// succession, and statistical inference", JASA 22, 1927). Nothing for no trials.
-fn wilson_95(successes: u64, trials: u64) -> Option<(f64, f64)> {
-    if trials == 0 {
-        return None;
-    }
-    let (n, p, z2) = (trials as f64, successes as f64 / trials as f64, Z_95 * Z_95);
-    let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z_95 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-    Some((to_nanos((middle - half).clamp(0.0, p)), to_nanos((middle + half).clamp(p, 1.0))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The bounds printed for 81 of 263 in R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17, 1998.
-    #[test]
-    fn wilson_gives_the_published_interval() {
-        let (lower, upper) = wilson_95(81, 263).unwrap();
-        assert!((lower - 0.2553).abs() < 5e-5 && (upper - 0.3662).abs() < 5e-5, "{lower} {upper}");
-        assert_eq!(wilson_95(0, 0), None);
-        assert!(wilson_95(10, 10).unwrap().1 > 0.999_999);
-    }
 }

@@ -1,17 +1,20 @@
 use jiff::Timestamp;
 
 use super::MeasureError;
-use super::chain::{Chain, chain};
+use super::availability::{Availability, availability};
+use super::chain::{Chain, Took, chain, durations};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
 use super::foretold::{Foretold, Shown, foretold};
 use super::history::History;
 use super::interval::Interval;
+use super::lag::{LagPoint, lag_over_time};
 use super::limits::{LimitResult, limits};
 use super::logins::{Logins, logins};
 use super::milestones::{Reached, milestones};
 use super::notes::{Anomaly, anomalies, missing};
 use super::objectives::{Evidence, ObjectiveResult, Verdict, objectives};
 use super::phases::{PhaseSpan, Progress, phases};
+use super::propagation::{Propagation, propagation};
 use super::recovery::{Recovery, recovery};
 use super::rpo::{Rpo, rpo};
 use super::sessions::{Sessions, sessions};
@@ -47,8 +50,16 @@ pub struct Outcome {
     pub objectives: Vec<ObjectiveResult>,
     /// What each link of the failover chain cost.
     pub chain: Chain,
+    /// The times that have a name of their own, as detection and failback.
+    pub durations: Vec<Took>,
+    /// How the record's change spread: authoritative servers, resolvers, cohorts.
+    pub propagation: Vec<Propagation>,
     /// Data loss; nothing where there were no canary writes or no fault.
     pub rpo: Option<Rpo>,
+    /// The lag of every canary write over the run; empty where there were none or nothing was cut.
+    pub lag_over_time: Vec<LagPoint>,
+    /// How much of the service users had; nothing where nothing was cut or nobody tried.
+    pub availability: Option<Availability>,
     /// Who got in.
     pub logins: Logins,
     /// The share able to log in over time; nothing where nothing was cut or nobody tried.
@@ -209,6 +220,10 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         last_at: history.last_at().unwrap_or(*started_at),
         zero_at: line.zero,
         chain: chain(at),
+        durations: durations(at),
+        propagation: propagation(&line, &at),
+        lag_over_time: lag_over_time(&line),
+        availability: availability(&history.logins, &line, scenario.slo.as_ref()),
         anomalies: anomalies(records, &line, run.speed, &throttling, &at),
         missing: missing(records, &line, &phases),
         cut_took_s: line.cut_took_s(),

@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::interval::{Interval, seconds_between, to_nanos};
-use super::logins::{histogram, latency, record_ms};
+use super::lag::{Lag, steady_state_lag};
 use super::timeline::Timeline;
 
 /// What would have been lost, had the primary been gone for good when the fault became effective.
@@ -23,22 +23,12 @@ pub struct Rpo {
     pub writes_acknowledged: u64,
     /// Those of them that are certainly lost; nothing where no read came after T0.
     pub writes_lost: Option<u64>,
+    /// The age, at T0, of the newest of the writes that were lost, in seconds: the last that the primary had acknowledged. At most as
+    /// old as the newest that is certainly lost, which was not acknowledged before it was sent; at least as old as any that may
+    /// have been acknowledged by then. Nothing where none is certainly lost.
+    pub newest_lost_age: Option<Interval>,
     /// The replication lag before the fault.
     pub lag: Option<Lag>,
-}
-
-/// How long canary writes took, at most, to be visible at the replica in steady state: from sending the write to the
-/// answer of the first read that shows it. In milliseconds of scenario time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lag {
-    /// Acknowledged writes that were seen at the replica before the fault.
-    pub samples: u64,
-    /// Half of them were visible within so long.
-    pub p50: f64,
-    /// 99 %.
-    pub p99: f64,
-    /// The longest.
-    pub max: f64,
 }
 
 /// Nothing where no canary was written or the moment of the fault is not known.
@@ -58,11 +48,19 @@ pub(super) fn rpo(line: &Timeline<'_>, fault_effective: Option<Interval>) -> Opt
         (lost.clone().count() as u64, lost.map(|write| write.window.received).min())
     });
     let oldest_lost = lost.and_then(|(_, oldest)| oldest);
+    let newest_lost_age = newest.and_then(|n2| {
+        let certain = acknowledged().rfind(|write| write.sequence > n2 && write.window.received < earliest)?;
+        let possible =
+            acknowledged().filter(|write| write.window.sent <= latest).map(|write| write.window.received).max()?;
+        let least = seconds_between(possible, earliest).max(0.0);
+        Some(Interval::new(to_nanos(least), to_nanos(seconds_between(certain.window.sent, latest))))
+    });
     Some(Rpo {
         lower_s: oldest_lost.map_or(0.0, |oldest| to_nanos(seconds_between(oldest, earliest))),
         upper_s: kept_write.map(|write| to_nanos(seconds_between(write.window.sent, latest))),
         writes_acknowledged: acknowledged().filter(|write| write.window.received <= latest).count() as u64,
         writes_lost: lost.map(|(count, _)| count),
+        newest_lost_age,
         lag: steady_state_lag(line, zero),
     })
 }
@@ -70,20 +68,4 @@ pub(super) fn rpo(line: &Timeline<'_>, fault_effective: Option<Interval>) -> Opt
 fn after(zero: Timestamp, seconds: f64) -> Timestamp {
     let offset = SignedDuration::from_nanos((seconds * 1e9).round() as i64);
     zero.checked_add(offset).unwrap_or(Timestamp::MAX)
-}
-
-fn steady_state_lag(line: &Timeline<'_>, zero: Timestamp) -> Option<Lag> {
-    let mut reads: Vec<_> = line.reads.iter().filter(|read| read.window.received <= zero).collect();
-    reads.sort_by_key(|read| read.window.received);
-    let mut lags = histogram();
-    let mut next = 0;
-    // Writes are sorted by sequence, and what a read shows only grows: one pass over both.
-    for write in line.writes.iter().filter(|write| write.acknowledged) {
-        while reads.get(next).is_some_and(|read| read.sequence < write.sequence) {
-            next += 1;
-        }
-        let Some(read) = reads.get(next) else { break };
-        record_ms(&mut lags, seconds_between(write.window.sent, read.window.received) * 1000.0);
-    }
-    latency(&lags).map(|lag| Lag { samples: lags.len(), p50: lag.p50, p99: lag.p99, max: lag.max })
 }

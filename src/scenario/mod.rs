@@ -41,6 +41,10 @@ pub struct Scenario {
     /// When to give up early: everything is put back, and the run exits with code 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopConditions>,
+    /// The availability that is promised to users: the report says how much of its error budget the run would take. 99.9 % over 30 days
+    /// stand in where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
     /// What must hold.
     pub objectives: Vec<Objective>,
 }
@@ -58,6 +62,28 @@ pub struct StopConditions {
     /// No login succeeded anywhere for this long since the fault began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_outage: Option<Span>,
+}
+
+/// A service level objective for logins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Slo {
+    /// The share of the time in which users can log in.
+    pub availability: Percent,
+    /// Over so long; 30 days, `"720h"`, where this is left out.
+    #[serde(default = "thirty_days")]
+    pub window: Span,
+}
+
+const fn thirty_days() -> Span {
+    Span::secs(30 * 24 * 60 * 60)
+}
+
+/// 99.9 % over 30 days: what AWS promises for Cognito over a month (Amazon Cognito Service Level Agreement).
+impl Default for Slo {
+    fn default() -> Self {
+        Self { availability: Percent(0.999), window: thirty_days() }
+    }
 }
 
 /// A success rate that is too low for too long.

@@ -47,6 +47,7 @@ fn finish(mut file: Document, ttl: Option<Duration>) -> Result<Loaded<Scenario>,
         faults(&mut file);
         super::users::check(&mut file);
         stop(&mut file);
+        slo(&mut file);
         super::objective::check(&mut file);
     }
     file.finish()
@@ -278,6 +279,21 @@ fn fault_times(file: &mut Document, fault: &str) {
                 .and("phases.hold", "the hold phase")
                 .help("everything is restored after the hold: shorten the fault, or lengthen the phases"),
         );
+    }
+}
+
+fn slo(file: &mut Document) {
+    if file.get::<Percent>("slo.availability").is_some_and(|share| share.0 >= 1.0 || share.0 <= 0.0) {
+        let finding = Finding::at(
+            "slo.availability",
+            "an availability of 0% or 100% leaves no error budget to count",
+            "no budget",
+        );
+        file.report(finding.help("write what is promised, for example \"99.9%\""));
+    }
+    if span(file, "slo.window").is_some_and(|window| window.is_zero()) {
+        let finding = Finding::at("slo.window", "an objective over no time is none", "zero");
+        file.report(finding.help("write the time over which the objective holds, for example \"720h\" for 30 days"));
     }
 }
 

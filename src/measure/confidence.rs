@@ -1,0 +1,66 @@
+//! How sure a share is that was observed in a number of logins.
+
+use statrs::distribution::{Beta, ContinuousCDF};
+
+use super::interval::to_nanos;
+
+/// What is left out on either side of a two-sided interval of 95 % confidence.
+const TAIL: f64 = 0.025;
+
+/// The exact interval of Clopper and Pearson for a share, at 95 % confidence: lower and upper end, from 0 to 1. It holds the true share in at least
+/// 95 of 100 cases, whatever that share is (C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
+/// binomial", Biometrika 26, 1934). Nothing for no trials.
+pub(super) fn clopper_pearson_95(successes: u64, trials: u64) -> Option<(f64, f64)> {
+    if trials == 0 || successes > trials {
+        return None;
+    }
+    let (good, bad) = (successes as f64, (trials - successes) as f64);
+    // A beta distribution needs two positive parameters, which these are.
+    let quantile = |a, b, at| Beta::new(a, b).map(|beta| to_nanos(beta.inverse_cdf(at))).ok();
+    let lower = if successes == 0 { 0.0 } else { quantile(good, bad + 1.0, TAIL)? };
+    let upper = if successes == trials { 1.0 } else { quantile(good + 1.0, bad, 1.0 - TAIL)? };
+    let share = good / trials as f64;
+    Some((lower.clamp(0.0, share), upper.clamp(share, 1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bounds printed for the exact method in R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in
+    /// Medicine 17, 1998, table I.
+    #[test]
+    fn the_published_intervals_come_out() {
+        for (successes, trials, lower, upper) in
+            [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)]
+        {
+            let (low, high) = clopper_pearson_95(successes, trials).unwrap();
+            assert!((low - lower).abs() < 5e-5 && (high - upper).abs() < 5e-5, "{successes}/{trials}: {low} {high}");
+        }
+        assert_eq!(clopper_pearson_95(0, 0), None);
+        assert_eq!(clopper_pearson_95(10, 10).unwrap().1, 1.0);
+    }
+
+    proptest! {
+        /// The ends are where the distribution function says, also for a million logins.
+        #[test]
+        fn the_ends_leave_out_what_they_should(trials in 1_u64..1_000_000, part in 0.0_f64..=1.0) {
+            let successes = (trials as f64 * part) as u64;
+            let (lower, upper) = clopper_pearson_95(successes, trials).unwrap();
+            let (good, bad) = (successes as f64, (trials - successes) as f64);
+            let near = |a: f64, b: f64, at: f64, tail: f64| (Beta::new(a, b).unwrap().cdf(at) - tail).abs() < 1e-3;
+            prop_assert!(lower <= upper);
+            prop_assert!(successes == 0 || near(good, bad + 1.0, lower, TAIL), "{successes}/{trials}: {lower}");
+            prop_assert!(successes == trials || near(good + 1.0, bad, upper, 1.0 - TAIL), "{successes}/{trials}: {upper}");
+        }
+
+        #[test]
+        fn more_logins_make_a_share_surer(trials in 1_u64..5_000, part in 0.0_f64..=1.0) {
+            let successes = (trials as f64 * part) as u64;
+            let width = |times: u64| clopper_pearson_95(successes * times, trials * times).map(|(low, high)| high - low).unwrap();
+            prop_assert!(width(10) < width(1));
+        }
+    }
+}
