@@ -97,26 +97,27 @@ pub(super) fn availability(book: &Logbook, line: &Timeline<'_>, slo: Option<&Slo
     })
 }
 
+/// Attempted and succeeded.
+type Counts = (u64, u64);
+
 fn windows<'a>(logins: impl Iterator<Item = LoginRef<'a>>, zero: Timestamp) -> Vec<Second> {
-    let mut windows: BTreeMap<i64, (u64, u64, BTreeMap<Option<&Region>, (u64, u64)>)> = BTreeMap::new();
+    let mut windows: BTreeMap<i64, BTreeMap<Option<&Region>, Counts>> = BTreeMap::new();
     for login in logins {
         let at = seconds_between(zero, login.scheduled());
         if at < -LEAD_S {
             continue;
         }
-        let (attempted, succeeded, by_region) = windows.entry((at / AVAILABILITY_WINDOW_S).floor() as i64).or_default();
-        let at_region = by_region.entry(login.region()).or_default();
-        let good = u64::from(login.succeeded());
-        (*attempted, *succeeded) = (*attempted + 1, *succeeded + good);
-        *at_region = (at_region.0 + 1, at_region.1 + good);
+        let by_region = windows.entry((at / AVAILABILITY_WINDOW_S).floor() as i64).or_default();
+        let (attempted, succeeded) = by_region.entry(login.region()).or_default();
+        *attempted += 1;
+        *succeeded += u64::from(login.succeeded());
     }
-    let second =
-        |(number, (attempted, succeeded, by_region)): (i64, (u64, u64, BTreeMap<Option<&Region>, _>))| Second {
-            from_s: number as f64 * AVAILABILITY_WINDOW_S,
-            attempted,
-            succeeded,
-            by_region: by_region.into_iter().map(|(region, counts)| (region.cloned(), counts)).collect(),
-        };
+    let second = |(number, by_region): (i64, BTreeMap<Option<&Region>, Counts>)| Second {
+        from_s: number as f64 * AVAILABILITY_WINDOW_S,
+        attempted: by_region.values().map(|(attempted, _)| attempted).sum(),
+        succeeded: by_region.values().map(|(_, succeeded)| succeeded).sum(),
+        by_region: by_region.into_iter().map(|(region, counts)| (region.cloned(), counts)).collect(),
+    };
     windows.into_iter().map(second).collect()
 }
 

@@ -17,6 +17,7 @@ mod logins;
 mod milestones;
 mod notes;
 mod objectives;
+mod observer_notes;
 mod outcome;
 mod phases;
 mod propagation;

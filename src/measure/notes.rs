@@ -2,6 +2,7 @@ use super::failures::Throttling;
 use super::history::LoginRef;
 use super::interval::{Interval, seconds_between};
 use super::milestones::not_bitten;
+use super::observer_notes::of_observers;
 use super::phases::PhaseSpan;
 use super::timeline::Timeline;
 use super::user_notes::of_logins;
@@ -44,7 +45,7 @@ pub(super) fn anomalies(
     order(at, &mut found);
     before_the_fault(line, &mut found);
     of_logins(line.logins, throttling, speed, &mut found);
-    gaps(records, &mut found);
+    of_observers(records, line, at, &mut found);
     found
 }
 
@@ -141,24 +142,6 @@ fn before_the_fault(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     let before = |answer: &&super::timeline::Answer<'_>| answer.window.received <= zero;
     if line.answers.iter().rfind(before).is_some_and(|answer| answer.role == Some(RegionRole::Replica)) {
         found.push(Anomaly::new("replica_before_fault", "The record gave the replica before the fault."));
-    }
-}
-
-fn gaps(records: &[Record], found: &mut Vec<Anomaly>) {
-    let mut gaps = std::collections::BTreeMap::<&str, (u64, f64, &str)>::new();
-    for record in records {
-        if let Event::ObserverGap { window, observer, error } = &record.event {
-            let gap = gaps.entry(observer).or_insert((0, 0.0, error));
-            gap.0 += 1;
-            gap.1 = gap.1.max(seconds_between(window.sent, window.received));
-        }
-    }
-    for (observer, (count, longest, error)) in gaps {
-        let text = format!(
-            "The {observer} observer got no answer {count} times, once for {longest:.1} s; the bounds of what happened meanwhile \
-             are wider. First error: {error}"
-        );
-        found.push(Anomaly::new("observer_gaps", text));
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) struct Answer<'a> {
     pub window: Window,
     pub source: DnsSource,
     pub server: &'a str,
+    pub ttl_s: u32,
     pub role: Option<RegionRole>,
 }
 
@@ -142,8 +143,8 @@ impl<'a> Timeline<'a> {
                 saying_healthy: *healthy,
                 checkers: *checkers,
             }),
-            Event::Answer { window, source, server, role, .. } => {
-                self.answers.push(Answer { window: *window, source: *source, server, role: *role });
+            Event::Answer { window, source, server, role, ttl_s, .. } => {
+                self.answers.push(Answer { window: *window, source: *source, server, ttl_s: *ttl_s, role: *role });
             }
             Event::Path { window, departed, address, open } => {
                 self.paths.entry(*address).or_default().push(Probe {

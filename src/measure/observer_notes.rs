@@ -1,0 +1,129 @@
+//! What the observers and the log itself say that a reader must know, in words.
+
+use std::collections::BTreeMap;
+
+use super::interval::{Interval, seconds_between};
+use super::milestones::server_moves;
+use super::notes::Anomaly;
+use super::timeline::{Answer, Timeline};
+use crate::model::{DnsSource, Event, Milestone, Record, RegionRole, Window};
+
+/// A resolver may have got its last answer so long, in seconds, after the authoritative server gave it: our own choice, beyond what
+/// an answer takes on its way.
+const ON_THE_WAY_S: f64 = 1.0;
+/// A log without a record for so many of the shortest poll periods tells of a runner that stood still; our own choice.
+const STILL_PERIODS: f64 = 10.0;
+/// And for at least so long, in real seconds.
+const STILL_S: f64 = 2.0;
+
+type At<'a> = &'a dyn Fn(Milestone) -> Option<Interval>;
+
+pub(super) fn of_observers(records: &[Record], line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Anomaly>) {
+    ttl(line, at, found);
+    clock(records, found);
+    gaps(records, line, at, found);
+}
+
+/// What a resolver gives is at most as old as the TTL of the last answer that it can have got.
+fn ttl(line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Anomaly>) {
+    let (Some(zero), Some(flip)) = (line.zero, at(Milestone::DnsFlipAuthoritative)) else { return };
+    let to_primary = |answer: &&Answer<'_>| answer.role == Some(RegionRole::Primary);
+    let given = line.answers.iter().filter(|answer| answer.source == DnsSource::Authoritative).filter(to_primary);
+    let Some(ttl_s) = given.map(|answer| answer.ttl_s).max() else { return };
+    for moves in server_moves(line).iter().filter(|moves| moves.source == DnsSource::Resolver) {
+        let stale = line.answers.iter().filter(|answer| {
+            answer.source == DnsSource::Resolver
+                && answer.server == moves.server
+                && line.before_heal(answer.window.sent)
+        });
+        let Some(last) = stale.filter(to_primary).map(|answer| answer.window.sent).max() else { continue };
+        let late = seconds_between(zero, last) - flip.upper;
+        if late > f64::from(ttl_s) + ON_THE_WAY_S {
+            let came = if moves.flipped.is_some() { "" } else { ", and never gave the replica before the heal" };
+            let text = format!(
+                "The resolver {} ignored the TTL: it still gave the primary {late:.1} s after every authoritative server gave the \
+                 replica, and the record's TTL is {ttl_s} s{came}. Its users are back later than DNS promises.",
+                moves.server
+            );
+            found.push(Anomaly::new("resolver_ignored_ttl", text));
+        }
+    }
+}
+
+/// Records are stamped by a monotonic clock as they are written.
+fn clock(records: &[Record], found: &mut Vec<Anomaly>) {
+    let back = |pair: &[Record]| seconds_between(pair[1].at, pair[0].at);
+    let back = records.windows(2).map(back).fold(0.0, f64::max);
+    if back > 0.0 {
+        let text = format!(
+            "The clock jumped: a record of the event log is stamped {back:.3} s before the one that was written earlier. Times around it are \
+             not to be trusted."
+        );
+        found.push(Anomaly::grave("clock_jumped", text));
+    }
+    let Some(Event::RunStarted(run)) = records.first().map(|record| &record.event) else { return };
+    let Some(shortest) = run.poll_s.values().copied().reduce(f64::min).filter(|period| *period > 0.0) else { return };
+    let looks = |record: &&Record| {
+        matches!(
+            record.event,
+            Event::Health { .. } | Event::Answer { .. } | Event::Path { .. } | Event::ObserverGap { .. }
+        )
+    };
+    let (first, last) = (records.iter().position(|record| looks(&record)), records.iter().rposition(|r| looks(&r)));
+    let Some(watched) = first.zip(last).map(|(first, last)| &records[first..=last]) else { return };
+    let still = |pair: &[Record]| seconds_between(pair[0].at, pair[1].at);
+    let longest = watched.windows(2).map(still).fold(0.0, f64::max);
+    if longest > (STILL_PERIODS * shortest).max(STILL_S * run.speed.max(1.0)) {
+        let text = format!(
+            "The runner stood still: nothing was recorded for {longest:.1} s, though observers look every {shortest} s. Either it was \
+             overloaded or its machine was paused; the bounds of what happened meanwhile are wider."
+        );
+        found.push(Anomaly::new("runner_stalled", text));
+    }
+}
+
+/// The milestones that an observer tells.
+fn told_by(observer: &str, line: &Timeline<'_>) -> &'static [Milestone] {
+    let source = line.answers.iter().find(|answer| answer.server == observer).map(|answer| answer.source);
+    match (observer, source) {
+        ("health", _) => &[Milestone::HealthCheckUnhealthy, Milestone::HealthCheckHealthy],
+        (_, Some(DnsSource::Authoritative)) => &[Milestone::DnsFlipAuthoritative, Milestone::DnsFailbackAuthoritative],
+        (_, Some(DnsSource::Resolver)) => &[Milestone::DnsFlipResolver],
+        _ => &[],
+    }
+}
+
+/// An observer's polls without an answer.
+struct Gaps<'a> {
+    windows: Vec<Window>,
+    first_error: &'a str,
+}
+
+fn gaps(records: &[Record], line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Anomaly>) {
+    let mut gaps: BTreeMap<&str, Gaps<'_>> = BTreeMap::new();
+    for record in records {
+        if let Event::ObserverGap { window, observer, error } = &record.event {
+            let gap = gaps.entry(observer).or_insert_with(|| Gaps { windows: Vec::new(), first_error: error });
+            gap.windows.push(*window);
+        }
+    }
+    for (observer, Gaps { windows, first_error }) in gaps {
+        let longest = windows.iter().map(|gap| seconds_between(gap.sent, gap.received)).fold(0.0, f64::max);
+        let inside = |milestone: &&Milestone| {
+            let Some((zero, at)) = line.zero.zip(at(**milestone)) else { return false };
+            let overlaps = |gap: &Window| {
+                seconds_between(zero, gap.sent) < at.upper && seconds_between(zero, gap.received) > at.lower
+            };
+            windows.iter().any(overlaps)
+        };
+        let wider: Vec<&str> =
+            told_by(observer, line).iter().filter(inside).map(|milestone| milestone.as_str()).collect();
+        let wider = if wider.is_empty() { String::new() } else { format!(" Among it: {}.", wider.join(", ")) };
+        let text = format!(
+            "The {observer} observer got no answer {} times, once for {longest:.1} s; the bounds of what happened meanwhile are \
+             wider.{wider} First error: {first_error}",
+            windows.len()
+        );
+        found.push(Anomaly::new("observer_gaps", text));
+    }
+}
