@@ -74,6 +74,7 @@ generate: build
 	$(GAMEDAY) schema scenario > docs/schema/scenario.schema.json
 	$(GAMEDAY) schema environment > docs/schema/environment.schema.json
 	$(GAMEDAY) schema baseline > docs/schema/baseline.schema.json
+	$(GAMEDAY) schema run > docs/schema/run.schema.json
 	$(GAMEDAY) preflight --docs docs/checks
 	scripts/cli-help.sh $(GAMEDAY) > docs/cli.md
 	$(MAKE) --no-print-directory sample
@@ -84,7 +85,7 @@ check-generated: build compare-generated
 # With the program as it was built last: `cargo build` after building the tests would build it again, with other features of its
 # dependencies.
 compare-generated:
-	@for kind in scenario environment baseline; do \
+	@for kind in scenario environment baseline run; do \
 	  $(GAMEDAY) schema $$kind | diff -u docs/schema/$$kind.schema.json - || { echo "docs/schema is stale: run make generate" >&2; exit 1; }; \
 	done
 	@rm -rf target/checks && $(GAMEDAY) preflight --docs target/checks && diff -ru docs/checks target/checks || { echo "docs/checks is stale: run make generate" >&2; exit 1; }

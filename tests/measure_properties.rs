@@ -4,7 +4,7 @@
 
 mod synthetic;
 
-use gameday::measure::Verdict;
+use gameday::measure::{Interval, Place, Verdict};
 use gameday::model::{Event, Login, LoginOutcome, Milestone};
 use proptest::prelude::*;
 use serde_json::json;
@@ -46,6 +46,7 @@ fn world() -> impl Strategy<Value = World> {
                 pause: pause * period,
                 gap,
                 lag,
+                asked: true,
                 broken_claim: None,
             }
         },
@@ -69,6 +70,44 @@ fn widest(world: &World, milestone: Milestone) -> f64 {
 
 /// Event times are rounded to nanoseconds; the truth is not. In seconds.
 const NOISE: f64 = 1e-6;
+
+fn holds(bounds: Interval, truth: f64, noise: f64) -> bool {
+    bounds.lower <= truth + noise && truth <= bounds.upper + noise
+}
+
+/// The same failover, watched more often by requests that take less time, is known better: every polled milestone, and the RPO.
+#[test]
+fn bounds_shrink_with_the_poll_period() {
+    let polled = [
+        Milestone::FaultEffective,
+        Milestone::HealthCheckUnhealthy,
+        Milestone::DnsFlipAuthoritative,
+        Milestone::DnsFlipResolver,
+        Milestone::FaultReverted,
+        Milestone::HealthCheckHealthy,
+        Milestone::DnsFailbackAuthoritative,
+    ];
+    // The mean over seeds: by chance a poll may fall on the moment itself.
+    let seeds = 12;
+    let widths = |period: f64| {
+        let mut sums = vec![0.0; polled.len() + 1];
+        for seed in 0..seeds {
+            let outcome = outcome(&World { seed, period, request: period / 10.0, ..World::sample() }.run().0).unwrap();
+            for (sum, milestone) in sums.iter_mut().zip(polled) {
+                *sum += outcome.milestone(milestone).unwrap().width() / seeds as f64;
+            }
+            let rpo = outcome.rpo.unwrap();
+            *sums.last_mut().unwrap() += (rpo.upper_s.unwrap() - rpo.lower_s) / seeds as f64;
+        }
+        sums
+    };
+    let runs = [2.0, 1.0, 0.5, 0.25].map(widths);
+    for pair in runs.windows(2) {
+        for (index, (wide, narrow)) in pair[0].iter().zip(&pair[1]).enumerate() {
+            assert!(narrow < wide, "{index}: {narrow} is not below {wide}");
+        }
+    }
+}
 
 /// The interval of the blackhole must not count on a packet leaving when its probe was stamped.
 #[test]
@@ -104,6 +143,85 @@ proptest! {
         prop_assert!(rpo.lower_s <= oldest + NOISE, "{rpo:?} above {oldest}");
         prop_assert!(rpo.upper_s.is_none_or(|upper| oldest <= upper + NOISE), "{rpo:?} below {oldest}");
         prop_assert!(rpo.writes_lost.unwrap_or(0) <= truth.lost);
+        if let Some(age) = rpo.newest_lost_age {
+            let newest = truth.newest_lost_s;
+            prop_assert!(newest.is_some_and(|newest| holds(age, newest, NOISE)), "{age:?} without {newest:?}");
+        }
+    }
+
+    #[test]
+    fn times_between_milestones_and_the_waterfall_hold_the_truth(world in world()) {
+        let (records, truth) = world.run();
+        let outcome = outcome(&records).unwrap();
+        for duration in &outcome.durations {
+            let took = truth.milestones[&duration.to] - truth.milestones[&duration.from];
+            prop_assert!(duration.took.is_some_and(|bounds| holds(bounds, took.max(0.0), NOISE)), "{duration:?}: {took}");
+        }
+        let bars = &outcome.chain.waterfall;
+        for bar in bars {
+            prop_assert!(holds(bar.cost, truth.milestones[&bar.to] - truth.milestones[&bar.from], NOISE), "{bar:?}");
+        }
+        prop_assert!(bars.windows(2).all(|pair| (pair[0].end_s - pair[1].start_s).abs() < NOISE));
+        let sum: f64 = bars.iter().map(|bar| bar.end_s - bar.start_s).sum();
+        prop_assert!((sum - outcome.chain.total.unwrap().middle()).abs() < NOISE);
+    }
+
+    #[test]
+    fn the_way_of_a_change_to_each_server_and_cohort_holds_the_truth(world in world()) {
+        let outcome = outcome(&world.run().0).unwrap();
+        let number = |name: &str| name.trim_start_matches(char::is_alphabetic).parse::<usize>().unwrap();
+        let request = world.longest_request();
+        for place in &outcome.propagation {
+            // A login starts a millisecond after the instant by which the world sends it, and its cohort has every second arrival.
+            let (to_replica, to_primary, late, widest) = match place.place {
+                Place::Authoritative => {
+                    let index = number(&place.name);
+                    (world.authoritative[index], world.authoritative_back[index], 0.0, world.period + request)
+                }
+                Place::Resolver => (world.resolvers[number(&place.name)], world.back, 0.0, world.period + request),
+                Place::Cohort => (world.switched, world.back, 0.001, 2.0 * world.gap + 4.0 * request),
+            };
+            for (bounds, truth) in [(place.to_replica, to_replica), (place.to_primary, to_primary)] {
+                let Some(bounds) = bounds else { return Err(TestCaseError::fail(format!("{place:?}"))) };
+                prop_assert!(holds(bounds, truth, NOISE + late), "{place:?}: {truth}");
+                prop_assert!(bounds.width() <= widest + NOISE, "{place:?} is too wide");
+            }
+            let after = to_replica - world.authoritative.iter().copied().fold(0.0, f64::max);
+            prop_assert!(place.after_flip.is_none_or(|bounds| holds(bounds, after, NOISE + late)), "{place:?}: {after}");
+        }
+        let places = world.authoritative.len() + world.resolvers.len() + 2;
+        prop_assert_eq!(outcome.propagation.len(), places);
+    }
+
+    /// Nobody gets in from the cut to the moment from which everybody does at the replica.
+    #[test]
+    fn what_users_lost_lies_between_its_bounds(world in world()) {
+        let (records, _) = world.run();
+        let availability = outcome(&records).unwrap().availability.unwrap();
+        // A login that was scheduled just before the cut may fail, as long as one takes.
+        let cut = world.cut.iter().copied().fold(f64::MAX, f64::min);
+        let (least, most) = (world.switched - cut, world.switched - (cut - 4.0 * world.longest_request()).max(0.0));
+        let bounds = availability.unavailable_s;
+        prop_assert!(bounds.lower <= most + NOISE && least <= bounds.upper + NOISE, "{bounds:?}: {least} to {most}");
+        let failed = || {
+            records.iter().filter_map(|record| match &record.event {
+                Event::Login(login) if login.outcome == LoginOutcome::ConnectTimeout => {
+                    Some(login.scheduled.duration_since(at(0.0)).as_secs_f64())
+                }
+                _ => None,
+            })
+        };
+        let minutes = |from: f64| failed().filter(|at| *at >= from).map(|at| (world.switched - at) / 60.0).sum::<f64>();
+        let lost = availability.user_minutes;
+        prop_assert_eq!(lost.users as usize, failed().count());
+        prop_assert!(lost.lower <= minutes(f64::MIN) + NOISE, "{lost:?}");
+        prop_assert!(lost.upper.is_some_and(|upper| upper >= minutes(cut) - NOISE), "{lost:?}: {}", minutes(cut));
+        let all: u64 = availability.windows.iter().map(|window| window.attempted).sum();
+        prop_assert!(availability.windows.iter().all(|window| {
+            let (attempted, succeeded) = window.by_region.values().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+            (attempted, succeeded) == (window.attempted, window.succeeded)
+        }));
+        prop_assert_eq!(all as usize, records.iter().filter(|record| matches!(record.event, Event::Login(_))).count());
     }
 
     /// Everybody is served from one moment on, so every share of every cohort is back then.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::large_futures, clippy::unwrap_used)]
 
+mod schema;
 mod synthetic;
 
 use gameday::measure::{Outcome, Verdict};
@@ -227,13 +228,97 @@ fn oddities_are_put_into_words() {
     });
     let window = Window { sent: at(70.0), received: at(75.0) };
     let gap = Event::ObserverGap { window, observer: "health".into(), error: "Throttling".into() };
-    records.insert(records.len() - 1, Record { seq: 0, at: at(75.0), event: gap });
+    records.insert(records.len() - 1, Record { seq: 0, at: records[records.len() - 2].at, event: gap });
     let outcome = outcome(&records).unwrap();
     let codes = codes(&outcome);
     for code in ["checkers_blind", "login_before_dns_flip", "late_starts", "observer_gaps"] {
         assert!(codes.contains(&code), "{code} not in {codes:?}");
     }
     assert!(report(&outcome, "report.md").contains("the chain did not run in its usual order"));
+}
+
+#[test]
+fn what_bends_the_figures_of_observers_is_put_into_words() {
+    let calm = sample();
+    let calm = codes(&calm);
+    assert!(
+        !calm.contains(&"resolver_ignored_ttl") && !calm.contains(&"clock_jumped") && !calm.contains(&"runner_stalled")
+    );
+
+    // The second resolver keeps the primary's address for 87 s, with a TTL of 60 s; the first for 29 s.
+    let late = outcome(&World { resolvers: vec![61.7, 120.0], switched: 121.0, ..World::sample() }.run().0).unwrap();
+    let told: Vec<&str> =
+        late.anomalies.iter().filter(|a| a.code == "resolver_ignored_ttl").map(|a| a.text.as_str()).collect();
+    assert!(told.len() == 1 && told[0].starts_with("The resolver resolver1 ignored the TTL"), "{told:?}");
+    assert!(told[0].contains("the record's TTL is 60 s"), "{told:?}");
+
+    let mut records = World::sample().run().0;
+    let still = records.iter().filter(|record| !(at(50.0)..at(75.0)).contains(&record.at)).cloned().collect::<Vec<_>>();
+    assert!(anomaly(&outcome(&still).unwrap(), "runner_stalled").contains("nothing was recorded for 2"));
+    let place = records.iter().position(|record| matches!(record.event, Event::Health { .. })).unwrap();
+    records[place].at -= jiff::SignedDuration::from_secs(3600);
+    let jumped = outcome(&records).unwrap();
+    assert!(jumped.anomalies.iter().any(|anomaly| anomaly.code == "clock_jumped" && anomaly.grave));
+
+    // No answer of the health check while it changed.
+    let mut records = World::sample().run().0;
+    let window = Window { sent: at(29.0), received: at(34.0) };
+    records.retain(|record| !matches!(&record.event, Event::Health { window: look, .. } if look.sent >= window.sent && look.sent < window.received));
+    let gap = Event::ObserverGap { window, observer: "health".into(), error: "Throttling".into() };
+    let place = records.iter().position(|record| record.at > at(34.0)).unwrap();
+    records.insert(place, record(34.0, gap));
+    let wide = outcome(&records).unwrap();
+    assert!(anomaly(&wide, "observer_gaps").contains("Among it: health_check_unhealthy."));
+    let width = |outcome: &Outcome| outcome.milestone(Milestone::HealthCheckUnhealthy).unwrap().width();
+    assert!(width(&wide) > 4.0 && width(&sample()) < 1.0);
+}
+
+#[test]
+fn an_error_budget_is_that_of_the_scenario_or_an_assumption_that_is_said() {
+    let assumed = sample();
+    let budget = assumed.availability.as_ref().unwrap().budget;
+    assert!(budget.assumed && (budget.budget_s - 2592.0).abs() < 1e-6, "{budget:?}");
+    assert!(report(&assumed, "report.md").contains("assumed, because the scenario has no"));
+    let mut records = World::sample().run().0;
+    edit(&mut records, |event| {
+        if let Event::RunStarted(run) = event {
+            run.scenario["slo"] = json!({ "availability": "99%", "window": "24h" });
+        }
+    });
+    let told = outcome(&records).unwrap();
+    let availability = told.availability.as_ref().unwrap();
+    assert!(!availability.budget.assumed && (availability.budget.budget_s - 864.0).abs() < 1e-6);
+    let used = availability.unavailable_s.upper / 864.0;
+    assert!((availability.budget.used.upper - used).abs() < 1e-6 && used > 0.06, "{used}");
+    assert!(report(&told, "report.md").contains("| Error budget | 864 s: 99.00 % over 1 days |"));
+}
+
+#[test]
+fn lag_beyond_a_level_is_counted_and_said() {
+    let within = sample().rpo.unwrap().lag.unwrap();
+    assert!(
+        within.beyond.iter().all(|beyond| beyond.possibly == 0) && within.p50 <= within.p90 && within.p90 <= within.p99
+    );
+    let text = report(&sample(), "report.md");
+    assert!(
+        text.contains("within the service level objective of 30 s.") && text.contains("No write lagged beyond"),
+        "{text}"
+    );
+    // Ten times slower than the canaries' lead before the cut: nothing but the levels' order can be told.
+    let mut records = World::sample().run().0;
+    edit(&mut records, |event| {
+        if let Event::CanaryWritten { window, .. } = event {
+            window.sent -= jiff::SignedDuration::from_secs(70);
+            window.received -= jiff::SignedDuration::from_secs(70);
+        }
+    });
+    let slow = outcome(&records).unwrap();
+    let beyond = slow.rpo.unwrap().lag.unwrap().beyond;
+    assert!(
+        beyond[0].certainly > 10 && beyond[0].certainly == beyond[1].certainly && beyond[2].possibly == 0,
+        "{beyond:?}"
+    );
+    assert!(report(&slow, "report.md").contains("lagged beyond the alarm at 60 s"));
 }
 
 /// Everything that a document's syntax could be broken with.
@@ -309,7 +394,8 @@ fn record(seconds: f64, event: Event) -> Record {
 fn with_events(events: impl IntoIterator<Item = Event>) -> Vec<Record> {
     let mut records = World::sample().run().0;
     let place = records.len() - 2;
-    records.splice(place..place, events.into_iter().map(|event| record(259.0, event)));
+    let before = records[place - 1].at;
+    records.splice(place..place, events.into_iter().map(|event| Record { seq: 0, at: before, event }));
     records
 }
 

@@ -36,6 +36,7 @@ pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
         SchemaKind::Scenario => scenario::schema(),
         SchemaKind::Environment => env::schema(),
         SchemaKind::Baseline => env::baseline_schema(),
+        SchemaKind::Run => report::run_schema(),
     };
     println!("{}", serde_json::to_string_pretty(&schema).map_err(|error| Failure::plain(error.to_string()))?);
     Ok(Exit::Success)

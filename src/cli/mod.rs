@@ -132,6 +132,8 @@ enum SchemaKind {
     Environment,
     /// Baseline files of `preflight --baseline`.
     Baseline,
+    /// The `run.json` of a run.
+    Run,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -25,7 +25,7 @@ pub struct Availability {
     pub windows: Vec<Second>,
     /// How long the service was not available after the cut, in seconds of full unavailability: where it was not for half of the users, half as
     /// long. By cohort and flow, weighted by their shares of the users: the time between two logins that follow on each other counts in both
-    /// bounds where both failed, and in the upper one alone where one did.
+    /// bounds where both failed, and in the upper one alone where one did, or where a cohort and flow had no login before.
     pub unavailable_s: Interval,
     /// How long the users who were turned away after the cut could not get in, all together.
     pub user_minutes: UserMinutes,
@@ -152,6 +152,8 @@ fn unavailable(groups: &Groups<'_>) -> Interval {
     let (mut lower, mut upper) = (0.0, 0.0);
     for tries in groups.values() {
         let weight = users(tries) / all;
+        // Of the time before a group's first login nothing is known.
+        upper += tries.first().map_or(0.0, |first| first.at.max(0.0)) * weight;
         for pair in tries.windows(2) {
             let gap = (pair[1].at.max(0.0) - pair[0].at.max(0.0)) * weight;
             match (pair[0].succeeded, pair[1].succeeded) {

@@ -1,57 +1,262 @@
+//! `run.json`: the document as types, so that its schema is derived from what is written.
+
+mod figures;
+mod logins;
 mod users;
 
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
 
 use super::words::instant;
-use crate::measure::{Group, Interval, Latency, Logins, Outcome};
-use crate::model::{Region, SCHEMA_VERSION};
+use crate::measure::{Interval, Outcome};
+use crate::model::{Finding, Region, SCHEMA_VERSION};
+use figures::{Availability, Duration, LagPoint, Propagation, Rpo, WaterfallBar};
+use logins::Logins;
+use users::{Expectation, Failure, Recovery, Retries, Sessions, Throttling};
 
-/// Stands in `by_region` for logins that reached no Region.
-const NO_REGION: &str = "none";
+/// The result of a run of GameDay: `run.json`. Times that end in `_s` are seconds of scenario time, those in `_ms` milliseconds; times of day are RFC 3339 in
+/// UTC with nanoseconds; shares go from 0 to 1. A bound that is null is not known. Later versions of GameDay may add keys.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "GameDay run.json")]
+struct Document<'a> {
+    /// The version of this format.
+    schema_version: u32,
+    /// The run's name, which its resources carry as a tag.
+    run_id: String,
+    scenario: ScenarioName<'a>,
+    environment: EnvironmentName<'a>,
+    /// Scenario seconds in one real second.
+    speed: f64,
+    /// The seed of every random draw.
+    seed: u64,
+    started_at: String,
+    /// 0 every objective met, 1 one missed or inconclusive, 3 preflight refused, 4 aborted, 5 not everything restored; null where the log breaks off.
+    exit_code: Option<u8>,
+    /// When the first call that cuts was sent; null where nothing was cut.
+    zero_at: Option<String>,
+    /// In causal order.
+    milestones: Vec<Milestone>,
+    /// In the order of the scenario.
+    objectives: Vec<Objective<'a>>,
+    logins: Logins<'a>,
+    rpo: Rpo,
+    rollback: Rollback<'a>,
+    /// From the first to the last call that cuts, in seconds.
+    cut_took_s: Option<f64>,
+    /// From the first to the last call that heals, in seconds.
+    heal_took_s: Option<f64>,
+    /// Whether the event log is whole.
+    complete: bool,
+    /// What a log that breaks off does not say.
+    missing: &'a [String],
+    phases: Vec<Phase>,
+    chain: Chain,
+    /// What a reader of the figures must know.
+    anomalies: Vec<Anomaly<'a>>,
+    /// Of preflight, with what became of them, and of the run.
+    findings: Vec<FindingRow<'a>>,
+    /// What preflight could not look at.
+    not_checked: &'a [String],
+    tool_version: &'a str,
+    environment_sha256: &'a str,
+    primary: &'a Region,
+    replica: &'a Region,
+    /// The share able to log in over time; null where nothing was cut or nobody tried.
+    recovery: Option<Recovery<'a>>,
+    /// What a replica may not do, and whether it did.
+    expectations: Vec<Expectation<'a>>,
+    /// What became of sessions opened before the fault; null where there were none.
+    sessions: Option<Sessions<'a>>,
+    /// Why logins failed, the most frequent reason first.
+    failures: Vec<Failure<'a>>,
+    tries: Retries<'a>,
+    throttling: Vec<Throttling<'a>>,
+    /// Times between milestones that have a name of their own.
+    durations: Vec<Duration>,
+    /// How the record's change spread to each authoritative server, each resolver and each cohort of clients.
+    propagation: Vec<Propagation<'a>>,
+    /// How much of the service users had; null where nothing was cut or nobody tried.
+    availability: Option<Availability>,
+    /// The replication lag of every acknowledged canary write, in the order of their sequence.
+    lag_over_time: Vec<LagPoint>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ScenarioName<'a> {
+    /// The file's name without folder and ending.
+    name: &'a str,
+    /// SHA-256 of the file's bytes.
+    sha256: &'a str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct EnvironmentName<'a> {
+    /// `aws` or `lab`.
+    kind: &'a str,
+    name: &'a str,
+}
+
+/// When a milestone was reached, in seconds after `zero_at`; null where it was not.
+#[derive(Serialize, JsonSchema)]
+struct Milestone {
+    name: &'static str,
+    /// Certainly not before.
+    lower_s: Option<f64>,
+    /// Certainly not after.
+    upper_s: Option<f64>,
+}
+
+/// What came of an objective. `target`, `lower`, `upper` and `observed` are in `unit`.
+#[derive(Serialize, JsonSchema)]
+struct Objective<'a> {
+    name: &'a str,
+    target: f64,
+    /// For a share, the lower end of Clopper and Pearson's interval at 95 % confidence.
+    lower: Option<f64>,
+    /// For a share, the upper end of that interval.
+    upper: Option<f64>,
+    /// `met`, `missed` or `inconclusive`.
+    verdict: &'static str,
+    /// `s` or `share`.
+    unit: &'static str,
+    /// The share that was observed, which decides; null for times.
+    observed: Option<f64>,
+    /// Why, where the bounds alone do not tell.
+    reason: Option<&'a str>,
+    /// Which side of the target is good: `at_most` or `at_least`.
+    bound: &'static str,
+}
+
+/// That everything was put back.
+#[derive(Serialize, JsonSchema)]
+struct Rollback<'a> {
+    /// Mutations that needed a revert.
+    mutations: u32,
+    /// Those that were reverted.
+    reverted: u32,
+    /// Whether the described state after equals the state before; null where they were not compared.
+    state_identical: Option<bool>,
+    /// What could not be restored: resource and reason.
+    left: &'a [String],
+    differences: &'a [String],
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Phase {
+    name: &'static str,
+    started_at: String,
+    /// Null where the log breaks off in it.
+    ended_at: Option<String>,
+}
+
+/// What each link of the failover chain cost.
+#[derive(Serialize, JsonSchema)]
+struct Chain {
+    links: Vec<Link>,
+    total: Cost,
+    /// The links between milestones that were reached: each bar begins where the one before ends, and the last one ends at the middle of the total.
+    waterfall: Vec<WaterfallBar>,
+}
+
+/// Below zero where its end came before its beginning; null where either was not reached.
+#[derive(Serialize, JsonSchema)]
+struct Link {
+    name: &'static str,
+    /// A milestone.
+    from: &'static str,
+    /// A milestone.
+    to: &'static str,
+    lower_s: Option<f64>,
+    upper_s: Option<f64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Cost {
+    lower_s: Option<f64>,
+    upper_s: Option<f64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Anomaly<'a> {
+    /// As `fault_did_not_bite`.
+    code: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FindingRow<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    /// What became of what preflight predicted; absent for findings of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    became: Option<Became<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Became<'a> {
+    /// `came_true`, `did_not` or `untested`.
+    verdict: &'static str,
+    evidence: &'a str,
+}
+
+/// The JSON Schema of `run.json`.
+pub fn run_schema() -> serde_json::Value {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document<'_>>().to_value()
+}
 
 /// `run.json`, as DESIGN.md's contract lists it, with more keys after those of the contract.
+#[expect(clippy::expect_used, reason = "serialising to memory")]
 pub fn run_json(outcome: &Outcome) -> Vec<u8> {
-    let run = &outcome.run;
-    let value = json!({
-        "schema_version": SCHEMA_VERSION,
-        "run_id": run.run_id,
-        "scenario": { "name": run.scenario_name, "sha256": run.scenario_sha256 },
-        "environment": { "kind": run.environment_kind, "name": run.environment_name },
-        "speed": run.speed,
-        "seed": run.seed,
-        "started_at": instant(outcome.started_at),
-        "exit_code": outcome.exit_code,
-        "zero_at": outcome.zero_at.map(instant),
-        "milestones": milestones(outcome),
-        "objectives": objectives(outcome),
-        "logins": logins(&outcome.logins),
-        "rpo": rpo(outcome),
-        "rollback": rollback(outcome),
-        "cut_took_s": outcome.cut_took_s,
-        "heal_took_s": outcome.heal_took_s,
-        "complete": outcome.complete(),
-        "missing": outcome.missing,
-        "phases": phases(outcome),
-        "chain": chain(outcome),
-        "anomalies": anomalies(outcome),
-        "findings": findings(outcome),
-        "not_checked": outcome.not_checked,
-        "tool_version": run.tool_version,
-        "environment_sha256": run.environment_sha256,
-        "primary": run.primary,
-        "replica": run.replica,
-        "recovery": outcome.recovery.as_ref().map(users::recovery),
-        "expectations": users::expectations(outcome),
-        "sessions": outcome.sessions.as_ref().map(users::sessions),
-        "failures": users::failures(outcome),
-        "tries": users::tries(outcome),
-        "throttling": users::throttling(outcome),
-    });
-    let mut text = format!("{value:#}");
-    text.push('\n');
-    text.into_bytes()
+    // Cannot fail: every key is a string, and a `Vec` takes every write.
+    let mut bytes = serde_json::to_vec_pretty(&Document::of(outcome)).expect("a document in memory");
+    bytes.push(b'\n');
+    bytes
+}
+
+impl<'a> Document<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        let run = &outcome.run;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run_id: run.run_id.to_string(),
+            scenario: ScenarioName { name: &run.scenario_name, sha256: &run.scenario_sha256 },
+            environment: EnvironmentName { kind: &run.environment_kind, name: &run.environment_name },
+            speed: run.speed,
+            seed: run.seed,
+            started_at: instant(outcome.started_at),
+            exit_code: outcome.exit_code,
+            zero_at: outcome.zero_at.map(instant),
+            milestones: milestones(outcome),
+            objectives: objectives(outcome),
+            logins: Logins::of(&outcome.logins),
+            rpo: Rpo::of(outcome.rpo.as_ref()),
+            rollback: rollback(outcome),
+            cut_took_s: outcome.cut_took_s,
+            heal_took_s: outcome.heal_took_s,
+            complete: outcome.complete(),
+            missing: &outcome.missing,
+            phases: phases(outcome),
+            chain: chain(outcome),
+            anomalies: outcome.anomalies.iter().map(|a| Anomaly { code: a.code, text: &a.text }).collect(),
+            findings: findings(outcome),
+            not_checked: &outcome.not_checked,
+            tool_version: &run.tool_version,
+            environment_sha256: &run.environment_sha256,
+            primary: &run.primary,
+            replica: &run.replica,
+            recovery: outcome.recovery.as_ref().map(Recovery::of),
+            expectations: outcome.limits.iter().map(Expectation::of).collect(),
+            sessions: outcome.sessions.as_ref().map(Sessions::of),
+            failures: outcome.failures.iter().map(Failure::of).collect(),
+            tries: Retries::of(&outcome.tries),
+            throttling: outcome.throttling.iter().map(Throttling::of).collect(),
+            durations: outcome.durations.iter().map(Duration::of).collect(),
+            propagation: outcome.propagation.iter().map(Propagation::of).collect(),
+            availability: outcome.availability.as_ref().map(Availability::of),
+            lag_over_time: outcome.lag_over_time.iter().map(LagPoint::of).collect(),
+        }
+    }
 }
 
 fn lower(interval: Option<Interval>) -> Option<f64> {
@@ -62,139 +267,76 @@ fn upper(interval: Option<Interval>) -> Option<f64> {
     interval.map(|interval| interval.upper)
 }
 
-fn milestones(outcome: &Outcome) -> Vec<Value> {
-    let row = |reached: &crate::measure::Reached| json!({ "name": reached.milestone.as_str(), "lower_s": lower(reached.at), "upper_s": upper(reached.at) });
+fn milestones(outcome: &Outcome) -> Vec<Milestone> {
+    let row = |reached: &crate::measure::Reached| Milestone {
+        name: reached.milestone.as_str(),
+        lower_s: lower(reached.at),
+        upper_s: upper(reached.at),
+    };
     outcome.milestones.iter().map(row).collect()
 }
 
-fn objectives(outcome: &Outcome) -> Vec<Value> {
-    let row = |objective: &crate::measure::ObjectiveResult| {
-        json!({
-            "name": objective.name,
-            "target": objective.target,
-            "lower": objective.lower,
-            "upper": objective.upper,
-            "verdict": objective.verdict.as_str(),
-            "unit": objective.unit.as_str(),
-            "observed": objective.observed,
-            "reason": objective.reason,
-            "bound": objective.unit.bound(),
-        })
-    };
-    outcome.objectives.iter().map(row).collect()
+fn objectives(outcome: &Outcome) -> Vec<Objective<'_>> {
+    outcome.objectives.iter().map(Objective::of).collect()
 }
 
-fn phases(outcome: &Outcome) -> Vec<Value> {
-    let row = |span: &crate::measure::PhaseSpan| json!({ "name": span.phase.as_str(), "started_at": instant(span.start), "ended_at": span.end.map(instant) });
+impl<'a> Objective<'a> {
+    fn of(objective: &'a crate::measure::ObjectiveResult) -> Self {
+        Self {
+            name: &objective.name,
+            target: objective.target,
+            lower: objective.lower,
+            upper: objective.upper,
+            verdict: objective.verdict.as_str(),
+            unit: objective.unit.as_str(),
+            observed: objective.observed,
+            reason: objective.reason.as_deref(),
+            bound: objective.unit.bound(),
+        }
+    }
+}
+
+fn phases(outcome: &Outcome) -> Vec<Phase> {
+    let row = |span: &crate::measure::PhaseSpan| Phase {
+        name: span.phase.as_str(),
+        started_at: instant(span.start),
+        ended_at: span.end.map(instant),
+    };
     outcome.phases.iter().map(row).collect()
 }
 
-fn chain(outcome: &Outcome) -> Value {
-    let row = |link: &crate::measure::Link| {
-        json!({
-            "name": link.name,
-            "from": link.from.as_str(),
-            "to": link.to.as_str(),
-            "lower_s": lower(link.cost),
-            "upper_s": upper(link.cost),
-        })
+fn chain(outcome: &Outcome) -> Chain {
+    let row = |link: &crate::measure::Link| Link {
+        name: link.name,
+        from: link.from.as_str(),
+        to: link.to.as_str(),
+        lower_s: lower(link.cost),
+        upper_s: upper(link.cost),
     };
-    let total = outcome.chain.total;
-    json!({
-        "links": outcome.chain.links.iter().map(row).collect::<Vec<_>>(),
-        "total": { "lower_s": lower(total), "upper_s": upper(total) },
-    })
+    let chain = &outcome.chain;
+    Chain {
+        links: chain.links.iter().map(row).collect(),
+        total: Cost { lower_s: lower(chain.total), upper_s: upper(chain.total) },
+        waterfall: chain.waterfall.iter().map(WaterfallBar::of).collect(),
+    }
 }
 
-/// Those of preflight with what became of them.
-fn findings(outcome: &Outcome) -> Vec<Value> {
-    let row = |(index, finding): (usize, &crate::model::Finding)| {
-        let mut row = json!(finding);
-        if let Some(foretold) = outcome.foretold.get(index) {
-            let became = &foretold.became;
-            row["became"] = json!({ "verdict": became.verdict(), "evidence": became.evidence() });
-        }
-        row
+fn findings(outcome: &Outcome) -> Vec<FindingRow<'_>> {
+    let became = |index: usize| {
+        let became = &outcome.foretold.get(index)?.became;
+        Some(Became { verdict: became.verdict(), evidence: became.evidence() })
     };
-    outcome.findings.iter().enumerate().map(row).collect()
+    let rows = outcome.findings.iter().enumerate();
+    rows.map(|(index, finding)| FindingRow { finding, became: became(index) }).collect()
 }
 
-fn anomalies(outcome: &Outcome) -> Vec<Value> {
-    outcome.anomalies.iter().map(|anomaly| json!({ "code": anomaly.code, "text": anomaly.text })).collect()
-}
-
-fn rollback(outcome: &Outcome) -> Value {
+fn rollback(outcome: &Outcome) -> Rollback<'_> {
     let rollback = &outcome.rollback;
-    json!({
-        "mutations": rollback.mutations,
-        "reverted": rollback.reverted,
-        "state_identical": rollback.state_identical,
-        "left": rollback.left,
-        "differences": rollback.differences,
-    })
-}
-
-fn rpo(outcome: &Outcome) -> Value {
-    let rpo = outcome.rpo.as_ref();
-    json!({
-        "lower_s": rpo.map(|rpo| rpo.lower_s),
-        "upper_s": rpo.and_then(|rpo| rpo.upper_s),
-        "writes_acknowledged": rpo.map(|rpo| rpo.writes_acknowledged),
-        "writes_lost": rpo.and_then(|rpo| rpo.writes_lost),
-        "lag_ms": rpo.and_then(|rpo| rpo.lag).map(|lag| {
-            json!({ "samples": lag.samples, "p50": lag.p50, "p99": lag.p99, "max": lag.max })
-        }),
-    })
-}
-
-fn logins(logins: &Logins) -> Value {
-    let step = |step: &crate::measure::StepLatency| {
-        let not_ended = json!({ "count": step.not_ended.count, "latency_ms": latency(step.not_ended.latency) });
-        let (count, latency_ms) = (step.ended.count, latency(step.ended.latency));
-        json!({ "step": step.step.as_str(), "count": count, "latency_ms": latency_ms, "not_ended": not_ended })
-    };
-    let claim = |claim: &crate::measure::MissingClaim| json!({ "claim": claim.claim, "region": claim.region, "count": claim.count });
-    json!({
-        "attempted": logins.all.attempted,
-        "succeeded": logins.all.succeeded,
-        "by_region": by(&logins.by_region, |region| region_key(region.as_ref())),
-        "by_flow": by(&logins.by_flow, Clone::clone),
-        "by_phase": by(&logins.by_phase, |phase| phase.as_str().to_owned()),
-        "latency_ms": latency(logins.all.latency),
-        "errors": logins.errors,
-        "by_cohort": by(&logins.by_cohort, Clone::clone),
-        "cancelled": logins.cancelled,
-        "expected_refusals": logins.all.expected_refusals,
-        "throttled": logins.all.throttled,
-        "start_delay_ms": logins.start_delay.map(|delay| json!({ "p50": delay.p50, "p99": delay.p99, "max": delay.max })),
-        "missing_claims": logins.missing_claims.iter().map(claim).collect::<Vec<_>>(),
-        "steps": logins.steps.iter().map(step).collect::<Vec<_>>(),
-    })
-}
-
-fn region_key(region: Option<&Region>) -> String {
-    region.map_or(NO_REGION, Region::as_str).to_owned()
-}
-
-fn by<K>(groups: &BTreeMap<K, Group>, key: impl Fn(&K) -> String) -> Map<String, Value> {
-    let row = |group: &Group| {
-        json!({
-            "attempted": group.attempted,
-            "succeeded": group.succeeded,
-            "expected_refusals": group.expected_refusals,
-            "throttled": group.throttled,
-            "latency_ms": latency(group.latency),
-        })
-    };
-    groups.iter().map(|(name, group)| (key(name), row(group))).collect()
-}
-
-fn latency(latency: Option<Latency>) -> Value {
-    json!({
-        "p50": latency.map(|l| l.p50),
-        "p90": latency.map(|l| l.p90),
-        "p99": latency.map(|l| l.p99),
-        "p999": latency.map(|l| l.p999),
-        "max": latency.map(|l| l.max),
-    })
+    Rollback {
+        mutations: rollback.mutations,
+        reverted: rollback.reverted,
+        state_identical: rollback.state_identical,
+        left: &rollback.left,
+        differences: &rollback.differences,
+    }
 }

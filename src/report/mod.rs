@@ -6,6 +6,7 @@
 
 mod curve;
 pub(crate) mod escape;
+mod figures;
 mod hlog;
 mod html;
 mod json;
@@ -17,7 +18,7 @@ pub mod words;
 
 pub use hlog::hlog;
 pub use html::html;
-pub use json::run_json;
+pub use json::{run_json, run_schema};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use words::{headline, hypothesis_verdict, instant, measured, seconds, seconds_down, span_s, target};

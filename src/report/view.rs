@@ -1,9 +1,11 @@
 //! The tables of a report as text, the same for every format that people read. The text is not escaped
 //! yet: each template does that in its own way.
 
+use super::figures::Figures;
 use super::users::Users;
 use super::words::{
-    headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, target, width,
+    headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, span_s, target,
+    width,
 };
 use crate::measure::{Became, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
 use crate::model::{Finding, Milestone, Region, Severity};
@@ -28,6 +30,7 @@ pub(super) struct View {
     pub groups: Vec<(&'static str, Vec<GroupRow>)>,
     pub steps: Vec<GroupRow>,
     pub users: Users,
+    pub figures: Figures,
     pub rpo: Vec<(&'static str, String)>,
     pub restore: Vec<(&'static str, String)>,
     pub restore_problems: Vec<String>,
@@ -74,6 +77,8 @@ pub(super) struct GroupRow {
     pub attempted: u64,
     pub succeeded: u64,
     pub share: String,
+    /// Of the share, at 95 % confidence.
+    pub bounds: String,
     pub p50: String,
     pub p90: String,
     pub p99: String,
@@ -129,6 +134,7 @@ impl View {
             groups: groups(outcome),
             steps: steps(outcome),
             users: Users::of(outcome),
+            figures: Figures::of(outcome),
             rpo: outcome.rpo.as_ref().map(rpo).unwrap_or_default(),
             restore: restore(outcome),
             restore_problems: outcome.rollback.left.iter().chain(&outcome.rollback.differences).cloned().collect(),
@@ -270,7 +276,9 @@ fn login_sentence(outcome: &Outcome) -> String {
 }
 
 fn group_row(name: String, detail: String, group: &Group) -> GroupRow {
-    latency_row(name, detail, (group.attempted, group.succeeded), group.success_share(), group.latency)
+    let row = latency_row(name, detail, (group.attempted, group.succeeded), group.success_share(), group.latency);
+    let bounds = group.success_bounds().map(|(lower, upper)| format!("{} to {}", percent(lower), percent(upper)));
+    GroupRow { bounds: bounds.unwrap_or(row.bounds), ..row }
 }
 
 fn latency_row(
@@ -287,6 +295,7 @@ fn latency_row(
         attempted,
         succeeded,
         share: share.map_or_else(|| NONE.to_owned(), percent),
+        bounds: NONE.to_owned(),
         p50: figure(|l| l.p50),
         p90: figure(|l| l.p90),
         p99: figure(|l| l.p99),
@@ -333,9 +342,20 @@ fn rpo(rpo: &Rpo) -> Vec<(&'static str, String)> {
             "Of these certainly not at the replica",
             rpo.writes_lost.map_or_else(|| "unknown".to_owned(), |lost| lost.to_string()),
         ),
+        (
+            "Age of the newest lost write",
+            rpo.newest_lost_age.map_or_else(|| "none is certainly lost".to_owned(), span_s),
+        ),
     ];
     if let Some(lag) = rpo.lag {
-        let text = format!("p50 {}, p99 {}, max {} ({} writes)", ms(lag.p50), ms(lag.p99), ms(lag.max), lag.samples);
+        let text = format!(
+            "p50 {}, p90 {}, p99 {}, max {} ({} writes)",
+            ms(lag.p50),
+            ms(lag.p90),
+            ms(lag.p99),
+            ms(lag.max),
+            lag.samples
+        );
         rows.push(("Replication lag before the fault, at most", text));
     }
     rows

@@ -38,6 +38,8 @@ pub struct World {
     /// Between two logins.
     pub gap: f64,
     pub lag: f64,
+    /// Whether a login that could not connect tells which Region it asked.
+    pub asked: bool,
     /// Tokens of the replica lack this claim.
     pub broken_claim: Option<String>,
 }
@@ -48,6 +50,8 @@ pub struct Truth {
     pub milestones: BTreeMap<Milestone, f64>,
     /// Age of the oldest canary write that had not replicated when the fault became effective, and their number.
     pub oldest_lost_s: f64,
+    /// That of the newest; nothing where none was lost.
+    pub newest_lost_s: Option<f64>,
     pub lost: u64,
 }
 
@@ -77,6 +81,7 @@ impl World {
             pause: 0.0,
             gap: 0.5,
             lag: 1.2,
+            asked: false,
             broken_claim: None,
         }
     }
@@ -354,8 +359,8 @@ impl<R: Rng> Log<'_, R> {
                 .as_str()
                 .to_owned(),
             address: Some(address(if replica { 2 } else { 1 }, 0)),
-            region: connected.then(|| region.into()),
-            role: connected.then_some(role),
+            region: (connected || world.asked).then(|| region.into()),
+            role: (connected || world.asked).then_some(role),
             api_sent: (outcome == LoginOutcome::Succeeded).then(|| at(api_sent)),
             outcome,
             at_replica: None,
@@ -383,7 +388,9 @@ impl<R: Rng> Log<'_, R> {
             visible.push((committed + lag).max(visible.last().copied().unwrap_or(f64::MIN)));
             if visible[index] > effective {
                 self.truth.lost += 1;
-                self.truth.oldest_lost_s = self.truth.oldest_lost_s.max(effective - committed);
+                let age = effective - committed;
+                self.truth.oldest_lost_s = self.truth.oldest_lost_s.max(age);
+                self.truth.newest_lost_s = Some(self.truth.newest_lost_s.map_or(age, |newest| newest.min(age)));
             }
         }
         for (sent, received, look) in self.polls(-24.0) {

@@ -2,134 +2,323 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{lower, upper};
-use crate::measure::{Calls, Curve, Fates, Outcome, Recovery, Sessions, Throttled};
+use crate::measure::{self, LimitResult, Throttled};
+use crate::model::{Phase, Region};
 
-pub(super) fn recovery(recovery: &Recovery) -> Value {
-    let named = |curves: &BTreeMap<String, Curve>| -> Map<String, Value> {
-        curves.iter().map(|(name, c)| (name.clone(), curve(c))).collect()
-    };
-    json!({
-        "window_s": recovery.window_s,
-        "all": curve(&recovery.all),
-        "by_cohort": named(&recovery.by_cohort),
-        "by_flow": named(&recovery.by_flow),
-    })
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Recovery<'a> {
+    /// How wide the windows of the curves are.
+    window_s: f64,
+    all: Curve,
+    by_cohort: BTreeMap<&'a str, Curve>,
+    by_flow: BTreeMap<&'a str, Curve>,
 }
 
-fn curve(curve: &Curve) -> Value {
-    let back = |back: &crate::measure::Back| {
-        json!({
-            "percent": back.percent,
-            "lower_s": lower(back.at),
-            "upper_s": upper(back.at),
-            "after_heal": back.after_heal,
-            "logins": back.logins,
-        })
-    };
-    let window = |window: &crate::measure::Window| json!({ "from_s": window.from_s, "attempted": window.attempted, "succeeded": window.succeeded });
-    json!({
-        "steady_share": curve.steady,
-        "back": curve.back.iter().map(back).collect::<Vec<_>>(),
-        "windows": curve.windows.iter().map(window).collect::<Vec<_>>(),
-    })
+/// The share able to log in over time, by the instants for which logins were scheduled.
+#[derive(Serialize, JsonSchema)]
+struct Curve {
+    /// The share before the fault; null where nobody tried.
+    steady_share: Option<f64>,
+    /// When 50, 90, 99 and 100 % of that were back.
+    back: Vec<Back>,
+    /// Those without a login are left out.
+    windows: Vec<Window>,
 }
 
-pub(super) fn expectations(outcome: &Outcome) -> Vec<Value> {
-    let row = |limit: &crate::measure::LimitResult| {
-        json!({
-            "action": limit.action,
-            "role": limit.role.as_str(),
-            "region": limit.region,
-            "expected": limit.expect.as_str(),
-            "seen": limit.seen,
-            "held": limit.held,
-        })
-    };
-    outcome.limits.iter().map(row).collect()
+#[derive(Serialize, JsonSchema)]
+struct Back {
+    /// How many percent of steady state.
+    percent: u8,
+    /// In seconds after `zero_at`; 0 where there never were fewer, null where it cannot be told or they were never back.
+    lower_s: Option<f64>,
+    upper_s: Option<f64>,
+    /// Whether it took the heal.
+    after_heal: bool,
+    /// Logins from then on that tell so.
+    logins: u64,
 }
 
-pub(super) fn sessions(sessions: &Sessions) -> Value {
-    let plan = |((flow, cohort), of_plan): (&(String, String), &Fates)| {
-        let mut row = fates(of_plan);
-        row["flow"] = json!(flow);
-        row["cohort"] = json!(cohort);
-        row
-    };
-    let mut all = fates(&sessions.all);
-    all["not_opened"] = json!(sessions.not_opened);
-    all["by_plan"] = sessions.by_plan.iter().map(plan).collect();
-    all["api_in_outage"] = calls(sessions.api_in_outage);
-    all["api_refused_in_outage"] = json!(sessions.api_refused_in_outage);
-    all["api_held_up_in_outage"] = json!(sessions.api_held_up_in_outage);
-    all["longest_without_api_s"] = json!(sessions.longest_without_api_s);
-    all["without_api_to_the_end"] = json!(sessions.without_api_to_the_end);
-    all["refreshes_at_replica"] = calls(sessions.refreshes_at_replica);
-    all["refreshes_after_failback"] = calls(sessions.refreshes_after_failback);
-    all
+#[derive(Serialize, JsonSchema)]
+struct Window {
+    /// Its beginning, in seconds after `zero_at`.
+    from_s: f64,
+    attempted: u64,
+    succeeded: u64,
 }
 
-fn fates(fates: &Fates) -> Value {
-    json!({
-        "opened": fates.opened,
-        "kept": fates.kept,
-        "interrupted": fates.interrupted,
-        "forced": fates.forced,
-        "lost": fates.lost,
-    })
+/// Something that a replica may not do, or a flow that it may not serve.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Expectation<'a> {
+    action: &'a str,
+    /// `primary` or `replica`.
+    role: &'static str,
+    region: &'a Region,
+    /// `refused` or `works`.
+    expected: &'static str,
+    /// What was seen, as an error's code.
+    seen: &'a str,
+    /// Whether it came so; null where that could not be told.
+    held: Option<bool>,
 }
 
-fn calls(calls: Calls) -> Value {
-    json!({ "tried": calls.tried, "worked": calls.worked })
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Sessions<'a> {
+    #[serde(flatten)]
+    all: Fates,
+    /// Users whose sign-in before the fault failed.
+    not_opened: u64,
+    by_plan: Vec<Plan<'a>>,
+    api_in_outage: Calls,
+    api_refused_in_outage: u64,
+    api_held_up_in_outage: u64,
+    /// From sending the last call that worked to the answer of the next one that did, at most.
+    longest_without_api_s: Option<f64>,
+    without_api_to_the_end: u64,
+    refreshes_at_replica: Calls,
+    refreshes_after_failback: Calls,
 }
 
-pub(super) fn failures(outcome: &Outcome) -> Vec<Value> {
-    let row = |failure: &crate::measure::Failure| {
-        let by_phase: Map<String, Value> =
-            failure.by_phase.iter().map(|(phase, count)| (phase.as_str().to_owned(), json!(count))).collect();
-        json!({
-            "error": failure.label,
-            "region": failure.region,
-            "count": failure.count(),
-            "by_phase": by_phase,
-            "first_s": failure.first_s,
-            "last_s": failure.last_s,
-        })
-    };
-    outcome.failures.iter().map(row).collect()
+#[derive(Serialize, JsonSchema)]
+struct Plan<'a> {
+    #[serde(flatten)]
+    fates: Fates,
+    flow: &'a str,
+    cohort: &'a str,
 }
 
-pub(super) fn tries(outcome: &Outcome) -> Value {
-    let tries = &outcome.tries;
-    let by_tries = |(tries, (logins, succeeded)): (&u8, &(u64, u64))| json!({ "tries": tries, "logins": logins, "succeeded": succeeded });
-    let back_in = |(arrivals, users): (&u32, &u64)| json!({ "arrivals": arrivals, "users": users });
-    json!({
-        "retried": tries.retried,
-        "rescued": tries.rescued,
-        "by_tries": tries.by_tries.iter().map(by_tries).collect::<Vec<_>>(),
-        "failed_tries": tries.failed,
-        "repeated_arrivals": tries.repeats,
-        "back_in": tries.back_in.iter().map(back_in).collect::<Vec<_>>(),
-        "gave_up": tries.gave_up,
-    })
+/// What became of sessions.
+#[derive(Serialize, JsonSchema)]
+struct Fates {
+    opened: u64,
+    kept: u64,
+    interrupted: u64,
+    /// Signed in again.
+    forced: u64,
+    lost: u64,
 }
 
-pub(super) fn throttling(outcome: &Outcome) -> Vec<Value> {
-    let share = |throttled: Throttled| json!({ "attempted": throttled.attempted, "throttled": throttled.throttled });
-    let window = |(from_s, throttled): &(f64, Throttled)| json!({ "from_s": from_s, "attempted": throttled.attempted, "throttled": throttled.throttled });
-    let row = |at: &crate::measure::Throttling| {
-        json!({
-            "region": at.region,
-            "all": share(at.all),
-            "windows": at.windows.iter().map(window).collect::<Vec<_>>(),
-            "raised": at.raised.map(|raised| json!({
-                "at_s": raised.at_s,
-                "before": share(raised.before),
-                "after": share(raised.after),
-            })),
-        })
-    };
-    outcome.throttling.iter().map(row).collect()
+#[derive(Serialize, JsonSchema)]
+struct Calls {
+    tried: u64,
+    worked: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Failure<'a> {
+    error: &'a str,
+    /// Null where no Region was reached.
+    region: Option<&'a Region>,
+    count: u64,
+    by_phase: BTreeMap<Phase, u64>,
+    /// When the first one ended, in seconds after `zero_at`; null where nothing was cut.
+    first_s: Option<f64>,
+    last_s: Option<f64>,
+}
+
+/// Who tried again.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Retries<'a> {
+    /// Logins of more than one try.
+    retried: u64,
+    /// Those of them that succeeded.
+    rescued: u64,
+    by_tries: Vec<ByTries>,
+    /// Why tries that were not the last failed.
+    failed_tries: &'a BTreeMap<String, u64>,
+    /// Arrivals that repeat one that failed.
+    repeated_arrivals: u64,
+    back_in: Vec<BackIn>,
+    /// Users who never got in.
+    gave_up: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ByTries {
+    tries: u8,
+    logins: u64,
+    succeeded: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct BackIn {
+    arrivals: u32,
+    users: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Throttling<'a> {
+    region: &'a Region,
+    all: Share,
+    windows: Vec<ThrottledWindow>,
+    /// What changed when the Region's limit was changed; null where it was not.
+    raised: Option<Raised>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Share {
+    attempted: u64,
+    throttled: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ThrottledWindow {
+    /// Its beginning, in seconds after `zero_at`.
+    from_s: f64,
+    attempted: u64,
+    throttled: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Raised {
+    /// In seconds after `zero_at`.
+    at_s: f64,
+    before: Share,
+    after: Share,
+}
+
+impl<'a> Recovery<'a> {
+    pub fn of(recovery: &'a measure::Recovery) -> Self {
+        let named =
+            |curves: &'a BTreeMap<String, measure::Curve>| curves.iter().map(|(name, c)| (name.as_str(), Curve::of(c)));
+        Self {
+            window_s: recovery.window_s,
+            all: Curve::of(&recovery.all),
+            by_cohort: named(&recovery.by_cohort).collect(),
+            by_flow: named(&recovery.by_flow).collect(),
+        }
+    }
+}
+
+impl Curve {
+    fn of(curve: &measure::Curve) -> Self {
+        let back = |back: &measure::Back| Back {
+            percent: back.percent,
+            lower_s: lower(back.at),
+            upper_s: upper(back.at),
+            after_heal: back.after_heal,
+            logins: back.logins,
+        };
+        let window = |window: &measure::Window| Window {
+            from_s: window.from_s,
+            attempted: window.attempted,
+            succeeded: window.succeeded,
+        };
+        Self {
+            steady_share: curve.steady,
+            back: curve.back.iter().map(back).collect(),
+            windows: curve.windows.iter().map(window).collect(),
+        }
+    }
+}
+
+impl<'a> Expectation<'a> {
+    pub fn of(limit: &'a LimitResult) -> Self {
+        Self {
+            action: &limit.action,
+            role: limit.role.as_str(),
+            region: &limit.region,
+            expected: limit.expect.as_str(),
+            seen: &limit.seen,
+            held: limit.held,
+        }
+    }
+}
+
+impl<'a> Sessions<'a> {
+    pub fn of(sessions: &'a measure::Sessions) -> Self {
+        let plan = |((flow, cohort), fates): (&'a (String, String), &measure::Fates)| Plan {
+            fates: Fates::of(fates),
+            flow,
+            cohort,
+        };
+        Self {
+            all: Fates::of(&sessions.all),
+            not_opened: sessions.not_opened,
+            by_plan: sessions.by_plan.iter().map(plan).collect(),
+            api_in_outage: Calls::of(sessions.api_in_outage),
+            api_refused_in_outage: sessions.api_refused_in_outage,
+            api_held_up_in_outage: sessions.api_held_up_in_outage,
+            longest_without_api_s: sessions.longest_without_api_s,
+            without_api_to_the_end: sessions.without_api_to_the_end,
+            refreshes_at_replica: Calls::of(sessions.refreshes_at_replica),
+            refreshes_after_failback: Calls::of(sessions.refreshes_after_failback),
+        }
+    }
+}
+
+impl Fates {
+    fn of(fates: &measure::Fates) -> Self {
+        let measure::Fates { opened, kept, interrupted, forced, lost } = *fates;
+        Self { opened, kept, interrupted, forced, lost }
+    }
+}
+
+impl Calls {
+    fn of(calls: measure::Calls) -> Self {
+        Self { tried: calls.tried, worked: calls.worked }
+    }
+}
+
+impl<'a> Failure<'a> {
+    pub fn of(failure: &'a measure::Failure) -> Self {
+        Self {
+            error: &failure.label,
+            region: failure.region.as_ref(),
+            count: failure.count(),
+            by_phase: failure.by_phase.clone(),
+            first_s: failure.first_s,
+            last_s: failure.last_s,
+        }
+    }
+}
+
+impl<'a> Retries<'a> {
+    pub fn of(tries: &'a measure::Tries) -> Self {
+        let by_tries = |(tries, (logins, succeeded)): (&u8, &(u64, u64))| ByTries {
+            tries: *tries,
+            logins: *logins,
+            succeeded: *succeeded,
+        };
+        let back_in = |(arrivals, users): (&u32, &u64)| BackIn { arrivals: *arrivals, users: *users };
+        Self {
+            retried: tries.retried,
+            rescued: tries.rescued,
+            by_tries: tries.by_tries.iter().map(by_tries).collect(),
+            failed_tries: &tries.failed,
+            repeated_arrivals: tries.repeats,
+            back_in: tries.back_in.iter().map(back_in).collect(),
+            gave_up: tries.gave_up,
+        }
+    }
+}
+
+impl<'a> Throttling<'a> {
+    pub fn of(at: &'a measure::Throttling) -> Self {
+        let window = |(from_s, throttled): &(f64, Throttled)| ThrottledWindow {
+            from_s: *from_s,
+            attempted: throttled.attempted,
+            throttled: throttled.throttled,
+        };
+        let raised = |raised: measure::Raised| Raised {
+            at_s: raised.at_s,
+            before: Share::of(raised.before),
+            after: Share::of(raised.after),
+        };
+        Self {
+            region: &at.region,
+            all: Share::of(at.all),
+            windows: at.windows.iter().map(window).collect(),
+            raised: at.raised.map(raised),
+        }
+    }
+}
+
+impl Share {
+    fn of(throttled: Throttled) -> Self {
+        Self { attempted: throttled.attempted, throttled: throttled.throttled }
+    }
 }
