@@ -364,7 +364,7 @@ fn hostile_names_change_no_document() {
     assert!(!markdown.contains("<script>") && !markdown.contains("x|y") && !markdown.contains("[l]("));
     assert!(!markdown.contains("http://") && !markdown.contains('\u{1b}') && !markdown.contains('\u{202e}'));
     assert!(!markdown.contains("`z`") && markdown.lines().filter(|line| line.starts_with("# ")).count() == 1);
-    // Every table keeps its columns, and the diagram is fenced once.
+    // Every table keeps its columns, and each diagram is fenced once.
     let (mut columns, mut fences) = (None, 0);
     for line in markdown.lines() {
         let bars = line.replace(r"\|", "").matches('|').count();
@@ -375,7 +375,8 @@ fn hostile_names_change_no_document() {
         }
         fences += usize::from(line.starts_with("```"));
     }
-    assert_eq!(fences, 2);
+    // Timeline, recovery curve and lag, each opened and closed.
+    assert_eq!(fences, 6);
 
     let html = report(&hostile, "report.html");
     assert!(!html.contains("<script") && !html.contains("' &") && html.contains("&#60;script&#62;"));
