@@ -6,7 +6,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{bounds, gameday, json};
+use support::{bounds, gameday, json, ties};
 
 /// A failover that is over in under three minutes of scenario time; the hold is the TTL of the variants.
 const SCENARIO: &str = r#"
@@ -58,6 +58,7 @@ macro_rules! predicted {
 predicted! {
     gd501: "GD501-no-secondary-record" never reaches &NEVER_MOVES;
     gd503: "GD503-no-health-check-attached" never reaches &NEVER_MOVES;
+    gd504: "GD504-health-check-deleted" never reaches &["health_check_unhealthy", "dns_flip_authoritative", "first_replica_login"];
     gd505: "GD505-health-check-disabled" never reaches &["health_check_unhealthy", "dns_flip_authoritative", "first_replica_login"];
     gd506: "GD506-health-check-elsewhere" never reaches &["health_check_unhealthy", "dns_flip_authoritative", "first_replica_login"];
     gd517: "GD517-calculated-parent" never reaches &NEVER_MOVES;
@@ -92,4 +93,10 @@ fn fails_as_predicted(variant: &str, missing: &[&str]) {
     assert_eq!(run["rollback"]["state_identical"], true, "{variant}");
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
     assert!(report.contains(code), "{variant}: the report does not name {code}");
+    let finding = run["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == code).unwrap();
+    assert_eq!(finding["became"]["verdict"], "came_true", "{variant}: {finding}");
+    // Whoever is kept from the primary is so by the finding; where nobody comes back, all get in at the replica.
+    if missing.contains(&"first_replica_login") {
+        ties(&report, "connect_timeout", code);
+    }
 }

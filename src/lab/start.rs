@@ -74,8 +74,9 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
         open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
     let health = start_health_check(&options, &estate, &truth, &certificate, front_door, &mut tasks)?;
     let names = start_dns(&options, &estate, &truth, &health, &mut tasks).await?;
-    let control =
-        open_control_planes(&options, &keys, &world, &names.zone, &health, &truth, &identity, &estate, &mut tasks)?;
+    let zone = &names.zone;
+    let behind = Behind { keys: &keys, world: &world, zone, health: &health, truth: &truth, identity: &identity };
+    let control = open_control_planes(&options, &estate, &behind, &mut tasks)?;
 
     let ports =
         Ports { front_door, authoritative: names.authoritative, resolver: names.resolver, control, identity_provider };
@@ -296,18 +297,23 @@ async fn start_dns(
     Ok(Names { zone, authoritative, resolver, servers })
 }
 
-#[allow(clippy::too_many_arguments, reason = "every part of the lab has its share in the control plane")]
+/// What the control planes tell of and change.
+struct Behind<'a> {
+    keys: &'a Keys,
+    world: &'a Arc<World>,
+    zone: &'a Arc<Zone>,
+    health: &'a Arc<HealthCheck>,
+    truth: &'a Arc<Truth>,
+    identity: &'a Arc<Identity>,
+}
+
 fn open_control_planes(
     options: &LabOptions,
-    keys: &Keys,
-    world: &Arc<World>,
-    zone: &Arc<Zone>,
-    health: &Arc<HealthCheck>,
-    truth: &Arc<Truth>,
-    identity: &Arc<Identity>,
     estate: &Arc<Estate>,
+    behind: &Behind<'_>,
     tasks: &mut JoinSet<()>,
 ) -> Result<[u16; 2], LabError> {
+    let Behind { keys, world, zone, health, truth, identity } = *behind;
     let mut ports = [0; 2];
     for (role, port) in ROLES.into_iter().zip(&mut ports) {
         let failed = bind_error("the control plane");

@@ -1,10 +1,11 @@
 //! What became of the findings of preflight: each predicts something, and the run shows whether it came.
 
 use super::failures::{Failure, Throttling};
+use super::interval::Interval;
 use super::logins::Logins;
 use super::milestones::Reached;
 use super::objectives::{ObjectiveResult, Verdict};
-use crate::model::{Finding, Milestone, Phase, Region, RunFailure, RunStarted};
+use crate::model::{Finding, LoginOutcome, Milestone, Phase, Region, RunFailure, RunStarted};
 
 /// A finding of preflight, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +52,14 @@ enum Predicts {
     PrimaryFails,
     /// Users do not get in at the replica, or get tokens that are of no use.
     ReplicaFails,
+    /// There are no sessions from before the fault whose tokens could be refreshed.
+    NoSessions,
     /// The record does not lead to the replica.
     NoFailover,
+    /// The record leads to the replica all the time, so that nobody comes back.
+    NoFailback,
+    /// Users get somewhere, and the run cannot tell to which Region.
+    Unseen,
     /// The failover takes longer than it may.
     Slow,
     /// The replica throttles.
@@ -61,13 +68,19 @@ enum Predicts {
     Nothing,
 }
 
-fn predicts(code: &str) -> Predicts {
-    match code {
+fn predicts(finding: &Finding, run: &RunStarted) -> Predicts {
+    let told = |region: &Region| finding.evidence.contains(&format!(" in {region}"));
+    match finding.code.as_str() {
         "GD101" => Predicts::PrimaryFails,
+        // Of the functions of both Regions: this one is of the primary.
+        "GD403" | "GD404" | "GD407" if told(&run.primary) && !told(&run.replica) => Predicts::PrimaryFails,
+        "GD104" => Predicts::NoSessions,
+        "GD510" => Predicts::Unseen,
+        "GD520" => Predicts::NoFailback,
         "GD502" | "GD507" => Predicts::Slow,
         // Found in the run, not before it.
         "GD103" => Predicts::Nothing,
-        _ => match code.as_bytes().get(2) {
+        code => match code.as_bytes().get(2) {
             Some(b'1'..=b'4' | b'7') => Predicts::ReplicaFails,
             Some(b'5') => Predicts::NoFailover,
             Some(b'6') => Predicts::Throttled,
@@ -91,7 +104,7 @@ pub(super) struct Shown<'a> {
 
 /// What became of each finding.
 pub(super) fn foretold(findings: &[Finding], shown: &Shown<'_>) -> Vec<Foretold> {
-    findings.iter().map(|finding| Foretold { finding: finding.clone(), became: shown.became(&finding.code) }).collect()
+    findings.iter().map(|finding| Foretold { finding: finding.clone(), became: shown.became(finding) }).collect()
 }
 
 impl Foretold {
@@ -99,33 +112,39 @@ impl Foretold {
     pub fn explains(&self, failure: &Failure, run: &RunStarted) -> bool {
         let true_at = |region: &Region| failure.region.as_ref() == Some(region);
         let came = matches!(self.became, Became::CameTrue(_));
-        came && match predicts(&self.finding.code) {
+        came && match predicts(&self.finding, run) {
             Predicts::PrimaryFails => true_at(&run.primary) && failure.by_phase.contains_key(&Phase::Baseline),
             Predicts::ReplicaFails => true_at(&run.replica),
             Predicts::Throttled => true_at(&run.replica) && failure.label.starts_with("throttled"),
+            Predicts::NoSessions => failure.label == LoginOutcome::NoSession.label(),
             // Whoever goes on to the primary finds nobody there.
             Predicts::NoFailover => !true_at(&run.replica),
-            Predicts::Slow | Predicts::Nothing => false,
+            Predicts::Unseen => failure.region.is_none(),
+            // Those who stay at the replica get in.
+            Predicts::NoFailback | Predicts::Slow | Predicts::Nothing => false,
         }
     }
 }
 
 impl Shown<'_> {
-    fn became(&self, code: &str) -> Became {
-        let predicted = predicts(code);
+    fn became(&self, finding: &Finding) -> Became {
+        let predicted = predicts(finding, self.run);
         if predicted == Predicts::Nothing {
             return Became::Untested("a run does not show it".to_owned());
         }
         if self.failure == Some(&RunFailure::PreflightRefused) {
             return Became::Untested("the run was refused".to_owned());
         }
-        if !self.cut && predicted != Predicts::PrimaryFails {
+        if !self.cut && !matches!(predicted, Predicts::PrimaryFails | Predicts::NoSessions) {
             return Became::Untested("nothing was cut".to_owned());
         }
         match predicted {
             Predicts::PrimaryFails => self.logins_at(&self.run.primary, Some(Phase::Baseline)),
             Predicts::ReplicaFails => self.logins_at(&self.run.replica, None),
+            Predicts::NoSessions => self.no_sessions(),
             Predicts::NoFailover => self.failover(),
+            Predicts::NoFailback => self.failback(),
+            Predicts::Unseen => self.unseen(),
             Predicts::Slow => self.slow(),
             Predicts::Throttled => self.throttled(),
             Predicts::Nothing => Became::Untested(String::new()),
@@ -159,9 +178,51 @@ impl Shown<'_> {
         }
     }
 
+    fn reached(&self, milestone: Milestone) -> Option<Interval> {
+        self.milestones.iter().find(|reached| reached.milestone == milestone)?.at
+    }
+
+    fn no_sessions(&self) -> Became {
+        let label = LoginOutcome::NoSession.label();
+        let without = self.failures.iter().filter(|failure| failure.label == label).map(Failure::count).sum();
+        match without {
+            0_u64 => Became::DidNot("nobody came to refresh a token and had none".to_owned()),
+            _ => Became::CameTrue(format!("{without} refreshes had no session to refresh")),
+        }
+    }
+
+    fn failback(&self) -> Became {
+        let back = self.reached(Milestone::FirstPrimaryLoginAfterFailback);
+        let healed = self.reached(Milestone::FaultReverted).is_some();
+        match back {
+            Some(at) => {
+                Became::DidNot(format!("somebody got in at the primary at most {:.1} s after the cut", at.upper))
+            }
+            None if healed => Became::CameTrue("nobody came back to the primary after the heal".to_owned()),
+            None => Became::Untested("the fault was never reverted".to_owned()),
+        }
+    }
+
+    /// Whether the record moved, and whoever followed it got to no Region that the run knows.
+    fn unseen(&self) -> Became {
+        let nowhere = self.failures.iter().filter(|failure| failure.region.is_none()).map(Failure::count).sum();
+        let seen = self.reached(Milestone::DnsFlipAuthoritative);
+        match (seen, nowhere) {
+            (Some(at), _) => {
+                Became::DidNot(format!("the record was seen to move at most {:.1} s after the cut", at.upper))
+            }
+            (None, 0_u64) if self.reached(Milestone::FirstReplicaLogin).is_none() => {
+                Became::Untested("nobody was led anywhere else".to_owned())
+            }
+            (None, 0) => {
+                Became::CameTrue("users got in at the replica, and the record was not seen to move".to_owned())
+            }
+            (None, _) => Became::CameTrue(format!("{nowhere} logins got to no Region that the run knows")),
+        }
+    }
+
     fn failover(&self) -> Became {
-        let flip = self.milestones.iter().find(|reached| reached.milestone == Milestone::DnsFlipAuthoritative);
-        match flip.and_then(|reached| reached.at) {
+        match self.reached(Milestone::DnsFlipAuthoritative) {
             None => Became::CameTrue("the record never led to the replica".to_owned()),
             Some(at) => {
                 Became::DidNot(format!("the record led to the replica at most {:.1} s after the cut", at.upper))
@@ -197,6 +258,251 @@ impl Shown<'_> {
                 Became::CameTrue(format!("{throttled} of {attempted} logins at {replica} were throttled"))
             }
             None => Became::DidNot(format!("no login at {replica} was throttled")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::measure::failures::Throttled;
+    use crate::measure::logins::Group;
+    use crate::measure::objectives::Unit;
+    use crate::model::Severity;
+
+    const PRIMARY: &str = "us-east-1";
+    const REPLICA: &str = "us-west-2";
+
+    /// A run that was cut and healed, in which nothing else was seen yet.
+    struct Seen {
+        run: RunStarted,
+        failure: Option<RunFailure>,
+        cut: bool,
+        logins: Logins,
+        failures: Vec<Failure>,
+        throttling: Vec<Throttling>,
+        milestones: Vec<Reached>,
+        objectives: Vec<ObjectiveResult>,
+    }
+
+    impl Seen {
+        fn nothing() -> Self {
+            let run = RunStarted {
+                schema_version: crate::model::SCHEMA_VERSION,
+                run_id: "gd-20260102t030405z-1a2b3c".into(),
+                tool_version: String::new(),
+                scenario_name: String::new(),
+                scenario_sha256: String::new(),
+                scenario: serde_json::Value::Null,
+                environment_name: String::new(),
+                environment_kind: String::new(),
+                environment_sha256: String::new(),
+                primary: PRIMARY.into(),
+                replica: REPLICA.into(),
+                record: String::new(),
+                speed: 1.0,
+                seed: 0,
+                poll_s: BTreeMap::new(),
+                host: String::new(),
+            };
+            Self {
+                run,
+                failure: None,
+                cut: true,
+                logins: Logins::default(),
+                failures: Vec::new(),
+                throttling: Vec::new(),
+                milestones: Vec::new(),
+                objectives: Vec::new(),
+            }
+            .reached(Milestone::FaultReverted)
+        }
+
+        fn reached(mut self, milestone: Milestone) -> Self {
+            self.milestones.push(Reached { milestone, at: Some(Interval::exact(90.0)) });
+            self
+        }
+
+        /// So many logins of a phase at a Region, or at none; those that did not succeed failed like this.
+        fn logins(mut self, phase: Phase, region: Option<&str>, counts: (u64, u64), label: &str) -> Self {
+            let (attempted, succeeded) = counts;
+            let region: Option<Region> = region.map(Region::from);
+            let group = Group { attempted, succeeded, ..Group::default() };
+            self.logins.by_phase_and_region.insert((phase, region.clone()), group);
+            if attempted > succeeded {
+                let by_phase = [(phase, attempted - succeeded)].into();
+                self.failures.push(Failure { label: label.to_owned(), region, by_phase, first_s: None, last_s: None });
+            }
+            self
+        }
+
+        fn objective(mut self, name: &str, verdict: Verdict) -> Self {
+            self.objectives.push(ObjectiveResult {
+                name: name.to_owned(),
+                demand: String::new(),
+                target: 60.0,
+                unit: Unit::Seconds,
+                lower: None,
+                upper: None,
+                observed: None,
+                verdict,
+                reason: None,
+            });
+            self
+        }
+
+        fn throttled(mut self, region: &str, throttled: u64) -> Self {
+            let all = Throttled { attempted: 10, throttled };
+            self.throttling.push(Throttling { region: region.into(), all, windows: Vec::new(), raised: None });
+            self
+        }
+
+        fn foretold(&self, code: &str, evidence: &str) -> Foretold {
+            let finding = Finding {
+                code: code.to_owned(),
+                severity: Severity::Blocker,
+                title: String::new(),
+                evidence: evidence.to_owned(),
+                remedy: String::new(),
+                accepted: None,
+                ignored: true,
+            };
+            let shown = Shown {
+                run: &self.run,
+                failure: self.failure.as_ref(),
+                cut: self.cut,
+                logins: &self.logins,
+                failures: &self.failures,
+                throttling: &self.throttling,
+                milestones: &self.milestones,
+                objectives: &self.objectives,
+            };
+            foretold(&[finding], &shown).pop().unwrap()
+        }
+
+        fn verdict(&self, code: &str) -> &'static str {
+            self.foretold(code, "").became.verdict()
+        }
+
+        /// The labels of the failures that a finding explains.
+        fn explained(&self, code: &str, evidence: &str) -> Vec<&str> {
+            let foretold = self.foretold(code, evidence);
+            let mine = self.failures.iter().filter(|failure| foretold.explains(failure, &self.run));
+            mine.map(|failure| failure.label.as_str()).collect()
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_replica_is_seen_in_logins_there_and_nowhere_else() {
+        let nobody = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout");
+        let refused = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout").logins(
+            Phase::Hold,
+            Some(REPLICA),
+            (7, 2),
+            "refused",
+        );
+        let fine = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (7, 7), "");
+        for code in ["GD102", "GD116", "GD203", "GD301", "GD404", "GD702"] {
+            assert_eq!(nobody.verdict(code), "untested", "{code}");
+            assert_eq!(refused.verdict(code), "came_true", "{code}");
+            assert_eq!(fine.verdict(code), "did_not", "{code}");
+            assert_eq!(refused.explained(code, ""), ["refused"], "{code}");
+        }
+        let told = refused.foretold("GD203", "").became;
+        assert_eq!(told.evidence(), "5 of 7 logins at us-west-2 failed, 5 of them: refused");
+    }
+
+    #[test]
+    fn what_breaks_the_primary_is_seen_before_the_cut() {
+        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), "refused");
+        // What fails after the cut is the fault's.
+        let after = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 5), "").logins(
+            Phase::Outage,
+            Some(PRIMARY),
+            (5, 0),
+            "connect_timeout",
+        );
+        assert_eq!((before.verdict("GD101"), after.verdict("GD101")), ("came_true", "did_not"));
+        assert_eq!(before.explained("GD101", ""), ["refused"]);
+        assert!(after.explained("GD101", "").is_empty());
+        // A function of either Region: which one, the evidence tells.
+        let (here, there) = ("fn in us-east-1 has State Failed", "fn in us-west-2 has State Failed");
+        assert_eq!(before.foretold("GD404", here).became.verdict(), "came_true");
+        assert_eq!(before.foretold("GD404", there).became.verdict(), "untested");
+        let both = "reserved of fn is 5 in us-east-1 and 2 in us-west-2";
+        assert_eq!(before.foretold("GD407", both).became.verdict(), "untested");
+    }
+
+    #[test]
+    fn a_record_that_does_not_move_leaves_users_at_the_primary() {
+        let stays = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout");
+        let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
+        assert_eq!((stays.verdict("GD501"), moved.verdict("GD501")), ("came_true", "did_not"));
+        assert_eq!(stays.explained("GD501", ""), ["connect_timeout"]);
+    }
+
+    #[test]
+    fn a_record_that_never_comes_back_keeps_users_away() {
+        let away = Seen::nothing().logins(Phase::Outage, Some(REPLICA), (9, 9), "");
+        let back = Seen::nothing().reached(Milestone::FirstPrimaryLoginAfterFailback);
+        let mut broken_off = Seen::nothing();
+        broken_off.milestones.clear();
+        let verdicts = [away, back, broken_off].map(|seen| seen.verdict("GD520"));
+        assert_eq!(verdicts, ["came_true", "did_not", "untested"]);
+    }
+
+    #[test]
+    fn who_gets_to_a_place_without_a_name_is_seen_nowhere() {
+        let lost = Seen::nothing().logins(Phase::Hold, None, (8, 0), "token_invalid");
+        assert_eq!(lost.explained("GD510", ""), ["token_invalid"]);
+        let unseen = Seen::nothing().reached(Milestone::FirstReplicaLogin);
+        let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
+        let verdicts = [lost, unseen, moved, Seen::nothing()].map(|seen| seen.verdict("GD510"));
+        assert_eq!(verdicts, ["came_true", "came_true", "did_not", "untested"]);
+    }
+
+    #[test]
+    fn refreshes_without_a_session_are_their_own_failure() {
+        let without = Seen::nothing().logins(Phase::Baseline, None, (8, 0), "no_session").logins(
+            Phase::Hold,
+            Some(REPLICA),
+            (3, 2),
+            "refused",
+        );
+        assert_eq!((without.verdict("GD104"), Seen::nothing().verdict("GD104")), ("came_true", "did_not"));
+        assert_eq!(without.explained("GD104", ""), ["no_session"]);
+    }
+
+    #[test]
+    fn slowness_is_a_matter_of_the_objectives_on_time() {
+        let with = |verdict| Seen::nothing().objective("rto", verdict).objective("failback", Verdict::Missed);
+        let verdicts =
+            [Verdict::Missed, Verdict::Met, Verdict::Inconclusive].map(|verdict| with(verdict).verdict("GD502"));
+        assert_eq!(verdicts, ["came_true", "did_not", "untested"]);
+    }
+
+    #[test]
+    fn throttling_counts_at_the_replica_alone() {
+        let there = Seen::nothing().throttled(REPLICA, 4).logins(Phase::Hold, Some(REPLICA), (4, 0), "throttled at x");
+        let here = Seen::nothing().throttled(PRIMARY, 4);
+        assert_eq!((there.verdict("GD604"), here.verdict("GD604")), ("came_true", "did_not"));
+        assert_eq!(there.explained("GD604", ""), ["throttled at x"]);
+    }
+
+    #[test]
+    fn a_run_that_broke_nothing_tested_nothing() {
+        let failing = || Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), "refused");
+        let refused = Seen { failure: Some(RunFailure::PreflightRefused), ..failing() };
+        let uncut = Seen { cut: false, ..failing() };
+        for code in ["GD101", "GD404", "GD501", "GD502", "GD510", "GD520", "GD604"] {
+            assert_eq!(refused.verdict(code), "untested", "{code}");
+            assert_eq!(uncut.verdict(code), if code == "GD101" { "came_true" } else { "untested" }, "{code}");
+        }
+        // Nothing that a run could show.
+        for code in ["GD103", "GD008", "GD801", "GD945"] {
+            assert_eq!(failing().verdict(code), "untested", "{code}");
         }
     }
 }

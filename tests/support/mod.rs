@@ -36,6 +36,25 @@ pub fn bounds(run: &Value, name: &str) -> Option<(f64, f64)> {
     Some((found["lower_s"].as_f64()?, found["upper_s"].as_f64()?))
 }
 
+/// The variant of the lab in which a check has its finding.
+pub fn variant(code: &str) -> PathBuf {
+    let files = std::fs::read_dir(tools::in_repository("scenarios/broken")).unwrap().map(|entry| entry.unwrap().path());
+    let mut its = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(code));
+    its.next().unwrap_or_else(|| panic!("{code} has no variant"))
+}
+
+/// A report ties the failure of logins to the finding that foretold it.
+pub fn ties(report: &str, failure: &str, code: &str) {
+    let told = |line: &str| {
+        let predicted = line.split_once("(predicted by ").and_then(|(before, after)| {
+            let (codes, _) = after.split_once(')')?;
+            Some(before.contains(failure) && codes.split(", ").any(|one| one == code))
+        });
+        predicted.unwrap_or(false)
+    };
+    assert!(report.lines().any(told), "{failure} is not predicted by {code}:\n{report}");
+}
+
 /// Writes an environment file with the lab's settings.
 pub fn lab_with(folder: &Path, settings: &str) -> PathBuf {
     let path = folder.join("env.toml");

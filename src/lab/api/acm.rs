@@ -1,11 +1,10 @@
 //! Certificate Manager: AWS JSON 1.1 over `POST /`, the operation in `X-Amz-Target` (ACM API reference).
 
-use http::StatusCode;
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Reply, ServiceError, json_error};
+use super::{Reply, ServiceError, json_input, json_operation, json_reply};
 use crate::lab::estate::acm::{Certificate, Certificates};
 
 /// What the operation's name begins with on the wire.
@@ -22,20 +21,16 @@ const LISTED_KEYS: [&str; 2] = ["RSA_1024", "RSA_2048"];
 
 /// What a request asks for; nothing where its headers do not say.
 pub fn operation(parts: &Parts) -> Option<&str> {
-    parts.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET)
+    json_operation(parts, TARGET)
 }
 
 /// Answers one request of a Region with these certificates.
 pub fn handle(certificates: &Certificates, now: Timestamp, parts: &Parts, body: &[u8]) -> Reply {
-    match act(certificates, now, operation(parts).unwrap_or_default(), body) {
-        Ok(answer) => Reply { content_type: "application/x-amz-json-1.1", ..Reply::json(StatusCode::OK, &answer) },
-        Err(error) => json_error(&error),
-    }
+    json_reply(act(certificates, now, operation(parts).unwrap_or_default(), body))
 }
 
 fn act(certificates: &Certificates, now: Timestamp, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
-    let input: Value = serde_json::from_slice(body)
-        .map_err(|error| ServiceError::bad("SerializationException", format!("The request is not JSON: {error}")))?;
+    let input = json_input(body)?;
     match operation {
         "DescribeCertificate" => {
             let arn = input["CertificateArn"].as_str().unwrap_or_default();

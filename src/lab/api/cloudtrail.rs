@@ -1,11 +1,10 @@
 //! CloudTrail: AWS JSON 1.1 over `POST /`, the operation in `X-Amz-Target` (CloudTrail API reference). It tells of its trails; nothing
 //! changes them here.
 
-use http::StatusCode;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use super::{Reply, ServiceError, json_error};
+use super::{Reply, ServiceError, json_input, json_reply};
 use crate::lab::estate::governance::{Governance, Trail};
 use crate::lab::topology;
 use crate::model::RegionRole;
@@ -17,15 +16,11 @@ pub fn operation(parts: &Parts) -> Option<&str> {
 
 /// Answers one request.
 pub fn handle(governance: &Governance, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
-    match act(governance, role, operation(parts).unwrap_or_default(), body) {
-        Ok(answer) => Reply { content_type: "application/x-amz-json-1.1", ..Reply::json(StatusCode::OK, &answer) },
-        Err(error) => json_error(&error),
-    }
+    json_reply(act(governance, role, operation(parts).unwrap_or_default(), body))
 }
 
 fn act(governance: &Governance, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
-    let input: Value = serde_json::from_slice(body)
-        .map_err(|error| ServiceError::bad("SerializationException", format!("The request is not JSON: {error}")))?;
+    let input = json_input(body)?;
     let region = topology::region(role);
     match operation {
         "DescribeTrails" => {

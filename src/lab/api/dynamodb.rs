@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::request::Parts;
 use serde_json::{Map, Value, json};
 
-use super::{Reply, ServiceError};
+use super::{Reply, ServiceError, json_input, json_operation};
 use crate::lab::estate::dynamodb::Table;
 use crate::lab::estate::{Estate, arn};
 use crate::lab::topology;
@@ -18,7 +18,7 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
 /// What a request asks for; nothing where its headers do not say.
 pub fn operation(parts: &Parts) -> Option<&str> {
-    parts.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET)
+    json_operation(parts, TARGET)
 }
 
 /// Answers one request.
@@ -38,8 +38,7 @@ pub fn error_reply(error: &ServiceError) -> Reply {
 }
 
 fn act(estate: &Estate, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
-    let input: Value = serde_json::from_slice(body)
-        .map_err(|error| ServiceError::bad("SerializationException", format!("The request is not JSON: {error}")))?;
+    let input = json_input(body)?;
     match operation {
         "DescribeTable" => describe(estate, role, &input),
         "GetItem" => get_item(estate, role, &input),

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use super::{Reply, ServiceError, json_error};
+use super::{Reply, ServiceError, json_input, json_operation, json_reply};
 use crate::lab::estate::kms::Key;
 use crate::lab::topology;
 use crate::model::RegionRole;
@@ -23,7 +22,7 @@ const WINDOW_DAYS: u32 = 30;
 
 /// What a request asks for; nothing where its headers do not say.
 pub fn operation(parts: &Parts) -> Option<&str> {
-    parts.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET)
+    json_operation(parts, TARGET)
 }
 
 /// Keys by Region, and the Region that is asked.
@@ -37,10 +36,7 @@ pub struct Keys<'a> {
 impl Keys<'_> {
     /// Answers one request.
     pub fn handle(&self, parts: &Parts, body: &[u8]) -> Reply {
-        match self.act(operation(parts).unwrap_or_default(), body) {
-            Ok(answer) => Reply { content_type: "application/x-amz-json-1.1", ..Reply::json(StatusCode::OK, &answer) },
-            Err(error) => json_error(&error),
-        }
+        json_reply(self.act(operation(parts).unwrap_or_default(), body))
     }
 
     fn region(&self) -> &'static str {
@@ -78,9 +74,7 @@ impl Keys<'_> {
     }
 
     fn act(&self, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
-        let input: Value = serde_json::from_slice(body).map_err(|error| {
-            ServiceError::bad("SerializationException", format!("The request is not JSON: {error}"))
-        })?;
+        let input = json_input(body)?;
         match operation {
             "DescribeKey" => Ok(json!({ "KeyMetadata": self.describe(self.named(&input)?) })),
             "GetKeyPolicy" => {

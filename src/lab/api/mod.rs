@@ -425,6 +425,25 @@ fn error_reply(service: Service, parts: &Parts, error: &ServiceError) -> Respons
     }
 }
 
+/// The operation that a request of a service of AWS JSON asks for; nothing where its headers do not say.
+fn json_operation<'a>(parts: &'a Parts, target: &str) -> Option<&'a str> {
+    parts.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(target)
+}
+
+/// What a request of a service of AWS JSON says.
+fn json_input(body: &[u8]) -> Result<serde_json::Value, ServiceError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ServiceError::bad("SerializationException", format!("The request is not JSON: {error}")))
+}
+
+/// An answer as the services of AWS JSON 1.1 write it.
+fn json_reply(answer: Result<serde_json::Value, ServiceError>) -> Reply {
+    match answer {
+        Ok(answer) => Reply { content_type: "application/x-amz-json-1.1", ..Reply::json(StatusCode::OK, &answer) },
+        Err(error) => json_error(&error),
+    }
+}
+
 /// An error as the services of AWS JSON 1.1 write it.
 fn json_error(error: &ServiceError) -> Reply {
     let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();

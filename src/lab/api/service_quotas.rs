@@ -4,11 +4,10 @@
 //! A request to raise a quota is approved at once, as Service Quotas approves some by itself. What is enforced stays as it is until
 //! UpdateProvisionedLimit raises it (Cognito developer guide, "Managing provisioned limits").
 
-use http::StatusCode;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use super::{Reply, ServiceError, json_error};
+use super::{Reply, ServiceError, json_input, json_operation, json_reply};
 use crate::lab::identity::quota::{Increase, Quotas, Row};
 use crate::lab::topology;
 use crate::model::RegionRole;
@@ -24,22 +23,18 @@ const LARGEST_PAGE: usize = 100;
 
 /// What a request asks for; nothing where its headers do not say.
 pub fn operation(parts: &Parts) -> Option<&str> {
-    parts.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET)
+    json_operation(parts, TARGET)
 }
 
 /// Answers one request.
 pub fn handle(quotas: &Quotas, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
-    match act(quotas, role, operation(parts).unwrap_or_default(), body) {
-        Ok(answer) => Reply { content_type: "application/x-amz-json-1.1", ..Reply::json(StatusCode::OK, &answer) },
-        Err(error) => json_error(&error),
-    }
+    json_reply(act(quotas, role, operation(parts).unwrap_or_default(), body))
 }
 
 type Outcome = Result<Value, ServiceError>;
 
 fn act(quotas: &Quotas, role: RegionRole, operation: &str, body: &[u8]) -> Outcome {
-    let input: Value = serde_json::from_slice(body)
-        .map_err(|error| ServiceError::bad("SerializationException", format!("The request is not JSON: {error}")))?;
+    let input = json_input(body)?;
     match operation {
         "ListServices" => {
             page(&input, "Services", &[json!({ "ServiceCode": SERVICE_CODE, "ServiceName": SERVICE_NAME })])

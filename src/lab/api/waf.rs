@@ -1,11 +1,10 @@
 //! WAF: AWS JSON 1.1 over `POST /`, the operation in `X-Amz-Target` (WAFV2 API reference). It tells which web ACL stands before the user
 //! pool, and nothing else.
 
-use http::StatusCode;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use super::{Reply, ServiceError, json_error};
+use super::{Reply, ServiceError, json_input, json_operation, json_reply};
 use crate::lab::estate::Estate;
 use crate::lab::estate::governance::WebAcl;
 use crate::lab::topology;
@@ -18,20 +17,16 @@ const CAPACITY: usize = 700;
 
 /// What a request asks for.
 pub fn operation(parts: &Parts) -> Option<&str> {
-    parts.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET)
+    json_operation(parts, TARGET)
 }
 
 /// Answers one request.
 pub fn handle(estate: &Estate, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
-    match act(estate, role, operation(parts).unwrap_or_default(), body) {
-        Ok(answer) => Reply { content_type: "application/x-amz-json-1.1", ..Reply::json(StatusCode::OK, &answer) },
-        Err(error) => json_error(&error),
-    }
+    json_reply(act(estate, role, operation(parts).unwrap_or_default(), body))
 }
 
 fn act(estate: &Estate, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
-    let input: Value = serde_json::from_slice(body)
-        .map_err(|error| ServiceError::bad("SerializationException", format!("The request is not JSON: {error}")))?;
+    let input = json_input(body)?;
     if operation != "GetWebACLForResource" {
         let message = format!("The lab's WAF has no operation {operation}.");
         return Err(ServiceError::bad("UnknownOperationException", message));

@@ -15,9 +15,11 @@ pub mod steps;
 pub mod tokens;
 pub mod triggers;
 
-use futures::future::{BoxFuture, join_all};
+use std::collections::BTreeMap;
 
-use crate::model::{Finding, Severity};
+use futures::future::{BoxFuture, join_all, try_join};
+
+use crate::model::{Finding, RegionRole, Severity};
 
 use super::Findings;
 use super::facts::{Facts, Missing};
@@ -135,6 +137,21 @@ pub async fn look(facts: &Facts, found: &mut Findings) {
             Err(missing) => found.not_checked(check.code, &missing),
         }
     }
+}
+
+/// Looks at both Regions side by side; what was seen, once for each text, with the Regions where it was the same.
+async fn in_both<'a, F>(facts: &'a Facts, look: impl Fn(&'a Facts, RegionRole) -> F) -> Looked
+where
+    F: Future<Output = Result<Vec<String>, Missing>>,
+{
+    let (here, there) = try_join(look(facts, RegionRole::Primary), look(facts, RegionRole::Replica)).await?;
+    let mut seen: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (place, texts) in [(&facts.site.primary, here), (&facts.site.replica, there)] {
+        for text in texts {
+            seen.entry(text).or_default().push(place.region.as_str());
+        }
+    }
+    Ok(seen.into_iter().map(|(text, regions)| Sight::of(format!("{}: {text}", regions.join(" and ")))).collect())
 }
 
 impl Check {

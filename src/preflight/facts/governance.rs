@@ -1,6 +1,5 @@
 //! CloudTrail, S3 and WAF: what auditors ask for.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_cloudtrail::operation::get_event_selectors::GetEventSelectorsOutput;
@@ -128,24 +127,5 @@ impl Facts {
         let pool = self.user_pool(role).await?;
         let arn = pool.arn().map(str::to_owned);
         arn.ok_or_else(|| Missing::because("the user pool's ARN", "cognito-idp:DescribeUserPool gives none"))
-    }
-
-    /// What was seen in each Region, with the names of the Regions where it was the same.
-    ///
-    /// # Errors
-    /// [`Missing`] of the first that could not be looked at.
-    pub async fn in_each_region(
-        &self,
-        primary: impl Future<Output = Result<Vec<String>, Missing>>,
-        replica: impl Future<Output = Result<Vec<String>, Missing>>,
-    ) -> Result<Vec<(String, String)>, Missing> {
-        let (here, there) = futures::future::try_join(primary, replica).await?;
-        let mut seen: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (env, texts) in [(&self.site.primary, here), (&self.site.replica, there)] {
-            for text in texts {
-                seen.entry(text).or_default().push(env.region.as_str());
-            }
-        }
-        Ok(seen.into_iter().map(|(text, regions)| (text, regions.join(" and "))).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! GD923: whether it can be proved that the record was not changed.
 
-use super::{sights, unless_one_is_good, working};
+use super::{in_both, unless_one_is_good, working};
 use crate::model::RegionRole;
 use crate::model::Severity::Risk;
 use crate::preflight::checks::Check;
@@ -16,12 +16,7 @@ pub const CHECK: Check = Check {
     remedy: "`aws cloudtrail update-trail --name TRAIL --enable-log-file-validation` (in Terraform `enable_log_file_validation = true`); \
              it counts from then on",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
-    look: |facts| {
-        Box::pin(async move {
-            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
-            Ok(sights(facts.in_each_region(both.0, both.1).await?))
-        })
-    },
+    look: |facts| Box::pin(in_both(facts, look)),
 };
 
 async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {

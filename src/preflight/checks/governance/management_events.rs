@@ -4,7 +4,7 @@ use aws_sdk_cloudtrail::operation::get_event_selectors::GetEventSelectorsOutput;
 use aws_sdk_cloudtrail::types::ReadWriteType;
 use futures::future::try_join_all;
 
-use super::{sights, working};
+use super::{in_both, working};
 use crate::model::RegionRole;
 use crate::model::Severity::Risk;
 use crate::preflight::checks::Check;
@@ -20,12 +20,7 @@ pub const CHECK: Check = Check {
     remedy: "`aws cloudtrail put-event-selectors --trail-name TRAIL --event-selectors \
              '[{\"ReadWriteType\":\"All\",\"IncludeManagementEvents\":true}]'`",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors"],
-    look: |facts| {
-        Box::pin(async move {
-            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
-            Ok(sights(facts.in_each_region(both.0, both.1).await?))
-        })
-    },
+    look: |facts| Box::pin(in_both(facts, look)),
 };
 
 async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {

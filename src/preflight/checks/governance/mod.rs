@@ -13,7 +13,10 @@ mod trail_works;
 mod waf;
 mod waf_rules;
 
-use super::{Check, Sight};
+use aws_sdk_s3::types::DefaultRetention;
+use futures::future::try_join_all;
+
+use super::{Check, in_both};
 use crate::model::RegionRole;
 use crate::preflight::facts::governance::Recorder;
 use crate::preflight::facts::{Facts, Missing};
@@ -34,9 +37,26 @@ pub const ALL: &[&Check] = &[
     &waf_rules::CHECK,
 ];
 
-/// One for each text, with its Regions.
-fn sights(seen: Vec<(String, String)>) -> Vec<Sight> {
-    seen.into_iter().map(|(text, regions)| Sight::of(format!("{regions}: {text}"))).collect()
+/// How long the buckets keep what a Region's working trails write to them.
+async fn retentions(facts: &Facts, role: RegionRole) -> Result<Vec<Kept>, Missing> {
+    let trails = working(facts, role).await?;
+    let looked = trails.iter().map(async |one| {
+        let bucket = one.trail.s3_bucket_name().unwrap_or_default();
+        let lock = facts.object_lock(bucket).await?;
+        let retention = lock.as_ref().and_then(|lock| lock.rule()?.default_retention()).cloned();
+        Ok(Kept { trail: one.name().to_owned(), bucket: bucket.to_owned(), locked: lock.is_some(), retention })
+    });
+    try_join_all(looked).await
+}
+
+/// How long a trail's files are kept.
+struct Kept {
+    trail: String,
+    bucket: String,
+    /// Whether the bucket has an Object Lock at all.
+    locked: bool,
+    /// By default, where it has one.
+    retention: Option<DefaultRetention>,
 }
 
 /// The trails that record a Region and work. Where there are none, GD920 or GD921 says so, and the others have nothing to look at.

@@ -1,6 +1,6 @@
 //! GD920: whether anything records what is done.
 
-use super::sights;
+use super::in_both;
 use crate::model::RegionRole;
 use crate::model::Severity::Risk;
 use crate::preflight::checks::Check;
@@ -17,12 +17,7 @@ pub const CHECK: Check = Check {
              --is-multi-region-trail --include-global-service-events --enable-log-file-validation`, then `aws cloudtrail start-logging \
              --name identity-audit`; in Terraform `is_multi_region_trail = true`",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
-    look: |facts| {
-        Box::pin(async move {
-            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
-            Ok(sights(facts.in_each_region(both.0, both.1).await?))
-        })
-    },
+    look: |facts| Box::pin(in_both(facts, look)),
 };
 
 async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {

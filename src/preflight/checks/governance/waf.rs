@@ -1,6 +1,6 @@
 //! GD945: whether a web ACL stands before the pool in both Regions.
 
-use super::sights;
+use super::in_both;
 use crate::model::RegionRole;
 use crate::model::Severity::Risk;
 use crate::preflight::checks::Check;
@@ -16,12 +16,7 @@ pub const CHECK: Check = Check {
     remedy: "`aws wafv2 associate-web-acl --region REGION --web-acl-arn ACL_ARN --resource-arn \
              arn:aws:cognito-idp:REGION:ACCOUNT:userpool/POOL` (in Terraform `aws_wafv2_web_acl_association`, once for each Region)",
     calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "cognito-idp:DescribeUserPool"],
-    look: |facts| {
-        Box::pin(async move {
-            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
-            Ok(sights(facts.in_each_region(both.0, both.1).await?))
-        })
-    },
+    look: |facts| Box::pin(in_both(facts, look)),
 };
 
 async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm};
 
-use super::{Check, Looked, Sight};
+use super::{Check, Looked, Sight, in_both};
 use crate::model::RegionRole;
 use crate::preflight::facts::cloudwatch::{COGNITO, PEAK_DAYS, USER_POOL};
 use crate::preflight::facts::{Facts, Missing};
@@ -47,8 +47,7 @@ const ROLES: [RegionRole; 2] = [RegionRole::Primary, RegionRole::Replica];
 
 /// Where a metric of the pool had no value in two weeks.
 async fn without_values(facts: &Facts, name: &str) -> Looked {
-    let [primary, replica] = ROLES.map(|role| nothing(facts, role, name));
-    Ok(sights(facts.in_each_region(primary, replica).await?))
+    in_both(facts, |facts, role| nothing(facts, role, name)).await
 }
 
 async fn nothing(facts: &Facts, role: RegionRole, name: &str) -> Result<Vec<String>, Missing> {
@@ -56,11 +55,6 @@ async fn nothing(facts: &Facts, role: RegionRole, name: &str) -> Result<Vec<Stri
     let pool = &facts.site.pool.id;
     let text = format!("cloudwatch:ListMetrics: no metric {name} of user pool {pool} with a value in {PEAK_DAYS} days");
     Ok(none.then_some(text).into_iter().collect())
-}
-
-/// One for each text, with its Regions.
-fn sights(seen: Vec<(String, String)>) -> Vec<Sight> {
-    seen.into_iter().map(|(text, regions)| Sight::of(format!("{regions}: {text}"))).collect()
 }
 
 /// The alarms of both Regions that look at the identity plane: at Cognito's metrics of the pool, or at the custom one.

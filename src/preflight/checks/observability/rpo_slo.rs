@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{RPO, sights};
+use super::{RPO, in_both};
 use crate::model::RegionRole;
 use crate::model::Severity::Risk;
 use crate::preflight::checks::Check;
@@ -24,12 +24,7 @@ pub const CHECK: Check = Check {
     remedy: "Wait until the lag is back below 30 s, and find out what makes so many writes: `aws cloudwatch get-metric-data --region \
              REPLICA` for IdentityPlaneRPO, beside the rates of `UserCreation` and `UserUpdate` in Service Quotas",
     calls: &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData"],
-    look: |facts| {
-        Box::pin(async move {
-            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
-            Ok(sights(facts.in_each_region(both.0, both.1).await?))
-        })
-    },
+    look: |facts| Box::pin(in_both(facts, look)),
 };
 
 async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {

@@ -1,6 +1,6 @@
 //! GD803: whether somebody hears of throttled sign-ins.
 
-use super::{identity_alarms, sights};
+use super::{identity_alarms, in_both};
 use crate::model::RegionRole;
 use crate::model::Severity::Risk;
 use crate::preflight::checks::Check;
@@ -21,12 +21,7 @@ pub const CHECK: Check = Check {
              --period 300 --evaluation-periods 1 --threshold 0 --comparison-operator GreaterThanThreshold --treat-missing-data \
              notBreaching --alarm-actions TOPIC_ARN`",
     calls: &["cloudwatch:DescribeAlarms"],
-    look: |facts| {
-        Box::pin(async move {
-            let both = (look(facts, RegionRole::Primary), look(facts, RegionRole::Replica));
-            Ok(sights(facts.in_each_region(both.0, both.1).await?))
-        })
-    },
+    look: |facts| Box::pin(in_both(facts, look)),
 };
 
 async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {

@@ -5,6 +5,7 @@ mod enforced;
 mod functions;
 mod peak;
 mod related;
+mod scenario_peak;
 mod service_quota;
 
 use super::Check;
@@ -15,5 +16,12 @@ const COGNITO: &str = "cognito-idp";
 const SIGN_INS_CODE: &str = "L-026ADBA3";
 
 /// By code.
-pub const ALL: &[&Check] =
-    &[&enforced::CHECK, &related::CHECK, &peak::CHECK, &service_quota::CHECK, &default_quota::CHECK, &functions::CHECK];
+pub const ALL: &[&Check] = &[
+    &enforced::CHECK,
+    &related::CHECK,
+    &peak::CHECK,
+    &scenario_peak::CHECK,
+    &service_quota::CHECK,
+    &default_quota::CHECK,
+    &functions::CHECK,
+];

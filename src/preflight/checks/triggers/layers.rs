@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Sight};
+use super::{Both, beside};
 use crate::model::Severity;
-use crate::preflight::facts::Facts;
 
 /// GD412.
 pub const CHECK: Check = Check {
@@ -14,33 +14,28 @@ pub const CHECK: Check = Check {
     remedy: "Publish the layer in the replica's Region, and give the function its ARN there:\n\n\
              ```sh\naws lambda update-function-configuration --region REPLICA --function-name NAME --layers ARN\n```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
-    look: |facts| Box::pin(look(facts)),
+    look: |facts| Box::pin(beside(facts, look)),
 };
 
-async fn look(facts: &Facts) -> Looked {
-    let pairs = facts.trigger_functions().await?;
-    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+fn look(both: &Both<'_>) -> Vec<Sight> {
+    let Both { name, primary, replica, here, there } = both;
     let mut sights = Vec::new();
-    for pair in pairs.iter() {
-        let Some((primary, replica)) = pair.both() else { continue };
-        let (ours, theirs) = (arns(primary.layers()), arns(replica.layers()));
-        let function = pair.replica.name();
-        let said = format!("lambda:GetFunctionConfiguration: {function} in {there}");
-        for arn in theirs.iter().filter(|arn| arn.split(':').nth(3) == Some(here.as_str())) {
-            sights.push(Sight::of(format!("{said} has the layer {arn}, which is in {here}")));
-        }
-        let (one, other) = (names(&ours), names(&theirs));
-        let listed = |names: Vec<&str>| names.join(", ");
-        let missing = listed(one.difference(&other).copied().collect());
-        if !missing.is_empty() {
-            sights.push(Sight::of(format!("{said} lacks the layers of {here}: {missing}")));
-        }
-        let more = listed(other.difference(&one).copied().collect());
-        if !more.is_empty() {
-            sights.push(Sight::of(format!("{said} has layers that {here} has not: {more}")).severity(Severity::Note));
-        }
+    let (ours, theirs) = (arns(primary.layers()), arns(replica.layers()));
+    let said = format!("lambda:GetFunctionConfiguration: {name} in {there}");
+    for arn in theirs.iter().filter(|arn| arn.split(':').nth(3) == Some(here.as_str())) {
+        sights.push(Sight::of(format!("{said} has the layer {arn}, which is in {here}")));
     }
-    Ok(sights)
+    let (one, other) = (names(&ours), names(&theirs));
+    let listed = |names: Vec<&str>| names.join(", ");
+    let missing = listed(one.difference(&other).copied().collect());
+    if !missing.is_empty() {
+        sights.push(Sight::of(format!("{said} lacks the layers of {here}: {missing}")));
+    }
+    let more = listed(other.difference(&one).copied().collect());
+    if !more.is_empty() {
+        sights.push(Sight::of(format!("{said} has layers that {here} has not: {more}")).severity(Severity::Note));
+    }
+    sights
 }
 
 fn arns(layers: &[aws_sdk_lambda::types::Layer]) -> Vec<&str> {

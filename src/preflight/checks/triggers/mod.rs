@@ -22,7 +22,7 @@ mod vpc;
 
 use serde_json::Value;
 
-use super::Check;
+use super::{Check, Looked, Sight};
 use crate::model::Region;
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
@@ -56,6 +56,27 @@ fn deployed<'a>(facts: &'a Facts, pairs: &'a [Pair]) -> Vec<(&'a Deployed, &'a C
     let regions = [&facts.site.primary.region, &facts.site.replica.region];
     let all = pairs.iter().flat_map(|pair| [&pair.primary, &pair.replica].into_iter().zip(regions));
     all.filter_map(|(deployed, region)| Some((deployed, deployed.configuration.as_deref()?, region))).collect()
+}
+
+/// A function of the replica beside the primary's.
+struct Both<'a> {
+    /// The replica's name of it.
+    name: &'a str,
+    primary: &'a Configuration,
+    replica: &'a Configuration,
+    here: &'a Region,
+    there: &'a Region,
+}
+
+/// Looks at every pair of functions of which both are there.
+async fn beside(facts: &Facts, look: fn(&Both<'_>) -> Vec<Sight>) -> Looked {
+    let pairs = facts.trigger_functions().await?;
+    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+    let both = pairs.iter().filter_map(|pair| {
+        let (primary, replica) = pair.both()?;
+        Some(Both { name: pair.replica.name(), primary, replica, here, there })
+    });
+    Ok(both.flat_map(|both| look(&both)).collect())
 }
 
 /// One, or a list of them: policies have both.

@@ -1,6 +1,6 @@
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Sight};
+use super::{Both, beside};
 use crate::model::Severity;
-use crate::preflight::facts::Facts;
 
 /// GD406.
 pub const CHECK: Check = Check {
@@ -12,38 +12,28 @@ pub const CHECK: Check = Check {
     remedy: "Give the replica's function what the primary's has:\n\n\
              ```sh\naws lambda update-function-configuration --region REPLICA --function-name NAME --runtime RUNTIME --memory-size MB\n```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
-    look: |facts| Box::pin(look(facts)),
+    look: |facts| Box::pin(beside(facts, look)),
 };
 
-async fn look(facts: &Facts) -> Looked {
-    let pairs = facts.trigger_functions().await?;
-    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+fn look(both: &Both<'_>) -> Vec<Sight> {
+    let Both { name, primary, replica, here, there } = both;
     let mut sights = Vec::new();
-    for pair in pairs.iter() {
-        let Some((primary, replica)) = pair.both() else { continue };
-        let name = pair.replica.name();
-        let mut compare = |what: &str, one: String, other: String, severity: Severity| {
-            if one != other {
-                let told = format!("{what} of {name} is {one} in {here} and {other} in {there}");
-                let evidence = format!("lambda:GetFunctionConfiguration: {told}");
-                sights.push(Sight::of(evidence).severity(severity));
-            }
-        };
-        let runtime = |runtime: Option<&aws_sdk_lambda::types::Runtime>| {
-            runtime.map_or_else(|| "that of its image".to_owned(), |runtime| runtime.as_str().to_owned())
-        };
-        compare("Runtime", runtime(primary.runtime()), runtime(replica.runtime()), Severity::Risk);
-        let processor = |all: &[aws_sdk_lambda::types::Architecture]| {
-            all.iter().map(aws_sdk_lambda::types::Architecture::as_str).collect::<Vec<_>>().join(", ")
-        };
-        compare(
-            "Architectures",
-            processor(primary.architectures()),
-            processor(replica.architectures()),
-            Severity::Risk,
-        );
-        let memory = |mb: Option<i32>| mb.map_or_else(|| "not told".to_owned(), |mb| format!("{mb} MB"));
-        compare("MemorySize", memory(primary.memory_size()), memory(replica.memory_size()), Severity::Note);
-    }
-    Ok(sights)
+    let mut compare = |what: &str, one: String, other: String, severity: Severity| {
+        if one != other {
+            let told = format!("{what} of {name} is {one} in {here} and {other} in {there}");
+            let evidence = format!("lambda:GetFunctionConfiguration: {told}");
+            sights.push(Sight::of(evidence).severity(severity));
+        }
+    };
+    let runtime = |runtime: Option<&aws_sdk_lambda::types::Runtime>| {
+        runtime.map_or_else(|| "that of its image".to_owned(), |runtime| runtime.as_str().to_owned())
+    };
+    compare("Runtime", runtime(primary.runtime()), runtime(replica.runtime()), Severity::Risk);
+    let processor = |all: &[aws_sdk_lambda::types::Architecture]| {
+        all.iter().map(aws_sdk_lambda::types::Architecture::as_str).collect::<Vec<_>>().join(", ")
+    };
+    compare("Architectures", processor(primary.architectures()), processor(replica.architectures()), Severity::Risk);
+    let memory = |mb: Option<i32>| mb.map_or_else(|| "not told".to_owned(), |mb| format!("{mb} MB"));
+    compare("MemorySize", memory(primary.memory_size()), memory(replica.memory_size()), Severity::Note);
+    sights
 }

@@ -1,8 +1,8 @@
 use aws_sdk_lambda::types::VpcConfigResponse;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Sight};
+use super::{Both, beside};
 use crate::model::Severity;
-use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
 
 /// GD413.
@@ -16,43 +16,38 @@ pub const CHECK: Check = Check {
              ```sh\naws lambda update-function-configuration --region REPLICA --function-name NAME \
              --vpc-config SubnetIds=SUBNET,SUBNET,SecurityGroupIds=GROUP\n```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
-    look: |facts| Box::pin(look(facts)),
+    look: |facts| Box::pin(beside(facts, look)),
 };
 
-async fn look(facts: &Facts) -> Looked {
-    let pairs = facts.trigger_functions().await?;
-    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
+fn look(both: &Both<'_>) -> Vec<Sight> {
+    let Both { name, primary, replica, here, there } = both;
     let mut sights = Vec::new();
-    for pair in pairs.iter() {
-        let Some((primary, replica)) = pair.both() else { continue };
-        let name = pair.replica.name();
-        let said = "lambda:GetFunctionConfiguration";
-        match (vpc(primary), vpc(replica)) {
-            (Some(one), None) => sights.push(Sight::of(format!(
-                "{said}: {name} is in {} in {here}, and in no VPC in {there}",
-                one.vpc_id().unwrap_or_default()
-            ))),
-            (None, Some(other)) => {
-                let id = other.vpc_id().unwrap_or_default();
-                let sight = Sight::of(format!("{said}: {name} is in no VPC in {here}, and in {id} in {there}"));
-                sights.push(sight.severity(Severity::Note));
-            }
-            (Some(one), Some(other)) => {
-                let (ours, theirs) = (one.subnet_ids().len(), other.subnet_ids().len());
-                if theirs < ours && theirs < 2 {
-                    sights.push(Sight::of(format!(
-                        "{said}: {name} has {ours} subnets in {here}, and {theirs} in {there}: {}",
-                        other.subnet_ids().join(", ")
-                    )));
-                }
-                if other.security_group_ids().is_empty() && !one.security_group_ids().is_empty() {
-                    sights.push(Sight::of(format!("{said}: {name} in {there} has no security group")));
-                }
-            }
-            (None, None) => {}
+    let said = "lambda:GetFunctionConfiguration";
+    match (vpc(primary), vpc(replica)) {
+        (Some(one), None) => sights.push(Sight::of(format!(
+            "{said}: {name} is in {} in {here}, and in no VPC in {there}",
+            one.vpc_id().unwrap_or_default()
+        ))),
+        (None, Some(other)) => {
+            let id = other.vpc_id().unwrap_or_default();
+            let sight = Sight::of(format!("{said}: {name} is in no VPC in {here}, and in {id} in {there}"));
+            sights.push(sight.severity(Severity::Note));
         }
+        (Some(one), Some(other)) => {
+            let (ours, theirs) = (one.subnet_ids().len(), other.subnet_ids().len());
+            if theirs < ours && theirs < 2 {
+                sights.push(Sight::of(format!(
+                    "{said}: {name} has {ours} subnets in {here}, and {theirs} in {there}: {}",
+                    other.subnet_ids().join(", ")
+                )));
+            }
+            if other.security_group_ids().is_empty() && !one.security_group_ids().is_empty() {
+                sights.push(Sight::of(format!("{said}: {name} in {there} has no security group")));
+            }
+        }
+        (None, None) => {}
     }
-    Ok(sights)
+    sights
 }
 
 /// A function outside of every VPC has an empty one.
