@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gameday::model::Severity;
 use serde_json::Value;
 use support::{Lab, gameday};
 use wire::Wire;
@@ -24,6 +25,28 @@ const AT_ONCE: usize = 4;
 const ELSEWHERE: [(&str, &str); 2] = [
     ("GD103", "found in the hold phase of a run: tests/reports.rs"),
     ("GD910", "needs a run under way: tests/guard.rs"),
+];
+
+/// Where a run is forced past each blocker and fails as foretold: the binaries, whose tests have the codes in their names.
+const FORCED: [(&str, &str, &[&str]); 3] = [
+    (
+        "tests/forced_logins.rs",
+        include_str!("forced_logins.rs"),
+        &[
+            "GD101", "GD102", "GD104", "GD401", "GD403", "GD404", "GD407", "GD410", "GD414", "GD415", "GD417", "GD418",
+            "GD510",
+        ],
+    ),
+    (
+        "tests/forced_pool.rs",
+        include_str!("forced_pool.rs"),
+        &["GD116", "GD118", "GD122", "GD123", "GD203", "GD204", "GD205", "GD206", "GD301", "GD302"],
+    ),
+    (
+        "tests/forced_routing.rs",
+        include_str!("forced_routing.rs"),
+        &["GD501", "GD503", "GD504", "GD505", "GD506", "GD517", "GD520", "GD526"],
+    ),
 ];
 
 /// What a login that is really tried tells beside the cause of its failure.
@@ -121,6 +144,30 @@ fn every_check_has_a_variant() {
     assert_eq!(codes.difference(&tried).collect::<Vec<_>>(), Vec::<&String>::new(), "these have no variant");
 }
 
+/// A blocker is no false alarm: there is a run that went past it and failed as it says. Guard rails alone have none, since no run goes
+/// past them.
+#[test]
+fn every_blocker_has_a_forced_run() {
+    let blockers = gameday::preflight::checks::pages().into_iter().filter(|page| page.severity == Severity::Blocker);
+    let (rails, mut others): (BTreeSet<&str>, BTreeSet<&str>) =
+        blockers.map(|page| page.code).partition(|code| gameday::preflight::checks::is_guard_rail(code));
+    for (file, text, codes) in FORCED {
+        for code in codes {
+            assert!(
+                others.remove(code),
+                "{code} of {file} is no blocker that a run can go past, or stands there twice"
+            );
+            assert!(text.contains(&code.to_lowercase()), "{file} has no test of {code}");
+        }
+    }
+    assert!(others.is_empty(), "no run is forced past these blockers: {others:?}");
+    for code in rails {
+        let done = gameday().args(["run", FULL, "--ignore", code]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(2) && said.contains("is not a prediction"), "{code}: {said}");
+    }
+}
+
 /// What only the file of a running lab can break.
 struct Edit {
     code: &'static str,
@@ -141,6 +188,16 @@ fn too_much(folder: &Path) -> PathBuf {
     let fault = "[[faults]]\nkind = \"provisioned-limit\"\nregion = \"replica\"\nrate = \"1/s\"\n\n";
     let path = folder.join("too-much.toml");
     std::fs::write(&path, text.replacen("[users.arrivals]", &format!("{fault}[users.arrivals]"), 1)).unwrap();
+    path
+}
+
+/// The full failover with more sign-ins than Cognito lets through by default.
+const CROWDED: &str = "CROWDED";
+
+fn crowded(folder: &Path) -> PathBuf {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FULL)).unwrap();
+    let path = folder.join("crowded.toml");
+    std::fs::write(&path, text.replacen("rate = \"2/s\"", "rate = \"200/s\"", 1)).unwrap();
     path
 }
 
@@ -165,7 +222,7 @@ fn value<'a>(text: &'a str, table: &str, key: &str) -> &'a str {
     after.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap()
 }
 
-const EDITS: [Edit; 15] = [
+const EDITS: [Edit; 16] = [
     Edit {
         code: "GD001",
         also: &[],
@@ -246,6 +303,7 @@ const EDITS: [Edit; 15] = [
         scenario: FULL,
         with: |text| with(text, "replica", "direct", "[\"127.0.2.10\", \"no-such-name.gameday.test\"]"),
     },
+    Edit { code: "GD605", also: &[], scenario: CROWDED, with: str::to_owned },
     Edit { code: "GD602", also: &[], scenario: TOO_MUCH, with: str::to_owned },
     Edit {
         code: "GD905",
@@ -261,12 +319,16 @@ fn what_a_file_can_break_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let lab = Lab::start(folder.path(), &["--seed", "5"]);
     let text = std::fs::read_to_string(&lab.environment).unwrap();
-    let too_much = too_much(folder.path());
+    let (too_much, crowded) = (too_much(folder.path()), crowded(folder.path()));
     let mut wrong = Vec::new();
     for edit in &EDITS {
         let path = folder.path().join(format!("{}.toml", edit.code));
         std::fs::write(&path, (edit.with)(&text)).unwrap();
-        let scenario = if edit.scenario == TOO_MUCH { &too_much } else { Path::new(edit.scenario) };
+        let scenario = match edit.scenario {
+            TOO_MUCH => &too_much,
+            CROWDED => &crowded,
+            file => Path::new(file),
+        };
         let told = preflight(&[&path, scenario]);
         // What a whole file says is looked at by many checks, so that others may find it, too.
         if !edit.also.iter().chain([&edit.code]).all(|code| told.codes().contains(code)) {

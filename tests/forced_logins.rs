@@ -30,7 +30,7 @@ macro_rules! foretold {
 foretold! {
     gd401: "GD401" beside &[], seen by "tenant";
     gd403: "GD403" beside &[AT_REPLICA], seen by NOT_RUN;
-    gd404: "GD404" beside &[AT_REPLICA], seen by NOT_RUN;
+    gd404_and_gd102: "GD404" beside &[AT_REPLICA], seen by NOT_RUN;
     gd407: "GD407" beside &[AT_REPLICA], seen by NOT_RUN;
     gd410: "GD410" beside &[AT_REPLICA], seen by NOT_RUN;
     gd414: "GD414" beside &[AT_REPLICA], seen by FAILED;
@@ -148,15 +148,6 @@ fn gd101() {
     forced.came_true("GD404", NOT_RUN);
 }
 
-/// Nothing listens where the replica should be, which is a finding of the login alone.
-#[test]
-fn gd102() {
-    let forced = edited("GD102", |text| with_direct(text, "127.0.0.1"));
-    assert_eq!(forced.exit, Some(1));
-    assert_eq!(bounds(&forced.run, "first_replica_login"), None);
-    forced.came_true("GD102", "connection_failed");
-}
-
 /// With another address of the replica.
 fn with_direct(text: &str, address: &str) -> String {
     let (before, after) = text.split_once("\n[replica]\n").unwrap();
@@ -164,7 +155,7 @@ fn with_direct(text: &str, address: &str) -> String {
     format!("{before}\n[replica]\n{}", after.replacen(direct, &format!("direct = [\"{address}\"]"), 1))
 }
 
-/// In the file of a lab that runs.
+/// In a lab that runs, with its file changed.
 fn edited(code: &str, edit: impl FnOnce(&str) -> String) -> Forced {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
