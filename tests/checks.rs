@@ -324,7 +324,7 @@ fn what_a_file_can_break_is_found() {
     for edit in &EDITS {
         let path = folder.path().join(format!("{}.toml", edit.code));
         std::fs::write(&path, (edit.with)(&text)).unwrap();
-        let scenario = match edit.scenario {
+        let scenario: &Path = match edit.scenario {
             TOO_MUCH => &too_much,
             CROWDED => &crowded,
             file => Path::new(file),
