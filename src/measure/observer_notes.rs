@@ -11,7 +11,7 @@ use crate::model::{DnsSource, Event, Milestone, Record, RegionRole, Window};
 /// A resolver may have got its last answer so long, in seconds, after the authoritative server gave it: our own choice, beyond what
 /// an answer takes on its way.
 const ON_THE_WAY_S: f64 = 1.0;
-/// A log without a record for so many of the shortest poll periods tells of a runner that stood still; our own choice.
+/// A log without a record for so many of the longest poll periods tells of a runner that stood still; our own choice.
 const STILL_PERIODS: f64 = 10.0;
 /// And for at least so long, in real seconds.
 const STILL_S: f64 = 2.0;
@@ -62,7 +62,7 @@ fn clock(records: &[Record], found: &mut Vec<Anomaly>) {
         found.push(Anomaly::grave("clock_jumped", text));
     }
     let Some(Event::RunStarted(run)) = records.first().map(|record| &record.event) else { return };
-    let Some(shortest) = run.poll_s.values().copied().reduce(f64::min).filter(|period| *period > 0.0) else { return };
+    let Some(slowest) = run.poll_s.values().copied().reduce(f64::max).filter(|period| *period > 0.0) else { return };
     let looks = |record: &&Record| {
         matches!(
             record.event,
@@ -73,9 +73,9 @@ fn clock(records: &[Record], found: &mut Vec<Anomaly>) {
     let Some(watched) = first.zip(last).map(|(first, last)| &records[first..=last]) else { return };
     let still = |pair: &[Record]| seconds_between(pair[0].at, pair[1].at);
     let longest = watched.windows(2).map(still).fold(0.0, f64::max);
-    if longest > (STILL_PERIODS * shortest).max(STILL_S * run.speed.max(1.0)) {
+    if longest > (STILL_PERIODS * slowest).max(STILL_S * run.speed.max(1.0)) {
         let text = format!(
-            "The runner stood still: nothing was recorded for {longest:.1} s, though observers look every {shortest} s. Either it was \
+            "The runner stood still: nothing was recorded for {longest:.1} s, though the slowest observer looks every {slowest} s. Either it was \
              overloaded or its machine was paused; the bounds of what happened meanwhile are wider."
         );
         found.push(Anomaly::new("runner_stalled", text));
