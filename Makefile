@@ -7,6 +7,8 @@ GAMEDAY := $(or $(CARGO_TARGET_DIR),target)/debug/gameday
 VENV := target/conformance/venv
 # ministack wants another botocore than aws cli.
 MINISTACK := target/conformance/ministack
+# What reads reports; Chaos Toolkit wants much that the rest does not.
+REPORTS := target/conformance/reports
 NODE := target/conformance/node
 
 help:
@@ -29,11 +31,11 @@ tools:
 	@command -v cargo >/dev/null || { echo "MISSING: cargo. Install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer with rustup" >&2; exit 1; }
 
 test-tools: tools
-	@scripts/need.sh dig=dnsutils python3=python3 python3-venv=python3-venv node=nodejs npm=npm setpriv=util-linux tmux=tmux
+	@scripts/need.sh dig=dnsutils python3=python3 python3-venv=python3-venv node=nodejs npm=npm setpriv=util-linux tmux=tmux chromium=chromium
 	@mkdir -p target; for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || rustup component add $${part/fmt/rustfmt} || \
 	  { echo "MISSING: cargo $$part, and rustup could not add it" >&2; exit 1; }; done
 
-conformance-tools: test-tools $(VENV)/installed $(MINISTACK)/installed $(NODE)/installed
+conformance-tools: test-tools $(VENV)/installed $(MINISTACK)/installed $(REPORTS)/installed $(NODE)/installed
 
 # Folders of their own, so that nothing of this machine changes.
 define python-packages
@@ -47,6 +49,9 @@ $(VENV)/installed: tests/conformance/requirements.txt | test-tools
 	$(python-packages)
 
 $(MINISTACK)/installed: tests/conformance/ministack.txt | test-tools
+	$(python-packages)
+
+$(REPORTS)/installed: tests/conformance/reports.txt | test-tools
 	$(python-packages)
 
 $(NODE)/installed: tests/conformance/node/package.json | test-tools

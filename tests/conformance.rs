@@ -4,12 +4,16 @@
 
 #[path = "conformance/emulators.rs"]
 mod emulators;
+#[path = "conformance/reports.rs"]
+mod reports;
 #[path = "conformance/srp.rs"]
 mod srp;
+mod synthetic;
 #[path = "conformance/tools.rs"]
 mod tools;
 
-use tools::{Lab, on_path, python_tool};
+use reports::Reports;
+use tools::{Lab, on_path, python_tool, report_reader};
 
 #[test]
 fn aws_cli_reads_the_lab_and_a_wrong_secret_is_refused() {
@@ -84,4 +88,19 @@ fn openid_client_signs_in_by_managed_login_to_both_regions() {
 #[test]
 fn our_srp_client_says_what_pycognito_says() {
     srp::agrees_with_pycognito(&python_tool("python"));
+}
+
+#[test]
+fn chromium_and_axe_core_find_nothing_wrong_with_reports() {
+    Reports::write().browsed(&on_path("chromium"), &on_path("node"));
+}
+
+#[test]
+fn prometheus_client_reads_the_metrics() {
+    Reports::write().read(&report_reader(), "openmetrics.py");
+}
+
+#[test]
+fn chaos_toolkit_takes_and_renders_the_journal() {
+    Reports::write().read(&report_reader(), "chaos_journal.py");
 }

@@ -9,7 +9,7 @@ use gameday::measure::{Outcome, Verdict};
 use gameday::model::*;
 use gameday::report::{headline, reports};
 use serde_json::{Value, json};
-use synthetic::{World, all_objectives, at, outcome, scenario, started, with_objectives};
+use synthetic::{HOSTILE, World, at, hostile, outcome, started, with_objectives};
 
 fn sample() -> Outcome {
     outcome(&World::sample().run().0).unwrap()
@@ -48,6 +48,53 @@ fn the_same_log_gives_the_same_bytes() {
     let lines: Vec<String> = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
     let read: Vec<Record> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(reports(&outcome(&records).unwrap()), reports(&outcome(&read).unwrap()));
+}
+
+/// A run's folder with that event log.
+fn folder_of(records: &[Record]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: String = records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect();
+    std::fs::write(folder.path().join("events.ndjson"), lines).unwrap();
+    folder
+}
+
+fn gameday_report(folder: &std::path::Path, format: &[&str]) -> std::process::Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gameday"));
+    let done = command.arg("report").arg(folder).args(format).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    done
+}
+
+/// What `--format` takes, and the file that it prints.
+const FORMATS: [(&str, &str); 8] = [
+    ("md", "report.md"),
+    ("markdown", "report.md"),
+    ("html", "report.html"),
+    ("json", "run.json"),
+    ("junit", "junit.xml"),
+    ("hlog", "logins.hlog"),
+    ("openmetrics", "metrics.txt"),
+    ("journal", "journal.json"),
+];
+
+#[test]
+fn gameday_report_prints_and_writes_the_same_bytes_in_every_format() {
+    let killed: Vec<Record> = World::sample().run().0.into_iter().filter(|record| record.at < at(100.0)).collect();
+    for (records, whole) in [(World::sample().run().0, true), (hostile(), true), (killed, false)] {
+        let folder = folder_of(&records);
+        let expected = reports(&outcome(&records).unwrap());
+        let written = gameday_report(folder.path(), &[]);
+        for (name, bytes) in &expected {
+            assert!(std::fs::read(folder.path().join(name)).unwrap() == *bytes, "{name}");
+            assert!(FORMATS.iter().any(|(_, file)| file == name), "no --format prints {name}");
+        }
+        let warned = String::from_utf8(written.stderr).unwrap();
+        assert_eq!(warned.contains("what is missing: "), !whole, "{warned}");
+        for (format, name) in FORMATS {
+            let printed = gameday_report(folder.path(), &["--format", format]).stdout;
+            assert!(expected.iter().any(|(file, bytes)| *file == name && *bytes == printed), "{format}");
+        }
+    }
 }
 
 #[test]
@@ -125,6 +172,11 @@ fn a_log_that_breaks_off_says_what_is_missing() {
     let markdown = report(&outcome, "report.md");
     assert!(markdown.contains("Phases that were not begun: restore, failback, verify."), "{markdown}");
     assert!(markdown.contains("gameday rollback"), "{markdown}");
+    assert!(report(&outcome, "report.html").contains("Phases that were not begun: restore, failback, verify."));
+    let metrics = report(&outcome, "metrics.txt");
+    assert!(metrics.contains("\ngameday_run_complete 0\n") && !metrics.contains("exit_code"), "{metrics}");
+    let journal: Value = serde_json::from_str(&report(&outcome, "journal.json")).unwrap();
+    assert_eq!((&journal["status"], &journal["deviated"]), (&json!("interrupted"), &json!(false)));
     // What was seen is still reported.
     assert!(outcome.milestone(Milestone::FirstReplicaLogin).is_some());
     let failback = outcome.objectives.iter().find(|o| o.name == "failback").unwrap();
@@ -321,44 +373,9 @@ fn lag_beyond_a_level_is_counted_and_said() {
     assert!(report(&slow, "report.md").contains("lagged beyond the alarm at 60 s"));
 }
 
-/// Everything that a document's syntax could be broken with.
-const HOSTILE: &str =
-    "x|y`z`<script>alert(1)</script>\n# H *b* [l](http://evil.example) \"q\" ' & ]]> --> ;:,\u{202e}\u{1b}[31m ```";
-
 #[test]
 fn hostile_names_change_no_document() {
-    let mut records = World { broken_claim: Some(HOSTILE.into()), ..World::sample() }.run().0;
-    edit(&mut records, |event| match event {
-        Event::RunStarted(run) => {
-            run.scenario = scenario(&all_objectives());
-            run.scenario["title"] = HOSTILE.into();
-            run.scenario["hypothesis"] = HOSTILE.into();
-            (run.environment_name, run.record, run.host) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
-            (run.scenario_name, run.replica) = (HOSTILE.into(), HOSTILE.into());
-        }
-        Event::FaultPlanned { targets, .. } => targets.push(HOSTILE.into()),
-        Event::StateCompared { differences, .. } => differences.push(HOSTILE.into()),
-        Event::Restored { left, .. } => left.push(HOSTILE.into()),
-        Event::Login(login) if login.role == Some(RegionRole::Replica) => login.region = Some(HOSTILE.into()),
-        _ => {}
-    });
-    let extra = [
-        Event::Notice { text: HOSTILE.into() },
-        Event::NotChecked { what: HOSTILE.into() },
-        Event::Finding(Finding {
-            code: HOSTILE.into(),
-            severity: Severity::Risk,
-            title: HOSTILE.into(),
-            evidence: HOSTILE.into(),
-            remedy: HOSTILE.into(),
-            accepted: None,
-            ignored: false,
-        }),
-    ];
-    let place = records.len() - 1;
-    let record = |event| Record { seq: 0, at: at(1.0), event };
-    records.splice(place..place, extra.map(record));
-    let hostile = outcome(&records).unwrap();
+    let hostile = outcome(&hostile()).unwrap();
 
     let markdown = report(&hostile, "report.md");
     assert!(!markdown.contains("<script>") && !markdown.contains("x|y") && !markdown.contains("[l]("));
@@ -384,6 +401,22 @@ fn hostile_names_change_no_document() {
     assert_eq!(run_json(&hostile)["environment"]["name"], HOSTILE);
     let junit = report(&hostile, "junit.xml");
     assert!(!junit.contains("<script") && !junit.contains('\u{1b}'));
+    let metrics = report(&hostile, "metrics.txt");
+    let comment = |line: &str| {
+        ["# HELP gameday_", "# TYPE gameday_", "# UNIT gameday_"].iter().any(|start| line.starts_with(start))
+    };
+    let (end, lines) = metrics
+        .lines()
+        .map(str::to_owned)
+        .collect::<Vec<_>>()
+        .split_last()
+        .map(|(e, l)| (e.clone(), l.to_vec()))
+        .unwrap();
+    assert_eq!(end, "# EOF");
+    assert!(lines.iter().all(|line| comment(line) || line.starts_with("gameday_")), "{metrics}");
+    assert!(!metrics.contains('\u{1b}') && !metrics.contains('\u{202e}') && metrics.contains(r#"\"} 1 # EOF"#));
+    let journal = report(&hostile, "journal.json");
+    assert!(!journal.contains("<script") && !journal.contains(r"\u001b") && !journal.contains("http://"));
     assert!(report(&hostile, "logins.hlog").lines().all(|line| line.starts_with('#') || line.starts_with("Tag=")));
 }
 

@@ -40,7 +40,7 @@ fn a_full_failover_is_measured_truly_and_everything_is_put_back() {
 }
 
 fn reports(out: &Path) -> Vec<Vec<u8>> {
-    let names = ["report.md", "report.html", "run.json", "junit.xml", "logins.hlog"];
+    let names = ["report.md", "report.html", "run.json", "junit.xml", "logins.hlog", "metrics.txt", "journal.json"];
     names.map(|name| std::fs::read(out.join(name)).unwrap()).into()
 }
 

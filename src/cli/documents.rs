@@ -59,6 +59,8 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         ReportFormat::Json => report::run_json(&outcome),
         ReportFormat::Junit => report::junit(&outcome),
         ReportFormat::Hlog => report::hlog(&outcome),
+        ReportFormat::Openmetrics => report::openmetrics(&outcome),
+        ReportFormat::Journal => report::chaos_journal(&outcome),
     };
     std::io::stdout().write_all(&bytes).map_err(|error| Failure::plain(format!("standard output: {error}")))?;
     Ok(Exit::Success)

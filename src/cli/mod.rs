@@ -283,6 +283,7 @@ struct ReportArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ReportFormat {
     /// report.md
+    #[value(alias = "md")]
     Markdown,
     /// report.html
     Html,
@@ -292,6 +293,10 @@ enum ReportFormat {
     Junit,
     /// logins.hlog
     Hlog,
+    /// metrics.txt
+    Openmetrics,
+    /// journal.json, as Chaos Toolkit writes it
+    Journal,
 }
 
 #[derive(Debug, Args)]

@@ -57,6 +57,24 @@ impl Escaper for Shell {
     }
 }
 
+/// Makes text harmless in a label's value and in the help of OpenMetrics text ("Escaping" in its text format): one line, with
+/// backslash and quote escaped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenMetrics;
+
+impl Escaper for OpenMetrics {
+    fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c {
+                '\\' | '"' => write!(dest, "\\{c}")?,
+                c if c.is_control() || is_invisible(c) => dest.write_char(' ')?,
+                c => dest.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Characters that reorder or hide what follows (Unicode bidirectional controls, line separators).
 pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -91,6 +109,13 @@ mod tests {
         let mut out = String::new();
         Shell.write_escaped_str(&mut out, "a-1; rm -rf $(x)\n```").unwrap();
         assert_eq!(out, "a-1rm-rfx");
+    }
+
+    #[test]
+    fn a_label_stays_one_quoted_string() {
+        let mut out = String::new();
+        OpenMetrics.write_escaped_str(&mut out, "a\"} 1\n# EOF\\").unwrap();
+        assert_eq!(out, r#"a\"} 1 # EOF\\"#);
     }
 
     #[test]

@@ -24,6 +24,11 @@ pub fn ministack() -> PathBuf {
     there(in_repository("target/conformance/ministack/bin/ministack"))
 }
 
+/// Python with what reads reports.
+pub fn report_reader() -> PathBuf {
+    there(in_repository("target/conformance/reports/bin/python"))
+}
+
 /// The folder of the Node packages.
 pub fn node_modules() -> PathBuf {
     there(in_repository("target/conformance/node/node_modules"))
@@ -108,13 +113,17 @@ impl Lab {
 
     /// Runs a script of `tests/conformance` with the lab in its environment; it must succeed.
     pub fn passes(&self, interpreter: &Path, script: &str) {
-        let mut command = Command::new(on_path("timeout"));
-        command.arg(SCRIPT_S).arg(interpreter).arg(in_repository("tests/conformance").join(script));
-        command.envs(&self.variables).current_dir(self.folder.path()).stdin(Stdio::null());
-        let output = command.output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{script}: {}\n{out}\n{err}", output.status);
+        passes(interpreter, script, self.folder.path(), &self.variables);
     }
+}
+
+/// Runs a script of `tests/conformance` in that folder with more variables; it must succeed.
+pub fn passes(interpreter: &Path, script: &str, folder: &Path, variables: &BTreeMap<String, String>) {
+    let mut command = Command::new(on_path("timeout"));
+    command.arg(SCRIPT_S).arg(interpreter).arg(in_repository("tests/conformance").join(script));
+    let output = command.envs(variables).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{script}: {}\n{out}\n{err}", output.status);
 }
 
 /// Asks again every 50 ms until it holds.

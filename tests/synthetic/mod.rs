@@ -465,3 +465,60 @@ pub fn with_objectives(mut records: Vec<Record>, objectives: &serde_json::Value)
 pub fn outcome(records: &[Record]) -> Result<Outcome, MeasureError> {
     measure::outcome(&records.iter().cloned().collect())
 }
+
+/// Everything that a document's syntax could be broken with.
+pub const HOSTILE: &str = "x|y`z`<script>alert(1)</script>\n# H *b* [l](http://evil.example) \"q\" ' & ]]> --> ;:,\u{202e}\u{1b}[31m ```\
+    \r\n| a | b |\n```mermaid\n\"} 1\n# EOF\n\\\" {{ 7 * 7 }} ${HOME} <img src=x onerror=alert(1)> style=\"x\" \t%%{init}%% \u{0}end";
+
+/// The sample run in which every text that comes from files or from AWS is [`HOSTILE`], with the limits and failures that it
+/// could be in, too.
+pub fn hostile() -> Vec<Record> {
+    let mut records = World { broken_claim: Some(HOSTILE.into()), ..World::sample() }.run().0;
+    for record in &mut records {
+        match &mut record.event {
+            Event::RunStarted(run) => {
+                run.scenario = scenario(&all_objectives());
+                run.scenario["title"] = HOSTILE.into();
+                run.scenario["hypothesis"] = HOSTILE.into();
+                (run.environment_name, run.record, run.host) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
+                (run.scenario_name, run.replica) = (HOSTILE.into(), HOSTILE.into());
+            }
+            Event::FaultPlanned { targets, .. } => targets.push(HOSTILE.into()),
+            Event::StateCompared { differences, .. } => differences.push(HOSTILE.into()),
+            Event::Restored { left, .. } => left.push(HOSTILE.into()),
+            Event::Mutation(mutation) => {
+                (mutation.resource, mutation.error) =
+                    (HOSTILE.into(), (mutation.step == Step::Dismantle).then(|| HOSTILE.into()));
+            }
+            Event::Login(login) => {
+                // Two cohorts, so that each has a line.
+                if login.arrival % 2 == 0 {
+                    login.cohort = HOSTILE.into();
+                }
+                if login.role == Some(RegionRole::Replica) {
+                    login.region = Some(HOSTILE.into());
+                }
+                if login.outcome == LoginOutcome::ConnectTimeout && login.arrival % 3 == 0 {
+                    login.outcome = LoginOutcome::Rejected { step: LoginStep::InitiateAuth, code: HOSTILE.into() };
+                }
+            }
+            _ => {}
+        }
+    }
+    let extra = [
+        Event::Notice { text: HOSTILE.into() },
+        Event::NotChecked { what: HOSTILE.into() },
+        Event::Finding(Finding {
+            code: HOSTILE.into(),
+            severity: Severity::Risk,
+            title: HOSTILE.into(),
+            evidence: HOSTILE.into(),
+            remedy: HOSTILE.into(),
+            accepted: None,
+            ignored: false,
+        }),
+    ];
+    let place = records.len() - 1;
+    records.splice(place..place, extra.map(|event| Record { seq: 0, at: at(1.0), event }));
+    records
+}

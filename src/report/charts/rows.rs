@@ -1,0 +1,269 @@
+use super::{Band, LEGEND, TOP, WIDTH, bands, fitting, tenth, ticks};
+use crate::measure::{Interval, Outcome};
+use crate::model::{Milestone, Region};
+use crate::report::view::View;
+use crate::report::words::{ms, seconds, span_s};
+
+/// Height of a row, and where the baseline of its text is in it.
+const ROW: f64 = 24.0;
+/// Below that a bar cannot be seen.
+const THINNEST: f64 = 3.0;
+/// Height of an axis alone, without a band of phases above it.
+const AXIS: f64 = 26.0;
+/// Between a name and the plot.
+const GAP: f64 = 10.0;
+/// A legend's entry, and how much of it is the sample.
+const ENTRY: f64 = 170.0;
+/// The levels of the replication lag that the article names: aimed at, alarmed and paged, in seconds.
+const LAG_LEVELS: [(f64, &str); 3] = [(30.0, "SLO 30 s"), (60.0, "alarm 60 s"), (120.0, "page 120 s")];
+
+/// Bars on a common axis, one row each, with a name on the left and figures on the right.
+pub(in crate::report) struct RowChart {
+    pub label: &'static str,
+    pub width: f64,
+    pub height: f64,
+    /// Where the names end.
+    pub names: f64,
+    /// The baseline of the axis' texts, and where the plot ends.
+    pub axis: f64,
+    pub bottom: f64,
+    pub bands: Vec<Band>,
+    pub ticks: Vec<(String, String)>,
+    pub limits: Vec<Limit>,
+    pub rows: Vec<Row>,
+    /// Class, text and place of each entry.
+    pub legend: Vec<(&'static str, &'static str, f64)>,
+}
+
+/// A value not to be exceeded: a line with its text to the left of its top.
+pub(in crate::report) struct Limit {
+    pub x: String,
+    pub y: f64,
+    pub text: &'static str,
+}
+
+pub(in crate::report) struct Row {
+    pub y: f64,
+    pub name: String,
+    pub parts: Vec<Part>,
+    pub text: String,
+}
+
+/// A rectangle; its class says its height and colour.
+pub(in crate::report) struct Part {
+    pub class: &'static str,
+    pub x: String,
+    pub y: f64,
+    pub width: String,
+    pub height: f64,
+}
+
+/// Where the plot lies.
+#[derive(Clone, Copy)]
+struct Frame {
+    left: f64,
+    right: f64,
+    /// Above the rows.
+    top: f64,
+}
+
+impl Frame {
+    fn plot(self) -> f64 {
+        WIDTH - self.left - self.right
+    }
+
+    fn row(self, index: usize, name: &str, parts: Vec<Part>, text: String) -> Row {
+        Row { y: self.top + ROW * index as f64, name: fitting(name, self.left - GAP), parts, text }
+    }
+
+    fn chart(self, label: &'static str, rows: Vec<Row>) -> RowChart {
+        let bottom = self.top + ROW * rows.len() as f64;
+        RowChart {
+            label,
+            width: WIDTH,
+            height: bottom + 8.0,
+            names: self.left - GAP,
+            axis: self.top - 16.0,
+            bottom,
+            bands: Vec::new(),
+            ticks: Vec::new(),
+            limits: Vec::new(),
+            rows,
+            legend: Vec::new(),
+        }
+    }
+}
+
+/// A bar between two places, centred in its row.
+fn bar(class: &'static str, height: f64, from: f64, to: f64) -> Part {
+    let width = (to - from).max(THINNEST);
+    Part { class, x: tenth(from), y: (ROW - height) / 2.0, width: tenth(width), height }
+}
+
+/// When milestones were reached, over the phases.
+pub(in crate::report) fn timeline(view: &View) -> Option<RowChart> {
+    let reached = view.milestones.iter().filter_map(|row| row.at).map(|at| at.upper);
+    let phases = view.phases.iter().filter_map(|row| row.at).map(|(_, end)| end);
+    let longest = reached.chain(phases).reduce(f64::max).filter(|longest| *longest > 0.0)?;
+    let frame = Frame { left: 260.0, right: 150.0, top: TOP };
+    let x = |at: f64| frame.left + at.clamp(0.0, longest) / longest * frame.plot();
+    let row = |(index, row): (usize, &crate::report::view::MilestoneRow)| {
+        let part = |at: Interval| bar("bar", 14.0, x(at.lower), x(at.upper));
+        let text = row.at.map_or_else(|| "not reached".to_owned(), span_s);
+        frame.row(index, row.name, row.at.map(part).into_iter().collect(), text)
+    };
+    let rows = view.milestones.iter().enumerate().map(row).collect();
+    Some(RowChart {
+        bands: bands(view, 0.0, &x),
+        ticks: ticks(0.0, longest, &x),
+        ..frame.chart("Timeline of phases and milestones; the table below holds its figures", rows)
+    })
+}
+
+/// What each link of the chain cost, one after the other, and their total.
+pub(in crate::report) fn waterfall(outcome: &Outcome) -> Option<RowChart> {
+    let links = outcome.chain.links.iter().map(|link| (link.name, link.from, link.to, link.cost));
+    let total = ("total (RTO)", Milestone::FaultEffective, Milestone::FirstReplicaLogin, outcome.chain.total);
+    let rows: Vec<_> = links.chain([total]).collect();
+    let ends = |from, to| Some((outcome.milestone(from)?, outcome.milestone(to)?));
+    let bounds = || rows.iter().filter_map(|(_, from, to, _)| ends(*from, *to));
+    let longest = bounds().map(|(from, to)| from.upper.max(to.upper)).reduce(f64::max).filter(|at| *at > 0.0)?;
+    let frame = Frame { left: 260.0, right: 150.0, top: AXIS };
+    let x = |at: f64| frame.left + at.clamp(0.0, longest) / longest * frame.plot();
+    let row = |(index, (name, from, to, cost)): (usize, &(&str, Milestone, Milestone, Option<Interval>))| {
+        let parts = |(from, to): (Interval, Interval)| {
+            let (lower, upper) = (from.lower.min(to.lower), from.upper.max(to.upper));
+            let (start, end) = (from.middle().min(to.middle()), from.middle().max(to.middle()));
+            let class = if to.middle() < from.middle() { "back" } else { "bar" };
+            vec![bar(class, 14.0, x(start), x(end)), bar("reach", 2.0, x(lower), x(upper))]
+        };
+        let text = cost.map_or_else(|| "not known".to_owned(), span_s);
+        frame.row(index, name, ends(*from, *to).map(parts).unwrap_or_default(), text)
+    };
+    let rows = rows.iter().enumerate().map(row).collect();
+    let label = "What each link of the failover chain cost, one after the other; the table below holds its figures";
+    Some(RowChart { ticks: ticks(0.0, longest, &x), ..frame.chart(label, rows) })
+}
+
+/// A logarithmic axis of whole powers of ten around some values, which are above zero.
+struct Powers {
+    from: i32,
+    to: i32,
+    left: f64,
+    plot: f64,
+}
+
+impl Powers {
+    fn around(least: f64, most: f64, frame: Frame) -> Self {
+        // `as` saturates, and the clamp keeps the axis short whatever comes.
+        let from = (least.log10().floor() as i32).clamp(-6, 9);
+        Self { from, to: (most.log10().ceil() as i32).clamp(from + 1, from + 10), left: frame.left, plot: frame.plot() }
+    }
+
+    fn x(&self, value: f64) -> f64 {
+        let (from, to) = (f64::from(self.from), f64::from(self.to));
+        self.left + (value.max(f64::MIN_POSITIVE).log10().clamp(from, to) - from) / (to - from) * self.plot
+    }
+
+    /// Every power of ten; on a short axis twice and five times that, too.
+    fn ticks(&self, text: impl Fn(f64) -> String) -> Vec<(String, String)> {
+        let between: &[f64] = if self.to - self.from <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let powers = (self.from..=self.to).flat_map(|power| between.iter().map(move |part| part * 10_f64.powi(power)));
+        let shown = powers.filter(|value| *value <= 10_f64.powi(self.to) * 1.001);
+        shown.map(|value| (tenth(self.x(value)), text(value))).collect()
+    }
+}
+
+/// A value on an axis: in milliseconds below a second.
+fn axis_ms(ms: f64) -> String {
+    if ms >= 999.9 { format!("{:.0} s", ms / 1000.0) } else { format!("{} ms", rounded(ms)) }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+/// From the median to the longest in three bars, the further the thinner.
+fn spread(axis: &Powers, p50: f64, p90: f64, p99: f64, max: f64) -> Vec<Part> {
+    let x = |value| axis.x(value);
+    let mut parts =
+        vec![bar("far", 4.0, x(p99), x(max)), bar("tail", 8.0, x(p90), x(p99)), bar("bar", 14.0, x(p50), x(p90))];
+    parts.push(Part { class: "mark", x: tenth(x(p50) - 1.0), y: 2.0, width: "2.0".to_owned(), height: ROW - 4.0 });
+    parts
+}
+
+fn legend(left: f64, entries: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str, f64)> {
+    entries.iter().enumerate().map(|(index, (class, text))| (*class, *text, left + ENTRY * index as f64)).collect()
+}
+
+/// How long successful logins took, by phase and Region.
+pub(in crate::report) fn latency(outcome: &Outcome) -> Option<RowChart> {
+    let groups = &outcome.logins.by_phase_and_region;
+    let name = |region: &Option<Region>| region.as_ref().map_or("no Region", Region::as_str).to_owned();
+    let rows: Vec<_> = groups
+        .iter()
+        .filter_map(|((phase, region), group)| Some((format!("{}, {}", phase.as_str(), name(region)), group.latency?)))
+        .collect();
+    let frame = Frame { left: 190.0, right: 320.0, top: AXIS };
+    let least = rows.iter().map(|(_, latency)| latency.p50).reduce(f64::min)?;
+    let most = rows.iter().map(|(_, latency)| latency.max).reduce(f64::max)?;
+    let axis = Powers::around(least, most, frame);
+    let row = |(index, (name, l)): (usize, &(String, crate::measure::Latency))| {
+        let text = format!("p50 {}, p99 {}, max {}", ms(l.p50), ms(l.p99), ms(l.max));
+        frame.row(index, name, spread(&axis, l.p50, l.p90, l.p99, l.max), text)
+    };
+    let rows = rows.iter().enumerate().map(row).collect();
+    let chart =
+        frame.chart("Latency of successful logins by phase and Region; the table below holds its figures", rows);
+    Some(RowChart {
+        ticks: axis.ticks(axis_ms),
+        legend: legend(frame.left, &[("bar", "p50 to p90"), ("tail", "p90 to p99"), ("far", "p99 to the longest")]),
+        height: chart.height + LEGEND,
+        ..chart
+    })
+}
+
+/// The replication lag before the fault and the window of data loss, against the levels that the article names.
+pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
+    let rpo = outcome.rpo.as_ref()?;
+    let frame = Frame { left: 190.0, right: 320.0, top: AXIS + 16.0 * LAG_LEVELS.len() as f64 };
+    let in_s = |ms: f64| ms / 1000.0;
+    let values = rpo.lag.iter().flat_map(|lag| [in_s(lag.p50), in_s(lag.max)]);
+    let values: Vec<f64> = values.chain([rpo.lower_s].into_iter().chain(rpo.upper_s).filter(|s| *s > 0.0)).collect();
+    let least = values.iter().copied().reduce(f64::min)?;
+    let most = values.into_iter().chain(LAG_LEVELS.map(|(level, _)| level)).reduce(f64::max)?;
+    let axis = Powers::around(least, most, frame);
+    let mut rows = Vec::new();
+    if let Some(lag) = rpo.lag {
+        // Of the lag no 90th percentile is kept: its two inner bars meet at the 99th.
+        let parts = spread(&axis, in_s(lag.p50), in_s(lag.p99), in_s(lag.p99), in_s(lag.max));
+        let parts = parts.into_iter().filter(|part| part.class != "tail").collect();
+        let text = format!("p50 {}, p99 {}, max {}", ms(lag.p50), ms(lag.p99), ms(lag.max));
+        rows.push(frame.row(rows.len(), "replication lag", parts, text));
+    }
+    let (part, text) = match rpo.upper_s {
+        Some(upper) => {
+            let window = Interval::new(rpo.lower_s, upper);
+            (vec![bar("bar", 14.0, axis.x(window.lower), axis.x(window.upper))], span_s(window))
+        }
+        None => (Vec::new(), format!("at least {}", seconds(rpo.lower_s))),
+    };
+    rows.push(frame.row(rows.len(), "data-loss window", part, text));
+    let limit = |(index, (level, text)): (usize, (f64, &'static str))| Limit {
+        x: tenth(axis.x(level)),
+        // The furthest stands highest, so that no text meets another's line.
+        y: 12.0 + 16.0 * (LAG_LEVELS.len() - 1 - index) as f64,
+        text,
+    };
+    let chart = frame.chart(
+        "Replication lag and data-loss window against SLO, alarm and page; the table below holds its figures",
+        rows,
+    );
+    Some(RowChart {
+        ticks: axis.ticks(|s| format!("{} s", rounded(s))),
+        limits: LAG_LEVELS.into_iter().enumerate().map(limit).collect(),
+        legend: legend(frame.left, &[("bar", "p50 to p99, or bounds"), ("far", "p99 to the longest")]),
+        height: chart.height + LEGEND,
+        ..chart
+    })
+}

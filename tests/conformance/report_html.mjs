@@ -1,0 +1,108 @@
+// Chromium reads reports as people do: by day and by night, on a telephone, a screen and paper. axe-core finds nothing that keeps
+// anyone from reading them; nothing is asked of any other place; nothing is cut off and no two texts meet. REPORTS are the files,
+// SHOTS the folder for pictures.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const { env } = process;
+const load = createRequire(path.join(env.NODE_MODULES, "x.js"));
+const { default: puppeteer } = await import(pathToFileURL(load.resolve("puppeteer-core")));
+const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
+
+const themes = { light: "rgb(255, 255, 255)", dark: "rgb(18, 22, 28)" };
+const widths = [400, 1280];
+// A4 without the margins that the style sheet gives it, at 96 dots an inch.
+const paper = Math.floor(((210 - 2 * 14) / 25.4) * 96);
+
+/** In the page: what is out of place. */
+function misplaced(scrolls) {
+  const found = [];
+  const wide = document.documentElement.clientWidth;
+  const say = (element, what) => found.push(`${what}: ${element.outerHTML.slice(0, 160)}`);
+  if (document.documentElement.scrollWidth > wide) found.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+  for (const element of document.body.querySelectorAll("*")) {
+    const box = element.getBoundingClientRect();
+    if (box.width === 0 || element.closest("svg *")) continue;
+    const inside = scrolls && element.parentElement.closest(".wide");
+    if (!inside && (box.left < -0.5 || box.right > wide + 0.5)) say(element, "beyond the page's edge");
+    if (/^(TD|TH|P|LI|H1|H2|H3)$/.test(element.tagName) && element.scrollWidth > element.clientWidth + 1) say(element, "text cut off");
+  }
+  for (const svg of document.querySelectorAll("svg")) {
+    const around = svg.getBoundingClientRect();
+    const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim());
+    const boxes = texts.map((text) => [text, text.getBoundingClientRect()]);
+    for (const [index, [text, box]] of boxes.entries()) {
+      if (box.left < around.left - 1 || box.right > around.right + 1 || box.bottom > around.bottom + 1) say(text, "outside its drawing");
+      for (const [other, its] of boxes.slice(index + 1)) {
+        const across = Math.min(box.right, its.right) - Math.max(box.left, its.left);
+        const down = Math.min(box.bottom, its.bottom) - Math.max(box.top, its.top);
+        // Lines of text may touch where letters have no ink.
+        if (across > 1 && down > 4) say(text, `meets ${other.textContent}`);
+      }
+    }
+  }
+  return found;
+}
+
+mkdirSync(env.SHOTS, { recursive: true });
+// Chromium's sandbox needs another user than root.
+const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
+const browser = await puppeteer.launch({ executablePath: env.CHROMIUM, args });
+const problems = [];
+try {
+  for (const file of env.REPORTS.split(" ")) {
+    const page = await browser.newPage();
+    const url = pathToFileURL(file).href;
+    await page.setRequestInterception(true);
+    page.on("request", (request) => {
+      if (request.url() === url) return request.continue();
+      problems.push(`${file} asks for ${request.url()}`);
+      return request.abort();
+    });
+    page.on("dialog", (dialog) => problems.push(`${file} opened a dialog`) && dialog.dismiss());
+    page.on("pageerror", (error) => problems.push(`${file}: ${error}`));
+    const name = path.basename(path.dirname(file));
+    for (const [theme, background] of Object.entries(themes)) {
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+      for (const width of widths) {
+        const here = `${name} ${theme} ${width} px`;
+        await page.setViewport({ width, height: 900 });
+        await page.goto(url);
+        const colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+        assert.equal(colour, background, here);
+        const active = "script, iframe, object, embed, link, img, form, base, meta[http-equiv]";
+        assert.equal(await page.evaluate((all) => document.querySelectorAll(all).length, active), 0, here);
+        const handlers = () => [...document.querySelectorAll("*")].filter((e) => e.getAttributeNames().some((n) => n.startsWith("on")));
+        assert.equal(await page.evaluate(`(${handlers})().length`), 0, here);
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        for (const what of await page.evaluate(misplaced, true)) problems.push(`${here}: ${what}`);
+        const drawings = await page.evaluate(() =>
+          [...document.querySelectorAll("svg")].filter((svg) => {
+            const next = svg.closest(".wide").nextElementSibling;
+            return !(svg.getAttribute("role") === "img" && svg.getAttribute("aria-label") && next?.parentElement.querySelector("table"));
+          }).length);
+        assert.equal(drawings, 0, `${here}: a drawing has no name or no table`);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })");
+        for (const { id, help, nodes } of violations) problems.push(`${here}: ${id}: ${help}: ${nodes.map((n) => n.html.slice(0, 120)).slice(0, 3)}`);
+        await page.screenshot({ path: path.join(env.SHOTS, `${name}-${theme}-${width}.png`), fullPage: true });
+      }
+      // Whatever the screen's theme, paper is white.
+      await page.setViewport({ width: paper, height: 1000 });
+      await page.emulateMediaType("print");
+      await page.goto(url);
+      assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), themes.light);
+      for (const what of await page.evaluate(misplaced, false)) problems.push(`${name} on paper: ${what}`);
+      await page.screenshot({ path: path.join(env.SHOTS, `${name}-${theme}-paper.png`), fullPage: true });
+      await page.pdf({ path: path.join(env.SHOTS, `${name}.pdf`), preferCSSPageSize: true, printBackground: true });
+      await page.emulateMediaType("screen");
+    }
+    await page.close();
+  }
+} finally {
+  await browser.close();
+}
+assert.deepEqual(problems, []);
