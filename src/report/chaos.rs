@@ -25,7 +25,7 @@ pub fn chaos_journal(outcome: &Outcome) -> Vec<u8> {
     let activity = |run: &Value| run["activity"].clone();
     let faults = outcome.faults.iter().map(|plan| {
         let name = format!("{} in {}", plan.fault, plan.region);
-        activity_of("action", &name, vec![plan.fault.clone(), plan.region.to_string()])
+        activity_of("action", &name, &[plan.fault.clone(), plan.region.to_string()])
     });
     let method: Vec<Value> = faults.chain(milestones.iter().map(activity)).collect();
     let undone: Vec<Value> = undone.into_iter().map(|m| call(outcome, m)).collect();
@@ -90,7 +90,7 @@ fn status(outcome: &Outcome) -> &'static str {
 }
 
 /// Every activity counts as one of GameDay's program, since Chaos Toolkit did not carry it out.
-fn activity_of(kind: &str, name: &str, arguments: Vec<String>) -> Value {
+fn activity_of(kind: &str, name: &str, arguments: &[String]) -> Value {
     let arguments: Vec<String> = arguments.iter().map(|text| plain(text)).collect();
     json!({
         "type": kind,
@@ -99,7 +99,7 @@ fn activity_of(kind: &str, name: &str, arguments: Vec<String>) -> Value {
     })
 }
 
-fn ran(activity: Value, output: Value, (start, end): (Timestamp, Timestamp), error: Option<&str>) -> Value {
+fn ran(activity: &Value, output: &Value, (start, end): (Timestamp, Timestamp), error: Option<&str>) -> Value {
     let mut run = json!({
         "activity": activity,
         "output": output,
@@ -116,10 +116,10 @@ fn ran(activity: Value, output: Value, (start, end): (Timestamp, Timestamp), err
 
 /// A call that changed something.
 fn call(outcome: &Outcome, mutation: &Mutation) -> Value {
-    let arguments = vec![mutation.call.clone(), mutation.region.to_string(), mutation.resource.clone()];
-    let activity = activity_of("action", &format!("{} {}", mutation.call, mutation.resource), arguments);
+    let arguments = [mutation.call.clone(), mutation.region.to_string(), mutation.resource.clone()];
+    let activity = activity_of("action", &format!("{} {}", mutation.call, mutation.resource), &arguments);
     let output = json!({ "run_id": outcome.run.run_id });
-    ran(activity, output, (mutation.window.sent, mutation.window.received), mutation.error.as_deref())
+    ran(&activity, &output, (mutation.window.sent, mutation.window.received), mutation.error.as_deref())
 }
 
 /// Each milestone is a probe that took from the last moment before it to the first after it.
@@ -131,10 +131,10 @@ fn milestones(outcome: &Outcome) -> Vec<Value> {
     };
     let probe = |reached: &crate::measure::Reached| {
         let name = reached.milestone.as_str();
-        let activity = activity_of("probe", name, vec!["report".to_owned()]);
+        let activity = activity_of("probe", name, &["report".to_owned()]);
         let output = json!({ "lower_s": reached.at.map(|at| at.lower), "upper_s": reached.at.map(|at| at.upper) });
         let span = reached.at.map_or((zero, outcome.last_at), |at| (after(at.lower), after(at.upper)));
-        ran(activity, output, span, reached.at.is_none().then_some("not reached"))
+        ran(&activity, &output, span, reached.at.is_none().then_some("not reached"))
     };
     outcome.milestones.iter().map(probe).collect()
 }
@@ -160,8 +160,8 @@ fn steady(outcome: &Outcome) -> Vec<Value> {
         span.map_or((outcome.started_at, outcome.started_at), |span| (span.start, span.end.unwrap_or(outcome.last_at)));
     let group = outcome.logins.by_phase.get(&crate::model::Phase::Baseline);
     let share = group.and_then(crate::measure::Group::success_share);
-    let activity = activity_of("probe", "logins succeed in the baseline", vec!["report".to_owned()]);
-    let run = ran(activity, json!(share), (start, end), None);
+    let activity = activity_of("probe", "logins succeed in the baseline", &["report".to_owned()]);
+    let run = ran(&activity, &json!(share), (start, end), None);
     vec![tolerated(run, &format!("at least {:.0} %", STEADY * 100.0), share.is_some_and(|share| share >= STEADY))]
 }
 
@@ -169,14 +169,14 @@ fn steady(outcome: &Outcome) -> Vec<Value> {
 fn objectives(outcome: &Outcome) -> Vec<Value> {
     let span = (outcome.zero_at.unwrap_or(outcome.started_at), outcome.last_at);
     let objective = |objective: &crate::measure::ObjectiveResult| {
-        let activity = activity_of("probe", &objective.name, vec!["report".to_owned()]);
-        let run = ran(activity, json!(measured(objective)), span, None);
+        let activity = activity_of("probe", &objective.name, &["report".to_owned()]);
+        let run = ran(&activity, &json!(measured(objective)), span, None);
         tolerated(run, &target(objective), objective.verdict == Verdict::Met)
     };
     let limit = |limit: &crate::measure::LimitResult| {
         let name = format!("{} at the {}", limit.action, limit.role.as_str());
-        let activity = activity_of("probe", &name, vec!["report".to_owned()]);
-        let run = ran(activity, json!(plain(&limit.seen)), span, None);
+        let activity = activity_of("probe", &name, &["report".to_owned()]);
+        let run = ran(&activity, &json!(plain(&limit.seen)), span, None);
         tolerated(run, limit.expect.as_str(), limit.held == Some(true))
     };
     outcome.objectives.iter().map(objective).chain(outcome.limits.iter().map(limit)).collect()

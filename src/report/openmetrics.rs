@@ -79,7 +79,10 @@ pub fn openmetrics(outcome: &Outcome) -> Vec<u8> {
     let parts = [run(outcome), times(outcome), objectives(outcome), loss(outcome), logins(outcome), restored(outcome)];
     let families = parts.into_iter().flatten().filter(|family| !family.samples.is_empty()).collect();
     // Cannot fail: a `String` takes every write, and the template calls nothing that fails.
-    Document { families }.render().expect("a template in memory").into_bytes()
+    let mut text = Document { families }.render().expect("a template in memory");
+    // A template's last line end is not part of it.
+    text.push('\n');
+    text.into_bytes()
 }
 
 fn run(outcome: &Outcome) -> Vec<Family> {
@@ -223,7 +226,7 @@ fn logins(outcome: &Outcome) -> Vec<Family> {
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (region, group) in &logins.by_region {
         let mut count = |outcome: &str, count| {
-            *counts.entry((region_key(region.as_ref()), outcome.to_owned())).or_default() += count
+            *counts.entry((region_key(region.as_ref()), outcome.to_owned())).or_default() += count;
         };
         count("succeeded", group.succeeded);
         if group.expected_refusals > 0 {

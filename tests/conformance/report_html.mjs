@@ -35,12 +35,13 @@ function misplaced(scrolls) {
     const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim());
     const boxes = texts.map((text) => [text, text.getBoundingClientRect()]);
     for (const [index, [text, box]] of boxes.entries()) {
-      if (box.left < around.left - 1 || box.right > around.right + 1 || box.bottom > around.bottom + 1) say(text, "outside its drawing");
-      for (const [other, its] of boxes.slice(index + 1)) {
+      if (box.left < around.left - 1 || box.right > around.right + 1 || box.top < around.top - 1 || box.bottom > around.bottom + 1) say(text, "outside its drawing");
+      const bars = [...svg.querySelectorAll("rect:not(.band)")].map((bar) => [bar, bar.getBoundingClientRect()]);
+      for (const [other, its] of [...boxes.slice(index + 1), ...bars]) {
         const across = Math.min(box.right, its.right) - Math.max(box.left, its.left);
         const down = Math.min(box.bottom, its.bottom) - Math.max(box.top, its.top);
         // Lines of text may touch where letters have no ink.
-        if (across > 1 && down > 4) say(text, `meets ${other.textContent}`);
+        if (across > 1 && down > 4) say(text, `meets ${other.textContent || other.outerHTML}`);
       }
     }
   }

@@ -48,8 +48,8 @@ impl Reports {
     pub fn read(&self, interpreter: &Path, script: &str) {
         // Chaos Toolkit asks whether the program of each activity is there.
         let program = Path::new(env!("CARGO_BIN_EXE_gameday")).parent().unwrap();
-        let folders =
-            [program.to_path_buf()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+        let found = std::env::var_os("PATH").unwrap_or_default();
+        let folders = [program.to_path_buf()].into_iter().chain(std::env::split_paths(&found));
         let path = std::env::join_paths(folders).unwrap().into_string().unwrap();
         let variables = BTreeMap::from([("RUNS".to_owned(), self.each("")), ("PATH".to_owned(), path)]);
         passes(interpreter, script, self.0.path(), &variables);

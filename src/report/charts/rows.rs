@@ -9,11 +9,13 @@ const ROW: f64 = 24.0;
 /// Below that a bar cannot be seen.
 const THINNEST: f64 = 3.0;
 /// Height of an axis alone, without a band of phases above it.
-const AXIS: f64 = 26.0;
+const AXIS: f64 = 30.0;
 /// Between a name and the plot.
 const GAP: f64 = 10.0;
 /// A legend's entry, and how much of it is the sample.
-const ENTRY: f64 = 170.0;
+const ENTRY: f64 = 200.0;
+/// A mark of the axis nearer than this to a level's line would be crossed by it.
+const CROSSED: f64 = 26.0;
 /// The levels of the replication lag that the article names: aimed at, alarmed and paged, in seconds.
 const LAG_LEVELS: [(f64, &str); 3] = [(30.0, "SLO 30 s"), (60.0, "alarm 60 s"), (120.0, "page 120 s")];
 
@@ -128,7 +130,7 @@ pub(in crate::report) fn waterfall(outcome: &Outcome) -> Option<RowChart> {
     let ends = |from, to| Some((outcome.milestone(from)?, outcome.milestone(to)?));
     let bounds = || rows.iter().filter_map(|(_, from, to, _)| ends(*from, *to));
     let longest = bounds().map(|(from, to)| from.upper.max(to.upper)).reduce(f64::max).filter(|at| *at > 0.0)?;
-    let frame = Frame { left: 260.0, right: 150.0, top: AXIS };
+    let frame = Frame { left: 280.0, right: 150.0, top: AXIS };
     let x = |at: f64| frame.left + at.clamp(0.0, longest) / longest * frame.plot();
     let row = |(index, (name, from, to, cost)): (usize, &(&str, Milestone, Milestone, Option<Interval>))| {
         let parts = |(from, to): (Interval, Interval)| {
@@ -145,32 +147,43 @@ pub(in crate::report) fn waterfall(outcome: &Outcome) -> Option<RowChart> {
     Some(RowChart { ticks: ticks(0.0, longest, &x), ..frame.chart(label, rows) })
 }
 
-/// A logarithmic axis of whole powers of ten around some values, which are above zero.
+/// A logarithmic axis around some values, which are above zero.
 struct Powers {
-    from: i32,
-    to: i32,
+    /// Its ends, as decimal logarithms.
+    from: f64,
+    to: f64,
     left: f64,
     plot: f64,
 }
 
+/// What an axis begins and ends with, within a power of ten.
+const HANDY: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+/// What is below is drawn there: one thousandth of a millisecond.
+const LEAST: f64 = 1e-6;
+
 impl Powers {
     fn around(least: f64, most: f64, frame: Frame) -> Self {
-        // `as` saturates, and the clamp keeps the axis short whatever comes.
-        let from = (least.log10().floor() as i32).clamp(-6, 9);
-        Self { from, to: (most.log10().ceil() as i32).clamp(from + 1, from + 10), left: frame.left, plot: frame.plot() }
+        let within = |value: f64| (10_f64.powf(value.log10().floor()), value);
+        let (power, least) = within(least.max(LEAST));
+        let from = HANDY.into_iter().rev().map(|part| part * power).find(|end| *end <= least * 1.001).unwrap_or(power);
+        let (power, most) = within(most.max(least * 2.0));
+        let to = HANDY.into_iter().map(|part| part * power).find(|end| *end >= most * 0.999).unwrap_or(power * 10.0);
+        Self { from: from.log10(), to: to.log10(), left: frame.left, plot: frame.plot() }
     }
 
     fn x(&self, value: f64) -> f64 {
-        let (from, to) = (f64::from(self.from), f64::from(self.to));
-        self.left + (value.max(f64::MIN_POSITIVE).log10().clamp(from, to) - from) / (to - from) * self.plot
+        let at = value.max(f64::MIN_POSITIVE).log10().clamp(self.from, self.to);
+        self.left + (at - self.from) / (self.to - self.from) * self.plot
     }
 
     /// Every power of ten; on a short axis twice and five times that, too.
     fn ticks(&self, text: impl Fn(f64) -> String) -> Vec<(String, String)> {
-        let between: &[f64] = if self.to - self.from <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let powers = (self.from..=self.to).flat_map(|power| between.iter().map(move |part| part * 10_f64.powi(power)));
-        let shown = powers.filter(|value| *value <= 10_f64.powi(self.to) * 1.001);
-        shown.map(|value| (tenth(self.x(value)), text(value))).collect()
+        let between = if self.to - self.from <= 2.5 { &HANDY[..3] } else { &HANDY[..1] };
+        // `as` saturates, and an axis has but a few powers of ten.
+        let (first, last) = (self.from.floor() as i32, self.to.ceil() as i32);
+        let marks = (first..=last).flat_map(|power| between.iter().map(move |part| part * 10_f64.powi(power)));
+        let shown = marks.filter(|mark| (self.from - 0.001..=self.to + 0.001).contains(&mark.log10()));
+        shown.map(|mark| (tenth(self.x(mark)), text(mark))).collect()
     }
 }
 
@@ -204,7 +217,7 @@ pub(in crate::report) fn latency(outcome: &Outcome) -> Option<RowChart> {
         .iter()
         .filter_map(|((phase, region), group)| Some((format!("{}, {}", phase.as_str(), name(region)), group.latency?)))
         .collect();
-    let frame = Frame { left: 190.0, right: 320.0, top: AXIS };
+    let frame = Frame { left: 190.0, right: 340.0, top: AXIS };
     let least = rows.iter().map(|(_, latency)| latency.p50).reduce(f64::min)?;
     let most = rows.iter().map(|(_, latency)| latency.max).reduce(f64::max)?;
     let axis = Powers::around(least, most, frame);
@@ -226,7 +239,7 @@ pub(in crate::report) fn latency(outcome: &Outcome) -> Option<RowChart> {
 /// The replication lag before the fault and the window of data loss, against the levels that the article names.
 pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
     let rpo = outcome.rpo.as_ref()?;
-    let frame = Frame { left: 190.0, right: 320.0, top: AXIS + 16.0 * LAG_LEVELS.len() as f64 };
+    let frame = Frame { left: 190.0, right: 340.0, top: AXIS + 16.0 * LAG_LEVELS.len() as f64 };
     let in_s = |ms: f64| ms / 1000.0;
     let values = rpo.lag.iter().flat_map(|lag| [in_s(lag.p50), in_s(lag.max)]);
     let values: Vec<f64> = values.chain([rpo.lower_s].into_iter().chain(rpo.upper_s).filter(|s| *s > 0.0)).collect();
@@ -249,10 +262,18 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
         None => (Vec::new(), format!("at least {}", seconds(rpo.lower_s))),
     };
     rows.push(frame.row(rows.len(), "data-loss window", part, text));
+    // Without their texts, marks that a level's line crosses still divide the axis.
+    let mut ticks = axis.ticks(|s| format!("{} s", rounded(s)));
+    for (x, text) in &mut ticks {
+        let near = |(level, _): &(f64, &str)| x.parse().is_ok_and(|x: f64| (axis.x(*level) - x).abs() < CROSSED);
+        if LAG_LEVELS.iter().any(near) {
+            text.clear();
+        }
+    }
     let limit = |(index, (level, text)): (usize, (f64, &'static str))| Limit {
         x: tenth(axis.x(level)),
         // The furthest stands highest, so that no text meets another's line.
-        y: 12.0 + 16.0 * (LAG_LEVELS.len() - 1 - index) as f64,
+        y: 14.0 + 16.0 * (LAG_LEVELS.len() - 1 - index) as f64,
         text,
     };
     let chart = frame.chart(
@@ -260,7 +281,7 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
         rows,
     );
     Some(RowChart {
-        ticks: axis.ticks(|s| format!("{} s", rounded(s))),
+        ticks,
         limits: LAG_LEVELS.into_iter().enumerate().map(limit).collect(),
         legend: legend(frame.left, &[("bar", "p50 to p99, or bounds"), ("far", "p99 to the longest")]),
         height: chart.height + LEGEND,
