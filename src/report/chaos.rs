@@ -46,7 +46,7 @@ pub fn chaos_journal(outcome: &Outcome) -> Vec<u8> {
         },
         "start": utc(outcome.started_at),
         "status": status(outcome),
-        "deviated": outcome.exit_code.is_some() && !outcome.all_met(),
+        "deviated": outcome.exit_code.is_some() && outcome.zero_at.is_some() && !outcome.all_met(),
         "steady_states": {
             "before": state(&before),
             "after": state(&after),

@@ -11,6 +11,7 @@ use crate::model::{Milestone, Region, Severity};
 /// The region of logins that reached none, as in `run.json`.
 const NO_REGION: &str = "none";
 const MS_PER_S: f64 = 1000.0;
+const US_PER_S: f64 = 1e6;
 const SECONDS: &str = "seconds";
 
 #[derive(Template)]
@@ -58,6 +59,11 @@ impl Family {
 
 fn sample(suffix: &'static str, labels: Labels, value: f64) -> Sample {
     Sample { suffix, labels, value }
+}
+
+/// Latencies have microseconds; what binary fractions add below that is noise.
+fn in_s(ms: f64) -> f64 {
+    (ms / MS_PER_S * US_PER_S).round() / US_PER_S
 }
 
 /// The sample without a suffix for each bound that there is.
@@ -191,7 +197,7 @@ fn loss(outcome: &Outcome) -> Vec<Family> {
     let lost = rpo.writes_lost.map(|lost| sample("", vec![("state", "lost".to_owned())], lost as f64));
     let acknowledged = sample("", vec![("state", "acknowledged".to_owned())], rpo.writes_acknowledged as f64);
     let lag = rpo.lag.map(|lag| {
-        let at = |(quantile, ms): (&str, f64)| sample("", vec![("quantile", quantile.to_owned())], ms / MS_PER_S);
+        let at = |(quantile, ms): (&str, f64)| sample("", vec![("quantile", quantile.to_owned())], in_s(ms));
         let mut samples: Vec<Sample> = [("0.5", lag.p50), ("0.99", lag.p99), ("1.0", lag.max)].map(at).into();
         samples.push(sample("_count", Vec::new(), lag.samples as f64));
         samples
@@ -249,7 +255,7 @@ fn logins(outcome: &Outcome) -> Vec<Family> {
                 ("0.999", latency.p999),
                 ("1.0", latency.max),
             ];
-            levels.map(|(level, ms)| sample("", vec![label(), ("quantile", level.to_owned())], ms / MS_PER_S))
+            levels.map(|(level, ms)| sample("", vec![label(), ("quantile", level.to_owned())], in_s(ms)))
         };
         let count = sample("_count", vec![label()], group.succeeded as f64);
         group.latency.map(at).into_iter().flatten().chain([count]).collect::<Vec<_>>()

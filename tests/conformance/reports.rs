@@ -55,12 +55,11 @@ impl Reports {
         passes(interpreter, script, self.0.path(), &variables);
     }
 
-    /// The same and the committed sample in a browser; pictures of them go to `target/screenshots`.
+    /// In a browser; pictures go to `target/screenshots`.
     pub fn browsed(&self, chromium: &Path, node: &Path) {
-        let committed = in_repository("reports/sample-full-failover/report.html");
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let variables = [
-            ("REPORTS", format!("{} {}", self.each("report.html"), committed.display())),
+            ("REPORTS", self.each("report.html")),
             ("SHOTS", text(&in_repository("target/screenshots"))),
             ("CHROMIUM", text(chromium)),
             ("NODE_MODULES", text(&node_modules())),
