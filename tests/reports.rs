@@ -398,6 +398,8 @@ fn hostile_names_change_no_document() {
     let html = report(&hostile, "report.html");
     assert!(!html.contains("<script") && !html.contains("' &") && html.contains("&#60;script&#62;"));
     assert_eq!(html.matches("<h1").count(), 1);
+    // Nor does a name turn round the report's own words.
+    assert!(!html.contains('\u{202e}') && !html.contains('\u{1b}') && html.contains("&#60;img src=x onerror"));
     assert_eq!(run_json(&hostile)["environment"]["name"], HOSTILE);
     let junit = report(&hostile, "junit.xml");
     assert!(!junit.contains("<script") && !junit.contains('\u{1b}'));

@@ -57,6 +57,16 @@ impl Escaper for Shell {
     }
 }
 
+/// Makes text plain in HTML: no markup, and nothing that turns round the words after it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Html;
+
+impl Escaper for Html {
+    fn write_escaped_str<W: Write>(&self, dest: W, text: &str) -> fmt::Result {
+        askama::filters::Html.write_escaped_str(dest, &one_line(text))
+    }
+}
+
 /// Makes text harmless in a label's value and in the help of OpenMetrics text ("Escaping" in its text format): one line, with
 /// backslash and quote escaped.
 #[derive(Debug, Clone, Copy)]

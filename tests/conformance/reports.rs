@@ -39,11 +39,6 @@ impl Reports {
         Self(folder)
     }
 
-    fn each(&self, file: &str) -> String {
-        let paths = runs().map(|(name, _)| self.0.path().join(name).join(file).to_str().unwrap().to_owned());
-        paths.join(" ").trim_end_matches('/').replace("/ ", " ")
-    }
-
     /// By that script; it must succeed.
     pub fn read(&self, interpreter: &Path, script: &str) {
         // Chaos Toolkit asks whether the program of each activity is there.
@@ -51,20 +46,23 @@ impl Reports {
         let found = std::env::var_os("PATH").unwrap_or_default();
         let folders = [program.to_path_buf()].into_iter().chain(std::env::split_paths(&found));
         let path = std::env::join_paths(folders).unwrap().into_string().unwrap();
-        let variables = BTreeMap::from([("RUNS".to_owned(), self.each("")), ("PATH".to_owned(), path)]);
+        let runs = runs().map(|(name, _)| self.0.path().join(name).to_str().unwrap().to_owned()).join(" ");
+        let variables = BTreeMap::from([("RUNS".to_owned(), runs), ("PATH".to_owned(), path)]);
         passes(interpreter, script, self.0.path(), &variables);
     }
 
-    /// In a browser; pictures go to `target/screenshots`.
+    /// In a browser, one after the other; pictures go to `target/screenshots`.
     pub fn browsed(&self, chromium: &Path, node: &Path) {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        let variables = [
-            ("REPORTS", self.each("report.html")),
-            ("SHOTS", text(&in_repository("target/screenshots"))),
-            ("CHROMIUM", text(chromium)),
-            ("NODE_MODULES", text(&node_modules())),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        passes(node, "report_html.mjs", self.0.path(), &variables);
+        for (name, _) in runs() {
+            let variables = [
+                ("REPORT", text(&self.0.path().join(name).join("report.html"))),
+                ("SHOTS", text(&in_repository("target/screenshots"))),
+                ("CHROMIUM", text(chromium)),
+                ("NODE_MODULES", text(&node_modules())),
+            ];
+            let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+            passes(node, "report_html.mjs", self.0.path(), &variables);
+        }
     }
 }
