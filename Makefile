@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test build tools test-tools conformance-tools generate check-generated compare-generated sample bench-accuracy bench-inject bench-log bench-preflight bench-users clean-tools
+.PHONY: help demo test build tools test-tools conformance-tools generate check-generated compare-generated reports samples bench-accuracy bench-inject bench-log bench-preflight bench-users clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -10,11 +10,19 @@ MINISTACK := target/conformance/ministack
 # What reads reports; Chaos Toolkit wants much that the rest does not.
 REPORTS := target/conformance/reports
 NODE := target/conformance/node
+# Committed runs: by scenario, and four quarters of the full failover.
+SAMPLES := full-failover silent-trigger-failure retry-storm
+QUARTERS := 1 2 3 4
+define newline
+
+
+endef
 
 help:
 	@echo "make demo            build, and rehearse the full failover in the lab (about 5 min)"
 	@echo "make test            formatting, lints, generated files, all tests"
-	@echo "make generate        write docs/schema, docs/checks, docs/cli.md and the sample report again"
+	@echo "make generate        write docs/schema, docs/checks, docs/cli.md and the reports of the sample runs again"
+	@echo "make samples         make the sample runs anew (about 5 min)"
 	@echo "make bench-accuracy  compare 20 runs with the lab's ground truth"
 	@echo "make bench-inject    time inject and restore of 1, 20 and 200 subnets on moto, beside aws-az-failure-chaostoolkit"
 	@echo "make bench-log       memory and time of an event log with a million logins: recording it, and its report"
@@ -82,9 +90,8 @@ generate: build
 	$(GAMEDAY) schema run > docs/schema/run.schema.json
 	$(GAMEDAY) preflight --docs docs/checks
 	scripts/cli-help.sh $(GAMEDAY) > docs/cli.md
-	$(MAKE) --no-print-directory sample
+	$(MAKE) --no-print-directory reports
 
-# Not the sample report: its times differ from run to run.
 check-generated: build compare-generated
 
 # With the program as it was built last: `cargo build` after building the tests would build it again, with other features of its
@@ -95,12 +102,33 @@ compare-generated:
 	done
 	@rm -rf target/checks && $(GAMEDAY) preflight --docs target/checks && diff -ru docs/checks target/checks || { echo "docs/checks is stale: run make generate" >&2; exit 1; }
 	@scripts/cli-help.sh $(GAMEDAY) | diff -u docs/cli.md - || { echo "docs/cli.md is stale: run make generate" >&2; exit 1; }
+	@rm -rf target/reports && mkdir -p target/reports && cp -r reports/sample-* target/reports/
+	@$(call render,target/reports)
+	@for sample in reports/sample-*; do diff -ru $$sample target/$$sample || { echo "reports are stale: run make reports" >&2; exit 1; }; done
 
-# The event log is left out for its size.
-sample: build
-	rm -rf reports/sample-full-failover
-	$(GAMEDAY) run scenarios/full-failover.toml --speed 10 --seed 7 --no-progress --out reports/sample-full-failover
-	rm -f reports/sample-full-failover/events.ndjson
+# Exit code 1, an objective missed, is what a scenario may be there for.
+define sample-run
+rm -rf $(1)
+$(GAMEDAY) run scenarios/$(2).toml --speed 10 --seed $(3) --no-progress --out $(1) || [ $$? -eq 1 ]
+$(GAMEDAY) report $(1) --compress-log
+endef
+
+# New runs: their times differ from the last ones'.
+samples: build
+	$(foreach name,$(SAMPLES),$(call sample-run,reports/sample-$(name),$(name),7)$(newline))
+	$(foreach quarter,$(QUARTERS),$(call sample-run,reports/sample-quarters/q$(quarter),full-failover,$(quarter))$(newline))
+	$(MAKE) --no-print-directory reports
+
+# The reports of the committed runs, from their event logs, in a folder.
+define render
+for name in $(SAMPLES); do $(GAMEDAY) report $(1)/sample-$$name > /dev/null || exit 1; done
+for quarter in $(1)/sample-quarters/q*; do $(GAMEDAY) report $$quarter > /dev/null || exit 1; done
+$(GAMEDAY) trend $(1)/sample-quarters/q* --format markdown --out $(1)/sample-quarters/trend.md
+$(GAMEDAY) trend $(1)/sample-quarters/q* --format html --out $(1)/sample-quarters/trend.html
+endef
+
+reports: build
+	$(call render,reports)
 
 bench-accuracy: tools
 	cargo bench --profile dev --bench accuracy

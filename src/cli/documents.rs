@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::files::Document;
+use crate::model::compress_log;
 use crate::{env, report, scenario};
 
 use super::run::{outcome_of, write_reports};
@@ -44,6 +45,10 @@ pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
 
 /// Writes the reports again, or prints one.
 pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let log = args.run_dir.join("events.ndjson");
+    if args.compress_log && log.exists() {
+        compress_log(&log).map_err(|error| Failure::plain(error.to_string()))?;
+    }
     let Some(format) = args.format else {
         let outcome = write_reports(&args.run_dir)?;
         println!("{}", args.run_dir.join("report.md").display());

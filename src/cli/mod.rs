@@ -273,8 +273,11 @@ struct RollbackArgs {
 
 #[derive(Debug, Args)]
 struct ReportArgs {
-    /// The folder of the run, with its events.ndjson.
+    /// The folder of the run, with its events.ndjson, or events.ndjson.zst.
     run_dir: PathBuf,
+    /// Compress the event log, to events.ndjson.zst; everything reads it as well.
+    #[arg(long)]
+    compress_log: bool,
     /// Print one report to standard output instead of writing all of them.
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,

@@ -120,7 +120,7 @@ fn folder(out: Option<&Path>, scenario: &str, began: Timestamp) -> Result<PathBu
     );
     let fail = |error: std::io::Error| Failure::plain(format!("the run's folder {}: {error}", path.display()));
     fs::create_dir_all(&path).map_err(fail)?;
-    if path.join("events.ndjson").exists() {
+    if ["events.ndjson", "events.ndjson.zst"].iter().any(|log| path.join(log).exists()) {
         return Err(Failure::with_help(
             format!("{} holds a run already", path.display()),
             "Give another folder with --out; runs are never overwritten",
