@@ -14,6 +14,7 @@ mod rollback;
 mod run;
 mod runs;
 mod signals;
+mod strategies;
 mod summary;
 mod unfinished;
 mod users;
@@ -92,6 +93,12 @@ enum Command {
     Trend(runs::TrendArgs),
     /// Explain why two runs differ, link by link of the failover chain.
     Compare(runs::CompareArgs),
+    /// Run one scenario on each of the article's three strategies in the built-in lab, and set what was measured beside its claims.
+    #[command(after_long_help = "Examples:\n  \
+        gameday compare-strategies                                   about 5 min at the default speed\n  \
+        gameday compare-strategies --format markdown --seed 7 --out reports/strategies\n\n\
+        Exit codes: 0 all three ran and are restored; 2 bad arguments or files; 3 preflight refused; 4 aborted; 5 not restored")]
+    CompareStrategies(strategies::StrategiesArgs),
     /// Write the runbook of a failover and of the way back, with the times that the last run measured. Asks AWS nothing.
     #[command(after_long_help = "Examples:\n  \
         gameday runbook --env environments/staging.toml --run reports/2026-01-01T000000Z-full-failover --out RUNBOOK.md")]
@@ -197,6 +204,9 @@ struct RunArgs {
     /// Plain lines instead of live progress, also on a terminal.
     #[arg(long)]
     no_progress: bool,
+    /// One of the runs of `compare-strategies`: passwords are changed beside it, and nothing goes to standard output.
+    #[arg(skip)]
+    compared: bool,
 }
 
 #[derive(Debug, Args)]
@@ -410,6 +420,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => documents::report(&args),
         Command::Trend(args) => runs::trend(&args),
         Command::Compare(args) => runs::compare(&args),
+        Command::CompareStrategies(args) => work(strategies::compare(args)),
         Command::Runbook(args) => work(runs::runbook(args)),
         Command::Evidence(args) => work(evidence::evidence(args)),
         Command::Run(args) => work(run::run(args)),

@@ -16,6 +16,7 @@ use crate::report;
 use super::confirm::{Consent, confirm};
 use super::progress::Progress;
 use super::signals::{Signals, say};
+use super::strategies::{PASSWORDS, Probe};
 use super::world::{self, World};
 use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 
@@ -23,6 +24,7 @@ use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let phases = &scenario.value.phases;
+    let baseline = phases.baseline.0;
     let longest = crate::model::format_duration(phases.outage.0 + phases.hold.0);
     let what = format!("\"{}\" will break its primary for up to {longest}.", scenario.value.title);
     let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
@@ -64,7 +66,11 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         },
         owner: owner(),
     };
+    let probe = args.compared.then(|| Probe::start(&world, &log, baseline));
     let failure = engine::run(run).await;
+    if let Some(probe) = probe {
+        save(&folder.join(PASSWORDS), &probe.end())?;
+    }
     progress.end().await;
     let closed = log.close();
     if let Err(error) = closed {
@@ -89,7 +95,9 @@ async fn tell(args: &RunArgs, world: &World, folder: &Path) -> Result<Exit, Fail
         let text = serde_json::to_string_pretty(&truth).unwrap_or_default() + "\n";
         save(&folder.join("truth.json"), text.as_bytes())?;
     }
-    show(args, &outcome, folder);
+    if !args.compared {
+        show(args, &outcome, folder);
+    }
     Ok(Exit::of(outcome.exit_code))
 }
 

@@ -7,10 +7,12 @@ mod documents;
 mod figure;
 mod pair;
 mod record;
+mod strategies;
 mod trend;
 
 pub use documents::{Document, pair_text, trend_text};
 pub use figure::{Bounds, Change, Figure};
 pub use pair::{Pair, Part, pair};
 pub use record::{Finding, Link, Milestone, Objective, RecordError, Rpo, RunRecord};
+pub use strategies::{Accepted, CLAIMS, Claim, Comparison, Contender, Passwords, Verdict};
 pub use trend::{Cell, Row, Series, Trend, trend};

@@ -8,6 +8,7 @@ mod places;
 mod preflight;
 mod runbook;
 mod site;
+mod strategy;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use places::SERVICES;
 pub use preflight::{Dependency, DependencyKind, Preflight};
 pub use runbook::Runbook;
 pub use site::Site;
+pub use strategy::Strategy;
 pub use validate::{BUILT_IN_LAB, built_in, built_in_lab, load, load_before_users, read_str, schema};
 
 /// An environment as its file writes it.
@@ -463,6 +465,9 @@ pub struct LabSettings {
     pub jwks_fetch: JwksFetch,
     /// Which issuer tokens name.
     pub issuer: Issuer,
+    /// How the other Region gets the pool's users, and who moves the record.
+    #[serde(skip_serializing_if = "Strategy::is_native")]
+    pub strategy: Strategy,
     /// App clients that a Region does not have, as an independent pool that somebody has to keep in step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_clients: Vec<MissingClient>,
@@ -534,6 +539,7 @@ impl Default for LabSettings {
             service_quota_rps: 1000,
             jwks_fetch: JwksFetch::Cached,
             issuer: Issuer::Original,
+            strategy: Strategy::NativeReplica,
             missing_clients: Vec::new(),
             estate: Vec::new(),
             clock: None,

@@ -25,8 +25,8 @@ use super::sockets::at_same_port;
 use super::topology;
 use super::truth::Truth;
 use super::world::World;
-use super::{Lab, LabError, LabOptions, web};
-use crate::env::HealthTarget;
+use super::{Lab, LabError, LabOptions, operator, web};
+use crate::env::{HealthTarget, Strategy};
 use crate::model::{AccountId, Region, RegionRole, Secret};
 use crate::net;
 
@@ -73,6 +73,10 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let identity_provider =
         open_identity_provider(&options, &identity, &certificate, signer, front_door, &mut tasks).await?;
     let health = start_health_check(&options, &estate, &truth, &certificate, front_door, &mut tasks)?;
+    if options.settings.strategy == Strategy::ManualSync {
+        let random = options.seed.stream("operator");
+        tasks.spawn(operator::work(options.clock, Arc::clone(&world), Arc::clone(&health), random));
+    }
     let names = start_dns(&options, &estate, &truth, &health, &mut tasks).await?;
     let zone = &names.zone;
     let behind = Behind { keys: &keys, world: &world, zone, health: &health, truth: &truth, identity: &identity };

@@ -28,6 +28,11 @@ struct Kept {
 }
 
 impl Verifier {
+    /// Whether it is that very one, and not another one of the same password.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Computes the verifier of a password.
     pub fn new(pool_id: &str, user_id: &str, password: &Secret, salt: &[u8]) -> Self {
         let pool_name = pool_name(pool_id).unwrap_or(pool_id).to_owned();

@@ -24,7 +24,7 @@ use serde_json::Value;
 use self::cognito::Cognito;
 use self::kms::Key;
 use super::{identity, topology};
-use crate::env::{EstateChange, LabSettings};
+use crate::env::{EstateChange, LabSettings, Strategy};
 use crate::model::{Region, RegionRole, Seed};
 
 /// Everything, as it is in the healthy lab or as an environment file broke it.
@@ -106,7 +106,25 @@ impl Estate {
     pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
         let primary = Region::from(topology::region(RegionRole::Primary));
         let (pool_id, client_id) = (identity::pool_id(&primary, seed), identity::client_id(&primary, seed));
-        Self::healthy(Names { pool_id: &pool_id, client_id: &client_id }).changed(&settings.estate)
+        let mut healthy = Self::healthy(Names { pool_id: &pool_id, client_id: &client_id });
+        healthy.follow(settings.strategy, &pool_id);
+        healthy.changed(&settings.estate)
+    }
+
+    /// The strategy's own pools and routing, before anything is broken.
+    fn follow(&mut self, strategy: Strategy, pool_id: &str) {
+        if strategy.is_native() {
+            return;
+        }
+        let region = topology::region(RegionRole::Replica);
+        self.cognito.replicas.clear();
+        if let Some(pool) = self.cognito.pools.get_mut(region) {
+            let own = pool_id.split_once('_').map_or(pool_id, |(_, own)| own);
+            pool.id = Some(format!("{region}_{}", own.chars().rev().collect::<String>()));
+        }
+        if strategy == Strategy::ManualSync {
+            self.routing.health_check.get_or_insert_default().disabled = true;
+        }
     }
 
     /// Whether there is a secret with that ARN whose value can be read.

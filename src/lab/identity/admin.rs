@@ -87,13 +87,19 @@ impl Identity {
     ) -> Result<Arc<User>, Refusal> {
         // Read, changed and written under one lock, so that no change is lost.
         let mut directory = place.directory.write().unwrap_or_else(PoisonError::into_inner);
-        let mut user = User::clone(&*directory.user(name)?);
+        let before = directory.user(name)?;
+        let mut user = User::clone(&before);
         let now = self.clock.now();
         change(&mut user);
         user.modified = now;
         let user = Arc::new(user);
         directory.apply(Change::Put(Arc::clone(&user)));
         place.log.send(Change::Put(Arc::clone(&user)), now);
+        if let Some(verifier) =
+            user.verifier.as_ref().filter(|it| !before.verifier.as_ref().is_some_and(|old| it.is(old)))
+        {
+            place.log.send(Change::Password(name.to_owned(), verifier.clone(), user.status), now);
+        }
         Ok(user)
     }
 

@@ -113,6 +113,10 @@ pub(super) type TokenHash = [u8; 32];
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     Put(Arc<User>),
+    /// The user without the password: what a bridge carries.
+    Profile(Arc<User>),
+    /// A user's new password by itself, with the state that it leaves.
+    Password(String, srp::Verifier, Status),
     Delete(String),
     PutGroup(Arc<Group>),
     /// Its users are no longer in it.
@@ -157,6 +161,18 @@ impl Directory {
         match change {
             Change::Put(user) => {
                 self.users.insert(user.name.clone(), user);
+            }
+            Change::Profile(user) => {
+                let mut user = User::clone(&user);
+                if let Some(known) = self.users.get(&user.name) {
+                    (user.verifier, user.status) = (known.verifier.clone(), known.status);
+                }
+                self.users.insert(user.name.clone(), Arc::new(user));
+            }
+            Change::Password(name, verifier, status) => {
+                if let Some(user) = self.users.get_mut(&name).map(Arc::make_mut) {
+                    (user.verifier, user.status) = (Some(verifier), status);
+                }
             }
             Change::Delete(name) => {
                 self.users.remove(&name);

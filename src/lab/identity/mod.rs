@@ -48,7 +48,7 @@ pub(in crate::lab) use self::oauth::{ManagedLogin, Upstream, provider_callback};
 use self::password::{CODE_VALIDITY, Purpose};
 pub(in crate::lab) use self::pending::Pending;
 use self::quota::Quotas;
-use self::replication::{Link, replicate};
+use self::replication::{Link, Way, replicate};
 pub(in crate::lab) use self::seeding::Population;
 use self::seeding::Seeding;
 pub(in crate::lab) use self::signer::Signer;
@@ -229,12 +229,10 @@ impl Identity {
         let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
         jwks.settled().await;
 
-        let link = |stream, draw| {
-            let noted = (Arc::clone(&truth), draw);
-            Link::new(settings.lag_median.0, settings.lag_max.0, seed.stream(stream), noted)
-        };
-        let (forth, at_replica) = link("lag", Draw::LagS);
-        let (back, at_primary) = link("lag-back", Draw::LagBackS);
+        let link = |way, stream, draw| Link::new(way, seed.stream(stream), (Arc::clone(&truth), draw));
+        let [way_forth, way_back] = Way::both(&settings);
+        let (forth, at_replica) = link(way_forth, "lag", Draw::LagS);
+        let (back, at_primary) = link(way_back, "lag-back", Draw::LagBackS);
         let hooks = |role, region: &Region| {
             let triggers = estate.triggers.get(region.as_str()).cloned().unwrap_or_default();
             Hooks::new(region, &account, &pool_id, triggers, Arc::new(Functions::new(role, Arc::clone(&estate))))

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, LogNormal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::directory::{Change, Directory};
 use super::later;
+use crate::env::{LabSettings, Strategy};
 use crate::lab::truth::{Draw, Truth};
 use crate::model::Clock;
 
@@ -17,8 +19,62 @@ use crate::model::Clock;
 /// thousand over 8 s. No figure is published (Cognito says "eventually consistent").
 const SIGMA: f64 = 0.7;
 
+/// The median delay of a bridge's queue. The article says "minutes (eventual lag)" of it; the figure is our own choice.
+const BRIDGE_MEDIAN: Duration = Duration::from_secs(90);
+/// The longest one; our own choice, within the 5 min that the article's RTO of a bridge begins with.
+const BRIDGE_LONGEST: Duration = Duration::from_mins(4);
+/// The spread of a bridge's log-normal delays, one in a hundred of which is over 3 min; our own choice.
+const BRIDGE_SIGMA: f64 = 0.3;
+
+/// What a link carries, and how long that takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    /// Everything, as Cognito's own replication: the median of the lag, and the longest.
+    Native(Duration, Duration),
+    /// Users and groups, through a queue.
+    Bridge,
+    /// Nothing.
+    Closed,
+}
+
+impl Way {
+    /// From the primary and back, by the strategy of the lab.
+    pub fn both(settings: &LabSettings) -> [Self; 2] {
+        match settings.strategy {
+            Strategy::NativeReplica => [Self::Native(settings.lag_median.0, settings.lag_max.0); 2],
+            // Events of the primary's pool go to the other one, and none back.
+            Strategy::Bridge => [Self::Bridge, Self::Closed],
+            Strategy::ManualSync => [Self::Closed; 2],
+        }
+    }
+
+    fn lag(self, rng: ChaCha12Rng) -> Lag {
+        match self {
+            Self::Native(median, longest) => Lag::new(median, longest, SIGMA, rng),
+            Self::Bridge => Lag::new(BRIDGE_MEDIAN, BRIDGE_LONGEST, BRIDGE_SIGMA, rng),
+            Self::Closed => Lag::new(Duration::ZERO, Duration::ZERO, SIGMA, rng),
+        }
+    }
+
+    /// The change as it goes this way; nothing where it does not go at all.
+    fn carried(self, change: Change) -> Option<Change> {
+        match (self, change) {
+            (Self::Native(..), Change::Password(..)) | (Self::Closed, _) => None,
+            (Self::Native(..), change) => Some(change),
+            // A bridge cannot read a password's hash, so that the user goes without.
+            (Self::Bridge, Change::Put(user)) => Some(Change::Profile(user)),
+            (
+                Self::Bridge,
+                change @ (Change::Password(..) | Change::Delete(_) | Change::PutGroup(_) | Change::DeleteGroup(_)),
+            ) => Some(change),
+            (Self::Bridge, _) => None,
+        }
+    }
+}
+
 /// The sending end.
 pub(super) struct Link {
+    way: Way,
     entries: mpsc::UnboundedSender<(Timestamp, Change)>,
     lag: Mutex<Lag>,
     truth: (Arc<Truth>, Draw),
@@ -29,30 +85,53 @@ pub(super) type Entries = mpsc::UnboundedReceiver<(Timestamp, Change)>;
 
 impl Link {
     /// Its draws are noted in `truth`.
-    pub fn new(median: Duration, longest: Duration, rng: ChaCha12Rng, truth: (Arc<Truth>, Draw)) -> (Self, Entries) {
+    pub fn new(way: Way, rng: ChaCha12Rng, truth: (Arc<Truth>, Draw)) -> (Self, Entries) {
         let (entries, receiver) = mpsc::unbounded_channel();
-        (Self { entries, lag: Mutex::new(Lag::new(median, longest, rng)), truth }, receiver)
+        (Self { way, entries, lag: Mutex::new(way.lag(rng)), truth }, receiver)
     }
 
     /// Logs a change that took effect here at `now`. Call it in the order of the changes.
     pub fn send(&self, change: Change, now: Timestamp) {
+        let Some(change) = self.way.carried(change) else { return };
         let mut lag = self.lag.lock().unwrap_or_else(PoisonError::into_inner);
         let drawn = lag.draw();
         // Under the lag's lock, so that the draws are in order.
         self.truth.0.drew(self.truth.1, drawn.as_secs_f64());
-        let due = lag.due(now, drawn);
+        // Each password change has a message of its own, and no order among them.
+        let due = if matches!(change, Change::Password(..)) { later(now, drawn) } else { lag.due(now, drawn) };
         drop(lag);
         // Nobody receives any more once the lab is shut down.
         drop(self.entries.send((due, change)));
     }
 }
 
-/// Applies entries when they are due, until the sender is gone.
+/// Applies entries when they are due, until the sender is gone: one after the other, but for password changes.
 pub(super) async fn replicate(mut entries: Entries, to: Arc<RwLock<Directory>>, clock: Clock) {
+    let (in_order, mut waiting) = mpsc::unbounded_channel();
+    let mut under_way = JoinSet::new();
+    let replica = Arc::clone(&to);
+    under_way.spawn(async move {
+        while let Some((due, change)) = waiting.recv().await {
+            apply(&replica, due, change, clock).await;
+        }
+    });
     while let Some((due, change)) = entries.recv().await {
-        clock.sleep_until(due).await;
-        to.write().unwrap_or_else(PoisonError::into_inner).apply(change);
+        if matches!(change, Change::Password(..)) {
+            let to = Arc::clone(&to);
+            under_way.spawn(async move { apply(&to, due, change, clock).await });
+        } else {
+            // Its receiver ends after this sender.
+            drop(in_order.send((due, change)));
+        }
+        while under_way.try_join_next().is_some() {}
     }
+    drop(in_order);
+    while under_way.join_next().await.is_some() {}
+}
+
+async fn apply(to: &RwLock<Directory>, due: Timestamp, change: Change, clock: Clock) {
+    clock.sleep_until(due).await;
+    to.write().unwrap_or_else(PoisonError::into_inner).apply(change);
 }
 
 struct Lag {
@@ -64,8 +143,8 @@ struct Lag {
 }
 
 impl Lag {
-    fn new(median: Duration, longest: Duration, rng: ChaCha12Rng) -> Self {
-        let distribution = (!median.is_zero()).then(|| LogNormal::new(median.as_secs_f64().ln(), SIGMA).ok()).flatten();
+    fn new(median: Duration, longest: Duration, sigma: f64, rng: ChaCha12Rng) -> Self {
+        let distribution = (!median.is_zero()).then(|| LogNormal::new(median.as_secs_f64().ln(), sigma).ok()).flatten();
         Self { rng, distribution, longest, last_due: Timestamp::MIN }
     }
 
@@ -90,7 +169,7 @@ mod tests {
 
     fn lags(seed: u64, median_s: u64, gaps_ms: &[u64]) -> Vec<(Timestamp, Timestamp)> {
         let rng = Seed(seed).stream("lag");
-        let mut lag = Lag::new(Duration::from_secs(median_s), Duration::from_secs(8), rng);
+        let mut lag = Lag::new(Duration::from_secs(median_s), Duration::from_secs(8), SIGMA, rng);
         let mut now = Timestamp::UNIX_EPOCH;
         let mut draw = |gap: &u64| {
             now = later(now, Duration::from_millis(*gap));

@@ -1,0 +1,247 @@
+//! The article's table of strategies, with what runs measured beside its claims.
+
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use super::figure::{Bounds, Figure};
+use super::record::RunRecord;
+
+/// What the article claims of a strategy ("Identity Resilience Strategies: Comparison").
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Claim {
+    /// The strategy, as an environment file has it.
+    pub strategy: &'static str,
+    /// The RTO, in its words.
+    pub rto: &'static str,
+    /// The same in seconds: at least and at most.
+    pub rto_s: (f64, f64),
+    /// The RPO, in its words.
+    pub rpo: &'static str,
+    /// The same in seconds. "Minutes" and "hours" are read as from one to 60 min and from one hour on: our own choice.
+    pub rpo_s: (f64, f64),
+    /// What it says of passwords.
+    pub passwords: &'static str,
+}
+
+/// The article's three columns.
+pub const CLAIMS: [Claim; 3] = [
+    Claim {
+        strategy: "native-replica",
+        rto: "< 2 min (Route 53 health check)",
+        rto_s: (0.0, 120.0),
+        rpo: "< 30s (synchronous replication)",
+        rpo_s: (0.0, 30.0),
+        passwords: "Guaranteed (hash replicated)",
+    },
+    Claim {
+        strategy: "bridge",
+        rto: "5-15 min (EventBridge propagation)",
+        rto_s: (300.0, 900.0),
+        rpo: "Minutes (eventual lag)",
+        rpo_s: (60.0, 3600.0),
+        passwords: "Race condition on resets",
+    },
+    Claim {
+        strategy: "manual-sync",
+        rto: "30-60 min (manual process)",
+        rto_s: (1800.0, 3600.0),
+        rpo: "Hours (last manual sync)",
+        rpo_s: (3600.0, f64::MAX),
+        passwords: "Not guaranteed",
+    },
+];
+
+/// Whether a claim is what came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The measured interval lies within the claim.
+    Confirmed,
+    /// They have nothing in common.
+    NotConfirmed,
+    /// The bounds allow both.
+    Open,
+}
+
+impl Verdict {
+    /// By the claim in seconds and what was measured, if anything.
+    pub fn of(claim: (f64, f64), measured: Option<Bounds>) -> Self {
+        let Some(Bounds { lower_s, upper_s }) = measured else { return Self::Open };
+        let upper = upper_s.unwrap_or(f64::INFINITY);
+        match () {
+            () if lower_s > claim.1 || upper < claim.0 => Self::NotConfirmed,
+            () if lower_s >= claim.0 && upper <= claim.1 => Self::Confirmed,
+            () => Self::Open,
+        }
+    }
+
+    /// For a table.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Confirmed => "as claimed",
+            Self::NotConfirmed => "NOT as claimed",
+            Self::Open => "the bounds leave it open",
+        }
+    }
+}
+
+/// The password with which a user, who was given two new ones at the primary, can sign in at the replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accepted {
+    /// The last one that was set.
+    Newest,
+    /// The one before it.
+    Overtaken,
+    /// The one before both changes.
+    Old,
+    /// None of them.
+    Nothing,
+}
+
+impl Accepted {
+    /// For a table.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Newest => "the newest",
+            Self::Overtaken => "an overtaken one",
+            Self::Old => "the old one",
+            Self::Nothing => "none",
+        }
+    }
+}
+
+/// Which password worked at the replica; nothing where it was not tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passwords {
+    /// At the cut, half a minute after both changes.
+    pub at_cut: Option<Accepted>,
+    /// At the end of the hold phase.
+    pub at_end: Option<Accepted>,
+}
+
+/// One strategy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contender {
+    /// What the article says.
+    pub claim: Claim,
+    /// From the fault to the first login at the replica.
+    pub rto: Option<Bounds>,
+    /// Beside the claim.
+    pub rto_verdict: Verdict,
+    /// The age of what would have been lost.
+    pub rpo: Option<Bounds>,
+    /// Beside the claim.
+    pub rpo_verdict: Verdict,
+    /// Which passwords worked.
+    pub passwords: Passwords,
+    /// Beside the claim.
+    pub passwords_verdict: Verdict,
+    /// Changes that were carried to the other pool while the lab ran, from its ground truth; each is a call to it with a bridge. Counted to
+    /// a thousand.
+    pub carried: usize,
+    /// How the run ended.
+    pub ending: &'static str,
+    /// Whether everything was put back.
+    pub state_identical: Option<bool>,
+}
+
+impl Contender {
+    /// From what a run left.
+    pub fn new(claim: Claim, run: &RunRecord, passwords: Passwords, carried: usize) -> Self {
+        let (rto, rpo) = (Figure::Rto.of(run), Figure::Rpo.of(run));
+        let tried: Vec<Accepted> = [passwords.at_cut, passwords.at_end].into_iter().flatten().collect();
+        let in_step = tried.iter().all(|accepted| *accepted == Accepted::Newest);
+        // Of all three only native replication is claimed to be in step.
+        let passwords_verdict = match (tried.is_empty(), in_step == (claim.strategy == CLAIMS[0].strategy)) {
+            (true, _) => Verdict::Open,
+            (false, true) => Verdict::Confirmed,
+            (false, false) => Verdict::NotConfirmed,
+        };
+        Self {
+            rto_verdict: Verdict::of(claim.rto_s, rto),
+            rpo_verdict: Verdict::of(claim.rpo_s, rpo),
+            claim,
+            rto,
+            rpo,
+            passwords,
+            passwords_verdict,
+            carried,
+            ending: run.ending(),
+            state_identical: run.rollback.state_identical,
+        }
+    }
+}
+
+/// The table.
+#[derive(Debug, Clone, PartialEq, Serialize, Template)]
+#[template(path = "strategies.md", config = "templates/askama.toml")]
+pub struct Comparison {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Scenario seconds in one real second.
+    pub speed: f64,
+    /// Of every random draw.
+    pub seed: u64,
+    /// In the order of the claims.
+    pub contenders: Vec<Contender>,
+}
+
+impl Comparison {
+    /// For GitHub and GitLab.
+    #[expect(clippy::expect_used, reason = "rendering to memory")]
+    pub fn markdown(&self) -> String {
+        // Cannot fail: a `String` takes every write, and the template calls nothing that fails.
+        self.render().expect("a template in memory")
+    }
+}
+
+impl Contender {
+    /// The RTO for a table.
+    pub fn rto_text(&self) -> String {
+        measured(self.rto)
+    }
+
+    /// The RPO for a table.
+    pub fn rpo_text(&self) -> String {
+        measured(self.rpo)
+    }
+
+    /// Which password worked at the cut.
+    pub fn at_cut(&self) -> &'static str {
+        self.passwords.at_cut.map_or("not tried", Accepted::text)
+    }
+
+    /// Which one did at the end of the hold phase.
+    pub fn at_end(&self) -> &'static str {
+        self.passwords.at_end.map_or("not tried", Accepted::text)
+    }
+}
+
+/// Bounds, with minutes beside them once they are some.
+fn measured(bounds: Option<Bounds>) -> String {
+    let Some(bounds) = bounds else { return "not reached".to_owned() };
+    let middle = bounds.middle();
+    let minutes = if middle >= 120.0 { format!(" ({:.1} min)", middle / 60.0) } else { String::new() };
+    format!("{}{minutes}", bounds.text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_confirmed_only_by_both_bounds() {
+        let bounds = |lower_s, upper_s| Some(Bounds { lower_s, upper_s });
+        for (measured, verdict) in [
+            (bounds(80.0, Some(90.0)), Verdict::Confirmed),
+            (bounds(110.0, Some(130.0)), Verdict::Open),
+            (bounds(110.0, None), Verdict::Open),
+            (bounds(121.0, None), Verdict::NotConfirmed),
+            (None, Verdict::Open),
+        ] {
+            assert_eq!(Verdict::of(CLAIMS[0].rto_s, measured), verdict, "{measured:?}");
+        }
+        assert_eq!(Verdict::of(CLAIMS[1].rto_s, bounds(80.0, Some(90.0))), Verdict::NotConfirmed);
+    }
+}

@@ -1,0 +1,53 @@
+//! `gameday compare-strategies`: what users get of each strategy, by bounds.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use serde_json::Value;
+use support::{gameday, tools};
+
+fn bounds(contender: &Value, figure: &str) -> (f64, f64) {
+    let end = |name: &str| contender[figure][name].as_f64();
+    (end("lower_s").unwrap(), end("upper_s").unwrap_or(f64::INFINITY))
+}
+
+#[test]
+fn a_replica_takes_seconds_a_bridge_loses_minutes_and_a_person_takes_tens_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("strategies");
+    let scenario = tools::in_repository("scenarios/strategies.toml");
+    let mut command = gameday();
+    command.args(["compare-strategies", "--speed", "40", "--seed", "7", "--format", "json", "--out"]).arg(&out);
+    let output = command.arg(scenario).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [native, bridge, manual] = [0, 1, 2].map(|number| &told["contenders"][number]);
+    for contender in [native, bridge, manual] {
+        assert_eq!(contender["state_identical"], true, "{contender}");
+    }
+
+    assert!(bounds(native, "rto").1 < 120.0, "{native}");
+    assert!(bounds(native, "rpo").1 < 30.0, "{native}");
+    assert_eq!((&native["passwords"]["at_cut"], &native["passwords"]["at_end"]), (&"newest".into(), &"newest".into()));
+
+    let rpo = bounds(bridge, "rpo");
+    assert!(60.0 < rpo.0 && rpo.1 < 600.0, "{bridge}");
+    assert_ne!(bridge["passwords"]["at_cut"], "newest", "{bridge}");
+    // The record follows the health check, whatever is still in the queue.
+    assert_eq!(bridge["rto_verdict"], "not_confirmed", "{bridge}");
+    assert!(bridge["carried"].as_u64().unwrap() > 50, "{bridge}");
+
+    let rto = bounds(manual, "rto");
+    assert!(1800.0 <= rto.0 && rto.1 <= 4500.0, "{manual}");
+    assert!(bounds(manual, "rpo").0 > 300.0, "{manual}");
+    assert_eq!((&manual["passwords"]["at_cut"], &manual["passwords"]["at_end"]), (&"old".into(), &"old".into()));
+    assert_eq!(manual["carried"], 0);
+
+    let table = std::fs::read_to_string(out.join("strategies.md")).unwrap();
+    assert!(
+        table.contains("NOT as claimed") && table.contains("| `manual-sync` | 30-60 min (manual process) |"),
+        "{table}"
+    );
+}
