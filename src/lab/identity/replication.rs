@@ -58,17 +58,24 @@ impl Way {
 
     /// The change as it goes this way; nothing where it does not go at all.
     fn carried(self, change: Change) -> Option<Change> {
-        match (self, change) {
-            (Self::Native(..), Change::Password(..)) | (Self::Closed, _) => None,
-            (Self::Native(..), change) => Some(change),
+        let goes = match self {
+            Self::Native(..) => !matches!(change, Change::Password(..)),
+            Self::Bridge => matches!(
+                change,
+                Change::Put(_)
+                    | Change::Password(..)
+                    | Change::Delete(_)
+                    | Change::PutGroup(_)
+                    | Change::DeleteGroup(_)
+            ),
+            Self::Closed => false,
+        };
+        let change = match (self, change) {
             // A bridge cannot read a password's hash, so that the user goes without.
-            (Self::Bridge, Change::Put(user)) => Some(Change::Profile(user)),
-            (
-                Self::Bridge,
-                change @ (Change::Password(..) | Change::Delete(_) | Change::PutGroup(_) | Change::DeleteGroup(_)),
-            ) => Some(change),
-            (Self::Bridge, _) => None,
-        }
+            (Self::Bridge, Change::Put(user)) => Change::Profile(user),
+            (_, change) => change,
+        };
+        goes.then_some(change)
     }
 }
 
@@ -164,8 +171,10 @@ impl Lag {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::directory::Status;
     use super::*;
-    use crate::model::Seed;
+    use crate::model::{Secret, Seed};
+    use crate::srp;
 
     fn lags(seed: u64, median_s: u64, gaps_ms: &[u64]) -> Vec<(Timestamp, Timestamp)> {
         let rng = Seed(seed).stream("lag");
@@ -190,6 +199,37 @@ mod tests {
             prop_assert_eq!(drawn, lags(seed, 1, &gaps));
             prop_assert!(lags(seed, 0, &gaps).iter().all(|(now, due)| now == due));
         }
+    }
+
+    fn sent(way: Way, changes: impl IntoIterator<Item = Change>) -> Vec<(Timestamp, Change)> {
+        let (link, mut entries) = Link::new(way, Seed(7).stream("lag"), (Arc::default(), Draw::LagS));
+        for change in changes {
+            link.send(change, Timestamp::UNIX_EPOCH);
+        }
+        std::iter::from_fn(|| entries.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn a_bridge_takes_minutes_and_its_password_changes_overtake_each_other() {
+        let verifier = srp::Verifier::new("us-east-1_LAB", "user", &Secret::new("Gd1-password"), &[1; 16]);
+        let password = |_| Change::Password("user".to_owned(), verifier.clone(), Status::Confirmed);
+        let raced = sent(Way::Bridge, (0..50).map(password));
+        assert!(!raced.is_sorted_by_key(|(due, _)| *due), "none was overtaken");
+        let queued = sent(Way::Bridge, (0..50).map(|number| Change::Delete(number.to_string())));
+        assert!(queued.is_sorted_by_key(|(due, _)| *due));
+        let epoch = Timestamp::UNIX_EPOCH;
+        for (due, _) in raced.iter().chain(&queued) {
+            let delay = due.duration_since(epoch).as_secs();
+            assert!((20..=240).contains(&delay), "{delay} s");
+        }
+    }
+
+    #[test]
+    fn sessions_stay_behind_a_bridge_and_everything_without_one() {
+        let signed_out = || [Change::SignOut("sub".to_owned(), Timestamp::UNIX_EPOCH)];
+        assert!(sent(Way::Bridge, signed_out()).is_empty());
+        assert!(sent(Way::Closed, [Change::Delete("user".to_owned())]).is_empty());
+        assert_eq!(sent(Way::Native(Duration::from_secs(1), Duration::from_secs(8)), signed_out()).len(), 1);
     }
 
     #[test]
