@@ -120,7 +120,17 @@ impl Estate {
         self.cognito.replicas.clear();
         if let Some(pool) = self.cognito.pools.get_mut(region) {
             let own = pool_id.split_once('_').map_or(pool_id, |(_, own)| own);
-            pool.id = Some(format!("{region}_{}", own.chars().rev().collect::<String>()));
+            let own = format!("{region}_{}", own.chars().rev().collect::<String>());
+            // Triggers and the key are set for that pool by hand, and without a mistake.
+            let [theirs, ours] = [pool_id, &own].map(|id| arn("cognito-idp", region, &format!("userpool/{id}")));
+            let functions = self.lambda.get_mut(region).into_iter().flat_map(|lambda| lambda.functions.values_mut());
+            for statement in functions.flat_map(|function| &mut function.policy) {
+                if statement.source_arn == theirs {
+                    statement.source_arn.clone_from(&ours);
+                }
+            }
+            self.kms.insert(region.to_owned(), vec![Key::healthy(region, &own)]);
+            pool.id = Some(own);
         }
         if strategy == Strategy::ManualSync {
             self.routing.health_check.get_or_insert_default().disabled = true;

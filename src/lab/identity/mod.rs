@@ -235,7 +235,8 @@ impl Identity {
         let (back, at_primary) = link(way_back, "lag-back", Draw::LagBackS);
         let hooks = |role, region: &Region| {
             let triggers = estate.triggers.get(region.as_str()).cloned().unwrap_or_default();
-            Hooks::new(region, &account, &pool_id, triggers, Arc::new(Functions::new(role, Arc::clone(&estate))))
+            let own = estate.cognito.pools.get(region.as_str()).and_then(|pool| pool.id.as_ref()).unwrap_or(&pool_id);
+            Hooks::new(region, &account, own, triggers, Arc::new(Functions::new(role, Arc::clone(&estate))))
         };
         let place = |role, region: Region, log, signer| {
             let pool = pool(&estate, role)?;
