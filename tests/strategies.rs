@@ -13,18 +13,18 @@ fn bounds(contender: &Value, figure: &str) -> (f64, f64) {
 }
 
 #[test]
-fn a_replica_takes_seconds_a_bridge_loses_minutes_and_a_person_takes_tens_of_them() {
+fn a_replica_loses_seconds_and_a_bridge_minutes() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("strategies");
     let scenario = tools::in_repository("scenarios/strategies.toml");
     let mut command = gameday();
-    command.args(["compare-strategies", "--speed", "40", "--seed", "7", "--format", "json", "--out"]).arg(&out);
+    command.args(["compare-strategies", "--speed", "60", "--seed", "7", "--format", "json", "--out"]).arg(&out);
     let output = command.arg(scenario).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let [native, bridge, manual] = [0, 1, 2].map(|number| &told["contenders"][number]);
-    for contender in [native, bridge, manual] {
+    let [native, bridge] = [0, 1].map(|number| &told["contenders"][number]);
+    for contender in [native, bridge] {
         assert_eq!(contender["state_identical"], true, "{contender}");
     }
 
@@ -39,15 +39,6 @@ fn a_replica_takes_seconds_a_bridge_loses_minutes_and_a_person_takes_tens_of_the
     assert_eq!(bridge["rto_verdict"], "not_confirmed", "{bridge}");
     assert!(bridge["carried"].as_u64().unwrap() > 50, "{bridge}");
 
-    let rto = bounds(manual, "rto");
-    assert!(1800.0 <= rto.0 && rto.1 <= 4500.0, "{manual}");
-    assert!(bounds(manual, "rpo").0 > 300.0, "{manual}");
-    assert_eq!((&manual["passwords"]["at_cut"], &manual["passwords"]["at_end"]), (&"old".into(), &"old".into()));
-    assert_eq!(manual["carried"], 0);
-
     let table = std::fs::read_to_string(out.join("strategies.md")).unwrap();
-    assert!(
-        table.contains("NOT as claimed") && table.contains("| `manual-sync` | 30-60 min (manual process) |"),
-        "{table}"
-    );
+    assert!(table.contains("NOT as claimed") && table.contains("| `bridge` | 5-15 min"), "{table}");
 }

@@ -93,11 +93,11 @@ enum Command {
     Trend(runs::TrendArgs),
     /// Explain why two runs differ, link by link of the failover chain.
     Compare(runs::CompareArgs),
-    /// Run one scenario on each of the article's three strategies in the built-in lab, and set what was measured beside its claims.
+    /// Run one scenario on a native replica and on a bridge of two pools in the built-in lab, beside the article's claims.
     #[command(after_long_help = "Examples:\n  \
-        gameday compare-strategies                                   about 5 min at the default speed\n  \
+        gameday compare-strategies                                   about 2 min at the default speed\n  \
         gameday compare-strategies --format markdown --seed 7 --out reports/strategies\n\n\
-        Exit codes: 0 all three ran and are restored; 2 bad arguments or files; 3 preflight refused; 4 aborted; 5 not restored")]
+        Exit codes: 0 all of them ran and are restored; 2 bad arguments or files; 3 preflight refused; 4 aborted; 5 not restored")]
     CompareStrategies(strategies::StrategiesArgs),
     /// Write the runbook of a failover and of the way back, with the times that the last run measured. Asks AWS nothing.
     #[command(after_long_help = "Examples:\n  \
