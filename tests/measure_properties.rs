@@ -302,6 +302,6 @@ proptest! {
         let outcome = outcome(&records).unwrap();
         prop_assert_eq!(outcome.exit_code, None);
         prop_assert!(!outcome.complete());
-        prop_assert_eq!(gameday::report::reports(&outcome).len(), 5);
+        prop_assert_eq!(gameday::report::reports(&outcome).len(), 7);
     }
 }
