@@ -63,8 +63,8 @@ pub struct Failover {
 #[serde(deny_unknown_fields)]
 pub struct UserPool {
     /// The ID of an independent pool that somebody keeps in step by hand; nothing where the Region has the pool itself or its
-    /// native replica. It takes writes, and is not among the replicas. Only administrators' calls know it: its tokens, keys
-    /// and SRP names are those of the pool, as if a broker in front of it translated them.
+    /// native replica. It takes writes, and is not among the replicas. Only administrators' calls know it: its tokens, keys,
+    /// SRP names and, but for a strategy's own pool, triggers are those of the pool, as if a broker in front of it translated them.
     pub id: Option<String>,
     /// `LITE`, `ESSENTIALS` or `PLUS`. No replica signs anybody in with `LITE`.
     pub tier: String,

@@ -235,7 +235,9 @@ impl Identity {
         let (back, at_primary) = link(way_back, "lag-back", Draw::LagBackS);
         let hooks = |role, region: &Region| {
             let triggers = estate.triggers.get(region.as_str()).cloned().unwrap_or_default();
-            let own = estate.cognito.pools.get(region.as_str()).and_then(|pool| pool.id.as_ref()).unwrap_or(&pool_id);
+            // What a file makes a pool of its own keeps the pool's triggers; a strategy's has triggers that know it.
+            let pool = estate.cognito.pools.get(region.as_str()).filter(|_| !settings.strategy.is_native());
+            let own = pool.and_then(|pool| pool.id.as_ref()).unwrap_or(&pool_id);
             Hooks::new(region, &account, own, triggers, Arc::new(Functions::new(role, Arc::clone(&estate))))
         };
         let place = |role, region: Region, log, signer| {
