@@ -43,6 +43,22 @@ fn every_report_of_the_sample_run() {
 }
 
 #[test]
+fn only_the_log_of_a_whole_run_is_compressed() {
+    for whole in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = World::sample().run().0;
+        records.truncate(records.len() - usize::from(!whole));
+        let lines = records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect::<String>();
+        std::fs::write(folder.path().join("events.ndjson"), lines).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gameday"));
+        let done = command.arg("report").arg(folder.path()).arg("--compress-log").output().unwrap();
+        assert_eq!(done.status.code(), Some(if whole { 0 } else { 2 }), "{done:?}");
+        let there = |name: &str| folder.path().join(name).exists();
+        assert_eq!((there("events.ndjson"), there("events.ndjson.zst"), there("report.md")), (!whole, whole, whole));
+    }
+}
+
+#[test]
 fn the_same_log_gives_the_same_bytes() {
     let records = World::sample().run().0;
     let lines: Vec<String> = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();

@@ -47,6 +47,12 @@ pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
 pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let log = args.run_dir.join("events.ndjson");
     if args.compress_log && log.exists() {
+        if !outcome_of(&args.run_dir)?.complete() {
+            return Err(Failure::with_help(
+                format!("{} breaks off, or its run is still going on", log.display()),
+                "Only the log of a whole run is compressed",
+            ));
+        }
         compress_log(&log).map_err(|error| Failure::plain(error.to_string()))?;
     }
     let Some(format) = args.format else {

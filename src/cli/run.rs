@@ -68,16 +68,17 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     };
     let probe = args.compared.then(|| Probe::start(&world, &log, baseline));
     let failure = engine::run(run).await;
-    if let Some(probe) = probe {
-        save(&folder.join(PASSWORDS), &probe.end())?;
-    }
     progress.end().await;
     let closed = log.close();
     if let Err(error) = closed {
         say(&format!("warning: the event log is not whole: {error}"));
     }
     let not_restored = matches!(failure, Some(RunFailure::NotRestored(_)));
-    let told = tell(&args, &world, &folder).await;
+    let kept = probe.map_or(Ok(()), |probe| save(&folder.join(PASSWORDS), &probe.end()));
+    let told = match kept {
+        Ok(()) => tell(&args, &world, &folder).await,
+        Err(failure) => Err(failure),
+    };
     world.close().await;
     if not_restored {
         // Outranks everything, a report that cannot be written included.
