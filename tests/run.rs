@@ -28,6 +28,10 @@ fn a_full_failover_is_measured_truly_and_everything_is_put_back() {
         let (lower, upper) = bounds(&run, name).unwrap_or_else(|| panic!("{name} was not reached"));
         assert!(lower <= at && at <= upper, "{name}: {at} s is outside {lower} s to {upper} s");
     }
+    let (rpo, lost) = (&run["rpo"], truth["rpo"]["age_s"].as_f64().unwrap());
+    let (lower, upper) = (rpo["lower_s"].as_f64().unwrap(), rpo["upper_s"].as_f64().unwrap());
+    assert!(lower <= lost && lost <= upper, "RPO: {lost} s is outside {lower} s to {upper} s");
+    assert!(rpo["writes_lost"].as_u64() <= truth["rpo"]["writes_lost"].as_u64(), "{rpo} beside {}", truth["rpo"]);
     assert_eq!(truth["milestones"].as_array().unwrap().len(), 10);
     let detected = bounds(&run, "health_check_unhealthy").unwrap();
     assert!(detected.0 > 20.0 && detected.1 < 45.0, "{detected:?}");
@@ -191,4 +195,12 @@ fn an_ordinary_user_without_capabilities_rehearses_a_failover() {
     let run = json(&out.join("run.json"));
     assert_eq!(run["rollback"]["state_identical"], true);
     assert!(bounds(&run, "fault_effective").is_some() && bounds(&run, "first_replica_login").is_some());
+}
+
+#[test]
+fn a_token_is_told_from_the_base64_of_a_histogram() {
+    assert_eq!(support::json_web_token("a=eyJraWQiOiJrIn0.eyJzdWIiOiJ1In0.c2ln"), Some("eyJraWQiOiJr"));
+    assert_eq!(support::json_web_token("eyJhbGciOiJSUzI1NiJ9"), Some("eyJhbGciOiJS"));
+    assert_eq!(support::json_web_token("AAeyJG7yveVS4wJgqZwWPhnQytc67gUmnitHKJkcZB"), None);
+    assert_eq!(support::json_web_token("eyJ"), None);
 }

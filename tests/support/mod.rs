@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use gameday::cloud::Cloud;
 use gameday::env::{self, Site};
 use gameday::faults::{Scope, State};
@@ -95,6 +97,17 @@ pub fn without_debug(printed: &[u8]) -> String {
     text.lines().filter(|line| !line.contains(" DEBUG ")).collect::<Vec<_>>().join("\n")
 }
 
+/// Where a JSON web token begins: the base64 of a header, whose first name is a JSON one. `eyJ`, the base64 of `{"`, alone is no
+/// token: a histogram is base64 of binary data, where any three letters come up by chance.
+pub fn json_web_token(text: &str) -> Option<&str> {
+    text.match_indices("eyJ").map(|(at, _)| &text[at..]).find_map(|rest| {
+        let begin = rest.get(..12)?;
+        let header = BASE64_URL_SAFE_NO_PAD.decode(begin).ok()?;
+        // The shortest names of a header are of three letters: `{"alg":"`, `{"kid":"`, `{"typ":"`.
+        header[2..5].iter().all(u8::is_ascii_lowercase).then_some(begin)
+    })
+}
+
 /// Every file of a run, and what it printed, against every secret of the lab and everything that looks like a token.
 pub fn keeps_secrets(secrets: &Path, out: &Path, printed: &[&[u8]]) {
     let secrets: BTreeMap<String, String> = toml::from_str(&std::fs::read_to_string(secrets).unwrap()).unwrap();
@@ -110,9 +123,7 @@ pub fn keeps_secrets(secrets: &Path, out: &Path, printed: &[&[u8]]) {
         for (name, secret) in &secrets {
             assert!(!text.contains(secret), "{name} is in {place}");
         }
-        // A JSON web token begins so: the base64 of `{"`.
-        let token = text.find("eyJ").map(|at| &text[at..text.len().min(at + 40)]);
-        assert_eq!(token, None, "a token is in {place}");
+        assert_eq!(json_web_token(text), None, "a token is in {place}");
         // Codes and refresh tokens of the lab are words of 43 and more characters of every kind; digests have no capitals. Histograms
         // and pages have long words of their own.
         let opaque = |word: &&str| {
