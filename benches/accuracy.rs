@@ -1,5 +1,5 @@
 //! How far a report is from the truth: runs of the full failover on the lab, each with its own
-//! seed, and for every milestone that the lab knows the share of runs whose interval holds the true
+//! seed, and for every milestone that the lab knows, and the RPO, the share of runs whose interval holds the true
 //! moment, the error of the interval's middle, and whether it is as narrow as its observer allows.
 //!
 //! `RUNS` says how many runs (20), `SPEED` how fast (10), `GAMEDAY` which binary.
@@ -116,6 +116,11 @@ fn compare(folder: &Path) -> Fallible<Vec<Sample>> {
         let allowed = interval.map_or(0.0, |interval| looks.allowed(name, interval));
         samples.push(Sample { milestone: name.to_owned(), truth, interval, allowed });
     }
+    if let Some(truth) = truth["rpo"]["age_s"].as_f64() {
+        let rpo = &run["rpo"];
+        let interval = rpo["lower_s"].as_f64().zip(rpo["upper_s"].as_f64());
+        samples.push(Sample { milestone: "rpo".to_owned(), truth, interval, allowed: looks.rpo_allowed() });
+    }
     Ok(samples)
 }
 
@@ -162,6 +167,15 @@ impl Looks<'_> {
         in_order.sort_by(f64::total_cmp);
         let gap = in_order.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
         if milestone == "replica_sustained" { took + gap } else { took }
+    }
+
+    /// A write is on the replica or not yet as of the last read before the fault and the first after it: a period each of writing,
+    /// reading and trying the path, and a request.
+    fn rpo_allowed(&self) -> f64 {
+        let poll_s = |name: &str| self.events[0]["poll_s"][name].as_f64().unwrap_or_default();
+        let reads = self.events.iter().filter(|event| event["event"] == "canary_read");
+        let took = reads.filter_map(|read| Some(self.seconds(read, "received")? - self.seconds(read, "sent")?));
+        2.0 * poll_s("canary") + poll_s("path") + took.fold(0.0, f64::max)
     }
 
     fn seconds(&self, event: &Value, key: &str) -> Option<f64> {
@@ -236,7 +250,7 @@ fn document(table: &str, runs: u64, speed: &str) -> String {
         "# Accuracy\n\n\
          How far a report is from what really happened. The lab notes its own ground truth (`truth.json`): when packets\n\
          began to vanish, when the health check flipped, when each DNS server's answer changed, when the replica's first\n\
-         token was accepted. The runner knows none of it; it sees what it would see in AWS. Every report gives each\n\
+         token was accepted, which writes the replica had not got. The runner knows none of it; it sees what it would see in AWS. Every report gives each\n\
          milestone as an interval; the difference between the two is the instrument's error.\n\n\
          {table}\n\
          All figures are in scenario time, from {runs} runs of `scenarios/full-failover.toml` with `--speed {speed}` and the seeds\n\
@@ -248,6 +262,10 @@ fn document(table: &str, runs: u64, speed: &str) -> String {
          - **wider than poll + request**: in how many runs an interval is wider than its observer's poll period plus the time of\n\
          \x20 one request (the longest answered one near the interval). A login is its own observer; `replica_sustained` lies\n\
          \x20 between two logins, so the gap of arrivals is its poll period.\n\n\
+         - **`rpo`** is no moment but an age: of the oldest write that the replica did not have when the fault became effective.\n\
+         \x20 Three observers bound it, so that its poll period is a write's, a read's and the path's together. What the canary\n\
+         \x20 writes between two looks, a report cannot tell apart, and its interval is for any write, not for canaries alone: the\n\
+         \x20 middle is half a write period above the truth at best.\n\n\
          `first_failed_login` is missing: only the client knows when it gave up, so the lab has no truth for it.\n\n\
          Measure again, which rewrites this file and `target/bench/accuracy.json`:\n\n\
          \x20   make bench-accuracy\n"

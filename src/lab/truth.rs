@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Milestone, RegionRole, SCHEMA_VERSION};
@@ -44,11 +44,24 @@ pub enum Draw {
 /// Draws of one kind that are kept: a lab may run for days.
 const DRAWS_KEPT: usize = 1000;
 
+/// How long a write that has reached the replica is remembered: a cut is noted at its moment, but a little later.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(1);
+
 /// Collects facts in the order in which they happen, and draws.
 #[derive(Debug, Default)]
 pub struct Truth {
     facts: Mutex<Vec<(Fact, Timestamp)>>,
     draws: Mutex<BTreeMap<Draw, Vec<f64>>>,
+    writes: Mutex<Writes>,
+}
+
+/// Writes at the primary.
+#[derive(Debug, Default)]
+struct Writes {
+    /// When they were made, and when they reach the replica; those that have reached it long ago are forgotten.
+    on_their_way: Vec<(Timestamp, Timestamp)>,
+    /// What each cut would have lost.
+    at_cuts: Vec<(Timestamp, TrueRpo)>,
 }
 
 /// `truth.json`.
@@ -61,6 +74,19 @@ pub struct TruthReport {
     /// What was drawn from the lab's seed, in order; the first thousand of each kind.
     #[serde(default)]
     pub draws: BTreeMap<Draw, Vec<f64>>,
+    /// What the fault would have lost, had the primary been gone for good; nothing where no fault took the paths down, or where
+    /// nothing was ever written that a replica takes.
+    #[serde(default)]
+    pub rpo: Option<TrueRpo>,
+}
+
+/// What had not reached the replica when the fault became effective.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TrueRpo {
+    /// The age of the oldest write that was still on its way then, in scenario seconds; 0 where none was.
+    pub age_s: f64,
+    /// How many were on their way.
+    pub writes_lost: u64,
 }
 
 /// When a milestone really was.
@@ -84,7 +110,17 @@ impl Truth {
                 return;
             }
         }
+        if fact == Fact::PathsDown {
+            lock(&self.writes).cut(at);
+        }
         facts.push((fact, at));
+    }
+
+    /// Notes a write at the primary, and when it reaches the replica.
+    pub fn wrote(&self, at: Timestamp, due: Timestamp) {
+        let mut writes = lock(&self.writes);
+        writes.on_their_way.retain(|(_, due)| at.duration_since(*due) < REMEMBERED);
+        writes.on_their_way.push((at, due));
     }
 
     /// Notes what was drawn.
@@ -133,7 +169,23 @@ impl Truth {
                 Some(TrueMilestone { name, at, at_s })
             })
             .collect();
-        TruthReport { schema_version: SCHEMA_VERSION, milestones, draws: lock(&self.draws).clone() }
+        let writes = lock(&self.writes);
+        let rpo = writes.at_cuts.iter().find(|(at, _)| Some(*at) == down).map(|(_, rpo)| *rpo);
+        TruthReport { schema_version: SCHEMA_VERSION, milestones, draws: lock(&self.draws).clone(), rpo }
+    }
+}
+
+impl Writes {
+    /// Notes what a cut at that moment would lose.
+    fn cut(&mut self, cut: Timestamp) {
+        // Before the first write there is nothing to tell.
+        if self.on_their_way.is_empty() {
+            return;
+        }
+        let lost: Vec<Timestamp> =
+            self.on_their_way.iter().filter(|(at, due)| *at <= cut && *due > cut).map(|(at, _)| *at).collect();
+        let age_s = lost.iter().min().map_or(0.0, |oldest| cut.duration_since(*oldest).as_secs_f64());
+        self.at_cuts.push((cut, TrueRpo { age_s, writes_lost: lost.len() as u64 }));
     }
 }
 
