@@ -204,9 +204,6 @@ struct RunArgs {
     /// Plain lines instead of live progress, also on a terminal.
     #[arg(long)]
     no_progress: bool,
-    /// One of the runs of `compare-strategies`: passwords are changed beside it, and nothing goes to standard output.
-    #[arg(skip)]
-    compared: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,19 +12,54 @@ use crate::measure::{self, History, Outcome};
 use crate::model::{EventLog, RunFailure, RunId, read_log};
 use crate::preflight::Allowed;
 use crate::report;
+use crate::scenario::Phases;
 
 use super::confirm::{Consent, confirm};
 use super::progress::Progress;
 use super::signals::{Signals, say};
-use super::strategies::{PASSWORDS, Probe};
 use super::world::{self, World};
 use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 
+/// Goes along with a run, and says what is to be said at its end.
+pub trait Companion {
+    /// Called before the run's first event.
+    fn start(&mut self, world: &World, log: &Arc<EventLog>, phases: &Phases);
+
+    /// Called once the run's files are written.
+    ///
+    /// # Errors
+    /// As the command's own.
+    fn end(self, outcome: &Outcome, folder: &Path) -> Result<(), Failure>;
+}
+
+/// Shows what the run measured.
+struct Shown(Format);
+
+impl Companion for Shown {
+    fn start(&mut self, _: &World, _: &Arc<EventLog>, _: &Phases) {}
+
+    fn end(self, outcome: &Outcome, folder: &Path) -> Result<(), Failure> {
+        match self.0 {
+            Format::Json => {
+                // Standard output may be closed already; the same bytes are in run.json.
+                let _ = std::io::stdout().write_all(&report::run_json(outcome));
+            }
+            Format::Human => summary::print(outcome, folder),
+        }
+        Ok(())
+    }
+}
+
 /// Runs a scenario.
 pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let shown = Shown(args.format);
+    Box::pin(run_with(args, shown)).await
+}
+
+/// Runs a scenario in company.
+pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let phases = &scenario.value.phases;
-    let baseline = phases.baseline.0;
     let longest = crate::model::format_duration(phases.outage.0 + phases.hold.0);
     let what = format!("\"{}\" will break its primary for up to {longest}.", scenario.value.title);
     let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
@@ -48,6 +83,7 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let plain = args.no_progress || args.format == Format::Json;
     let progress = Progress::start(&log, world.clock, &scenario.value.phases, &heading, plain);
     let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
+    companion.start(&world, &log, &scenario.value.phases);
     let run = Run {
         id: run_id(began),
         scenario: scenario.value,
@@ -66,7 +102,6 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         },
         owner: owner(),
     };
-    let probe = args.compared.then(|| Probe::start(&world, &log, baseline));
     let failure = engine::run(run).await;
     progress.end().await;
     let closed = log.close();
@@ -74,11 +109,7 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
         say(&format!("warning: the event log is not whole: {error}"));
     }
     let not_restored = matches!(failure, Some(RunFailure::NotRestored(_)));
-    let kept = probe.map_or(Ok(()), |probe| save(&folder.join(PASSWORDS), &probe.end()));
-    let told = match kept {
-        Ok(()) => tell(&args, &world, &folder).await,
-        Err(failure) => Err(failure),
-    };
+    let told = tell(companion, &world, &folder).await;
     world.close().await;
     if not_restored {
         // Outranks everything, a report that cannot be written included.
@@ -89,27 +120,15 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
     told.map_err(|failure| failure.coded(Exit::Aborted))
 }
 
-/// Writes what the run says of itself, and shows it.
-async fn tell(args: &RunArgs, world: &World, folder: &Path) -> Result<Exit, Failure> {
+/// Writes what the run says of itself, and lets the companion tell of it.
+async fn tell(companion: impl Companion, world: &World, folder: &Path) -> Result<Exit, Failure> {
     let outcome = write_reports(folder)?;
     if let Some(truth) = world.truth(outcome.zero_at).await {
         let text = serde_json::to_string_pretty(&truth).unwrap_or_default() + "\n";
         save(&folder.join("truth.json"), text.as_bytes())?;
     }
-    if !args.compared {
-        show(args, &outcome, folder);
-    }
+    companion.end(&outcome, folder)?;
     Ok(Exit::of(outcome.exit_code))
-}
-
-fn show(args: &RunArgs, outcome: &Outcome, folder: &Path) {
-    match args.format {
-        Format::Json => {
-            // Standard output may be closed already; the same bytes are in run.json.
-            let _ = std::io::stdout().write_all(&report::run_json(outcome));
-        }
-        Format::Human => summary::print(outcome, folder),
-    }
 }
 
 /// User and host, as the lock names them.

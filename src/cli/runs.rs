@@ -163,7 +163,7 @@ pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+pub fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::plain(error.to_string()))
 }
 

@@ -2,27 +2,31 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, AuthFlowType};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::cloud::Cloud;
-use crate::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Passwords};
-use crate::env::{SecretRef, Site};
+use crate::cloud::{Cloud, CloudError};
+use crate::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed};
+use crate::env::{Pool, SecretRef, Site};
 use crate::lab::truth::{Draw, TruthReport};
-use crate::model::{Clock, Event, EventLog, Phase, Secret};
+use crate::measure::Outcome;
+use crate::model::{Clock, Event, EventLog, Phase, RegionRole, Secret};
+use crate::scenario::Phases;
 
+use super::run::Companion;
+use super::signals::say;
 use super::summary::empty_table;
 use super::world::World;
 use super::{Exit, Failure, Format, Place, RunArgs, run, runs, speed};
 
 /// What the probe leaves in a run's folder.
-pub const PASSWORDS: &str = "passwords.json";
+const PROBED: &str = "probed.json";
 
 /// The scenario that is meant for it.
 const SCENARIO: &str = "scenarios/strategies.toml";
@@ -30,11 +34,10 @@ const SCENARIO: &str = "scenarios/strategies.toml";
 /// The user whose password is changed is the last one of this population of the lab, which the scenario's users are not of.
 const POPULATION: &str = "sign-out";
 
-/// Native replica and bridge. The lab's `manual-sync` fails over after the right time, but no name is resolved in time from then on, so that
-/// its runs do not count yet.
-const COMPARED: usize = 2;
+/// What is set at the primary with the passwords: what every bridge carries, and what came to the pool after it was written.
+const ATTRIBUTES: [(&str, &str); 2] = [("custom:risk_profile", "elevated"), ("custom:branch", "4711")];
 
-/// So long before the end of the baseline the passwords are changed: our own choice, within the article's RPO of native replication.
+/// So long before the end of the baseline passwords and attributes are changed: our own choice, within the article's RPO of native replication.
 const BEFORE_THE_CUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
@@ -72,9 +75,9 @@ pub async fn compare(args: StrategiesArgs) -> Result<Exit, Failure> {
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     fs::create_dir_all(&args.out).map_err(|error| fail(&args.out, &error))?;
     let mut contenders = Vec::new();
-    for claim in CLAIMS.into_iter().take(COMPARED) {
+    for claim in CLAIMS {
         let folder = args.out.join(claim.strategy);
-        let ended = Box::pin(run::run(of(&args, claim, seed, &folder)?)).await?;
+        let ended = Box::pin(run::run_with(of(&args, claim, seed, &folder)?, Probe::default())).await?;
         if !matches!(ended, Exit::Success | Exit::Missed) {
             return Ok(ended);
         }
@@ -83,7 +86,7 @@ pub async fn compare(args: StrategiesArgs) -> Result<Exit, Failure> {
     let scenario = args.scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let comparison = Comparison { scenario, speed: args.speed, seed, contenders };
     let markdown = comparison.markdown();
-    let json = serde_json::to_string_pretty(&comparison).map_err(|error| Failure::plain(error.to_string()))?;
+    let json = runs::json(&comparison)?;
     runs::put(Some(&args.out.join("strategies.md")), &markdown)?;
     runs::put(Some(&args.out.join("strategies.json")), &json)?;
     let text = match args.format {
@@ -119,16 +122,15 @@ fn of(args: &StrategiesArgs, claim: Claim, seed: u64, folder: &Path) -> Result<R
         ignore,
         format: Format::Human,
         no_progress: true,
-        compared: true,
     })
 }
 
 fn contender(claim: Claim, folder: &Path) -> Result<Contender, Failure> {
     let run = runs::read(folder)?;
-    let passwords: Passwords = read(&folder.join(PASSWORDS))?;
+    let probed: Probed = read(&folder.join(PROBED))?;
     let truth: TruthReport = read(&folder.join("truth.json"))?;
     let carried = truth.draws.get(&Draw::LagS).map_or(0, Vec::len);
-    Ok(Contender::new(claim, &run, passwords, carried))
+    Ok(Contender::new(claim, &run, probed, carried))
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
@@ -148,111 +150,135 @@ fn human(comparison: &Comparison) -> String {
         table.add_row([it.claim.strategy, "RTO", it.claim.rto, &it.rto_text(), it.rto_verdict.text()]);
         table.add_row(["", "RPO", it.claim.rpo, &it.rpo_text(), it.rpo_verdict.text()]);
         table.add_row(["", "password at the replica", it.claim.passwords, &passwords, it.passwords_verdict.text()]);
+        table.add_row(["", "attributes that differ", "", &it.diverged(), ""]);
         table.add_row(["", "changes carried", "", &it.carried.to_string(), ""]);
     }
     table.to_string()
 }
 
-/// Changes a user's password twice shortly before the cut, and sees which one works at the replica.
-pub struct Probe {
-    found: Arc<Mutex<Passwords>>,
-    _task: AbortOnDropHandle<()>,
+/// Changes a user's password twice and attributes once, shortly before the cut, and sees what the replica has of it.
+#[derive(Default)]
+struct Probe {
+    found: Arc<Mutex<Probed>>,
+    task: Option<AbortOnDropHandle<()>>,
 }
 
-impl Probe {
-    /// Follows the run's phases.
-    pub fn start(world: &World, log: &Arc<EventLog>, baseline: Duration) -> Self {
-        let found = Arc::new(Mutex::new(Passwords::default()));
-        let (site, clock, told, log) = (world.site.clone(), world.clock, Arc::clone(&found), Arc::clone(log));
+impl Companion for Probe {
+    fn start(&mut self, world: &World, log: &Arc<EventLog>, phases: &Phases) {
+        let (site, clock, baseline) = (world.site.clone(), world.clock, phases.baseline.0);
+        let (found, log) = (Arc::clone(&self.found), Arc::clone(log));
         let task = tokio::spawn(async move {
-            // Without it nothing is tried, which the table tells.
-            if let Some(user) = ProbeUser::of(&site).await {
-                user.follow(clock, baseline, &log, &told).await;
+            let followed = match ProbeUser::of(&site).await {
+                Ok(user) => user.follow(clock, baseline, &log, &found).await,
+                Err(failed) => Err(failed),
+            };
+            if let Err(failed) = followed {
+                say(&format!("warning: passwords and attributes were not tried: {failed}"));
+                lock(&found).failed = Some(failed);
             }
         });
-        Self { found, _task: AbortOnDropHandle::new(task) }
+        self.task = Some(AbortOnDropHandle::new(task));
     }
 
-    /// What was found, as JSON.
-    pub fn end(self) -> Vec<u8> {
-        let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        serde_json::to_vec_pretty(&found).unwrap_or_default()
+    fn end(self, _: &Outcome, folder: &Path) -> Result<(), Failure> {
+        runs::put(Some(&folder.join(PROBED)), &runs::json(&*lock(&self.found))?)
     }
+}
+
+fn lock(found: &Mutex<Probed>) -> MutexGuard<'_, Probed> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct ProbeUser {
     cloud: Cloud,
-    pool: String,
-    client: String,
+    pool: Pool,
     name: String,
     /// From the newest on.
     passwords: [(Accepted, Secret); 3],
 }
 
 impl ProbeUser {
-    async fn of(site: &Site) -> Option<Self> {
-        let population = site.users.populations.iter().find(|population| population.name == POPULATION)?;
-        let Some(SecretRef::Literal(old)) = population.password.clone() else { return None };
+    async fn of(site: &Site) -> Result<Self, String> {
+        let population = site.users.populations.iter().find(|population| population.name == POPULATION);
+        let population = population.ok_or_else(|| format!("the lab has no population {POPULATION}"))?;
+        let Some(SecretRef::Literal(old)) = population.password.clone() else {
+            return Err(format!("the password of the population {POPULATION} is not at hand"));
+        };
         let new = || Secret::new(format!("Gd1-{:032x}", rand::random::<u128>()));
-        Some(Self {
-            cloud: Cloud::connect(site).await.ok()?,
-            pool: site.pool.id.clone(),
-            client: site.pool.client_id.clone(),
-            name: population.names.last()?.clone(),
+        Ok(Self {
+            cloud: Cloud::connect(site).await.map_err(|error| error.to_string())?,
+            pool: site.pool.clone(),
+            name: population.names.last().cloned().ok_or("it has no user")?,
             passwords: [(Accepted::Newest, new()), (Accepted::Overtaken, new()), (Accepted::Old, old)],
         })
     }
 
-    async fn follow(&self, clock: Clock, baseline: Duration, log: &EventLog, told: &Mutex<Passwords>) {
+    async fn follow(
+        &self,
+        clock: Clock,
+        baseline: Duration,
+        log: &EventLog,
+        found: &Mutex<Probed>,
+    ) -> Result<(), String> {
         let mut events = log.subscribe();
         let (mut due, mut changed) = (None, false);
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,
                 () = clock.sleep_until(due.unwrap_or(Timestamp::MAX)), if due.is_some() => {
-                    (due, changed) = (None, self.change().await);
+                    self.change().await?;
+                    (due, changed) = (None, true);
                     continue;
                 }
             };
             let record = match event {
                 Ok(record) => record,
                 Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => return Ok(()),
             };
             let Event::PhaseStarted { phase } = &record.event else { continue };
             match phase {
                 Phase::Baseline => due = record.at.checked_add(baseline.saturating_sub(BEFORE_THE_CUT)).ok(),
                 Phase::Outage if changed => {
                     let accepted = self.accepted().await;
-                    told.lock().unwrap_or_else(PoisonError::into_inner).at_cut = Some(accepted);
+                    lock(found).at_cut = Some(accepted);
                 }
                 Phase::Restore if changed => {
-                    let accepted = self.accepted().await;
-                    told.lock().unwrap_or_else(PoisonError::into_inner).at_end = Some(accepted);
-                    return;
+                    let (accepted, diverged) = (self.accepted().await, self.diverged().await?);
+                    let mut found = lock(found);
+                    (found.at_end, found.diverged) = (Some(accepted), Some(diverged));
+                    return Ok(());
                 }
                 _ => {}
             }
         }
     }
 
-    /// To the overtaken password, then to the newest.
-    async fn change(&self) -> bool {
+    /// To the overtaken password, then to the newest; and the attributes.
+    async fn change(&self) -> Result<(), String> {
+        let cognito = &self.cloud.primary.cognito;
+        let pool = self.pool.id_at(RegionRole::Primary);
         for (_, password) in self.passwords[..2].iter().rev() {
-            let call = self.cloud.primary.cognito.admin_set_user_password().user_pool_id(&self.pool);
-            let call = call.username(&self.name).password(password.expose()).permanent(true);
-            if call.send().await.is_err() {
-                return false;
-            }
+            let call = cognito.admin_set_user_password().user_pool_id(pool).username(&self.name);
+            let call = call.password(password.expose()).permanent(true).send();
+            call.await
+                .map_err(CloudError::of("cognito-idp:AdminSetUserPassword"))
+                .map_err(|error| error.to_string())?;
         }
-        true
+        let call = ATTRIBUTES.into_iter().fold(
+            cognito.admin_update_user_attributes().user_pool_id(pool).username(&self.name),
+            |call, (name, value)| call.user_attributes(attribute(name, value)),
+        );
+        let done = call.send().await.map_err(CloudError::of("cognito-idp:AdminUpdateUserAttributes"));
+        done.map(drop).map_err(|error| error.to_string())
     }
 
     /// The newest password that signs in.
     async fn accepted(&self) -> Accepted {
         let cognito = &self.cloud.replica.cognito;
         for (which, password) in &self.passwords {
-            let call = cognito.initiate_auth().client_id(&self.client).auth_flow(AuthFlowType::UserPasswordAuth);
+            let call =
+                cognito.initiate_auth().client_id(&self.pool.client_id).auth_flow(AuthFlowType::UserPasswordAuth);
             let call = call.auth_parameters("USERNAME", &self.name).auth_parameters("PASSWORD", password.expose());
             if call.send().await.is_ok() {
                 return *which;
@@ -260,4 +286,21 @@ impl ProbeUser {
         }
         Accepted::Nothing
     }
+
+    /// The attributes that do not have their new value at the replica.
+    async fn diverged(&self) -> Result<Vec<String>, String> {
+        let call = self.cloud.replica.cognito.admin_get_user().user_pool_id(self.pool.id_at(RegionRole::Replica));
+        let shown = call.username(&self.name).send().await.map_err(CloudError::of("cognito-idp:AdminGetUser"));
+        let shown = shown.map_err(|error| error.to_string())?;
+        let there = |(name, value): &(&str, &str)| {
+            shown.user_attributes().iter().any(|shown| shown.name() == *name && shown.value() == Some(value))
+        };
+        let differ = ATTRIBUTES.into_iter().filter(|attribute| !there(attribute));
+        Ok(differ.map(|(name, _)| name.to_owned()).collect())
+    }
+}
+
+fn attribute(name: &str, value: &str) -> AttributeType {
+    #[expect(clippy::expect_used, reason = "a name is all that is asked for")]
+    AttributeType::builder().name(name).value(value).build().expect("an attribute with its name")
 }

@@ -14,5 +14,5 @@ pub use documents::{Document, pair_text, trend_text};
 pub use figure::{Bounds, Change, Figure};
 pub use pair::{Pair, Part, pair};
 pub use record::{Finding, Link, Milestone, Objective, RecordError, Rpo, RunRecord};
-pub use strategies::{Accepted, CLAIMS, Claim, Comparison, Contender, Passwords, Verdict};
+pub use strategies::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed, Verdict};
 pub use trend::{Cell, Row, Series, Trend, trend};

@@ -111,13 +111,17 @@ impl Accepted {
     }
 }
 
-/// Which password worked at the replica; nothing where it was not tried.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Passwords {
-    /// At the cut, half a minute after both changes.
+/// What was found at the replica of changes at the primary half a minute before the cut; nothing where it was not tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// Which password worked at the cut.
     pub at_cut: Option<Accepted>,
-    /// At the end of the hold phase.
+    /// Which one did at the end of the hold phase.
     pub at_end: Option<Accepted>,
+    /// Attributes that did not have their new value at the end of the hold phase.
+    pub diverged: Option<Vec<String>>,
+    /// Why something was not tried.
+    pub failed: Option<String>,
 }
 
 /// One strategy.
@@ -133,8 +137,8 @@ pub struct Contender {
     pub rpo: Option<Bounds>,
     /// Beside the claim.
     pub rpo_verdict: Verdict,
-    /// Which passwords worked.
-    pub passwords: Passwords,
+    /// What became of changes shortly before the cut.
+    pub probed: Probed,
     /// Beside the claim.
     pub passwords_verdict: Verdict,
     /// Changes that were carried to the other pool while the lab ran, from its ground truth; each is a call to it with a bridge. Counted to
@@ -148,9 +152,9 @@ pub struct Contender {
 
 impl Contender {
     /// From what a run left.
-    pub fn new(claim: Claim, run: &RunRecord, passwords: Passwords, carried: usize) -> Self {
+    pub fn new(claim: Claim, run: &RunRecord, probed: Probed, carried: usize) -> Self {
         let (rto, rpo) = (Figure::Rto.of(run), Figure::Rpo.of(run));
-        let tried: Vec<Accepted> = [passwords.at_cut, passwords.at_end].into_iter().flatten().collect();
+        let tried: Vec<Accepted> = [probed.at_cut, probed.at_end].into_iter().flatten().collect();
         let in_step = tried.iter().all(|accepted| *accepted == Accepted::Newest);
         // Of all three only native replication is claimed to be in step.
         let passwords_verdict = match (tried.is_empty(), in_step == (claim.strategy == CLAIMS[0].strategy)) {
@@ -164,7 +168,7 @@ impl Contender {
             claim,
             rto,
             rpo,
-            passwords,
+            probed,
             passwords_verdict,
             carried,
             ending: run.ending(),
@@ -209,12 +213,21 @@ impl Contender {
 
     /// Which password worked at the cut.
     pub fn at_cut(&self) -> &'static str {
-        self.passwords.at_cut.map_or("not tried", Accepted::text)
+        self.probed.at_cut.map_or("not tried", Accepted::text)
     }
 
     /// Which one did at the end of the hold phase.
     pub fn at_end(&self) -> &'static str {
-        self.passwords.at_end.map_or("not tried", Accepted::text)
+        self.probed.at_end.map_or("not tried", Accepted::text)
+    }
+
+    /// Which attributes differed at the end of the hold phase.
+    pub fn diverged(&self) -> String {
+        match self.probed.diverged.as_deref() {
+            None => "not tried".to_owned(),
+            Some([]) => "none".to_owned(),
+            Some(names) => names.join(", "),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::Access;
 use crate::env::{Observe, Site};
 use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State};
-use crate::model::{Clock, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
+use crate::model::{Clock, ClockSync, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::observe::{Checkers, Observers};
 use crate::preflight::checks::Sight;
 use crate::preflight::{self, Allowed, Preflighted, Question};
@@ -115,6 +115,7 @@ fn started(run: &Run) -> RunStarted {
         seed: run.seed.0,
         poll_s: polls.map(|(name, span)| (name.to_owned(), span.0.as_secs_f64())).into(),
         host: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        clock_sync: ClockSync::now(),
     }
 }
 

@@ -306,6 +306,7 @@ mod tests {
                 seed: 0,
                 poll_s: BTreeMap::new(),
                 host: String::new(),
+                clock_sync: None,
             };
             Self {
                 run,

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall};
+use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall};
 
 /// The version of the event log, of `run.json` and of `truth.json`.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// One line of `events.ndjson`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Record {
     /// Counts the lines of a run from 0.
     pub seq: u64,
@@ -239,6 +239,9 @@ pub struct RunStarted {
     pub poll_s: BTreeMap<String, f64>,
     /// Operating system and processor architecture of the runner.
     pub host: String,
+    /// How well its system clock was kept when the run began; nothing where the system does not say.
+    #[serde(default)]
+    pub clock_sync: Option<ClockSync>,
 }
 
 /// How bad a finding is.

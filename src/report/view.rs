@@ -8,7 +8,7 @@ use super::words::{
     width,
 };
 use crate::measure::{Became, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
-use crate::model::{Finding, Milestone, Region, Severity};
+use crate::model::{ClockSync, Finding, Milestone, Region, Severity};
 
 pub(super) struct View {
     pub title: String,
@@ -456,11 +456,26 @@ fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("Poll periods", polls.join(", ")),
         ("GameDay", run.tool_version.clone()),
         ("Runner", run.host.clone()),
+        ("Runner's system clock", clock_sync(run.clock_sync)),
         (
             "Exit code",
             outcome.exit_code.map_or_else(|| "none: the run did not end".to_owned(), |code| code.to_string()),
         ),
     ]
+}
+
+/// How far the times of day may be from those of other logs.
+fn clock_sync(told: Option<ClockSync>) -> String {
+    match told {
+        Some(ClockSync { synchronised: true, at_most_off_ms }) => {
+            format!("synchronised, at most {at_most_off_ms:.1} ms off when the run began")
+        }
+        Some(_) => {
+            "NOT synchronised by NTP: times of day may differ from those of other logs; durations do not depend on it"
+                .to_owned()
+        }
+        None => "not known whether it is synchronised; durations do not depend on it".to_owned(),
+    }
 }
 
 fn phases(outcome: &Outcome) -> Vec<PhaseRow> {

@@ -163,6 +163,7 @@ pub fn started() -> RunStarted {
         seed: 7,
         poll_s: [("health", 0.5), ("path", 0.5)].map(|(name, s)| (name.to_owned(), s)).into(),
         host: "linux x86_64".into(),
+        clock_sync: Some(ClockSync { synchronised: true, at_most_off_ms: 1.5 }),
     }
 }
 

@@ -25,6 +25,9 @@ const BRIDGE_MEDIAN: Duration = Duration::from_secs(90);
 const BRIDGE_LONGEST: Duration = Duration::from_mins(4);
 /// The spread of a bridge's log-normal delays, one in a hundred of which is over 3 min; our own choice.
 const BRIDGE_SIGMA: f64 = 0.3;
+/// A bridge's code names the attributes that it copies. This one came to the pool later, and nobody noticed: the article's "custom attributes
+/// that silently diverge between regions".
+const BRIDGE_LACKS: &str = "custom:branch";
 
 /// What a link carries, and how long that takes.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +75,10 @@ impl Way {
         };
         let change = match (self, change) {
             // A bridge cannot read a password's hash, so that the user goes without.
-            (Self::Bridge, Change::Put(user)) => Change::Profile(user),
+            (Self::Bridge, Change::Put(mut user)) => {
+                Arc::make_mut(&mut user).attributes.remove(BRIDGE_LACKS);
+                Change::Profile(user)
+            }
             (_, change) => change,
         };
         goes.then_some(change)
@@ -106,6 +112,9 @@ impl Link {
         self.truth.0.drew(self.truth.1, drawn.as_secs_f64());
         // Each password change has a message of its own, and no order among them.
         let due = if matches!(change, Change::Password(..)) { later(now, drawn) } else { lag.due(now, drawn) };
+        if self.truth.1 == Draw::LagS {
+            self.truth.0.wrote(now, due);
+        }
         drop(lag);
         // Nobody receives any more once the lab is shut down.
         drop(self.entries.send((due, change)));

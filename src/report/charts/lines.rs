@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use super::{Band, LEGEND, TOP, WIDTH, bands, fitting, tenth, ticks};
 use crate::measure::{Curve, Outcome};
-use crate::report::regions::{PhaseShares, Regions};
+use crate::report::regions::{Regions, WindowShares};
 use crate::report::users::drawn;
 use crate::report::view::View;
 
@@ -60,17 +60,17 @@ pub(in crate::report) fn recovery(outcome: &Outcome, view: &View) -> Option<Line
     chart("Share of logins that succeed over time; the table below holds its figures", lines, view)
 }
 
-/// The share of a phase's logins that succeeded at each Region.
+/// The share of logins that succeeded at each Region, over time.
 pub(in crate::report) fn regions(regions: &Regions, view: &View) -> Option<LineChart> {
     let steps = |index: usize| -> Vec<Step> {
-        let step = |row: &PhaseShares| {
-            let (from, to) = row.at?;
-            Some(Step { from, to, share: *row.shares.get(index)? })
+        let step = |window: &WindowShares| {
+            let share = *window.shares.get(index)?;
+            Some(Step { from: window.from_s, to: window.from_s + regions.width_s, share })
         };
-        regions.rows.iter().filter_map(step).collect()
+        regions.windows.iter().filter_map(step).collect()
     };
     let lines = regions.names.iter().enumerate().map(|(index, name)| (name.clone(), steps(index))).collect();
-    chart("Share of each phase's logins that succeeded, by Region; the table below holds its figures", lines, view)
+    chart("Share of logins that succeeded at each Region over time; the table below holds its figures", lines, view)
 }
 
 fn chart(label: &'static str, lines: Vec<(String, Vec<Step>)>, view: &View) -> Option<LineChart> {
