@@ -2,7 +2,7 @@
 //! seed, and for every milestone that the lab knows, and the RPO, the share of runs whose interval holds the true
 //! moment, the error of the interval's middle, and whether it is as narrow as its observer allows.
 //!
-//! `RUNS` says how many runs (20), `SPEED` how fast (10), `GAMEDAY` which binary.
+//! `RUNS` says how many runs (50), `SPEED` how fast (10), `GAMEDAY` which binary.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -50,7 +50,7 @@ struct Summary {
 }
 
 fn main() -> Fallible<()> {
-    let runs: u64 = env::var("RUNS").map_or(Ok(20), |runs| runs.parse())?;
+    let runs: u64 = env::var("RUNS").map_or(Ok(50), |runs| runs.parse())?;
     let speed = env::var("SPEED").unwrap_or_else(|_| "10".to_owned());
     let gameday = env::var_os("GAMEDAY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_gameday")), PathBuf::from);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -7,6 +7,8 @@
 
 #[path = "../tests/support/mod.rs"]
 mod support;
+#[path = "../tests/conformance/tools.rs"]
+mod tools;
 #[path = "../tests/support/wire.rs"]
 mod wire;
 

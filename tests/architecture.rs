@@ -1,7 +1,5 @@
 //! An arrow between modules never points up, `net` alone opens sockets, the clock alone reads time, and one file calls C.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -2,21 +2,15 @@
 //!
 //! `scenarios/broken/` has the variants: each an environment file whose name begins with the code that must be found there, alone.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
-#[path = "support/wire.rs"]
-mod wire;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::proxy as wire;
+use crate::proxy::Wire;
+use crate::support::{Lab, gameday};
 use gameday::model::Severity;
 use serde_json::Value;
-use support::{Lab, gameday};
-use wire::Wire;
 
 /// So many labs at once; they wait as much as they work.
 const AT_ONCE: usize = 4;

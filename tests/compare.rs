@@ -1,17 +1,16 @@
 //! `gameday trend`, `compare` and `runbook`: a difference is one only where the intervals do not overlap, and a runbook holds what an
 //! environment and a run say, as text.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
-use gameday::compare::{Bounds, Change, Figure, RunRecord, pair, trend};
+use crate::support;
+use crate::support::{gameday, tools};
+use gameday::compare::{Accepted, Bounds, CLAIMS, Change, Contender, Figure, Probed, RunRecord, Verdict, pair, trend};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::{gameday, tools};
 
 /// The committed sample: a run that went its way to the end.
 fn sample() -> Value {
@@ -96,6 +95,63 @@ fn figures_are_compared_with_the_last_run_that_went_to_its_end() {
 }
 
 #[test]
+fn an_rpo_that_was_not_measured_is_neither_worse_nor_better() {
+    let (with, mut without) = (run("2026-02-01", &[]), run("2026-05-01", &[]));
+    for bound in ["lower_s", "upper_s"] {
+        without["rpo"][bound] = Value::Null;
+    }
+    let (with, without) = (record(&with), record(&without));
+    for runs in [[&with, &without], [&without, &with]] {
+        let pair = pair(runs[0], runs[1]);
+        let rpo = pair.figures.iter().find(|part| part.name == "RPO").unwrap();
+        assert_eq!((rpo.change, rpo.absent), (Change::First, "not measured"));
+    }
+    let trend = trend(vec![with, without]);
+    assert!(trend.regressions().is_empty());
+}
+
+#[test]
+fn the_latest_run_of_a_trend_is_named_where_it_has_no_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = save(folder.path(), "a", &run("2026-02-01", &[]));
+    for (ending, exit_code, expected) in [("aborted", 4, 0), ("not restored", 5, 1)] {
+        let mut second = run("2026-05-01", &[]);
+        second["exit_code"] = json!(exit_code);
+        let second = save(folder.path(), ending, &second);
+        let done = gameday().arg("trend").args([&first, &second]).arg("--fail-on-regression").output().unwrap();
+        assert_eq!(done.status.code(), Some(expected), "{}", said(&done));
+        assert!(said(&done).contains(&format!("ended {ending}, has no figures")), "{}", said(&done));
+    }
+}
+
+#[test]
+fn a_document_is_written_whole_where_it_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = save(folder.path(), "a", &run("2026-02-01", &[]));
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let (file, link, pipe) = (out.join("trend.md"), out.join("link.md"), out.join("pipe"));
+    let write = |out: &Path| {
+        gameday().arg("trend").arg(&run).args(["--format", "markdown", "--out"]).arg(out).output().unwrap()
+    };
+    fs::write(&file, "old").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    symlink(&file, &link).unwrap();
+    assert!(write(&link).status.success());
+    assert!(fs::read_to_string(&file).unwrap().starts_with("# Trend over runs"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    assert!(write(&pipe).status.success());
+    assert!(reader.join().unwrap().starts_with("# Trend over runs"));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 3, "nothing is left beside");
+}
+
+#[test]
 fn a_trend_names_findings_and_fails_on_a_regression() {
     let folder = tempfile::tempdir().unwrap();
     let finding =
@@ -159,6 +215,60 @@ fn a_difference_is_explained_link_by_link() {
     assert!(said(&done).contains("- GD601: &lt;b&gt;a\\|b"), "{}", said(&done));
     let same = gameday().arg("compare").args([&folders[0], &folders[0]]).output().unwrap();
     assert!(said(&same).contains("lies within the bounds, so none was measured"), "{}", said(&same));
+}
+
+#[test]
+fn links_that_one_run_did_not_observe_are_in_the_sum() {
+    let (first, mut second) = (run("2026-02-01", &[]), run("2026-05-01", &[]));
+    let mut missing = 0.0;
+    for link in &mut second["chain"]["links"].as_array_mut().unwrap()[1..3] {
+        missing += ["lower_s", "upper_s"].map(|bound| link[bound].as_f64().unwrap()).iter().sum::<f64>() / 2.0;
+        (link["lower_s"], link["upper_s"]) = (Value::Null, Value::Null);
+    }
+    // The time of what was not observed is in the link after it.
+    let last = second["chain"]["links"].as_array_mut().unwrap().last_mut().unwrap();
+    for bound in ["lower_s", "upper_s"] {
+        last[bound] = json!(last[bound].as_f64().unwrap() + missing);
+    }
+    let pair = pair(&record(&first), &record(&second));
+    assert_eq!(pair.links[1].change, Change::First);
+    let words = format!("first login at the replica +{missing:.2} s, ");
+    let rest = format!("-{missing:.2} s in links that one run did not observe.");
+    assert!(pair.explanation.contains(&words) && pair.explanation.ends_with(&rest), "{}", pair.explanation);
+}
+
+#[test]
+fn a_run_that_does_not_count_is_compared_with_nothing() {
+    let mut aborted = run("2026-05-01", &[("first_replica_login", 30.0)]);
+    aborted["exit_code"] = json!(4);
+    let pair = pair(&record(&run("2026-02-01", &[])), &record(&aborted));
+    assert!(pair.figures.iter().chain(&pair.links).all(|part| part.change == Change::First));
+    assert_eq!(pair.differences, ["the second run was aborted: its figures say nothing of a failover"]);
+}
+
+#[test]
+fn objectives_that_are_new_or_gone_are_named() {
+    let (first, mut second) = (run("2026-02-01", &[]), run("2026-05-01", &[]));
+    let objectives = second["objectives"].as_array_mut().unwrap();
+    let gone = objectives.remove(0)["name"].as_str().unwrap().to_owned();
+    let mut new = objectives[0].clone();
+    new["name"] = json!("zero_downtime");
+    objectives.push(new);
+    let verdicts = pair(&record(&first), &record(&second)).verdicts;
+    let none = || "no objective".to_owned();
+    assert_eq!(verdicts, [(gone, "met".to_owned(), none()), ("zero_downtime".to_owned(), none(), "met".to_owned())]);
+}
+
+#[test]
+fn a_race_can_be_shown_and_not_refuted() {
+    let verdict = |strategy: usize, accepted: Option<Accepted>| {
+        let probed = Probed { at_cut: accepted, ..Probed::default() };
+        Contender::new(CLAIMS[strategy], record(&sample()), probed, 0).passwords_verdict
+    };
+    let (newest, old) = (Some(Accepted::Newest), Some(Accepted::Old));
+    let of = |strategy| [newest, old, None].map(|accepted| verdict(strategy, accepted));
+    assert_eq!(of(0), [Verdict::Confirmed, Verdict::NotConfirmed, Verdict::Open]);
+    assert_eq!(of(1), [Verdict::Open, Verdict::Confirmed, Verdict::Open]);
 }
 
 #[test]

@@ -1,19 +1,15 @@
 //! Programs that know AWS, DNS and Cognito, and nothing of GameDay, against a stand-alone lab.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
 #[path = "conformance/emulators.rs"]
 mod emulators;
 #[path = "conformance/reports.rs"]
 mod reports;
 #[path = "conformance/srp.rs"]
 mod srp;
-mod synthetic;
-#[path = "conformance/tools.rs"]
-mod tools;
 
+use crate::synthetic;
+use crate::tools::{self, Lab, on_path, python_tool, report_reader};
 use reports::Reports;
-use tools::{Lab, on_path, python_tool, report_reader};
 
 #[test]
 fn aws_cli_reads_the_lab_and_a_wrong_secret_is_refused() {

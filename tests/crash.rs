@@ -4,19 +4,15 @@
 //! The victim is this test binary, started again: it prepares, cuts and restores by the library, against a lab that
 //! lives on, and kills itself with SIGKILL at the point whose number it is given.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
-#[path = "support/moto.rs"]
-mod moto;
-
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::moto_server as moto;
+use crate::support;
+use crate::support::{Lab, World, gameday, tools};
 use gameday::cloud::{Access, Cloud};
 use gameday::env::{Environment, Site};
 use gameday::faults::{Arming, Executor, Holder, Journal, Scope, State, plan};
@@ -24,7 +20,6 @@ use gameday::model::{Clock, RunId};
 use gameday::scenario::{self, FaultSpec};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use support::{Lab, World, gameday, tools};
 use tokio_util::sync::CancellationToken;
 
 const FOLDER: &str = "GAMEDAY_TEST_FOLDER";

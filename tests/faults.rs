@@ -1,14 +1,10 @@
 //! Faults in whole runs on the lab: each scenario with its verdict, and what it puts back.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::path::Path;
 
+use crate::support::{FULL_FAILOVER, Lab, bounds, gameday, json, keeps_secrets, without_debug};
 use gameday::faults::read_journal;
 use serde_json::Value;
-use support::{FULL_FAILOVER, Lab, bounds, gameday, json, keeps_secrets, without_debug};
 
 struct Done {
     code: Option<i32>,

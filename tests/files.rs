@@ -1,7 +1,5 @@
 //! The files that people write: what is said about wrong ones, and that the committed ones are right.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, reason = "a test may panic")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

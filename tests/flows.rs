@@ -1,19 +1,16 @@
 //! Every flow in whole runs on the lab: each scenario with its verdict and what it counts, and no secret in anything that was written or
 //! printed on the way.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::support;
+use crate::support::{Lab, events, gameday, json, keeps_secrets, lab_with, without_debug};
 use aws_sdk_cognitoidentityprovider::types::UserStatusType;
 use gameday::cloud::Cloud;
 use gameday::env::Site;
 use gameday::model::{Event, Expectation, Login, LoginOutcome, LoginStep, Phase, RegionRole, SessionCall, SessionStep};
 use gameday::scenario;
-use support::{Lab, events, gameday, json, keeps_secrets, lab_with, without_debug};
 
 const SPEED: &str = "10";
 

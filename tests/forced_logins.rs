@@ -1,13 +1,9 @@
 //! Blockers of triggers and of preflight's own sign-ins are no false alarms: a run that goes on in spite of one fails as its page says.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::path::Path;
 
+use crate::support::{Lab, SHORT_TTL, bounds, gameday, json, lab_with, short_scenario, ties, variant};
 use serde_json::Value;
-use support::{Lab, SHORT_TTL, bounds, gameday, json, lab_with, short_scenario, ties, variant};
 
 /// What keeps users out lets preflight's own login at the replica fail, too.
 const AT_REPLICA: &str = "GD102";

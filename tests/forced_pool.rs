@@ -1,12 +1,8 @@
 //! Blockers of pool, keys and replication are no false alarms: a run that goes on in spite of one fails as its page says.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
-use support::{gameday, json, ties, variant};
+use crate::support::{gameday, json, ties, variant};
 
 const CONFIDENTIAL: &str = "flow = \"USER_SRP_AUTH\"\nclient = \"confidential\"";
 const CONFIDENTIAL_BY_PASSWORD: &str = "flow = \"USER_PASSWORD_AUTH\"\nclient = \"confidential\"";

@@ -1,12 +1,8 @@
 //! What preflight calls a blocker of routing or tokens really stops a failover: a run that is forced past the finding fails as predicted.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::path::Path;
 
-use support::{bounds, gameday, json, ties};
+use crate::support::{bounds, gameday, json, ties};
 
 /// A failover that is over in under three minutes of scenario time; the hold is the TTL of the variants.
 const SCENARIO: &str = r#"

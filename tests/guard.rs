@@ -1,18 +1,14 @@
 //! What keeps a run from starting, what ends it early, and what heals when the runner is gone.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use crate::support::{Lab, SHORT_TTL, current_phase, gameday, json, short_scenario, tools};
 use aws_sdk_cloudwatch::types::StateValue;
 use gameday::cloud::Cloud;
 use gameday::model::Phase;
 use serde_json::Value;
-use support::{Lab, SHORT_TTL, current_phase, gameday, json, short_scenario, tools};
 
 /// An environment file of a lab whose rules are `text`.
 fn ruled(folder: &Path, accounts: &str, text: &str) -> PathBuf {

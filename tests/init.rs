@@ -1,15 +1,11 @@
 //! `gameday init` against a stand-alone lab: the file that it writes is one that preflight takes.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-mod support;
-
-use support::{Lab, gameday};
+use crate::support::{Lab, gameday};
 
 /// What whoever starts `init` knows of a lab.
 struct Known {

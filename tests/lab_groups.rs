@@ -1,7 +1,5 @@
 //! The lab's security groups, tags, pages, load balancers and clients' subnet: real SDK clients and real sockets.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

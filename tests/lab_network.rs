@@ -1,7 +1,5 @@
 //! The lab's network on the wire: real SDK clients, real sockets, real DNS packets, at ten times real speed.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

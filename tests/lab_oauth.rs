@@ -1,7 +1,5 @@
 //! The lab's managed login, OAuth 2.0 endpoints and federation, walked over HTTPS as browsers and clients do.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,7 +1,5 @@
 //! The lab's Scheduler, Lambda, CloudWatch and health check: real SDK clients, at twenty times real speed.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

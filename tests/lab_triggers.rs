@@ -1,8 +1,6 @@
 //! Triggers in the lab, and what they depend on: what is broken at the replica is found by one check alone, and where that check
 //! refuses a run, it really keeps users out.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Every login flow of the API at both Regions of the lab, by real SDK clients that know what its environment says and no more.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;

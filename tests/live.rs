@@ -1,15 +1,12 @@
 //! The view of a run on a real terminal, as tmux has one: it shows what happens, survives a change of size and a narrow terminal, and
 //! leaves the terminal as it was, also where the run is stopped.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::tools;
+use crate::support;
+use crate::support::tools;
 
 /// A server of its own, ended when dropped.
 struct Tmux {

@@ -1,8 +1,6 @@
 //! A call that takes effect, whose answer is lost, and after which AWS accepts no call any more: what it did
 //! must be put back all the same once calls are accepted again.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

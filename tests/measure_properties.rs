@@ -1,14 +1,10 @@
 //! For random failovers of known truth, watched at random periods, the truth lies inside every interval.
 
-#![allow(clippy::large_futures, clippy::unwrap_used)]
-
-mod synthetic;
-
+use crate::synthetic::{World, at, outcome, with_objectives};
 use gameday::measure::{Interval, Place, Verdict};
 use gameday::model::{Event, Login, LoginOutcome, Milestone};
 use proptest::prelude::*;
 use serde_json::json;
-use synthetic::{World, at, outcome, with_objectives};
 
 fn world() -> impl Strategy<Value = World> {
     let pace = (0.2_f64..2.0, 0.02_f64..0.6, 0.1_f64..1.0, 0.1_f64..8.0);

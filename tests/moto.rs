@@ -1,12 +1,6 @@
 //! The fault's EC2 calls against moto, a simulator of AWS that others wrote: what works on the lab
 //! must work there unchanged.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-#[path = "conformance/tools.rs"]
-#[allow(dead_code, reason = "the lab and its scripts are the other conformance test's")]
-mod tools;
-
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -14,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::tools;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{IcmpTypeCode, PortRange, RuleAction};
 use gameday::cloud::{Access, Cloud, RegionClients};

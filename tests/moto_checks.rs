@@ -1,19 +1,14 @@
 //! The checks against moto, a simulator of AWS that others wrote and that lacks much of it: nothing crashes, and what moto does not
 //! know is told as not checked.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-#[path = "support/moto.rs"]
-mod moto;
-mod support;
-
 use std::path::{Path, PathBuf};
 
+use crate::moto_server as moto;
+use crate::moto_server::Moto;
+use crate::support::{gameday, tools};
 use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckType};
 use gameday::cloud::Cloud;
-use moto::Moto;
 use serde_json::Value;
-use support::{gameday, tools};
 
 /// Every service that checks read.
 const SERVICES: [&str; 19] = [

@@ -3,17 +3,13 @@
 //! The judge knows what these policies use of IAM: Allow statements, wildcards, four operators (IAM user guide, "Policy
 //! evaluation logic" and "Condition operators").
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
+use crate::support::{FULL_FAILOVER, Lab, gameday, short_scenario};
 use serde_json::Value;
-use support::{FULL_FAILOVER, Lab, gameday, short_scenario};
 
 fn glob(pattern: &str, value: &str) -> bool {
     match pattern.split_once('*') {

@@ -1,14 +1,10 @@
 //! The checks of pool, keys and replication where the standby is a pool of its own instead of a native replica.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::support::gameday;
 use serde_json::Value;
-use support::gameday;
 
 const POOL: &str = "/cognito/pools/us-west-2";
 const KEY: &str = "/kms/us-west-2/0/policy/Statement";

@@ -1,25 +1,20 @@
 //! What synthetic users change in the pool is put back, whatever goes wrong: permissions that are missing, a process that is killed, a trigger
 //! that fails after the password was set. And nobody is changed who is not declared.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
-#[path = "support/wire.rs"]
-mod proxy;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::proxy;
+use crate::proxy::{Call, Way, Wire};
+use crate::support;
+use crate::support::{Lab, events, gameday, json, lab_with};
 use aws_sdk_cognitoidentityprovider::Client;
 use gameday::cloud::{Access, Cloud, resolve_secret};
 use gameday::env::Site;
 use gameday::faults::{Action, Journal, Newcomer};
 use gameday::model::{Clock, Event, RunId};
-use proxy::{Call, Way, Wire};
-use support::{Lab, events, gameday, json, lab_with};
 
 /// Slow enough for logins on a busy machine.
 const SPEED: &str = "4";

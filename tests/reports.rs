@@ -1,15 +1,15 @@
 //! What the reports say of synthetic runs.
 
-#![allow(clippy::large_futures, clippy::unwrap_used)]
-
+#[path = "schema/mod.rs"]
 mod schema;
-mod synthetic;
 
+use std::collections::BTreeSet;
+
+use crate::synthetic::{self, HOSTILE, World, at, hostile, outcome, started, with_objectives};
 use gameday::measure::{Outcome, Verdict};
 use gameday::model::*;
-use gameday::report::{headline, reports};
+use gameday::report::{headline, hypothesis_verdict, reports};
 use serde_json::{Value, json};
-use synthetic::{HOSTILE, World, at, hostile, outcome, started, with_objectives};
 
 fn sample() -> Outcome {
     outcome(&World::sample().run().0).unwrap()
@@ -39,6 +39,57 @@ fn every_report_of_the_sample_run() {
     let outcome = sample();
     for (name, bytes) in reports(&outcome) {
         insta::assert_snapshot!(name, String::from_utf8(bytes).unwrap());
+    }
+}
+
+/// The texts of the cells of each row of a page's tables.
+fn rows(html: &str) -> Vec<Vec<String>> {
+    let text = |cell: &str| {
+        // It begins within its own tag.
+        let mut tag = true;
+        let shown = |c: &char| {
+            let text = !tag && *c != '<';
+            tag = *c == '<' || (tag && *c != '>');
+            text
+        };
+        cell.chars().filter(shown).collect::<String>()
+    };
+    let cells = |row: &str| row.replace("<th", "<td").split("<td").skip(1).map(text).collect::<Vec<_>>();
+    html.split("<tr>").skip(1).filter_map(|row| row.split("</tr>").next()).map(cells).collect()
+}
+
+#[test]
+fn the_page_has_every_figure_of_the_markdown() {
+    let outcome = sample();
+    let (markdown, html) = (report(&outcome, "report.md"), report(&outcome, "report.html"));
+    let page = rows(&html);
+    let groups = ["| Phase | Region ", "| Region | Attempted ", "| Phase | Attempted ", "| Flow ", "| Cohort "];
+    for head in ["| Duration ", "| Place ", "| Figure "].into_iter().chain(groups) {
+        let tables: Vec<&str> = markdown.split("\n\n").filter(|block| block.starts_with(head)).collect();
+        assert!(!tables.is_empty(), "{head}");
+        // The page's tables of figures and values have no head.
+        let row = |line: &&str| !line.starts_with("|---") && *line != "| Figure | Value |";
+        for line in tables.into_iter().flat_map(str::lines).filter(row) {
+            let cells = line.trim_matches(['|', ' ']).split(" | ").map(|cell| cell.replace(['`', '\\'], ""));
+            let cells: Vec<String> = cells.collect();
+            assert!(page.contains(&cells), "{cells:?}");
+        }
+    }
+    for start in ["How the record's change spread.", "The confidence is ", "Replication before ", "No write lagged "] {
+        let text = markdown.split("\n\n").find(|block| block.starts_with(start)).unwrap();
+        assert!(html.contains(&format!(">{text}</p>")), "{text}");
+    }
+}
+
+#[test]
+fn no_two_tables_of_the_page_have_the_same_name() {
+    for records in [World::sample().run().0, hostile()] {
+        let html = report(&outcome(&records).unwrap(), "report.html");
+        let mut names: Vec<&str> = html.split("\"><table>").map(|before| before.rsplit('"').next().unwrap()).collect();
+        // After the last table.
+        names.pop();
+        let different: BTreeSet<&&str> = names.iter().collect();
+        assert!(names.len() > 15 && different.len() == names.len(), "{names:?}");
     }
 }
 
@@ -110,6 +161,22 @@ fn gameday_report_prints_and_writes_the_same_bytes_in_every_format() {
             let printed = gameday_report(folder.path(), &["--format", format]).stdout;
             assert!(expected.iter().any(|(file, bytes)| *file == name && *bytes == printed), "{format}");
         }
+    }
+}
+
+#[test]
+fn whoever_reads_no_further_has_read_enough() {
+    let run = folder_of(&World::sample().run().0);
+    let run = run.path().to_str().unwrap();
+    let scenario = "scenarios/full-failover.toml";
+    for args in
+        [&["schema", "run"][..], &["validate", scenario], &["report", run], &["report", run, "--format", "html"]]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gameday"));
+        let done = command.args(args).stdout(writer).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{args:?}: {done:?}");
     }
 }
 
@@ -224,6 +291,29 @@ fn an_abort_leaves_what_it_cut_short_inconclusive() {
     let left = outcome(&records).unwrap();
     assert_eq!(left.exit_code, Some(5));
     assert!(report(&left, "report.md").contains("acl-1: AccessDenied"));
+}
+
+#[test]
+fn a_run_that_was_aborted_or_not_put_back_confirms_nothing() {
+    assert_eq!(hypothesis_verdict(&sample()), "confirmed");
+    // While it verified, when every objective had been decided.
+    let mut stopped = with_events([Event::Abort { reason: "SIGINT".into() }]);
+    edit(&mut stopped, |event| {
+        if let Event::RunEnded { failure } = event {
+            *failure = Some(RunFailure::Aborted("SIGINT".into()));
+        }
+    });
+    let mut left = World::sample().run().0;
+    edit(&mut left, |event| {
+        if let Event::Restored { left, .. } = event {
+            left.push("acl-1: AccessDenied".into());
+        }
+    });
+    for (records, code) in [(stopped, 4), (left, 5)] {
+        let outcome = outcome(&records).unwrap();
+        assert_eq!((outcome.exit_code, outcome.all_met()), (Some(code), true));
+        assert_eq!(hypothesis_verdict(&outcome), "neither confirmed nor refuted");
+    }
 }
 
 #[test]
@@ -543,7 +633,7 @@ fn the_step_in_which_a_try_fails_is_told_apart_from_those_that_ended() {
         } else if login.arrival % 10 == 0 {
             let (ended, role, outcome) = (login.started, None, LoginOutcome::ConnectTimeout);
             let steps = vec![step(LoginStep::Dns, 2.0, true), step(LoginStep::Connect, 1500.0, false)];
-            login.earlier = vec![FailedTry { ended, role, outcome, steps }];
+            login.earlier = vec![FailedTry { ended, role, outcome, api_sent: None, steps }];
             earlier += 1;
         }
     });
@@ -806,7 +896,7 @@ fn users_who_try_again_are_counted_by_their_tries() {
             login.again_of = (rescued == 0).then(|| failed.last().copied().unwrap());
             let (ended, role) = (login.started, Some(RegionRole::Replica));
             let throttled = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
-            login.earlier = vec![FailedTry { ended, role, outcome: throttled, steps: Vec::new() }; 2];
+            login.earlier = vec![FailedTry { ended, role, outcome: throttled, api_sent: None, steps: Vec::new() }; 2];
             rescued += 1;
         } else if !matches!(login.outcome, LoginOutcome::Succeeded | LoginOutcome::Cancelled) {
             others += 1;

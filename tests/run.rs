@@ -1,19 +1,16 @@
 //! The real binary against the lab: whole runs, refusals, repetition by seed, and without privileges.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gameday::model::{Event, Login};
-use serde_json::Value;
-use support::{
+use crate::support;
+use crate::support::{
     FULL_FAILOVER, Lab, SHORT_TTL, bounds, events, gameday, json, keeps_secrets, lab_with, short_scenario, tools,
     without_debug,
 };
+use gameday::model::{Event, Login};
+use serde_json::Value;
 
 #[test]
 fn a_full_failover_is_measured_truly_and_everything_is_put_back() {

@@ -1,17 +1,14 @@
 //! Whatever ends a run, in whichever phase: the network is as it was, and a report says what was seen.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support;
+use crate::support::{Lab, SHORT_TTL, current_phase, events, gameday, json, lab_with, phases, short_scenario, tools};
 use gameday::faults::read_journal;
 use gameday::model::{Event, Phase, Record};
 use serde_json::Value;
-use support::{Lab, SHORT_TTL, current_phase, events, gameday, json, lab_with, phases, short_scenario, tools};
 
 /// A run under way against a lab of its own.
 struct Run {

@@ -1,8 +1,6 @@
 //! A blackhole in the middle of each step of each flow: the login ends within the user's patience, says at which step it stalled, and leaves
 //! no task behind. Between the users and a lab's front door stands a wire that goes silent after a given number of turns, without FIN or RST.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};

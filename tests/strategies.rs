@@ -1,11 +1,7 @@
 //! `gameday compare-strategies`: what users get of each strategy, by bounds.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod support;
-
+use crate::support::{gameday, tools};
 use serde_json::Value;
-use support::{gameday, tools};
 
 fn bounds(contender: &Value, figure: &str) -> (f64, f64) {
     let end = |name: &str| contender[figure][name].as_f64();

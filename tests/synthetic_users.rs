@@ -1,22 +1,16 @@
 //! `gameday users` on a running lab: users are made, made again, used and removed, and nobody else is touched.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
-#[path = "support/wire.rs"]
-mod proxy;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
+use crate::proxy;
+use crate::proxy::{Call, Way, Wire};
+use crate::support::{Lab, gameday};
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, UserStatusType};
 use gameday::cloud::Cloud;
 use gameday::users::GROUP;
-use proxy::{Call, Way, Wire};
-use support::{Lab, gameday};
 
 struct Pool {
     cognito: Client,

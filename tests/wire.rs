@@ -3,23 +3,15 @@
 //!
 //! A proxy stands on the wire, before the lab in one arm of each test and before moto in the other.
 
-#![allow(clippy::large_futures, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
-mod support;
-
 #[path = "wire/calls.rs"]
 mod calls;
 #[path = "wire/faults.rs"]
 mod faults;
 #[path = "wire/journals.rs"]
 mod journals;
-#[path = "support/moto.rs"]
-mod moto;
 #[path = "wire/people.rs"]
 mod people;
 #[path = "wire/place.rs"]
 mod place;
-#[path = "support/wire.rs"]
-mod proxy;
 #[path = "wire/runs.rs"]
 mod runs;

@@ -1,12 +1,13 @@
 //! `gameday validate`, `schema` and `report`: files in, documents out.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use crate::files::Document;
 use crate::model::compress_log;
 use crate::{env, report, scenario};
 
 use super::run::{outcome_of, write_reports};
+use super::signals::say;
 use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs};
 
 /// Checks files of either kind: one with `kind` at its top is an environment.
@@ -16,14 +17,13 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
         let is_environment = Document::open::<env::Environment>(path).is_ok_and(|file| file.has("kind"));
         let problems = if is_environment { env::load(path).err() } else { scenario::load(path, None).err() };
         match problems {
-            None => println!(
-                "{}: {} file, no problem",
-                path.display(),
-                if is_environment { "environment" } else { "scenario" }
-            ),
+            None => {
+                let kind = if is_environment { "environment" } else { "scenario" };
+                let _ = writeln!(std::io::stdout(), "{}: {kind} file, no problem", path.display());
+            }
             Some(problems) => {
                 if let Some(earlier) = last.replace(problems) {
-                    eprintln!("{:?}", miette::Report::new(earlier));
+                    say(&format!("{:?}", miette::Report::new(earlier)));
                 }
             }
         }
@@ -39,8 +39,17 @@ pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
         SchemaKind::Baseline => env::baseline_schema(),
         SchemaKind::Run => report::run_schema(),
     };
-    println!("{}", serde_json::to_string_pretty(&schema).map_err(|error| Failure::plain(error.to_string()))?);
-    Ok(Exit::Success)
+    let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::plain(error.to_string()))?;
+    print(format!("{text}\n").as_bytes())
+}
+
+/// Whoever reads no further has read enough.
+fn print(bytes: &[u8]) -> Result<Exit, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::plain(format!("standard output: {error}"))),
+        _ => Ok(Exit::Success),
+    }
 }
 
 /// Writes the reports again, or prints one.
@@ -57,9 +66,9 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let Some(format) = args.format else {
         let outcome = write_reports(&args.run_dir)?;
-        println!("{}", args.run_dir.join("report.md").display());
+        let _ = writeln!(std::io::stdout(), "{}", args.run_dir.join("report.md").display());
         if !outcome.complete() {
-            eprintln!("the event log breaks off; the report says what is missing: {}", outcome.missing.join("; "));
+            say(&format!("the event log breaks off; the report says what is missing: {}", outcome.missing.join("; ")));
         }
         return Ok(Exit::Success);
     };
@@ -73,6 +82,5 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         ReportFormat::Openmetrics => report::openmetrics(&outcome),
         ReportFormat::Journal => report::chaos_journal(&outcome),
     };
-    std::io::stdout().write_all(&bytes).map_err(|error| Failure::plain(format!("standard output: {error}")))?;
-    Ok(Exit::Success)
+    print(&bytes)
 }

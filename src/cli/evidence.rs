@@ -1,6 +1,6 @@
 //! `gameday evidence`: the archive for an auditor, and its check.
 
-use std::io::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::Client;
@@ -12,11 +12,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::cloud::{Cloud, CloudError};
+use crate::cloud::CloudError;
 use crate::evidence::{self, Bundle, EvidenceError, Verified};
 use crate::model::{Clock, RegionRole};
-use crate::preflight::{Findings, account};
 
+use super::runs::put;
 use super::world::{self, World};
 use super::{Exit, Failure, Format, Place};
 
@@ -30,7 +30,7 @@ pub struct EvidenceArgs {
     /// The folder of the run.
     #[arg(required = true)]
     run_dir: Option<PathBuf>,
-    /// The archive to write; it is never written over. Without it, the folder's name with .tar.zst, in the current one.
+    /// The archive to write, outside the run's folder; it is never written over. Without it, the folder's name with .tar.zst, in the current one.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Also put it into this S3 bucket, which must have Object Lock; needs --env.
@@ -56,10 +56,17 @@ pub struct EvidenceArgs {
 #[derive(Debug, Subcommand)]
 enum EvidenceCommand {
     /// Check an archive: every hash, no file more or less, the journal's chain, and that the reports follow from the event log.
-    #[command(after_long_help = "Exit codes: 0 as it was made; 1 it was changed; 2 it cannot be read")]
+    #[command(after_long_help = "Examples:\n  \
+        gameday evidence verify RUN.tar.zst --sha256 HEX             the one whose SHA-256 was written down?\n  \
+        gameday evidence verify RUN.tar.zst                          does everything in it fit together?\n\n\
+        CONSISTENT: whoever makes an archive anew, hashes and all, passes as well. GENUINE: its own SHA-256 is that of --sha256, too.\n\n\
+        Exit codes: 0 nothing is wrong with it; 1 it was changed; 2 it cannot be read")]
     Verify {
         /// The archive.
         file: PathBuf,
+        /// The archive's own SHA-256, as it was written down when the archive was made.
+        #[arg(long, value_name = "HEX", value_parser = sha256)]
+        sha256: Option<String>,
         /// What goes to standard output.
         #[arg(long, value_enum, default_value = "human")]
         format: Format,
@@ -78,14 +85,29 @@ enum Mode {
 /// Makes an archive, or checks one.
 pub async fn evidence(args: EvidenceArgs) -> Result<Exit, Failure> {
     match (&args.command, &args.run_dir) {
-        (Some(EvidenceCommand::Verify { file, format }), _) => check(file, *format),
+        (Some(EvidenceCommand::Verify { file, sha256, format }), _) => check(file, sha256.as_deref(), *format),
         (None, Some(folder)) => make(&args, folder).await,
         (None, None) => Err(Failure::plain("give the folder of a run")),
     }
 }
 
+fn sha256(text: &str) -> Result<String, String> {
+    let good = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if good { Ok(text.to_ascii_lowercase()) } else { Err("must have 64 hexadecimal digits".to_owned()) }
+}
+
 fn failed(error: &EvidenceError) -> Failure {
-    Failure::with_help(error.to_string(), "Give the folder of a run, and a file that is not there yet with --out")
+    let help = match error {
+        EvidenceError::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+            "An archive is never written over: give a file that is not there yet with --out"
+        }
+        EvidenceError::Io { .. } => return Failure::plain(error.to_string()),
+        EvidenceError::NoRun { .. } => "Give the folder of a run, with all files that the run left there",
+        EvidenceError::NoFile { .. } => "Move it out of the folder of the run",
+        EvidenceError::Inside { .. } => "Give a file outside the run's folder with --out",
+        EvidenceError::NoArchive { .. } => "Give an archive that `gameday evidence` made",
+    };
+    Failure::with_help(error.to_string(), help)
 }
 
 async fn make(args: &EvidenceArgs, folder: &Path) -> Result<Exit, Failure> {
@@ -117,13 +139,13 @@ async fn make(args: &EvidenceArgs, folder: &Path) -> Result<Exit, Failure> {
             ];
             lines.extend(stored.map(|stored| format!("put to {stored}")));
             lines.push(
-                "Write the SHA-256 down elsewhere; `gameday evidence verify` tells whether anything was changed."
+                "Write the SHA-256 down elsewhere: `gameday evidence verify --sha256` tells whether anything was changed."
                     .into(),
             );
             lines.join("\n")
         }
     };
-    say(&text);
+    put(None, &text)?;
     Ok(Exit::Success)
 }
 
@@ -146,16 +168,10 @@ impl Shelf {
         let environment = world::environment(Some(env))?;
         let world =
             Box::pin(World::open(environment, &Place { env: Some(env.to_owned()), speed: None, seed: None })).await?;
-        let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
-        let mut found = Findings::default();
         let clock = world.clock;
-        let allowed = account(&cloud, &world.site, &mut found).await;
+        let cloud = world::allowed(&world.site).await;
         world.close().await;
-        if allowed.is_none() {
-            let finding = found.findings.pop();
-            let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
-            return Err(Failure::with_help(format!("{text}; nothing was written"), help).coded(Exit::Refused));
-        }
+        let cloud = cloud?;
         let mut last = String::new();
         // A bucket answers in its own Region.
         for role in [RegionRole::Primary, RegionRole::Replica] {
@@ -218,15 +234,22 @@ impl Shelf {
     }
 }
 
-fn check(file: &Path, format: Format) -> Result<Exit, Failure> {
+fn check(file: &Path, expected: Option<&str>, format: Format) -> Result<Exit, Failure> {
     let scratch = tempfile::tempdir().map_err(|error| Failure::plain(format!("a temporary folder: {error}")))?;
-    let verified = evidence::verify(file, scratch.path())
-        .map_err(|error| Failure::with_help(error.to_string(), "Give an archive that `gameday evidence` made"))?;
+    let mut verified = evidence::verify(file, scratch.path()).map_err(|error| failed(&error))?;
+    let consistent = verified.problems.is_empty();
+    let genuine = expected.map(|expected| consistent && expected == verified.sha256);
+    if let Some(expected) = expected
+        && expected != verified.sha256
+    {
+        verified.problems.push(format!("its SHA-256 is not {expected}"));
+    }
     let Verified { manifest, sha256, problems, derived, not_derived } = &verified;
     let text = match format {
         Format::Json => {
             let value = json!({
-                "genuine": problems.is_empty(),
+                "consistent": consistent,
+                "genuine": genuine,
                 "sha256": sha256,
                 "problems": problems,
                 "derived": derived,
@@ -235,13 +258,13 @@ fn check(file: &Path, format: Format) -> Result<Exit, Failure> {
             });
             format!("{value:#}")
         }
-        Format::Human => human(file, &verified),
+        Format::Human => human(file, &verified, genuine),
     };
-    say(&text);
+    put(None, &text)?;
     Ok(if problems.is_empty() { Exit::Success } else { Exit::Missed })
 }
 
-fn human(file: &Path, verified: &Verified) -> String {
+fn human(file: &Path, verified: &Verified, genuine: Option<bool>) -> String {
     let mut lines = vec![format!("{}, SHA-256 {}", file.display(), verified.sha256)];
     if let Some(manifest) = &verified.manifest {
         lines.push(format!(
@@ -253,7 +276,7 @@ fn human(file: &Path, verified: &Verified) -> String {
             |caller| format!("made by {} in account {}", caller.arn, caller.account),
         ));
         lines.push(manifest.journal.as_ref().map_or_else(
-            || "no journal: nothing was changed".to_owned(),
+            || "no journal".to_owned(),
             |chain| {
                 let end = if chain.closed { "everything was restored" } else { "NOT CLOSED" };
                 format!("journal: {} lines, {end}, chain ends with {}", chain.lines, chain.head_sha256)
@@ -264,15 +287,17 @@ fn human(file: &Path, verified: &Verified) -> String {
         Some(why) => lines.push(format!("reports were not derived again: {why}")),
         None => lines.push(format!("follow from the event log byte for byte: {}", verified.derived.join(", "))),
     }
+    lines.extend(verified.problems.iter().map(|problem| format!("CHANGED: {problem}")));
     if verified.problems.is_empty() {
-        lines.push("GENUINE: every hash is as it was.".to_owned());
-    } else {
-        lines.extend(verified.problems.iter().map(|problem| format!("CHANGED: {problem}")));
+        lines.push(match genuine {
+            Some(_) => {
+                "GENUINE: its SHA-256 is the one that was written down, and everything in it fits together.".to_owned()
+            }
+            None => {
+                "CONSISTENT: everything in it fits together; compare its SHA-256 with the one that was written down."
+                    .to_owned()
+            }
+        });
     }
     lines.join("\n")
-}
-
-/// A reader that went away is no failure.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }

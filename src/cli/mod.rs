@@ -89,14 +89,15 @@ enum Command {
         gameday trend reports/*                                      on the terminal\n  \
         gameday trend reports/* --format html --out trend.html\n  \
         gameday trend reports/* --fail-on-regression                 for CI\n\n\
-        Exit codes: 0 no regression, or none asked for; 1 a regression; 2 bad arguments or files")]
+        Exit codes: 0 no regression, or none asked for; 1 a regression, or a latest run that was not restored; 2 bad arguments or files")]
     Trend(runs::TrendArgs),
     /// Explain why two runs differ, link by link of the failover chain.
     Compare(runs::CompareArgs),
-    /// Run one scenario on a native replica and on a bridge of two pools in the built-in lab, beside the article's claims.
+    /// Run one scenario on a native replica, a bridge of two pools and a pool kept by hand, in the built-in lab, beside the article's claims.
     #[command(after_long_help = "Examples:\n  \
-        gameday compare-strategies                                   about 2 min at the default speed\n  \
-        gameday compare-strategies --format markdown --seed 7 --out reports/strategies\n\n\
+        gameday compare-strategies                                   about 5 min at the default speed\n  \
+        gameday compare-strategies --format markdown --seed 7 --out reports/strategies\n  \
+        gameday compare-strategies --render                          the table again, from the runs that are there\n\n\
         Exit codes: 0 all of them ran and are restored; 2 bad arguments or files; 3 preflight refused; 4 aborted; 5 not restored")]
     CompareStrategies(strategies::StrategiesArgs),
     /// Write the runbook of a failover and of the way back, with the times that the last run measured. Asks AWS nothing.
@@ -107,7 +108,7 @@ enum Command {
     #[command(after_long_help = "Examples:\n  \
         gameday evidence reports/2026-01-01T000000Z-full-failover\n  \
         gameday evidence DIR --env FILE --bucket audit-evidence --retain-days 2557\n  \
-        gameday evidence verify 2026-01-01T000000Z-full-failover.tar.zst\n\n\
+        gameday evidence verify 2026-01-01T000000Z-full-failover.tar.zst --sha256 HEX\n\n\
         --bucket asks for s3:GetBucketObjectLockConfiguration, s3:PutObject and, with --retain-days, s3:PutObjectRetention.")]
     Evidence(evidence::EvidenceArgs),
     /// Run the lab alone until Ctrl-C, for aws cli, dig, SDKs and `run --env`.
@@ -429,10 +430,12 @@ pub fn main() -> ExitCode {
         Command::Init(args) => work(init::init(args)),
         Command::Users(command) => work(users::users(command)),
     };
-    match result {
+    let code = match result {
         Ok(exit) => exit.code(),
         Err(failure) => failure.tell(),
-    }
+    };
+    signals::settle();
+    code
 }
 
 fn work(task: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
+use crate::files;
 use crate::measure::{self, History, Outcome};
 use crate::model::{EventLog, RunFailure, RunId, read_log};
 use crate::preflight::Allowed;
@@ -206,5 +207,5 @@ pub fn outcome_of(folder: &Path) -> Result<Outcome, Failure> {
 }
 
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    fs::write(path, bytes).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
+    files::write_whole(path, bytes).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
 }

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use comfy_table::{Cell, Color};
 
-use crate::compare::{self, Change, Document, Figure, Pair, Part, RunRecord, Trend};
+use crate::compare::{self, Change, Document, Figure, Pair, Part, Row, RunRecord, Trend};
+use crate::files::write_whole;
 use crate::runbook;
 
+use super::signals::say;
 use super::summary::empty_table;
 use super::world::{self, World};
 use super::{Exit, Failure, Place};
@@ -37,7 +39,8 @@ pub struct TrendArgs {
     /// Write it to a file instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with code 1 where the latest run of a scenario is worse than the one before, beyond uncertainty.
+    /// Exit with code 1 where the latest run of a scenario with figures is worse than the one before, beyond uncertainty, or where the
+    /// latest run was not restored.
     #[arg(long)]
     fail_on_regression: bool,
 }
@@ -97,7 +100,7 @@ pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
         if path.exists() {
             runs.push(read(folder)?);
         } else {
-            eprintln!("{}: no run.json, so it is left out", folder.display());
+            say(&format!("{}: no run.json, so it is left out", folder.display()));
         }
     }
     if runs.is_empty() {
@@ -116,15 +119,20 @@ pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
     put(args.out.as_deref(), &text)?;
     let regressions = trend.regressions();
     for (series, cell) in &regressions {
-        let bounds = cell.bounds.map_or_else(|| "not reached".to_owned(), compare::Bounds::text);
-        eprintln!(
-            "{} in {}: {} is worse than before: {bounds}",
-            series.scenario,
-            series.environment,
-            cell.figure.name()
-        );
+        let bounds = cell.bounds.map_or_else(|| cell.figure.absent().to_owned(), compare::Bounds::text);
+        let name = cell.figure.name();
+        say(&format!("{} in {}: {name} is worse than before: {bounds}", series.scenario, series.environment));
     }
-    let worse = args.fail_on_regression && !regressions.is_empty();
+    let without_figures = trend.without_figures();
+    for (series, row) in &without_figures {
+        let Row { run_id, ending, .. } = row;
+        say(&format!(
+            "{} in {}: the latest run, {run_id}, ended {ending}, has no figures",
+            series.scenario, series.environment
+        ));
+    }
+    let bad = !regressions.is_empty() || without_figures.iter().any(|(_, row)| row.not_restored);
+    let worse = args.fail_on_regression && bad;
     Ok(if worse { Exit::Missed } else { Exit::Success })
 }
 
@@ -157,7 +165,8 @@ pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     use std::io::Write;
     let text = format!("{}\n", text.trim_end());
     if let Some(path) = out {
-        return fs::write(path, text).map_err(|error| Failure::plain(format!("{}: {error}", path.display())));
+        return write_whole(path, text.as_bytes())
+            .map_err(|error| Failure::plain(format!("{}: {error}", path.display())));
     }
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
@@ -184,7 +193,7 @@ fn human(trend: &Trend) -> String {
         for row in &series.runs {
             let mut cells = vec![Cell::new(row.started_at.strftime("%Y-%m-%d")), Cell::new(row.ending)];
             for cell in &row.figures {
-                let absent = if row.counts { "not reached" } else { "" };
+                let absent = if row.counts { cell.figure.absent() } else { "" };
                 let bounds = cell.bounds.map_or_else(|| absent.to_owned(), compare::Bounds::text);
                 cells.push(Cell::new(format!("{bounds}\n{}", cell.change.mark()).trim_end()).fg(colour(cell.change)));
             }
@@ -209,7 +218,7 @@ fn side_by_side(pair: &Pair) -> String {
         table.set_header([title, "first run", "second run", "beside each other"]);
         for part in parts {
             let text =
-                |bounds: Option<compare::Bounds>| bounds.map_or_else(|| "not reached".into(), compare::Bounds::text);
+                |bounds: Option<compare::Bounds>| bounds.map_or_else(|| part.absent.into(), compare::Bounds::text);
             table.add_row([
                 Cell::new(&part.name),
                 Cell::new(text(part.before)),

@@ -1,7 +1,10 @@
 //! The signals that ask a command to end.
 
-use std::sync::mpsc::Sender;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::Write;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -40,16 +43,57 @@ impl Signals {
 static VIEW: Mutex<Option<Sender<String>>> = Mutex::new(None);
 static UNSEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Says something on standard error, which a hang-up may have taken away.
+/// A terminal that takes no output must not hold up the end of a command for longer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the thread that writes to standard error is told.
+enum Word {
+    Line(String),
+    /// To be answered once everything before it is written.
+    Settle(Sender<()>),
+}
+
+/// Says something on standard error, which a hang-up may have taken away. Never waits for the terminal: one that was stopped (Ctrl-S), or a pipe
+/// that nobody reads, would stop a restore.
 pub fn say(text: &str) {
-    use std::io::Write;
     if let Some(view) = &*lock(&VIEW)
         && view.send(text.to_owned()).is_ok()
     {
         lock(&UNSEEN).extend(text.lines().map(str::to_owned));
         return;
     }
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // The writer ends with the program.
+    let _ = writer().send(Word::Line(text.to_owned()));
+}
+
+/// Waits until everything that was said is written, a second at most.
+pub fn settle() {
+    let (done, settled) = channel();
+    if writer().send(Word::Settle(done)).is_ok() {
+        let _ = settled.recv_timeout(PATIENCE);
+    }
+}
+
+fn writer() -> &'static Sender<Word> {
+    static WRITER: OnceLock<Sender<Word>> = OnceLock::new();
+    WRITER.get_or_init(|| {
+        let (sender, words) = channel();
+        thread::spawn(move || write(&words));
+        sender
+    })
+}
+
+fn write(words: &Receiver<Word>) {
+    for word in words {
+        match word {
+            Word::Line(text) => {
+                let _ = writeln!(std::io::stderr(), "{text}");
+            }
+            Word::Settle(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
 }
 
 /// Lets a view take what is said; nothing gives it back to standard error.

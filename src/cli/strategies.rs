@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthError;
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, AuthFlowType};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,7 +18,7 @@ use crate::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed};
 use crate::env::{Pool, SecretRef, Site};
 use crate::lab::truth::{Draw, TruthReport};
 use crate::measure::Outcome;
-use crate::model::{Clock, Event, EventLog, Phase, RegionRole, Secret};
+use crate::model::{Clock, Event, EventLog, Phase, Record, RegionRole, Secret};
 use crate::scenario::Phases;
 
 use super::run::Companion;
@@ -54,6 +56,9 @@ pub struct StrategiesArgs {
     /// The folder for the table and one folder for each run.
     #[arg(long, value_name = "DIR", default_value = "reports/strategies")]
     out: PathBuf,
+    /// Run nothing: write the table again from the runs in --out.
+    #[arg(long, conflicts_with_all = ["scenario", "speed", "seed"])]
+    render: bool,
     /// What goes to standard output.
     #[arg(long, value_enum, default_value = "human")]
     format: StrategiesFormat,
@@ -72,19 +77,17 @@ pub enum StrategiesFormat {
 
 /// Runs the scenario on each strategy and writes the table.
 pub async fn compare(args: StrategiesArgs) -> Result<Exit, Failure> {
-    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    fs::create_dir_all(&args.out).map_err(|error| fail(&args.out, &error))?;
-    let mut contenders = Vec::new();
-    for claim in CLAIMS {
-        let folder = args.out.join(claim.strategy);
-        let ended = Box::pin(run::run_with(of(&args, claim, seed, &folder)?, Probe::default())).await?;
-        if !matches!(ended, Exit::Success | Exit::Missed) {
-            return Ok(ended);
+    if !args.render {
+        let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        for claim in CLAIMS {
+            let folder = args.out.join(claim.strategy);
+            let ended = Box::pin(run::run_with(of(&args, claim, seed, &folder)?, Probe::default())).await?;
+            if !matches!(ended, Exit::Success | Exit::Missed) {
+                return Ok(ended);
+            }
         }
-        contenders.push(contender(claim, &folder)?);
     }
-    let scenario = args.scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let comparison = Comparison { scenario, speed: args.speed, seed, contenders };
+    let comparison = comparison(&args.out)?;
     let markdown = comparison.markdown();
     let json = runs::json(&comparison)?;
     runs::put(Some(&args.out.join("strategies.md")), &markdown)?;
@@ -125,12 +128,18 @@ fn of(args: &StrategiesArgs, claim: Claim, seed: u64, folder: &Path) -> Result<R
     })
 }
 
-fn contender(claim: Claim, folder: &Path) -> Result<Contender, Failure> {
-    let run = runs::read(folder)?;
-    let probed: Probed = read(&folder.join(PROBED))?;
-    let truth: TruthReport = read(&folder.join("truth.json"))?;
-    let carried = truth.draws.get(&Draw::LagS).map_or(0, Vec::len);
-    Ok(Contender::new(claim, &run, probed, carried))
+/// From what the runs left.
+fn comparison(out: &Path) -> Result<Comparison, Failure> {
+    let mut contenders = Vec::new();
+    for claim in CLAIMS {
+        let folder = out.join(claim.strategy);
+        let run = runs::read(&folder)?;
+        let probed: Probed = read(&folder.join(PROBED))?;
+        let truth: TruthReport = read(&folder.join("truth.json"))?;
+        let carried = truth.draws.get(&Draw::LagS).map_or(0, Vec::len);
+        contenders.push(Contender::new(claim, run, probed, carried));
+    }
+    Ok(Comparison { contenders })
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
@@ -151,7 +160,7 @@ fn human(comparison: &Comparison) -> String {
         table.add_row(["", "RPO", it.claim.rpo, &it.rpo_text(), it.rpo_verdict.text()]);
         table.add_row(["", "password at the replica", it.claim.passwords, &passwords, it.passwords_verdict.text()]);
         table.add_row(["", "attributes that differ", "", &it.diverged(), ""]);
-        table.add_row(["", "changes carried", "", &it.carried.to_string(), ""]);
+        table.add_row(["", "changes carried", "", &it.carried_text(), ""]);
     }
     table.to_string()
 }
@@ -166,14 +175,15 @@ struct Probe {
 impl Companion for Probe {
     fn start(&mut self, world: &World, log: &Arc<EventLog>, phases: &Phases) {
         let (site, clock, baseline) = (world.site.clone(), world.clock, phases.baseline.0);
-        let (found, log) = (Arc::clone(&self.found), Arc::clone(log));
+        // From now on, so that no phase is missed.
+        let (found, events) = (Arc::clone(&self.found), log.subscribe());
         let task = tokio::spawn(async move {
             let followed = match ProbeUser::of(&site).await {
-                Ok(user) => user.follow(clock, baseline, &log, &found).await,
+                Ok(user) => user.follow(clock, baseline, events, &found).await,
                 Err(failed) => Err(failed),
             };
             if let Err(failed) = followed {
-                say(&format!("warning: passwords and attributes were not tried: {failed}"));
+                say(&format!("warning: passwords and attributes were not all tried: {failed}"));
                 lock(&found).failed = Some(failed);
             }
         });
@@ -217,10 +227,9 @@ impl ProbeUser {
         &self,
         clock: Clock,
         baseline: Duration,
-        log: &EventLog,
+        mut events: Receiver<Arc<Record>>,
         found: &Mutex<Probed>,
     ) -> Result<(), String> {
-        let mut events = log.subscribe();
         let (mut due, mut changed) = (None, false);
         loop {
             let event = tokio::select! {
@@ -233,18 +242,21 @@ impl ProbeUser {
             };
             let record = match event {
                 Ok(record) => record,
-                Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => return Ok(()),
+                Err(RecvError::Lagged(_)) => return Err("events came faster than they were read".to_owned()),
+                Err(RecvError::Closed) => return Err("the run ended early".to_owned()),
             };
             let Event::PhaseStarted { phase } = &record.event else { continue };
             match phase {
                 Phase::Baseline => due = record.at.checked_add(baseline.saturating_sub(BEFORE_THE_CUT)).ok(),
-                Phase::Outage if changed => {
-                    let accepted = self.accepted().await;
+                Phase::Outage | Phase::Restore if !changed => {
+                    return Err("the baseline ended before anything was changed".to_owned());
+                }
+                Phase::Outage => {
+                    let accepted = self.accepted().await?;
                     lock(found).at_cut = Some(accepted);
                 }
-                Phase::Restore if changed => {
-                    let (accepted, diverged) = (self.accepted().await, self.diverged().await?);
+                Phase::Restore => {
+                    let (accepted, diverged) = (self.accepted().await?, self.diverged().await?);
                     let mut found = lock(found);
                     (found.at_end, found.diverged) = (Some(accepted), Some(diverged));
                     return Ok(());
@@ -274,17 +286,20 @@ impl ProbeUser {
     }
 
     /// The newest password that signs in.
-    async fn accepted(&self) -> Accepted {
+    async fn accepted(&self) -> Result<Accepted, String> {
         let cognito = &self.cloud.replica.cognito;
         for (which, password) in &self.passwords {
             let call =
                 cognito.initiate_auth().client_id(&self.pool.client_id).auth_flow(AuthFlowType::UserPasswordAuth);
             let call = call.auth_parameters("USERNAME", &self.name).auth_parameters("PASSWORD", password.expose());
-            if call.send().await.is_ok() {
-                return *which;
+            match call.send().await {
+                Ok(_) => return Ok(*which),
+                // Anything else says nothing of the password.
+                Err(error) if error.as_service_error().is_some_and(refuses) => {}
+                Err(error) => return Err(CloudError::of("cognito-idp:InitiateAuth")(error).to_string()),
             }
         }
-        Accepted::Nothing
+        Ok(Accepted::Nothing)
     }
 
     /// The attributes that do not have their new value at the replica.
@@ -298,6 +313,11 @@ impl ProbeUser {
         let differ = ATTRIBUTES.into_iter().filter(|attribute| !there(attribute));
         Ok(differ.map(|(name, _)| name.to_owned()).collect())
     }
+}
+
+/// Whether the pool knows neither that user nor that password.
+fn refuses(error: &InitiateAuthError) -> bool {
+    error.is_not_authorized_exception() || error.is_user_not_found_exception()
 }
 
 fn attribute(name: &str, value: &str) -> AttributeType {

@@ -9,15 +9,14 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{Cloud, CloudError};
+use crate::cloud::CloudError;
 use crate::env::{self, EnvironmentKind, Site};
 use crate::model::Secret;
-use crate::preflight::{Findings, account};
 use crate::users::{GROUP, Made, Removed, Synthetics};
 
 use super::confirm::{Consent, confirm};
 use super::signals::{Signals, say};
-use super::world::World;
+use super::world::{self, World};
 use super::{Exit, Failure, Place, UsersCommand};
 
 /// Names that one line shows.
@@ -66,13 +65,7 @@ async fn open(file: &Path, consent: Option<Consent<'_>>, what: &str) -> Result<S
 }
 
 async fn connect(site: &Site) -> Result<Synthetics, Failure> {
-    let cloud = Cloud::connect(site).await.map_err(|error| Failure::plain(error.to_string()))?;
-    let mut found = Findings::default();
-    if account(&cloud, site, &mut found).await.is_none() {
-        let finding = found.findings.pop();
-        let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
-        return Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused));
-    }
+    let cloud = world::allowed(site).await?;
     Ok(Synthetics { cognito: cloud.primary.cognito, pool: site.pool.id.clone() })
 }
 
@@ -127,22 +120,22 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
     if done > 0 {
         file.write(ready)?;
     }
-    let made = done - known;
-    println!("{made} users made, {known} of the group `{GROUP}` given a new password: {}", path.display());
+    let (made, mut out) = (done - known, std::io::stdout());
+    let _ = writeln!(out, "{made} users made, {known} of the group `{GROUP}` given a new password: {}", path.display());
     if !foreign.is_empty() {
-        println!("left alone, since they are there and not in that group: {}", some(&foreign));
+        let _ = writeln!(out, "left alone, since they are there and not in that group: {}", some(&foreign));
     }
     if !failed.is_empty() {
-        println!("failed, try again with the same command: {}", some(&failed));
+        let _ = writeln!(out, "failed, try again with the same command: {}", some(&failed));
     }
     Ok(if done == wanted { Exit::Success } else { Exit::Aborted })
 }
 
 async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, Failure> {
     let census = pool.census(prefix).await.map_err(|error| refused(&error))?;
-    let wanted = census.ours.len();
+    let (wanted, mut out) = (census.ours.len(), std::io::stdout());
     if dry_run {
-        println!("{wanted} users would be deleted: {}", some(&census.ours));
+        let _ = writeln!(out, "{wanted} users would be deleted: {}", some(&census.ours));
     }
     let (mut gone, mut failed) = (0, Vec::new());
     if !dry_run {
@@ -159,16 +152,17 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
         };
         pool.purge(census.ours, &stop, tell).await;
         bar.finish_and_clear();
-        println!("{gone} of {wanted} users deleted");
+        let _ = writeln!(out, "{gone} of {wanted} users deleted");
     }
     if !census.other_names.is_empty() {
-        println!("left, in the group `{GROUP}` without the prefix `{prefix}`: {}", some(&census.other_names));
+        let _ =
+            writeln!(out, "left, in the group `{GROUP}` without the prefix `{prefix}`: {}", some(&census.other_names));
     }
     if !census.not_members.is_empty() {
-        println!("left, with the prefix and not in the group: {}", some(&census.not_members));
+        let _ = writeln!(out, "left, with the prefix and not in the group: {}", some(&census.not_members));
     }
     if !failed.is_empty() {
-        println!("failed, try again with the same command: {}", some(&failed));
+        let _ = writeln!(out, "failed, try again with the same command: {}", some(&failed));
     }
     Ok(if dry_run || gone == wanted { Exit::Success } else { Exit::Aborted })
 }
@@ -215,8 +209,11 @@ impl PasswordFile {
     /// Writes new passwords and those of users who kept theirs; all of it or nothing, readable by its owner alone.
     fn write(self, users: Vec<(String, Secret)>) -> Result<(), Failure> {
         let mut rows = self.old;
-        let nothing = || Secret::new(String::new());
-        rows.extend(users.into_iter().map(|(name, password)| (name, Row { password, totp_secret: nothing() })));
+        for (name, password) in users {
+            // A new password does not change how codes are made.
+            let totp_secret = rows.remove(&name).map_or_else(|| Secret::new(""), |row| row.totp_secret);
+            rows.insert(name, Row { password, totp_secret });
+        }
         let fail = |error: String| {
             let text = format!("{}: {error}", self.path.display());
             Failure::with_help(text, "The users are made; the same command gives them new passwords")
@@ -273,16 +270,20 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_comes_to_few_users_keeps_the_passwords_of_the_others() {
+    fn a_run_that_comes_to_few_users_keeps_every_totp_secret_and_the_others_passwords() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.csv");
-        fs::write(&path, "username,password,totp_secret\ngameday-2,two,\ngameday-1,one,JBSWY3DP\ngameday-3,three,\n")
-            .unwrap();
+        fs::write(
+            &path,
+            "username,password,totp_secret\ngameday-2,two,KRSXG5DT\ngameday-1,one,JBSWY3DP\ngameday-3,three,\n",
+        )
+        .unwrap();
         let names = [1, 2, 3].map(|number| format!("gameday-{number}"));
         let file = PasswordFile::new(&path, &names).unwrap();
         file.write(vec![(names[1].clone(), Secret::new("new"))]).unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        let expected = "username,password,totp_secret\ngameday-1,one,JBSWY3DP\ngameday-2,new,\ngameday-3,three,\n";
+        let expected =
+            "username,password,totp_secret\ngameday-1,one,JBSWY3DP\ngameday-2,new,KRSXG5DT\ngameday-3,three,\n";
         assert_eq!(text, expected);
     }
 }

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::cloud::Cloud;
 use crate::env::{self, Environment, EnvironmentKind, Site};
 use crate::files::{FileProblems, Loaded};
 use crate::lab::truth::TruthReport;
 use crate::lab::{Lab, LabOptions};
 use crate::model::{Clock, Seed};
+use crate::preflight::{Findings, account};
 use crate::scenario::{self, Scenario};
 
-use super::{Failure, Place};
+use super::{Exit, Failure, Place};
 
 /// An environment at hand.
 pub struct World {
@@ -157,4 +159,19 @@ async fn fetch_truth(url: &str, zero_at: Option<Timestamp>) -> Option<TruthRepor
     let mut connection = crate::net::Connection::plain(crate::net::connect(address).await.ok()?).await.ok()?;
     let response = connection.send(request).await.ok()?;
     serde_json::from_slice(response.body()).ok()
+}
+
+/// The AWS of a site, once its credentials belong to an account that the environment allows.
+///
+/// # Errors
+/// With [`Exit::Refused`] for another account.
+pub async fn allowed(site: &Site) -> Result<Cloud, Failure> {
+    let cloud = Cloud::connect(site).await.map_err(|error| Failure::plain(error.to_string()))?;
+    let mut found = Findings::default();
+    if account(&cloud, site, &mut found).await.is_none() {
+        let finding = found.findings.pop();
+        let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
+        return Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused));
+    }
+    Ok(cloud)
 }

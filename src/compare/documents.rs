@@ -119,7 +119,7 @@ pub fn pair_text(pair: &Pair) -> String {
 }
 
 fn part(part: &Part) -> PartView<'_> {
-    let text = |bounds: Option<super::Bounds>| bounds.map_or_else(|| "not reached".to_owned(), super::Bounds::text);
+    let text = |bounds: Option<super::Bounds>| bounds.map_or_else(|| part.absent.to_owned(), super::Bounds::text);
     PartView {
         name: &part.name,
         before: text(part.before),
@@ -170,7 +170,7 @@ fn row(row: &Row) -> RowView {
             .figures
             .iter()
             .map(|cell| {
-                let absent = if row.counts { "not reached" } else { "" };
+                let absent = if row.counts { cell.figure.absent() } else { "" };
                 (cell.bounds.map_or_else(|| absent.to_owned(), super::Bounds::text), cell.change.mark())
             })
             .collect(),

@@ -11,7 +11,7 @@ use crate::report::{seconds, seconds_down, span_s};
 pub enum Figure {
     /// From the fault to the health check's turn.
     Detection,
-    /// From there to the resolvers' new answer.
+    /// From there to the resolvers' new answer, their caches included.
     Dns,
     /// From the fault to the first login at the replica.
     Rto,
@@ -31,7 +31,7 @@ impl Figure {
     pub fn name(self) -> &'static str {
         match self {
             Self::Detection => "Detection",
-            Self::Dns => "DNS flip",
+            Self::Dns => "DNS until resolvers",
             Self::Rto => "RTO",
             Self::SustainedRto => "Sustained RTO",
             Self::Failback => "Failback",
@@ -48,6 +48,25 @@ impl Figure {
             Self::SustainedRto => "from the fault until logins at the replica go on succeeding",
             Self::Failback => "from the heal until the first login at the primary",
             Self::Rpo => "the age of what would have been lost for good",
+        }
+    }
+
+    /// For a table, where a run has none.
+    pub fn absent(self) -> &'static str {
+        match self {
+            // Its bounds come from canary writes, and a run may make none.
+            Self::Rpo => "not measured",
+            _ => "not reached",
+        }
+    }
+
+    /// What it means beside the earlier one. Only of what was waited for does its absence say anything.
+    pub fn change(self, before: Option<Bounds>, now: Option<Bounds>) -> Change {
+        match (before, now) {
+            (Some(before), Some(now)) => now.change(before),
+            (Some(_), None) if self != Self::Rpo => Change::Regression,
+            (None, Some(_)) if self != Self::Rpo => Change::Improvement,
+            _ => Change::First,
         }
     }
 

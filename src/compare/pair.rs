@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -36,21 +36,22 @@ pub struct Part {
     pub before: Option<Bounds>,
     /// In the second one.
     pub after: Option<Bounds>,
-    /// How much longer it took, at least and at most, in seconds.
+    /// For a table, where a run has none.
+    #[serde(skip)]
+    pub absent: &'static str,
+    /// How much longer it took, at least and at most, in seconds; nothing where there is nothing to compare with.
     pub difference_s: Option<(f64, Option<f64>)>,
     /// Whether that is beyond uncertainty.
     pub change: Change,
 }
 
 impl Part {
-    fn new(name: String, before: Option<Bounds>, after: Option<Bounds>) -> Self {
-        let (change, difference_s) = match (before, after) {
-            (Some(before), Some(after)) => (after.change(before), Some(after.since(before))),
-            (Some(_), None) => (Change::Regression, None),
-            (None, Some(_)) => (Change::Improvement, None),
-            (None, None) => (Change::First, None),
+    fn new(name: &str, absent: &'static str, [before, after]: [Option<Bounds>; 2], change: Change) -> Self {
+        let difference_s = match change {
+            Change::First => None,
+            _ => before.zip(after).map(|(before, after)| after.since(before)),
         };
-        Self { name, before, after, difference_s, change }
+        Self { name: name.to_owned(), before, after, absent, difference_s, change }
     }
 
     /// The middles' difference.
@@ -61,30 +62,49 @@ impl Part {
 
 /// Sets the second run beside the first.
 pub fn pair(first: &RunRecord, second: &RunRecord) -> Pair {
-    let figure = |figure: Figure| Part::new(figure.name().to_owned(), figure.of(first), figure.of(second));
+    let which = [("first", first), ("second", second)];
+    let without_figures: Vec<String> = which
+        .iter()
+        .filter(|(_, run)| !run.counts())
+        .map(|(which, run)| format!("the {which} run was {}: its figures say nothing of a failover", run.ending()))
+        .collect();
+    let counted = |change: Change| if without_figures.is_empty() { change } else { Change::First };
+    let figure = |figure: Figure| {
+        let (before, after) = (figure.of(first), figure.of(second));
+        Part::new(figure.name(), figure.absent(), [before, after], counted(figure.change(before, after)))
+    };
     let cost = |links: &[Link], name: &str| {
         let link = links.iter().find(|link| link.name == name)?;
         Some(Bounds { lower_s: link.lower_s?, upper_s: Some(link.upper_s?) })
     };
-    let link =
-        |of: &Link| Part::new(of.name.clone(), cost(&first.chain.links, &of.name), cost(&second.chain.links, &of.name));
+    let link = |of: &Link| {
+        let (before, after) = (cost(&first.chain.links, &of.name), cost(&second.chain.links, &of.name));
+        // A link that was not observed took its time all the same: it is in the one after it.
+        let change = before.zip(after).map_or(Change::First, |(before, after)| after.change(before));
+        Part::new(&of.name, "not observed", [before, after], counted(change))
+    };
     let figures: Vec<Part> = Figure::ALL.into_iter().map(figure).collect();
     let links: Vec<Part> = first.chain.links.iter().map(link).collect();
     let verdict = |run: &RunRecord| -> BTreeMap<String, String> {
         run.objectives.iter().map(|objective| (objective.name.clone(), objective.verdict.clone())).collect()
     };
     let (then, now) = (verdict(first), verdict(second));
-    let changed = |(name, then): (&String, &String)| {
-        let now = now.get(name).map_or("no objective", String::as_str);
-        (then != now).then(|| (name.clone(), then.clone(), now.to_owned()))
+    let of = |verdicts: &BTreeMap<String, String>, name: &String| {
+        verdicts.get(name).map_or("no objective", String::as_str).to_owned()
     };
+    let objectives: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    let verdicts = objectives.into_iter().map(|name| (name.clone(), of(&then, name), of(&now, name)));
     Pair {
         runs: [first.run_id.clone(), second.run_id.clone()],
-        explanation: explanation(&figures, &links),
+        explanation: if without_figures.is_empty() {
+            explanation(&figures, &links)
+        } else {
+            "The figures are not compared.".to_owned()
+        },
         figures,
         links,
-        differences: unequal(first, second),
-        verdicts: then.iter().filter_map(changed).collect(),
+        verdicts: verdicts.filter(|(_, then, now)| then != now).collect(),
+        differences: without_figures.into_iter().chain(unequal(first, second)).collect(),
         new_findings: alone(second, first),
         closed_findings: alone(first, second),
     }
@@ -96,7 +116,7 @@ fn alone(one: &RunRecord, other: &RunRecord) -> Vec<(String, String)> {
     own.map(|(code, finding)| (code.to_owned(), finding.title.clone())).collect()
 }
 
-/// Where the difference of the RTO comes from: the middles of the links add up to the middle of the whole.
+/// Where the difference of the RTO comes from: the middles of the links, with those that were not observed, add up to the middle of the whole.
 fn explanation(figures: &[Part], links: &[Part]) -> String {
     let Some(rto) = figures.iter().find(|part| part.name == Figure::Rto.name()) else { return String::new() };
     let Some(total) = rto.shift() else {
@@ -113,6 +133,10 @@ fn explanation(figures: &[Part], links: &[Part]) -> String {
     let mut parts: Vec<(&str, f64)> =
         links.iter().filter_map(|link| Some((link.name.as_str(), link.shift()?))).collect();
     parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    let words: Vec<String> = parts.iter().map(|(name, shift)| format!("{name} {shift:+.2} s")).collect();
+    let mut words: Vec<String> = parts.iter().map(|(name, shift)| format!("{name} {shift:+.2} s")).collect();
+    if parts.len() < links.len() {
+        let rest = total - parts.iter().map(|(_, shift)| shift).sum::<f64>();
+        words.push(format!("{rest:+.2} s in links that one run did not observe"));
+    }
     format!("By the middles of the intervals, the RTO changed by {total:+.2} s ({verdict}): {}.", words.join(", "))
 }

@@ -171,6 +171,11 @@ impl RunRecord {
         self.complete && matches!(self.exit_code, Some(0 | 1))
     }
 
+    /// Whether something could not be put back.
+    pub fn not_restored(&self) -> bool {
+        self.exit_code == Some(5)
+    }
+
     /// Every finding's title by its code.
     pub fn by_code(&self) -> BTreeMap<&str, &Finding> {
         self.findings.iter().map(|finding| (finding.code.as_str(), finding)).collect()
@@ -179,6 +184,7 @@ impl RunRecord {
     /// How it ended, in a word.
     pub fn ending(&self) -> &'static str {
         match self.exit_code {
+            Some(0 | 1) if !self.complete => "incomplete",
             Some(0) => "passed",
             Some(1) => "failed",
             Some(3) => "refused",

@@ -51,6 +51,12 @@ pub const CLAIMS: [Claim; 3] = [
     },
 ];
 
+/// The lab counts what it carries no further (`DRAWS_KEPT` in `lab/truth.rs`).
+const COUNTED: usize = 1000;
+
+/// From here on minutes are easier to read: our own choice.
+const MINUTES_FROM_S: f64 = 120.0;
+
 /// Whether a claim is what came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,7 +65,7 @@ pub enum Verdict {
     Confirmed,
     /// They have nothing in common.
     NotConfirmed,
-    /// The bounds allow both.
+    /// What was measured allows both.
     Open,
 }
 
@@ -80,7 +86,7 @@ impl Verdict {
         match self {
             Self::Confirmed => "as claimed",
             Self::NotConfirmed => "NOT as claimed",
-            Self::Open => "the bounds leave it open",
+            Self::Open => "left open",
         }
     }
 }
@@ -148,19 +154,26 @@ pub struct Contender {
     pub ending: &'static str,
     /// Whether everything was put back.
     pub state_identical: Option<bool>,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Scenario seconds in one real second.
+    pub speed: f64,
+    /// Of every random draw.
+    pub seed: u64,
 }
 
 impl Contender {
     /// From what a run left.
-    pub fn new(claim: Claim, run: &RunRecord, probed: Probed, carried: usize) -> Self {
-        let (rto, rpo) = (Figure::Rto.of(run), Figure::Rpo.of(run));
+    pub fn new(claim: Claim, run: RunRecord, probed: Probed, carried: usize) -> Self {
+        let (rto, rpo) = (Figure::Rto.of(&run), Figure::Rpo.of(&run));
         let tried: Vec<Accepted> = [probed.at_cut, probed.at_end].into_iter().flatten().collect();
         let in_step = tried.iter().all(|accepted| *accepted == Accepted::Newest);
-        // Of all three only native replication is claimed to be in step.
-        let passwords_verdict = match (tried.is_empty(), in_step == (claim.strategy == CLAIMS[0].strategy)) {
-            (true, _) => Verdict::Open,
-            (false, true) => Verdict::Confirmed,
-            (false, false) => Verdict::NotConfirmed,
+        // Of all three only native replication is claimed to be in step. The others are claimed to race, which a probe can show and not refute.
+        let passwords_verdict = match (claim.strategy == CLAIMS[0].strategy, in_step) {
+            _ if tried.is_empty() => Verdict::Open,
+            (true, true) | (false, false) => Verdict::Confirmed,
+            (true, false) => Verdict::NotConfirmed,
+            (false, true) => Verdict::Open,
         };
         Self {
             rto_verdict: Verdict::of(claim.rto_s, rto),
@@ -173,6 +186,9 @@ impl Contender {
             carried,
             ending: run.ending(),
             state_identical: run.rollback.state_identical,
+            scenario: run.scenario.name,
+            speed: run.speed,
+            seed: run.seed,
         }
     }
 }
@@ -181,12 +197,6 @@ impl Contender {
 #[derive(Debug, Clone, PartialEq, Serialize, Template)]
 #[template(path = "strategies.md", config = "templates/askama.toml")]
 pub struct Comparison {
-    /// The scenario's name.
-    pub scenario: String,
-    /// Scenario seconds in one real second.
-    pub speed: f64,
-    /// Of every random draw.
-    pub seed: u64,
     /// In the order of the claims.
     pub contenders: Vec<Contender>,
 }
@@ -203,12 +213,17 @@ impl Comparison {
 impl Contender {
     /// The RTO for a table.
     pub fn rto_text(&self) -> String {
-        measured(self.rto)
+        measured(Figure::Rto, self.rto)
     }
 
     /// The RPO for a table.
     pub fn rpo_text(&self) -> String {
-        measured(self.rpo)
+        measured(Figure::Rpo, self.rpo)
+    }
+
+    /// How many changes were carried.
+    pub fn carried_text(&self) -> String {
+        if self.carried < COUNTED { self.carried.to_string() } else { format!("{COUNTED} or more") }
     }
 
     /// Which password worked at the cut.
@@ -232,11 +247,18 @@ impl Contender {
 }
 
 /// Bounds, with minutes beside them once they are some.
-fn measured(bounds: Option<Bounds>) -> String {
-    let Some(bounds) = bounds else { return "not reached".to_owned() };
-    let middle = bounds.middle();
-    let minutes = if middle >= 120.0 { format!(" ({:.1} min)", middle / 60.0) } else { String::new() };
-    format!("{}{minutes}", bounds.text())
+fn measured(figure: Figure, bounds: Option<Bounds>) -> String {
+    let Some(bounds) = bounds else { return figure.absent().to_owned() };
+    if bounds.middle() < MINUTES_FROM_S {
+        return bounds.text();
+    }
+    // Rounded outwards: bounds stay bounds.
+    let least = (bounds.lower_s / 6.0).floor() / 10.0;
+    let minutes = match bounds.upper_s {
+        Some(upper_s) => format!("{least:.1} to {:.1} min", (upper_s / 6.0).ceil() / 10.0),
+        None => format!("more than {least:.1} min"),
+    };
+    format!("{} ({minutes})", bounds.text())
 }
 
 #[cfg(test)]
@@ -256,5 +278,14 @@ mod tests {
             assert_eq!(Verdict::of(CLAIMS[0].rto_s, measured), verdict, "{measured:?}");
         }
         assert_eq!(Verdict::of(CLAIMS[1].rto_s, bounds(80.0, Some(90.0))), Verdict::NotConfirmed);
+    }
+
+    #[test]
+    fn minutes_are_rounded_outwards() {
+        let text = |lower_s, upper_s| measured(Figure::Rpo, Some(Bounds { lower_s, upper_s }));
+        assert!(text(140.0, Some(147.0)).ends_with("(2.3 to 2.5 min)"), "{}", text(140.0, Some(147.0)));
+        assert!(text(3599.0, None).ends_with("(more than 59.9 min)"), "{}", text(3599.0, None));
+        assert!(!text(90.0, Some(91.0)).contains("min"));
+        assert_eq!(measured(Figure::Rpo, None), "not measured");
     }
 }

@@ -37,6 +37,8 @@ pub struct Row {
     pub ending: &'static str,
     /// Whether its figures count: it went its way to the end.
     pub counts: bool,
+    /// Whether something could not be put back.
+    pub not_restored: bool,
     /// Whether the state after was the one before.
     pub state_identical: Option<bool>,
     /// Objectives that were met, and all of them.
@@ -63,11 +65,17 @@ pub struct Cell {
 }
 
 impl Trend {
-    /// Figures of the latest run of each series that are worse than before, beyond uncertainty.
+    /// Figures of the latest run with figures of each series that are worse than before, beyond uncertainty.
     pub fn regressions(&self) -> Vec<(&Series, Cell)> {
         let latest = |series: &Series| series.runs.iter().rev().find(|row| row.counts).map(|row| row.figures.clone());
         let of = |series| latest(series).unwrap_or_default().into_iter().map(move |cell| (series, cell));
         self.series.iter().flat_map(of).filter(|(_, cell)| cell.change == Change::Regression).collect()
+    }
+
+    /// The latest run of each series that has no figures.
+    pub fn without_figures(&self) -> Vec<(&Series, &Row)> {
+        let latest = self.series.iter().filter_map(|series| Some((series, series.runs.last()?)));
+        latest.filter(|(_, row)| !row.counts).collect()
     }
 }
 
@@ -102,12 +110,9 @@ fn rows(runs: &[RunRecord]) -> Vec<Row> {
 fn row(run: &RunRecord, before: Option<&RunRecord>) -> Row {
     let cell = |figure: Figure| {
         let bounds = figure.of(run).filter(|_| run.counts());
-        let change = match (before.map(|before| figure.of(before)), bounds) {
-            _ if !run.counts() => Change::First,
-            (None | Some(None), None) | (None, Some(_)) => Change::First,
-            (Some(Some(before)), Some(now)) => now.change(before),
-            (Some(Some(_)), None) => Change::Regression,
-            (Some(None), Some(_)) => Change::Improvement,
+        let change = match before {
+            Some(before) if run.counts() => figure.change(figure.of(before), bounds),
+            _ => Change::First,
         };
         Cell { figure, bounds, change }
     };
@@ -125,6 +130,7 @@ fn row(run: &RunRecord, before: Option<&RunRecord>) -> Row {
         tool_version: run.tool_version.clone(),
         ending: run.ending(),
         counts: run.counts(),
+        not_restored: run.not_restored(),
         state_identical: run.rollback.state_identical,
         met: (met, run.objectives.len()),
         figures: Figure::ALL.map(cell).into(),

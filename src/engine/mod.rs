@@ -115,7 +115,7 @@ fn started(run: &Run) -> RunStarted {
         seed: run.seed.0,
         poll_s: polls.map(|(name, span)| (name.to_owned(), span.0.as_secs_f64())).into(),
         host: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        clock_sync: ClockSync::now(),
+        clock_sync: ClockSync::read(),
     }
 }
 
@@ -340,7 +340,7 @@ impl Engine {
             cloud: ready.cloud.clone(),
             clock: run.clock,
             log: Arc::clone(&run.log),
-            checkers: Arc::new(Checkers::new(ready.targets.failure_threshold)),
+            checkers: Arc::new(Checkers::new(ready.targets.failure_threshold, ready.targets.request_interval)),
         };
         let looking = observers.start(stop.clone(), stop_writing.clone());
         let looking = looking.map_err(|error| self.aborted(format!("nothing was touched: no observers: {error}")))?;

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use super::EvidenceError;
 use super::manifest::{MANIFEST, Manifest, SUMS, files, hash};
-
-/// Good compression of event logs at hundreds of megabytes a second.
-const LEVEL: i32 = 9;
+use crate::model::COMPRESSION;
 
 /// An archive that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +17,16 @@ pub struct Bundle {
     pub sha256: String,
 }
 
-/// Puts all files of a run's folder into a tar.zst file that must not be there yet.
+/// Puts all files of a run's folder into a tar.zst file elsewhere that must not be there yet.
 ///
 /// # Errors
 ///
-/// The folder is no run's, or something cannot be read or written; what was begun is removed.
+/// The folder is no run's, the file lies in it, or something cannot be read or written; what was begun is removed.
 pub fn bundle(folder: &Path, out: &Path) -> Result<Bundle, EvidenceError> {
+    let parent = std::path::absolute(out).ok().and_then(|out| out.parent()?.canonicalize().ok());
+    if parent.is_some() && parent == folder.canonicalize().ok() {
+        return Err(EvidenceError::Inside { path: out.to_owned() });
+    }
     let manifest = Manifest::of(folder, &files(folder)?)?;
     let file = File::options().write(true).create_new(true).open(out).map_err(EvidenceError::io(out))?;
     let written =
@@ -41,7 +43,7 @@ pub fn bundle(folder: &Path, out: &Path) -> Result<Bundle, EvidenceError> {
 
 fn write(folder: &Path, manifest: &Manifest, file: File) -> Result<(), EvidenceError> {
     let io = || EvidenceError::io(folder);
-    let encoder = zstd::Encoder::new(file, LEVEL).map_err(io())?;
+    let encoder = zstd::Encoder::new(file, COMPRESSION).map_err(io())?;
     let mut tar = tar::Builder::new(encoder);
     let root = &manifest.run_id;
     let time = u64::try_from(manifest.ended_at.as_second()).unwrap_or_default();

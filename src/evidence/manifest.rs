@@ -84,7 +84,11 @@ impl Manifest {
     pub(super) fn of(folder: &Path, names: &[String]) -> Result<Self, EvidenceError> {
         let log = folder.join("events.ndjson");
         let no_run = |reason: String| EvidenceError::NoRun { path: folder.to_owned(), reason };
-        let Told { run, caller, first, last } = told(&log).map_err(no_run)?;
+        let Told { run, caller, first, last, changes } = told(&log).map_err(no_run)?;
+        let journal = chain(folder).map_err(|error| no_run(error.to_string()))?;
+        if journal.is_none() && changes > 0 {
+            return Err(no_run(format!("its log records {changes} changes, and journal.ndjson is missing or empty")));
+        }
         let entry = |name: &String| {
             let path = folder.join(name);
             let (bytes, sha256) = File::open(&path).and_then(hash).map_err(EvidenceError::io(path))?;
@@ -102,7 +106,7 @@ impl Manifest {
             caller,
             started_at: first,
             ended_at: last,
-            journal: chain(folder).map_err(|error| no_run(error.to_string()))?,
+            journal,
             files: names.iter().map(entry).collect::<Result<_, EvidenceError>>()?,
         })
     }
@@ -129,21 +133,24 @@ struct Told {
     caller: Option<Caller>,
     first: Timestamp,
     last: Timestamp,
+    /// Calls that changed something, each of which is in the journal too.
+    changes: u64,
 }
 
 fn told(log: &Path) -> Result<Told, String> {
-    let (mut found, mut caller, mut last) = (None, None, None);
+    let (mut found, mut caller, mut last, mut changes) = (None, None, None, 0);
     read_log(log, |Record { at, event, .. }| {
         last = Some(at);
         match event {
             Event::RunStarted(run) if found.is_none() => found = Some((*run, at)),
             Event::Caller { account, arn } if caller.is_none() => caller = Some(Caller { account, arn }),
+            Event::Mutation(_) => changes += 1,
             _ => {}
         }
     })
     .map_err(|error| error.to_string())?;
     let (run, first) = found.ok_or("its event log does not begin with `run_started`")?;
-    Ok(Told { run, caller, first, last: last.unwrap_or(first) })
+    Ok(Told { run, caller, first, last: last.unwrap_or(first), changes })
 }
 
 /// The chain of a folder's journal.
@@ -181,13 +188,17 @@ pub(super) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<(u64
     }
 }
 
-/// The files of a run's folder by name: no folders, no links.
+/// The files of a run's folder by name. What would be left out, or would change its name, is an error.
 pub(super) fn files(folder: &Path) -> Result<Vec<String>, EvidenceError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(EvidenceError::io(folder))? {
         let entry = entry.map_err(EvidenceError::io(folder))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type().map_err(EvidenceError::io(entry.path()))?.is_file() && name != MANIFEST && name != SUMS {
+        let no_file = |reason| EvidenceError::NoFile { path: entry.path(), reason };
+        if !entry.file_type().map_err(EvidenceError::io(entry.path()))?.is_file() {
+            return Err(no_file("it is no regular file"));
+        }
+        let name = entry.file_name().into_string().map_err(|_| no_file("its name is not UTF-8"))?;
+        if name != MANIFEST && name != SUMS {
             names.push(name);
         }
     }

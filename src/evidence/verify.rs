@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io::{self, BufRead, Read};
 use std::path::{Component, Path};
 
 use super::EvidenceError;
@@ -15,7 +16,7 @@ pub struct Verified {
     pub manifest: Option<Manifest>,
     /// Its own hash.
     pub sha256: String,
-    /// What is wrong with it, in words; empty for what is as it was.
+    /// What is wrong with it, in words; empty where everything in it fits together.
     pub problems: Vec<String>,
     /// Reports that follow from the event log byte for byte.
     pub derived: Vec<String>,
@@ -23,38 +24,22 @@ pub struct Verified {
     pub not_derived: Option<String>,
 }
 
-/// Checks an archive: every hash, no file more or less, the journal's chain, and that the reports follow from the event log. Unpacks into a
-/// folder that must be empty.
+/// Checks an archive: every hash, no file more or less, the journal's chain, and that the reports follow from the event log. Whoever makes it all
+/// anew passes; only its own hash, kept elsewhere, tells of that. Unpacks into a folder that must be empty.
 ///
 /// # Errors
 ///
 /// It cannot be read, or is no tar.zst.
 pub fn verify(archive: &Path, scratch: &Path) -> Result<Verified, EvidenceError> {
-    let io = || EvidenceError::io(archive);
-    let (_, sha256) = File::open(archive).and_then(hash).map_err(io())?;
+    let (_, sha256) = File::open(archive).and_then(hash).map_err(EvidenceError::io(archive))?;
     let mut problems = Vec::new();
-    let decoder = zstd::Decoder::new(File::open(archive).map_err(io())?).map_err(io())?;
-    let mut found: BTreeMap<String, Entry> = BTreeMap::new();
-    for member in tar::Archive::new(decoder).entries().map_err(io())? {
-        let mut member = member.map_err(io())?;
-        let path = member.path().map_err(io())?.into_owned();
-        let Some(name) = plain_name(&path).filter(|_| member.header().entry_type().is_file()) else {
-            problems.push(format!("{} is no file of a run", path.display()));
-            continue;
-        };
-        let unpacked = scratch.join(&name);
-        if unpacked.exists() {
-            problems.push(format!("{name} is in it twice"));
-            continue;
-        }
-        let mut to = File::create(&unpacked).map_err(EvidenceError::io(&unpacked))?;
-        let (bytes, sha256) = copy(&mut member, &mut to).map_err(io())?;
-        found.insert(name.clone(), Entry { name, bytes, sha256 });
-    }
-    let manifest = fs::read(scratch.join(MANIFEST)).map_err(|error| error.to_string());
-    let manifest = manifest.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
-    let manifest: Manifest = match manifest {
-        Ok(manifest) => manifest,
+    let Unpacked { roots, files } = unpack(archive, scratch, &mut problems)?;
+    let read = fs::read(scratch.join(MANIFEST)).map_err(|error| error.to_string()).and_then(|text| {
+        let manifest = serde_json::from_slice::<Manifest>(&text).map_err(|error| error.to_string())?;
+        Ok((manifest, text))
+    });
+    let (manifest, text) = match read {
+        Ok(read) => read,
         Err(reason) => {
             problems.push(format!("{MANIFEST}: {reason}"));
             return Ok(Verified { manifest: None, sha256, problems, derived: Vec::new(), not_derived: None });
@@ -64,19 +49,79 @@ pub fn verify(archive: &Path, scratch: &Path) -> Result<Verified, EvidenceError>
         let version = manifest.schema_version;
         problems.push(format!("{MANIFEST} has version {version}, and this GameDay reads version {MANIFEST_VERSION}"));
     }
-    compare(&manifest, &found, &mut problems);
+    // Keys of which nobody knows would pass otherwise.
+    if text != manifest.text().as_bytes() {
+        problems.push(format!("{MANIFEST} is not written as GameDay writes it"));
+    }
+    let others = roots.iter().filter(|root| **root != manifest.run_id);
+    problems.extend(others.map(|root| format!("its folder is {root}, and its run is {}", manifest.run_id)));
+    compare(&manifest, &files, &mut problems);
     if fs::read_to_string(scratch.join(SUMS)).ok() != Some(manifest.sums()) {
         problems.push(format!("{SUMS} does not say what {MANIFEST} says"));
     }
-    follow(&manifest, scratch, &mut problems);
+    follow(&manifest, &files, scratch, &mut problems);
     let (derived, not_derived) = derive(&manifest, scratch, &mut problems);
     Ok(Verified { manifest: Some(manifest), sha256, problems, derived, not_derived })
 }
 
-/// `RUN/NAME`, and nothing that leads elsewhere.
-fn plain_name(path: &Path) -> Option<String> {
+/// What an archive really holds.
+#[derive(Default)]
+struct Unpacked {
+    /// The folders of its files.
+    roots: BTreeSet<String>,
+    /// By name.
+    files: BTreeMap<String, Entry>,
+}
+
+fn unpack(archive: &Path, scratch: &Path, problems: &mut Vec<String>) -> Result<Unpacked, EvidenceError> {
+    let none = || EvidenceError::no_archive(archive);
+    let file = File::open(archive).map_err(EvidenceError::io(archive))?;
+    let decoder = zstd::Decoder::new(file).map_err(none())?.single_frame();
+    let mut tar = tar::Archive::new(decoder);
+    let mut unpacked = Unpacked::default();
+    for member in tar.entries().map_err(none())? {
+        let mut member = member.map_err(none())?;
+        let path = member.path().map_err(none())?.into_owned();
+        let Some((root, name)) = plain_name(&path).filter(|_| member.header().entry_type().is_file()) else {
+            problems.push(format!("{} is no file of a run", path.display()));
+            continue;
+        };
+        let to = scratch.join(&name);
+        if to.exists() {
+            problems.push(format!("{name} is in it twice"));
+            continue;
+        }
+        let mut to = File::create(&to).map_err(EvidenceError::io(&to))?;
+        let (bytes, sha256) = copy(&mut member, &mut to).map_err(none())?;
+        unpacked.roots.insert(root);
+        unpacked.files.insert(name.clone(), Entry { name, bytes, sha256 });
+    }
+    let mut decoder = tar.into_inner();
+    let follow = says_more(&mut decoder).and_then(|more| Ok(more || !decoder.finish().fill_buf()?.is_empty()));
+    if follow.map_err(none())? {
+        problems.push("bytes follow its end".to_owned());
+    }
+    Ok(unpacked)
+}
+
+/// Whether anything but the zeros that fill up a tar is left to read.
+fn says_more(from: &mut impl Read) -> io::Result<bool> {
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut block)? {
+            0 => return Ok(false),
+            read if block[..read].iter().any(|byte| *byte != 0) => return Ok(true),
+            _ => {}
+        }
+    }
+}
+
+/// RUN and NAME of `RUN/NAME`, and of nothing that leads elsewhere.
+fn plain_name(path: &Path) -> Option<(String, String)> {
     match path.components().collect::<Vec<_>>()[..] {
-        [Component::Normal(_), Component::Normal(name)] => Some(name.to_str()?.to_owned()),
+        [Component::Normal(root), Component::Normal(name)] => {
+            Some((root.to_str()?.to_owned(), name.to_str()?.to_owned()))
+        }
         _ => None,
     }
 }
@@ -95,8 +140,8 @@ fn compare(manifest: &Manifest, found: &BTreeMap<String, Entry>, problems: &mut 
     problems.extend(found.keys().filter(|name| !known(name)).map(|name| format!("{name} is not in the manifest")));
 }
 
-/// That journal and event log say what the manifest says.
-fn follow(manifest: &Manifest, scratch: &Path, problems: &mut Vec<String>) {
+/// That journal and event log say what the manifest says. Only what was unpacked is opened: the manifest may name anything.
+fn follow(manifest: &Manifest, found: &BTreeMap<String, Entry>, scratch: &Path, problems: &mut Vec<String>) {
     let told: Result<Option<Chain>, _> = chain(scratch);
     match told {
         Err(error) => problems.push(error.to_string()),
@@ -105,10 +150,11 @@ fn follow(manifest: &Manifest, scratch: &Path, problems: &mut Vec<String>) {
         }
         Ok(_) => {}
     }
-    let names: Vec<String> = manifest.files.iter().map(|file| file.name.clone()).collect();
+    let names: Vec<String> = found.keys().filter(|name| *name != MANIFEST && *name != SUMS).cloned().collect();
     match Manifest::of(scratch, &names) {
         Ok(again) if again != *manifest => problems.push(format!("{MANIFEST} does not follow from the files")),
         Ok(_) => {}
+        Err(EvidenceError::NoRun { reason, .. }) => problems.push(reason),
         Err(error) => problems.push(error.to_string()),
     }
 }
@@ -128,7 +174,10 @@ fn derive(manifest: &Manifest, scratch: &Path, problems: &mut Vec<String>) -> (V
         .and_then(|()| measure::outcome(&history).map_err(|error| error.to_string()));
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return (Vec::new(), Some(error)),
+        Err(error) => {
+            problems.push(format!("its event log cannot be measured: {error}"));
+            return (Vec::new(), None);
+        }
     };
     let mut derived = Vec::new();
     for (name, bytes) in report::reports(&outcome) {

@@ -9,6 +9,9 @@ mod problem;
 mod shape;
 mod tree;
 
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,6 +70,26 @@ pub fn read<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<Loaded<T>, 
 /// Everything that is wrong with it.
 pub fn read_str<T: DeserializeOwned + JsonSchema>(name: &str, text: &str) -> Result<Loaded<T>, FileProblems> {
     Document::parse::<T>(Path::new(name), text).finish()
+}
+
+/// Writes a file as a whole: beside its place, and then there. A link is followed; a device or a pipe is written to.
+///
+/// # Errors
+/// A file that was there is as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let there = fs::metadata(path).ok();
+    let (path, permissions) = match there {
+        // What is no file must not be replaced by one.
+        Some(there) if !there.is_file() => return fs::write(path, bytes),
+        Some(there) => (path.canonicalize()?, there.permissions()),
+        // As any new file: the umask takes its part.
+        None => (path.to_owned(), Permissions::from_mode(0o666)),
+    };
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder(&path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
 }
 
 /// A file on its way to a value: parsed, its shape checked, open for its owner's findings.

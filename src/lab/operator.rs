@@ -37,7 +37,7 @@ pub async fn work(clock: Clock, world: Arc<World>, health: Arc<HealthCheck>, mut
             }
             clock.sleep(Duration::from_secs_f64(60.0 * random.random_range(after))).await;
             // By then it may be over: nothing is moved in either case.
-            health.update(None, |settings| settings.inverted = !serving && !serves());
+            health.update(None, |settings| settings.inverted = !serves() && (settings.inverted || !serving));
         }
     }
 }

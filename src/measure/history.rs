@@ -73,6 +73,8 @@ pub(super) struct Logbook {
     pub steps: BTreeMap<(LoginStep, bool), Histogram<u64>>,
     /// Tries before the last one, by the numbers of their outcomes.
     earlier: BTreeMap<u32, u64>,
+    /// When the protected API was asked in tries that failed although it may have accepted the token, and whose it was.
+    maybe_accepted: Vec<(RegionRole, Timestamp)>,
 }
 
 /// No number, where there may be one.
@@ -156,6 +158,8 @@ impl Logbook {
             }
         }
         for failed in &login.earlier {
+            let asked = failed.role.zip(failed.api_sent).filter(|_| may_be_accepted(&failed.outcome));
+            self.maybe_accepted.extend(asked);
             *self.earlier.entry(self.outcomes.number(&failed.outcome, blunt)).or_default() += 1;
         }
         self.rows.push(Row {
@@ -180,6 +184,11 @@ impl Logbook {
     /// How often each outcome ended a try that was not the last.
     pub fn earlier(&self) -> impl Iterator<Item = (&LoginOutcome, u64)> {
         self.earlier.iter().map(|(number, count)| (self.outcomes.at(*number), *count))
+    }
+
+    /// When the protected API was asked in tries before the last one, where it may have accepted a token of that Region.
+    pub fn maybe_accepted(&self, role: RegionRole) -> impl Iterator<Item = Timestamp> {
+        self.maybe_accepted.iter().filter(move |(of, _)| *of == role).map(|(_, asked)| *asked)
     }
 
     /// In the order of the log: by their ends.
@@ -283,6 +292,12 @@ impl<'a> LoginRef<'a> {
     }
 }
 
+/// Whether the protected API may have accepted the token of a login that asked it: it did not answer otherwise. What failed after
+/// that says nothing against it.
+pub(super) fn may_be_accepted(outcome: &LoginOutcome) -> bool {
+    !matches!(outcome, LoginOutcome::ApiRefused { .. } | LoginOutcome::Throttled { step: LoginStep::ProtectedApi })
+}
+
 /// What was done in sessions.
 #[derive(Debug, Default)]
 pub(super) struct CallBook {
@@ -330,6 +345,15 @@ impl CallBook {
             role: call.role,
             held_up: call.held_up,
         });
+    }
+
+    /// Sign-ins that were made: whose they were, when they were sent and answered, and how they ended.
+    pub fn sign_ins(&self) -> impl Iterator<Item = (RegionRole, Timestamp, Timestamp, &LoginOutcome)> {
+        let made = |row: &&CallRow| !row.held_up && matches!(row.step, SessionStep::SignIn | SessionStep::SignInAgain);
+        self.rows
+            .iter()
+            .filter(made)
+            .filter_map(|row| Some((row.role?, moment(row.sent), moment(row.received), self.outcomes.at(row.outcome))))
     }
 
     /// Each session's calls, in the order in which they were sent; cancelled ones are left out.

@@ -1,9 +1,9 @@
 use jiff::Timestamp;
 
-use super::history::LoginRef;
+use super::history::{LoginRef, may_be_accepted};
 use super::interval::{Interval, seconds_between};
 use super::timeline::{Answer, Probe, Timeline};
-use crate::model::{DnsSource, LoginOutcome, LoginStep, Milestone, Mutation, Phase, RegionRole, Step};
+use crate::model::{DnsSource, LoginOutcome, Milestone, Mutation, Phase, RegionRole, Step};
 
 /// So many logins must succeed at the replica, after the last one that did not, before its service
 /// counts as sustained. Below that a single lucky login would decide.
@@ -171,11 +171,14 @@ impl<'a> Reader<'a> {
         Some((self.between(old, first.received, self.zero), first.received))
     }
 
-    /// Only what was unhealthy can become healthy again.
+    /// Only what was unhealthy at the heal, or became so after it, can become healthy again.
     fn healthy_again(&self) -> Option<Interval> {
         let heal = self.line.heal?;
-        let from = heal.max(self.unhealthy()?.1);
         let health = &self.line.health;
+        let well = health.iter().filter(|h| h.healthy && h.window.sent < heal).map(|h| h.window.sent).max();
+        let since = well.map_or(self.zero, |well| well.max(self.zero));
+        let left = health.iter().find(|h| !h.healthy && h.window.sent >= since)?.window.received;
+        let from = heal.max(left);
         let first = health.iter().find(|h| h.healthy && h.window.sent >= from)?.window;
         let old = health.iter().filter(|h| !h.healthy && h.window.sent < first.sent).map(|h| h.window.sent).max();
         Some(self.between(old, first.received, heal))
@@ -201,11 +204,21 @@ impl<'a> Reader<'a> {
         Some(self.between(old, new, floor))
     }
 
-    /// One server gives the replica.
+    /// One server gives the replica: after the first detection, where it does so before the health check is healthy again. A fault whose turns
+    /// lie far apart moves the record with each.
     fn server_flipped(&self, source: DnsSource, server: &str) -> Option<Interval> {
-        let before_heal = |answer: &&Answer<'_>| self.line.before_heal(answer.window.sent);
-        let answers: Vec<&Answer<'_>> = self.answers(source, server).filter(before_heal).collect();
-        self.switched(&answers, RegionRole::Replica, self.zero)
+        let switched = |until: Option<Timestamp>| {
+            let sent = |answer: &&Answer<'_>| {
+                self.line.before_heal(answer.window.sent) && until.is_none_or(|until| answer.window.sent <= until)
+            };
+            let answers: Vec<&Answer<'_>> = self.answers(source, server).filter(sent).collect();
+            self.switched(&answers, RegionRole::Replica, self.zero)
+        };
+        let well_again = self.unhealthy().and_then(|(_, known)| {
+            let health = self.line.health.iter();
+            health.filter(|h| h.healthy && h.window.sent >= known).map(|h| h.window.sent).min()
+        });
+        well_again.and_then(|well| switched(Some(well))).or_else(|| switched(None))
     }
 
     /// Every server of the source gives the replica.
@@ -213,9 +226,12 @@ impl<'a> Reader<'a> {
         every(self.servers(source).into_iter().map(|server| self.server_flipped(source, server)))
     }
 
-    /// Whether a server gave the replica at all.
+    /// Whether a server gave the replica at the heal or after it.
     fn has_left(&self, source: DnsSource, server: &str) -> bool {
-        self.answers(source, server).any(|a| a.role == Some(RegionRole::Replica) && a.window.sent >= self.zero)
+        let at_primary = |a: &&Answer<'_>| a.role == Some(RegionRole::Primary) && self.line.before_heal(a.window.sent);
+        let last = self.answers(source, server).filter(at_primary).map(|a| a.window.sent).max();
+        let since = last.map_or(self.zero, |last| last.max(self.zero));
+        self.answers(source, server).any(|a| a.role == Some(RegionRole::Replica) && a.window.sent >= since)
     }
 
     /// One server that had left the primary gives it again.
@@ -232,17 +248,23 @@ impl<'a> Reader<'a> {
         every(left.map(|server| self.server_back(source, server)))
     }
 
-    /// The protected API accepted a token of that Region, asked after `from`. What the replica serves after the heal is
-    /// no failover any more.
+    /// The protected API accepted a token of that Region, asked after `from`: of a login, or of a sign-in of a session. What the replica
+    /// serves after the heal is no failover any more.
     fn first_accepted(&self, role: RegionRole, from: Timestamp) -> Option<Interval> {
+        let asked = |sent: Timestamp| sent >= from && (role == RegionRole::Primary || self.line.before_heal(sent));
         let there = |login: &LoginRef<'_>| {
-            let asked = |sent: Timestamp| sent >= from && (role == RegionRole::Primary || self.line.before_heal(sent));
             login.role() == Some(role) && login.ended() > from && login.api_sent().is_none_or(asked)
         };
         let logins = || self.line.logins.iter().filter(there);
-        let upper = logins().filter(|login| login.succeeded()).map(LoginRef::ended).min()?;
-        let lower = logins().filter(|login| may_be_accepted(login.outcome())).filter_map(LoginRef::api_sent).min();
-        Some(self.between(lower, upper, from))
+        // Of a session's sign-in it is not told when it asked the API: at the earliest when it began.
+        let sign_ins = || self.line.calls.sign_ins().filter(|(of, sent, ..)| *of == role && asked(*sent));
+        let signed_in = sign_ins().filter(|(.., outcome)| **outcome == LoginOutcome::Succeeded);
+        let ends = logins().filter(|login| login.succeeded()).map(LoginRef::ended);
+        let upper = ends.chain(signed_in.map(|(_, _, received, _)| received)).min()?;
+        let maybe = logins().filter(|login| may_be_accepted(login.outcome())).filter_map(LoginRef::api_sent);
+        let earlier = self.line.logins.maybe_accepted(role).filter(|sent| asked(*sent));
+        let began = sign_ins().filter(|(.., outcome)| may_be_accepted(outcome)).map(|(_, sent, ..)| sent);
+        Some(self.between(maybe.chain(earlier).chain(began).min(), upper, from))
     }
 
     /// From here on every login succeeds at the replica, to the heal.
@@ -251,7 +273,7 @@ impl<'a> Reader<'a> {
             login.scheduled() >= self.zero && self.line.before_heal(login.scheduled()) && login.counts()
         };
         let logins = || self.line.logins.iter().filter(during);
-        let last_bad = logins().filter(|login| !at_replica(login)).map(LoginRef::scheduled).max();
+        let last_bad = last_not_at_replica(self.line);
         let after = |login: &LoginRef<'_>| last_bad.is_none_or(|bad| login.scheduled() > bad);
         let good = || logins().filter(at_replica).filter(after);
         if !self.hold_reached || good().count() < SUSTAINED_LOGINS {
@@ -299,19 +321,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn at_replica(login: &LoginRef<'_>) -> bool {
-    login.succeeded() && login.role() == Some(RegionRole::Replica)
+/// When the last login of the outage was scheduled that the replica did not serve.
+pub(super) fn last_not_at_replica(line: &Timeline<'_>) -> Option<Timestamp> {
+    let during = |login: &LoginRef<'_>| {
+        line.zero.is_some_and(|zero| login.scheduled() >= zero) && line.before_heal(login.scheduled()) && login.counts()
+    };
+    line.logins.iter().filter(during).filter(|login| !at_replica(login)).map(LoginRef::scheduled).max()
 }
 
-/// Whether the protected API may have accepted the token, as far as its client can know.
-fn may_be_accepted(outcome: &LoginOutcome) -> bool {
-    matches!(
-        outcome,
-        LoginOutcome::Succeeded
-            | LoginOutcome::Cancelled
-            | LoginOutcome::Stalled { step: LoginStep::ProtectedApi }
-            | LoginOutcome::ConnectionFailed { step: LoginStep::ProtectedApi }
-    )
+fn at_replica(login: &LoginRef<'_>) -> bool {
+    login.succeeded() && login.role() == Some(RegionRole::Replica)
 }
 
 /// The moment at which all of them had happened; nothing where there are none or one is missing.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::confidence::clopper_pearson_95;
 use super::interval::{Interval, seconds_between, to_nanos};
 use super::logins::{Group, Logins};
-use super::milestones::due_in;
+use super::milestones::{due_in, last_not_at_replica};
 use super::phases::Progress;
 use super::rpo::Rpo;
 use super::sessions::Sessions;
@@ -143,9 +143,12 @@ impl Evidence<'_> {
                 (None, None, Some(format!("{} was not reached, so there is nothing to count from", from.as_str())))
             }
             (Some(start), None) => {
-                let waited = self.waited(start, due_in(to));
+                let waited = self.waited(start, to);
                 let why = match waited {
                     Some(_) => format!("{} was not reached as long as it was waited for", to.as_str()),
+                    None if self.progress.passed(due_in(to)) => {
+                        format!("nothing that was seen tells whether {} was reached", to.as_str())
+                    }
                     None => format!("the run ended before {} could be expected", to.as_str()),
                 };
                 (waited, None, Some(why))
@@ -155,12 +158,21 @@ impl Evidence<'_> {
         time_result(name, demand, target, lower, upper, reason)
     }
 
-    /// How long it was waited after `start`, at least, where the phase was run to its own end.
-    fn waited(&self, start: Interval, phase: Phase) -> Option<f64> {
-        let zero = self.line.zero?;
+    /// How long it was waited after `start` and `to` was certainly not there, at least, where the phase was run to its own end.
+    fn waited(&self, start: Interval, to: Milestone) -> Option<f64> {
+        let (zero, phase) = (self.line.zero?, due_in(to));
         // What should happen in the outage may still happen in the hold: it was waited until the heal.
         let until = if phase < Phase::Restore { self.line.heal } else { None };
         let until = until.or_else(|| self.progress.end_of(phase))?;
+        // Nothing is known of the time after the last look that saw the old state.
+        let until = match to {
+            Milestone::HealthCheckUnhealthy => {
+                let well = self.line.health.iter().filter(|h| h.healthy && self.line.before_heal(h.window.sent));
+                until.min(well.map(|h| h.window.sent).max()?)
+            }
+            Milestone::ReplicaSustained => until.min(last_not_at_replica(self.line)?),
+            _ => until,
+        };
         let waited = to_nanos(seconds_between(zero, until) - start.upper).max(0.0);
         self.progress.passed(phase).then_some(waited)
     }

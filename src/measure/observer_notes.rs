@@ -119,6 +119,16 @@ fn gaps(records: &[Record], line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Ano
         let wider: Vec<&str> =
             told_by(observer, line).iter().filter(inside).map(|milestone| milestone.as_str()).collect();
         let wider = if wider.is_empty() { String::new() } else { format!(" Among it: {}.", wider.join(", ")) };
+        let is_server = !matches!(observer, "health" | "canary writer" | "canary reader");
+        if is_server && line.answers.iter().all(|answer| answer.server != observer) {
+            let text = format!(
+                "The DNS server {observer} never answered ({} times asked), so that no milestone knows when it changed: those of DNS are of the \
+                 other servers. First error: {first_error}",
+                windows.len()
+            );
+            found.push(Anomaly::new("server_never_answered", text));
+            continue;
+        }
         let text = format!(
             "The {observer} observer got no answer {} times, once for {longest:.1} s; the bounds of what happened meanwhile are \
              wider.{wider} First error: {first_error}",

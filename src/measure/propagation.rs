@@ -93,7 +93,10 @@ fn cohorts<'a>(line: &Timeline<'a>) -> BTreeMap<&'a str, Way> {
     }
     let way = |went: &Vec<Went>| {
         let outage: Vec<Went> = went.iter().copied().filter(|(started, ..)| line.before_heal(*started)).collect();
-        let left = outage.iter().any(|(started, _, role)| *started >= zero && *role == RegionRole::Replica);
+        // What gave the primary again before the heal did not come back by it.
+        let last = outage.iter().filter(|(.., role)| *role == RegionRole::Primary).map(|(started, ..)| *started).max();
+        let since = last.map_or(zero, |last| last.max(zero));
+        let left = went.iter().any(|(started, _, role)| *started >= since && *role == RegionRole::Replica);
         let back = line.heal.filter(|_| left).and_then(|heal| switched(went, RegionRole::Primary, zero, heal));
         Way { to_replica: switched(&outage, RegionRole::Replica, zero, zero), to_primary: back }
     };

@@ -40,6 +40,8 @@ pub(super) fn rpo(line: &Timeline<'_>, fault_effective: Option<Interval>) -> Opt
     let (earliest, latest) = (after(zero, t0.lower), after(zero, t0.upper));
     let kept = line.reads.iter().filter(|read| read.window.received <= earliest).map(|read| read.sequence).max();
     let newest = line.reads.iter().find(|read| read.window.sent >= latest).map(|read| read.sequence);
+    // Reads are eventually consistent: one may show less than an earlier one.
+    let newest = newest.map(|n2| kept.map_or(n2, |n1| n2.max(n1)));
     // An older one may stand for `n1`, where the log lacks the write itself: it was sent earlier, so the bound still holds.
     let kept_write = kept.and_then(|n1| line.writes.iter().rev().find(|write| write.sequence <= n1));
     let acknowledged = || line.writes.iter().filter(|write| write.acknowledged);

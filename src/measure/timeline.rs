@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::history::{History, Logbook};
+use super::history::{CallBook, History, Logbook};
 use super::interval::seconds_between;
 use crate::model::{DnsSource, Event, Mutation, RegionRole, Step, Window};
 
@@ -36,6 +36,7 @@ pub(super) struct Timeline<'a> {
     pub writes: Vec<Write>,
     pub reads: Vec<Read>,
     pub logins: &'a Logbook,
+    pub calls: &'a CallBook,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,7 @@ impl<'a> Timeline<'a> {
             writes: Vec::new(),
             reads: Vec::new(),
             logins: &history.logins,
+            calls: &history.calls,
         };
         let records = &history.records;
         for record in records {

@@ -1,5 +1,5 @@
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +7,8 @@ use tokio::sync::broadcast;
 
 use super::{Clock, Event, Record};
 
-/// What the archive of a run is compressed with, too: good, at hundreds of megabytes a second.
-const COMPRESSION: i32 = 9;
+/// What event logs and archives of runs are compressed with by zstd: well, at hundreds of megabytes a second.
+pub const COMPRESSION: i32 = 9;
 
 /// The append-only event log of a run: one JSON object a line, flushed line by line, and
 /// handed on to whoever subscribed.
@@ -23,6 +23,8 @@ pub struct EventLog {
 struct Inner {
     file: File,
     path: PathBuf,
+    /// How long the file is up to its last whole line.
+    whole: u64,
     next: u64,
     /// The line under way; kept, so that a login costs no allocation here.
     line: Vec<u8>,
@@ -60,7 +62,7 @@ impl EventLog {
     pub fn create(path: &Path, clock: Clock) -> Result<Self, LogError> {
         let io = |source| LogError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io)?;
-        let inner = Inner { file, path: path.to_owned(), next: 0, line: Vec::new(), failed: None };
+        let inner = Inner { file, path: path.to_owned(), whole: 0, next: 0, line: Vec::new(), failed: None };
         Ok(Self { clock, inner: Mutex::new(inner), live: broadcast::channel(4096).0 })
     }
 
@@ -70,14 +72,19 @@ impl EventLog {
         let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let record = Record { seq: inner.next, at: self.clock.now(), event };
         inner.next += 1;
-        let Inner { file, line, .. } = &mut *inner;
+        let Inner { file, line, whole, .. } = &mut *inner;
         line.clear();
         let written = serde_json::to_writer(&mut *line, &record).map_err(std::io::Error::from).and_then(|()| {
             line.push(b'\n');
             file.write_all(line)
         });
-        if let Err(error) = written {
-            inner.failed.get_or_insert_with(|| error.to_string());
+        match written {
+            Ok(()) => *whole += line.len() as u64,
+            Err(error) => {
+                // Half a line would spoil the next one, once there is room again.
+                let _ = file.set_len(*whole).and_then(|()| file.seek(SeekFrom::Start(*whole)));
+                inner.failed.get_or_insert_with(|| error.to_string());
+            }
         }
         // No subscriber is no error.
         let _ = self.live.send(Arc::new(record));
@@ -112,16 +119,27 @@ fn compressed(path: &Path) -> PathBuf {
 /// # Errors
 /// [`LogError::Io`]; the log is still there then.
 pub fn compress_log(path: &Path) -> Result<(), LogError> {
-    let to = compressed(path);
-    let io = |source| LogError::Io { path: to.clone(), source };
-    let mut from = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
-    let written = File::create(&to).and_then(|file| {
+    let (to, part) = (compressed(path), path.with_added_extension("zst.part"));
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        |source| LogError::Io { path, source }
+    };
+    let mut from = File::open(path).map_err(io(path))?;
+    let written = File::create(&part).and_then(|file| {
         let mut encoder = zstd::Encoder::new(file, COMPRESSION)?;
         std::io::copy(&mut from, &mut encoder)?;
-        encoder.finish()?.sync_all()
+        encoder.finish()?.sync_all()?;
+        std::fs::rename(&part, &to)?;
+        // The name, too, must be on disk before the log goes.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
     });
-    written.map_err(io)?;
-    std::fs::remove_file(path).map_err(io)
+    if written.is_err() {
+        // What is left of it only takes room.
+        let _ = std::fs::remove_file(&part);
+    }
+    written.map_err(io(&to))?;
+    std::fs::remove_file(path).map_err(io(path))
 }
 
 fn open(path: &Path) -> Result<Box<dyn BufRead>, LogError> {

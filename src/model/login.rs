@@ -89,6 +89,9 @@ pub struct FailedTry {
     pub role: Option<RegionRole>,
     /// Why it failed.
     pub outcome: LoginOutcome,
+    /// When the protected API was asked; it may have accepted the token, and what came after it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_sent: Option<Timestamp>,
     /// What each of its steps took, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepTime>,

@@ -22,7 +22,7 @@ pub use clock::Clock;
 pub use event::*;
 pub use hash::{Sha256, sha256};
 pub use ids::{AccountId, Region, RunId, Secret};
-pub use log::{EventLog, LogError, compress_log, read_log};
+pub use log::{COMPRESSION, EventLog, LogError, compress_log, read_log};
 pub use login::{Expectation, FailedTry, Login, LoginOutcome, LoginStep, SessionCall, SessionStep, StepTime};
 pub use ntp::ClockSync;
 pub use pattern::matches;

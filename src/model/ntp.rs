@@ -17,7 +17,7 @@ pub struct ClockSync {
 impl ClockSync {
     /// Asks the kernel, as anybody may; nothing where it does not say.
     #[cfg(target_os = "linux")]
-    pub fn now() -> Option<Self> {
+    pub fn read() -> Option<Self> {
         // SAFETY: a `timex` is made of integers alone, for which zero is a value.
         let mut told: libc::timex = unsafe { std::mem::zeroed() };
         // SAFETY: `told` is a valid `timex` for as long as the call takes. Its `modes` is 0, so that the call reads and sets nothing.
@@ -31,7 +31,7 @@ impl ClockSync {
 
     /// Elsewhere nobody is asked.
     #[cfg(not(target_os = "linux"))]
-    pub fn now() -> Option<Self> {
+    pub fn read() -> Option<Self> {
         None
     }
 }
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn the_kernel_says_how_its_clock_is_kept() {
-        let told = ClockSync::now().unwrap();
+        let told = ClockSync::read().unwrap();
         // The kernel counts the error of a clock that nobody keeps up to 16 s.
         assert!((0.0..=16_000.0).contains(&told.at_most_off_ms), "{told:?}");
     }

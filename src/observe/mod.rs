@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::{io, thread};
 
 use aws_sdk_cognitoidentityprovider::types::AttributeType;
+use aws_sdk_route53::types::HealthCheckConfig;
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -29,6 +30,7 @@ use crate::net::connect;
 
 pub use alarms::in_alarm;
 pub use checkers::Checkers;
+use checkers::Minds;
 
 /// A path probe gives up after this much scenario time.
 const PATH_PATIENCE: Duration = Duration::from_secs(2);
@@ -37,15 +39,26 @@ const PATH_PATIENCE: Duration = Duration::from_secs(2);
 /// and the kernel's wake-up then do not make two looks lie further apart than the period says.
 const WAKE_UP: Duration = Duration::from_millis(8);
 
+/// What a health check does with what its checkers see.
+#[derive(Debug, Clone, Copy, Default)]
+struct Setting {
+    /// It counts as healthy, whatever they see.
+    disabled: bool,
+    /// It says the opposite.
+    inverted: bool,
+}
+
 /// What the observers of a run look at.
 #[derive(Debug, Clone)]
 pub struct Targets {
     /// The health check.
     pub health_check_id: String,
-    /// Whether a fault inverts it.
-    pub may_be_inverted: bool,
+    /// Whether its status may be another than its checkers': a fault inverts it, or it was disabled or inverted before the run.
+    pub may_differ: bool,
     /// Its FailureThreshold.
     pub failure_threshold: u32,
+    /// Its RequestInterval.
+    pub request_interval: Duration,
     /// The record's name.
     pub record: String,
     /// The zone's name servers.
@@ -158,27 +171,34 @@ impl Observers {
         let sent = self.clock.now();
         let call = self.cloud.route53.get_health_check_status().health_check_id(&self.targets.health_check_id);
         let status = async { call.send().await.map_err(CloudError::of("route53:GetHealthCheckStatus")) };
-        let (status, inverted) = tokio::join!(status, self.inverted());
+        let (status, setting) = tokio::join!(status, self.setting());
         let window = self.window(sent);
-        let (answer, inverted) = match status.and_then(|status| Ok((status, inverted?))) {
+        let (answer, setting) = match status.and_then(|status| Ok((status, setting?))) {
             Ok(answers) => answers,
             Err(error) => return self.gap(window, "health", error.to_string()),
         };
-        let (healthy, checkers, seen) = self.checkers.take(answer.health_check_observations());
-        let status_healthy = seen != inverted;
+        let Minds { healthy, checkers, unsure, status } =
+            self.checkers.take(answer.health_check_observations(), window);
+        let Some(seen) = status.or_else(|| setting.disabled.then_some(true)) else {
+            let error =
+                format!("{unsure} of {checkers} checkers may have had results that nobody saw, and they decide");
+            return self.gap(window, "health", error);
+        };
+        let status_healthy = (setting.disabled || seen) != setting.inverted;
         self.log.write(Event::Health { window, healthy, checkers, status_healthy });
     }
 
-    /// Whether the health check says the opposite of its checkers; asked for only where a fault may invert it, since
-    /// Route 53 answers five requests a second.
-    async fn inverted(&self) -> Result<bool, CloudError> {
-        if !self.targets.may_be_inverted {
-            return Ok(false);
+    /// How the health check takes what its checkers see; asked for only where that may matter, since Route 53 answers five
+    /// requests a second.
+    async fn setting(&self) -> Result<Setting, CloudError> {
+        if !self.targets.may_differ {
+            return Ok(Setting::default());
         }
         let call = self.cloud.route53.get_health_check().health_check_id(&self.targets.health_check_id);
         let answer = call.send().await.map_err(CloudError::of("route53:GetHealthCheck"))?;
         let config = answer.health_check.and_then(|check| check.health_check_config);
-        Ok(config.and_then(|config| config.inverted).unwrap_or_default())
+        let set = |of: fn(&HealthCheckConfig) -> Option<bool>| config.as_ref().and_then(of).unwrap_or_default();
+        Ok(Setting { disabled: set(HealthCheckConfig::disabled), inverted: set(HealthCheckConfig::inverted) })
     }
 
     async fn answer(self, source: DnsSource, server: Server) {

@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 
 pub use expect::{Expectation, expect};
 
 use checks::{Page, Sight, steps};
-use facts::{DEFAULT_THRESHOLD, Facts, resolvers};
+use facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, resolvers};
 use login::Sessions;
 
 use crate::cloud::{Cloud, CloudError, ListError, SecretError};
@@ -387,13 +388,20 @@ async fn targets(
         found.not_checked(CHECK_OF_SERVERS, &format!("DNS is timed at the resolvers alone: {missing}"));
         Vec::new()
     });
-    let threshold = facts.health_check().await.ok().and_then(|check| check.failure_threshold());
+    let check = facts.health_check().await.ok();
+    let threshold = check.as_ref().and_then(|check| check.failure_threshold());
+    let interval = check.as_ref().and_then(|check| check.request_interval()).unwrap_or(DEFAULT_INTERVAL);
+    let interval = Duration::from_secs(u64::from(interval.unsigned_abs()).max(1));
+    let set = |setting: Option<bool>| setting == Some(true);
+    let set_by_hand = check.as_ref().is_some_and(|check| set(check.disabled()) || set(check.inverted()));
+    let inverts = question.scenario.faults.iter().any(|fault| fault.kind == FaultKind::HealthCheckInvert);
     observe::Targets {
         health_check_id: site.dns.health_check_id.clone(),
-        may_be_inverted: question.scenario.faults.iter().any(|fault| fault.kind == FaultKind::HealthCheckInvert),
+        may_differ: inverts || set_by_hand,
         record: site.dns.record.clone(),
         authoritative,
         failure_threshold: u32::try_from(threshold.unwrap_or(DEFAULT_THRESHOLD)).unwrap_or(1),
+        request_interval: interval,
         resolvers,
         primary: of(RegionRole::Primary).map(|address| SocketAddr::new(*address, site.front_door.port)).collect(),
         regions: regions.iter().flat_map(|(role, _, list)| list.iter().map(|address| (*address, *role))).collect(),

@@ -3,13 +3,13 @@ use std::fmt::{self, Write};
 use askama::filters::Escaper;
 
 /// Makes text plain in GitHub's and GitLab's Markdown, in a paragraph, a list item or a table cell: no markup, no
-/// HTML, no automatic link, no second line.
+/// HTML, no second line, and no automatic link but to an e-mail address, for which they look once escapes are undone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Markdown;
 
 impl Escaper for Markdown {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
-        let mut rest = text.chars().enumerate().peekable();
+        let mut rest = text.char_indices().peekable();
         let mut in_word = false;
         while let Some((index, c)) = rest.next() {
             let after_word = std::mem::replace(&mut in_word, c.is_alphanumeric());
@@ -24,14 +24,19 @@ impl Escaper for Markdown {
                 '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '|' | '~' | '$' | '#' | '!' => write!(dest, "\\{c}")?,
                 // At the start of a line these begin a list or underline a heading.
                 '-' | '+' | '=' if index == 0 => write!(dest, "\\{c}")?,
-                // `https://…` becomes a link even without markup.
+                // `https://…` and `www.…` become links even without markup.
                 ':' if rest.peek().is_some_and(|(_, next)| *next == '/') => dest.write_str("\\:")?,
+                '.' if ends_with_www(&text[..index]) => dest.write_str("\\.")?,
                 c if c.is_control() || is_invisible(c) => dest.write_char(' ')?,
                 c => dest.write_char(c)?,
             }
         }
         Ok(())
     }
+}
+
+fn ends_with_www(text: &str) -> bool {
+    text.as_bytes().last_chunk::<3>().is_some_and(|last| last.eq_ignore_ascii_case(b"www"))
 }
 
 /// Makes text harmless inside a Mermaid diagram, which has no escape of its own: only letters,
@@ -46,14 +51,18 @@ impl Escaper for Mermaid {
     }
 }
 
-/// Makes text harmless as a word of a shell command inside a code block: only what names in AWS are made of is kept.
+/// Makes text one word of a shell command inside a code block: in single quotes, unless it is made of what most names in AWS are made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shell;
 
 impl Escaper for Shell {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
-        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@' | '+');
-        text.chars().filter(plain).try_for_each(|c| dest.write_char(c))
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@' | '+');
+        if !text.is_empty() && text.chars().all(plain) {
+            return dest.write_str(text);
+        }
+        // Nothing stands for a quote between quotes: they end, and begin again after it.
+        write!(dest, "'{}'", one_line(text).replace('\'', r"'\''"))
     }
 }
 
@@ -111,14 +120,23 @@ mod tests {
         assert_eq!(markdown("<script>&"), "&lt;script&gt;&amp;");
         assert_eq!(markdown("see https://evil.example"), r"see https\://evil.example");
         assert_eq!(markdown("- 12:30"), r"\- 12:30");
+        assert_eq!(markdown("www.evil.example, (WwW.evil.example)"), r"www\.evil.example, (WwW\.evil.example)");
+        assert_eq!(markdown("ww.example 再w.example"), "ww.example 再w.example");
         assert_eq!(markdown("risk_profile _not emphasis_ __"), r"risk_profile \_not emphasis\_ \_\_");
     }
 
     #[test]
     fn a_shell_gets_one_word() {
-        let mut out = String::new();
-        Shell.write_escaped_str(&mut out, "a-1; rm -rf $(x)\n```").unwrap();
-        assert_eq!(out, "a-1rm-rfx");
+        let shell = |text: &str| {
+            let mut out = String::new();
+            Shell.write_escaped_str(&mut out, text).unwrap();
+            out
+        };
+        assert_eq!(shell("arn:aws:iam::1:role/a-1_b@c+d.e"), "arn:aws:iam::1:role/a-1_b@c+d.e");
+        assert_eq!(shell("team prod"), "'team prod'");
+        assert_eq!(shell("a-1; rm -rf $(x)\n```"), "'a-1; rm -rf $(x) ```'");
+        assert_eq!(shell("x'; y\u{202e}"), r"'x'\''; y '");
+        assert_eq!(shell(""), "''");
     }
 
     #[test]

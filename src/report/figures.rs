@@ -1,7 +1,7 @@
 //! The figures of times, propagation, availability and lag as text, the same for every format that people read.
 
 use super::view::NONE;
-use super::words::{ms, percent, seconds_down, seconds_up, span_s};
+use super::words::{ms, percent_demanded, percent_down, percent_up, seconds_down, seconds_up, span_s};
 use crate::measure::{Availability, ErrorBudget, Interval, LAG_LEVELS_S, Lag, Outcome, Place, Propagation, Took};
 
 pub(super) struct Figures {
@@ -80,7 +80,7 @@ fn availability(availability: &Availability) -> Vec<(&'static str, String)> {
         ("User-minutes lost, at most", at_most),
         (
             if availability.budget.assumed {
-                "Error budget (assumed, because the scenario has no `[slo]`)"
+                "Error budget (assumed, because the scenario has no [slo])"
             } else {
                 "Error budget"
             },
@@ -92,12 +92,12 @@ fn availability(availability: &Availability) -> Vec<(&'static str, String)> {
 
 fn budget(budget: &ErrorBudget) -> String {
     // A day is 86,400 s; a window is as a rule some of them.
-    format!("{:.0} s: {} over {} days", budget.budget_s, percent(budget.availability), budget.window_s / 86_400.0)
+    let availability = percent_demanded(budget.availability);
+    format!("{:.0} s: {availability} over {} days", budget.budget_s, budget.window_s / 86_400.0)
 }
 
 fn used(budget: &ErrorBudget) -> String {
-    let hundredths = |share: f64, round: fn(f64) -> f64| round(share * 10_000.0) / 100.0;
-    format!("{:.2} % to {:.2} %", hundredths(budget.used.lower, f64::floor), hundredths(budget.used.upper, f64::ceil))
+    format!("{} to {}", percent_down(budget.used.lower), percent_up(budget.used.upper))
 }
 
 fn lag_words(lag: &Lag) -> Vec<String> {

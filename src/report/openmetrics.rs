@@ -198,7 +198,8 @@ fn loss(outcome: &Outcome) -> Vec<Family> {
     let acknowledged = sample("", vec![("state", "acknowledged".to_owned())], rpo.writes_acknowledged as f64);
     let lag = rpo.lag.map(|lag| {
         let at = |(quantile, ms): (&str, f64)| sample("", vec![("quantile", quantile.to_owned())], in_s(ms));
-        let mut samples: Vec<Sample> = [("0.5", lag.p50), ("0.99", lag.p99), ("1.0", lag.max)].map(at).into();
+        let levels = [("0.5", lag.p50), ("0.9", lag.p90), ("0.99", lag.p99), ("1.0", lag.max)];
+        let mut samples: Vec<Sample> = levels.map(at).into();
         samples.push(sample("_count", Vec::new(), lag.samples as f64));
         samples
     });

@@ -4,8 +4,8 @@
 use super::figures::Figures;
 use super::users::Users;
 use super::words::{
-    headline, hypothesis_verdict, instant, measured, ms, percent, seconds, seconds_down, seconds_up, span_s, target,
-    width,
+    headline, hypothesis_verdict, instant, measured, ms, percent, percent_down, percent_up, seconds, seconds_down,
+    seconds_up, span_s, target, width,
 };
 use crate::measure::{Became, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
 use crate::model::{ClockSync, Finding, Milestone, Region, Severity};
@@ -277,7 +277,8 @@ fn login_sentence(outcome: &Outcome) -> String {
 
 fn group_row(name: String, detail: String, group: &Group) -> GroupRow {
     let row = latency_row(name, detail, (group.attempted, group.succeeded), group.success_share(), group.latency);
-    let bounds = group.success_bounds().map(|(lower, upper)| format!("{} to {}", percent(lower), percent(upper)));
+    let bounds =
+        group.success_bounds().map(|(lower, upper)| format!("{} to {}", percent_down(lower), percent_up(upper)));
     GroupRow { bounds: bounds.unwrap_or(row.bounds), ..row }
 }
 

@@ -9,6 +9,12 @@ use crate::measure::{Interval, ObjectiveResult, Outcome, Unit, Verdict};
 const PARTS_OF_A_SECOND: f64 = 100.0;
 /// Binary fractions are off by less than this part of a hundredth of a second.
 const NOISE: f64 = 1e-5;
+/// Shares are written in hundredths of a percent: so many parts of the whole.
+const PARTS_OF_THE_WHOLE: f64 = 10_000.0;
+/// Binary fractions are off by less than this part of a hundredth of a percent; bounds of shares are measured to ten times that.
+const SHARE_NOISE: f64 = 1e-6;
+/// Targets of shares have at least so many decimals.
+const DECIMALS: usize = 2;
 
 /// A lower bound in seconds, rounded down: `29.81 s`.
 pub fn seconds_down(seconds: f64) -> String {
@@ -50,9 +56,34 @@ pub(super) fn ms(ms: f64) -> String {
     format!("{ms:.1} ms")
 }
 
-/// A share from 0 to 1: `99.25 %`.
+/// A share from 0 to 1 as observed, rounded to the nearest: `99.25 %`. Only what is nothing, or the whole, is written as that.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.2} %", share * 100.0)
+    let nearest = (share * PARTS_OF_THE_WHOLE).round();
+    let inside = share > 0.0 && share < 1.0;
+    percent_of(if inside { nearest.clamp(1.0, PARTS_OF_THE_WHOLE - 1.0) } else { nearest })
+}
+
+/// A lower bound of a share, rounded down.
+pub(super) fn percent_down(share: f64) -> String {
+    percent_of((share * PARTS_OF_THE_WHOLE + SHARE_NOISE).floor())
+}
+
+/// An upper bound of a share, rounded up.
+pub(super) fn percent_up(share: f64) -> String {
+    percent_of((share * PARTS_OF_THE_WHOLE - SHARE_NOISE).ceil())
+}
+
+fn percent_of(hundredths: f64) -> String {
+    // Adding zero turns -0.0 into 0.0.
+    format!("{:.2} %", hundredths / 100.0 + 0.0)
+}
+
+/// A share that was demanded, with as many decimals as it has: `99.00 %`, `99.998 %`.
+pub(super) fn percent_demanded(share: f64) -> String {
+    // As exact as `Percent` writes it.
+    let percent = (share * 1e8).round() / 1e6;
+    let decimals = percent.to_string().split_once('.').map_or(0, |(_, decimals)| decimals.len()).max(DECIMALS);
+    format!("{percent:.decimals$} %")
 }
 
 /// A time of day in UTC by RFC 3339, with nanoseconds.
@@ -60,12 +91,12 @@ pub fn instant(at: Timestamp) -> String {
     format!("{at:.9}")
 }
 
-/// An objective's target: `at most 45.00 s`, `at least 99.00 %`.
+/// An objective's target: `at most 45.00 s`, `at least 99.998 %`.
 pub fn target(objective: &ObjectiveResult) -> String {
     match objective.unit {
         Unit::Seconds => format!("at most {}", seconds(objective.target)),
-        Unit::Share => format!("at least {}", percent(objective.target)),
-        Unit::CappedShare => format!("at most {}", percent(objective.target)),
+        Unit::Share => format!("at least {}", percent_demanded(objective.target)),
+        Unit::CappedShare => format!("at most {}", percent_demanded(objective.target)),
     }
 }
 
@@ -75,7 +106,7 @@ pub fn measured(objective: &ObjectiveResult) -> String {
         (Unit::Seconds, Some(lower), Some(upper)) => span_s(Interval::new(lower, upper)),
         (Unit::Seconds, Some(lower), None) => format!("more than {}", seconds_down(lower)),
         (Unit::Share | Unit::CappedShare, Some(lower), Some(upper)) => {
-            let bounds = format!("{} to {} at 95 % confidence", percent(lower), percent(upper));
+            let bounds = format!("{} to {} at 95 % confidence", percent_down(lower), percent_up(upper));
             objective.observed.map_or(bounds.clone(), |share| format!("{} ({bounds})", percent(share)))
         }
         _ => "not measured".to_owned(),
@@ -134,13 +165,13 @@ fn open_limits(outcome: &Outcome) -> Vec<String> {
     of(Some(false), "did not hold").into_iter().chain(of(None, "could not be told")).collect()
 }
 
-/// What the run says about the hypothesis.
+/// What the run says about the hypothesis. One that was aborted, or not put back, confirms nothing.
 pub fn hypothesis_verdict(outcome: &Outcome) -> &'static str {
     let any = |verdict| outcome.objectives.iter().any(|objective| objective.verdict == verdict);
     let limit = |held| outcome.limits.iter().any(|limit| limit.held == held);
     if any(Verdict::Missed) || limit(Some(false)) {
         "refuted"
-    } else if any(Verdict::Inconclusive) || limit(None) || !outcome.complete() {
+    } else if any(Verdict::Inconclusive) || limit(None) || !matches!(outcome.exit_code, Some(0 | 1)) {
         "neither confirmed nor refuted"
     } else {
         "confirmed"
@@ -157,5 +188,29 @@ mod tests {
         assert_eq!(span_s(Interval::new(0.3, 0.7)), "0.30 s to 0.70 s");
         assert_eq!(span_s(Interval::new(-0.001, 0.0)), "-0.01 s to 0.00 s");
         assert_eq!(span_s(Interval::exact(3.2)), "3.20 s");
+    }
+
+    #[test]
+    fn bounds_of_shares_are_rounded_outwards() {
+        assert_eq!([0.999_97, 0.988_1, 1.0, 0.57].map(percent_down), ["99.99 %", "98.81 %", "100.00 %", "57.00 %"]);
+        assert_eq!([0.000_03, 0.022_5, 0.0, 0.57].map(percent_up), ["0.01 %", "2.25 %", "0.00 %", "57.00 %"]);
+        // The most and the least that a bound can be measured to be beside the whole and nothing.
+        assert_eq!((percent_down(0.999_999_999), percent_up(1e-9)), ("99.99 %".to_owned(), "0.01 %".to_owned()));
+    }
+
+    #[test]
+    fn a_share_is_written_as_the_whole_or_nothing_only_where_it_is() {
+        assert_eq!(percent(999_970.0 / 1_000_000.0), "99.99 %");
+        assert_eq!(
+            [1.0, 0.0, 1e-6, 0.787_48, 0.999_949].map(percent),
+            ["100.00 %", "0.00 %", "0.01 %", "78.75 %", "99.99 %"]
+        );
+    }
+
+    #[test]
+    fn a_demanded_share_keeps_its_decimals() {
+        let demanded = ["99%", "99.998%", "99.9%", "100%", "0.1%", "99.99999%"];
+        let written = demanded.map(|text| percent_demanded(crate::model::Percent::parse(text).unwrap().0));
+        assert_eq!(written, ["99.00 %", "99.998 %", "99.90 %", "100.00 %", "0.10 %", "99.99999 %"]);
     }
 }

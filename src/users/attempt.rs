@@ -106,7 +106,8 @@ pub async fn login(door: &Door, way: &Way, mut attempt: Attempt<'_>, stop: &Canc
             () = door.clock.sleep(wait) => {}
         }
         let role = ended.served.map(|(role, _)| role);
-        earlier.push(FailedTry { ended: ended.at, role, outcome: ended.outcome, steps: ended.steps });
+        let Ended { at, outcome, api_sent, steps, .. } = ended;
+        earlier.push(FailedTry { ended: at, role, outcome, api_sent, steps });
         began = door.clock.now();
     }
 }

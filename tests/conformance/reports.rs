@@ -51,12 +51,13 @@ impl Reports {
         passes(interpreter, script, self.0.path(), &variables);
     }
 
-    /// In a browser, one after the other; pictures go to `target/screenshots`.
+    /// In a browser, one after the other, and the trend of the sample runs; pictures go to `target/screenshots`.
     pub fn browsed(&self, chromium: &Path, node: &Path) {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        for (name, _) in runs() {
+        let of_runs = runs().map(|(name, _)| self.0.path().join(name).join("report.html"));
+        for page in of_runs.into_iter().chain([in_repository("reports/sample-quarters/trend.html")]) {
             let variables = [
-                ("REPORT", text(&self.0.path().join(name).join("report.html"))),
+                ("REPORT", text(&page)),
                 ("SHOTS", text(&in_repository("target/screenshots"))),
                 ("CHROMIUM", text(chromium)),
                 ("NODE_MODULES", text(&node_modules())),

@@ -1,6 +1,8 @@
 //! What the conformance tests share: the tools that `make test` installs, a lab of their own, and
 //! scripts that find the lab by environment variables.
 
+#![allow(dead_code, reason = "tests and benchmarks use its parts")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -182,7 +182,7 @@ fn eventful() -> Value {
         } else if login.arrival == 4 {
             login.again_of = Some(1);
             let (ended, outcome) = (login.started, LoginOutcome::ConnectTimeout);
-            login.earlier = vec![FailedTry { ended, role: None, outcome, steps: Vec::new() }];
+            login.earlier = vec![FailedTry { ended, role: None, outcome, api_sent: None, steps: Vec::new() }];
         }
     });
     run_json(&outcome(&records).unwrap())

@@ -17,8 +17,7 @@ use gameday::faults::{Scope, State};
 use gameday::model::{Event, Phase, Record};
 use serde_json::Value;
 
-#[path = "../conformance/tools.rs"]
-pub mod tools;
+pub(crate) use crate::tools;
 
 pub const FULL_FAILOVER: &str = "scenarios/full-failover.toml";
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use gameday::scenario::FaultSpec;
 
-use crate::place::{Arm, Place, Rehearsal, World, from_on, only};
+use super::place::{Arm, Place, Rehearsal, World, from_on, only};
 use crate::proxy::{Seen, Way};
 
 const THROTTLED: Way = Way::Refused(503, "RequestLimitExceeded");

@@ -4,8 +4,8 @@ use futures::future::join_all;
 use gameday::model::Rate;
 use gameday::scenario::{Direction, FaultKind, FaultSpec, GroupMethod};
 
-use crate::calls::{calls, one_goes};
-use crate::place::{Arm, Place, World, from_on};
+use super::calls::{calls, one_goes};
+use super::place::{Arm, Place, World, from_on};
 use crate::proxy::Way;
 
 const THROTTLED: Way = Way::Refused(400, "Throttling");

@@ -12,7 +12,7 @@ use gameday::model::{Clock, RunId};
 use gameday::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
-use crate::place::{Place, Rehearsal};
+use super::place::{Place, Rehearsal};
 use crate::support::{Lab, gameday};
 
 const FOLDER: &str = "GAMEDAY_TEST_FOLDER";

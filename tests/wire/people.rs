@@ -7,7 +7,7 @@ use gameday::faults::{Journal, JournalError, Vpc};
 use gameday::model::RunId;
 use jiff::Timestamp;
 
-use crate::place::{Arm, Place, World};
+use super::place::{Arm, Place, World};
 
 /// Points a subnet at an ACL, as somebody at a console would.
 async fn move_by_hand(clients: &RegionClients, vpc: &str, subnet: &str, acl: &str) {

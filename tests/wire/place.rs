@@ -14,7 +14,7 @@ use gameday::model::{Clock, Event, RunId, Seed, Span};
 use gameday::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
-use crate::moto::{self, Moto};
+use crate::moto_server::{self as moto, Moto};
 use crate::proxy::{Call, Way, Wire};
 use crate::support::{gameday, tools};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gameday::model::Phase;
 
-use crate::place::{Said, from_on};
+use super::place::{Said, from_on};
 use crate::proxy::{Call, Way, Wire};
 use crate::support::{Lab, SHORT_TTL, current_phase, gameday, json, lab_with, short_scenario, tools};
 

@@ -62,7 +62,7 @@ impl Tick {
     }
 }
 
-/// A fault, and how many of its Region's calls cut and healed.
+/// A fault, and how many targets it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
     pub fault: String,
@@ -228,6 +228,8 @@ impl Board {
             Event::PhaseStarted { phase } => {
                 self.phase = Some(*phase);
                 self.phase_started = Some(at);
+                // Also where the calls that healed came too fast to be shown.
+                self.cut &= *phase <= Phase::Restore;
                 vec![format!("{:5.1} s  phase: {}", self.seconds(at), phase.as_str())]
             }
             Event::FaultPlanned { fault, region, targets, .. } => {
@@ -246,7 +248,7 @@ impl Board {
                 if !status_healthy && self.seen(Tick::Cut) {
                     self.tick(Tick::Unhealthy, at);
                 }
-                if *status_healthy && self.seen(Tick::Heal) {
+                if *status_healthy && self.seen(Tick::Heal) && self.seen(Tick::Unhealthy) {
                     self.tick(Tick::Healthy, at);
                 }
                 if self.healthy.replace(*status_healthy) != Some(!status_healthy) {
@@ -268,7 +270,9 @@ impl Board {
         let tick = match (source, role, self.seen(Tick::Heal)) {
             (DnsSource::Authoritative, RegionRole::Replica, false) => Some(Tick::Authoritative),
             (DnsSource::Resolver, RegionRole::Replica, false) => Some(Tick::Resolver),
-            (DnsSource::Authoritative, RegionRole::Primary, true) => Some(Tick::BackAuthoritative),
+            (DnsSource::Authoritative, RegionRole::Primary, true) => {
+                Some(Tick::BackAuthoritative).filter(|_| self.seen(Tick::Authoritative))
+            }
             _ => None,
         };
         if let Some(tick) = tick.filter(|_| self.seen(Tick::Cut)) {

@@ -63,6 +63,8 @@ impl Progress {
             // A panic of the view is told like any other, on the terminal as it was; the run goes on without it.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drawer.draw(screen, &stop)));
             screen::leave();
+            // Whatever ended it: what is said from here on is for standard error again.
+            signals::divert(None);
             let _ = done.send(());
         });
         Self { way: Way::View { ended, said }, end }
@@ -88,6 +90,11 @@ impl Progress {
     }
 }
 
+/// What is told of events that came faster than they could be shown.
+fn not_shown(count: u64) -> String {
+    format!("note: {count} events came too fast to be shown; all of them are in the event log")
+}
+
 struct Follower {
     clock: Clock,
     board: Board,
@@ -102,7 +109,7 @@ impl Follower {
                 biased;
                 event = events.recv() => match event {
                     Ok(record) => self.board.take(&record).iter().for_each(|line| signals::say(line)),
-                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Lagged(count)) => signals::say(&not_shown(count)),
                     Err(RecvError::Closed) => break,
                 },
                 () = end.cancelled() => break,
@@ -135,7 +142,7 @@ impl Drawer {
                             let _ = self.keep.send(line);
                         }
                     }
-                    Err(TryRecvError::Lagged(_)) => {}
+                    Err(TryRecvError::Lagged(count)) => self.board.note(not_shown(count)),
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
             }
@@ -144,6 +151,10 @@ impl Drawer {
             }
             for line in signals::diverted() {
                 self.board.note(line);
+            }
+            // A panic elsewhere has left the screen; the run goes on, and nothing is drawn over its message.
+            if !screen::shown() {
+                return;
             }
             let now = self.clock.now();
             self.board.advance(now);

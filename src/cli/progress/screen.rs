@@ -35,8 +35,11 @@ impl Screen {
         });
         let terminal = Terminal::new(CrosstermBackend::new(io::stderr()))?;
         quiet();
-        execute!(io::stderr(), EnterAlternateScreen, Hide)?;
         SHOWN.store(true, Ordering::SeqCst);
+        if let Err(error) = execute!(io::stderr(), EnterAlternateScreen, Hide) {
+            leave();
+            return Err(error);
+        }
         Ok(Self { terminal })
     }
 }
@@ -55,6 +58,11 @@ fn quiet() {
     *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     // A terminal that cannot is only less tidy.
     let _ = tcsetattr(io::stderr().as_fd(), OptionalActions::Now, &quiet);
+}
+
+/// Whether it is shown.
+pub fn shown() -> bool {
+    SHOWN.load(Ordering::SeqCst)
 }
 
 /// Puts the terminal back as it was; once, whoever comes first.

@@ -164,9 +164,9 @@ impl Directory {
             }
             Change::Profile(user) => {
                 let mut user = User::clone(&user);
-                if let Some(known) = self.users.get(&user.name) {
-                    (user.verifier, user.status) = (known.verifier.clone(), known.status);
-                }
+                let known = self.users.get(&user.name);
+                user.verifier = known.and_then(|known| known.verifier.clone());
+                user.status = known.map_or(user.status, |known| known.status);
                 self.users.insert(user.name.clone(), Arc::new(user));
             }
             Change::Password(name, verifier, status) => {

@@ -2,7 +2,7 @@ use super::{Band, LEGEND, TOP, WIDTH, bands, fitting, tenth, ticks};
 use crate::measure::{Interval, Outcome};
 use crate::model::{Milestone, Region};
 use crate::report::view::View;
-use crate::report::words::{ms, seconds, span_s};
+use crate::report::words::{ms, seconds_down, span_s};
 
 /// Height of a row, and where the baseline of its text is in it.
 const ROW: f64 = 24.0;
@@ -248,9 +248,7 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
     let axis = Powers::around(least, most, frame);
     let mut rows = Vec::new();
     if let Some(lag) = rpo.lag {
-        // Of the lag no 90th percentile is kept: its two inner bars meet at the 99th.
-        let parts = spread(&axis, in_s(lag.p50), in_s(lag.p99), in_s(lag.p99), in_s(lag.max));
-        let parts = parts.into_iter().filter(|part| part.class != "tail").collect();
+        let parts = spread(&axis, in_s(lag.p50), in_s(lag.p90), in_s(lag.p99), in_s(lag.max));
         let text = format!("p50 {}, p99 {}, max {}", ms(lag.p50), ms(lag.p99), ms(lag.max));
         rows.push(frame.row(rows.len(), "replication lag", parts, text));
     }
@@ -259,7 +257,7 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
             let window = Interval::new(rpo.lower_s, upper);
             (vec![bar("bar", 14.0, axis.x(window.lower), axis.x(window.upper))], span_s(window))
         }
-        None => (Vec::new(), format!("at least {}", seconds(rpo.lower_s))),
+        None => (Vec::new(), format!("at least {}", seconds_down(rpo.lower_s))),
     };
     rows.push(frame.row(rows.len(), "data-loss window", part, text));
     // Without their texts, marks that a level's line crosses still divide the axis.
@@ -283,7 +281,10 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
     Some(RowChart {
         ticks,
         limits: LAG_LEVELS.into_iter().enumerate().map(limit).collect(),
-        legend: legend(frame.left, &[("bar", "p50 to p99, or bounds"), ("far", "p99 to the longest")]),
+        legend: legend(
+            frame.left,
+            &[("bar", "p50 to p90, or bounds"), ("tail", "p90 to p99"), ("far", "p99 to the longest")],
+        ),
         height: chart.height + LEGEND,
         ..chart
     })
