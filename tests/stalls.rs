@@ -61,6 +61,30 @@ struct Wire {
 struct Turns {
     client_spoke: bool,
     turn: usize,
+    /// The client has just ended the handshake: its request is a turn of its own, whether or not the server's tickets come before it.
+    shook_hands: bool,
+}
+
+impl Turns {
+    /// Counts what was said, and gives the turn that it belongs to, from 0.
+    fn take(&mut self, by_client: bool, ends_handshake: bool) -> usize {
+        if by_client && (!self.client_spoke || self.shook_hands) {
+            self.turn += 1;
+        }
+        self.client_spoke = by_client;
+        if by_client {
+            self.shook_hands = ends_handshake;
+        }
+        // The client speaks first, so there is a turn by now.
+        self.turn - 1
+    }
+}
+
+/// Where the client's handshake ends in what it sent: in TLS 1.3 with the record behind the change of cipher spec (RFC 8446, appendix D.4).
+fn handshake_ends(sent: &[u8]) -> Option<usize> {
+    let after = |at: usize| Some(at + 5 + usize::from(u16::from_be_bytes([*sent.get(at + 3)?, *sent.get(at + 4)?])));
+    let end = after(after(0)?)?;
+    (sent[0] == 0x14 && end <= sent.len()).then_some(end)
 }
 
 impl Wire {
@@ -101,23 +125,26 @@ fn pump(
             }
             return;
         };
-        let turn = {
-            let mut state = state.lock().unwrap();
-            if by_client && !state.client_spoke {
-                state.turn += 1;
-                counted.store(state.turn, Ordering::SeqCst);
+        let end = handshake_ends(&buffer[..count]).filter(|_| by_client);
+        let (handshake, rest) = buffer[..count].split_at(end.unwrap_or_default());
+        for (said, ends_handshake) in [(handshake, true), (rest, false)] {
+            if said.is_empty() {
+                continue;
             }
-            state.client_spoke = by_client;
-            // The client speaks first, so there is a turn by now.
-            state.turn - 1
-        };
-        let vanishes = match cut {
-            Cut::Request(at) => by_client && turn >= at || !by_client && turn > at,
-            Cut::Response(at) => by_client && turn > at || !by_client && turn >= at,
-            Cut::Never => false,
-        };
-        if !vanishes && to.write_all(&buffer[..count]).is_err() {
-            return;
+            let turn = {
+                let mut state = state.lock().unwrap();
+                let turn = state.take(by_client, ends_handshake);
+                counted.store(state.turn, Ordering::SeqCst);
+                turn
+            };
+            let vanishes = match cut {
+                Cut::Request(at) => by_client && turn >= at || !by_client && turn > at,
+                Cut::Response(at) => by_client && turn > at || !by_client && turn >= at,
+                Cut::Never => false,
+            };
+            if !vanishes && to.write_all(said).is_err() {
+                return;
+            }
         }
     }
 }

@@ -14,8 +14,9 @@ const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
 
 const themes = { light: "rgb(255, 255, 255)", dark: "rgb(18, 22, 28)" };
 const widths = [400, 1280];
-// A4 without the margins that the style sheet gives it, at 96 dots an inch.
-const paper = Math.floor(((210 - 2 * 14) / 25.4) * 96);
+// A4 as the style sheet lays it, without the margins that it gives it, at 96 dots an inch.
+const [, landscape, margin] = readFileSync(env.REPORT, "utf8").match(/@page \{ size: A4( landscape)?; margin: (\d+)mm; \}/);
+const paper = Math.floor((((landscape ? 297 : 210) - 2 * Number(margin)) / 25.4) * 96);
 
 /** In the page: what is out of place. */
 function misplaced(scrolls) {
