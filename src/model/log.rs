@@ -1,7 +1,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use tokio::sync::broadcast;
 
@@ -9,6 +11,10 @@ use super::{Clock, Event, Record};
 
 /// What event logs and archives of runs are compressed with by zstd: well, at hundreds of megabytes a second.
 pub const COMPRESSION: i32 = 9;
+
+/// So many records are handed on at a time, and so many times before somebody takes them, when a log is read.
+const BATCH: usize = 256;
+const BATCHES: usize = 8;
 
 /// The append-only event log of a run: one JSON object a line, flushed line by line, and
 /// handed on to whoever subscribed.
@@ -142,7 +148,7 @@ pub fn compress_log(path: &Path) -> Result<(), LogError> {
     std::fs::remove_file(path).map_err(io(path))
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead>, LogError> {
+fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, LogError> {
     let io = |path: &Path| {
         let path = path.to_owned();
         |source| LogError::Io { path, source }
@@ -163,21 +169,36 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, LogError> {
 ///
 /// # Errors
 /// [`LogError::Io`] when it cannot be read, [`LogError::Line`] for a bad line before the last.
-pub fn read_log(path: &Path, mut take: impl FnMut(Record)) -> Result<(), LogError> {
+pub fn read_log(path: &Path, take: impl FnMut(Record)) -> Result<(), LogError> {
+    let file = open(path)?;
+    // Reading and what is made of it share the time: each has a thread.
+    thread::scope(|scope| {
+        let (sender, batches) = mpsc::sync_channel(BATCHES);
+        let reader = scope.spawn(move || parse(path, file, &sender));
+        batches.into_iter().flatten().for_each(take);
+        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Hands on the records of a log, some at a time, until nobody takes them.
+fn parse(path: &Path, mut file: impl BufRead, records: &SyncSender<Vec<Record>>) -> Result<(), LogError> {
     let io = |source| LogError::Io { path: path.to_owned(), source };
-    let mut file = open(path)?;
-    let mut torn: Option<LogError> = None;
-    let mut text = Vec::new();
+    let (mut torn, mut text) = (None, Vec::new());
+    let mut batch = Vec::with_capacity(BATCH);
     for line in 1.. {
         text.clear();
-        if file.read_until(b'\n', &mut text).map_err(io)? == 0 {
-            break;
+        let more = file.read_until(b'\n', &mut text).map_err(io)? > 0;
+        if batch.len() == BATCH || !more {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            if records.send(full).is_err() || !more {
+                break;
+            }
         }
         if let Some(error) = torn.take() {
             return Err(error);
         }
         match serde_json::from_slice(&text) {
-            Ok(record) => take(record),
+            Ok(record) => batch.push(record),
             Err(error) => torn = Some(LogError::Line { path: path.to_owned(), line, reason: error.to_string() }),
         }
     }
