@@ -140,7 +140,7 @@ impl OnMoto {
 
 fn start(ground: &Ground, fault: &str, folder: &Path, variable: (&str, &str)) -> ExitStatus {
     let mut victim = Command::new(std::env::current_exe().unwrap());
-    victim.args(["--exact", "victim", "--ignored", "--nocapture"]).env(variable.0, variable.1);
+    victim.args(["--exact", "crash::victim", "--ignored", "--nocapture"]).env(variable.0, variable.1);
     if fault.contains("health-check-invert") && matches!(ground, Ground::Lab(_)) {
         victim.env(LOCKING, "1");
     }

@@ -137,7 +137,12 @@ fn with_room_for(bytes: u64, lab: &Lab, folder: &Path) -> Option<i32> {
     std::fs::create_dir(folder).unwrap();
     let mut victim = Command::new("bash");
     victim.args(["-c", "trap '' XFSZ; exec prlimit --fsize=\"$0\" -- \"$@\"", &bytes.to_string()]);
-    victim.arg(std::env::current_exe().unwrap()).args(["--exact", "journals::victim", "--ignored", "--nocapture"]);
+    victim.arg(std::env::current_exe().unwrap()).args([
+        "--exact",
+        "wire::journals::victim",
+        "--ignored",
+        "--nocapture",
+    ]);
     victim.env(FOLDER, folder).env(ENVIRONMENT, &lab.environment);
     let done = victim.output().unwrap();
     if done.status.code() != Some(0) {
