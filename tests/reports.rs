@@ -982,3 +982,89 @@ fn a_cohort_that_keeps_its_first_answer_is_back_only_after_the_heal() {
     let quick = recovery.by_cohort[Cohort::HonoursTtl.as_str()].back[3];
     assert!(!quick.after_heal && quick.at.unwrap().upper < 64.0, "{quick:?}");
 }
+
+/// In seconds after the cut.
+fn first_replica_login(records: &[Record]) -> (f64, f64) {
+    let outcome = outcome(records).unwrap();
+    let reached = outcome.milestone(Milestone::FirstReplicaLogin).unwrap();
+    (reached.lower, reached.upper)
+}
+
+#[test]
+fn a_token_that_was_accepted_counts_whatever_failed_after_it() {
+    let whole = World::sample().run().0;
+    let first = |record: &Record| match &record.event {
+        Event::Login(login) if login.outcome == LoginOutcome::Succeeded && login.role == Some(RegionRole::Replica) => {
+            Some((**login).clone())
+        }
+        _ => None,
+    };
+    let mut served = whole.iter().filter_map(first);
+    let (first, second) = (served.next().unwrap(), served.next().unwrap());
+    let asked = first.api_sent.unwrap().duration_since(at(0.0)).as_secs_f64();
+    let untouched = first_replica_login(&whole);
+    assert!(untouched.0 <= asked && asked < untouched.1, "{untouched:?} and {asked}");
+
+    let mut failed = whole.clone();
+    logins(&mut failed, |login| {
+        if login.arrival == first.arrival {
+            login.outcome = LoginOutcome::Stalled { step: LoginStep::GetUser };
+        }
+    });
+    let bounds = first_replica_login(&failed);
+    assert!(bounds.0 <= asked && bounds.1 > untouched.1, "{bounds:?} and {asked}");
+
+    // The same as an earlier try of the next login.
+    let mut tried_again = whole.clone();
+    tried_again.retain(|record| !matches!(&record.event, Event::Login(login) if login.arrival == first.arrival));
+    let alone = first_replica_login(&tried_again);
+    assert!(alone.0 > asked, "{alone:?} and {asked}");
+    let outcome = LoginOutcome::Stalled { step: LoginStep::GetUser };
+    logins(&mut tried_again, |login| {
+        if login.arrival == second.arrival {
+            let (ended, role, api_sent) = (first.ended, first.role, first.api_sent);
+            login.earlier = vec![FailedTry { ended, role, outcome: outcome.clone(), api_sent, steps: Vec::new() }];
+        }
+    });
+    let bounds = first_replica_login(&tried_again);
+    assert!(bounds.0 <= asked && (bounds.1 - alone.1).abs() < 1e-9, "{bounds:?} and {asked}");
+
+    let sign_in = session(1, SessionStep::SignInAgain, 40.0, RegionRole::Replica, LoginOutcome::Succeeded);
+    let bounds = first_replica_login(&with_events([sign_in]));
+    assert!(bounds.0 <= 40.0 && bounds.1 <= 40.5 + 1e-9, "{bounds:?}");
+}
+
+#[test]
+fn a_blind_observer_proves_no_miss() {
+    let objective = json!([{ "metric": "detection", "at_most": "10s" }]);
+    let mut records = with_objectives(World::sample().run().0, &objective);
+    let verdict = |records: &[Record]| outcome(records).unwrap().objectives[0].verdict;
+    assert_eq!(verdict(&records), Verdict::Missed);
+    records.retain(|record| !matches!(record.event, Event::Health { .. }) || record.at < at(5.0));
+    assert_eq!(verdict(&records), Verdict::Inconclusive);
+    // What was seen for long enough does.
+    let mut records = with_objectives(World::sample().run().0, &objective);
+    records.retain(|record| !matches!(record.event, Event::Health { .. }) || record.at < at(25.0));
+    assert_eq!(verdict(&records), Verdict::Missed);
+}
+
+#[test]
+fn a_read_that_shows_less_than_an_earlier_one_loses_nothing_more() {
+    let mut records = World::sample().run().0;
+    let rpo = |records: &[Record]| outcome(records).unwrap().rpo.unwrap();
+    let before = rpo(&records);
+    edit(&mut records, |event| {
+        if let Event::CanaryRead { window, sequence } = event
+            && window.sent > at(0.0)
+        {
+            *sequence = 0;
+        }
+    });
+    let after = rpo(&records);
+    assert!(after.lower_s <= after.upper_s.unwrap(), "{after:?}");
+    assert_eq!(after.upper_s, before.upper_s);
+    assert!(
+        after.writes_lost >= before.writes_lost && after.writes_lost < Some(after.writes_acknowledged),
+        "{after:?}"
+    );
+}

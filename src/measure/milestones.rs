@@ -269,13 +269,9 @@ impl<'a> Reader<'a> {
 
     /// From here on every login succeeds at the replica, to the heal.
     fn sustained(&self) -> Option<Interval> {
-        let during = |login: &LoginRef<'_>| {
-            login.scheduled() >= self.zero && self.line.before_heal(login.scheduled()) && login.counts()
-        };
-        let logins = || self.line.logins.iter().filter(during);
         let last_bad = last_not_at_replica(self.line);
         let after = |login: &LoginRef<'_>| last_bad.is_none_or(|bad| login.scheduled() > bad);
-        let good = || logins().filter(at_replica).filter(after);
+        let good = || of_outage(self.line).filter(at_replica).filter(after);
         if !self.hold_reached || good().count() < SUSTAINED_LOGINS {
             return None;
         }
@@ -321,12 +317,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// When the last login of the outage was scheduled that the replica did not serve.
+/// The logins that were scheduled from the cut to the heal.
+fn of_outage<'a>(line: &Timeline<'a>) -> impl Iterator<Item = LoginRef<'a>> {
+    let scheduled = |at| line.zero.is_some_and(|zero| at >= zero) && line.before_heal(at);
+    line.logins.iter().filter(move |login| scheduled(login.scheduled()) && login.counts())
+}
+
+/// When the last of them was scheduled that the replica did not serve.
 pub(super) fn last_not_at_replica(line: &Timeline<'_>) -> Option<Timestamp> {
-    let during = |login: &LoginRef<'_>| {
-        line.zero.is_some_and(|zero| login.scheduled() >= zero) && line.before_heal(login.scheduled()) && login.counts()
-    };
-    line.logins.iter().filter(during).filter(|login| !at_replica(login)).map(LoginRef::scheduled).max()
+    of_outage(line).filter(|login| !at_replica(login)).map(LoginRef::scheduled).max()
 }
 
 fn at_replica(login: &LoginRef<'_>) -> bool {
