@@ -174,7 +174,7 @@ fn teller() -> MutationSink {
             None => tell(&format!("{} {}", mutation.call, mutation.resource)),
             Some(error) => tell(&format!("{} {}: {error}", mutation.call, mutation.resource)),
         },
-        Event::Notice { text } => tell(&text),
+        Event::Notice { text } | Event::ChangedByOthers { found: text, .. } => tell(&text),
         _ => {}
     })
 }

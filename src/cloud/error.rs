@@ -11,6 +11,10 @@ pub enum ErrorClass {
     Unclear,
     /// The resource is not there.
     NotFound,
+    /// The look that the call was based on is out of date: look again, after a pause.
+    Stale,
+    /// Something still uses the resource, or was seen to a moment ago: wait and try again.
+    InUse,
     /// It is there already.
     Exists,
     /// Credentials are missing, expired or not allowed to do this.
@@ -93,7 +97,9 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
             | "ConflictException",
         ) => ErrorClass::Exists,
         // The look that the call was based on is stale.
-        Some("HealthCheckVersionMismatch") => ErrorClass::NotFound,
+        Some("HealthCheckVersionMismatch" | "InvalidAssociationID.NotFound") => ErrorClass::Stale,
+        // EC2 API reference, "Error codes": the resource has dependents, or had them a moment ago.
+        Some("DependencyViolation" | "InvalidGroup.InUse" | "ResourceInUse") => ErrorClass::InUse,
         Some(
             "UnauthorizedOperation"
             | "AccessDenied"

@@ -18,7 +18,7 @@ use aws_smithy_types::retry::RetryConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::env::{CredentialRef, RegionEnv, SecretRef, Site};
-use crate::model::{Region, RegionRole};
+use crate::model::{Region, RegionRole, Span};
 
 pub use error::{CloudError, ErrorClass};
 pub use people::{ListError, Listed, PasswordRef, read_list};
@@ -26,7 +26,7 @@ pub use secret::{SecretError, resolve as resolve_secret, resolve_local};
 
 /// How to reach an account again, written into journals so that a rollback needs nothing else.
 /// Holds references to secrets, never secrets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Access {
     /// The environment's name.
     pub environment: String,
@@ -34,6 +34,15 @@ pub struct Access {
     pub credentials: Option<CredentialRef>,
     /// Endpoint URLs that replace AWS's own, by Region and service.
     pub endpoints: BTreeMap<Region, BTreeMap<String, String>>,
+    /// The account, by STS; nothing in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The ARN of whoever made the run, by STS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// `guard.description_lag` of the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description_lag: Option<Span>,
     /// An embedded lab: its world ends with the run, and nothing is left to put back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub embedded: bool,
@@ -55,7 +64,15 @@ impl Access {
             Some(CredentialRef::Static { secret_access_key: SecretRef::Literal(_), .. }) => (None, true),
             other => (other, false),
         };
-        Self { environment: site.name.clone(), credentials, endpoints, embedded }
+        Self {
+            environment: site.name.clone(),
+            credentials,
+            endpoints,
+            account: None,
+            caller: None,
+            description_lag: site.guard.description_lag,
+            embedded,
+        }
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Guard {
     /// When a run may begin and must have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
+    /// How far descriptions may lag behind changes, in real time: a restore is believed only when it was seen complete twice, so far apart.
+    /// 10 s where this is left out, since EC2 names no bound for its eventual consistency; less for an emulator that has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description_lag: Option<Span>,
     /// CloudWatch alarms that end a run as soon as one of them is in ALARM; preflight refuses to begin with one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<AlarmRef>,

@@ -230,7 +230,7 @@ impl Executor {
                 Err(error) => error,
             };
             // Somebody else was there in the meantime, or an earlier try of the same call.
-            let stale = matches!(error.class, ErrorClass::NotFound | ErrorClass::Exists);
+            let stale = matches!(error.class, ErrorClass::NotFound | ErrorClass::Exists | ErrorClass::Stale);
             if attempt >= INJECT_TRIES || stop.is_cancelled() || !(error.is_transient() || stale) {
                 return Err(error);
             }
@@ -470,7 +470,8 @@ impl Undoing<'_> {
                 let again = tries.fetch_add(1, Ordering::Relaxed) > 0;
                 let since = if again { self.own.clock.now() } else { first };
                 match same.action.change().undo(&self.own.scene(place, since)).await {
-                    Err(error) if error.class == ErrorClass::NotFound && stale < STALE_LOOKS => {}
+                    Err(error)
+                        if matches!(error.class, ErrorClass::NotFound | ErrorClass::Stale) && stale < STALE_LOOKS => {}
                     other => return other,
                 }
             }

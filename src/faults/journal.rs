@@ -409,12 +409,10 @@ fn link(previous: &str, seq: u64, entry: &Entry) -> std::io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn access() -> Access {
-        Access { environment: "test".to_owned(), credentials: None, endpoints: BTreeMap::new(), embedded: false }
+        Access { environment: "test".to_owned(), ..Access::default() }
     }
 
     fn written(folder: &Path) -> PathBuf {

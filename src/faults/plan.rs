@@ -241,6 +241,9 @@ pub enum FaultError {
     /// The run was told to stop.
     #[error("interrupted before the fault was complete")]
     Interrupted,
+    /// What the plan recorded is not what is there now; nothing was cut.
+    #[error("changed by somebody else since preflight: {0}")]
+    Changed(String),
     /// What is described after the cut is not what was meant.
     #[error("after they were made, {0} of {1} changes are not there: {2}")]
     NotEffective(usize, usize, String),

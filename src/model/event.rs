@@ -163,6 +163,15 @@ pub enum Event {
         /// What could not be restored: resource and reason.
         left: Vec<String>,
     },
+    /// Something that the run touches, or stands beside, was changed by somebody else meanwhile, and left so.
+    ChangedByOthers {
+        /// Where.
+        region: Option<Region>,
+        /// The resource's ID.
+        resource: String,
+        /// What was found.
+        found: String,
+    },
     /// The network's described state before and after was compared, association IDs aside.
     StateCompared {
         /// Whether they are identical.

@@ -130,8 +130,7 @@ async fn a_second_fault_after_a_crash_is_rolled_back_last() {
 async fn without_a_folder_for_its_journal_nothing_begins() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
-    let access =
-        || Access { environment: "test".to_owned(), credentials: None, endpoints: BTreeMap::new(), embedded: false };
+    let access = || Access { environment: "test".to_owned(), ..Access::default() };
     for path in ["missing/journal.ndjson", "file/journal.ndjson"] {
         let made = Journal::create(&folder.path().join(path), RunId::from("gd-1"), access(), Timestamp::UNIX_EPOCH);
         assert!(matches!(made, Err(JournalError::Io { .. })), "{path}: {made:?}");

@@ -79,7 +79,7 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
         environment: "init".to_owned(),
         credentials: args.profile.clone().map(|profile| CredentialRef::Profile { profile }),
         endpoints: endpoints(&args.endpoints, [&primary, &replica])?,
-        embedded: false,
+        ..Access::default()
     };
     let cloud = Cloud::open(&access, &primary, &replica, Path::new("")).await;
     let cloud = cloud.map_err(|error| Failure::plain(error.to_string()))?;

@@ -261,6 +261,7 @@ impl Board {
             Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),
             Event::Login(login) => self.login(at, login),
             Event::Notice { text } => vec![format!("note: {text}")],
+            Event::ChangedByOthers { found, .. } => vec![format!("changed by others: {found}")],
             Event::Abort { reason } => vec![format!("aborting: {reason}")],
             _ => Vec::new(),
         }
