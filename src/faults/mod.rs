@@ -25,7 +25,7 @@ pub use change::{Applied, Change, Stage, Undone, Universal};
 pub use changes::lock::{Holder, held_by_another};
 pub use changes::user::{AskForPassword, Newcomer};
 pub use discover::{Discovered, discover};
-pub use executor::{Executor, Restored};
+pub use executor::{ChangedByOthers, DESCRIPTION_LAG, Executor, Restored};
 pub use journal::{Contents, Journal, JournalError, Recorded, access_of, chain, read as read_journal};
 pub use network::{AclRule, Vpc};
 pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Plan, Target, plan};

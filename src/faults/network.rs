@@ -48,6 +48,13 @@ impl AclRule {
     }
 }
 
+impl AclRule {
+    /// The same rule, whatever its number.
+    pub fn unnumbered(&self) -> Self {
+        Self { number: 0, ..self.clone() }
+    }
+}
+
 impl fmt::Display for AclRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let range = self.cidr.as_deref().or(self.ipv6_cidr.as_deref()).unwrap_or("-");
@@ -160,6 +167,24 @@ impl Vpc {
     /// All of them.
     pub fn acls(&self) -> impl Iterator<Item = &Acl> {
         self.acls.values()
+    }
+
+    /// The ACL that a clone without tags repeats: the only one whose rules are the clone's, in order, but for what the clone denies first.
+    pub fn original_of(&self, clone: &Acl) -> Option<String> {
+        let ordered = |acl: &Acl, egress: bool| -> Vec<AclRule> {
+            acl.rules.iter().filter(|rule| rule.egress == egress).map(AclRule::unnumbered).collect()
+        };
+        let repeats = |acl: &&Acl| {
+            acl.id != clone.id
+                && [false, true].into_iter().all(|egress| {
+                    let (own, copy) = (ordered(acl, egress), ordered(clone, egress));
+                    let first = copy.len().checked_sub(own.len());
+                    first.is_some_and(|first| copy[first..] == own && copy[..first].iter().all(|rule| !rule.allow))
+                })
+        };
+        let mut found = self.acls().filter(repeats);
+        let first = found.next()?;
+        found.next().is_none().then(|| first.id.clone())
     }
 
     /// What must be the same before and after: everything but association IDs, fact by fact.

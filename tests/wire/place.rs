@@ -93,6 +93,7 @@ impl Place {
         std::fs::write(folder.path().join("secrets.toml"), format!("key = {:?}\n", secret.expose())).unwrap();
         let secret_access_key = SecretRef::File { file: "secrets.toml".into(), key: "key".to_owned() };
         environment.credentials = Some(CredentialRef::Static { access_key_id, secret_access_key });
+        environment.guard.description_lag = Some(Span::millis(100));
         let site = environment.complete(folder.path().to_owned(), Some(lab.trust_root_pem().to_owned())).unwrap();
         let cloud = Cloud::connect(&site).await.unwrap();
         Self { wire, cloud, site, folder, runs: AtomicUsize::new(0), _lab: Some(lab) }
@@ -135,7 +136,7 @@ impl Place {
                 told.lock().unwrap().push(text);
             }
         });
-        let executor = Executor::new(Arc::clone(&journal), [self.cloud.primary.clone()], clock, sink).unwrap();
+        let executor = Executor::new(Arc::clone(&journal), [self.cloud.primary.clone()], clock, sink);
         Rehearsal { place: self, run, plan, before, folder, journal, executor, notices }
     }
 }
@@ -164,7 +165,7 @@ impl Rehearsal<'_> {
     }
 
     pub async fn restore(&self) -> Restored {
-        self.executor.restore(&CancellationToken::new()).await.unwrap()
+        self.executor.restore(&CancellationToken::new()).await
     }
 
     /// What is different from before, fact by fact. The wire is open from then on.

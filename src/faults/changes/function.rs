@@ -89,6 +89,19 @@ impl Change for Starve {
         })
     }
 
+    fn touches(&self) -> String {
+        self.function.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let now = reserved(scene.clients, &self.function).await?;
+            let (was, is) = (words(self.was), words(now));
+            Ok((now != self.was).then(|| format!("{} had {was}, and has {is}", self.function)))
+        }
+        .boxed()
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             scene.make(self, reserve(scene.clients, &self.function, 0)).await?;
@@ -109,10 +122,10 @@ impl Change for Starve {
                 }
                 other => other?,
             };
-            if now == self.was {
+            if now == self.was && !scene.blind {
                 return Ok(Undone::Already);
             }
-            if now != Some(0) {
+            if now != Some(0) && now != self.was {
                 let found = format!("{} was given {} by somebody else; left so", self.function, words(now));
                 return Ok(Undone::LeftAlone(found));
             }
