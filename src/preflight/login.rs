@@ -9,7 +9,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::env::Site;
 use crate::model::{Clock, Flow, LoginOutcome, Percent, Region, RegionRole, Severity};
-use crate::net::{Connection, connect, server_name};
+use crate::net::{Connection, connect, host_header, server_name};
 use crate::scenario::{FlowShare, Scenario};
 use crate::tokens::{Expectations, Fetch, JwksCache};
 use crate::users::{Crowd, Token, Way};
@@ -76,7 +76,7 @@ async fn fetch_keys(
             let host = server_name(name).map_err(|error| error.to_string())?;
             let mut connection = Connection::open(tls, host, tcp).await.map_err(|error| error.to_string())?;
             let request =
-                http::Request::get(format!("/{pool}/.well-known/jwks.json")).header("host", format!("{name}:{port}"));
+                http::Request::get(format!("/{pool}/.well-known/jwks.json")).header("host", host_header(name, port));
             let request = request.body(Bytes::new()).map_err(|error| error.to_string())?;
             let response = connection.send(request).await.map_err(|error| error.to_string())?;
             match response.status().as_u16() {
