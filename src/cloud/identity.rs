@@ -1,6 +1,7 @@
 //! Whom AWS takes us for, and whether that is whom a journal is of.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -10,9 +11,25 @@ use jiff::Timestamp;
 use super::error::{Obstacle, obstacle};
 use super::profile::Surroundings;
 use super::{Access, Ambient, CloudError, ProfileError, RegionClients};
-use crate::model::Partition;
+use crate::model::{Clock, Partition};
 
 const WHO: &str = "sts:GetCallerIdentity";
+
+/// Between tries of what gave no answer, beside the SDK's own three: a restore is not given up for a moment's trouble.
+const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+
+async fn patiently<T, E>(
+    may_pass: impl Fn(&E) -> bool,
+    mut ask: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    for pause in PAUSES {
+        match ask().await {
+            Err(error) if may_pass(&error) => Clock::start(1.0).sleep(pause).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
 
 /// Whom AWS takes us for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +155,12 @@ fn on_the_way(ambient: &Ambient, at_aws: bool) -> String {
 pub async fn verify_identity(clients: &[RegionClients], access: &Access) -> Result<Option<Caller>, WrongIdentity> {
     let (mut found, mut failed) = (None, None);
     for region in clients {
-        match region.caller().await {
+        let trouble = |error: &IdentityError| match error {
+            IdentityError::Unreachable(_) => true,
+            IdentityError::Refused(error) => error.is_transient(),
+            IdentityError::NoCredentials(_) | IdentityError::Profile(_) => false,
+        };
+        match patiently(trouble, async || region.caller().await).await {
             Err(error) => failed = failed.or(Some(error)),
             Ok(caller) => {
                 access.admits(&caller)?;
@@ -185,6 +207,10 @@ impl RegionClients {
     /// # Errors
     /// [`CloudError`] where neither can be described.
     pub async fn sees_vpc(&self, vpc: &str) -> Result<bool, CloudError> {
+        patiently(CloudError::is_transient, async || self.look_for_vpc(vpc).await).await
+    }
+
+    async fn look_for_vpc(&self, vpc: &str) -> Result<bool, CloudError> {
         let of_vpc = || Filter::builder().name("vpc-id").values(vpc).build();
         // Every run may describe subnets; the ACLs are for a VPC whose subnets were deleted meanwhile.
         let subnets = self.ec2.describe_subnets().filters(of_vpc()).send().await;

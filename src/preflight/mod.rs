@@ -261,9 +261,10 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
         .of_run(question.run.clone(), question.allowed.clone());
     let regions = facts.front_doors().await;
     let crowd = crowd(question, &facts.cloud, &resolvers, &regions).await?;
+    let proxy = facts.cloud.primary.ambient.proxy;
     let mut steps = Findings::default();
     people::check(&crowd, question, &mut steps);
-    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &mut steps));
+    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, proxy, &mut steps));
     found.join(steps);
     found.explain([&site.primary.region, &site.replica.region]);
     found.ignore(&question.allowed.ignore);
