@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{Access, Cloud, RegionClients, reconnect};
+use crate::cloud::{Access, RegionClients, reconnect};
 use crate::faults::{Action, Discovered, Executor, Journal, JournalError, MutationSink, discover};
 use crate::model::{Clock, Event, Region, RunId};
 
@@ -92,6 +92,7 @@ async fn of_journal(folder: &Path, give_up: &CancellationToken) -> Result<Exit, 
     for region in contents.actions.iter().map(|recorded| &recorded.region).collect::<BTreeSet<_>>() {
         clients.push(reconnect(&contents.access, region).await.map_err(not_restored)?);
     }
+    super::identity::verify(&clients, &contents).await?;
     let again = format!("gameday rollback {}", folder.display());
     restore(journal, &contents.run_id, clients, Clock::start(1.0), &again, give_up).await
 }
@@ -135,7 +136,8 @@ async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<E
     let (_, environment) = world::read(None, &place)?;
     let file = place.env.as_deref().unwrap_or(Path::new("FILE")).display().to_string();
     let world = Box::pin(World::open(environment, &place)).await?;
-    let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
+    let (cloud, caller) = world::allowed(&world.site).await?;
+    let access = cloud.access(&world.site, &caller);
     let mut found = BTreeMap::new();
     for clients in [&cloud.primary, &cloud.replica] {
         let looked = discover(clients, &world.site, &mut found).await;
@@ -156,7 +158,7 @@ async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<E
             continue;
         }
         let clients = vec![cloud.primary.clone(), cloud.replica.clone()];
-        let journal = journal_of(&run, &left, &world).map_err(not_restored)?;
+        let journal = journal_of(&run, &left, &world, access.clone()).map_err(not_restored)?;
         tell(&format!("{run}: {} changes found; journal {}", left.actions.len(), journal.path().display()));
         if restore(journal, &run, clients, world.clock, &again, give_up).await? != Exit::Success {
             worst = Exit::NotRestored;
@@ -166,12 +168,12 @@ async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<E
 }
 
 /// A journal of what was found, so that this restore, too, survives a crash.
-fn journal_of(run: &RunId, left: &Discovered, world: &World) -> Result<Journal, JournalError> {
+fn journal_of(run: &RunId, left: &Discovered, world: &World, access: Access) -> Result<Journal, JournalError> {
     let at = world.clock.wall_now().strftime("%Y-%m-%dT%H%M%SZ");
     let folder = Path::new("reports").join(format!("{at}-discovered-{run}"));
     let path = folder.join("journal.ndjson");
     std::fs::create_dir_all(&folder).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-    let journal = Journal::create(&path, run.clone(), Access::of(&world.site), world.clock.now())?;
+    let journal = Journal::create(&path, run.clone(), access, world.clock.now())?;
     journal.intend(&left.actions.iter().collect::<Vec<&(Region, Action)>>())?;
     Ok(journal)
 }
