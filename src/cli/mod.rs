@@ -7,6 +7,7 @@ mod exit;
 mod iam;
 mod init;
 mod lab;
+mod output;
 mod plan;
 mod preflight;
 mod progress;
@@ -405,14 +406,16 @@ struct ValidateArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::DebugLog)
+        .log_internal_errors(false)
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into()))
         .init();
     let result = match cli.command {
         Command::Schema { kind } => documents::schema(kind),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "gameday", &mut std::io::stdout());
-            Ok(Exit::Success)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "gameday", &mut script);
+            output::print(&script).map(|()| Exit::Success)
         }
         Command::Validate(args) => documents::validate(&args),
         Command::Report(args) => documents::report(&args),
@@ -434,7 +437,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.code(),
         Err(failure) => failure.tell(),
     };
-    signals::settle();
+    output::flush();
     code
 }
 

@@ -1,7 +1,6 @@
 //! `gameday rollback`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +10,8 @@ use crate::cloud::{Access, Cloud, RegionClients, reconnect};
 use crate::faults::{Action, Discovered, Executor, Journal, JournalError, MutationSink, discover};
 use crate::model::{Clock, Event, Region, RunId};
 
-use super::signals::{Signals, say};
+use super::output::{say, tell};
+use super::signals::Signals;
 use super::world::{self, World};
 use super::{Exit, Failure, Place, RollbackArgs, unfinished};
 
@@ -177,11 +177,6 @@ fn teller() -> MutationSink {
         Event::Notice { text } | Event::ChangedByOthers { found: text, .. } => tell(&text),
         _ => {}
     })
-}
-
-/// A reader that went away, or a full disk, must not stop a restore or change its exit code.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 fn listen(give_up: &CancellationToken) -> Result<(), Failure> {

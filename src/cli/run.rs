@@ -1,7 +1,6 @@
 //! `gameday run`.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +16,8 @@ use crate::scenario::Phases;
 
 use super::confirm::{Consent, confirm};
 use super::progress::Progress;
-use super::signals::{Signals, say};
+use super::output::{self, say};
+use super::signals::Signals;
 use super::world::{self, World};
 use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 
@@ -42,8 +42,8 @@ impl Companion for Shown {
     fn end(self, outcome: &Outcome, folder: &Path) -> Result<(), Failure> {
         match self.0 {
             Format::Json => {
-                // Standard output may be closed already; the same bytes are in run.json.
-                let _ = std::io::stdout().write_all(&report::run_json(outcome));
+                // Where they cannot be written, the same bytes are in run.json.
+                let _ = output::print(&report::run_json(outcome));
             }
             Format::Human => summary::print(outcome, folder),
         }

@@ -10,7 +10,7 @@ use crate::compare::{self, Change, Document, Figure, Pair, Part, Row, RunRecord,
 use crate::files::write_whole;
 use crate::runbook;
 
-use super::signals::say;
+use super::output::{self, say};
 use super::summary::empty_table;
 use super::world::{self, World};
 use super::{Exit, Failure, Place};
@@ -160,16 +160,14 @@ pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
     RunRecord::read(&text).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
 }
 
-/// To a file or to standard output, whose reader may have gone away.
+/// To a file or to standard output.
 pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
-    use std::io::Write;
     let text = format!("{}\n", text.trim_end());
-    if let Some(path) = out {
-        return write_whole(path, text.as_bytes())
-            .map_err(|error| Failure::plain(format!("{}: {error}", path.display())));
+    match out {
+        Some(path) => write_whole(path, text.as_bytes())
+            .map_err(|error| Failure::plain(format!("{}: {error}", path.display()))),
+        None => output::print(text.as_bytes()),
     }
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
 }
 
 pub fn json(value: &impl serde::Serialize) -> Result<String, Failure> {

@@ -22,7 +22,7 @@ use crate::model::{Clock, Event, EventLog, Phase, Record, RegionRole, Secret};
 use crate::scenario::Phases;
 
 use super::run::Companion;
-use super::signals::say;
+use super::output::say;
 use super::summary::empty_table;
 use super::world::World;
 use super::{Exit, Failure, Format, Place, RunArgs, run, runs, speed};

@@ -13,7 +13,7 @@ use crate::model::{Clock, Seed};
 use crate::preflight::{Findings, account};
 use crate::scenario::{self, Scenario};
 
-use super::{Exit, Failure, Place};
+use super::{Exit, Failure, Place, output};
 
 /// An environment at hand.
 pub struct World {
@@ -46,7 +46,7 @@ pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>,
         (Ok(scenario), Ok(environment)) => Ok((scenario, environment)),
         (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems.into()),
         (Err(first), Err(second)) => {
-            eprintln!("{:?}", miette::Report::new(first));
+            output::say(&format!("{:?}", miette::Report::new(first)));
             Err(second.into())
         }
     }

@@ -92,6 +92,18 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Writes a new file that its owner alone may read, in the place of whatever has that name: no link is followed, and no mode is taken over.
+///
+/// # Errors
+/// What was there is as it was.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// A file on its way to a value: parsed, its shape checked, open for its owner's findings.
 #[derive(Debug)]
 pub struct Document {

@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::signals;
+use super::output;
 use crate::model::{Clock, EventLog, Record};
 use crate::scenario::Phases;
 use board::Board;
@@ -51,12 +51,12 @@ impl Progress {
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let screen = if plain || !terminal { None } else { Screen::show().ok() };
         let Some(screen) = screen else {
-            signals::say(heading);
+            output::say(heading);
             let follower = Follower { clock, board };
             return Self { way: Way::Plain(tokio::spawn(follower.follow(log.subscribe(), end.clone()))), end };
         };
         let ((done, ended), (keep, said)) = (channel(), channel());
-        signals::divert(Some(keep.clone()));
+        output::redirect(Some(keep.clone()));
         let (heading, events, stop) = (heading.to_owned(), log.subscribe(), end.clone());
         std::thread::spawn(move || {
             let drawer = Drawer { clock, board, heading, events, keep };
@@ -64,7 +64,7 @@ impl Progress {
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drawer.draw(screen, &stop)));
             screen::leave();
             // Whatever ended it: what is said from here on is for standard error again.
-            signals::divert(None);
+            output::redirect(None);
             let _ = done.send(());
         });
         Self { way: Way::View { ended, said }, end }
@@ -80,10 +80,10 @@ impl Progress {
             }
             Way::View { ended, said } => {
                 let _ = tokio::task::spawn_blocking(move || ended.recv_timeout(PATIENCE)).await;
-                signals::divert(None);
+                output::redirect(None);
                 // What only the view has shown is gone with it.
                 for line in said.try_iter() {
-                    signals::say(&line);
+                    output::say(&line);
                 }
             }
         }
@@ -108,12 +108,12 @@ impl Follower {
             tokio::select! {
                 biased;
                 event = events.recv() => match event {
-                    Ok(record) => self.board.take(&record).iter().for_each(|line| signals::say(line)),
-                    Err(RecvError::Lagged(count)) => signals::say(&not_shown(count)),
+                    Ok(record) => self.board.take(&record).iter().for_each(|line| output::say(line)),
+                    Err(RecvError::Lagged(count)) => output::say(&not_shown(count)),
                     Err(RecvError::Closed) => break,
                 },
                 () = end.cancelled() => break,
-                _ = tick.tick() => signals::say(&self.board.status(self.clock.now())),
+                _ = tick.tick() => output::say(&self.board.status(self.clock.now())),
             }
         }
     }
@@ -149,7 +149,7 @@ impl Drawer {
             if stopping {
                 return;
             }
-            for line in signals::diverted() {
+            for line in output::redirected() {
                 self.board.note(line);
             }
             // A panic elsewhere has left the screen; the run goes on, and nothing is drawn over its message.
