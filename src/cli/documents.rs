@@ -4,8 +4,8 @@ use crate::files::Document;
 use crate::model::compress_log;
 use crate::{env, report, scenario};
 
-use super::run::{outcome_of, write_reports};
 use super::output::{self, say, tell};
+use super::run::{outcome_of, write_reports};
 use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs};
 
 /// Checks files of either kind: one with `kind` at its top is an environment.

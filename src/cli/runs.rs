@@ -164,8 +164,9 @@ pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
 pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     let text = format!("{}\n", text.trim_end());
     match out {
-        Some(path) => write_whole(path, text.as_bytes())
-            .map_err(|error| Failure::plain(format!("{}: {error}", path.display()))),
+        Some(path) => {
+            write_whole(path, text.as_bytes()).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
+        }
         None => output::print(text.as_bytes()),
     }
 }

@@ -21,8 +21,8 @@ use crate::measure::Outcome;
 use crate::model::{Clock, Event, EventLog, Phase, Record, RegionRole, Secret};
 use crate::scenario::Phases;
 
-use super::run::Companion;
 use super::output::say;
+use super::run::Companion;
 use super::summary::empty_table;
 use super::world::World;
 use super::{Exit, Failure, Format, Place, RunArgs, run, runs, speed};

@@ -183,16 +183,39 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Opens a journal to go on with it: a torn last line is cut off.
+    /// A journal that no file keeps: where none can be written, nothing may delay a restore.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] where there is no memory.
+    pub fn in_memory(run_id: RunId, access: Access, at: Timestamp) -> Result<Self, JournalError> {
+        use std::os::fd::AsRawFd;
+        let io = |error: rustix::io::Errno| JournalError::Io { path: "(memory)".into(), source: error.into() };
+        let file = File::from(rustix::fs::memfd_create("journal", rustix::fs::MemfdFlags::CLOEXEC).map_err(io)?);
+        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let state = State { file, seq: 0, head: String::new(), next_id: 0, length: 0 };
+        let journal = Self { path, state: Mutex::new(state) };
+        journal.append(vec![Entry::Opened { run_id, access, at }])?;
+        Ok(journal)
+    }
+
+    /// Opens a journal to go on with it: a torn last line is cut off. One that cannot be written is read all the same, since nothing may
+    /// delay a restore; what is done then cannot be recorded.
     ///
     /// # Errors
     /// [`JournalError`].
     pub fn reopen(path: &Path) -> Result<(Self, Contents), JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), source };
-        let file = OpenOptions::new().append(true).open(path).map_err(io)?;
+        let (file, writable) = match OpenOptions::new().append(true).open(path) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(io(error)),
+            Err(_) => (File::open(path).map_err(io)?, false),
+        };
         claim(&file, path)?;
         let read = parse(path)?;
-        file.set_len(read.whole_bytes).map_err(io)?;
+        if writable {
+            // What is torn stays where it cannot be cut off; the next write tries again.
+            let _ = file.set_len(read.whole_bytes);
+        }
         let next_id = read.contents.actions.iter().map(|action| action.id + 1).max().unwrap_or(0);
         let state = State { file, seq: read.lines, head: read.head, next_id, length: read.whole_bytes };
         Ok((Self { path: path.to_owned(), state: Mutex::new(state) }, read.contents))

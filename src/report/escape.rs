@@ -63,15 +63,17 @@ pub(crate) fn shell_word(word: impl AsRef<OsStr>) -> String {
         Some(text) if !text.chars().any(|c| c.is_control() || is_invisible(c)) => {
             format!("'{}'", text.replace('\'', r"'\''"))
         }
-        _ => word.as_bytes().iter().fold("$'".to_owned(), |mut quoted, byte| {
-            // Writing to a `String` cannot fail.
-            let _ = match byte {
-                b'\'' | b'\\' => write!(quoted, "\\{}", char::from(*byte)),
-                b' '..=b'~' => write!(quoted, "{}", char::from(*byte)),
-                _ => write!(quoted, "\\x{byte:02x}"),
-            };
-            quoted
-        }) + "'",
+        _ => {
+            word.as_bytes().iter().fold("$'".to_owned(), |mut quoted, byte| {
+                // Writing to a `String` cannot fail.
+                let _ = match byte {
+                    b'\'' | b'\\' => write!(quoted, "\\{}", char::from(*byte)),
+                    b' '..=b'~' => write!(quoted, "{}", char::from(*byte)),
+                    _ => write!(quoted, "\\x{byte:02x}"),
+                };
+                quoted
+            }) + "'"
+        }
     }
 }
 

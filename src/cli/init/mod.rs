@@ -17,6 +17,7 @@ use crate::discover::{self, Question};
 use crate::dns::Server;
 use crate::env::{self, CredentialRef};
 use crate::model::Region;
+use crate::report::escape::shell_word;
 
 use super::output::tell;
 use super::{Exit, Failure};
@@ -97,7 +98,7 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
     tell(&args.out.display().to_string());
     written.gaps.iter().for_each(|gap| tell(&format!("not found: {gap}")));
     found.failed.iter().for_each(|failed| tell(&format!("not asked: {failed}")));
-    tell(&format!("Next: gameday validate {0}, then gameday preflight --env {0}", args.out.display()));
+    tell(&format!("Next: gameday validate {0}, then gameday preflight --env {0}", shell_word(&args.out)));
     Ok(Exit::Success)
 }
 
