@@ -8,6 +8,7 @@ mod iam;
 mod init;
 mod lab;
 mod output;
+mod pause;
 mod plan;
 mod preflight;
 mod progress;

@@ -18,7 +18,7 @@ use super::registry::{self, Process};
 use super::signals::Signals;
 use super::unfinished::{Looked, Unfinished};
 use super::world::{self, World};
-use super::{Exit, Failure, Place, RollbackArgs, unfinished};
+use super::{Exit, Failure, Place, RollbackArgs, pause, unfinished};
 
 /// Puts back what journals record, or what is found without any.
 pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
@@ -296,6 +296,8 @@ fn teller() -> MutationSink {
 
 fn listen(give_up: &CancellationToken) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    let words = "SIGTSTP: the restore is stopped before its end, and the network may still be cut off. Go on with: fg";
+    pause::announce(|| words.to_owned(), |_| ())?;
     let give_up = give_up.clone();
     tokio::spawn(async move {
         let name = signals.next().await;

@@ -18,6 +18,7 @@ use crate::scenario::Phases;
 
 use super::confirm::{Consent, confirm};
 use super::output::{self, say};
+use super::pause::RunPause;
 use super::progress::Progress;
 use super::registry::{self, Process, Registered, Registration};
 use super::signals::Signals;
@@ -84,6 +85,8 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
         world.clock.speed(),
         folder.display()
     );
+    let margin = world.site.dead_man.as_ref().filter(|_| !args.no_dead_man).map(|settings| settings.margin.0);
+    RunPause::follow(&log, world.clock, &scenario.value.phases, margin, world.is_embedded()).announce()?;
     let plain = args.no_progress || args.format == Format::Json;
     let progress = Progress::start(&log, world.clock, &scenario.value.phases, &heading, plain);
     let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };

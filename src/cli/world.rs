@@ -116,6 +116,11 @@ impl World {
         fetch_truth(url, zero_at).await
     }
 
+    /// Whether it ends with this process.
+    pub fn is_embedded(&self) -> bool {
+        self.lab.is_some()
+    }
+
     /// Ends the embedded lab.
     pub async fn close(self) {
         if let Some(lab) = self.lab {
