@@ -1,6 +1,5 @@
 //! `gameday trend`, `compare` and `runbook`: what whole runs say, beside each other and to people.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -8,6 +7,7 @@ use comfy_table::{Cell, Color};
 
 use crate::compare::{self, Change, Document, Figure, Pair, Part, Row, RunRecord, Trend};
 use crate::files::write_whole;
+use crate::model::{LONGEST_DOCUMENT, read_at_most};
 use crate::runbook;
 
 use super::output::{self, say};
@@ -151,7 +151,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
 /// The run.json of a run's folder.
 pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
     let path = folder.join("run.json");
-    let text = fs::read(&path).map_err(|error| {
+    let text = read_at_most(&path, LONGEST_DOCUMENT).map_err(|error| {
         Failure::with_help(
             format!("{}: {error}", path.display()),
             "Give the folder of a run; `gameday report DIR` writes its run.json again",

@@ -9,7 +9,7 @@ use crate::env::{self, Environment, EnvironmentKind, Site};
 use crate::files::{FileProblems, Loaded};
 use crate::lab::truth::TruthReport;
 use crate::lab::{Lab, LabOptions};
-use crate::model::{Clock, Seed};
+use crate::model::{Clock, LONGEST_TEXT, Seed, read_text_at_most};
 use crate::preflight::{Findings, account};
 use crate::scenario::{self, Scenario};
 
@@ -145,7 +145,7 @@ pub async fn start_lab(environment: Environment, clock: Clock, seed: Seed) -> Re
 fn trust_root(environment: &Environment, folder: &Path) -> Result<Option<String>, Failure> {
     let Some(path) = environment.front_door.as_ref().and_then(|door| door.trust_root.as_ref()) else { return Ok(None) };
     let path = folder.join(path);
-    let text = std::fs::read_to_string(&path);
+    let text = read_text_at_most(&path, LONGEST_TEXT);
     text.map(Some).map_err(|error| Failure::plain(format!("the trust root {}: {error}", path.display())))
 }
 

@@ -11,6 +11,7 @@ mod login;
 mod ntp;
 mod pattern;
 mod ratio;
+mod read;
 mod record;
 mod refusal;
 mod seed;
@@ -27,6 +28,7 @@ pub use login::{Expectation, FailedTry, Login, LoginOutcome, LoginStep, SessionC
 pub use ntp::ClockSync;
 pub use pattern::matches;
 pub use ratio::{Percent, Rate};
+pub use read::{LONGEST_DOCUMENT, LONGEST_TEXT, read_at_most, read_text_at_most};
 pub use refusal::not_allowed;
 pub use seed::Seed;
 pub use span::{Span, format_duration, parse_duration};

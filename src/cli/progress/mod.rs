@@ -167,7 +167,7 @@ impl Drawer {
                 shown = None;
             } else if shown.is_none() && screen::in_foreground() {
                 shown = Screen::show().ok();
-                output::redirect(Some(self.keep.clone()));
+                output::redirect(shown.is_some().then(|| self.keep.clone()));
             }
             for line in output::redirected() {
                 self.board.note(line);
