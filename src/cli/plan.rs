@@ -127,6 +127,7 @@ fn as_json(planned: &Planned) -> Value {
     json!({
         "calls": calls.collect::<Vec<_>>(),
         "targets": targets.collect::<Vec<_>>(),
+        "notes": planned.plan.notes,
         "health_checkers": planned.checkers,
         "expected": chain.collect::<Vec<_>>(),
         "dead_man": planned.dead_man.as_ref().map(|settings| json!({
@@ -168,6 +169,9 @@ fn print(planned: &Planned) {
         calls.add_row([&number, &when, call.region.as_str(), change.call(), &resource, change.inverse()]);
     }
     println!("Calls, in this order; each is undone by its inverse, what hurts first\n{calls}\n");
+    for note in &planned.plan.notes {
+        println!("Note: {note}\n");
+    }
     println!("Health checkers: {}\n", planned.checkers);
     let mut chain = table(&["after the cut", "what is expected"]);
     for expected in &planned.chain {

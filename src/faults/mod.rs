@@ -16,6 +16,7 @@ mod network;
 mod pace;
 mod plan;
 mod policy;
+mod quota;
 mod state;
 mod tags;
 mod target;
@@ -30,6 +31,6 @@ pub use journal::{Contents, Journal, JournalError, Recorded, access_of, chain, r
 pub use network::{AclRule, Vpc};
 pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Plan, Target, plan};
 pub use policy::Policies;
-pub use state::{Scope, State};
+pub use state::{Attribute, ByOthers, Comparison, Fact, Kind, Own, Resource, Scope, State, Value};
 pub use tags::{CLONE_TAG, LOCK_TAG, RUN_TAG};
 pub use target::Subnet;

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 
 /// The category of sign-ins.
-const CATEGORY: &str = "UserAuthentication";
+pub const CATEGORY: &str = "UserAuthentication";
 /// Both operations share one request a second for each account and Region (Cognito developer guide, category LimitManagement), so each is
 /// asked again for a few seconds: longer and longer waits, up to this one.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -24,6 +25,11 @@ pub struct Provision {
     pub rate: i32,
     /// Those before.
     pub was: i32,
+}
+
+/// A rate, as states compare it.
+pub fn rate_text(rate: i32) -> String {
+    format!("{rate}/s")
 }
 
 /// A limit as Cognito tells it, in requests a second.
@@ -140,6 +146,11 @@ impl Change for Provision {
         let definition = json!({ "LimitClass": "API_CATEGORY", "Attributes": { "Category": CATEGORY } });
         let input = json!({ "LimitDefinition": definition, "RequestedLimitValue": self.was });
         Some(Universal { target: "arn:aws:scheduler:::aws-sdk:cognitoidentityprovider:updateProvisionedLimit", input })
+    }
+
+    fn owns(&self) -> Option<(Kind, String, Attribute, Own)> {
+        let own = Own::Is(rate_text(self.rate));
+        Some((Kind::Limit, CATEGORY.to_owned(), Attribute::ProvisionedLimit, own))
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {

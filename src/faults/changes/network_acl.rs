@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::network::{Acl, AclRule, Vpc};
+use crate::faults::state::{Attribute, Kind, Own, kept_copy};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 use crate::model::RunId;
 
@@ -120,6 +121,11 @@ impl Change for CreateClone {
                 let operation = "ec2:DeleteNetworkAcl";
                 return Err(CloudError { operation, class: ErrorClass::Refused, code: None, message });
             }
+            let subnets = vpc.subnets_of(&acl);
+            if vpc.acl(&self.original).is_none() && !subnets.is_empty() {
+                let found = kept_copy(&scene.clients.region, &self.original, &acl, &subnets);
+                return Ok(Undone::LeftAlone(found));
+            }
             let call = scene.clients.ec2_mutating.delete_network_acl().network_acl_id(&acl).send();
             let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteNetworkAcl"))));
             let resource = format!("{acl} ({})", self.resource());
@@ -185,6 +191,10 @@ impl Change for Swap {
         Stage::Attach
     }
 
+    fn owns(&self) -> Option<(Kind, String, Attribute, Own)> {
+        Some((Kind::Subnet, self.subnet.clone(), Attribute::NetworkAcl, Own::Refers))
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
@@ -221,6 +231,12 @@ impl Change for Swap {
                     return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
                 }
                 let found = format!("{} was moved to {} by somebody else; left so", self.subnet, used.acl);
+                return Ok(Undone::LeftAlone(found));
+            }
+            // Nothing can be given back to what is not there; the copy has the same rules.
+            if vpc.acl(&self.original).is_none() && vpc.acl(&used.acl).is_some() {
+                let (subnet, original) = (&self.subnet, &self.original);
+                let found = format!("{subnet} stays on {}: its network ACL {original} was deleted by somebody else", used.acl);
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("{}: back to {}", self.subnet, self.original);
