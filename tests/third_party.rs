@@ -351,8 +351,13 @@ async fn cut_was_refused(rehearsal: &Rehearsal<'_>) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_run_made_or_marked_is_left_until_it_is_undone() {
     let place = Place::in_lab().await;
-    let faults =
-        [blackhole(), of(FaultKind::SecurityGroupBlackhole), revokes(), of(FaultKind::LambdaTriggerBreak), of(FaultKind::HealthCheckInvert)];
+    let faults = [
+        blackhole(),
+        of(FaultKind::SecurityGroupBlackhole),
+        revokes(),
+        of(FaultKind::LambdaTriggerBreak),
+        of(FaultKind::HealthCheckInvert),
+    ];
     for fault in faults {
         let rehearsal = place.rehearsal_of(&fault).await;
         let prepare = rehearsal.plan.prepare();
@@ -394,11 +399,17 @@ async fn s6_revoked_rules_come_back_with_their_tags_and_the_new_ids_are_told() {
             tags.collect::<BTreeMap<String, String>>()
         };
         !rules.is_empty()
-            && rules.iter().all(|rule| of(rule).iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<BTreeMap<_, _>>() == wanted)
+            && rules.iter().all(|rule| {
+                of(rule).iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<BTreeMap<_, _>>() == wanted
+            })
     };
     for by_hand in [false, true] {
         let rehearsal = place.rehearsal_of(&revokes()).await;
-        assert!(rehearsal.plan.notes.iter().any(|note| note.contains("another ID, which is sgr-")), "{:?}", rehearsal.plan.notes);
+        assert!(
+            rehearsal.plan.notes.iter().any(|note| note.contains("another ID, which is sgr-")),
+            "{:?}",
+            rehearsal.plan.notes
+        );
         rehearsal.inject().await.unwrap();
         if by_hand {
             // Somebody, or an older version's schedule, brought the rule back without its tags.

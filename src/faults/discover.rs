@@ -14,13 +14,13 @@ use crate::model::{Region, RunId};
 
 use super::action::Action;
 use super::changes::function::Starve;
+use super::changes::group_rule::GroupRule;
 use super::changes::health_check::Invert;
 use super::changes::limit::Provision;
 use super::changes::lock::{Holder, Lock, parse};
 use super::changes::mark::{Mark, Marked, is_gone, marks};
 use super::changes::network_acl::{CreateClone, Deny, Swap};
 use super::changes::schedule::Arm;
-use super::changes::group_rule::GroupRule;
 use super::changes::security_group::{CreateEmpty, Grouped, Revoke, SwapGroups};
 use super::kinds::lambda_trigger_break::functions;
 use super::network::{Acl, Vpc};
@@ -109,6 +109,7 @@ impl Search<'_> {
             original: original.clone(),
             clone: key.clone(),
             client_token: format!("{run}-{}", key.replace('/', "-")),
+            tags: BTreeMap::new(),
         };
         self.add(run, Action::CreateClone(make));
         for subnet in described.subnets_of(&clone.id) {
@@ -142,7 +143,7 @@ impl Search<'_> {
                     .map(|(key, groups)| (key.clone(), groups.split(' ').map(str::to_owned).collect()))
                     .collect();
                 let (vpc, name, key) = (vpc.to_owned(), name.to_owned(), key.clone());
-                let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone() };
+                let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone(), tags: BTreeMap::new() };
                 self.add(run, Action::CreateEmpty(make));
                 for (target, was) in was {
                     let id = target.trim_start_matches(WAS_TAG);

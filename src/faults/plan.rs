@@ -241,7 +241,9 @@ pub enum FaultError {
     #[error("subnet {0} has no network ACL that EC2 describes")]
     NoAcl(String),
     /// Another account's, which shares it.
-    #[error("subnet {0} is shared by account {1} (AWS RAM): only that account can change its network ACL and its VPC; run GameDay there, or leave the subnet out")]
+    #[error(
+        "subnet {0} is shared by account {1} (AWS RAM): only that account can change its network ACL and its VPC; run GameDay there, or leave the subnet out"
+    )]
     SharedSubnet(String, String),
     /// The fault would not fit.
     #[error("{0}")]
@@ -256,7 +258,9 @@ pub enum FaultError {
     #[error("{0} is also the group of {1}, which the fault does not select: use `method = \"swap-groups\"`")]
     Shared(String, String),
     /// A rule that could not be put back.
-    #[error("{0}: the rule {1} names a group over a VPC peering connection that is not active, so that it could not be put back: delete it, or use `method = \"swap-groups\"`")]
+    #[error(
+        "{0}: the rule {1} names a group over a VPC peering connection that is not active, so that it could not be put back: delete it, or use `method = \"swap-groups\"`"
+    )]
     Stale(String, String),
     /// A run that is not rolled back has marked it; how things were would be lost.
     #[error("{0} is marked by run {1}: roll that back first, by `gameday rollback`")]

@@ -26,7 +26,8 @@ impl AclQuotas {
     /// Those that Service Quotas applies; AWS's defaults where it does not say.
     pub async fn read(clients: &RegionClients) -> Self {
         let mut quotas = Self::default();
-        let mut pages = clients.checked.quotas.list_service_quotas().service_code("vpc").into_paginator().items().send();
+        let mut pages =
+            clients.checked.quotas.list_service_quotas().service_code("vpc").into_paginator().items().send();
         while let Some(quota) = pages.next().await {
             match quota.map_err(CloudError::of("servicequotas:ListServiceQuotas")) {
                 Ok(quota) => {
@@ -59,6 +60,11 @@ impl AclQuotas {
     /// Network ACLs for each VPC.
     pub fn acls(&self) -> usize {
         self.acls.unwrap_or(ACLS)
+    }
+
+    #[cfg(test)]
+    pub fn not_read(why: &str) -> Self {
+        Self { unread: Some(why.to_owned()), ..Self::default() }
     }
 
     #[cfg(test)]

@@ -329,9 +329,8 @@ mod tests {
     fn a_rule_of_an_older_journal_is_read_and_recognised() {
         let text = r#"{"protocol":"tcp","ports":[443,443],"source":{"group":"sg-1"},"description":null}"#;
         let old: GroupRule = serde_json::from_str(text).unwrap();
-        let live = GroupRule::of(&permission_of(
-            UserIdGroupPair::builder().group_id("sg-1").user_id("111122223333").build(),
-        ));
+        let live =
+            GroupRule::of(&permission_of(UserIdGroupPair::builder().group_id("sg-1").user_id("111122223333").build()));
         assert!(old.owner.is_none() && old.is(&live[0]) && live[0].is(&old));
         assert_eq!(serde_json::to_string(&old).unwrap(), text);
     }

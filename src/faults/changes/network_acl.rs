@@ -2,6 +2,8 @@
 //!
 //! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -27,6 +29,9 @@ pub struct CreateClone {
     pub clone: String,
     /// Makes a repeated call harmless.
     pub client_token: String,
+    /// Tags that the environment asks for. Nothing in journals of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// ec2:CreateNetworkAclEntry on a clone; goes when the clone goes.
@@ -87,12 +92,12 @@ impl Change for CreateClone {
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let tags = TagSpecification::builder()
-                .resource_type(ResourceType::NetworkAcl)
-                .tags(tag(RUN_TAG, scene.run.as_str()))
-                .tags(tag(CLONE_TAG, &self.clone))
-                .tags(tag("Name", &format!("gameday clone of {}", self.original)))
-                .build();
+            let name = format!("gameday clone of {}", self.original);
+            let own = [(RUN_TAG, scene.run.as_str()), (CLONE_TAG, &self.clone), ("Name", &name)];
+            let own = own.into_iter().map(|(key, value)| tag(key, value));
+            let asked_for = self.tags.iter().map(|(key, value)| tag(key, value));
+            let tags = TagSpecification::builder().resource_type(ResourceType::NetworkAcl);
+            let tags = tags.set_tags(Some(own.chain(asked_for).collect())).build();
             let call = scene.clients.ec2_mutating.create_network_acl().vpc_id(&self.vpc);
             let call = call.client_token(&self.client_token).tag_specifications(tags).send();
             let answer = scene.make(self, call.map(|answer| answer.map_err(CloudError::of(self.call())))).await?;
@@ -236,7 +241,8 @@ impl Change for Swap {
             // Nothing can be given back to what is not there; the copy has the same rules.
             if vpc.acl(&self.original).is_none() && vpc.acl(&used.acl).is_some() {
                 let (subnet, original) = (&self.subnet, &self.original);
-                let found = format!("{subnet} stays on {}: its network ACL {original} was deleted by somebody else", used.acl);
+                let found =
+                    format!("{subnet} stays on {}: its network ACL {original} was deleted by somebody else", used.acl);
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("{}: back to {}", self.subnet, self.original);

@@ -30,6 +30,9 @@ pub struct CreateEmpty {
     pub name: String,
     /// What each target had, by the target's ID.
     pub was: BTreeMap<String, Vec<String>>,
+    /// Tags that the environment asks for. Nothing in journals of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// ec2:RevokeSecurityGroupEgress of the rule that EC2 gives every new group; goes when the group goes.
@@ -183,6 +186,9 @@ impl Change for CreateEmpty {
                 .resource_type(ResourceType::SecurityGroup)
                 .tags(tag(RUN_TAG, scene.run.as_str()))
                 .tags(tag(CLONE_TAG, &self.group));
+            for (key, value) in &self.tags {
+                tags = tags.tags(tag(key, value));
+            }
             for (key, groups) in &self.was {
                 tags = tags.tags(tag(key, &groups.join(" ")));
             }

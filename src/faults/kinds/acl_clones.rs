@@ -88,6 +88,7 @@ fn changes(
             original: original.clone(),
             clone: clone.clone(),
             client_token: format!("{run}-{key}-{original}"),
+            tags: ask.site.tags.clone(),
         }));
         let highest = denied.iter().map(|rule| rule.number).max().unwrap_or(0);
         let rules = renumbered(&acl.rules, highest).into_iter();
@@ -174,11 +175,14 @@ mod tests {
             let families = [Some(false), ipv6.then_some(true)].into_iter().flatten();
             numbered(families.flat_map(|ipv6| [false, true].map(|egress| AclRule::deny_all(egress, ipv6))).collect())
         };
-        let unread = AclQuotas { unread: Some("denied".to_owned()), ..AclQuotas::default() };
+        let unread = AclQuotas::not_read("denied");
         let fits = |rules: &[AclRule], ipv6, original| super::fits(rules, &all(ipv6), &unread, original);
         assert!(fits(&rules(18), false, "acl-1").is_ok());
         let refused = fits(&rules(19), false, "acl-1").unwrap_err();
-        assert!(matches!(refused, FaultError::Quota(_)) && refused.to_string().contains("not known: denied"), "{refused}");
+        assert!(
+            matches!(refused, FaultError::Quota(_)) && refused.to_string().contains("not known: denied"),
+            "{refused}"
+        );
         assert!(fits(&rules(18), true, "acl-1").is_ok(), "IPv6 has a quota of its own");
         assert!(fits(&rules(38), false, "acl-1").is_ok(), "the original shows a raised quota");
         assert!(fits(&rules(39), false, "acl-1").is_err());
@@ -201,7 +205,14 @@ mod tests {
     fn the_new_acls_of_all_faults_count_together() {
         let clone = |key: &str, vpc: &str| {
             let (original, client_token) = ("acl-1".to_owned(), key.to_owned());
-            Action::CreateClone(CreateClone { vpc: vpc.to_owned(), original, clone: key.to_owned(), client_token })
+            let tags = BTreeMap::new();
+            Action::CreateClone(CreateClone {
+                vpc: vpc.to_owned(),
+                original,
+                clone: key.to_owned(),
+                client_token,
+                tags,
+            })
         };
         let (counts, quotas) = (BTreeMap::from([("vpc-1", 198), ("vpc-2", 200)]), AclQuotas::default());
         let two = [clone("1/acl-1", "vpc-1"), clone("2/acl-2", "vpc-1")];

@@ -8,13 +8,13 @@ use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::action::Action;
-use crate::faults::changes::mark::Marked;
 use crate::faults::changes::group_rule::{self, DescribedRule, GroupRule, Source};
+use crate::faults::changes::mark::Marked;
 use crate::faults::changes::security_group::{CreateEmpty, Empty, Grouped, Revoke, SwapGroups};
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
 use crate::faults::state::Scope;
-use crate::faults::target::Subnet;
 use crate::faults::tags::{TAGS_OF_A_RESOURCE, VALUE_CHARACTERS, WAS_TAG};
+use crate::faults::target::Subnet;
 use crate::model::{Cidr, PortRange};
 use crate::scenario::GroupMethod;
 
@@ -258,12 +258,13 @@ fn swaps(ask: &Ask<'_>, chosen: &[Chosen]) -> Result<Vec<Action>, FaultError> {
     for (vpc, members) in by_vpc {
         let group = format!("{}/{vpc}", ask.number);
         let was = members.iter().map(|one| (one.grouped.tag_key(), one.groups.clone())).collect();
-        fits_into_tags(&was, OWN_TAGS)?;
+        fits_into_tags(&was, OWN_TAGS + ask.site.tags.len())?;
         actions.push(Action::CreateEmpty(CreateEmpty {
             vpc: vpc.to_owned(),
             group: group.clone(),
             name: format!("{}-{}", ask.run, ask.number),
             was,
+            tags: ask.site.tags.clone(),
         }));
         actions.push(Action::Empty(Empty { vpc: vpc.to_owned(), group: group.clone() }));
         actions.extend(members.iter().map(|one| {
@@ -279,14 +280,17 @@ fn swaps(ask: &Ask<'_>, chosen: &[Chosen]) -> Result<Vec<Action>, FaultError> {
 fn fits_into_tags(was: &BTreeMap<String, Vec<String>>, other_tags: usize) -> Result<(), FaultError> {
     let room = TAGS_OF_A_RESOURCE.saturating_sub(other_tags);
     if was.len() > room {
-        let text = format!("{} targets are more than the {room} that the empty group's tags can tell of: split it", was.len());
+        let text =
+            format!("{} targets are more than the {room} that the empty group's tags can tell of: split it", was.len());
         return Err(FaultError::Quota(text));
     }
     match was.iter().find(|(_, groups)| groups.join(" ").len() > VALUE_CHARACTERS) {
         None => Ok(()),
         Some((target, groups)) => {
             let (target, count) = (target.trim_start_matches(WAS_TAG), groups.len());
-            let text = format!("{target} has {count} security groups, whose IDs do not fit into a tag: leave it out by `targets`");
+            let text = format!(
+                "{target} has {count} security groups, whose IDs do not fit into a tag: leave it out by `targets`"
+            );
             Err(FaultError::Quota(text))
         }
     }

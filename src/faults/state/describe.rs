@@ -138,13 +138,23 @@ impl State {
         for (region, arn) in &scope.functions {
             let clients = cloud.of(region)?;
             let Some(reserved) = there(function::reserved(clients, arn).await)? else { continue };
-            self.add(region, Kind::Function, arn, [(Attribute::ReservedConcurrency, text(function::reserved_text(reserved)))]);
+            self.add(
+                region,
+                Kind::Function,
+                arn,
+                [(Attribute::ReservedConcurrency, text(function::reserved_text(reserved)))],
+            );
             let tags = there(Marked::Function(arn.clone()).tags(clients).await)?.unwrap_or_default();
             self.add_tags(region, Kind::Function, arn, tags);
         }
         for region in &scope.limits {
             let limit = limit::provisioned(cloud.of(region)?).await?.provisioned;
-            self.add(region, Kind::Limit, limit::CATEGORY, [(Attribute::ProvisionedLimit, text(limit::rate_text(limit)))]);
+            self.add(
+                region,
+                Kind::Limit,
+                limit::CATEGORY,
+                [(Attribute::ProvisionedLimit, text(limit::rate_text(limit)))],
+            );
         }
         for (region, arn) in &scope.pools {
             let tags = there(Marked::Pool(arn.clone()).tags(cloud.of(region)?).await)?.unwrap_or_default();

@@ -8,9 +8,9 @@ use crate::lab::api::xml::{node, text};
 use crate::lab::world::{Association, Creation, LAST_RULE_V4, NetworkAcl, State, final_entries};
 
 /// Amazon VPC quotas: network ACLs for each VPC.
-const ACLS_FOR_VPC: usize = 200;
+pub const ACLS_FOR_VPC: usize = 200;
 /// Amazon VPC quotas: rules in each direction, IPv4 and IPv6 apart, the final ones included; can be raised to 40.
-const RULES_FOR_DIRECTION: usize = 20;
+pub const RULES_FOR_DIRECTION: usize = 20;
 /// The IANA number of UDP.
 pub const UDP: i16 = 17;
 /// The IANA numbers of ICMP and of ICMPv6.
