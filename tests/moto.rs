@@ -135,7 +135,7 @@ impl Rehearsal {
                 kept.lock().unwrap().push(mutation);
             }
         });
-        let executor = Executor::new(Arc::clone(&journal), [cloud.primary.clone()], clock, sink).unwrap();
+        let executor = Executor::new(Arc::clone(&journal), [cloud.primary.clone()], clock, sink);
         Self { plan, journal, executor, made }
     }
 
@@ -147,7 +147,7 @@ impl Rehearsal {
     }
 
     async fn restore(&self) -> Restored {
-        self.executor.restore(&CancellationToken::new()).await.unwrap()
+        self.executor.restore(&CancellationToken::new()).await
     }
 
     fn calls(&self, step: Step) -> usize {

@@ -91,7 +91,7 @@ fn calls(plan: &Plan, scenario: &Scenario, dead_man: Option<&DeadMan>) -> Vec<Ca
 fn step(stage: Stage) -> &'static str {
     match stage {
         Stage::Lock => "lock",
-        Stage::Make | Stage::Fill | Stage::Attach => "prepare",
+        Stage::Mark | Stage::Make | Stage::Fill | Stage::Attach => "prepare",
         Stage::Arm => "arm",
         Stage::Cut => "cut",
         Stage::Users => "users",

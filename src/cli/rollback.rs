@@ -64,19 +64,22 @@ fn not_restored(error: impl ToString) -> Failure {
 /// Puts back what a journal records, from that journal alone.
 async fn of_journal(folder: &Path, give_up: &CancellationToken) -> Result<Exit, Failure> {
     let path = folder.join("journal.ndjson");
-    if !path.exists() {
-        return Err(Failure::with_help(
-            format!("{} has no journal.ndjson", folder.display()),
-            "Give the folder of the run. A run without a journal has touched nothing",
-        ));
-    }
     let (journal, contents) = match Journal::reopen(&path) {
         Ok(opened) => opened,
         Err(error @ JournalError::NeverBegun { .. }) => {
             tell(&error.to_string());
             return Ok(Exit::Success);
         }
-        Err(error) => return Err(not_restored(error)),
+        Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Failure::with_help(
+                format!("{} has no journal.ndjson", folder.display()),
+                "Give the folder of the run. A run without a journal has touched nothing",
+            ));
+        }
+        Err(error) => {
+            let help = "Look in the account, which needs no journal: gameday rollback --discover --env FILE";
+            return Err(Failure::with_help(error.to_string(), help).coded(Exit::NotRestored));
+        }
     };
     if contents.torn {
         say("the journal's last line was torn by a crash and is cut off");
@@ -102,12 +105,17 @@ async fn restore(
     give_up: &CancellationToken,
 ) -> Result<Exit, Failure> {
     let journal = Arc::new(journal);
-    let executor = Executor::new(Arc::clone(&journal), clients, clock, teller()).map_err(not_restored)?;
-    let restored = executor.restore(give_up).await.map_err(not_restored)?;
+    let executor = Executor::new(Arc::clone(&journal), clients, clock, teller());
+    let restored = executor.restore(give_up).await;
     for note in &restored.notes {
         tell(&format!("note: {note}"));
     }
     tell(&format!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations));
+    if let Some(why) = journal.contents().incomplete.filter(|_| restored.left.is_empty()) {
+        say(&format!("the journal is incomplete: {why}. What it tells is put back; what it does not tell may be left"));
+        say("Look in the account: gameday rollback --discover --env FILE");
+        return Ok(Exit::NotRestored);
+    }
     if restored.left.is_empty() {
         if let Err(error) = journal.close() {
             say(&format!("warning: nothing is left, but the journal could not be closed: {error}"));

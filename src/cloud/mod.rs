@@ -2,6 +2,7 @@
 //! SDK for Rust has no read timeout of its own); calls that change something are never retried
 //! by the SDK, since a timed-out call may have taken effect.
 
+mod backoff;
 mod error;
 mod people;
 mod secret;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::{CredentialRef, RegionEnv, SecretRef, Site};
 use crate::model::{Region, RegionRole, Span};
 
+pub use backoff::Backoff;
 pub use error::{CloudError, ErrorClass};
 pub use people::{ListError, Listed, PasswordRef, read_list};
 pub use secret::{SecretError, resolve as resolve_secret, resolve_local};

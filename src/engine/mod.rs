@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::Access;
 use crate::env::{Observe, Site};
 use crate::faults::{
-    Arming, ByOthers, Comparison, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State,
+    Arming, ChangedByOthers, Comparison, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State,
 };
 use crate::model::{Clock, ClockSync, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::observe::{Checkers, Observers};
@@ -197,10 +197,8 @@ impl Engine {
             Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
         };
         let clients = [ready.cloud.primary.clone(), ready.cloud.replica.clone()];
-        let executor = match Executor::new(Arc::clone(&journal), clients, run.clock, self.sink()) {
-            Ok(executor) => executor.knowing(people::passwords(&ready)),
-            Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
-        };
+        let executor = Executor::new(Arc::clone(&journal), clients, run.clock, self.sink());
+        let executor = executor.knowing(people::passwords(&ready));
         if let Err(error) = self.lock(&ready, &executor).await {
             return Some(self.unlock(&executor, &journal, error).await);
         }
@@ -226,9 +224,20 @@ impl Engine {
         };
         let mut aborted = interrupted.map(|reason| self.aborted(reason));
         let restored = self.restore(&executor).await;
-        if watch.was_cut() && restored.left.is_empty() {
-            self.failback(&watch).await;
-        }
+        let settle = async {
+            let give_up = run.stop.token(StopLevel::GiveUp);
+            let settled = executor.settle(&give_up).await;
+            for text in &settled.notes {
+                run.log.write(Event::Notice { text: text.clone() });
+            }
+            settled
+        };
+        let observe = async {
+            if watch.was_cut() && restored.left.is_empty() {
+                self.failback(&watch).await;
+            }
+        };
+        let (restored, ()) = tokio::join!(settle, observe);
         self.begin(Phase::Verify);
         let arrived = load.end().await;
         let restored = self.restore_users(&executor, arrived, restored).await;
@@ -237,6 +246,10 @@ impl Engine {
             aborted = Some(self.aborted(run.stop.reason()));
         }
         let identical = self.compare(&ready, &restored).await;
+        let mut restored = restored;
+        if identical.is_ok() {
+            executor.release(&mut restored, &run.stop.token(StopLevel::GiveUp)).await;
+        }
         if !restored.left.is_empty() {
             return Some(RunFailure::NotRestored(restored.left.join("; ")));
         }
@@ -335,8 +348,7 @@ impl Engine {
     }
 
     async fn undo(&self, executor: &Executor) -> Restored {
-        let restored = executor.restore(&self.run.stop.token(StopLevel::GiveUp)).await;
-        restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() })
+        executor.restore(&self.run.stop.token(StopLevel::GiveUp)).await
     }
 
     fn load(&self, ready: &Preflighted, trials: Vec<Trial>) -> Result<Load, RunFailure> {
@@ -462,7 +474,7 @@ impl Engine {
     async fn restore(&self, executor: &Executor) -> Restored {
         let run = &self.run;
         self.begin(Phase::Restore);
-        let restored = self.undo_of(executor, |stage| stage != Stage::Users).await;
+        let restored = self.undo_of(executor, Stage::is_of_fault).await;
         let (mutations, reverted, left) = (restored.mutations, restored.reverted, restored.left.clone());
         run.log.write(Event::Restored { mutations, reverted, left });
         restored
@@ -510,7 +522,7 @@ impl Engine {
         let compared = compared.map_err(|error| format!("the state after could not be described: {error}"))?;
         let Comparison { left, others, renewed, before_sha256, after_sha256 } = compared;
         let identical = left.is_empty();
-        for ByOthers { region, resource, found } in others {
+        for ChangedByOthers { region, resource, found } in others {
             self.run.log.write(Event::ChangedByOthers { region: Some(region), resource, found });
         }
         for text in renewed {

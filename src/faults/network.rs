@@ -62,6 +62,11 @@ impl AclRule {
         let icmp = self.icmp.map_or_else(String::new, |(kind, code)| format!(" ICMP type {kind} code {code}"));
         format!("{action} {protocol}{range}{ports}{icmp}")
     }
+
+    /// The same rule, whatever its number.
+    pub fn unnumbered(&self) -> Self {
+        Self { number: 0, ..self.clone() }
+    }
 }
 
 impl fmt::Display for AclRule {
@@ -171,5 +176,23 @@ impl Vpc {
     /// Which ACL each subnet has.
     pub fn associations(&self) -> impl Iterator<Item = (&String, &Association)> {
         self.associations.iter()
+    }
+
+    /// The ACL that a clone without tags repeats: the only one whose rules are the clone's, in order, but for what the clone denies first.
+    pub fn original_of(&self, clone: &Acl) -> Option<String> {
+        let ordered = |acl: &Acl, egress: bool| -> Vec<AclRule> {
+            acl.rules.iter().filter(|rule| rule.egress == egress).map(AclRule::unnumbered).collect()
+        };
+        let repeats = |acl: &&Acl| {
+            acl.id != clone.id
+                && [false, true].into_iter().all(|egress| {
+                    let (own, copy) = (ordered(acl, egress), ordered(clone, egress));
+                    let first = copy.len().checked_sub(own.len());
+                    first.is_some_and(|first| copy[first..] == own && copy[..first].iter().all(|rule| !rule.allow))
+                })
+        };
+        let mut found = self.acls().filter(repeats);
+        let first = found.next()?;
+        found.next().is_none().then(|| first.id.clone())
     }
 }

@@ -288,6 +288,16 @@ impl Policies<'_> {
 
     fn lock(&self, all: &mut Statements) {
         let vpcs = self.plan.vpcs.iter().map(|(region, vpc)| self.ec2(region, &format!("vpc/{vpc}")));
+        let groups: BTreeSet<String> =
+            self.plan.vpcs.iter().map(|(region, _)| self.ec2(region, "security-group/*")).collect();
+        let take = all.entry("MakeSecurityGroups").or_default();
+        take.allow(["ec2:CreateSecurityGroup"], vpcs.clone().chain(groups.iter().cloned()));
+        for group in &groups {
+            Self::tag_new(group.clone(), "CreateSecurityGroup", all);
+        }
+        let give_back = all.entry("GiveLockBack").or_default();
+        give_back.allow(["ec2:DeleteSecurityGroup"], groups);
+        give_back.when("StringLike", &format!("aws:ResourceTag/{LOCK_TAG}"), [RUNS.to_owned()]);
         let lock = all.entry("Lock").or_default();
         lock.allow(["ec2:CreateTags", "ec2:DeleteTags"], vpcs);
         lock.when("ForAllValues:StringEquals", "aws:TagKeys", [LOCK_TAG.to_owned()]);
@@ -324,6 +334,8 @@ impl Policies<'_> {
                 let (key, values) = tagged();
                 let own = all.entry("ChangeOwnNetworkAcls").or_default();
                 own.allow(["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl"], [acls]);
+                // Where somebody deletes the original, the copy becomes the subnets' own.
+                own.allow(["ec2:DeleteTags"], []);
                 own.when("StringLike", &key, values);
             }
             Action::Swap(change) => {

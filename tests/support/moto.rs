@@ -142,7 +142,7 @@ fn environment(endpoint: &str, names: &Names) -> String {
     };
     format!(
         "schema_version = 1\nname = \"moto\"\nkind = \"lab\"\n\
-         [account]\nallowed = [\"123456789012\"]\n\
+         [account]\nallowed = [\"123456789012\"]\n[guard]\ndescription_lag = \"{LAG}\"\n\
          [dead_man]\nrole_arn = \"{ROLE}\"\n\
          [credentials]\naccess_key_id = \"testing\"\nsecret_access_key = {{ file = \"secrets.toml\", key = \"key\" }}\n\
          {}{}\
@@ -157,6 +157,8 @@ fn environment(endpoint: &str, names: &Names) -> String {
     )
 }
 
+/// How far descriptions of emulators lag in tests, where nothing makes them lag more.
+pub const LAG: &str = "100ms";
 /// The role of everything that needs one.
 const ROLE: &str = "arn:aws:iam::123456789012:role/heals";
 

@@ -55,8 +55,8 @@ async fn restore_from_the_journal(rehearsal: &Rehearsal<'_>) -> Vec<String> {
     rehearsal.let_go();
     let (journal, _) = Journal::reopen(&rehearsal.folder.join("journal.ndjson")).unwrap();
     let (clients, clock) = ([rehearsal.place.primary().clone()], Clock::start(1.0));
-    let executor = Executor::new(Arc::new(journal), clients, clock, Arc::new(|_| {})).unwrap();
-    executor.restore(&CancellationToken::new()).await.unwrap().left
+    let executor = Executor::new(Arc::new(journal), clients, clock, Arc::new(|_| {}));
+    executor.restore(&CancellationToken::new()).await.left
 }
 
 /// Cuts the last record off at each of its bytes, and restores.
@@ -115,7 +115,7 @@ async fn victim() {
     let path = folder.join("journal.ndjson");
     let Ok(journal) = Journal::create(&path, run, Access::of(&site), clock.now()) else { std::process::exit(4) };
     let journal = Arc::new(journal);
-    let executor = Executor::new(Arc::clone(&journal), [cloud.primary.clone()], clock, Arc::new(|_| {})).unwrap();
+    let executor = Executor::new(Arc::clone(&journal), [cloud.primary.clone()], clock, Arc::new(|_| {}));
     let stop = CancellationToken::new();
     let mut injected = Ok(());
     for actions in [plan.prepare(), plan.cut_at(Duration::ZERO)] {
@@ -123,7 +123,7 @@ async fn victim() {
             injected = executor.make(&actions, &stop).await;
         }
     }
-    let restored = executor.restore(&stop).await.unwrap();
+    let restored = executor.restore(&stop).await;
     let _ = journal.close();
     std::process::exit(match (restored.left.is_empty(), injected) {
         (false, _) => 5,

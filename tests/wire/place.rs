@@ -94,6 +94,7 @@ impl Place {
         std::fs::write(folder.path().join("secrets.toml"), format!("key = {:?}\n", secret.expose())).unwrap();
         let secret_access_key = SecretRef::File { file: "secrets.toml".into(), key: "key".to_owned() };
         environment.credentials = Some(CredentialRef::Static { access_key_id, secret_access_key });
+        environment.guard.description_lag = Some(Span::millis(100));
         let site = environment.complete(folder.path().to_owned(), Some(lab.trust_root_pem().to_owned())).unwrap();
         let cloud = Cloud::connect(&site).await.unwrap();
         Self { wire, cloud, site, folder, runs: AtomicUsize::new(0), _lab: Some(lab) }
@@ -138,7 +139,7 @@ impl Place {
             Event::ChangedByOthers { resource, .. } => drop(by_others.lock().unwrap().insert(resource)),
             _ => {}
         });
-        let executor = Executor::new(Arc::clone(&journal), [self.cloud.primary.clone()], clock, sink).unwrap();
+        let executor = Executor::new(Arc::clone(&journal), [self.cloud.primary.clone()], clock, sink);
         Rehearsal { place: self, run, plan, before, folder, journal, executor, notices, changed_by_others }
     }
 }
@@ -168,7 +169,7 @@ impl Rehearsal<'_> {
     }
 
     pub async fn restore(&self) -> Restored {
-        self.executor.restore(&CancellationToken::new()).await.unwrap()
+        self.executor.restore(&CancellationToken::new()).await
     }
 
     /// What of that is the run's own, and what others did. The wire is open from then on.
@@ -181,11 +182,6 @@ impl Rehearsal<'_> {
     /// Whether undoing found that changed by somebody else.
     pub fn was_changed_by_others(&self, resource: &str) -> bool {
         self.changed_by_others.lock().unwrap().iter().any(|own| own.contains(resource))
-    }
-
-    /// Whether undoing found anything changed by somebody else.
-    pub fn is_told(&self) -> bool {
-        !self.changed_by_others.lock().unwrap().is_empty()
     }
 
     /// What is different from before, fact by fact. The wire is open from then on.

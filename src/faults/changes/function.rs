@@ -95,9 +95,22 @@ impl Change for Starve {
         })
     }
 
-    fn owns(&self) -> Option<(Kind, String, Attribute, Own)> {
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
         let own = Own::Is(reserved_text(Some(0)));
-        Some((Kind::Function, self.function.clone(), Attribute::ReservedConcurrency, own))
+        Some((Kind::Function, Attribute::ReservedConcurrency, own))
+    }
+
+    fn touches(&self) -> String {
+        self.function.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let now = reserved(scene.clients, &self.function).await?;
+            let (was, is) = (words(self.was), words(now));
+            Ok((now != self.was).then(|| format!("{} had {was}, and has {is}", self.function)))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -120,10 +133,10 @@ impl Change for Starve {
                 }
                 other => other?,
             };
-            if now == self.was {
+            if now == self.was && !scene.blind {
                 return Ok(Undone::Already);
             }
-            if now != Some(0) {
+            if now != Some(0) && now != self.was {
                 let found = format!("{} was given {} by somebody else; left so", self.function, words(now));
                 return Ok(Undone::LeftAlone(found));
             }

@@ -78,9 +78,21 @@ impl Change for Invert {
         Some(Universal { target: "arn:aws:scheduler:::aws-sdk:route53:updateHealthCheck", input })
     }
 
-    fn owns(&self) -> Option<(Kind, String, Attribute, Own)> {
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
         let own = Own::Is((!self.was).to_string());
-        Some((Kind::HealthCheck, self.health_check.clone(), Attribute::Inverted, own))
+        Some((Kind::HealthCheck, Attribute::Inverted, own))
+    }
+
+    fn touches(&self) -> String {
+        self.health_check.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let now = describe(scene.clients, &self.health_check).await?.inverted();
+            Ok((now != self.was).then(|| format!("health check {}: inverted is {now} by now", self.health_check)))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -108,7 +120,8 @@ impl Change for Invert {
                 }
                 other => other?,
             };
-            if now.inverted() == self.was {
+            // An update carries the version that it is based on, so that one by a look that lags is refused as stale.
+            if now.inverted() == self.was && !scene.blind {
                 return Ok(Undone::Already);
             }
             let resource = format!("health check {}: inverted {}", self.health_check, self.was);

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
-use crate::faults::state::{Attribute, Kind, Own, kept_copy};
+use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 use crate::model::RunId;
 
@@ -110,7 +110,7 @@ impl Change for CreateClone {
 
     fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             Ok(vpc.clone_of_run(scene.run, &self.clone).map(|acl| Applied { id: Some(acl.id.clone()) }))
         }
         .boxed()
@@ -119,33 +119,53 @@ impl Change for CreateClone {
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
             let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            if !scene.blind && scene.live.vpc(&self.vpc, scene.fresh).await?.acl(&acl).is_none() {
+                return Ok(Undone::Already);
+            }
             // A description of any age will do: a later run's clone is older than this restore.
-            let vpc = scene.live.vpc(&self.vpc, Timestamp::MIN).await?;
+            let vpc = scene.live.vpc(&self.vpc, Freshness::Any).await?;
             if let Some(run) = vpc.cloned_by(&acl) {
                 let message = format!("run {run} has to give subnets back to {acl}: roll that run back first");
                 let operation = "ec2:DeleteNetworkAcl";
                 return Err(CloudError { operation, class: ErrorClass::Refused, code: None, message });
-            }
-            let subnets = vpc.subnets_of(&acl);
-            if vpc.acl(&self.original).is_none() && !subnets.is_empty() {
-                let found = kept_copy(&scene.clients.region, &self.original, &acl, &subnets);
-                return Ok(Undone::LeftAlone(found));
             }
             let call = scene.clients.ec2_mutating.delete_network_acl().network_acl_id(&acl).send();
             let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteNetworkAcl"))));
             let resource = format!("{acl} ({})", self.resource());
             match scene.unmake(self, "ec2:DeleteNetworkAcl", resource, call).await {
                 Ok(undone) => Ok(undone),
-                Err(error) if error.code.as_deref() == Some("DependencyViolation") => {
-                    let vpc = scene.live.vpc(&self.vpc, scene.clock.now()).await?;
-                    let users = vpc.subnets_of(&acl).join(", ");
-                    Err(CloudError { message: format!("{acl} is still used by {users}"), ..error })
-                }
+                Err(error) if error.class == ErrorClass::InUse => self.keep_or_wait(scene, &acl, error).await,
                 Err(error) => unless_gone(scene, &self.vpc, error, |vpc| vpc.acl(&acl).is_some()).await,
             }
         }
         .boxed()
     }
+}
+
+impl CreateClone {
+    /// Subnets still use the clone. Where its original is gone there is nothing to give them back to: the clone, which has the same
+    /// rules, stays as theirs, without the run's tags.
+    async fn keep_or_wait(&self, scene: &Scene<'_>, acl: &str, error: CloudError) -> Result<Undone, CloudError> {
+        let vpc = scene.live.vpc_now(&self.vpc).await?;
+        let users = vpc.subnets_of(acl).join(", ");
+        if users.is_empty() || vpc.acl(&self.original).is_some() {
+            return Err(CloudError { message: format!("{acl} is still used by {users}"), ..error });
+        }
+        let call = scene.clients.ec2_mutating.delete_tags().resources(acl);
+        let call = [RUN_TAG, CLONE_TAG, "Name"].iter().fold(call, |call, key| call.tags(key_only(key))).send();
+        let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
+        scene.unmake(self, "ec2:DeleteTags", format!("{acl}: the run's tags"), Box::pin(call)).await?;
+        Ok(Undone::LeftAlone(format!(
+            "{} was deleted by somebody else: {users} keep {acl}, a copy of its rules, as their own. To use another one: `aws ec2 --region {} \
+             replace-network-acl-association --association-id ASSOCIATION --network-acl-id ACL` for each subnet, then `aws ec2 --region {} \
+             delete-network-acl --network-acl-id {acl}`",
+            self.original, scene.clients.region, scene.clients.region
+        )))
+    }
+}
+
+fn key_only(key: &str) -> aws_sdk_ec2::types::Tag {
+    aws_sdk_ec2::types::Tag::builder().key(key).build()
 }
 
 impl Change for CopyRule {
@@ -196,13 +216,27 @@ impl Change for Swap {
         Stage::Attach
     }
 
-    fn owns(&self) -> Option<(Kind, String, Attribute, Own)> {
-        Some((Kind::Subnet, self.subnet.clone(), Attribute::NetworkAcl, Own::Refers))
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        Some((Kind::Subnet, Attribute::NetworkAcl, Own::Refers))
+    }
+
+    fn touches(&self) -> String {
+        self.subnet.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+            let found = vpc.association(&self.subnet).map_or("no network ACL", |used| used.acl.as_str());
+            let same = found == self.original || scene.made.get(&self.clone).as_deref() == Some(found);
+            Ok((!same).then(|| format!("{} had {}, and has {found}", self.subnet, self.original)))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             let used = vpc
                 .association(&self.subnet)
                 .ok_or_else(|| CloudError::incomplete("ec2:DescribeNetworkAcls", "association of the subnet"))?;
@@ -215,7 +249,7 @@ impl Change for Swap {
     fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let Some(clone) = scene.made.get(&self.clone) else { return Ok(None) };
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             Ok(vpc.association(&self.subnet).filter(|used| used.acl == clone).map(|_| Applied::default()))
         }
         .boxed()
@@ -223,9 +257,9 @@ impl Change for Swap {
 
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             let Some(used) = vpc.association(&self.subnet) else {
-                return Ok(Undone::LeftAlone(format!("{} is no longer there", self.subnet)));
+                return no_longer_there(&vpc, &self.vpc, &self.subnet);
             };
             if used.acl == self.original {
                 return Ok(Undone::Already);
@@ -238,11 +272,17 @@ impl Change for Swap {
                 let found = format!("{} was moved to {} by somebody else; left so", self.subnet, used.acl);
                 return Ok(Undone::LeftAlone(found));
             }
-            // Nothing can be given back to what is not there; the copy has the same rules.
-            if vpc.acl(&self.original).is_none() && vpc.acl(&used.acl).is_some() {
-                let (subnet, original) = (&self.subnet, &self.original);
-                let found =
-                    format!("{subnet} stays on {}: its network ACL {original} was deleted by somebody else", used.acl);
+            if self.original.is_empty() {
+                let message = format!(
+                    "which network ACL {} had is not known; {} denies nothing any more. Give it its own: \
+                     aws ec2 replace-network-acl-association",
+                    self.subnet, used.acl
+                );
+                return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
+            }
+            if vpc.acl(&self.original).is_none() && !scene.blind {
+                let (subnet, original, clone) = (&self.subnet, &self.original, &used.acl);
+                let found = format!("{original} was deleted by somebody else: {subnet} keeps its copy {clone}");
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("{}: back to {}", self.subnet, self.original);
@@ -296,6 +336,12 @@ impl Change for Deny {
         async {
             // The clone is the run's own, so no look is needed before the call, and none delays it.
             let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            if !scene.blind {
+                let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+                if !vpc.acl(&acl).is_some_and(|acl| acl.has_rule(self.rule.number, self.rule.egress)) {
+                    return Ok(Undone::Already);
+                }
+            }
             let call = delete_entry(scene.clients, acl.clone(), self.rule.number, self.rule.egress);
             let (number, egress) = (self.rule.number, self.rule.egress);
             match scene.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await {
@@ -310,9 +356,18 @@ impl Change for Deny {
     }
 }
 
+/// A subnet that is not described is gone only where its VPC is: with other credentials, or in another Region, nothing is described.
+fn no_longer_there(described: &Vpc, vpc: &str, what: &str) -> Result<Undone, CloudError> {
+    if described.acls().next().is_some() {
+        return Ok(Undone::LeftAlone(format!("{what} is no longer there")));
+    }
+    let message = format!("{vpc} is not seen with these credentials at this endpoint, so nothing is known of {what}");
+    Err(CloudError { operation: "ec2:DescribeNetworkAcls", class: ErrorClass::Refused, code: None, message })
+}
+
 async fn has_rule(scene: &Scene<'_>, vpc: &str, clone: &str, rule: &AclRule) -> Result<Option<Applied>, CloudError> {
     let Some(clone) = scene.made.get(clone) else { return Ok(None) };
-    let vpc = scene.live.vpc(vpc, scene.since).await?;
+    let vpc = scene.live.vpc(vpc, scene.fresh).await?;
     Ok(vpc.acl(&clone).filter(|acl| acl.rules.contains(rule)).map(|_| Applied::default()))
 }
 
@@ -379,7 +434,7 @@ async fn unless_gone(
     if !matches!(error.class, ErrorClass::Unclear | ErrorClass::Denied) {
         return Err(error);
     }
-    match scene.live.vpc(vpc, scene.clock.now()).await {
+    match scene.live.vpc_now(vpc).await {
         Ok(vpc) if !there(&vpc) => Ok(Undone::Already),
         _ => Err(error),
     }

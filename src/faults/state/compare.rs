@@ -1,9 +1,10 @@
 //! Whose a difference is. What is left of a run is an error; what others changed meanwhile is news.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Attribute, Fact, Kind, Own, Resource, State, Value};
-use crate::faults::tags::{CLONE_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
+use crate::faults::executor::ChangedByOthers;
+use crate::faults::tags::{MARK_TAG, RUN_TAG, WAS_TAG};
 use crate::model::{Region, sha256};
 
 /// What two descriptions differ in, by whose it is.
@@ -12,24 +13,13 @@ pub struct Comparison {
     /// What is not as it was by the run's own work, or carries its tags: resource and what is found.
     pub left: Vec<String>,
     /// What somebody else changed meanwhile.
-    pub others: Vec<ByOthers>,
+    pub others: Vec<ChangedByOthers>,
     /// Rules of security groups that are as they were but for their ID.
     pub renewed: Vec<String>,
     /// SHA-256 of what is the run's own, as it was; the same as after unless something is left.
     pub before_sha256: String,
     /// SHA-256 of what is the run's own, as it is.
     pub after_sha256: String,
-}
-
-/// Something that somebody else changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByOthers {
-    /// Where.
-    pub region: Region,
-    /// The resource's ID.
-    pub resource: String,
-    /// What was found.
-    pub found: String,
 }
 
 /// A difference, by whose it is.
@@ -43,7 +33,7 @@ enum Whose {
 impl State {
     /// Compares it with a later description. `changed_by_others` are the resources that undoing found changed by somebody else, and left so.
     pub fn compare(&self, later: &Self, changed_by_others: &BTreeSet<String>) -> Comparison {
-        let judge = Judge { before: self, later, changed_by_others, kept: later.kept_copies(self) };
+        let judge = Judge { before: self, later, changed_by_others };
         let mut comparison = Comparison::default();
         let mut whole: BTreeSet<&Resource> = BTreeSet::new();
         let mut excluded: BTreeSet<&Fact> = BTreeSet::new();
@@ -67,7 +57,7 @@ impl State {
                 Whose::Others => {
                     excluded.insert(fact);
                     let (region, resource) = (resource.region.clone(), resource.id.clone());
-                    comparison.others.push(ByOthers { region, resource, found: words });
+                    comparison.others.push(ChangedByOthers { region, resource, found: words });
                 }
                 Whose::Told => {
                     excluded.insert(fact);
@@ -102,35 +92,6 @@ impl State {
         run.is_some() && (resource.kind == Kind::Schedule || self.tag(resource, RUN_TAG) == run)
     }
 
-    fn resources(&self, kind: Kind) -> impl Iterator<Item = &Resource> {
-        let all: BTreeSet<&Resource> =
-            self.facts.keys().map(|fact| &fact.resource).filter(|resource| resource.kind == kind).collect();
-        all.into_iter()
-    }
-
-    /// The rules of a network ACL in their order, whatever their numbers.
-    fn acl_rules(&self, acl: &Resource) -> BTreeMap<(bool, bool), Vec<&Value>> {
-        let mut rules: BTreeMap<(bool, bool), Vec<&Value>> = BTreeMap::new();
-        for (fact, value) in self.facts.iter().filter(|(fact, _)| fact.resource == *acl) {
-            if let Attribute::AclRule { egress, ipv6, .. } = fact.attribute {
-                rules.entry((egress, ipv6)).or_default().push(value);
-            }
-        }
-        rules
-    }
-
-    /// Copies of network ACLs that somebody else deleted, with the original. A copy with its original's rules, and no others, goes on in its place: the
-    /// subnets cannot be given back to what is not there.
-    fn kept_copies(&self, before: &Self) -> BTreeMap<Resource, Resource> {
-        let original = |copy: &Resource| {
-            let (_, original) = self.tag(copy, CLONE_TAG)?.split_once('/')?;
-            let original = Resource { id: original.to_owned(), ..copy.clone() };
-            let deleted = before.has(&original) && !self.has(&original);
-            (deleted && before.acl_rules(&original) == self.acl_rules(copy)).then(|| (copy.clone(), original))
-        };
-        self.resources(Kind::NetworkAcl).filter(|acl| self.is_made(acl)).filter_map(original).collect()
-    }
-
     /// Rules of security groups that came back with another ID, which somebody may have written down.
     fn renewed(&self, later: &Self) -> Vec<String> {
         let renewed = |(fact, was): (&Fact, &String)| {
@@ -150,7 +111,6 @@ struct Judge<'a> {
     before: &'a State,
     later: &'a State,
     changed_by_others: &'a BTreeSet<String>,
-    kept: BTreeMap<Resource, Resource>,
 }
 
 impl Judge<'_> {
@@ -163,11 +123,7 @@ impl Judge<'_> {
         let Fact { resource, attribute } = fact;
         let told = self.changed_by_others.contains(&resource.id);
         if self.later.is_made(resource) {
-            return match self.kept.contains_key(resource) {
-                _ if told => Whose::Told,
-                true => Whose::Others,
-                false => Whose::Ours,
-            };
+            return Whose::Ours;
         }
         if let Attribute::Tag(key) = attribute {
             return if self.is_left_mark(fact, key) { Whose::Ours } else { Whose::Others };
@@ -180,9 +136,6 @@ impl Judge<'_> {
         match self.before.own.get(fact) {
             Some(_) if told => Whose::Told,
             Some(own) if self.is_made_of(fact, own) => Whose::Ours,
-            Some(Own::Refers) if self.is_on_a_kept_copy(fact) => Whose::Told,
-            // The original of a copy that is told with it.
-            None if self.kept.values().any(|original| original == resource) => Whose::Told,
             _ => Whose::Others,
         }
     }
@@ -223,21 +176,13 @@ impl Judge<'_> {
     fn refers_to_made(&self, region: &Region, value: &Value) -> bool {
         let made = |kind, id: &String| {
             let resource = Resource { region: region.clone(), kind, id: id.clone() };
-            self.later.is_made(&resource) && !self.kept.contains_key(&resource)
+            self.later.is_made(&resource)
         };
         value.ids().iter().any(|id| made(Kind::NetworkAcl, id) || made(Kind::SecurityGroup, id))
     }
 
-    fn is_on_a_kept_copy(&self, fact: &Fact) -> bool {
-        let ids = self.later.facts.get(fact).map(Value::ids).unwrap_or_default();
-        self.kept.keys().any(|copy| copy.region == fact.resource.region && ids.contains(&copy.id))
-    }
-
     /// What to say of a resource that was not there before.
     fn new_resource(&self, resource: &Resource) -> String {
-        if let Some(original) = self.kept.get(resource) {
-            return self.kept_words(resource, &original.id);
-        }
         if self.later.is_made(resource) {
             return format!("{resource} is still there");
         }
@@ -251,25 +196,4 @@ impl Judge<'_> {
             (None, None) => format!("{resource} is new"),
         }
     }
-
-    fn kept_words(&self, copy: &Resource, original: &str) -> String {
-        let on_it = |subnet: &&Resource| {
-            let used = self.later.get(subnet, Attribute::NetworkAcl).map(Value::ids).unwrap_or_default();
-            subnet.region == copy.region && used.contains(&copy.id)
-        };
-        let subnets: Vec<&str> =
-            self.later.resources(Kind::Subnet).filter(on_it).map(|subnet| subnet.id.as_str()).collect();
-        kept_copy(&copy.region, original, &copy.id, &subnets)
-    }
-}
-
-/// What to say where somebody deleted a network ACL while its subnets were on the run's copy of it.
-pub fn kept_copy(region: &Region, original: &str, copy: &str, subnets: &[&str]) -> String {
-    let aws = format!("aws ec2 --region {region}");
-    format!(
-        "network ACL {original} was deleted by somebody else; {copy}, the run's copy of it with the same rules, stays in its place for {}. To keep it: \
-         `{aws} delete-tags --resources {copy} --tags Key={RUN_TAG} Key={CLONE_TAG}`. To use another one: `{aws} \
-         replace-network-acl-association` for each subnet, then `gameday rollback --discover`, which deletes the copy",
-        if subnets.is_empty() { "no subnet".to_owned() } else { subnets.join(", ") }
-    )
 }

@@ -149,12 +149,7 @@ impl State {
         }
         for region in &scope.limits {
             let limit = limit::provisioned(cloud.of(region)?).await?.provisioned;
-            self.add(
-                region,
-                Kind::Limit,
-                limit::CATEGORY,
-                [(Attribute::ProvisionedLimit, text(limit::rate_text(limit)))],
-            );
+            self.add(region, Kind::Limit, limit::LIMIT, [(Attribute::ProvisionedLimit, text(limit::rate_text(limit)))]);
         }
         for (region, arn) in &scope.pools {
             let tags = there(Marked::Pool(arn.clone()).tags(cloud.of(region)?).await)?.unwrap_or_default();

@@ -11,8 +11,7 @@ use crate::model::{Region, RunId};
 
 use super::changes::security_group::Grouped;
 
-pub(super) use compare::kept_copy;
-pub use compare::{ByOthers, Comparison};
+pub use compare::Comparison;
 pub use fact::{Attribute, Fact, Kind, Own, Resource, Value};
 
 /// What to describe, and which of it a run changes.
@@ -60,7 +59,8 @@ impl Scope {
 
     /// Adds what an action of the run changes.
     pub fn own(&mut self, region: &Region, action: &super::action::Action) {
-        let Some((kind, id, attribute, own)) = action.change().owns() else { return };
+        let Some((kind, attribute, own)) = action.change().owns() else { return };
+        let id = action.change().touches();
         if kind == Kind::LoadBalancer {
             self.balancers.insert((region.clone(), id.clone()));
         }
