@@ -91,6 +91,7 @@ impl Environment {
             account: self.account,
             guard: self.guard,
             dead_man: self.dead_man,
+            tags: self.tags,
             credentials: self.credentials,
             primary,
             replica,
