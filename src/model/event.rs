@@ -207,6 +207,9 @@ pub enum Event {
 pub enum RunFailure {
     /// Preflight refused; nothing was touched. Exit code 3.
     PreflightRefused,
+    /// The gate before the cut refused: steady state was not proved, or something was changed since preflight; nothing was cut, and what was
+    /// prepared is taken down. Exit code 3.
+    Refused(String),
     /// A signal, a stop condition or an error ended it early; all restored. Exit code 4.
     Aborted(String),
     /// Something could not be restored. Exit code 5.
