@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Executor, Restored, Stage};
 use crate::model::Event;
 
+use super::gate::Demands;
 use super::machine::Ended;
 use super::shell::{Shell, lock};
 
@@ -58,14 +60,23 @@ impl Shell {
         let run = &self.run;
         let since = *self.restoring.get_or_init(|| run.clock.now());
         let waiting = async {
-            tokio::select! {
-                () = self.tracker.failed_back(since) => run.clock.sleep(COOL_DOWN).await,
-                () = run.clock.sleep(run.scenario.phases.failback.0) => {}
-            }
+            let back = tokio::select! {
+                () = self.tracker.failed_back(since) => run.clock.now(),
+                () = run.clock.sleep(run.scenario.phases.failback.0) => return None,
+            };
+            run.clock.sleep(COOL_DOWN).await;
+            Some(back)
         };
-        tokio::select! {
-            () = waiting => {}
-            () = stop.cancelled() => {}
+        let back = tokio::select! {
+            back = waiting => back,
+            () = stop.cancelled() => return,
+        };
+        // The second half of the hypothesis. It decides no exit code: the objectives `failback` and `success_rate` of that phase do.
+        if let (Some(watch), Some(ready)) = (&*lock(&self.steady), self.ready.get()) {
+            let last = run.clock.now().saturating_sub(SignedDuration::try_from(COOL_DOWN).unwrap_or_default());
+            let since = back.or(last.ok()).unwrap_or(since);
+            let steady = watch.after_failback(Demands::of(&run.scenario), &ready.targets, since);
+            run.log.write(Event::SteadyState(steady));
         }
     }
 

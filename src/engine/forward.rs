@@ -6,18 +6,21 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink};
+use crate::faults::{self, Arming, Executor, FaultError, Holder, Journal, MutationSink};
 use crate::model::Event;
 use crate::preflight::checks::Sight;
-use crate::preflight::{self, Question};
+use crate::preflight::{self, Preflighted, Question};
 
+use super::gate::{self, Demands, SteadyWatch};
 use super::load::Load;
 use super::machine::{Ended, INTERNAL, Refusal};
 use super::shell::{Shell, ended, lock};
-use super::{people, schedule, stop};
+use super::{originals, people, schedule, stop};
 
 /// A lock expires this long after the run should have ended; our own choice.
 const LOCK_MARGIN: Duration = Duration::from_mins(30);
+/// What is to be changed is described again so often while AWS throttles or does not answer; our own choice.
+const LOOKS: u64 = 4;
 
 impl Shell {
     pub(super) async fn preflight(&self, stop: &CancellationToken) -> Ended {
@@ -132,6 +135,7 @@ impl Shell {
             Err(ended) => return ended,
         };
         let trials = std::mem::take(&mut *lock(&self.trials));
+        *lock(&self.steady) = Some(SteadyWatch::start(&self.run.log, self.run.clock.speed()));
         match Load::start(&self.run, ready, trials, &self.happened) {
             Ok(load) => *lock(&self.load) = Some(load),
             Err(error) => return Ended::Failed(format!("nothing was touched: no observers: {error}")),
@@ -139,8 +143,53 @@ impl Shell {
         self.wait(self.run.scenario.phases.baseline.0, stop).await
     }
 
-    pub(super) async fn gate(&self, _: &CancellationToken) -> Ended {
-        Ended::Done
+    /// Describes again what the plan rests on, and asks whether steady state is there. Nothing is even prepared without both.
+    pub(super) async fn gate(&self, stop: &CancellationToken) -> Ended {
+        let (ready, _) = match self.at_hand() {
+            Ok(both) => both,
+            Err(ended) => return ended,
+        };
+        // It only reads, so nothing is in flight when it is dropped.
+        let same = tokio::select! {
+            same = self.is_still_so(ready) => same,
+            () = stop.cancelled() => return Ended::Interrupted,
+        };
+        let mut reasons = Vec::new();
+        match same {
+            Ok(()) => {}
+            Err(FaultError::Changed(what)) => reasons.push(FaultError::Changed(what).to_string()),
+            Err(error) => return Ended::Failed(format!("what is about to be changed could not be described again: {error}")),
+        }
+        if let Some(watch) = &*lock(&self.steady) {
+            let mut steady = watch.before_fault(Demands::of(&self.run.scenario), &ready.targets);
+            steady.ignored = !steady.steady && self.run.allowed.ignore.iter().any(|code| code == gate::CODE);
+            if !steady.steady && !steady.ignored {
+                let parts: Vec<String> =
+                    steady.unsteady().map(|part| format!("{}: {}", part.figures.name(), part.figures)).collect();
+                reasons.push(format!("steady state was not there ({})", parts.join("; ")));
+            }
+            self.run.log.write(Event::SteadyState(steady));
+        }
+        if reasons.is_empty() { Ended::Done } else { Ended::Refused(Refusal::Gate(reasons.join("; "))) }
+    }
+
+    /// Plans again, and compares with what preflight planned: targets, and how everything is that will be changed.
+    async fn is_still_so(&self, ready: &Preflighted) -> Result<(), FaultError> {
+        let run = &self.run;
+        for attempt in 1.. {
+            let changes = match faults::plan(&run.scenario.faults, &run.site, &ready.cloud, &run.id).await {
+                Ok(plan) => ready.plan.changes(&plan),
+                Err(FaultError::Cloud(error)) if error.is_transient() && attempt < LOOKS => {
+                    tokio::time::sleep(Duration::from_secs(attempt)).await;
+                    continue;
+                }
+                Err(error @ (FaultError::Cloud(_) | FaultError::Secret(_))) => return Err(error),
+                // It cannot be planned any more as it was.
+                Err(error) => vec![error.to_string()],
+            };
+            return if changes.is_empty() { Ok(()) } else { Err(FaultError::Changed(changes.join("; "))) };
+        }
+        unreachable!("the loop above returns")
     }
 
     /// Everything that hurts nobody, the dead-man switch last.
@@ -194,6 +243,8 @@ impl Shell {
             scenario: run.scenario.stop.clone().unwrap_or_default(),
             alarms: run.site.guard.alarms.clone(),
         };
+        let originals = originals::watch(ready.plan.originals(), &ready.cloud, run.clock, &run.log);
+        lock(&self.guards).push(originals);
         lock(&self.guards).push(stop::watch(conditions, zero, &run.log, &ready.cloud, run.clock, &run.stop));
         tokio::select! {
             () = self.tracker.failed_over(&ready.targets) => Ended::Done,

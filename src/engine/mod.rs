@@ -3,8 +3,10 @@
 mod back;
 mod compare;
 mod forward;
+mod gate;
 mod load;
 mod machine;
+mod originals;
 mod people;
 mod schedule;
 mod shell;

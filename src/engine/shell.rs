@@ -16,6 +16,7 @@ use crate::preflight::Preflighted;
 use crate::users::{Arrived, CurrentPhase, Trial};
 
 use super::Run;
+use super::gate::SteadyWatch;
 use super::load::Load;
 use super::machine::{self, Action, Activity, Ended, Event, Refusal};
 use super::waiting::FailoverTracker;
@@ -32,6 +33,8 @@ pub(super) struct Shell {
     pub executor: OnceLock<Executor>,
     pub trials: Mutex<Vec<Trial>>,
     pub load: Mutex<Option<Load>>,
+    /// What tells whether steady state is there.
+    pub steady: Mutex<Option<SteadyWatch>>,
     /// What looks on while something is broken.
     pub guards: Mutex<Vec<AbortOnDropHandle<()>>>,
     /// When the first call that cuts was about to be sent.
@@ -77,6 +80,7 @@ pub(super) async fn drive(run: Run) -> Option<RunFailure> {
         executor: OnceLock::new(),
         trials: Mutex::default(),
         load: Mutex::default(),
+        steady: Mutex::default(),
         guards: Mutex::default(),
         zero: OnceLock::new(),
         restoring: OnceLock::new(),

@@ -29,7 +29,7 @@ pub use discover::{Discovered, discover};
 pub use executor::{ChangedByOthers, DESCRIPTION_LAG, Executor, Restored};
 pub use journal::{Contents, Journal, JournalError, Recorded, access_of, chain, read as read_journal};
 pub use network::{AclRule, Vpc};
-pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Plan, Target, plan};
+pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Original, Plan, Target, plan};
 pub use policy::Policies;
 pub use seen::unseen_vpcs;
 pub use state::{Scope, State};

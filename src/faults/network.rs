@@ -149,6 +149,11 @@ impl Vpc {
         self.acls.get(id)
     }
 
+    /// The rules of an ACL without the closing ones; none where it is not there.
+    pub fn rules(&self, acl: &str) -> &[AclRule] {
+        self.acl(acl).map_or(&[], |acl| acl.rules.as_slice())
+    }
+
     /// How many there are.
     pub fn acl_count(&self) -> usize {
         self.acls.len()

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall};
+use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall, SteadyState};
 
 /// The version of the event log, of `run.json` and of `truth.json`.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -172,6 +172,8 @@ pub enum Event {
         /// What was found.
         found: String,
     },
+    /// Whether steady state was there when the run asked for it.
+    SteadyState(SteadyState),
     /// The network's described state before and after was compared, association IDs aside.
     StateCompared {
         /// Whether they are identical.

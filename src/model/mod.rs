@@ -16,6 +16,7 @@ mod record;
 mod refusal;
 mod seed;
 mod span;
+mod steady;
 mod terms;
 
 pub use address::{Cidr, PortRange};
@@ -32,4 +33,5 @@ pub use ratio::{Percent, Rate};
 pub use refusal::not_allowed;
 pub use seed::Seed;
 pub use span::{Span, format_duration, parse_duration};
+pub use steady::{SteadyFigures, SteadyPart, SteadyState, SteadyStateAsked};
 pub use terms::{AfterLogin, Cohort, Expect, Flow, Phase, RegionRole, UserAction};
