@@ -37,7 +37,7 @@ pub struct Outcome {
     pub last_at: Timestamp,
     /// When the first call that cuts was sent; milestones count from here. Nothing where nothing was cut.
     pub zero_at: Option<Timestamp>,
-    /// 0 every objective met, 1 one missed or inconclusive, 3 preflight refused, 4 aborted, 5 not
+    /// 0 every objective met, 1 one missed or inconclusive, 3 refused before anything was cut, 4 aborted, 5 not
     /// everything restored. Nothing for a log that breaks off.
     pub exit_code: Option<u8>,
     /// Why the run did not go its way to the end.
@@ -263,7 +263,7 @@ fn exit_code(failure: Option<&RunFailure>, rollback: &Rollback, all_met: bool) -
         Some(RunFailure::NotRestored(_)) => 5,
         _ if left => 5,
         Some(RunFailure::Aborted(_)) => 4,
-        Some(RunFailure::PreflightRefused) => 3,
+        Some(RunFailure::PreflightRefused | RunFailure::Refused(_)) => 3,
         None => u8::from(!all_met),
     }
 }

@@ -44,6 +44,12 @@ impl Clock {
         tokio::time::Instant::now()
     }
 
+    /// The processor time that this process has taken so far; nothing where the system does not tell.
+    pub fn processor_time() -> Option<Duration> {
+        use rustix::time::{ClockId, clock_gettime};
+        Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).ok()
+    }
+
     /// The wall time now, by the monotonic clock since the anchor: for names that people read.
     pub fn wall_now(&self) -> Timestamp {
         self.wall_at(Instant::now())

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall};
+use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall, SteadyState};
 
 /// The version of the event log, of `run.json` and of `truth.json`.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -172,6 +172,8 @@ pub enum Event {
         /// What was found.
         found: String,
     },
+    /// Whether steady state was there when the run asked for it.
+    SteadyState(SteadyState),
     /// The network's described state before and after was compared, association IDs aside.
     StateCompared {
         /// Whether they are identical.
@@ -207,6 +209,9 @@ pub enum Event {
 pub enum RunFailure {
     /// Preflight refused; nothing was touched. Exit code 3.
     PreflightRefused,
+    /// The gate before the cut refused: steady state was not proved, or something was changed since preflight; nothing was cut, and what was
+    /// prepared is taken down. Exit code 3.
+    Refused(String),
     /// A signal, a stop condition or an error ended it early; all restored. Exit code 4.
     Aborted(String),
     /// Something could not be restored. Exit code 5.

@@ -31,7 +31,7 @@ struct Document<'a> {
     /// The seed of every random draw.
     seed: u64,
     started_at: String,
-    /// 0 every objective met, 1 one missed or inconclusive, 3 preflight refused, 4 aborted, 5 not everything restored; null where the log breaks off.
+    /// 0 every objective met, 1 one missed or inconclusive, 3 refused before anything was cut, 4 aborted, 5 not everything restored; null where the log breaks off.
     exit_code: Option<u8>,
     /// When the first call that cuts was sent; null where nothing was cut.
     zero_at: Option<String>,

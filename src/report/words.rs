@@ -150,7 +150,10 @@ pub fn headline(outcome: &Outcome) -> String {
             parts.extend(open_limits(outcome));
             format!("FAILED: {}; {back}.", parts.join(", "))
         }
-        Some(3) => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
+        Some(3) => match &outcome.failure {
+            Some(crate::model::RunFailure::Refused(why)) => format!("REFUSED before anything was cut: {why}."),
+            _ => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
+        },
         Some(4) => format!("ABORTED: {}; {back}.", detail()),
         Some(_) => format!("NOT RESTORED: {}. `gameday rollback` with the run's folder tries again.", detail()),
         None => {
