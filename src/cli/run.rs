@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
@@ -110,7 +112,10 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
         say(&format!("warning: the event log is not whole: {error}"));
     }
     let not_restored = matches!(failure, Some(RunFailure::NotRestored(_)));
-    let told = tell(companion, &world, &folder).await;
+    // A bug in a report must not hide how the run ended.
+    let told = AssertUnwindSafe(tell(companion, &world, &folder)).catch_unwind().await;
+    let told =
+        told.unwrap_or_else(|_| Err(Failure::plain("the reports met an internal error (a bug: please report it)")));
     world.close().await;
     if not_restored {
         // Outranks everything, a report that cannot be written included.

@@ -18,10 +18,7 @@ const WHO: &str = "sts:GetCallerIdentity";
 /// Between tries of what gave no answer, beside the SDK's own three: a restore is not given up for a moment's trouble.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
 
-async fn patiently<T, E>(
-    may_pass: impl Fn(&E) -> bool,
-    mut ask: impl AsyncFnMut() -> Result<T, E>,
-) -> Result<T, E> {
+async fn patiently<T, E>(may_pass: impl Fn(&E) -> bool, mut ask: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
     for pause in PAUSES {
         match ask().await {
             Err(error) if may_pass(&error) => Clock::start(1.0).sleep(pause).await,

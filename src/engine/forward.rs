@@ -11,7 +11,7 @@ use crate::model::Event;
 use crate::preflight::checks::Sight;
 use crate::preflight::{self, Preflighted, Question};
 
-use super::gate::{self, Demands, SteadyWatch};
+use super::gate::{Demands, STEADY_STATE, SteadyWatch};
 use super::load::Load;
 use super::machine::{Ended, INTERNAL, Refusal};
 use super::shell::{Shell, ended, lock};
@@ -68,7 +68,8 @@ impl Shell {
         let access = ready.cloud.access(&run.site, &ready.caller);
         match Journal::create(&path, run.id.clone(), access, run.clock.now()) {
             Ok(journal) => {
-                let (journal, clients) = (Arc::new(journal), [ready.cloud.primary.clone(), ready.cloud.replica.clone()]);
+                let (journal, clients) =
+                    (Arc::new(journal), [ready.cloud.primary.clone(), ready.cloud.replica.clone()]);
                 let executor = Executor::new(Arc::clone(&journal), clients, run.clock, self.sink());
                 let _ = self.executor.set(executor.knowing(people::passwords(ready)));
                 let _ = self.journal.set(journal);
@@ -158,15 +159,15 @@ impl Shell {
         match same {
             Ok(()) => {}
             Err(FaultError::Changed(what)) => reasons.push(FaultError::Changed(what).to_string()),
-            Err(error) => return Ended::Failed(format!("what is about to be changed could not be described again: {error}")),
+            Err(error) => {
+                return Ended::Failed(format!("what is about to be changed could not be described again: {error}"));
+            }
         }
         if let Some(watch) = &*lock(&self.steady) {
             let mut steady = watch.before_fault(Demands::of(&self.run.scenario), &ready.targets);
-            steady.ignored = !steady.steady && self.run.allowed.ignore.iter().any(|code| code == gate::CODE);
+            steady.ignored = !steady.steady && self.run.allowed.ignore.iter().any(|code| code == STEADY_STATE);
             if !steady.steady && !steady.ignored {
-                let parts: Vec<String> =
-                    steady.unsteady().map(|part| format!("{}: {}", part.figures.name(), part.figures)).collect();
-                reasons.push(format!("steady state was not there ({})", parts.join("; ")));
+                reasons.push(format!("steady state was not there ({})", steady.why_not()));
             }
             self.run.log.write(Event::SteadyState(steady));
         }

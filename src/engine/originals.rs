@@ -15,7 +15,12 @@ use crate::model::{Clock, Event, EventLog};
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Looks until it is dropped.
-pub(super) fn watch(originals: Vec<Original>, cloud: &Cloud, clock: Clock, log: &Arc<EventLog>) -> AbortOnDropHandle<()> {
+pub(super) fn watch(
+    originals: Vec<Original>,
+    cloud: &Cloud,
+    clock: Clock,
+    log: &Arc<EventLog>,
+) -> AbortOnDropHandle<()> {
     let (cloud, log) = (cloud.clone(), Arc::clone(log));
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut told = BTreeSet::new();
@@ -38,7 +43,10 @@ pub(super) fn watch(originals: Vec<Original>, cloud: &Cloud, clock: Clock, log: 
 fn news(original: &Original, vpc: &Vpc, told: &mut BTreeSet<String>) -> Vec<String> {
     let acl = &original.acl;
     if vpc.acl(acl).is_none() {
-        return Vec::from_iter(once(told, format!("network ACL {acl} is gone, although its subnets must go back to it")));
+        return Vec::from_iter(once(
+            told,
+            format!("network ACL {acl} is gone, although its subnets must go back to it"),
+        ));
     }
     let (added, taken) = original.drift(vpc.rules(acl));
     let added = added.iter().map(|rule| {
@@ -52,4 +60,32 @@ fn news(original: &Original, vpc: &Vpc, told: &mut BTreeSet<String>) -> Vec<Stri
 
 fn once(told: &mut BTreeSet<String>, text: String) -> Option<String> {
     told.insert(text.clone()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::faults::AclRule;
+    use crate::model::Region;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_that_the_clone_lacks_is_told_and_numbers_do_not_matter() {
+        let rule = |number, cidr: &str| AclRule {
+            number,
+            allow: true,
+            cidr: Some(cidr.to_owned()),
+            ..AclRule::deny_all(false, false)
+        };
+        let original = Original {
+            region: Region::from("us-east-1"),
+            vpc: "vpc-1".to_owned(),
+            acl: "acl-1".to_owned(),
+            copied: vec![rule(100, "10.0.0.0/8"), rule(110, "0.0.0.0/0")],
+        };
+        let same = [rule(1, "10.0.0.0/8"), rule(2, "0.0.0.0/0")];
+        assert_eq!(original.drift(&same), (Vec::new(), Vec::new()));
+        let (added, taken) = original.drift(&[rule(1, "10.0.0.0/8"), rule(5, "192.0.2.0/24")]);
+        assert_eq!((added, taken), (vec![rule(5, "192.0.2.0/24")], vec![rule(110, "0.0.0.0/0")]));
+    }
 }

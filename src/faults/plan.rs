@@ -394,7 +394,9 @@ impl Plan {
         for (was, is) in self.faults.iter().zip(&later.faults) {
             let ids = |fault: &Fault| fault.targets.iter().map(|target| target.id.clone()).collect::<BTreeSet<_>>();
             let (before, now) = (ids(was), ids(is));
-            words.extend(before.difference(&now).map(|id| format!("{id} is no longer a target of fault {}", was.number)));
+            words.extend(
+                before.difference(&now).map(|id| format!("{id} is no longer a target of fault {}", was.number)),
+            );
             words.extend(now.difference(&before).map(|id| format!("{id} is a target of fault {} now", was.number)));
             let missing = |of: &Fault, from: &Fault| {
                 let open = of.actions.iter().filter(|action| !from.actions.contains(action));
@@ -403,7 +405,8 @@ impl Plan {
             let (gone, new) = (missing(was, is), missing(is, was));
             words.extend(gone.iter().filter(|one| !new.contains(one)).map(|one| format!("no longer: {one}")));
             words.extend(new.iter().filter(|one| !gone.contains(one)).map(|one| format!("now: {one}")));
-            words.extend(new.iter().filter(|one| gone.contains(one)).map(|one| format!("otherwise than before: {one}")));
+            words
+                .extend(new.iter().filter(|one| gone.contains(one)).map(|one| format!("otherwise than before: {one}")));
             if words.is_empty() && was.cover != is.cover {
                 words.push(format!("fault {} covers something else", was.number));
             }

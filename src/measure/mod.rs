@@ -28,8 +28,8 @@ mod timeline;
 mod user_notes;
 
 pub use availability::{AVAILABILITY_WINDOW_S, Availability, ErrorBudget, Second, UserMinutes};
-pub use confidence::clopper_pearson_95;
 pub use chain::{Bar, Chain, Link, Took};
+pub use confidence::clopper_pearson_95;
 pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
 pub use foretold::{Became, Foretold};
 pub use history::History;

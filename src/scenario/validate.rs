@@ -318,7 +318,9 @@ fn steady_state(file: &mut Document) {
         let message = format!("{logins:.1} logins are too few to prove steady state");
         let finding = Finding::at("phases.baseline", message, "too short for the rate");
         file.report(
-            finding.and("users.arrivals.rate", "so few arrive").help("make it so long that at least 10 logins start in it"),
+            finding
+                .and("users.arrivals.rate", "so few arrive")
+                .help("make it so long that at least 10 logins start in it"),
         );
     }
 }
