@@ -48,4 +48,5 @@ mod signals;
 mod stalls;
 mod strategies;
 mod synthetic_users;
+mod third_party;
 mod wire;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::faults::{self, Arming, Executor, FaultError, Holder, Journal, MutationSink};
+use crate::faults::{self, Arming, Executor, FaultError, Holder, Journal, MutationSink, State};
 use crate::model::Event;
 use crate::preflight::checks::Sight;
 use crate::preflight::{self, Preflighted, Question};
@@ -45,6 +45,9 @@ impl Shell {
         };
         found.write(&run.log);
         let Some(ready) = ready else { return Ended::Refused(Refusal::Preflight) };
+        for note in &ready.plan.notes {
+            self.note(note.clone());
+        }
         for (fault, addresses) in ready.plan.faults.iter().zip(&ready.covered) {
             run.log.write(Event::FaultPlanned {
                 addresses: addresses.clone(),
@@ -82,8 +85,12 @@ impl Shell {
     /// Where calls are told: in the event log, and before that where it counts that something was cut.
     fn sink(&self) -> MutationSink {
         let (log, tracker) = (Arc::clone(&self.run.log), Arc::clone(&self.tracker));
+        let by_others = Arc::clone(&self.changed_by_others);
         Arc::new(move |event| {
             tracker.on_call(&event);
+            if let Event::ChangedByOthers { resource, .. } = &event {
+                lock(&by_others).insert(resource.clone());
+            }
             log.write(event);
         })
     }
@@ -174,12 +181,21 @@ impl Shell {
         if reasons.is_empty() { Ended::Done } else { Ended::Refused(Refusal::Gate(reasons.join("; "))) }
     }
 
-    /// Plans again, and compares with what preflight planned: targets, and how everything is that will be changed.
+    /// Plans again, and compares with what preflight planned and described: targets, and how everything is that will be changed.
     async fn is_still_so(&self, ready: &Preflighted) -> Result<(), FaultError> {
         let run = &self.run;
         for attempt in 1.. {
-            let changes = match faults::plan(&run.scenario.faults, &run.site, &ready.cloud, &run.id).await {
-                Ok(plan) => ready.plan.changes(&plan),
+            let again = async {
+                let plan = faults::plan(&run.scenario.faults, &run.site, &ready.cloud, &run.id).await?;
+                let state = State::describe(&ready.cloud, &ready.plan.scope).await?;
+                Ok::<_, FaultError>((plan, state))
+            };
+            let changes = match again.await {
+                Ok((plan, state)) => {
+                    let mut changes = ready.plan.changes(&plan);
+                    changes.extend(ready.before.own_differences(&state));
+                    changes
+                }
                 Err(FaultError::Cloud(error)) if error.is_transient() && attempt < LOOKS => {
                     tokio::time::sleep(Duration::from_secs(attempt)).await;
                     continue;

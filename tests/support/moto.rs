@@ -119,8 +119,18 @@ impl Default for Names {
 
 /// The text of an environment whose AWS is moto.
 fn environment(endpoint: &str, names: &Names) -> String {
-    let services =
-        ["ec2", "route53", "scheduler", "lambda", "elasticloadbalancing", "monitoring", "cognito-idp", "s3", "sts"];
+    let services = [
+        "ec2",
+        "route53",
+        "scheduler",
+        "lambda",
+        "elasticloadbalancing",
+        "monitoring",
+        "cognito-idp",
+        "s3",
+        "servicequotas",
+        "sts",
+    ];
     let endpoints = services.map(|service| format!("{service} = \"{endpoint}\"")).join(", ");
     let selected = |name: &str, ids: &[String]| format!("{name} = {{ ids = {ids:?} }}\n");
     let region = |part: &str, name: &str, subnets: &[String], clients: &[String]| {
