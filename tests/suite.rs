@@ -25,6 +25,7 @@ mod flows;
 mod forced_logins;
 mod forced_pool;
 mod forced_routing;
+mod gate;
 mod guard;
 mod init;
 mod lab_groups;

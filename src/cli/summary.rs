@@ -49,6 +49,9 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
             }
         }
     }
+    for steady in outcome.steady.iter().filter(|steady| !steady.steady) {
+        let _ = writeln!(text, "steady state was not there {}: {}", steady.asked.words(), steady.why_not());
+    }
     for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave) {
         let _ = writeln!(text, "{}: {}", anomaly.code, anomaly.text);
     }

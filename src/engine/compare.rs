@@ -1,6 +1,5 @@
 //! The described state before and after.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::faults::{ChangedByOthers, Comparison, State};
@@ -9,13 +8,12 @@ use crate::preflight::Preflighted;
 
 use super::shell::{Shell, lock};
 
-/// The state after is described again for this long, in real time, until what is the run's own is as it was before:
+/// The state after is described again for this long, in real time, until it equals the state before:
 /// EC2's API is eventually consistent.
 const COMPARE_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Shell {
-    /// Describes the network again and compares it with the state before: what is the run's own must be as it was. `patient` says whether a
-    /// difference may still go.
+    /// Describes the network again and compares it with the state before: what is the run's own must be as it was. `patient` says whether a difference may still go.
     pub(super) async fn compare(&self, ready: &Preflighted, patient: bool) -> Result<(), String> {
         let until = Clock::real_now() + COMPARE_PATIENCE;
         loop {
@@ -31,9 +29,7 @@ impl Shell {
 
     async fn compare_once(&self, ready: &Preflighted) -> Result<Comparison, String> {
         let after = State::describe(&ready.cloud, &ready.plan.scope).await.map_err(|error| error.to_string())?;
-        let restored = lock(&self.restored);
-        let by_others: BTreeSet<String> =
-            restored.changed_by_others.iter().map(|changed| changed.resource.clone()).collect();
+        let by_others = lock(&self.changed_by_others).clone();
         Ok(ready.before.compare(&after, &by_others))
     }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::faults::{self, Arming, Executor, FaultError, Holder, Journal, MutationSink};
+use crate::faults::{self, Arming, Executor, FaultError, Holder, Journal, MutationSink, State};
 use crate::model::Event;
 use crate::preflight::checks::Sight;
 use crate::preflight::{self, Preflighted, Question};
 
-use super::gate::{self, Demands, SteadyWatch};
+use super::gate::{Demands, STEADY_STATE, SteadyWatch};
 use super::load::Load;
 use super::machine::{Ended, INTERNAL, Refusal};
 use super::shell::{Shell, ended, lock};
@@ -45,6 +45,9 @@ impl Shell {
         };
         found.write(&run.log);
         let Some(ready) = ready else { return Ended::Refused(Refusal::Preflight) };
+        for note in &ready.plan.notes {
+            self.note(note.clone());
+        }
         for (fault, addresses) in ready.plan.faults.iter().zip(&ready.covered) {
             run.log.write(Event::FaultPlanned {
                 addresses: addresses.clone(),
@@ -82,8 +85,12 @@ impl Shell {
     /// Where calls are told: in the event log, and before that where it counts that something was cut.
     fn sink(&self) -> MutationSink {
         let (log, tracker) = (Arc::clone(&self.run.log), Arc::clone(&self.tracker));
+        let by_others = Arc::clone(&self.changed_by_others);
         Arc::new(move |event| {
             tracker.on_call(&event);
+            if let Event::ChangedByOthers { resource, .. } = &event {
+                lock(&by_others).insert(resource.clone());
+            }
             log.write(event);
         })
     }
@@ -165,23 +172,30 @@ impl Shell {
         }
         if let Some(watch) = &*lock(&self.steady) {
             let mut steady = watch.before_fault(Demands::of(&self.run.scenario), &ready.targets);
-            steady.ignored = !steady.steady && self.run.allowed.ignore.iter().any(|code| code == gate::CODE);
+            steady.ignored = !steady.steady && self.run.allowed.ignore.iter().any(|code| code == STEADY_STATE);
             if !steady.steady && !steady.ignored {
-                let parts: Vec<String> =
-                    steady.unsteady().map(|part| format!("{}: {}", part.figures.name(), part.figures)).collect();
-                reasons.push(format!("steady state was not there ({})", parts.join("; ")));
+                reasons.push(format!("steady state was not there ({})", steady.why_not()));
             }
             self.run.log.write(Event::SteadyState(steady));
         }
         if reasons.is_empty() { Ended::Done } else { Ended::Refused(Refusal::Gate(reasons.join("; "))) }
     }
 
-    /// Plans again, and compares with what preflight planned: targets, and how everything is that will be changed.
+    /// Plans again, and compares with what preflight planned and described: targets, and how everything is that will be changed.
     async fn is_still_so(&self, ready: &Preflighted) -> Result<(), FaultError> {
         let run = &self.run;
         for attempt in 1.. {
-            let changes = match faults::plan(&run.scenario.faults, &run.site, &ready.cloud, &run.id).await {
-                Ok(plan) => ready.plan.changes(&plan),
+            let again = async {
+                let plan = faults::plan(&run.scenario.faults, &run.site, &ready.cloud, &run.id).await?;
+                let state = State::describe(&ready.cloud, &ready.plan.scope).await?;
+                Ok::<_, FaultError>((plan, state))
+            };
+            let changes = match again.await {
+                Ok((plan, state)) => {
+                    let mut changes = ready.plan.changes(&plan);
+                    changes.extend(ready.before.own_differences(&state));
+                    changes
+                }
                 Err(FaultError::Cloud(error)) if error.is_transient() && attempt < LOOKS => {
                     tokio::time::sleep(Duration::from_secs(attempt)).await;
                     continue;

@@ -23,7 +23,7 @@ use crate::scenario::{Objective, Scenario};
 use super::shell::lock;
 
 /// What `--ignore` calls the gate.
-pub(super) const CODE: &str = "steady-state";
+pub const STEADY_STATE: &str = "steady-state";
 
 /// Fewer logins tell no share, as for stop conditions; our own choice.
 const LEAST_LOGINS: u64 = 5;
@@ -305,5 +305,203 @@ impl SteadyWatch {
     /// Steady state once the primary serves again.
     pub fn after_failback(&self, demands: Demands, targets: &Targets, since: Timestamp) -> SteadyState {
         lock(&self.tally).after_failback(demands, targets, since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::Server;
+    use crate::model::Phase;
+
+    const DEMANDS: Demands = Demands { success_rate: 0.99, lag_s: 30.0 };
+
+    fn at(seconds: f64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_millis((seconds * 1000.0) as i64)
+    }
+
+    fn window(sent: f64) -> Window {
+        Window { sent: at(sent), received: at(sent + 0.1) }
+    }
+
+    /// A login a second after the other, each half a second long.
+    fn login(number: u64, late_s: f64, outcome: LoginOutcome, role: RegionRole) -> Event {
+        let scheduled = number as f64;
+        Event::Login(Box::new(Login {
+            arrival: number,
+            scheduled: at(scheduled),
+            started: at(scheduled + late_s),
+            ended: at(scheduled + late_s + 0.5),
+            phase: Phase::Baseline,
+            user: None,
+            flow: "USER_SRP_AUTH".to_owned(),
+            cohort: "fresh-lookup".to_owned(),
+            address: None,
+            region: None,
+            role: Some(role),
+            api_sent: None,
+            outcome,
+            at_replica: None,
+            earlier: Vec::new(),
+            again_of: None,
+            steps: Vec::new(),
+        }))
+    }
+
+    fn good(number: u64) -> Event {
+        login(number, 0.0, LoginOutcome::Succeeded, RegionRole::Primary)
+    }
+
+    fn bad(number: u64) -> Event {
+        login(number, 0.0, LoginOutcome::ConnectTimeout, RegionRole::Primary)
+    }
+
+    fn health(sent: f64, status_healthy: bool) -> Event {
+        Event::Health {
+            window: window(sent),
+            healthy: if status_healthy { 16 } else { 0 },
+            checkers: 16,
+            status_healthy,
+        }
+    }
+
+    fn answer(sent: f64, source: DnsSource, server: &Server, role: Option<RegionRole>) -> Event {
+        let (window, server) = (window(sent), server.label().to_owned());
+        Event::Answer { window, source, server, addresses: Vec::new(), ttl_s: 60, role }
+    }
+
+    fn targets() -> Targets {
+        let server = |address: &str| Server::at(address.parse().unwrap(), true, Duration::from_secs(1)).unwrap();
+        Targets {
+            health_check_id: "check".to_owned(),
+            may_differ: false,
+            failure_threshold: 3,
+            request_interval: Duration::from_secs(10),
+            record: "auth.example.test".to_owned(),
+            authoritative: vec![server("127.0.0.1:5301"), server("127.0.0.1:5302")],
+            resolvers: vec![server("127.0.0.1:5303")],
+            primary: Vec::new(),
+            regions: BTreeMap::new(),
+            canary: None,
+        }
+    }
+
+    fn healthy() -> Vec<Event> {
+        let targets = targets();
+        let mut events = vec![health(1.0, true)];
+        for (source, servers) in
+            [(DnsSource::Authoritative, &targets.authoritative), (DnsSource::Resolver, &targets.resolvers)]
+        {
+            events.extend(servers.iter().map(|server| answer(1.0, source, server, Some(RegionRole::Primary))));
+        }
+        events
+    }
+
+    fn tally(events: impl IntoIterator<Item = Event>) -> Tally {
+        let mut tally = Tally::new(1.0);
+        for (seq, event) in (0..).zip(events) {
+            tally.take(&Record { seq, at: at(0.0), event });
+        }
+        tally
+    }
+
+    /// The parts that do not hold.
+    fn unsteady(events: impl IntoIterator<Item = Event>) -> Vec<&'static str> {
+        let idle = (ProcessLoad::default(), ProcessLoad::default());
+        let steady = tally(events).before_fault(DEMANDS, &targets(), idle, Duration::from_secs(30));
+        assert_eq!(steady.steady, steady.unsteady().count() == 0);
+        steady.unsteady().map(|part| part.figures.name()).collect()
+    }
+
+    #[test]
+    fn a_short_baseline_without_a_failure_is_steady() {
+        assert_eq!(unsteady(healthy().into_iter().chain((0..10).map(good))), Vec::<&str>::new());
+        assert_eq!(unsteady(healthy().into_iter().chain((0..30).map(good))), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn logins_that_fail_or_are_too_few_or_elsewhere_are_not() {
+        let logins = ["logins at the primary"];
+        assert_eq!(unsteady(healthy().into_iter().chain((0..4).map(good))), logins, "four tell nothing");
+        let mostly = (0..600).map(|number| if number % 20 == 0 { good(number) } else { bad(number) });
+        assert_eq!(unsteady(healthy().into_iter().chain(mostly)), logins);
+        let elsewhere = (0..30).map(|number| login(number, 0.0, LoginOutcome::Succeeded, RegionRole::Replica));
+        assert_eq!(unsteady(healthy().into_iter().chain(elsewhere)), logins);
+        let one_of_a_hundred = (0..100).map(|number| if number == 3 { bad(number) } else { good(number) });
+        assert_eq!(unsteady(healthy().into_iter().chain(one_of_a_hundred)), Vec::<&str>::new(), "99 % is 99 %");
+    }
+
+    /// Half an hour of good logins does not hide that nobody has got in for the last ten seconds.
+    #[test]
+    fn what_broke_at_the_end_of_a_long_baseline_is_seen() {
+        let broke = (0..2000).map(|number| if number < 1990 { good(number) } else { bad(number) });
+        assert_eq!(unsteady(healthy().into_iter().chain(broke)), ["logins at the primary"]);
+        let one = (0..2000).map(|number| if number == 1995 { bad(number) } else { good(number) });
+        assert_eq!(unsteady(healthy().into_iter().chain(one)), Vec::<&str>::new(), "one failure may be chance");
+    }
+
+    #[test]
+    fn the_last_answers_of_health_check_and_servers_count() {
+        let logins = || (0..30).map(good);
+        let then = |event: Event| unsteady(healthy().into_iter().chain(logins()).chain([event]));
+        assert_eq!(then(health(20.0, false)), ["health check"]);
+        assert_eq!(then(health(0.5, false)), Vec::<&str>::new(), "a slow answer does not outdo a later one");
+        let targets = targets();
+        for role in [Some(RegionRole::Replica), None] {
+            assert_eq!(then(answer(20.0, DnsSource::Resolver, &targets.resolvers[0], role)), ["record"]);
+            assert_eq!(then(answer(20.0, DnsSource::Authoritative, &targets.authoritative[1], role)), ["record"]);
+        }
+        let without = |label: &str, events: Vec<Event>| -> Vec<Event> {
+            let other = |event: &Event| !matches!(event, Event::Answer { server, .. } if server == label);
+            events.into_iter().filter(other).collect()
+        };
+        let silent = without(targets.authoritative[0].label(), healthy());
+        assert_eq!(unsteady(silent.into_iter().chain(logins())), Vec::<&str>::new(), "another one answers for it");
+        let silent = without(targets.resolvers[0].label(), healthy());
+        assert_eq!(unsteady(silent.into_iter().chain(logins())), ["record"], "no resolver answers");
+        assert_eq!(unsteady(logins()), ["health check", "record"]);
+    }
+
+    #[test]
+    fn a_lag_is_judged_by_what_is_certain() {
+        let lag = |events: Vec<Event>| tally(events).certain_lag_s;
+        let write = |sent, sequence| Event::CanaryWritten { window: window(sent), sequence, acknowledged: true };
+        let read = |sent, sequence| Event::CanaryRead { window: window(sent), sequence };
+        assert!(lag(vec![write(0.0, 7), read(5.0, 7), write(6.0, 8), read(7.0, 8)]) < 1e-9);
+        let slow = lag(vec![write(0.0, 7), write(10.0, 8), read(40.1, 6), read(41.0, 8)]);
+        assert!((slow - 40.0).abs() < 1e-6, "{slow}");
+    }
+
+    #[test]
+    fn a_runner_that_cannot_keep_up_is_not_steady() {
+        let late = |share: u64| {
+            (0..100).map(move |number| {
+                let late_s = if number < share { 0.3 } else { 0.0 };
+                login(number, late_s, LoginOutcome::Succeeded, RegionRole::Primary)
+            })
+        };
+        assert_eq!(unsteady(healthy().into_iter().chain(late(5))), Vec::<&str>::new());
+        assert_eq!(unsteady(healthy().into_iter().chain(late(20))), ["runner"]);
+        let judge = |tally: Tally, load: ProcessLoad| {
+            tally
+                .runner((ProcessLoad { processor: Some(Duration::ZERO), ..load }, load), Duration::from_secs(10))
+                .steady
+        };
+        let full = ProcessLoad { descriptors: Some((900, 1024)), processor: None };
+        assert!(!judge(tally(late(0)), full), "connections of an outage would find no descriptor");
+        let busy = ProcessLoad { descriptors: None, processor: Some(Duration::from_secs(100_000)) };
+        assert!(judge(tally(late(0)), busy), "a busy processor that delays nothing is in order");
+        assert!(!judge(tally(late(5)), busy));
+        assert!(!judge(Tally { unread: 1, ..tally(late(0)) }, ProcessLoad::default()));
+    }
+
+    #[test]
+    fn after_failback_the_logins_since_then_count() {
+        let mut events = healthy();
+        events.extend((0..20).map(bad));
+        events.extend((20..30).map(good));
+        let again = tally(events).after_failback(DEMANDS, &targets(), at(20.0));
+        assert!(again.steady, "{again:?}");
+        assert_eq!(again.asked, SteadyStateAsked::AfterFailback);
     }
 }

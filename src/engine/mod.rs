@@ -25,6 +25,7 @@ use crate::model::{Clock, ClockSync, Event, EventLog, RunFailure, RunId, RunStar
 use crate::preflight::Allowed;
 use crate::scenario::Scenario;
 
+pub use gate::STEADY_STATE;
 pub use signals::{Stop, StopLevel};
 
 /// A run to make.

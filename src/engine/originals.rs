@@ -61,3 +61,31 @@ fn news(original: &Original, vpc: &Vpc, told: &mut BTreeSet<String>) -> Vec<Stri
 fn once(told: &mut BTreeSet<String>, text: String) -> Option<String> {
     told.insert(text.clone()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::faults::AclRule;
+    use crate::model::Region;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_that_the_clone_lacks_is_told_and_numbers_do_not_matter() {
+        let rule = |number, cidr: &str| AclRule {
+            number,
+            allow: true,
+            cidr: Some(cidr.to_owned()),
+            ..AclRule::deny_all(false, false)
+        };
+        let original = Original {
+            region: Region::from("us-east-1"),
+            vpc: "vpc-1".to_owned(),
+            acl: "acl-1".to_owned(),
+            copied: vec![rule(100, "10.0.0.0/8"), rule(110, "0.0.0.0/0")],
+        };
+        let same = [rule(1, "10.0.0.0/8"), rule(2, "0.0.0.0/0")];
+        assert_eq!(original.drift(&same), (Vec::new(), Vec::new()));
+        let (added, taken) = original.drift(&[rule(1, "10.0.0.0/8"), rule(5, "192.0.2.0/24")]);
+        assert_eq!((added, taken), (vec![rule(5, "192.0.2.0/24")], vec![rule(110, "0.0.0.0/0")]));
+    }
+}

@@ -1,5 +1,6 @@
 //! The shell around the machine: it performs what the machine says, and tells it what happened. It decides nothing.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -43,6 +44,8 @@ pub(super) struct Shell {
     pub restoring: OnceLock<Timestamp>,
     /// What the restore did so far.
     pub restored: Mutex<Restored>,
+    /// What undoing found changed by somebody else, by ID.
+    pub changed_by_others: Arc<Mutex<BTreeSet<String>>>,
     /// Whom the pool did not have before.
     pub arrived: Mutex<Vec<Arrived>>,
     pub happened: UnboundedSender<Event>,
@@ -85,6 +88,7 @@ pub(super) async fn drive(run: Run) -> Option<RunFailure> {
         zero: OnceLock::new(),
         restoring: OnceLock::new(),
         restored: Mutex::default(),
+        changed_by_others: Arc::default(),
         arrived: Mutex::default(),
         happened,
     };

@@ -21,6 +21,7 @@ use super::sessions::{Sessions, sessions};
 use super::timeline::Timeline;
 use crate::model::{
     Event, Finding, Milestone, Mutation, Phase, Record, Region, RegionRole, RunFailure, RunStarted, SCHEMA_VERSION,
+    SteadyState,
 };
 use crate::scenario::Scenario;
 
@@ -80,6 +81,8 @@ pub struct Outcome {
     pub cut_took_s: Option<f64>,
     /// From the first to the last call that heals, in the last turn, in seconds.
     pub heal_took_s: Option<f64>,
+    /// Whether steady state was there, each time that the run asked.
+    pub steady: Vec<SteadyState>,
     /// That everything was put back.
     pub rollback: Rollback,
     /// What was to be touched.
@@ -240,6 +243,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         recovery: recovery(&history.logins, &line),
         failures,
         tries: tries(&history.logins),
+        steady: steady(records),
         not_checked: not_checked(records),
         run: RunStarted::clone(run),
         scenario,
@@ -287,6 +291,14 @@ fn rollback(records: &[Record]) -> Rollback {
         }
     }
     last
+}
+
+fn steady(records: &[Record]) -> Vec<SteadyState> {
+    let asked = |record: &Record| match &record.event {
+        Event::SteadyState(steady) => Some(steady.clone()),
+        _ => None,
+    };
+    records.iter().filter_map(asked).collect()
 }
 
 fn faults(records: &[Record]) -> Vec<FaultPlan> {

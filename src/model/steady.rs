@@ -1,11 +1,12 @@
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Percent;
 
 /// Whether steady state was there, part by part, when the run asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SteadyState {
     /// When it was asked.
     pub asked: SteadyStateAsked,
@@ -19,7 +20,7 @@ pub struct SteadyState {
 }
 
 /// When the run asks for steady state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SteadyStateAsked {
     /// At the end of the baseline: without it nothing is cut.
@@ -29,7 +30,7 @@ pub enum SteadyStateAsked {
 }
 
 /// One part of steady state.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SteadyPart {
     /// Whether it holds.
     pub steady: bool,
@@ -39,7 +40,7 @@ pub struct SteadyPart {
 }
 
 /// The figures of a part of steady state.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum SteadyFigures {
     /// Logins at the primary. One that got in elsewhere, or nowhere, did not.
@@ -105,7 +106,23 @@ pub enum SteadyFigures {
     },
 }
 
+impl SteadyStateAsked {
+    /// When it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::BeforeFault => "before the fault",
+            Self::AfterFailback => "after failback",
+        }
+    }
+}
+
 impl SteadyState {
+    /// What does not hold, in words.
+    pub fn why_not(&self) -> String {
+        let part = |part: &SteadyPart| format!("{}: {}", part.figures.name(), part.figures);
+        self.unsteady().map(part).collect::<Vec<_>>().join("; ")
+    }
+
     /// The parts that do not hold.
     pub fn unsteady(&self) -> impl Iterator<Item = &SteadyPart> {
         self.parts.iter().filter(|part| !part.steady)

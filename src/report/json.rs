@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::words::instant;
 use crate::measure::{Interval, Outcome};
-use crate::model::{Finding, Region, SCHEMA_VERSION};
+use crate::model::{Finding, Region, SCHEMA_VERSION, SteadyState};
 use figures::{Availability, Duration, LagPoint, Propagation, Rpo, WaterfallBar};
 use logins::Logins;
 use users::{Expectation, Failure, Recovery, Retries, Sessions, Throttling};
@@ -80,6 +80,9 @@ struct Document<'a> {
     availability: Option<Availability>,
     /// The replication lag of every acknowledged canary write, in the order of their sequence.
     lag_over_time: Vec<LagPoint>,
+    /// Whether steady state was there, part by part: before the fault, and after failback. Absent where the run did not ask.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    steady_state: &'a [SteadyState],
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -255,6 +258,7 @@ impl<'a> Document<'a> {
             propagation: outcome.propagation.iter().map(Propagation::of).collect(),
             availability: outcome.availability.as_ref().map(Availability::of),
             lag_over_time: outcome.lag_over_time.iter().map(LagPoint::of).collect(),
+            steady_state: &outcome.steady,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::words::{
     seconds_up, span_s, target, width,
 };
 use crate::measure::{Became, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
-use crate::model::{ClockSync, Finding, Milestone, Region, Severity};
+use crate::model::{ClockSync, Finding, Milestone, Region, Severity, SteadyPart, SteadyState};
 
 pub(super) struct View {
     pub title: String,
@@ -21,6 +21,7 @@ pub(super) struct View {
     pub claims: Vec<String>,
     pub objectives: Vec<ObjectiveRow>,
     pub anomalies: Vec<String>,
+    pub steady: Vec<SteadyRow>,
     pub zero_at: Option<String>,
     pub milestones: Vec<MilestoneRow>,
     pub chain: Vec<ChainRow>,
@@ -50,6 +51,14 @@ pub(super) struct ObjectiveRow {
     pub measured: String,
     pub verdict: &'static str,
     pub reason: String,
+}
+
+/// A part of steady state.
+pub(super) struct SteadyRow {
+    pub asked: &'static str,
+    pub part: &'static str,
+    pub found: String,
+    pub verdict: &'static str,
 }
 
 pub(super) struct MilestoneRow {
@@ -125,6 +134,7 @@ impl View {
             claims: claims(outcome),
             objectives: objectives(outcome),
             anomalies: anomalies(outcome, false),
+            steady: outcome.steady.iter().flat_map(steady).collect(),
             zero_at: outcome.zero_at.map(instant),
             milestones: milestones(outcome),
             chain: chain(outcome),
@@ -146,6 +156,21 @@ impl View {
             phases: phases(outcome),
         }
     }
+}
+
+fn steady(state: &SteadyState) -> Vec<SteadyRow> {
+    let verdict = |part: &SteadyPart| match (part.steady, state.ignored) {
+        (true, _) => "steady",
+        (false, false) => "not steady",
+        (false, true) => "not steady, ignored",
+    };
+    let row = |part: &SteadyPart| SteadyRow {
+        asked: state.asked.words(),
+        part: part.figures.name(),
+        found: part.figures.to_string(),
+        verdict: verdict(part),
+    };
+    state.parts.iter().map(row).collect()
 }
 
 fn tone(outcome: &Outcome) -> &'static str {

@@ -260,6 +260,9 @@ impl Board {
             }
             Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),
             Event::Login(login) => self.login(at, login),
+            Event::SteadyState(steady) if !steady.steady => {
+                vec![format!("steady state was not there {}: {}", steady.asked.words(), steady.why_not())]
+            }
             Event::Notice { text } => vec![format!("note: {text}")],
             Event::ChangedByOthers { found, .. } => vec![format!("changed by others: {found}")],
             Event::Abort { reason } => vec![format!("aborting: {reason}")],
