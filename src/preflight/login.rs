@@ -201,6 +201,8 @@ mod tests {
         let told = |outcome| past_the_proxy("HTTPS_PROXY", &outcome).is_some_and(|told| told.contains("HTTPS_PROXY"));
         assert!(told(LoginOutcome::ConnectTimeout) && told(LoginOutcome::DnsFailed));
         assert!(told(LoginOutcome::ConnectionFailed { step: LoginStep::Connect }));
-        assert!(!told(LoginOutcome::ConnectionFailed { step: LoginStep::InitiateAuth }) && !told(LoginOutcome::TlsFailed));
+        assert!(
+            !told(LoginOutcome::ConnectionFailed { step: LoginStep::InitiateAuth }) && !told(LoginOutcome::TlsFailed)
+        );
     }
 }
