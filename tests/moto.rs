@@ -205,7 +205,6 @@ async fn rehearse(count: usize, customs: &[(&[i32], usize)]) {
     assert_eq!(rehearsal.calls(Step::Heal), rehearsal.calls(Step::Cut));
     let after = State::describe(&cloud, &rehearsal.plan.scope).await.unwrap();
     assert_eq!(state_before.differences(&after), Vec::<String>::new());
-    assert_eq!(state_before.digest(), after.digest());
     assert_eq!(acls_of_runs(clients).await, 0, "a clone is left");
 
     rehearsal.journal.close().unwrap();

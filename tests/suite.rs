@@ -47,4 +47,5 @@ mod signals;
 mod stalls;
 mod strategies;
 mod synthetic_users;
+mod third_party;
 mod wire;

@@ -10,7 +10,10 @@ use tracing_subscriber::{EnvFilter, Layer};
 /// Starts it, where GAMEDAY_LOG asks for it.
 pub fn start() {
     let asked = EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into());
-    let shown = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter_fn(may_be_shown));
+    let shown = tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
+        .with_writer(|| super::output::DebugLog)
+        .with_filter(filter_fn(may_be_shown));
     tracing_subscriber::registry().with(asked).with(shown).init();
 }
 

@@ -9,7 +9,7 @@ use crate::preflight::checks;
 
 use super::plan::resolve;
 use super::world::{self, World};
-use super::{Exit, Failure, IamPolicyArgs};
+use super::{Exit, Failure, IamPolicyArgs, runs};
 
 /// The one call of a check that does more than read.
 const INVOKE: &str = "lambda:InvokeFunction";
@@ -32,7 +32,7 @@ pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
         Some(PolicyOf::DeadMan) => dead_man,
         Some(PolicyOf::DeadManTrust) => trust,
     };
-    println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
+    runs::put(None, &runs::json(&shown)?)?;
     Ok(Exit::Success)
 }
 

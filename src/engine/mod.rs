@@ -6,6 +6,7 @@ mod signals;
 mod stop;
 mod waiting;
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::env::{Observe, Site};
-use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State};
+use crate::faults::{
+    Arming, ChangedByOthers, Comparison, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State,
+};
 use crate::model::{Clock, ClockSync, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::observe::{Checkers, Observers};
 use crate::preflight::checks::Sight;
@@ -82,7 +85,7 @@ pub struct FileIdentity {
 pub async fn run(run: Run) -> Option<RunFailure> {
     let log = Arc::clone(&run.log);
     log.write(Event::RunStarted(Box::new(started(&run))));
-    let failure = Box::pin(Engine { phase: Arc::new(CurrentPhase::default()), run }.phases()).await;
+    let failure = Box::pin(Engine { phase: Arc::default(), changed_by_others: Arc::default(), run }.phases()).await;
     log.write(Event::RunEnded { failure: failure.clone() });
     failure
 }
@@ -121,6 +124,8 @@ fn started(run: &Run) -> RunStarted {
 struct Engine {
     run: Run,
     phase: Arc<CurrentPhase>,
+    /// What undoing found changed by somebody else, by ID.
+    changed_by_others: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// The run was told to stop, or cannot go on.
@@ -289,6 +294,9 @@ impl Engine {
         let (found, ready) = checked.map_err(|error| self.aborted(format!("nothing was touched: {error}")))?;
         found.write(&run.log);
         let ready = ready.ok_or(RunFailure::PreflightRefused)?;
+        for note in &ready.plan.notes {
+            run.log.write(Event::Notice { text: note.clone() });
+        }
         for (fault, addresses) in ready.plan.faults.iter().zip(&ready.covered) {
             run.log.write(Event::FaultPlanned {
                 addresses: addresses.clone(),
@@ -447,8 +455,13 @@ impl Engine {
     }
 
     fn sink(&self) -> MutationSink {
-        let log = Arc::clone(&self.run.log);
-        Arc::new(move |event| log.write(event))
+        let (log, by_others) = (Arc::clone(&self.run.log), Arc::clone(&self.changed_by_others));
+        Arc::new(move |event| {
+            if let Event::ChangedByOthers { resource, .. } = &event {
+                by_others.lock().unwrap_or_else(PoisonError::into_inner).insert(resource.clone());
+            }
+            log.write(event);
+        })
     }
 
     async fn wait(&self, scenario: Duration) -> Result<(), Interrupted> {
@@ -484,13 +497,13 @@ impl Engine {
         }
     }
 
-    /// Describes the network again and compares it with the state before.
+    /// Describes the network again and compares it with the state before: what is the run's own must be as it was.
     async fn compare(&self, ready: &Preflighted, restored: &Restored) -> Result<(), String> {
         let give_up = self.run.stop.token(StopLevel::GiveUp);
         let until = Clock::real_now() + COMPARE_PATIENCE;
         loop {
-            let compared = compare_once(ready).await;
-            let settled = compared.as_ref().is_ok_and(|compared| compared.differences.is_empty());
+            let compared = self.compare_once(ready).await;
+            let settled = compared.as_ref().is_ok_and(|compared| compared.left.is_empty());
             let late = Clock::real_now() >= until || give_up.is_cancelled() || !restored.left.is_empty();
             if settled || late {
                 return self.conclude(compared);
@@ -499,27 +512,24 @@ impl Engine {
         }
     }
 
-    fn conclude(&self, compared: Result<Compared, String>) -> Result<(), String> {
-        let compared = compared.map_err(|error| format!("the state after could not be described: {error}"))?;
-        let identical = compared.differences.is_empty();
-        self.run.log.write(Event::StateCompared {
-            identical,
-            differences: compared.differences.clone(),
-            before_sha256: compared.before,
-            after_sha256: compared.after,
-        });
-        if identical { Ok(()) } else { Err(compared.differences.join("; ")) }
+    async fn compare_once(&self, ready: &Preflighted) -> Result<Comparison, String> {
+        let after = State::describe(&ready.cloud, &ready.plan.scope).await.map_err(|error| error.to_string())?;
+        let by_others = self.changed_by_others.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(ready.before.compare(&after, &by_others))
     }
-}
 
-struct Compared {
-    differences: Vec<String>,
-    before: String,
-    after: String,
-}
-
-async fn compare_once(ready: &Preflighted) -> Result<Compared, String> {
-    let after = State::describe(&ready.cloud, &ready.plan.scope).await.map_err(|error| error.to_string())?;
-    let differences = ready.before.differences(&after);
-    Ok(Compared { differences, before: ready.before.digest(), after: after.digest() })
+    fn conclude(&self, compared: Result<Comparison, String>) -> Result<(), String> {
+        let compared = compared.map_err(|error| format!("the state after could not be described: {error}"))?;
+        let Comparison { left, others, renewed, before_sha256, after_sha256 } = compared;
+        let identical = left.is_empty();
+        for ChangedByOthers { region, resource, found } in others {
+            self.run.log.write(Event::ChangedByOthers { region: Some(region), resource, found });
+        }
+        for text in renewed {
+            self.run.log.write(Event::Notice { text });
+        }
+        let differences = left.clone();
+        self.run.log.write(Event::StateCompared { identical, differences, before_sha256, after_sha256 });
+        if identical { Ok(()) } else { Err(left.join("; ")) }
+    }
 }

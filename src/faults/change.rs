@@ -13,6 +13,7 @@ use super::crash::crash_point;
 use super::live::{Freshness, Live};
 use super::pace::Pace;
 use super::plan::MutationSink;
+use super::state::{Attribute, Kind, Own};
 
 /// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,6 +97,11 @@ pub trait Change: Send + Sync {
 
     /// The call of another service that undoes it, for the dead-man switch; nothing where there is none.
     fn universal(&self, _made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
+        None
+    }
+
+    /// What of a resource it changes, and what that becomes by it; nothing where it changes only what the run itself made.
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
         None
     }
 

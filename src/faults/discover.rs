@@ -14,13 +14,14 @@ use crate::model::{Region, RunId};
 
 use super::action::Action;
 use super::changes::function::Starve;
+use super::changes::group_rule::GroupRule;
 use super::changes::health_check::Invert;
 use super::changes::limit::Provision;
 use super::changes::lock::{Holder, Lock, lock_groups, parse};
 use super::changes::mark::{Mark, Marked, is_gone, marks};
 use super::changes::network_acl::{CreateClone, Deny, Swap};
 use super::changes::schedule::Arm;
-use super::changes::security_group::{CreateEmpty, GroupRule, Grouped, Revoke, SwapGroups};
+use super::changes::security_group::{CreateEmpty, Grouped, Revoke, SwapGroups};
 use super::kinds::lambda_trigger_break::functions;
 use super::network::{Acl, AclRule, Vpc};
 use super::tags::{CLONE_TAG, LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
@@ -128,6 +129,7 @@ impl Search<'_> {
             original: original.clone(),
             clone: key.clone(),
             client_token: format!("{run}-{}", key.replace('/', "-")),
+            tags: BTreeMap::new(),
         };
         self.add(run, Action::CreateClone(make));
         for subnet in described.subnets_of(&clone.id) {
@@ -160,7 +162,7 @@ impl Search<'_> {
                     .map(|(key, groups)| (key.clone(), groups.split(' ').map(str::to_owned).collect()))
                     .collect();
                 let (vpc, name, key) = (vpc.to_owned(), name.to_owned(), key.clone());
-                let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone() };
+                let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone(), tags: BTreeMap::new() };
                 self.add(run, Action::CreateEmpty(make));
                 for (target, was) in was {
                     let id = target.trim_start_matches(WAS_TAG);
@@ -207,8 +209,8 @@ impl Search<'_> {
             for group in page.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?.security_groups() {
                 let (tags, Some(id)) = (tags(group.tags()), group.group_id()) else { continue };
                 let Some(run) = self.marked(Marked::Group(id.to_owned()), &tags) else { continue };
-                for rule in GroupRule::of_marks(&tags) {
-                    self.add(&run, Action::Revoke(Revoke { group: id.to_owned(), rule }));
+                for (rule, tags) in GroupRule::of_marks(&tags) {
+                    self.add(&run, Action::Revoke(Revoke { group: id.to_owned(), rule, id: None, tags }));
                 }
             }
         }
@@ -389,7 +391,9 @@ fn healed(target: &str, input: &str) -> Option<Action> {
         "cognitoidentityprovider:updateProvisionedLimit" => Action::Provision(Provision::of_call(&input)?),
         "ec2:authorizeSecurityGroupIngress" => {
             let rule = GroupRule::from_json(&input["IpPermissions"][0])?;
-            Action::Revoke(Revoke { group: text("GroupId")?, rule })
+            let given = input["TagSpecifications"][0]["Tags"].as_array().into_iter().flatten();
+            let pair = |tag: &Value| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned()));
+            Action::Revoke(Revoke { group: text("GroupId")?, rule, id: None, tags: given.filter_map(pair).collect() })
         }
         "ec2:modifyNetworkInterfaceAttribute" => swap(Grouped::Interface(text("NetworkInterfaceId")?), texts("Groups")),
         "elasticloadbalancingv2:setSecurityGroups" => {
@@ -412,7 +416,7 @@ fn swap(target: Grouped, was: Vec<String>) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::changes::security_group::Source;
+    use crate::faults::changes::group_rule::Source;
 
     #[test]
     fn a_schedule_tells_the_change_that_it_heals() {
@@ -421,12 +425,14 @@ mod tests {
             ports: Some((443, 443)),
             source: Source::Ipv4("0.0.0.0/0".into()),
             description: Some("the world".into()),
+            owner: None,
         };
+        let tags = BTreeMap::from([("Name".to_owned(), "door".to_owned())]);
         let changes = [
             Action::Invert(Invert { health_check: "hc".into(), was: false }),
             Action::Starve(Starve { function: "f".into(), was: None }),
             Action::Starve(Starve { function: "f".into(), was: Some(7) }),
-            Action::Revoke(Revoke { group: "sg-1".into(), rule }),
+            Action::Revoke(Revoke { group: "sg-1".into(), rule, id: None, tags }),
             Action::Provision(Provision { rate: None, was: 120 }),
         ];
         for change in changes {

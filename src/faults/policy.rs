@@ -12,7 +12,7 @@ use crate::scenario::{FaultKind, Scenario};
 
 use super::action::Action;
 use super::changes::mark::Marked;
-use super::changes::security_group::Grouped;
+use super::changes::security_group::{Grouped, Revoke};
 use super::plan::Plan;
 use super::tags::{LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
 
@@ -113,6 +113,7 @@ impl Policies<'_> {
                     let heal = all.entry("HealSecurityGroupRules").or_default();
                     let group = self.ec2(region, &format!("security-group/{}", change.group));
                     heal.allow(["ec2:AuthorizeSecurityGroupIngress"], [group]);
+                    self.tag_rule(region, change, &mut all);
                 }
                 Action::Invert(change) => {
                     let heal = all.entry("HealHealthCheck").or_default();
@@ -162,6 +163,9 @@ impl Policies<'_> {
         }
         if !self.plan.scope.groups.is_empty() {
             describe.allow(["ec2:DescribeSecurityGroups"], any());
+        }
+        if !self.plan.scope.rules.is_empty() {
+            describe.allow(["ec2:DescribeSecurityGroupRules"], any());
         }
         if self.plan.faults.iter().any(|fault| fault.spec.kind == FaultKind::SecurityGroupBlackhole) {
             describe.allow(["ec2:DescribeVpcEndpoints"], any());
@@ -325,6 +329,8 @@ impl Policies<'_> {
                 let (key, values) = tagged();
                 let own = all.entry("ChangeOwnNetworkAcls").or_default();
                 own.allow(["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl"], [acls]);
+                // Where somebody deletes the original, the copy becomes the subnets' own.
+                own.allow(["ec2:DeleteTags"], []);
                 own.when("StringLike", &key, values);
             }
             Action::Swap(change) => {
@@ -351,6 +357,7 @@ impl Policies<'_> {
                 let group = self.ec2(region, &format!("security-group/{}", change.group));
                 let rules = all.entry("ChangeSecurityGroupRules").or_default();
                 rules.allow(["ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"], [group]);
+                self.tag_rule(region, change, all);
             }
             Action::Mark(change) => match &change.on {
                 Marked::HealthCheck(id) => {
@@ -411,6 +418,15 @@ impl Policies<'_> {
         limits.when("StringEquals", "aws:RequestedRegion", [region.to_string()]);
     }
 
+    /// Rules that are authorized again get the tags that they had.
+    fn tag_rule(&self, region: &Region, change: &Revoke, all: &mut Statements) {
+        if !change.tags.is_empty() {
+            let tag = all.entry("TagSecurityGroupRules").or_default();
+            tag.allow(["ec2:CreateTags"], [self.ec2(region, "security-group-rule/*")]);
+            tag.when("ForAllValues:StringEquals", "aws:TagKeys", change.tags.keys().cloned());
+        }
+    }
+
     fn tag_new(resources: String, creating: &str, all: &mut Statements) {
         let tag = all.entry("TagWhatIsMade").or_default();
         tag.allow(["ec2:CreateTags"], [resources]);
@@ -426,6 +442,10 @@ impl Policies<'_> {
             let arm = all.entry("ArmDeadMan").or_default();
             arm.allow(["scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:DeleteSchedule"], [schedules]);
         }
+        // Listing knows no resources.
+        let list = all.entry("ListDeadManSchedules").or_default();
+        list.allow(["scheduler:ListSchedules"], ["*".to_owned()]);
+        list.when("StringEquals", "aws:RequestedRegion", self.plan.faults.iter().map(|fault| fault.region.to_string()));
         let pass = all.entry("PassDeadManRole").or_default();
         pass.allow(["iam:PassRole"], [settings.role_arn.clone()]);
         pass.when("StringEquals", "iam:PassedToService", ["scheduler.amazonaws.com".to_owned()]);

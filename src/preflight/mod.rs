@@ -226,6 +226,11 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
         return Ok((found, None));
     };
     let Begun { caller, facts, crowd, regions, resolvers, .. } = begun;
+    let mut plan = Plan::clone(&plan);
+    if let Some(settings) = question.site.dead_man.as_ref().filter(|_| !question.allowed.no_dead_man) {
+        let groups = plan.faults.iter().map(|fault| (fault.region.clone(), settings.group.clone()));
+        plan.scope.schedules = groups.collect();
+    }
     let before = match State::describe(&facts.cloud, &plan.scope).await {
         Ok(before) => before,
         Err(error) => {
@@ -235,7 +240,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     };
     let targets = targets(question, &facts, resolvers, &regions, &mut found).await;
     let covered = join_all(plan.faults.iter().map(|fault| covered(&facts, fault, &regions))).await;
-    let (cloud, plan) = (facts.cloud.clone(), Plan::clone(&plan));
+    let cloud = facts.cloud.clone();
     Ok((found, Some(Preflighted { cloud, caller, plan, crowd: Arc::new(crowd), targets, before, covered })))
 }
 

@@ -119,8 +119,18 @@ impl Default for Names {
 
 /// The text of an environment whose AWS is moto.
 fn environment(endpoint: &str, names: &Names) -> String {
-    let services =
-        ["ec2", "route53", "scheduler", "lambda", "elasticloadbalancing", "monitoring", "cognito-idp", "s3", "sts"];
+    let services = [
+        "ec2",
+        "route53",
+        "scheduler",
+        "lambda",
+        "elasticloadbalancing",
+        "monitoring",
+        "cognito-idp",
+        "s3",
+        "servicequotas",
+        "sts",
+    ];
     let endpoints = services.map(|service| format!("{service} = \"{endpoint}\"")).join(", ");
     let selected = |name: &str, ids: &[String]| format!("{name} = {{ ids = {ids:?} }}\n");
     let region = |part: &str, name: &str, subnets: &[String], clients: &[String]| {
@@ -148,7 +158,7 @@ fn environment(endpoint: &str, names: &Names) -> String {
 }
 
 /// How far descriptions of emulators lag in tests, where nothing makes them lag more.
-pub const LAG: &str = "100ms";
+pub const LAG: &str = "20ms";
 /// The role of everything that needs one.
 const ROLE: &str = "arn:aws:iam::123456789012:role/heals";
 

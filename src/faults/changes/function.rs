@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
 /// "Configuring reserved concurrency"); inverse lambda:DeleteFunctionConcurrency, or the value that it had.
@@ -16,6 +17,11 @@ pub struct Starve {
     pub function: String,
     /// What was reserved before; nothing where nothing was.
     pub was: Option<i32>,
+}
+
+/// What is reserved for a function, as states compare it.
+pub fn reserved_text(reserved: Option<i32>) -> String {
+    reserved.map_or_else(|| "none".to_owned(), |number| number.to_string())
 }
 
 /// What is reserved for a function.
@@ -87,6 +93,11 @@ impl Change for Starve {
                 input: json!({ "FunctionName": self.function, "ReservedConcurrentExecutions": was }),
             },
         })
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        let own = Own::Is(reserved_text(Some(0)));
+        Some((Kind::Function, Attribute::ReservedConcurrency, own))
     }
 
     fn touches(&self) -> String {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +76,11 @@ impl Change for Invert {
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         let input = json!({ "HealthCheckId": self.health_check, "Inverted": self.was });
         Some(Universal { operation: "route53:updateHealthCheck", input })
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        let own = Own::Is((!self.was).to_string());
+        Some((Kind::HealthCheck, Attribute::Inverted, own))
     }
 
     fn touches(&self) -> String {

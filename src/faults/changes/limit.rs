@@ -10,9 +10,12 @@ use serde_json::json;
 
 use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 
 /// The category of sign-ins.
 const CATEGORY: &str = "UserAuthentication";
+/// What changes name the limit by.
+pub const LIMIT: &str = "limit of UserAuthentication";
 /// Both operations share one request a second for each account and Region (Cognito developer guide, category LimitManagement), so each is
 /// asked again for a few seconds: longer and longer waits, up to this one.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -25,6 +28,11 @@ pub struct Provision {
     pub rate: Option<i32>,
     /// Those before.
     pub was: i32,
+}
+
+/// A rate, as states compare it.
+pub fn rate_text(rate: i32) -> String {
+    format!("{rate}/s")
 }
 
 /// A limit as Cognito tells it, in requests a second.
@@ -132,8 +140,14 @@ impl Change for Provision {
         Some(Universal { operation: "cognitoidentityprovider:updateProvisionedLimit", input })
     }
 
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        // Of a change that a schedule alone tells, nobody knows the rate.
+        let own = self.rate.map(|rate| Own::Is(rate_text(rate)))?;
+        Some((Kind::Limit, Attribute::ProvisionedLimit, own))
+    }
+
     fn touches(&self) -> String {
-        format!("limit of {CATEGORY}")
+        LIMIT.to_owned()
     }
 
     fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {

@@ -2,6 +2,8 @@
 //!
 //! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -12,6 +14,7 @@ use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
+use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 use crate::model::RunId;
 
@@ -26,6 +29,9 @@ pub struct CreateClone {
     pub clone: String,
     /// Makes a repeated call harmless.
     pub client_token: String,
+    /// Tags that the environment asks for. Nothing in journals of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// ec2:CreateNetworkAclEntry on a clone; goes when the clone goes.
@@ -86,12 +92,12 @@ impl Change for CreateClone {
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let tags = TagSpecification::builder()
-                .resource_type(ResourceType::NetworkAcl)
-                .tags(tag(RUN_TAG, scene.run.as_str()))
-                .tags(tag(CLONE_TAG, &self.clone))
-                .tags(tag("Name", &format!("gameday clone of {}", self.original)))
-                .build();
+            let name = format!("gameday clone of {}", self.original);
+            let own = [(RUN_TAG, scene.run.as_str()), (CLONE_TAG, &self.clone), ("Name", &name)];
+            let own = own.into_iter().map(|(key, value)| tag(key, value));
+            let asked_for = self.tags.iter().map(|(key, value)| tag(key, value));
+            let tags = TagSpecification::builder().resource_type(ResourceType::NetworkAcl);
+            let tags = tags.set_tags(Some(own.chain(asked_for).collect())).build();
             let call = scene.clients.ec2_mutating.create_network_acl().vpc_id(&self.vpc);
             let call = call.client_token(&self.client_token).tag_specifications(tags).send();
             let answer = scene.make(self, call.map(|answer| answer.map_err(CloudError::of(self.call())))).await?;
@@ -150,9 +156,10 @@ impl CreateClone {
         let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
         scene.unmake(self, "ec2:DeleteTags", format!("{acl}: the run's tags"), Box::pin(call)).await?;
         Ok(Undone::LeftAlone(format!(
-            "{} was deleted by somebody else: {users} keep {acl}, a copy of its rules. To use another one: \
-             aws ec2 replace-network-acl-association",
-            self.original
+            "{} was deleted by somebody else: {users} keep {acl}, a copy of its rules, as their own. To use another one: `aws ec2 --region {} \
+             replace-network-acl-association --association-id ASSOCIATION --network-acl-id ACL` for each subnet, then `aws ec2 --region {} \
+             delete-network-acl --network-acl-id {acl}`",
+            self.original, scene.clients.region, scene.clients.region
         )))
     }
 }
@@ -207,6 +214,10 @@ impl Change for Swap {
 
     fn stage(&self) -> Stage {
         Stage::Attach
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        Some((Kind::Subnet, Attribute::NetworkAcl, Own::Refers))
     }
 
     fn touches(&self) -> String {
