@@ -113,7 +113,7 @@ impl Ground {
         let began = Instant::now();
         let plan = plan(&[FaultSpec::default()], &self.site, &cloud, &run).await.unwrap();
         let journal = Arc::new(Journal::create(&path, run, Access::of(&self.site), clock.now()).unwrap());
-        let executor = Executor::new(Arc::clone(&journal), [cloud.primary.clone()], clock, Arc::new(|_| {})).unwrap();
+        let executor = Executor::new(Arc::clone(&journal), [cloud.primary.clone()], clock, Arc::new(|_| {}));
         for actions in [plan.prepare(), plan.cut_at(Duration::ZERO)] {
             executor.make(&actions, &stop).await.unwrap();
             executor.confirm(&actions).await.unwrap();
@@ -127,7 +127,7 @@ impl Ground {
 
         self.way(way);
         let began = Instant::now();
-        let restored = executor.restore(&stop).await.unwrap();
+        let restored = executor.restore(&stop).await;
         journal.close().unwrap();
         let restore_s = began.elapsed().as_secs_f64();
         assert_eq!(restored.left, Vec::<String>::new());

@@ -76,7 +76,7 @@ async fn lost(action: &'static str, at: Step) {
     let path = folder.path().join("journal.ndjson");
     let journal = Arc::new(Journal::create(&path, run, Access::of(&site), clock.now()).unwrap());
     let sink = Arc::new(|_| {}) as gameday::faults::MutationSink;
-    let executor = Executor::new(journal, [cloud.primary.clone()], clock, sink).unwrap();
+    let executor = Executor::new(journal, [cloud.primary.clone()], clock, sink);
     let mut injected = Ok(());
     for (step, actions) in [(Step::Prepare, plan.prepare()), (Step::Cut, plan.cut_at(Duration::ZERO))] {
         if step == at {
@@ -92,7 +92,7 @@ async fn lost(action: &'static str, at: Step) {
     *way.lock().unwrap() = Way::Open;
     let differences = async || before.differences(&faults::State::describe(&cloud, &plan.scope).await.unwrap());
     assert!(!differences().await.is_empty(), "the lost call must have changed something");
-    let restored = executor.restore(&CancellationToken::new()).await.unwrap();
+    let restored = executor.restore(&CancellationToken::new()).await;
     assert_eq!((restored.left, differences().await), (Vec::new(), Vec::new()));
     lab.shutdown().await;
 }

@@ -147,7 +147,9 @@ fn enough_and_not_too_much(policy: &Value, asked: &[Value]) {
         without.remove(number);
         assert!(asked.iter().any(|call| !allowed(&without, call)), "nothing needs {statement}");
         for action in texts(&statement["Action"]) {
-            assert!(kinds.contains_key(action), "nothing was asked that needs {action}: {kinds:?}");
+            // A copy loses the run's tags only where somebody has deleted its original: tests/third_party.rs.
+            let rare = statement["Sid"] == "ChangeOwnNetworkAcls" && action == "ec2:DeleteTags";
+            assert!(rare || kinds.contains_key(action), "nothing was asked that needs {action}: {kinds:?}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod synthetic;
 #[path = "conformance/tools.rs"]
 mod tools;
 
+mod access;
 mod architecture;
 mod checks;
 mod compare;
@@ -48,4 +49,5 @@ mod signals;
 mod stalls;
 mod strategies;
 mod synthetic_users;
+mod third_party;
 mod wire;

@@ -12,6 +12,6 @@ mod journals;
 #[path = "wire/people.rs"]
 mod people;
 #[path = "wire/place.rs"]
-mod place;
+pub(crate) mod place;
 #[path = "wire/runs.rs"]
 mod runs;

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::cloud::CloudError;
 use crate::faults::Policies;
 use crate::preflight::checks;
 
@@ -70,9 +69,8 @@ async fn policies(
     no_dead_man: bool,
 ) -> Result<(Value, Value, Value), Failure> {
     let (cloud, plan) = resolve(scenario, world).await?;
-    let identity = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
-    let identity = identity.map_err(|error| Failure::plain(error.to_string()))?;
-    let account = identity.account().unwrap_or_default();
+    let caller = cloud.primary.caller().await.map_err(|error| Failure::plain(error.to_string()))?;
+    let account = caller.account.as_str();
     let armed = world.site.dead_man.is_some() && !no_dead_man;
     let policies = Policies { scenario, plan: &plan, site: &world.site, account, armed };
     Ok((policies.runner(), policies.dead_man(), policies.dead_man_trust()))

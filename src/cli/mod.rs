@@ -1,10 +1,12 @@
 //! Arguments, terminal output, wording of errors, exit codes.
 
 mod confirm;
+mod diagnostics;
 mod documents;
 mod evidence;
 mod exit;
 mod iam;
+mod identity;
 mod init;
 mod lab;
 mod output;
@@ -417,11 +419,7 @@ struct ValidateArgs {
 /// The program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(|| output::DebugLog)
-        .log_internal_errors(false)
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into()))
-        .init();
+    diagnostics::start();
     let result = match cli.command {
         Command::Schema { kind } => documents::schema(kind),
         Command::Completions { shell } => {

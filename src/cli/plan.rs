@@ -92,7 +92,7 @@ fn calls(plan: &Plan, scenario: &Scenario, dead_man: Option<&DeadMan>) -> Vec<Ca
 fn step(stage: Stage) -> &'static str {
     match stage {
         Stage::Lock => "lock",
-        Stage::Make | Stage::Fill | Stage::Attach => "prepare",
+        Stage::Mark | Stage::Make | Stage::Fill | Stage::Attach => "prepare",
         Stage::Arm => "arm",
         Stage::Cut => "cut",
         Stage::Users => "users",
@@ -128,6 +128,7 @@ fn as_json(planned: &Planned) -> Value {
     json!({
         "calls": calls.collect::<Vec<_>>(),
         "targets": targets.collect::<Vec<_>>(),
+        "notes": planned.plan.notes,
         "health_checkers": planned.checkers,
         "expected": chain.collect::<Vec<_>>(),
         "dead_man": planned.dead_man.as_ref().map(|settings| json!({
@@ -184,9 +185,10 @@ fn human(planned: &Planned) -> String {
         ),
         None => "Dead-man switch: none. A run needs `[dead_man]` in the environment, or --no-dead-man.".to_owned(),
     };
+    let notes: String = planned.plan.notes.iter().map(|note| format!("Note: {note}\n\n")).collect();
     format!(
         "Targets\n{targets}\n\nCalls, in this order; each is undone by its inverse, what hurts first\n{calls}\n\n\
-         Health checkers: {}\n\n{chain}\n\n{dead_man}\nNothing was changed.",
+         {notes}Health checkers: {}\n\n{chain}\n\n{dead_man}\nNothing was changed.",
         planned.checkers
     )
 }

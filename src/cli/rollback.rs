@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{Access, Cloud, RegionClients, reconnect};
+use crate::cloud::{Access, RegionClients, reconnect};
 use crate::faults::{Action, Discovered, Executor, Journal, JournalError, MutationSink, discover};
 use crate::model::{Clock, Event, Region, RunId};
 use crate::report::escape::shell_word;
@@ -161,6 +161,7 @@ impl Work {
         for region in contents.actions.iter().map(|recorded| &recorded.region).collect::<BTreeSet<_>>() {
             clients.push(reconnect(&contents.access, region).await.map_err(not_restored)?);
         }
+        super::identity::verify(&clients, &contents).await?;
         let again = format!("gameday rollback {}", shell_word(folder));
         self.restore(journal, &contents.run_id, clients, Clock::start(1.0), &again).await
     }
@@ -184,12 +185,19 @@ impl Work {
         again: &str,
     ) -> Result<Exit, Failure> {
         let journal = Arc::new(journal);
-        let executor = Executor::new(Arc::clone(&journal), clients, clock, teller()).map_err(not_restored)?;
-        let restored = executor.restore(&self.give_up).await.map_err(not_restored)?;
+        let executor = Executor::new(Arc::clone(&journal), clients, clock, teller()).resuming();
+        let restored = executor.restore(&self.give_up).await;
         for note in &restored.notes {
             tell(&format!("note: {note}"));
         }
         tell(&format!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations));
+        if let Some(why) = journal.contents().incomplete.filter(|_| restored.left.is_empty()) {
+            say(&format!(
+                "the journal is incomplete: {why}. What it tells is put back; what it does not tell may be left"
+            ));
+            say(&format!("Look in the account: {}", discover_command(None)));
+            return Ok(Exit::NotRestored);
+        }
         if restored.left.is_empty() {
             if let Err(error) = journal.close() {
                 say(&format!(
@@ -216,7 +224,8 @@ impl Work {
         let place = Place { env: Some(env.to_owned()), speed: None, seed: None };
         let (_, environment) = world::read(None, &place)?;
         let world = Box::pin(World::open(environment, &place)).await?;
-        let cloud = Cloud::connect(&world.site).await.map_err(|error| not_searched(error.to_string()))?;
+        let (cloud, caller) = world::allowed(&world.site).await?;
+        let access = cloud.access(&world.site, &caller);
         let (mut found, mut worst) = (BTreeMap::new(), Worst::default());
         for clients in [&cloud.primary, &cloud.replica] {
             // What is left in the other Region is put back all the same.
@@ -243,7 +252,7 @@ impl Work {
                 continue;
             }
             let clients = vec![cloud.primary.clone(), cloud.replica.clone()];
-            let restored = match journal_of(&run, &left, &world) {
+            let restored = match journal_of(&run, &left, &world, &access) {
                 Ok(journal) => {
                     let path = journal.path().display();
                     tell(&format!("{run}: {} changes found; journal {path}", left.actions.len()));
@@ -259,10 +268,10 @@ impl Work {
 
 /// A journal of what was found, so that this restore, too, survives a crash. It is kept beside other runs, else with the registered ones, else
 /// in memory: nothing may delay a restore.
-fn journal_of(run: &RunId, left: &Discovered, world: &World) -> Result<Journal, JournalError> {
+fn journal_of(run: &RunId, left: &Discovered, world: &World, access: &Access) -> Result<Journal, JournalError> {
     let at = world.clock.wall_now().strftime("%Y-%m-%dT%H%M%SZ");
     let name = format!("{at}-discovered-{run}");
-    let (access, now) = (Access::of(&world.site), world.clock.now());
+    let now = world.clock.now();
     let actions = left.actions.iter().collect::<Vec<&(Region, Action)>>();
     let create = |folder: &Path| {
         let path = folder.join(&name).join("journal.ndjson");
@@ -278,7 +287,7 @@ fn journal_of(run: &RunId, left: &Discovered, world: &World) -> Result<Journal, 
             Err(error) => say(&format!("warning: what is put back cannot be recorded there: {error}")),
         }
     }
-    let journal = Journal::in_memory(run.clone(), access, now)?;
+    let journal = Journal::in_memory(run.clone(), access.clone(), now)?;
     journal.intend(&actions)?;
     Ok(journal)
 }

@@ -66,7 +66,7 @@ async fn open(file: &Path, consent: Option<Consent<'_>>, what: &str) -> Result<S
 }
 
 async fn connect(site: &Site) -> Result<Synthetics, Failure> {
-    let cloud = world::allowed(site).await?;
+    let (cloud, _) = world::allowed(site).await?;
     Ok(Synthetics { cognito: cloud.primary.cognito, pool: site.pool.id.clone() })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Caller, Cloud};
 use crate::env::{self, Environment, EnvironmentKind, Site};
 use crate::files::{FileProblems, Loaded};
 use crate::lab::truth::TruthReport;
@@ -170,13 +170,13 @@ async fn fetch_truth(url: &str, zero_at: Option<Timestamp>) -> Option<TruthRepor
 ///
 /// # Errors
 /// With [`Exit::Refused`] for another account.
-pub async fn allowed(site: &Site) -> Result<Cloud, Failure> {
+pub async fn allowed(site: &Site) -> Result<(Cloud, Caller), Failure> {
     let cloud = Cloud::connect(site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let mut found = Findings::default();
-    if account(&cloud, site, &mut found).await.is_none() {
-        let finding = found.findings.pop();
-        let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
-        return Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused));
+    if let Some(caller) = account(&cloud, site, &mut found).await {
+        return Ok((cloud, caller));
     }
-    Ok(cloud)
+    let finding = found.findings.pop();
+    let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
+    Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused))
 }

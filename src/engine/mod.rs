@@ -6,6 +6,7 @@ mod signals;
 mod stop;
 mod waiting;
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +18,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::Access;
 use crate::env::{Observe, Site};
-use crate::faults::{Arming, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State};
+use crate::faults::{
+    Arming, ChangedByOthers, Comparison, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State,
+};
 use crate::model::{Clock, ClockSync, Event, EventLog, Phase, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::observe::{Checkers, Observers};
 use crate::preflight::checks::Sight;
@@ -83,7 +85,7 @@ pub struct FileIdentity {
 pub async fn run(run: Run) -> Option<RunFailure> {
     let log = Arc::clone(&run.log);
     log.write(Event::RunStarted(Box::new(started(&run))));
-    let failure = Box::pin(Engine { phase: Arc::new(CurrentPhase::default()), run }.phases()).await;
+    let failure = Box::pin(Engine { phase: Arc::default(), changed_by_others: Arc::default(), run }.phases()).await;
     log.write(Event::RunEnded { failure: failure.clone() });
     failure
 }
@@ -122,6 +124,8 @@ fn started(run: &Run) -> RunStarted {
 struct Engine {
     run: Run,
     phase: Arc<CurrentPhase>,
+    /// What undoing found changed by somebody else, by ID.
+    changed_by_others: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// The run was told to stop, or cannot go on.
@@ -187,15 +191,14 @@ impl Engine {
         };
         let run = &self.run;
         let path = run.folder.join("journal.ndjson");
-        let journal = match Journal::create(&path, run.id.clone(), Access::of(&run.site), run.clock.now()) {
+        let access = ready.cloud.access(&run.site, &ready.caller);
+        let journal = match Journal::create(&path, run.id.clone(), access, run.clock.now()) {
             Ok(journal) => Arc::new(journal),
             Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
         };
         let clients = [ready.cloud.primary.clone(), ready.cloud.replica.clone()];
-        let executor = match Executor::new(Arc::clone(&journal), clients, run.clock, self.sink()) {
-            Ok(executor) => executor.knowing(people::passwords(&ready)),
-            Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
-        };
+        let executor = Executor::new(Arc::clone(&journal), clients, run.clock, self.sink());
+        let executor = executor.knowing(people::passwords(&ready));
         if let Err(error) = self.lock(&ready, &executor).await {
             return Some(self.unlock(&executor, &journal, error).await);
         }
@@ -221,9 +224,20 @@ impl Engine {
         };
         let mut aborted = interrupted.map(|reason| self.aborted(reason));
         let restored = self.restore(&executor).await;
-        if watch.was_cut() && restored.left.is_empty() {
-            self.failback(&watch).await;
-        }
+        let settle = async {
+            let give_up = run.stop.token(StopLevel::GiveUp);
+            let settled = executor.settle(&give_up).await;
+            for text in &settled.notes {
+                run.log.write(Event::Notice { text: text.clone() });
+            }
+            settled
+        };
+        let observe = async {
+            if watch.was_cut() && restored.left.is_empty() {
+                self.failback(&watch).await;
+            }
+        };
+        let (restored, ()) = tokio::join!(settle, observe);
         self.begin(Phase::Verify);
         let arrived = load.end().await;
         let restored = self.restore_users(&executor, arrived, restored).await;
@@ -232,6 +246,10 @@ impl Engine {
             aborted = Some(self.aborted(run.stop.reason()));
         }
         let identical = self.compare(&ready, &restored).await;
+        let mut restored = restored;
+        if identical.is_ok() {
+            executor.release(&mut restored, &run.stop.token(StopLevel::GiveUp)).await;
+        }
         if !restored.left.is_empty() {
             return Some(RunFailure::NotRestored(restored.left.join("; ")));
         }
@@ -276,6 +294,9 @@ impl Engine {
         let (found, ready) = checked.map_err(|error| self.aborted(format!("nothing was touched: {error}")))?;
         found.write(&run.log);
         let ready = ready.ok_or(RunFailure::PreflightRefused)?;
+        for note in &ready.plan.notes {
+            run.log.write(Event::Notice { text: note.clone() });
+        }
         for (fault, addresses) in ready.plan.faults.iter().zip(&ready.covered) {
             run.log.write(Event::FaultPlanned {
                 addresses: addresses.clone(),
@@ -327,8 +348,7 @@ impl Engine {
     }
 
     async fn undo(&self, executor: &Executor) -> Restored {
-        let restored = executor.restore(&self.run.stop.token(StopLevel::GiveUp)).await;
-        restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() })
+        executor.restore(&self.run.stop.token(StopLevel::GiveUp)).await
     }
 
     fn load(&self, ready: &Preflighted, trials: Vec<Trial>) -> Result<Load, RunFailure> {
@@ -435,8 +455,13 @@ impl Engine {
     }
 
     fn sink(&self) -> MutationSink {
-        let log = Arc::clone(&self.run.log);
-        Arc::new(move |event| log.write(event))
+        let (log, by_others) = (Arc::clone(&self.run.log), Arc::clone(&self.changed_by_others));
+        Arc::new(move |event| {
+            if let Event::ChangedByOthers { resource, .. } = &event {
+                by_others.lock().unwrap_or_else(PoisonError::into_inner).insert(resource.clone());
+            }
+            log.write(event);
+        })
     }
 
     async fn wait(&self, scenario: Duration) -> Result<(), Interrupted> {
@@ -449,7 +474,7 @@ impl Engine {
     async fn restore(&self, executor: &Executor) -> Restored {
         let run = &self.run;
         self.begin(Phase::Restore);
-        let restored = self.undo_of(executor, |stage| stage != Stage::Users).await;
+        let restored = self.undo_of(executor, Stage::is_of_fault).await;
         let (mutations, reverted, left) = (restored.mutations, restored.reverted, restored.left.clone());
         run.log.write(Event::Restored { mutations, reverted, left });
         restored
@@ -472,13 +497,13 @@ impl Engine {
         }
     }
 
-    /// Describes the network again and compares it with the state before.
+    /// Describes the network again and compares it with the state before: what is the run's own must be as it was.
     async fn compare(&self, ready: &Preflighted, restored: &Restored) -> Result<(), String> {
         let give_up = self.run.stop.token(StopLevel::GiveUp);
         let until = Clock::real_now() + COMPARE_PATIENCE;
         loop {
-            let compared = compare_once(ready).await;
-            let settled = compared.as_ref().is_ok_and(|compared| compared.differences.is_empty());
+            let compared = self.compare_once(ready).await;
+            let settled = compared.as_ref().is_ok_and(|compared| compared.left.is_empty());
             let late = Clock::real_now() >= until || give_up.is_cancelled() || !restored.left.is_empty();
             if settled || late {
                 return self.conclude(compared);
@@ -487,27 +512,24 @@ impl Engine {
         }
     }
 
-    fn conclude(&self, compared: Result<Compared, String>) -> Result<(), String> {
-        let compared = compared.map_err(|error| format!("the state after could not be described: {error}"))?;
-        let identical = compared.differences.is_empty();
-        self.run.log.write(Event::StateCompared {
-            identical,
-            differences: compared.differences.clone(),
-            before_sha256: compared.before,
-            after_sha256: compared.after,
-        });
-        if identical { Ok(()) } else { Err(compared.differences.join("; ")) }
+    async fn compare_once(&self, ready: &Preflighted) -> Result<Comparison, String> {
+        let after = State::describe(&ready.cloud, &ready.plan.scope).await.map_err(|error| error.to_string())?;
+        let by_others = self.changed_by_others.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(ready.before.compare(&after, &by_others))
     }
-}
 
-struct Compared {
-    differences: Vec<String>,
-    before: String,
-    after: String,
-}
-
-async fn compare_once(ready: &Preflighted) -> Result<Compared, String> {
-    let after = State::describe(&ready.cloud, &ready.plan.scope).await.map_err(|error| error.to_string())?;
-    let differences = ready.before.differences(&after);
-    Ok(Compared { differences, before: ready.before.digest(), after: after.digest() })
+    fn conclude(&self, compared: Result<Comparison, String>) -> Result<(), String> {
+        let compared = compared.map_err(|error| format!("the state after could not be described: {error}"))?;
+        let Comparison { left, others, renewed, before_sha256, after_sha256 } = compared;
+        let identical = left.is_empty();
+        for ChangedByOthers { region, resource, found } in others {
+            self.run.log.write(Event::ChangedByOthers { region: Some(region), resource, found });
+        }
+        for text in renewed {
+            self.run.log.write(Event::Notice { text });
+        }
+        let differences = left.clone();
+        self.run.log.write(Event::StateCompared { identical, differences, before_sha256, after_sha256 });
+        if identical { Ok(()) } else { Err(left.join("; ")) }
+    }
 }

@@ -101,8 +101,6 @@ impl Engine {
     /// Undoes some stages, and notes what it found.
     pub(super) async fn undo_of(&self, executor: &Executor, stages: impl Fn(Stage) -> bool) -> Restored {
         let restored = executor.restore_of(stages, &self.run.stop.token(StopLevel::GiveUp)).await;
-        let restored =
-            restored.unwrap_or_else(|error| Restored { left: vec![error.to_string()], ..Restored::default() });
         for text in &restored.notes {
             self.run.log.write(Event::Notice { text: text.clone() });
         }

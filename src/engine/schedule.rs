@@ -51,7 +51,7 @@ async fn turns(
         }
         let Some(to) = to else { return Ok(()) };
         until(clock, zero, to, stop).await?;
-        let healed = executor.heal(&cut, stop).await?;
+        let healed = executor.heal(&cut, stop).await;
         if stop.is_cancelled() {
             // It may have been cut short; the restore does it again, without limit.
             return Err(FaultError::Interrupted);

@@ -9,9 +9,10 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::validate::bad_text;
 use super::{AccountRules, Environment, Preflight, Runbook};
 use crate::files::{Document, Finding};
-use crate::model::{Percent, Region, RegionRole, Span};
+use crate::model::{Partition, Percent, Region, RegionRole, Span};
 
 /// EventBridge Scheduler fires within a minute of the time that it was given (EventBridge Scheduler user guide,
 /// "Schedule types").
@@ -181,6 +182,7 @@ impl Environment {
         if rules.dead_man.is_some() {
             self.dead_man.clone_from(&rules.dead_man);
         }
+        self.tags.clone_from(&rules.tags);
         self.runbook.clone_from(&rules.runbook);
         self.preflight = rules.preflight.clone().or(&self.preflight);
         self
@@ -193,6 +195,7 @@ impl Environment {
             account: self.account.clone(),
             guard: self.guard.clone(),
             dead_man: self.dead_man.clone(),
+            tags: self.tags.clone(),
             preflight: self.preflight.clone(),
             runbook: self.runbook.clone(),
         }
@@ -206,12 +209,44 @@ pub struct Rules {
     account: AccountRules,
     guard: Guard,
     dead_man: Option<DeadMan>,
+    tags: BTreeMap<String, String>,
     preflight: Preflight,
     runbook: Runbook,
 }
 
-/// Reports everything that is wrong with the guard rails and the dead-man switch.
+/// Tags of an environment, at the most: a resource has 50 (EC2 user guide, "Tag restrictions"), and the run's own need room.
+const TAGS_AT_MOST: usize = 20;
+
+/// Reports tags that AWS refuses, or that would be taken for the run's own.
+fn tags(file: &mut Document) {
+    let keys = file.keys("tags");
+    if keys.len() > TAGS_AT_MOST {
+        let message = format!("{} tags are more than {TAGS_AT_MOST}", keys.len());
+        file.report(
+            Finding::at("tags", message, "too many").help("a resource has 50 tags, and a run needs room for its own"),
+        );
+    }
+    for key in keys {
+        let path = format!("tags.{key}");
+        let reserved = ["aws:", "gameday:"].iter().any(|prefix| key.to_ascii_lowercase().starts_with(prefix));
+        let long = key.chars().count() > 128 || bad_text(file, &path, |value| value.chars().count() <= 256).is_some();
+        if reserved || long || key == "Name" {
+            let (message, help) = if long {
+                (format!("the tag `{key}` is too long"), "a key has 128 characters at the most, a value 256")
+            } else {
+                (
+                    format!("the tag `{key}` is reserved"),
+                    "AWS keeps `aws:` for itself; `gameday:` and `Name` are the run's own",
+                )
+            };
+            file.report(Finding::at("tags", message, "refused").help(help));
+        }
+    }
+}
+
+/// Reports everything that is wrong with the guard rails, the dead-man switch and the tags.
 pub(super) fn check(file: &mut Document) {
+    tags(file);
     for path in file.items("guard.regions") {
         let known = ["primary.region", "replica.region"].map(|path| file.get::<String>(path));
         let region = file.get::<String>(&path);
@@ -237,7 +272,7 @@ pub(super) fn check(file: &mut Document) {
         file.report(finding.help("a window lies within one day: make `to` later than `from`"));
     }
     let role = file.get::<String>("dead_man.role_arn");
-    if let Some(role) = role.filter(|role| !(role.starts_with("arn:aws") && role.contains(":role/"))) {
+    if let Some(role) = role.filter(|role| !(Partition::named_in(role).is_some() && role.contains(":role/"))) {
         let finding = Finding::at("dead_man.role_arn", format!("`{role}` is not a role's ARN"), "not a role's ARN");
         file.report(finding.help("it has the form \"arn:aws:iam::111122223333:role/gameday-dead-man\""));
     }

@@ -4,6 +4,7 @@
 mod baseline;
 mod estate;
 mod guard;
+mod partitions;
 mod places;
 mod preflight;
 mod runbook;
@@ -56,6 +57,9 @@ pub struct Environment {
     /// What heals the faults if the runner cannot; left out, a run needs `--no-dead-man` on AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_man: Option<DeadMan>,
+    /// Tags on everything that a run makes, as an organization may demand of whatever is created.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// Credentials for AWS calls; left out, the SDK's default chain (environment, profile, SSO, instance role).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialRef>,

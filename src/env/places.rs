@@ -57,7 +57,7 @@ fn is_region(name: &str) -> bool {
         return false;
     };
     let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    area.len() == 2
+    matches!(area.len(), 2..=4)
         && letters(area)
         && !middle.is_empty()
         && middle.iter().all(|part| letters(part))

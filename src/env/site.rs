@@ -1,5 +1,6 @@
 //! An environment that is complete.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
@@ -23,6 +24,8 @@ pub struct Site {
     pub guard: Guard,
     /// What heals the faults if the runner cannot.
     pub dead_man: Option<DeadMan>,
+    /// Tags on everything that a run makes.
+    pub tags: BTreeMap<String, String>,
     /// Credentials for AWS calls.
     pub credentials: Option<CredentialRef>,
     /// The Region that serves in steady state.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Environment, EnvironmentKind, Site, guard, places, preflight};
+use super::{Environment, EnvironmentKind, Site, guard, partitions, places, preflight};
 use crate::files::{Document, FileProblems, Finding, Loaded};
 use crate::model::{Span, format_duration};
 
@@ -91,6 +91,7 @@ impl Environment {
             account: self.account,
             guard: self.guard,
             dead_man: self.dead_man,
+            tags: self.tags,
             credentials: self.credentials,
             primary,
             replica,
@@ -122,6 +123,7 @@ fn finish(mut file: Document, lists: Lists) -> Result<Loaded<Environment>, FileP
         head(&mut file);
         parts(&mut file, kind);
         account(&mut file, kind);
+        partitions::check(&mut file);
         places::check(&mut file, kind, lists);
         guard::check(&mut file);
         preflight::check(&mut file);

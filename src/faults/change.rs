@@ -4,22 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::model::{Clock, Event, Mutation, RunId, Secret, Step, Window};
+use crate::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
-use super::live::Live;
+use super::live::{Freshness, Live};
 use super::pace::Pace;
 use super::plan::MutationSink;
+use super::state::{Attribute, Kind, Own};
 
 /// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// Nobody else may run here.
     Lock,
+    /// What tells how things were, for whoever restores without a journal.
+    Mark,
     /// New resources that nobody uses yet.
     Make,
     /// What goes into them; it goes with them, too.
@@ -36,13 +38,15 @@ pub enum Stage {
 
 impl Stage {
     /// The order in which changes are made.
-    pub const MADE: [Self; 6] = [Self::Lock, Self::Make, Self::Fill, Self::Attach, Self::Arm, Self::Cut];
-    /// The order in which they are undone.
-    pub const UNDONE: [Self; 7] = [Self::Cut, Self::Attach, Self::Fill, Self::Make, Self::Arm, Self::Users, Self::Lock];
+    pub const MADE: [Self; 7] = [Self::Lock, Self::Mark, Self::Make, Self::Fill, Self::Attach, Self::Arm, Self::Cut];
+    /// The order in which what a fault changes is undone: what hurts first, then what was prepared, backwards.
+    pub const UNDONE: [Self; 4] = [Self::Cut, Self::Attach, Self::Fill, Self::Make];
+    /// What would heal if this process could not. It goes only when what it heals was seen healed.
+    pub const HEALERS: [Self; 2] = [Self::Arm, Self::Mark];
 
-    /// Whether it must stay while anything else is left: what would heal it, and what keeps others away.
-    pub fn stays_until_all_is_undone(self) -> bool {
-        matches!(self, Self::Arm | Self::Lock)
+    /// Whether a fault's own changes are of this stage.
+    pub fn is_of_fault(self) -> bool {
+        Self::UNDONE.contains(&self)
     }
 }
 
@@ -96,23 +100,47 @@ pub trait Change: Send + Sync {
         None
     }
 
+    /// What of a resource it changes, and what that becomes by it; nothing where it changes only what the run itself made.
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        None
+    }
+
+    /// The ID of the resource that it changes, where that is not the run's own.
+    fn touches(&self) -> String {
+        self.resource()
+    }
+
+    /// What is there instead of what the plan recorded, as far as the change depends on it. Looked at before the call: whoever changed it
+    /// since must not have it undone.
+    fn drift<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Makes the call, once; what is unclear after it, [`Change::settled`] finds out.
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>>;
 
     /// Whether it has taken effect, by what is there now.
     fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>>;
 
-    /// Looks, and undoes it, once. `NotFound` means that the look was stale: look again.
+    /// Looks, and undoes it, once. Where the scene is blind, what is safe to repeat is done whether or not it looks needed: the look may lag
+    /// behind the change, and the change may still be under way. `Stale` and `NotFound` mean that the look was out of date: look again.
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>>;
 }
 
 /// A call as EventBridge Scheduler makes it (EventBridge Scheduler user guide, "Universal targets").
 #[derive(Debug, Clone, PartialEq)]
 pub struct Universal {
-    /// The target's ARN: `arn:aws:scheduler:::aws-sdk:SERVICE:OPERATION`.
-    pub target: &'static str,
+    /// The call, as the SDK names it: `SERVICE:OPERATION`.
+    pub operation: &'static str,
     /// The request.
     pub input: serde_json::Value,
+}
+
+impl Universal {
+    /// The target's ARN in a Region.
+    pub fn arn(&self, region: &Region) -> String {
+        format!("arn:{}:scheduler:::aws-sdk:{}", region.partition().name(), self.operation)
+    }
 }
 
 /// IDs of what a run made, by key.
@@ -120,8 +148,11 @@ pub struct Universal {
 pub struct Made(Mutex<BTreeMap<String, String>>);
 
 impl Made {
-    /// The ID under a key.
+    /// The ID under a key. What was found in the account without its key is known by its ID.
     pub fn get(&self, key: &str) -> Option<String> {
+        if ["acl-", "sg-"].iter().any(|kind| key.starts_with(kind)) {
+            return Some(key.to_owned());
+        }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
@@ -149,8 +180,27 @@ pub struct Scene<'a> {
     pub pace: &'a Pace,
     /// Passwords at hand, by user; others are read where the change says.
     pub passwords: &'a BTreeMap<String, Secret>,
-    /// A description older than this must not be used.
-    pub since: Timestamp,
+    /// Which descriptions may be used.
+    pub fresh: Freshness,
+    /// Whether a look that finds nothing to undo must not be believed.
+    pub blind: bool,
+    /// Told about every call that changes something.
+    pub last_call: &'a LastCall,
+}
+
+/// When the last call that changes something was answered, in real time.
+#[derive(Debug, Default)]
+pub struct LastCall(Mutex<Option<tokio::time::Instant>>);
+
+impl LastCall {
+    /// Nothing before the first one.
+    pub fn get(&self) -> Option<tokio::time::Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answered(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Clock::real_now());
+    }
 }
 
 impl Scene<'_> {
@@ -171,8 +221,21 @@ impl Scene<'_> {
         change: &dyn Change,
         call: impl Future<Output = Result<T, CloudError>>,
     ) -> impl Future<Output = Result<T, CloudError>> {
+        self.make_by(change, change.call(), call)
+    }
+
+    /// The same of a change that takes another call as well.
+    ///
+    /// # Errors
+    /// The call's.
+    pub fn make_by<T>(
+        &self,
+        change: &dyn Change,
+        name: &'static str,
+        call: impl Future<Output = Result<T, CloudError>>,
+    ) -> impl Future<Output = Result<T, CloudError>> {
         let step = if change.stage() == Stage::Cut { Step::Cut } else { Step::Prepare };
-        self.told(step, change.call(), change.resource(), change.cuts_ipv4(), Box::pin(call))
+        self.told(step, name, change.resource(), change.cuts_ipv4(), Box::pin(call))
     }
 
     /// Makes a call that undoes a change.
@@ -204,6 +267,7 @@ impl Scene<'_> {
         let result = call.await;
         let window = Window { sent, received: self.clock.now() };
         crash_point(name, "after");
+        self.last_call.answered();
         self.pace.answered(&result);
         (self.sink)(Event::Mutation(Mutation {
             window,

@@ -2,9 +2,9 @@
 //!
 //! What is found becomes the same changes that the journal would have told, and is undone in the same way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, Tag};
+use aws_sdk_ec2::types::{Filter, SecurityGroup, Tag};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -14,15 +14,16 @@ use crate::model::{Region, RunId};
 
 use super::action::Action;
 use super::changes::function::Starve;
+use super::changes::group_rule::GroupRule;
 use super::changes::health_check::Invert;
 use super::changes::limit::Provision;
-use super::changes::lock::{Holder, Lock, parse};
+use super::changes::lock::{Holder, Lock, lock_groups, parse};
 use super::changes::mark::{Mark, Marked, is_gone, marks};
 use super::changes::network_acl::{CreateClone, Deny, Swap};
 use super::changes::schedule::Arm;
-use super::changes::security_group::{CreateEmpty, GroupRule, Grouped, Revoke, SwapGroups};
+use super::changes::security_group::{CreateEmpty, Grouped, Revoke, SwapGroups};
 use super::kinds::lambda_trigger_break::functions;
-use super::network::{Acl, Vpc};
+use super::network::{Acl, AclRule, Vpc};
 use super::tags::{CLONE_TAG, LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
 
 /// What begins the ID of every run, and so the name of its schedules.
@@ -47,7 +48,12 @@ pub async fn discover(
     found: &mut BTreeMap<RunId, Discovered>,
 ) -> Result<(), CloudError> {
     let mut search = Search { clients, found };
-    search.network_acls().await?;
+    // First what would heal: it tells of ACLs whose tags somebody took away.
+    let scheduled = match &site.dead_man {
+        Some(settings) => search.schedules(&settings.group).await?,
+        None => Vec::new(),
+    };
+    search.network_acls(&scheduled).await?;
     search.security_groups().await?;
     search.marked_groups().await?;
     // Route 53 is global; the primary's clients ask it.
@@ -56,10 +62,7 @@ pub async fn discover(
     }
     search.pool(&site.pool.id).await?;
     search.locks().await?;
-    if let Some(settings) = &site.dead_man {
-        search.schedules(&settings.group).await?;
-    }
-    Ok(())
+    search.heal_scheduled(scheduled).await
 }
 
 struct Search<'a> {
@@ -81,21 +84,39 @@ impl Search<'_> {
         run.actions.push((self.clients.region.clone(), action));
     }
 
-    async fn network_acls(&mut self) -> Result<(), CloudError> {
+    /// Clones, by their tags, and by schedules that heal them.
+    async fn network_acls(&mut self, scheduled: &[(String, Action)]) -> Result<(), CloudError> {
         let mut pages = self.clients.ec2.describe_network_acls().filters(tagged(RUN_TAG)).into_paginator().send();
-        let mut vpcs = Vec::new();
+        let mut vpcs = BTreeSet::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?;
             vpcs.extend(page.network_acls().iter().filter_map(|acl| acl.vpc_id().map(str::to_owned)));
         }
-        vpcs.sort();
-        vpcs.dedup();
+        let mut named = BTreeMap::new();
+        for (run, action) in scheduled {
+            let Action::Deny(deny) = action else { continue };
+            // By a filter: an ID that is gone is no error then.
+            let filter = Filter::builder().name("network-acl-id").values(&deny.clone).build();
+            let call = self.clients.ec2.describe_network_acls().filters(filter).send();
+            let answer = call.await.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?;
+            vpcs.extend(answer.network_acls().iter().filter_map(|acl| acl.vpc_id().map(str::to_owned)));
+            named.insert(deny.clone.as_str(), run.as_str());
+        }
         for vpc in vpcs {
             let described = Vpc::describe(self.clients, &vpc).await?;
             for clone in described.acls() {
-                let (Some(run), Some(key)) = (clone.tags.get(RUN_TAG), clone.tags.get(CLONE_TAG)) else { continue };
-                let Some((_, original)) = key.split_once('/') else { continue };
-                self.clone_of(run, key, original, &vpc, clone, &described);
+                match (clone.tags.get(RUN_TAG), clone.tags.get(CLONE_TAG), named.get(clone.id.as_str())) {
+                    (Some(run), Some(key), _) => {
+                        let Some((_, original)) = key.split_once('/') else { continue };
+                        self.clone_of(run, key, original, &vpc, clone, &described);
+                    }
+                    (_, _, Some(run)) => {
+                        // Its tags are gone. What it repeats is an ACL of the VPC with the same rules, if there is just one.
+                        let original = described.original_of(clone).unwrap_or_default();
+                        self.clone_of(run, &clone.id, &original, &vpc, clone, &described);
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -108,6 +129,7 @@ impl Search<'_> {
             original: original.clone(),
             clone: key.clone(),
             client_token: format!("{run}-{}", key.replace('/', "-")),
+            tags: BTreeMap::new(),
         };
         self.add(run, Action::CreateClone(make));
         for subnet in described.subnets_of(&clone.id) {
@@ -115,10 +137,9 @@ impl Search<'_> {
             self.add(run, Action::Swap(Swap { vpc, subnet, original: original.clone(), clone: key.clone() }));
         }
         // Whatever the clone denies beyond its original, number aside, is the run's own.
-        let own = |rule: &super::network::AclRule| super::network::AclRule { number: 0, ..rule.clone() };
-        let known = described.acl(&original).map(|acl| acl.rules.iter().map(own).collect::<Vec<_>>());
+        let known = described.acl(&original).map(|acl| acl.rules.iter().map(AclRule::unnumbered).collect::<Vec<_>>());
         for rule in clone.rules.iter().filter(|rule| !rule.allow) {
-            if known.as_ref().is_none_or(|known| !known.contains(&own(rule))) {
+            if known.as_ref().is_none_or(|known| !known.contains(&rule.unnumbered())) {
                 let deny = Deny { vpc: vpc.clone(), clone: key.clone(), rule: rule.clone() };
                 self.add(run, Action::Deny(deny));
             }
@@ -141,7 +162,7 @@ impl Search<'_> {
                     .map(|(key, groups)| (key.clone(), groups.split(' ').map(str::to_owned).collect()))
                     .collect();
                 let (vpc, name, key) = (vpc.to_owned(), name.to_owned(), key.clone());
-                let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone() };
+                let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone(), tags: BTreeMap::new() };
                 self.add(run, Action::CreateEmpty(make));
                 for (target, was) in was {
                     let id = target.trim_start_matches(WAS_TAG);
@@ -188,8 +209,8 @@ impl Search<'_> {
             for group in page.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?.security_groups() {
                 let (tags, Some(id)) = (tags(group.tags()), group.group_id()) else { continue };
                 let Some(run) = self.marked(Marked::Group(id.to_owned()), &tags) else { continue };
-                for rule in GroupRule::of_marks(&tags) {
-                    self.add(&run, Action::Revoke(Revoke { group: id.to_owned(), rule }));
+                for (rule, tags) in GroupRule::of_marks(&tags) {
+                    self.add(&run, Action::Revoke(Revoke { group: id.to_owned(), rule, id: None, tags }));
                 }
             }
         }
@@ -248,22 +269,38 @@ impl Search<'_> {
             for tag in page.map_err(CloudError::of("ec2:DescribeTags"))?.tags() {
                 let Some((vpc, holder)) = tag.resource_id().zip(tag.value().and_then(parse)) else { continue };
                 let run = holder.run.clone();
-                self.add(run.as_str(), Action::Lock(Lock { vpc: vpc.to_owned(), holder: holder.clone() }));
-                self.found.entry(run).or_default().holder = Some(holder);
+                self.add_lock(run, vpc, holder);
+            }
+        }
+        for group in lock_groups(self.clients, None).await? {
+            if let Some(holder) = group.holder() {
+                self.add_lock(holder.run.clone(), &group.vpc, holder);
             }
         }
         Ok(())
     }
 
-    async fn schedules(&mut self, group: &str) -> Result<(), CloudError> {
+    /// A lock, once, though both its tag and its group tell of it.
+    fn add_lock(&mut self, run: RunId, vpc: &str, holder: Holder) {
+        let lock = (self.clients.region.clone(), Action::Lock(Lock { vpc: vpc.to_owned(), holder: holder.clone() }));
+        let found = self.found.entry(run).or_default();
+        if !found.actions.contains(&lock) {
+            found.actions.push(lock);
+        }
+        found.holder = Some(holder);
+    }
+
+    /// The schedules of runs; gives the changes that they would undo, each with its run.
+    async fn schedules(&mut self, group: &str) -> Result<Vec<(String, Action)>, CloudError> {
         let scheduler = &self.clients.reading.scheduler;
         let mut pages =
             scheduler.list_schedules().group_name(group).name_prefix(RUN_PREFIX).into_paginator().items().send();
+        let mut scheduled = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(CloudError::of("scheduler:ListSchedules"))?;
             let Some(name) = item.name() else { continue };
-            let call = scheduler.get_schedule().name(name).group_name(group).send();
-            let schedule = match call.await.map_err(CloudError::of("scheduler:GetSchedule")) {
+            let call = scheduler.get_schedule().name(name).group_name(group);
+            let schedule = match call.send().await.map_err(CloudError::of("scheduler:GetSchedule")) {
                 Err(error) if error.class == ErrorClass::NotFound => continue,
                 other => other?,
             };
@@ -276,11 +313,62 @@ impl Search<'_> {
                 group: group.to_owned(),
                 role_arn: schedule.target().map(|target| target.role_arn().to_owned()).unwrap_or_default(),
                 at: Timestamp::UNIX_EPOCH,
-                heals: Box::new(heals),
+                heals: Box::new(heals.clone()),
             };
             self.add(run, Action::Arm(arm));
+            scheduled.push((run.to_owned(), heals));
+        }
+        Ok(scheduled)
+    }
+
+    /// Adds what schedules would heal and nothing else told of: a schedule must not go before that is healed.
+    async fn heal_scheduled(&mut self, scheduled: Vec<(String, Action)>) -> Result<(), CloudError> {
+        for (run, action) in scheduled {
+            let known = self.found.get(&RunId::from(run.as_str())).map(|found| found.actions.as_slice());
+            if known.unwrap_or_default().iter().any(|(_, known)| same_target(known, &action)) {
+                continue;
+            }
+            let action = match action {
+                // Its ACL is gone, or was found above.
+                Action::Deny(_) => continue,
+                Action::SwapGroups(swap) => match self.empty_group_on(&swap.target).await? {
+                    Some(group) => Action::SwapGroups(SwapGroups { group, ..swap }),
+                    None => continue,
+                },
+                other => other,
+            };
+            self.add(&run, action);
         }
         Ok(())
+    }
+
+    /// The group that a target has instead of its own: the only one, with a run's name and no rules.
+    async fn empty_group_on(&self, target: &Grouped) -> Result<Option<String>, CloudError> {
+        let groups = match target.groups(self.clients).await {
+            Err(error) if is_gone(&error) => return Ok(None),
+            other => other?,
+        };
+        let [group] = groups.as_slice() else { return Ok(None) };
+        let call = self.clients.ec2.describe_security_groups().group_ids(group).send();
+        let answer = call.await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
+        let empty = |found: &SecurityGroup| {
+            found.group_name().is_some_and(|name| name.starts_with(RUN_PREFIX))
+                && found.ip_permissions().is_empty()
+                && found.ip_permissions_egress().is_empty()
+        };
+        Ok(answer.security_groups().first().filter(|found| empty(found)).map(|_| group.clone()))
+    }
+}
+
+/// Whether two changes are of the same thing, however much each tells of it.
+fn same_target(known: &Action, scheduled: &Action) -> bool {
+    match (known, scheduled) {
+        (Action::SwapGroups(known), Action::SwapGroups(other)) => known.target == other.target,
+        (Action::Provision(_), Action::Provision(_)) => true,
+        (Action::Invert(known), Action::Invert(other)) => known.health_check == other.health_check,
+        (Action::Starve(known), Action::Starve(other)) => known.function == other.function,
+        (Action::Revoke(known), Action::Revoke(other)) => known == other,
+        _ => false,
     }
 }
 
@@ -303,7 +391,9 @@ fn healed(target: &str, input: &str) -> Option<Action> {
         "cognitoidentityprovider:updateProvisionedLimit" => Action::Provision(Provision::of_call(&input)?),
         "ec2:authorizeSecurityGroupIngress" => {
             let rule = GroupRule::from_json(&input["IpPermissions"][0])?;
-            Action::Revoke(Revoke { group: text("GroupId")?, rule })
+            let given = input["TagSpecifications"][0]["Tags"].as_array().into_iter().flatten();
+            let pair = |tag: &Value| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned()));
+            Action::Revoke(Revoke { group: text("GroupId")?, rule, id: None, tags: given.filter_map(pair).collect() })
         }
         "ec2:modifyNetworkInterfaceAttribute" => swap(Grouped::Interface(text("NetworkInterfaceId")?), texts("Groups")),
         "elasticloadbalancingv2:setSecurityGroups" => {
@@ -311,7 +401,7 @@ fn healed(target: &str, input: &str) -> Option<Action> {
         }
         "ec2:modifyVpcEndpoint" => swap(Grouped::Endpoint(text("VpcEndpointId")?), texts("AddSecurityGroupIds")),
         "ec2:deleteNetworkAclEntry" => {
-            let mut rule = super::network::AclRule::deny_all(input["Egress"].as_bool()?, false);
+            let mut rule = AclRule::deny_all(input["Egress"].as_bool()?, false);
             rule.number = i32::try_from(input["RuleNumber"].as_i64()?).ok()?;
             Action::Deny(Deny { vpc: String::new(), clone: text("NetworkAclId")?, rule })
         }
@@ -326,7 +416,7 @@ fn swap(target: Grouped, was: Vec<String>) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::changes::security_group::Source;
+    use crate::faults::changes::group_rule::Source;
 
     #[test]
     fn a_schedule_tells_the_change_that_it_heals() {
@@ -335,17 +425,21 @@ mod tests {
             ports: Some((443, 443)),
             source: Source::Ipv4("0.0.0.0/0".into()),
             description: Some("the world".into()),
+            owner: None,
         };
+        let tags = BTreeMap::from([("Name".to_owned(), "door".to_owned())]);
         let changes = [
             Action::Invert(Invert { health_check: "hc".into(), was: false }),
             Action::Starve(Starve { function: "f".into(), was: None }),
             Action::Starve(Starve { function: "f".into(), was: Some(7) }),
-            Action::Revoke(Revoke { group: "sg-1".into(), rule }),
-            Action::Provision(Provision { rate: 120, was: 120 }),
+            Action::Revoke(Revoke { group: "sg-1".into(), rule, id: None, tags }),
+            Action::Provision(Provision { rate: None, was: 120 }),
         ];
         for change in changes {
             let call = change.change().universal(&|_| None).unwrap();
-            assert_eq!(healed(call.target, &call.input.to_string()), Some(change));
+            for region in ["us-east-1", "us-gov-west-1"].map(Region::from) {
+                assert_eq!(healed(&call.arn(&region), &call.input.to_string()), Some(change.clone()));
+            }
         }
     }
 }

@@ -1,13 +1,18 @@
 //! The journal: what a run was about to change, written and synced before it changes it. Everything
 //! that a restore needs is in it.
+//!
+//! It proves its own end: how many lines it has, and the hash of the last one, stand in a file beside it. What a living run wrote, it also
+//! knows: it restores from memory, whatever becomes of the files.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 use crate::cloud::Access;
 use crate::model::{Region, RunId, sha256};
@@ -19,6 +24,11 @@ use super::crash::crash_point;
 /// Below this much free space a run does not start: a journal that cannot be written would leave
 /// changes without a record. A run of 200 subnets writes less than 1 MiB.
 const FREE_BYTES_NEEDED: u64 = 16 << 20;
+
+/// The version of the journal that this program writes. From 2 on a journal has its end beside it.
+const FORMAT: u32 = 2;
+/// The file beside a journal that holds its end.
+const END_FILE: &str = "journal.head";
 
 /// One line of `journal.ndjson`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +51,9 @@ pub enum Entry {
         access: Access,
         /// When, in scenario time.
         at: Timestamp,
+        /// The journal's version; 1 where it is not there.
+        #[serde(default = "first_format")]
+        format: u32,
     },
     /// An action is about to be made.
     Intent {
@@ -69,6 +82,10 @@ pub enum Entry {
     Closed,
 }
 
+fn first_format() -> u32 {
+    1
+}
+
 /// An action as the journal knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
@@ -82,6 +99,15 @@ pub struct Recorded {
     pub applied: Option<Applied>,
     /// Whether it was not made or was refused, as far as its last try tells; a restore looks all the same.
     pub refused: bool,
+    /// Whether its revert was answered since it was made.
+    pub reverted: bool,
+}
+
+impl Recorded {
+    /// Whether nobody knows whether its call took effect, or still will.
+    pub fn unanswered(&self) -> bool {
+        self.applied.is_none() && !self.refused
+    }
 }
 
 /// What a journal says, read back.
@@ -97,6 +123,8 @@ pub struct Contents {
     pub closed: bool,
     /// Whether the last line was torn by a crash.
     pub torn: bool,
+    /// Why it is not certain that these are all actions; nothing where it is.
+    pub incomplete: Option<String>,
 }
 
 /// The journal could not be written or read.
@@ -131,6 +159,14 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// It is empty or gone, although its run has changed something.
+    #[error("the journal {path} is empty or gone, but {told}. What the run left must be looked for in the account")]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What tells of changes.
+        told: String,
+    },
     /// A line before the last was changed or damaged.
     #[error("the journal {path}, line {line}: {reason}")]
     Damaged {
@@ -144,20 +180,34 @@ pub enum JournalError {
 }
 
 /// An open journal.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     path: PathBuf,
+    /// Whether another process wrote it before.
+    resumed: bool,
     state: Mutex<State>,
+    /// Entries that wait for the next write, each with whom to tell.
+    waiting: Mutex<Vec<(Vec<Entry>, oneshot::Sender<Result<(), JournalError>>)>>,
 }
 
 #[derive(Debug)]
 struct State {
     file: File,
-    seq: u64,
+    /// Where the end is kept; nothing where that file could not be opened.
+    end: Option<File>,
     head: String,
     next_id: u64,
-    /// Bytes of whole lines.
-    length: u64,
+    /// Its whole lines.
+    bytes: Vec<u8>,
+    /// How many they are.
+    seq: u64,
+    /// What they say, and what could not be written.
+    contents: Contents,
 }
 
 impl Journal {
@@ -174,10 +224,13 @@ impl Journal {
             return Err(JournalError::NoSpace { path: folder.to_owned(), free });
         }
         let file = OpenOptions::new().append(true).create_new(true).open(path).map_err(io)?;
-        claim(&file, path)?;
-        let state = State { file, seq: 0, head: String::new(), next_id: 0, length: 0 };
-        let journal = Self { path: path.to_owned(), state: Mutex::new(state) };
-        journal.append(vec![Entry::Opened { run_id, access, at }])?;
+        lock_file(&file, path)?;
+        let end = OpenOptions::new().write(true).create(true).truncate(true).open(end_path(path)).map_err(io)?;
+        let contents = Contents::new(run_id.clone(), access.clone());
+        let state =
+            State { file, end: Some(end), head: String::new(), next_id: 0, bytes: Vec::new(), seq: 0, contents };
+        let journal = Self { inner: Arc::new(Inner::new(path, false, state)) };
+        journal.inner.append(vec![Entry::Opened { run_id, access, at, format: FORMAT }])?;
         // The file's name must be on disk too.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
         Ok(journal)
@@ -192,9 +245,10 @@ impl Journal {
         let io = |error: rustix::io::Errno| JournalError::Io { path: "(memory)".into(), source: error.into() };
         let file = File::from(rustix::fs::memfd_create("journal", rustix::fs::MemfdFlags::CLOEXEC).map_err(io)?);
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        let state = State { file, seq: 0, head: String::new(), next_id: 0, length: 0 };
-        let journal = Self { path, state: Mutex::new(state) };
-        journal.append(vec![Entry::Opened { run_id, access, at }])?;
+        let contents = Contents::new(run_id.clone(), access.clone());
+        let state = State { file, end: None, head: String::new(), next_id: 0, bytes: Vec::new(), seq: 0, contents };
+        let journal = Self { inner: Arc::new(Inner::new(&path, false, state)) };
+        journal.inner.append(vec![Entry::Opened { run_id, access, at, format: FORMAT }])?;
         Ok(journal)
     }
 
@@ -207,23 +261,28 @@ impl Journal {
         let io = |source| JournalError::Io { path: path.to_owned(), source };
         let (file, writable) = match OpenOptions::new().append(true).open(path) {
             Ok(file) => (file, true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(io(error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(lost(path).unwrap_or(io(error))),
             Err(_) => (File::open(path).map_err(io)?, false),
         };
-        claim(&file, path)?;
+        lock_file(&file, path)?;
         let read = parse(path)?;
         if writable {
             // What is torn stays where it cannot be cut off; the next write tries again.
-            let _ = file.set_len(read.whole_bytes);
+            let _ = file.set_len(read.bytes.len() as u64);
         }
         let next_id = read.contents.actions.iter().map(|action| action.id + 1).max().unwrap_or(0);
-        let state = State { file, seq: read.lines, head: read.head, next_id, length: read.whole_bytes };
-        Ok((Self { path: path.to_owned(), state: Mutex::new(state) }, read.contents))
+        // The end of an incomplete journal stays as it is, to go on saying so.
+        let end = OpenOptions::new().write(true).open(end_path(path)).ok();
+        let end = end.filter(|_| read.contents.incomplete.is_none());
+        let contents = read.contents.clone();
+        let state =
+            State { file, end, head: read.head, next_id, bytes: read.bytes, seq: read.lines, contents: read.contents };
+        Ok((Self { inner: Arc::new(Inner::new(path, true, state)) }, contents))
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.inner.path
     }
 
     /// Writes the intents of a batch and syncs once; gives their numbers.
@@ -231,35 +290,51 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Io`]: nothing of the batch may be made then.
     pub fn intend(&self, actions: &[&(Region, Action)]) -> Result<Vec<u64>, JournalError> {
-        let first = {
-            let mut state = self.lock();
-            let first = state.next_id;
-            state.next_id += actions.len() as u64;
-            first
+        let (ids, entries) = self.inner.numbered(actions);
+        self.inner.append(entries)?;
+        Ok(ids)
+    }
+
+    /// The same, on a thread where waiting for a disk keeps nobody from working.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]: nothing of the batch may be made then.
+    pub async fn record_intents(&self, actions: &[&(Region, Action)]) -> Result<Vec<u64>, JournalError> {
+        let (ids, entries) = self.inner.numbered(actions);
+        self.record(entries).await?;
+        Ok(ids)
+    }
+
+    /// Writes the outcome of an action. The journal knows it even where it cannot be written.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub async fn record_outcome(&self, id: u64, result: Result<Applied, String>) -> Result<(), JournalError> {
+        self.record(vec![Entry::Outcome { id, result }]).await
+    }
+
+    /// Writes that reverts were answered. The journal knows it even where it cannot be written.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub async fn record_reverts(&self, ids: &[(u64, String)]) -> Result<(), JournalError> {
+        self.record(ids.iter().map(|(id, how)| Entry::Reverted { id: *id, how: how.clone() }).collect()).await
+    }
+
+    /// Writes entries together with whatever else waits: one sync for all.
+    async fn record(&self, entries: Vec<Entry>) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let (sender, receiver) = oneshot::channel();
+        guard(&self.inner.waiting).push((entries, sender));
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || inner.flush());
+        let gone = || JournalError::Io {
+            path: self.inner.path.clone(),
+            source: std::io::Error::other("the runtime ended before it was written"),
         };
-        let entries = (first..).zip(actions).map(|(id, (region, action))| Entry::Intent {
-            id,
-            region: region.clone(),
-            action: action.clone(),
-        });
-        self.append(entries.collect())?;
-        Ok((first..first + actions.len() as u64).collect())
-    }
-
-    /// Writes the outcome of an action.
-    ///
-    /// # Errors
-    /// [`JournalError::Io`].
-    pub fn outcome(&self, id: u64, result: Result<Applied, String>) -> Result<(), JournalError> {
-        self.append(vec![Entry::Outcome { id, result }])
-    }
-
-    /// Writes that actions need no revert any more.
-    ///
-    /// # Errors
-    /// [`JournalError::Io`].
-    pub fn reverted(&self, ids: &[(u64, String)]) -> Result<(), JournalError> {
-        self.append(ids.iter().map(|(id, how)| Entry::Reverted { id: *id, how: how.clone() }).collect())
+        receiver.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Writes that nothing is left to do.
@@ -267,56 +342,137 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Io`].
     pub fn close(&self) -> Result<(), JournalError> {
-        self.append(vec![Entry::Closed])
+        self.inner.append(vec![Entry::Closed])
     }
 
-    /// What it says so far.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub fn contents(&self) -> Result<Contents, JournalError> {
-        read(&self.path)
+    /// Whether another process wrote it, and may have calls under way.
+    pub fn is_resumed(&self) -> bool {
+        self.inner.resumed
+    }
+
+    /// What it says so far, with what could not be written.
+    pub fn contents(&self) -> Contents {
+        guard(&self.inner.state).contents.clone()
+    }
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Inner {
+    fn new(path: &Path, resumed: bool, state: State) -> Self {
+        Self { path: path.to_owned(), resumed, state: Mutex::new(state), waiting: Mutex::default() }
+    }
+
+    fn numbered(&self, actions: &[&(Region, Action)]) -> (Vec<u64>, Vec<Entry>) {
+        let mut state = guard(&self.state);
+        let first = state.next_id;
+        state.next_id += actions.len() as u64;
+        let intent = |(id, (region, action)): (u64, &&(Region, Action))| Entry::Intent {
+            id,
+            region: region.clone(),
+            action: action.clone(),
+        };
+        let entries = (first..).zip(actions).map(intent).collect();
+        ((first..first + actions.len() as u64).collect(), entries)
+    }
+
+    /// Writes what waits, at once.
+    fn flush(&self) {
+        // Whoever comes while this one writes waits for the state, and then finds more to write, or nothing.
+        let mut state = guard(&self.state);
+        let waiting = std::mem::take(&mut *guard(&self.waiting));
+        if waiting.is_empty() {
+            return;
+        }
+        let (entries, senders): (Vec<Vec<Entry>>, Vec<_>) = waiting.into_iter().unzip();
+        let result = state.append(&self.path, entries);
+        for sender in senders {
+            let copy = result.as_ref().map(|()| ()).map_err(|error| JournalError::Io {
+                path: self.path.clone(),
+                source: std::io::Error::new(error.kind(), error.to_string()),
+            });
+            // Whoever asked may have been dropped.
+            let _ = sender.send(copy);
+        }
     }
 
     fn append(&self, entries: Vec<Entry>) -> Result<(), JournalError> {
-        let io = |source| JournalError::Io { path: self.path.clone(), source };
-        let mut state = self.lock();
-        let mut bytes = Vec::new();
-        let (mut seq, mut head) = (state.seq, state.head.clone());
+        let result = guard(&self.state).append(&self.path, vec![entries]);
+        result.map_err(|source| JournalError::Io { path: self.path.clone(), source })
+    }
+}
+
+impl State {
+    /// Appends the entries of some requests, and syncs once.
+    fn append(&mut self, path: &Path, requests: Vec<Vec<Entry>>) -> std::io::Result<()> {
+        for _ in &requests {
+            crash_point("journal", "before");
+        }
+        let points = requests.len();
+        let entries: Vec<Entry> = requests.into_iter().flatten().collect();
+        let written = self.write(&entries);
         for entry in entries {
-            head = link(&head, seq, &entry).map_err(io)?;
-            let line = Line { seq, entry, sha256: head.clone() };
-            serde_json::to_writer(&mut bytes, &line).map_err(|error| io(error.into()))?;
-            bytes.push(b'\n');
-            seq += 1;
+            // An intent that is not on disk is not carried out; what was done is known all the same.
+            if written.is_ok() || !matches!(entry, Entry::Intent { .. }) {
+                self.contents.take(entry);
+            }
         }
-        // What a full disk took of a line earlier must not run into this one: a journal damaged in its middle
-        // cannot be restored from, while a torn last line can.
-        if state.file.metadata().map_err(io)?.len() != state.length {
-            state.file.set_len(state.length).map_err(io)?;
+        written?;
+        self.write_end(path);
+        for _ in 0..points {
+            crash_point("journal", "after");
         }
-        crash_point("journal", "before");
-        if let Err(error) = state.file.write_all(&bytes).and_then(|()| state.file.sync_data()) {
-            // Whole lines of what was refused must not be read back: nothing of it is done, and no later line may
-            // refer to it. Where not even this can be done, the next write does it.
-            let _ = state.file.set_len(state.length);
-            return Err(io(error));
-        }
-        crash_point("journal", "after");
-        state.length += bytes.len() as u64;
-        state.seq = seq;
-        state.head = head;
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn write(&mut self, entries: &[Entry]) -> std::io::Result<()> {
+        let mut new = Vec::new();
+        let (mut seq, mut head) = (self.seq, self.head.clone());
+        for entry in entries {
+            head = link(&head, seq, entry)?;
+            let line = Line { seq, entry: entry.clone(), sha256: head.clone() };
+            serde_json::to_writer(&mut new, &line)?;
+            new.push(b'\n');
+            seq += 1;
+        }
+        let (length, found) = (self.bytes.len() as u64, self.file.metadata()?.len());
+        if found > length {
+            // What a full disk took of a line earlier must not run into this one: a journal damaged in its middle
+            // cannot be restored from, while a torn last line can.
+            self.file.set_len(length)?;
+        } else if found < length {
+            // Somebody cut it. What was written is known, and is written again.
+            self.file.set_len(0)?;
+            self.file.write_all(&self.bytes)?;
+        }
+        if let Err(error) = self.file.write_all(&new).and_then(|()| self.file.sync_data()) {
+            // Whole lines of what was refused must not be read back: nothing of it is done, and no later line may
+            // refer to it. Where not even this can be done, the next write does it.
+            let _ = self.file.set_len(length);
+            return Err(error);
+        }
+        self.bytes.extend(new);
+        self.seq = seq;
+        self.head = head;
+        Ok(())
+    }
+
+    /// Says how long the journal is. Not synced: an end that lags behind the journal after a power cut proves less, never what is wrong.
+    fn write_end(&mut self, path: &Path) {
+        let Some(file) = &self.end else { return };
+        if file.write_all_at(format!("{:>12} {}\n", self.seq, self.head).as_bytes(), 0).is_err() {
+            // A full disk: an end that is torn would prove nothing.
+            let _ = std::fs::remove_file(end_path(path));
+            self.end = None;
+        }
     }
 }
 
 /// Two writers would break the chain, and a rollback beside its run would undo what the run is just making. The claim
 /// ends with the process, however that ends.
-fn claim(file: &File, path: &Path) -> Result<(), JournalError> {
+fn lock_file(file: &File, path: &Path) -> Result<(), JournalError> {
     match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         // A file system without locks: the lock on the VPC keeps other runs away all the same.
         Ok(()) | Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => Ok(()),
@@ -328,7 +484,7 @@ fn claim(file: &File, path: &Path) -> Result<(), JournalError> {
 /// Reads a journal. A torn last line is left out and reported.
 ///
 /// # Errors
-/// [`JournalError::Io`] or [`JournalError::Damaged`].
+/// [`JournalError`].
 pub fn read(path: &Path) -> Result<Contents, JournalError> {
     parse(path).map(|read| read.contents)
 }
@@ -336,7 +492,7 @@ pub fn read(path: &Path) -> Result<Contents, JournalError> {
 /// Whole lines of a journal, the hash at the end of its chain, and whether it says that everything was restored.
 ///
 /// # Errors
-/// [`JournalError::Io`] or [`JournalError::Damaged`].
+/// [`JournalError`].
 pub fn chain(path: &Path) -> Result<(u64, String, bool), JournalError> {
     parse(path).map(|read| (read.lines, read.head, read.contents.closed))
 }
@@ -351,21 +507,64 @@ pub fn access_of(path: &Path) -> Option<Access> {
     }
 }
 
+fn end_path(journal: &Path) -> PathBuf {
+    journal.with_file_name(END_FILE)
+}
+
+/// How many lines the file beside a journal counts, and the last one's hash.
+fn end_of(journal: &Path) -> Option<(u64, String)> {
+    let text = std::fs::read_to_string(end_path(journal)).ok()?;
+    let (lines, head) = text.trim().split_once(' ')?;
+    Some((lines.parse().ok()?, head.to_owned()))
+}
+
+/// What tells that a journal which is empty or gone had something to say.
+fn lost(path: &Path) -> Option<JournalError> {
+    let told = match (end_of(path), changes_in_events(path)) {
+        (Some((lines, _)), _) if lines > 1 => format!("{END_FILE} beside it counts {lines} lines"),
+        (_, changes) if changes > 0 => format!("events.ndjson beside it tells of {changes} changes"),
+        _ => return None,
+    };
+    Some(JournalError::Lost { path: path.to_owned(), told })
+}
+
+/// How many changes the event log beside a journal tells of that were made and took effect.
+fn changes_in_events(journal: &Path) -> usize {
+    #[derive(Deserialize)]
+    struct Change {
+        event: String,
+        #[serde(default)]
+        step: String,
+        #[serde(default)]
+        error: Option<String>,
+    }
+    let Ok(file) = File::open(journal.with_file_name("events.ndjson")) else { return 0 };
+    let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
+    let changes = lines.filter_map(|line| serde_json::from_slice::<Change>(&line).ok());
+    let made = |change: &Change| {
+        change.event == "mutation" && matches!(change.step.as_str(), "prepare" | "cut") && change.error.is_none()
+    };
+    changes.filter(made).count()
+}
+
 struct Parsed {
     contents: Contents,
     head: String,
     lines: u64,
-    whole_bytes: u64,
+    bytes: Vec<u8>,
 }
 
 fn parse(path: &Path) -> Result<Parsed, JournalError> {
     let io = |source| JournalError::Io { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(io)?;
+    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(lost(path).unwrap_or(io(error))),
+        read => read.map_err(io)?,
+    };
     if !bytes.contains(&b'\n') {
-        return Err(JournalError::NeverBegun { path: path.to_owned() });
+        return Err(lost(path).unwrap_or(JournalError::NeverBegun { path: path.to_owned() }));
     }
-    let (mut head, mut entries, mut whole, mut torn) = (String::new(), Vec::new(), 0, false);
+    let (mut hashes, mut entries, mut whole, mut torn) = (Vec::<String>::new(), Vec::new(), 0, false);
     for (index, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let seq = index as u64;
         let line: Result<Line, String> = match raw.last() {
@@ -373,7 +572,8 @@ fn parse(path: &Path) -> Result<Parsed, JournalError> {
             _ => Err("the line is torn".to_owned()),
         };
         let line = line.and_then(|line| {
-            let expected = link(&head, seq, &line.entry).map_err(|error| error.to_string())?;
+            let head = hashes.last().map_or("", String::as_str);
+            let expected = link_as_written(head, seq, raw, &line).map_err(|error| error.to_string())?;
             if line.seq == seq && line.sha256 == expected {
                 Ok(line)
             } else {
@@ -382,47 +582,102 @@ fn parse(path: &Path) -> Result<Parsed, JournalError> {
         });
         match line {
             Ok(line) => {
-                whole += raw.len() as u64;
-                head = line.sha256;
+                whole += raw.len();
+                hashes.push(line.sha256);
                 entries.push(line.entry);
             }
-            Err(_) if whole + raw.len() as u64 == bytes.len() as u64 && index > 0 => torn = true,
+            Err(_) if whole + raw.len() == bytes.len() && index > 0 => torn = true,
             Err(reason) => return Err(JournalError::Damaged { path: path.to_owned(), line: index + 1, reason }),
         }
     }
-    let lines = entries.len() as u64;
-    let contents = fold(entries, torn).ok_or_else(|| JournalError::Damaged {
+    bytes.truncate(whole);
+    let format = match entries.first() {
+        Some(Entry::Opened { format, .. }) => *format,
+        _ => 1,
+    };
+    let mut contents = fold(entries, torn).ok_or_else(|| JournalError::Damaged {
         path: path.to_owned(),
         line: 1,
         reason: "it does not begin a journal".to_owned(),
     })?;
-    Ok(Parsed { contents, head, lines, whole_bytes: whole })
+    contents.incomplete = missing_end(path, format, &hashes, &contents);
+    let lines = hashes.len() as u64;
+    Ok(Parsed { contents, head: hashes.pop().unwrap_or_default(), lines, bytes })
+}
+
+/// Why it is not certain that a journal is whole.
+fn missing_end(path: &Path, format: u32, hashes: &[String], contents: &Contents) -> Option<String> {
+    if format < FORMAT {
+        // Before it had an end of its own, the event log was the only witness.
+        let (told, known) = (changes_in_events(path), contents.actions.len());
+        let more = told > known && !contents.closed;
+        return more.then(|| format!("events.ndjson tells of {told} changes, the journal of {known}"));
+    }
+    let have = hashes.len() as u64;
+    match end_of(path) {
+        None => Some(format!("{END_FILE}, which holds its end, is missing or damaged")),
+        Some((lines, _)) if lines > have => Some(format!("it has {have} lines, and had {lines}")),
+        Some((lines, head)) => {
+            let index = usize::try_from(lines).ok().and_then(|lines| lines.checked_sub(1));
+            let same = index.and_then(|index| hashes.get(index)).is_some_and(|hash| *hash == head);
+            (!same).then(|| "it is not the journal that its run wrote".to_owned())
+        }
+    }
+}
+
+impl Contents {
+    fn new(run_id: RunId, access: Access) -> Self {
+        Self { run_id, access, actions: Vec::new(), closed: false, torn: false, incomplete: None }
+    }
+
+    /// Takes an entry into account; false where it does not fit what came before.
+    fn take(&mut self, entry: Entry) -> bool {
+        let known = |id: u64, actions: &mut Vec<Recorded>| actions.iter().position(|action| action.id == id);
+        match entry {
+            // The first line; its contents were there before it.
+            Entry::Opened { .. } => {}
+            Entry::Intent { id, region, action } => {
+                self.actions.push(Recorded { id, region, action, applied: None, refused: false, reverted: false });
+            }
+            Entry::Outcome { id, result } => {
+                let Some(index) = known(id, &mut self.actions) else { return false };
+                match result {
+                    Ok(applied) => self.actions[index].applied = Some(applied),
+                    Err(_) => self.actions[index].refused = true,
+                }
+            }
+            // What a living run need not undo blindly; a restore after it looks at the live state all the same.
+            Entry::Reverted { id, .. } => {
+                let Some(index) = known(id, &mut self.actions) else { return true };
+                self.actions[index].reverted = true;
+            }
+            Entry::Closed => self.closed = true,
+        }
+        true
+    }
 }
 
 fn fold(entries: Vec<Entry>, torn: bool) -> Option<Contents> {
     let mut entries = entries.into_iter();
     let Some(Entry::Opened { run_id, access, .. }) = entries.next() else { return None };
-    let mut contents = Contents { run_id, access, actions: Vec::new(), closed: false, torn };
+    let mut contents = Contents { torn, ..Contents::new(run_id, access) };
     for entry in entries {
-        let known = |id: u64, actions: &mut Vec<Recorded>| actions.iter().position(|action| action.id == id);
-        match entry {
-            Entry::Opened { .. } => return None,
-            Entry::Intent { id, region, action } => {
-                contents.actions.push(Recorded { id, region, action, applied: None, refused: false });
-            }
-            Entry::Outcome { id, result } => {
-                let index = known(id, &mut contents.actions)?;
-                match result {
-                    Ok(applied) => contents.actions[index].applied = Some(applied),
-                    Err(_) => contents.actions[index].refused = true,
-                }
-            }
-            // A record for readers: a restore reads live state, whatever was reverted before.
-            Entry::Reverted { .. } => {}
-            Entry::Closed => contents.closed = true,
+        if matches!(entry, Entry::Opened { .. }) || !contents.take(entry) {
+            return None;
         }
     }
     Some(contents)
+}
+
+/// The hash of a line as it was written: an older version's text of an entry may lack fields that this one adds.
+fn link_as_written(previous: &str, seq: u64, raw: &[u8], line: &Line) -> std::io::Result<String> {
+    let text = std::str::from_utf8(raw).map_err(std::io::Error::other)?;
+    let begin = format!("{{\"seq\":{seq},\"entry\":");
+    let end = format!(",\"sha256\":\"{}\"}}\n", line.sha256);
+    match text.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(&end)) {
+        Some(entry) => Ok(sha256(format!("{previous}{seq}{entry}").as_bytes())),
+        None => link(previous, seq, &line.entry),
+    }
 }
 
 fn link(previous: &str, seq: u64, entry: &Entry) -> std::io::Result<String> {
@@ -448,7 +703,7 @@ mod tests {
             clone: "0/acl-1".into(),
         });
         let ids = journal.intend(&[&(Region::from("us-east-1"), swap)]).unwrap();
-        journal.outcome(ids[0], Ok(Applied::default())).unwrap();
+        journal.inner.append(vec![Entry::Outcome { id: ids[0], result: Ok(Applied::default()) }]).unwrap();
         path
     }
 

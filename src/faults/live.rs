@@ -12,7 +12,25 @@ use crate::model::Clock;
 
 use super::network::Vpc;
 
-type Described<T> = Arc<Mutex<Option<(Timestamp, Result<Arc<T>, CloudError>)>>>;
+type Described<T> = Arc<Mutex<Option<(Timestamp, Arc<T>)>>>;
+
+/// How old a description may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Any will do.
+    Any,
+    /// Asked for at this moment or later.
+    Since(Timestamp),
+}
+
+impl Freshness {
+    fn covers(self, at: Timestamp) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Since(since) => at >= since,
+        }
+    }
+}
 
 /// Descriptions of one Region's resources, each with the moment before which it was asked for.
 #[derive(Debug)]
@@ -28,21 +46,27 @@ impl Live {
         Self { clients, clock, vpcs: Mutex::default() }
     }
 
-    /// A VPC as described at `since` or later. Whoever asks at the same time shares one description, and one failure.
+    /// A VPC as described freshly enough. Whoever asks at the same time shares one description; a failure is never kept.
     ///
     /// # Errors
     /// [`CloudError`].
-    pub async fn vpc(&self, id: &str, since: Timestamp) -> Result<Arc<Vpc>, CloudError> {
+    pub async fn vpc(&self, id: &str, fresh: Freshness) -> Result<Arc<Vpc>, CloudError> {
         let described = Arc::clone(self.vpcs.lock().await.entry(id.to_owned()).or_default());
         let mut described = described.lock().await;
-        if let Some((at, result)) = described.as_ref()
-            && *at >= since
-        {
-            return result.clone();
+        if let Some((_, known)) = described.as_ref().filter(|(at, _)| fresh.covers(*at)) {
+            return Ok(Arc::clone(known));
         }
         let at = self.clock.now();
-        let result = Vpc::describe(&self.clients, id).await.map(Arc::new);
-        *described = Some((at, result.clone()));
-        result
+        let vpc = Arc::new(Vpc::describe(&self.clients, id).await?);
+        *described = Some((at, Arc::clone(&vpc)));
+        Ok(vpc)
+    }
+
+    /// The same, not older than now.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    pub async fn vpc_now(&self, id: &str) -> Result<Arc<Vpc>, CloudError> {
+        self.vpc(id, Freshness::Since(self.clock.now())).await
     }
 }

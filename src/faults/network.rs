@@ -48,20 +48,31 @@ impl AclRule {
     }
 }
 
+impl AclRule {
+    /// What it does, whatever its number and direction.
+    pub fn effect(&self) -> String {
+        let range = self.cidr.as_deref().or(self.ipv6_cidr.as_deref()).unwrap_or("-");
+        let action = if self.allow { "allow" } else { "deny" };
+        let protocol = if self.protocol == "-1" { String::new() } else { format!("protocol {} ", self.protocol) };
+        let ports = match self.ports {
+            None => String::new(),
+            Some((from, to)) if from == to => format!(" port {from}"),
+            Some((from, to)) => format!(" ports {from}-{to}"),
+        };
+        let icmp = self.icmp.map_or_else(String::new, |(kind, code)| format!(" ICMP type {kind} code {code}"));
+        format!("{action} {protocol}{range}{ports}{icmp}")
+    }
+
+    /// The same rule, whatever its number.
+    pub fn unnumbered(&self) -> Self {
+        Self { number: 0, ..self.clone() }
+    }
+}
+
 impl fmt::Display for AclRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let range = self.cidr.as_deref().or(self.ipv6_cidr.as_deref()).unwrap_or("-");
         let direction = if self.egress { "egress" } else { "ingress" };
-        let action = if self.allow { "allow" } else { "deny" };
-        match self.protocol.as_str() {
-            "-1" => write!(f, "{direction} rule {}, {action} {range}", self.number)?,
-            protocol => write!(f, "{direction} rule {}, {action} protocol {protocol} {range}", self.number)?,
-        }
-        match self.ports {
-            None => Ok(()),
-            Some((from, to)) if from == to => write!(f, " port {from}"),
-            Some((from, to)) => write!(f, " ports {from}-{to}"),
-        }
+        write!(f, "{direction} rule {}, {}", self.number, self.effect())
     }
 }
 
@@ -162,24 +173,26 @@ impl Vpc {
         self.acls.values()
     }
 
-    /// What must be the same before and after: everything but association IDs, fact by fact.
-    pub fn facts(&self) -> BTreeMap<String, String> {
-        let mut facts = BTreeMap::new();
-        for acl in self.acls.values() {
-            facts.insert(format!("network ACL {}", acl.id), if acl.default { "default" } else { "custom" }.to_owned());
-            for rule in &acl.rules {
-                let direction = if rule.egress { "egress" } else { "ingress" };
-                let family = if rule.ipv6_cidr.is_some() { "IPv6" } else { "IPv4" };
-                let key = format!("network ACL {} {direction} rule {} {family}", acl.id, rule.number);
-                facts.insert(key, format!("{rule}, ICMP {:?}", rule.icmp));
-            }
-            for (key, value) in &acl.tags {
-                facts.insert(format!("network ACL {} tag {key}", acl.id), value.clone());
-            }
-        }
-        for (subnet, used) in &self.associations {
-            facts.insert(format!("subnet {subnet} network ACL"), used.acl.clone());
-        }
-        facts
+    /// Which ACL each subnet has.
+    pub fn associations(&self) -> impl Iterator<Item = (&String, &Association)> {
+        self.associations.iter()
+    }
+
+    /// The ACL that a clone without tags repeats: the only one whose rules are the clone's, in order, but for what the clone denies first.
+    pub fn original_of(&self, clone: &Acl) -> Option<String> {
+        let ordered = |acl: &Acl, egress: bool| -> Vec<AclRule> {
+            acl.rules.iter().filter(|rule| rule.egress == egress).map(AclRule::unnumbered).collect()
+        };
+        let repeats = |acl: &&Acl| {
+            acl.id != clone.id
+                && [false, true].into_iter().all(|egress| {
+                    let (own, copy) = (ordered(acl, egress), ordered(clone, egress));
+                    let first = copy.len().checked_sub(own.len());
+                    first.is_some_and(|first| copy[first..] == own && copy[..first].iter().all(|rule| !rule.allow))
+                })
+        };
+        let mut found = self.acls().filter(repeats);
+        let first = found.next()?;
+        found.next().is_none().then(|| first.id.clone())
     }
 }

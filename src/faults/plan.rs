@@ -19,6 +19,7 @@ use super::changes::mark::{Mark, Marked};
 use super::changes::schedule::Arm;
 use super::journal::JournalError;
 use super::kinds;
+use super::quota::AclQuotas;
 use super::state::Scope;
 use super::tags::{MARK_TAG, WAS_TAG};
 use super::target::{Subnet, subnets};
@@ -37,6 +38,8 @@ pub struct Plan {
     pub vpcs: BTreeSet<(Region, String)>,
     /// The subnets that the environment selects, by Region; those of a Region that no fault needs may be left out.
     pub subnets: BTreeMap<Region, Vec<Subnet>>,
+    /// What a reader must know before it is carried out.
+    pub notes: Vec<String>,
 }
 
 /// A fault with its targets resolved to IDs.
@@ -143,6 +146,12 @@ pub struct Ask<'a> {
     pub earlier: &'a [Fault],
     /// The subnets that the environment selects in that Region, described at most once.
     pub selected: &'a OnceCell<Vec<Subnet>>,
+    /// The quotas of network ACLs in that Region, read at most once.
+    pub quotas: &'a OnceCell<AclQuotas>,
+    /// Who tells whose account this is.
+    pub sts: &'a aws_sdk_sts::Client,
+    /// The account, asked for at most once.
+    pub account: &'a OnceCell<String>,
 }
 
 impl Ask<'_> {
@@ -163,6 +172,26 @@ impl Ask<'_> {
         let all = self.selected.get_or_try_init(|| subnets(self.clients, selector)).await?;
         let targets = self.spec.targets.as_ref();
         Ok(all.iter().filter(|subnet| targets.is_none_or(|targets| subnet.is_of(targets))).cloned().collect())
+    }
+
+    /// Refuses subnets of another account, whose network ACLs are that account's alone to change.
+    ///
+    /// # Errors
+    /// [`FaultError::SharedSubnet`], [`FaultError::Cloud`].
+    pub async fn refuse_shared(&self, subnets: &[Subnet]) -> Result<(), FaultError> {
+        if subnets.iter().all(|subnet| subnet.owner.is_none()) {
+            return Ok(());
+        }
+        let account = async || {
+            let operation = "sts:GetCallerIdentity";
+            let caller = self.sts.get_caller_identity().send().await.map_err(CloudError::of(operation))?;
+            caller.account.ok_or_else(|| CloudError::incomplete(operation, "account"))
+        };
+        let account = self.account.get_or_try_init(account).await?;
+        match subnets.iter().find_map(|subnet| Some((subnet, subnet.shared_with(account)?))) {
+            Some((subnet, owner)) => Err(FaultError::SharedSubnet(subnet.label(), owner.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Tells on a resource what is about to change; `tags` are those that it has, `was` how things are, by the mark's
@@ -211,6 +240,11 @@ pub enum FaultError {
     /// EC2 tells no network ACL of it.
     #[error("subnet {0} has no network ACL that EC2 describes")]
     NoAcl(String),
+    /// Another account's, which shares it.
+    #[error(
+        "subnet {0} is shared by account {1} (AWS RAM): only that account can change its network ACL and its VPC; run GameDay there, or leave the subnet out"
+    )]
+    SharedSubnet(String, String),
     /// The fault would not fit.
     #[error("{0}")]
     Quota(String),
@@ -223,6 +257,11 @@ pub enum FaultError {
     /// A security group is used outside the targets, too.
     #[error("{0} is also the group of {1}, which the fault does not select: use `method = \"swap-groups\"`")]
     Shared(String, String),
+    /// A rule that could not be put back.
+    #[error(
+        "{0}: the rule {1} names a group over a VPC peering connection that is not active, so that it could not be put back: delete it, or use `method = \"swap-groups\"`"
+    )]
+    Stale(String, String),
     /// A run that is not rolled back has marked it; how things were would be lost.
     #[error("{0} is marked by run {1}: roll that back first, by `gameday rollback`")]
     Marked(String, String),
@@ -258,11 +297,15 @@ pub enum FaultError {
 /// [`FaultError`].
 pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId) -> Result<Plan, FaultError> {
     let mut plan = Plan { faults: Vec::with_capacity(faults.len()), ..Plan::default() };
+    plan.scope.run = Some(run.clone());
     let selected: [OnceCell<Vec<Subnet>>; 2] = Default::default();
+    let (quotas, account): ([OnceCell<AclQuotas>; 2], _) = (Default::default(), OnceCell::new());
     for (number, spec) in (1..).zip(faults) {
         let clients = cloud.region(spec.region);
-        let selected = &selected[usize::from(spec.region == RegionRole::Replica)];
-        let ask = Ask { number, spec, site, clients, run, earlier: &plan.faults, selected };
+        let role = usize::from(spec.region == RegionRole::Replica);
+        let (selected, quotas, earlier) = (&selected[role], &quotas[role], &plan.faults);
+        let sts = &cloud.sts;
+        let ask = Ask { number, spec, site, clients, run, earlier, selected, quotas, sts, account: &account };
         let planned = kinds::plan(&ask).await?;
         let Planned { targets, cover, actions, scope } = planned;
         for earlier in &plan.faults {
@@ -272,6 +315,9 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
             }
         }
         plan.scope.add(scope);
+        for action in &actions {
+            plan.scope.own(&clients.region, action);
+        }
         let (spec, region) = (spec.clone(), clients.region.clone());
         plan.faults.push(Fault { number, spec, region, targets, cover, actions });
     }
@@ -283,6 +329,16 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
     let regions = [&cloud.primary.region, &cloud.replica.region].into_iter().cloned();
     let described = regions.zip(selected).filter_map(|(region, of)| Some((region, of.into_inner()?)));
     plan.subnets = described.collect();
+    for (quotas, region) in quotas.iter().zip([&cloud.primary.region, &cloud.replica.region]) {
+        if let Some(why) = quotas.get().and_then(|quotas| quotas.unread.as_ref()) {
+            plan.notes.push(format!("the quotas of network ACLs in {region} are taken to be AWS's defaults: {why}"));
+        }
+    }
+    let renewed = plan.faults.iter().flat_map(|fault| &fault.actions).filter_map(|action| match action {
+        Action::Revoke(change) => Some(change.told_beforehand()),
+        _ => None,
+    });
+    plan.notes.extend(renewed.collect::<Vec<_>>());
     plan.vpcs.extend(plan.scope.vpcs.iter().chain(&plan.scope.groups).cloned());
     Ok(plan)
 }

@@ -12,7 +12,7 @@ use crate::scenario::{FaultKind, Scenario};
 
 use super::action::Action;
 use super::changes::mark::Marked;
-use super::changes::security_group::Grouped;
+use super::changes::security_group::{Grouped, Revoke};
 use super::plan::Plan;
 use super::tags::{LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
 
@@ -71,18 +71,9 @@ fn document(statements: &Statements) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
 }
 
-/// What a Region's name says of its partition (AWS general reference, "ARNs").
-fn partition(region: &Region) -> &'static str {
-    match region.as_str() {
-        name if name.starts_with("cn-") => "aws-cn",
-        name if name.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
-
 impl Policies<'_> {
     fn ec2(&self, region: &Region, resource: &str) -> String {
-        format!("arn:{}:ec2:{region}:{}:{resource}", partition(region), self.account)
+        format!("arn:{}:ec2:{region}:{}:{resource}", region.partition().name(), self.account)
     }
 
     fn actions(&self) -> impl Iterator<Item = (&Region, &Action)> {
@@ -122,6 +113,7 @@ impl Policies<'_> {
                     let heal = all.entry("HealSecurityGroupRules").or_default();
                     let group = self.ec2(region, &format!("security-group/{}", change.group));
                     heal.allow(["ec2:AuthorizeSecurityGroupIngress"], [group]);
+                    self.tag_rule(region, change, &mut all);
                 }
                 Action::Invert(change) => {
                     let heal = all.entry("HealHealthCheck").or_default();
@@ -172,6 +164,9 @@ impl Policies<'_> {
         if !self.plan.scope.groups.is_empty() {
             describe.allow(["ec2:DescribeSecurityGroups"], any());
         }
+        if !self.plan.scope.rules.is_empty() {
+            describe.allow(["ec2:DescribeSecurityGroupRules"], any());
+        }
         if self.plan.faults.iter().any(|fault| fault.spec.kind == FaultKind::SecurityGroupBlackhole) {
             describe.allow(["ec2:DescribeVpcEndpoints"], any());
         }
@@ -200,11 +195,11 @@ impl Policies<'_> {
 
     fn pool(&self, role: RegionRole) -> String {
         let (region, pool) = (&self.site.region(role).region, self.site.pool.id_at(role));
-        format!("arn:{}:cognito-idp:{region}:{}:userpool/{pool}", partition(region), self.account)
+        format!("arn:{}:cognito-idp:{region}:{}:userpool/{pool}", region.partition().name(), self.account)
     }
 
     fn global(&self) -> &'static str {
-        partition(&self.site.primary.region)
+        self.site.primary.region.partition().name()
     }
 
     fn health_check(&self, id: &str) -> String {
@@ -276,7 +271,11 @@ impl Policies<'_> {
                 name.clone()
             } else {
                 // Secrets Manager adds six characters to a secret's name.
-                format!("arn:{}:secretsmanager:{region}:{}:secret:{name}-??????", partition(region), self.account)
+                format!(
+                    "arn:{}:secretsmanager:{region}:{}:secret:{name}-??????",
+                    region.partition().name(),
+                    self.account
+                )
             };
             all.entry("ReadSecrets").or_default().allow(["secretsmanager:GetSecretValue"], [arn]);
         }
@@ -284,6 +283,16 @@ impl Policies<'_> {
 
     fn lock(&self, all: &mut Statements) {
         let vpcs = self.plan.vpcs.iter().map(|(region, vpc)| self.ec2(region, &format!("vpc/{vpc}")));
+        let groups: BTreeSet<String> =
+            self.plan.vpcs.iter().map(|(region, _)| self.ec2(region, "security-group/*")).collect();
+        let take = all.entry("MakeSecurityGroups").or_default();
+        take.allow(["ec2:CreateSecurityGroup"], vpcs.clone().chain(groups.iter().cloned()));
+        for group in &groups {
+            Self::tag_new(group.clone(), "CreateSecurityGroup", all);
+        }
+        let give_back = all.entry("GiveLockBack").or_default();
+        give_back.allow(["ec2:DeleteSecurityGroup"], groups);
+        give_back.when("StringLike", &format!("aws:ResourceTag/{LOCK_TAG}"), [RUNS.to_owned()]);
         let lock = all.entry("Lock").or_default();
         lock.allow(["ec2:CreateTags", "ec2:DeleteTags"], vpcs);
         lock.when("ForAllValues:StringEquals", "aws:TagKeys", [LOCK_TAG.to_owned()]);
@@ -320,6 +329,8 @@ impl Policies<'_> {
                 let (key, values) = tagged();
                 let own = all.entry("ChangeOwnNetworkAcls").or_default();
                 own.allow(["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl"], [acls]);
+                // Where somebody deletes the original, the copy becomes the subnets' own.
+                own.allow(["ec2:DeleteTags"], []);
                 own.when("StringLike", &key, values);
             }
             Action::Swap(change) => {
@@ -346,6 +357,7 @@ impl Policies<'_> {
                 let group = self.ec2(region, &format!("security-group/{}", change.group));
                 let rules = all.entry("ChangeSecurityGroupRules").or_default();
                 rules.allow(["ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"], [group]);
+                self.tag_rule(region, change, all);
             }
             Action::Mark(change) => match &change.on {
                 Marked::HealthCheck(id) => {
@@ -406,6 +418,15 @@ impl Policies<'_> {
         limits.when("StringEquals", "aws:RequestedRegion", [region.to_string()]);
     }
 
+    /// Rules that are authorized again get the tags that they had.
+    fn tag_rule(&self, region: &Region, change: &Revoke, all: &mut Statements) {
+        if !change.tags.is_empty() {
+            let tag = all.entry("TagSecurityGroupRules").or_default();
+            tag.allow(["ec2:CreateTags"], [self.ec2(region, "security-group-rule/*")]);
+            tag.when("ForAllValues:StringEquals", "aws:TagKeys", change.tags.keys().cloned());
+        }
+    }
+
     fn tag_new(resources: String, creating: &str, all: &mut Statements) {
         let tag = all.entry("TagWhatIsMade").or_default();
         tag.allow(["ec2:CreateTags"], [resources]);
@@ -416,11 +437,15 @@ impl Policies<'_> {
         let Some(settings) = &self.site.dead_man else { return };
         let regions: BTreeSet<&Region> = self.plan.faults.iter().map(|fault| &fault.region).collect();
         for region in regions {
-            let (partition, account, group) = (partition(region), self.account, &settings.group);
+            let (partition, account, group) = (region.partition().name(), self.account, &settings.group);
             let schedules = format!("arn:{partition}:scheduler:{region}:{account}:schedule/{group}/{RUNS}");
             let arm = all.entry("ArmDeadMan").or_default();
             arm.allow(["scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:DeleteSchedule"], [schedules]);
         }
+        // Listing knows no resources.
+        let list = all.entry("ListDeadManSchedules").or_default();
+        list.allow(["scheduler:ListSchedules"], ["*".to_owned()]);
+        list.when("StringEquals", "aws:RequestedRegion", self.plan.faults.iter().map(|fault| fault.region.to_string()));
         let pass = all.entry("PassDeadManRole").or_default();
         pass.allow(["iam:PassRole"], [settings.role_arn.clone()]);
         pass.when("StringEquals", "iam:PassedToService", ["scheduler.amazonaws.com".to_owned()]);

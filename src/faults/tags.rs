@@ -15,6 +15,11 @@ pub const WAS_TAG: &str = "gameday:was:";
 /// The tag of a VPC that tells who is at work there.
 pub const LOCK_TAG: &str = "gameday:lock";
 
+/// Characters of a tag's value, at the most (EC2 user guide, "Tag restrictions").
+pub const VALUE_CHARACTERS: usize = 256;
+/// Tags of a resource, at the most (the same page).
+pub const TAGS_OF_A_RESOURCE: usize = 50;
+
 /// An EC2 tag.
 pub fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()

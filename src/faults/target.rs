@@ -25,6 +25,8 @@ pub struct Subnet {
     pub cidr: Option<String>,
     /// Whether it has an IPv6 range.
     pub ipv6: bool,
+    /// The account that owns it, where EC2 tells.
+    pub owner: Option<String>,
 }
 
 /// EC2 takes about 200 values in one filter or list of IDs.
@@ -69,6 +71,7 @@ fn subnet(described: &aws_sdk_ec2::types::Subnet) -> Option<Subnet> {
         tags,
         cidr: described.cidr_block().map(str::to_owned),
         ipv6: !described.ipv6_cidr_block_association_set().is_empty(),
+        owner: described.owner_id().map(str::to_owned),
     })
 }
 
@@ -85,11 +88,31 @@ impl Subnet {
             && self.tagged(&targets.tags)
     }
 
+    /// The account that shares it, where it is not this one's own.
+    pub fn shared_with(&self, account: &str) -> Option<&str> {
+        self.owner.as_deref().filter(|owner| *owner != account)
+    }
+
     /// ID, name and zone in one line.
     pub fn label(&self) -> String {
         match &self.name {
             Some(name) => format!("{} ({name}, {})", self.id, self.zone),
             None => format!("{} ({})", self.id, self.zone),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c32_a_subnet_that_another_account_shares_names_its_owner() {
+        let of = |owner: &str| {
+            let described = aws_sdk_ec2::types::Subnet::builder().subnet_id("subnet-1").vpc_id("vpc-1").owner_id(owner);
+            subnet(&described.build()).unwrap()
+        };
+        assert_eq!(of("444455556666").shared_with("111122223333"), Some("444455556666"));
+        assert_eq!(of("111122223333").shared_with("111122223333"), None);
     }
 }

@@ -82,6 +82,7 @@ impl Lab {
                 jwks_fetch: Some(self.options.settings.jwks_fetch),
                 ..Preflight::default()
             },
+            tags: BTreeMap::new(),
             runbook: Runbook::default(),
             lab: Some(LabSettings { clock: Some(clock), truth_url: Some(truth_url), ..self.options.settings.clone() }),
         }

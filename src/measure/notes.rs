@@ -29,6 +29,9 @@ impl Anomaly {
     }
 }
 
+/// The code of what others changed while the run was at work.
+pub const CHANGED_BY_OTHERS: &str = "changed_by_others";
+
 /// Everything that bends the figures or their reading.
 pub(super) fn anomalies(
     records: &[Record],
@@ -54,6 +57,10 @@ fn stops_and_notices(records: &[Record], found: &mut Vec<Anomaly>) {
         match &record.event {
             Event::Abort { reason } => {
                 found.push(Anomaly::new("aborted", format!("The run was stopped early: {reason}")));
+            }
+            Event::ChangedByOthers { found: what, .. } => {
+                let text = format!("Changed by others, found at {:.0}: {what}", record.at);
+                found.push(Anomaly::new(CHANGED_BY_OTHERS, text));
             }
             Event::Notice { text } => found.push(Anomaly::new("notice", text.clone())),
             _ => {}

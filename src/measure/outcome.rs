@@ -11,7 +11,7 @@ use super::lag::{LagPoint, lag_over_time};
 use super::limits::{LimitResult, limits};
 use super::logins::{Logins, logins};
 use super::milestones::{Reached, milestones};
-use super::notes::{Anomaly, anomalies, missing};
+use super::notes::{Anomaly, CHANGED_BY_OTHERS, anomalies, missing};
 use super::objectives::{Evidence, ObjectiveResult, Verdict, objectives};
 use super::phases::{PhaseSpan, Progress, phases};
 use super::propagation::{Propagation, propagation};
@@ -127,6 +127,11 @@ pub struct Rollback {
 }
 
 impl Outcome {
+    /// How much others changed while the run was at work.
+    pub fn changed_by_others(&self) -> usize {
+        self.anomalies.iter().filter(|anomaly| anomaly.code == CHANGED_BY_OTHERS).count()
+    }
+
     /// When a milestone was reached, in seconds after `zero_at`.
     pub fn milestone(&self, milestone: Milestone) -> Option<Interval> {
         self.milestones.iter().find(|reached| reached.milestone == milestone).and_then(|reached| reached.at)

@@ -128,12 +128,16 @@ pub fn headline(outcome: &Outcome) -> String {
             .cloned()
             .unwrap_or_else(|| "the state after differs from the state before".into()),
     };
+    let by_others = outcome.changed_by_others();
+    let back = match by_others {
+        0 => "everything was put back".to_owned(),
+        1 => "everything was put back; WARNING: others changed something meanwhile".to_owned(),
+        more => format!("everything was put back; WARNING: others changed {more} things meanwhile"),
+    };
     match outcome.exit_code {
         Some(0) => match outcome.limits.len() {
-            0 => format!("PASSED: all {all} objectives are met, and everything was put back."),
-            limits => format!(
-                "PASSED: all {all} objectives are met, all {limits} expected limits held, and everything was put back."
-            ),
+            0 => format!("PASSED: all {all} objectives are met, and {back}."),
+            limits => format!("PASSED: all {all} objectives are met, all {limits} expected limits held, and {back}."),
         },
         Some(1) => {
             let mut parts = Vec::new();
@@ -144,10 +148,10 @@ pub fn headline(outcome: &Outcome) -> String {
                 }
             }
             parts.extend(open_limits(outcome));
-            format!("FAILED: {}; everything was put back.", parts.join(", "))
+            format!("FAILED: {}; {back}.", parts.join(", "))
         }
         Some(3) => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
-        Some(4) => format!("ABORTED: {}; everything was put back.", detail()),
+        Some(4) => format!("ABORTED: {}; {back}.", detail()),
         Some(_) => format!("NOT RESTORED: {}. `gameday rollback` with the run's folder tries again.", detail()),
         None => {
             "INTERRUPTED: the event log breaks off; what it holds is below, and what is missing is listed.".to_owned()

@@ -188,7 +188,21 @@ impl Lab {
             assert!(process.0.try_wait().unwrap().is_none(), "the lab has ended");
             environment.exists()
         });
-        Self { _process: process, environment }
+        let lab = Self { _process: process, environment };
+        lab.set_lag("20ms");
+        lab
+    }
+
+    /// How far a run takes descriptions to lag: the lab's do not, so that no test need wait for it.
+    pub fn set_lag(&self, lag: &str) {
+        let text = std::fs::read_to_string(&self.environment).unwrap();
+        let mut file: toml::Table = toml::from_str(&text).unwrap();
+        let guard = file.entry("guard").or_insert_with(|| toml::Table::new().into());
+        guard.as_table_mut().unwrap().insert("description_lag".to_owned(), lag.into());
+        // At once, since others may read it at the same time.
+        let new = self.environment.with_extension("new");
+        std::fs::write(&new, toml::to_string(&file).unwrap()).unwrap();
+        std::fs::rename(new, &self.environment).unwrap();
     }
 
     /// A copy of its environment file in which every call to the primary's EC2 takes a while on its way, as it does in

@@ -120,8 +120,18 @@ impl Default for Names {
 
 /// The text of an environment whose AWS is moto.
 fn environment(endpoint: &str, names: &Names) -> String {
-    let services =
-        ["ec2", "route53", "scheduler", "lambda", "elasticloadbalancing", "monitoring", "cognito-idp", "s3", "sts"];
+    let services = [
+        "ec2",
+        "route53",
+        "scheduler",
+        "lambda",
+        "elasticloadbalancing",
+        "monitoring",
+        "cognito-idp",
+        "s3",
+        "servicequotas",
+        "sts",
+    ];
     let endpoints = services.map(|service| format!("{service} = \"{endpoint}\"")).join(", ");
     let selected = |name: &str, ids: &[String]| format!("{name} = {{ ids = {ids:?} }}\n");
     let region = |part: &str, name: &str, subnets: &[String], clients: &[String]| {
@@ -133,7 +143,7 @@ fn environment(endpoint: &str, names: &Names) -> String {
     };
     format!(
         "schema_version = 1\nname = \"moto\"\nkind = \"lab\"\n\
-         [account]\nallowed = [\"123456789012\"]\n\
+         [account]\nallowed = [\"123456789012\"]\n[guard]\ndescription_lag = \"{LAG}\"\n\
          [dead_man]\nrole_arn = \"{ROLE}\"\n\
          [credentials]\naccess_key_id = \"testing\"\nsecret_access_key = {{ file = \"secrets.toml\", key = \"key\" }}\n\
          {}{}\
@@ -148,6 +158,8 @@ fn environment(endpoint: &str, names: &Names) -> String {
     )
 }
 
+/// How far descriptions of emulators lag in tests, where nothing makes them lag more.
+pub const LAG: &str = "20ms";
 /// The role of everything that needs one.
 const ROLE: &str = "arn:aws:iam::123456789012:role/heals";
 

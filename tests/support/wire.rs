@@ -155,11 +155,15 @@ impl Shared {
     }
 
     fn judge(&self, head: &Parts, form: &str) -> (usize, Way) {
+        let dry = form.split('&').any(|pair| pair == "DryRun=true");
         let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let named = target.and_then(|target| target.rsplit('.').next());
         let named = named.or_else(|| form.split('&').find_map(|pair| pair.strip_prefix("Action=")));
         let (changes, action) = match named {
-            Some(name) => (!(["Describe", "Get", "List"].iter().any(|reads| name.starts_with(reads))), name.to_owned()),
+            Some(name) => {
+                let reads = ["Describe", "Get", "List"].iter().any(|reads| name.starts_with(reads));
+                (!reads && !dry, name.to_owned())
+            }
             None => (head.method != Method::GET, format!("{} {}", head.method, head.uri.path())),
         };
         let mut state = self.lock();

@@ -1,7 +1,5 @@
 //! What people and other processes do between a fault and its restore.
 
-use std::collections::BTreeMap;
-
 use gameday::cloud::{Access, RegionClients};
 use gameday::faults::{Journal, JournalError, Vpc};
 use gameday::model::RunId;

@@ -1,5 +1,6 @@
 //! A network behind a wire, and rehearsals on it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use gameday::cloud::{Access, Cloud, RegionClients};
 use gameday::env::{CredentialRef, LabSettings, SecretRef, Site};
-use gameday::faults::{Executor, FaultError, Journal, MutationSink, Plan, RUN_TAG, Restored, State, plan};
+use gameday::faults::{Comparison, Executor, FaultError, Journal, MutationSink, Plan, RUN_TAG, Restored, State, plan};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Event, RunId, Seed, Span};
 use gameday::scenario::FaultSpec;
@@ -94,6 +95,7 @@ impl Place {
         crate::support::write_secrets(&folder.path().join("secrets.toml"), &secrets);
         let secret_access_key = SecretRef::File { file: "secrets.toml".into(), key: "key".to_owned() };
         environment.credentials = Some(CredentialRef::Static { access_key_id, secret_access_key });
+        environment.guard.description_lag = Some(Span::millis(20));
         let site = environment.complete(folder.path().to_owned(), Some(lab.trust_root_pem().to_owned())).unwrap();
         let cloud = Cloud::connect(&site).await.unwrap();
         Self { wire, cloud, site, folder, runs: AtomicUsize::new(0), _lab: Some(lab) }
@@ -131,13 +133,15 @@ impl Place {
         let journal = Arc::new(journal.unwrap());
         let notices: Arc<Mutex<Vec<String>>> = Arc::default();
         let told = Arc::clone(&notices);
-        let sink: MutationSink = Arc::new(move |event| {
-            if let Event::Notice { text } = event {
-                told.lock().unwrap().push(text);
-            }
+        let changed_by_others: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+        let by_others = Arc::clone(&changed_by_others);
+        let sink: MutationSink = Arc::new(move |event| match event {
+            Event::Notice { text } => told.lock().unwrap().push(text),
+            Event::ChangedByOthers { resource, .. } => drop(by_others.lock().unwrap().insert(resource)),
+            _ => {}
         });
-        let executor = Executor::new(Arc::clone(&journal), [self.cloud.primary.clone()], clock, sink).unwrap();
-        Rehearsal { place: self, run, plan, before, folder, journal, executor, notices }
+        let executor = Executor::new(Arc::clone(&journal), [self.cloud.primary.clone()], clock, sink);
+        Rehearsal { place: self, run, plan, before, folder, journal, executor, notices, changed_by_others }
     }
 }
 
@@ -151,6 +155,7 @@ pub struct Rehearsal<'a> {
     pub journal: Arc<Journal>,
     pub executor: Executor,
     notices: Arc<Mutex<Vec<String>>>,
+    changed_by_others: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Rehearsal<'_> {
@@ -165,7 +170,19 @@ impl Rehearsal<'_> {
     }
 
     pub async fn restore(&self) -> Restored {
-        self.executor.restore(&CancellationToken::new()).await.unwrap()
+        self.executor.restore(&CancellationToken::new()).await
+    }
+
+    /// What of that is the run's own, and what others did. The wire is open from then on.
+    pub async fn compared(&self) -> Comparison {
+        self.place.wire.open();
+        let after = State::describe(&self.place.cloud, &self.plan.scope).await.unwrap();
+        self.before.compare(&after, &self.changed_by_others.lock().unwrap())
+    }
+
+    /// Whether undoing found that changed by somebody else.
+    pub fn was_changed_by_others(&self, resource: &str) -> bool {
+        self.changed_by_others.lock().unwrap().iter().any(|own| own.contains(resource))
     }
 
     /// What is different from before, fact by fact. The wire is open from then on.

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
 /// "Configuring reserved concurrency"); inverse lambda:DeleteFunctionConcurrency, or the value that it had.
@@ -16,6 +17,11 @@ pub struct Starve {
     pub function: String,
     /// What was reserved before; nothing where nothing was.
     pub was: Option<i32>,
+}
+
+/// What is reserved for a function, as states compare it.
+pub fn reserved_text(reserved: Option<i32>) -> String {
+    reserved.map_or_else(|| "none".to_owned(), |number| number.to_string())
 }
 
 /// What is reserved for a function.
@@ -79,14 +85,32 @@ impl Change for Starve {
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         Some(match self.was {
             None => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:lambda:deleteFunctionConcurrency",
+                operation: "lambda:deleteFunctionConcurrency",
                 input: json!({ "FunctionName": self.function }),
             },
             Some(was) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:lambda:putFunctionConcurrency",
+                operation: "lambda:putFunctionConcurrency",
                 input: json!({ "FunctionName": self.function, "ReservedConcurrentExecutions": was }),
             },
         })
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        let own = Own::Is(reserved_text(Some(0)));
+        Some((Kind::Function, Attribute::ReservedConcurrency, own))
+    }
+
+    fn touches(&self) -> String {
+        self.function.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let now = reserved(scene.clients, &self.function).await?;
+            let (was, is) = (words(self.was), words(now));
+            Ok((now != self.was).then(|| format!("{} had {was}, and has {is}", self.function)))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -109,10 +133,10 @@ impl Change for Starve {
                 }
                 other => other?,
             };
-            if now == self.was {
+            if now == self.was && !scene.blind {
                 return Ok(Undone::Already);
             }
-            if now != Some(0) {
+            if now != Some(0) && now != self.was {
                 let found = format!("{} was given {} by somebody else; left so", self.function, words(now));
                 return Ok(Undone::LeftAlone(found));
             }

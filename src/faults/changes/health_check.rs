@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +75,24 @@ impl Change for Invert {
 
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         let input = json!({ "HealthCheckId": self.health_check, "Inverted": self.was });
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:route53:updateHealthCheck", input })
+        Some(Universal { operation: "route53:updateHealthCheck", input })
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        let own = Own::Is((!self.was).to_string());
+        Some((Kind::HealthCheck, Attribute::Inverted, own))
+    }
+
+    fn touches(&self) -> String {
+        self.health_check.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let now = describe(scene.clients, &self.health_check).await?.inverted();
+            Ok((now != self.was).then(|| format!("health check {}: inverted is {now} by now", self.health_check)))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -102,7 +120,8 @@ impl Change for Invert {
                 }
                 other => other?,
             };
-            if now.inverted() == self.was {
+            // An update carries the version that it is based on, so that one by a look that lags is refused as stale.
+            if now.inverted() == self.was && !scene.blind {
                 return Ok(Undone::Already);
             }
             let resource = format!("health check {}: inverted {}", self.health_check, self.was);

@@ -8,22 +8,31 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 
 /// The category of sign-ins.
 const CATEGORY: &str = "UserAuthentication";
+/// What changes name the limit by.
+pub const LIMIT: &str = "limit of UserAuthentication";
 /// Both operations share one request a second for each account and Region (Cognito developer guide, category LimitManagement), so each is
 /// asked again for a few seconds: longer and longer waits, up to this one.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// cognito-idp:UpdateProvisionedLimit of the category UserAuthentication; inverse the same, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provision {
-    /// Requests a second.
-    pub rate: i32,
+    /// Requests a second; nothing where only what was before is known.
+    pub rate: Option<i32>,
     /// Those before.
     pub was: i32,
+}
+
+/// A rate, as states compare it.
+pub fn rate_text(rate: i32) -> String {
+    format!("{rate}/s")
 }
 
 /// A limit as Cognito tells it, in requests a second.
@@ -42,22 +51,8 @@ fn definition() -> Result<LimitDefinitionType, CloudError> {
 }
 
 /// How long a call is repeated that is refused for a reason that passes.
-struct Patience(Duration);
-
-impl Patience {
-    fn new() -> Self {
-        Self(Duration::from_millis(50))
-    }
-
-    /// Waits, longer each time; false when it is enough.
-    async fn lasts(&mut self) -> bool {
-        if self.0 > LONGEST_WAIT {
-            return false;
-        }
-        tokio::time::sleep(self.0).await;
-        self.0 *= 2;
-        true
-    }
+fn patience() -> Backoff {
+    Backoff::new(Duration::from_millis(50), LONGEST_WAIT).within(PATIENCE)
 }
 
 /// The limit of sign-ins in a Region.
@@ -66,13 +61,13 @@ impl Patience {
 /// [`CloudError`].
 pub async fn provisioned(clients: &RegionClients) -> Result<Limit, CloudError> {
     let operation = "cognito-idp:GetProvisionedLimit";
-    let mut patience = Patience::new();
+    let mut patience = patience();
     loop {
         let call = clients.mutating.cognito.get_provisioned_limit().limit_definition(definition()?);
         let limit = match call.send().await.map_err(CloudError::of(operation)) {
             Ok(answer) => answer.limit.ok_or_else(|| CloudError::incomplete(operation, "limit"))?,
             Err(error) if error.is_transient() => {
-                if patience.lasts().await {
+                if patience.pause().await {
                     continue;
                 }
                 return Err(error);
@@ -85,13 +80,13 @@ pub async fn provisioned(clients: &RegionClients) -> Result<Limit, CloudError> {
 
 /// Sets it. What was throttled has not taken effect, so that it may be asked again; nothing else may.
 async fn provision(clients: &RegionClients, rate: i32) -> Result<(), CloudError> {
-    let mut patience = Patience::new();
+    let mut patience = patience();
     loop {
         let call = clients.mutating.cognito.update_provisioned_limit().limit_definition(definition()?);
         let call = call.requested_limit_value(rate).send();
         match call.await.map_err(CloudError::of("cognito-idp:UpdateProvisionedLimit")) {
             Err(error) if error.class == ErrorClass::Throttled => {
-                if !patience.lasts().await {
+                if !patience.pause().await {
                     return Err(error);
                 }
             }
@@ -104,18 +99,18 @@ impl Provision {
     /// The change that a mark tells of: `300 was 120`.
     pub fn of_text(text: &str) -> Option<Self> {
         let (rate, was) = text.split_once(" was ")?;
-        Some(Self { rate: rate.parse().ok()?, was: was.parse().ok()? })
+        Some(Self { rate: Some(rate.parse().ok()?), was: was.parse().ok()? })
     }
 
     /// As a mark tells it.
     pub fn text(&self) -> String {
-        format!("{} was {}", self.rate, self.was)
+        format!("{} was {}", self.rate.unwrap_or(self.was), self.was)
     }
 
     /// The change that a schedule's call undoes; by what rate it was made, the call does not tell.
     pub fn of_call(input: &serde_json::Value) -> Option<Self> {
         let was = i32::try_from(input["RequestedLimitValue"].as_i64()?).ok()?;
-        (input["LimitDefinition"]["Attributes"]["Category"] == CATEGORY).then_some(Self { rate: was, was })
+        (input["LimitDefinition"]["Attributes"]["Category"] == CATEGORY).then_some(Self { rate: None, was })
     }
 }
 
@@ -125,7 +120,10 @@ impl Change for Provision {
     }
 
     fn resource(&self) -> String {
-        format!("provisioned limit of {CATEGORY}: {}/s", self.rate)
+        match self.rate {
+            Some(rate) => format!("provisioned limit of {CATEGORY}: {rate}/s"),
+            None => format!("provisioned limit of {CATEGORY}: not {}/s", self.was),
+        }
     }
 
     fn inverse(&self) -> &'static str {
@@ -139,28 +137,49 @@ impl Change for Provision {
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         let definition = json!({ "LimitClass": "API_CATEGORY", "Attributes": { "Category": CATEGORY } });
         let input = json!({ "LimitDefinition": definition, "RequestedLimitValue": self.was });
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:cognitoidentityprovider:updateProvisionedLimit", input })
+        Some(Universal { operation: "cognitoidentityprovider:updateProvisionedLimit", input })
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        // Of a change that a schedule alone tells, nobody knows the rate.
+        let own = self.rate.map(|rate| Own::Is(rate_text(rate)))?;
+        Some((Kind::Limit, Attribute::ProvisionedLimit, own))
+    }
+
+    fn touches(&self) -> String {
+        LIMIT.to_owned()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let now = provisioned(scene.clients).await?.provisioned;
+            let changed = || format!("the provisioned limit of {CATEGORY} was {}/s, and is {now}/s", self.was);
+            Ok((now != self.was).then(changed))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            scene.make(self, provision(scene.clients, self.rate)).await?;
+            let operation = "cognito-idp:UpdateProvisionedLimit";
+            let rate = self.rate.ok_or_else(|| CloudError::incomplete(operation, "rate to be set"))?;
+            scene.make(self, provision(scene.clients, rate)).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
     fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok((provisioned(scene.clients).await?.provisioned == self.rate).then(Applied::default)) }.boxed()
+        async { Ok((Some(provisioned(scene.clients).await?.provisioned) == self.rate).then(Applied::default)) }.boxed()
     }
 
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
             let now = provisioned(scene.clients).await?.provisioned;
-            if now == self.was {
+            if now == self.was && !scene.blind {
                 return Ok(Undone::Already);
             }
-            if now != self.rate {
+            if Some(now) != self.rate && self.rate.is_some() && now != self.was {
                 let found = format!("the provisioned limit of {CATEGORY} was set to {now}/s by somebody else; left so");
                 return Ok(Undone::LeftAlone(found));
             }
@@ -178,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_mark_tells_the_whole_change() {
-        let change = Provision { rate: 300, was: 120 };
+        let change = Provision { rate: Some(300), was: 120 };
         assert_eq!(Provision::of_text(&change.text()), Some(change));
         assert!(["", "300", "x was 120"].iter().all(|text| Provision::of_text(text).is_none()));
     }

@@ -1,23 +1,23 @@
-//! The lock: a tag on each VPC of the environment that says who is at work there, and until when.
+//! The lock: in each VPC of the environment a security group that nobody uses, whose name only one group of a VPC can have. EC2 refuses the
+//! second one, however far its descriptions lag. Its tag says who is at work there, and until when; the same tag on the VPC says it where
+//! people and older versions look.
 
-use std::time::Duration;
-
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
 use crate::faults::tags::{LOCK_TAG, tag};
-use crate::model::{Clock, RunId};
+use crate::model::RunId;
 
-/// Between writing the tag and reading it back: whoever wrote at the same time is seen by then. Real time; our own
-/// choice, since EC2 names no bound for its eventual consistency.
-const SETTLING: Duration = Duration::from_secs(1);
+/// The name of the group.
+pub const LOCK_GROUP: &str = "gameday-lock";
 
-/// ec2:CreateTags; inverse ec2:DeleteTags.
+/// ec2:CreateSecurityGroup and ec2:CreateTags; inverse ec2:DeleteTags and ec2:DeleteSecurityGroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lock {
     /// The VPC.
@@ -59,16 +59,56 @@ pub fn parse(value: &str) -> Option<Holder> {
     Some(Holder { run: RunId::from(run), owner: owner.to_owned(), until: until.parse().ok()? })
 }
 
-/// What a lock's tag says.
-///
-/// # Errors
-/// [`CloudError`].
-pub async fn held(clients: &RegionClients, vpc: &str) -> Result<Option<(Option<Holder>, String)>, CloudError> {
-    let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+/// The value of the lock's tag on a VPC.
+async fn tag_value(clients: &RegionClients, vpc: &str) -> Result<Option<String>, CloudError> {
     let call = clients.ec2.describe_tags().filters(filter("resource-id", vpc)).filters(filter("key", LOCK_TAG));
     let answer = call.send().await.map_err(CloudError::of("ec2:DescribeTags"))?;
     let value = answer.tags().iter().find(|tag| tag.key() == Some(LOCK_TAG)).and_then(|tag| tag.value());
-    Ok(value.map(|value| (parse(value), value.to_owned())))
+    Ok(value.map(str::to_owned))
+}
+
+/// A lock's group: its ID, and what its tag says.
+pub struct LockGroup {
+    id: String,
+    /// Its VPC.
+    pub vpc: String,
+    value: String,
+}
+
+impl LockGroup {
+    fn of(group: &SecurityGroup) -> Option<Self> {
+        let value = group.tags().iter().find(|tag| tag.key() == Some(LOCK_TAG)).and_then(|tag| tag.value());
+        let (id, vpc) = (group.group_id()?.to_owned(), group.vpc_id()?.to_owned());
+        Some(Self { id, vpc, value: value.unwrap_or_default().to_owned() })
+    }
+
+    /// Who holds it; nothing where its tag says nothing that can be read.
+    pub fn holder(&self) -> Option<Holder> {
+        parse(&self.value)
+    }
+}
+
+/// The groups that lock VPCs; of one VPC, or of all.
+///
+/// # Errors
+/// [`CloudError`].
+pub async fn lock_groups(clients: &RegionClients, vpc: Option<&str>) -> Result<Vec<LockGroup>, CloudError> {
+    let call = clients.ec2.describe_security_groups().filters(filter("group-name", LOCK_GROUP));
+    let call = vpc.iter().fold(call, |call, vpc| call.filters(filter("vpc-id", vpc)));
+    let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
+    Ok(answer.security_groups().iter().filter_map(LockGroup::of).collect())
+}
+
+fn blocks(value: &str, run: &RunId, now: Timestamp) -> Option<String> {
+    match parse(value) {
+        Some(holder) if holder.run == *run || holder.until <= now => None,
+        Some(holder) => Some(holder.to_string()),
+        None => Some(format!("somebody who wrote \"{value}\"")),
+    }
 }
 
 /// Who else holds the lock of a VPC now; nobody where it has expired.
@@ -81,31 +121,65 @@ pub async fn held_by_another(
     run: &RunId,
     now: Timestamp,
 ) -> Result<Option<String>, CloudError> {
-    Ok(match held(clients, vpc).await? {
-        Some((Some(holder), _)) if holder.run == *run || holder.until <= now => None,
-        Some((Some(holder), _)) => Some(holder.to_string()),
-        Some((None, value)) => Some(format!("somebody who wrote \"{value}\"")),
-        None => None,
-    })
+    if let Some(holder) = tag_value(clients, vpc).await?.and_then(|value| blocks(&value, run, now)) {
+        return Ok(Some(holder));
+    }
+    let groups = lock_groups(clients, Some(vpc)).await?;
+    Ok(groups.iter().find_map(|group| blocks(&group.value, run, now)))
 }
 
 impl Lock {
-    async fn others(&self, scene: &Scene<'_>) -> Result<(), CloudError> {
-        match held_by_another(scene.clients, &self.vpc, &self.holder.run, scene.clock.now()).await? {
-            None => Ok(()),
-            Some(holder) => Err(CloudError {
-                operation: "ec2:DescribeTags",
-                class: ErrorClass::Refused,
-                code: None,
-                message: format!("{} is locked by {holder}", self.vpc),
-            }),
+    fn refused(&self, holder: &str) -> CloudError {
+        CloudError {
+            operation: "ec2:CreateSecurityGroup",
+            class: ErrorClass::Refused,
+            code: None,
+            message: format!("{} is locked by {holder}", self.vpc),
         }
+    }
+
+    fn is_own(&self, value: &str) -> bool {
+        parse(value).is_some_and(|holder| holder.run == self.holder.run)
+    }
+
+    /// Makes the group, in place of one that has expired.
+    async fn take(&self, scene: &Scene<'_>) -> Result<String, CloudError> {
+        let tags = TagSpecification::builder()
+            .resource_type(ResourceType::SecurityGroup)
+            .tags(tag(LOCK_TAG, &self.holder.value()))
+            .build();
+        let ec2 = &scene.clients.ec2_mutating;
+        let call = ec2.create_security_group().vpc_id(&self.vpc).group_name(LOCK_GROUP);
+        let call = call.description("GameDay: nobody else may run here").tag_specifications(tags).send();
+        let call = async { call.await.map_err(CloudError::of("ec2:CreateSecurityGroup")) };
+        let taken = match scene.make(self, Box::pin(call)).await {
+            Err(error) if error.class == ErrorClass::Exists => error,
+            answer => {
+                let id = answer?.group_id().map(str::to_owned);
+                return id.ok_or_else(|| CloudError::incomplete("ec2:CreateSecurityGroup", "security group ID"));
+            }
+        };
+        // Not described yet: whoever made it did so a moment ago, or an earlier try of this call did.
+        let Some(group) = lock_groups(scene.clients, Some(&self.vpc)).await?.into_iter().next() else {
+            return Err(CloudError { message: format!("{} was locked a moment ago", self.vpc), ..taken });
+        };
+        if self.is_own(&group.value) {
+            return Ok(group.id);
+        }
+        if let Some(holder) = blocks(&group.value, &self.holder.run, scene.clock.now()) {
+            return Err(self.refused(&holder));
+        }
+        // By its ID: a group that somebody else makes in its place stays.
+        let call = ec2.delete_security_group().group_id(&group.id).send();
+        let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
+        scene.unmake(self, "ec2:DeleteSecurityGroup", format!("{}: expired lock", self.vpc), call).await?;
+        Err(CloudError { message: format!("{} had a lock that has expired", self.vpc), ..taken })
     }
 }
 
 impl Change for Lock {
     fn call(&self) -> &'static str {
-        "ec2:CreateTags"
+        "ec2:CreateSecurityGroup"
     }
 
     fn resource(&self) -> String {
@@ -113,57 +187,69 @@ impl Change for Lock {
     }
 
     fn inverse(&self) -> &'static str {
-        "ec2:DeleteTags"
+        "ec2:DeleteSecurityGroup"
     }
 
     fn stage(&self) -> Stage {
         Stage::Lock
     }
 
+    fn makes(&self) -> Option<&str> {
+        Some(&self.vpc)
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let looked = Clock::real_now();
-            self.others(scene).await?;
+            let now = scene.clock.now();
+            // Refused before anything is written, where it can be seen.
+            if let Some(holder) = held_by_another(scene.clients, &self.vpc, &self.holder.run, now).await? {
+                return Err(self.refused(&holder));
+            }
+            let id = self.take(scene).await?;
+            scene.made.put(&self.vpc, &id);
             let call = scene.clients.ec2_mutating.create_tags().resources(&self.vpc);
             let call = call.tags(tag(LOCK_TAG, &self.holder.value())).send();
-            scene.make(self, async { call.await.map(drop).map_err(CloudError::of(self.call())) }).await?;
-            if Clock::real_now().duration_since(looked) >= SETTLING {
-                // Somebody may have looked, written and read back since this looked.
-                return Err(CloudError {
-                    operation: "ec2:CreateTags",
-                    class: ErrorClass::Refused,
-                    code: None,
-                    message: format!("{} could not be locked in time: EC2 answers too slowly", self.vpc),
-                });
-            }
-            tokio::time::sleep(SETTLING).await;
-            self.others(scene).await?;
-            Ok(Applied::default())
+            scene
+                .make_by(self, "ec2:CreateTags", async {
+                    call.await.map(drop).map_err(CloudError::of("ec2:CreateTags"))
+                })
+                .await?;
+            Ok(Applied { id: Some(id) })
         }
         .boxed()
     }
 
     fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let held = held(scene.clients, &self.vpc).await?;
-            let own = held.and_then(|(holder, _)| holder).is_some_and(|holder| holder.run == self.holder.run);
-            Ok(own.then(Applied::default))
+            let groups = lock_groups(scene.clients, Some(&self.vpc)).await?;
+            let own = groups.into_iter().find(|group| self.is_own(&group.value));
+            let tagged = tag_value(scene.clients, &self.vpc).await?.is_some_and(|value| self.is_own(&value));
+            Ok(own.filter(|_| tagged).map(|group| Applied { id: Some(group.id) }))
         }
         .boxed()
     }
 
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
-            let Some((holder, value)) = held(scene.clients, &self.vpc).await? else { return Ok(Undone::Already) };
-            if holder.is_none_or(|holder| holder.run != self.holder.run) {
-                // Another's, who took over what had expired.
-                return Ok(Undone::Already);
+            let ec2 = &scene.clients.ec2_mutating;
+            let mut undone = Undone::Already;
+            let value = tag_value(scene.clients, &self.vpc).await?.filter(|value| self.is_own(value));
+            if let Some(value) = value.or_else(|| scene.blind.then(|| self.holder.value())) {
+                // By key and value: a lock that somebody else writes meanwhile stays.
+                let call = ec2.delete_tags().resources(&self.vpc).tags(tag(LOCK_TAG, &value)).send();
+                let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
+                scene.unmake(self, "ec2:DeleteTags", self.resource(), Box::pin(call)).await?;
+                undone = Undone::Reverted;
             }
-            // By key and value: a lock that somebody else writes meanwhile stays.
-            let call = scene.clients.ec2_mutating.delete_tags().resources(&self.vpc).tags(tag(LOCK_TAG, &value)).send();
-            let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
-            scene.unmake(self, "ec2:DeleteTags", self.resource(), call).await?;
-            Ok(Undone::Reverted)
+            let groups = lock_groups(scene.clients, Some(&self.vpc)).await?;
+            let own = groups.into_iter().find(|group| self.is_own(&group.value)).map(|group| group.id);
+            if let Some(id) = scene.made.get(&self.vpc).or(own) {
+                let call = ec2.delete_security_group().group_id(id).send();
+                let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
+                let deleted = scene.unmake(self, "ec2:DeleteSecurityGroup", self.resource(), call).await?;
+                undone = if deleted == Undone::Reverted { deleted } else { undone };
+            }
+            Ok(undone)
         }
         .boxed()
     }

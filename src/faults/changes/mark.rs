@@ -174,7 +174,11 @@ impl Change for Mark {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Make
+        Stage::Mark
+    }
+
+    fn touches(&self) -> String {
+        self.on.id().to_owned()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {

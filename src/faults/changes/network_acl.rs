@@ -2,16 +2,19 @@
 //!
 //! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
+use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 use crate::model::RunId;
 
@@ -26,6 +29,9 @@ pub struct CreateClone {
     pub clone: String,
     /// Makes a repeated call harmless.
     pub client_token: String,
+    /// Tags that the environment asks for. Nothing in journals of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// ec2:CreateNetworkAclEntry on a clone; goes when the clone goes.
@@ -86,12 +92,12 @@ impl Change for CreateClone {
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let tags = TagSpecification::builder()
-                .resource_type(ResourceType::NetworkAcl)
-                .tags(tag(RUN_TAG, scene.run.as_str()))
-                .tags(tag(CLONE_TAG, &self.clone))
-                .tags(tag("Name", &format!("gameday clone of {}", self.original)))
-                .build();
+            let name = format!("gameday clone of {}", self.original);
+            let own = [(RUN_TAG, scene.run.as_str()), (CLONE_TAG, &self.clone), ("Name", &name)];
+            let own = own.into_iter().map(|(key, value)| tag(key, value));
+            let asked_for = self.tags.iter().map(|(key, value)| tag(key, value));
+            let tags = TagSpecification::builder().resource_type(ResourceType::NetworkAcl);
+            let tags = tags.set_tags(Some(own.chain(asked_for).collect())).build();
             let call = scene.clients.ec2_mutating.create_network_acl().vpc_id(&self.vpc);
             let call = call.client_token(&self.client_token).tag_specifications(tags).send();
             let answer = scene.make(self, call.map(|answer| answer.map_err(CloudError::of(self.call())))).await?;
@@ -104,7 +110,7 @@ impl Change for CreateClone {
 
     fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             Ok(vpc.clone_of_run(scene.run, &self.clone).map(|acl| Applied { id: Some(acl.id.clone()) }))
         }
         .boxed()
@@ -113,8 +119,11 @@ impl Change for CreateClone {
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
             let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            if !scene.blind && scene.live.vpc(&self.vpc, scene.fresh).await?.acl(&acl).is_none() {
+                return Ok(Undone::Already);
+            }
             // A description of any age will do: a later run's clone is older than this restore.
-            let vpc = scene.live.vpc(&self.vpc, Timestamp::MIN).await?;
+            let vpc = scene.live.vpc(&self.vpc, Freshness::Any).await?;
             if let Some(run) = vpc.cloned_by(&acl) {
                 let message = format!("run {run} has to give subnets back to {acl}: roll that run back first");
                 let operation = "ec2:DeleteNetworkAcl";
@@ -125,16 +134,38 @@ impl Change for CreateClone {
             let resource = format!("{acl} ({})", self.resource());
             match scene.unmake(self, "ec2:DeleteNetworkAcl", resource, call).await {
                 Ok(undone) => Ok(undone),
-                Err(error) if error.code.as_deref() == Some("DependencyViolation") => {
-                    let vpc = scene.live.vpc(&self.vpc, scene.clock.now()).await?;
-                    let users = vpc.subnets_of(&acl).join(", ");
-                    Err(CloudError { message: format!("{acl} is still used by {users}"), ..error })
-                }
+                Err(error) if error.class == ErrorClass::InUse => self.keep_or_wait(scene, &acl, error).await,
                 Err(error) => unless_gone(scene, &self.vpc, error, |vpc| vpc.acl(&acl).is_some()).await,
             }
         }
         .boxed()
     }
+}
+
+impl CreateClone {
+    /// Subnets still use the clone. Where its original is gone there is nothing to give them back to: the clone, which has the same
+    /// rules, stays as theirs, without the run's tags.
+    async fn keep_or_wait(&self, scene: &Scene<'_>, acl: &str, error: CloudError) -> Result<Undone, CloudError> {
+        let vpc = scene.live.vpc_now(&self.vpc).await?;
+        let users = vpc.subnets_of(acl).join(", ");
+        if users.is_empty() || vpc.acl(&self.original).is_some() {
+            return Err(CloudError { message: format!("{acl} is still used by {users}"), ..error });
+        }
+        let call = scene.clients.ec2_mutating.delete_tags().resources(acl);
+        let call = [RUN_TAG, CLONE_TAG, "Name"].iter().fold(call, |call, key| call.tags(key_only(key))).send();
+        let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
+        scene.unmake(self, "ec2:DeleteTags", format!("{acl}: the run's tags"), Box::pin(call)).await?;
+        Ok(Undone::LeftAlone(format!(
+            "{} was deleted by somebody else: {users} keep {acl}, a copy of its rules, as their own. To use another one: `aws ec2 --region {} \
+             replace-network-acl-association --association-id ASSOCIATION --network-acl-id ACL` for each subnet, then `aws ec2 --region {} \
+             delete-network-acl --network-acl-id {acl}`",
+            self.original, scene.clients.region, scene.clients.region
+        )))
+    }
+}
+
+fn key_only(key: &str) -> aws_sdk_ec2::types::Tag {
+    aws_sdk_ec2::types::Tag::builder().key(key).build()
 }
 
 impl Change for CopyRule {
@@ -185,9 +216,27 @@ impl Change for Swap {
         Stage::Attach
     }
 
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        Some((Kind::Subnet, Attribute::NetworkAcl, Own::Refers))
+    }
+
+    fn touches(&self) -> String {
+        self.subnet.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+            let found = vpc.association(&self.subnet).map_or("no network ACL", |used| used.acl.as_str());
+            let same = found == self.original || scene.made.get(&self.clone).as_deref() == Some(found);
+            Ok((!same).then(|| format!("{} had {}, and has {found}", self.subnet, self.original)))
+        }
+        .boxed()
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             let used = vpc
                 .association(&self.subnet)
                 .ok_or_else(|| CloudError::incomplete("ec2:DescribeNetworkAcls", "association of the subnet"))?;
@@ -200,7 +249,7 @@ impl Change for Swap {
     fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let Some(clone) = scene.made.get(&self.clone) else { return Ok(None) };
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             Ok(vpc.association(&self.subnet).filter(|used| used.acl == clone).map(|_| Applied::default()))
         }
         .boxed()
@@ -208,9 +257,9 @@ impl Change for Swap {
 
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.since).await?;
+            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             let Some(used) = vpc.association(&self.subnet) else {
-                return Ok(Undone::LeftAlone(format!("{} is no longer there", self.subnet)));
+                return no_longer_there(&vpc, &self.vpc, &self.subnet);
             };
             if used.acl == self.original {
                 return Ok(Undone::Already);
@@ -221,6 +270,19 @@ impl Change for Swap {
                     return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
                 }
                 let found = format!("{} was moved to {} by somebody else; left so", self.subnet, used.acl);
+                return Ok(Undone::LeftAlone(found));
+            }
+            if self.original.is_empty() {
+                let message = format!(
+                    "which network ACL {} had is not known; {} denies nothing any more. Give it its own: \
+                     aws ec2 replace-network-acl-association",
+                    self.subnet, used.acl
+                );
+                return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
+            }
+            if vpc.acl(&self.original).is_none() && !scene.blind {
+                let (subnet, original, clone) = (&self.subnet, &self.original, &used.acl);
+                let found = format!("{original} was deleted by somebody else: {subnet} keeps its copy {clone}");
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("{}: back to {}", self.subnet, self.original);
@@ -258,7 +320,7 @@ impl Change for Deny {
         let input = json!({
             "NetworkAclId": made(&self.clone)?, "RuleNumber": self.rule.number, "Egress": self.rule.egress,
         });
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:ec2:deleteNetworkAclEntry", input })
+        Some(Universal { operation: "ec2:deleteNetworkAclEntry", input })
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -274,6 +336,12 @@ impl Change for Deny {
         async {
             // The clone is the run's own, so no look is needed before the call, and none delays it.
             let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            if !scene.blind {
+                let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+                if !vpc.acl(&acl).is_some_and(|acl| acl.has_rule(self.rule.number, self.rule.egress)) {
+                    return Ok(Undone::Already);
+                }
+            }
             let call = delete_entry(scene.clients, acl.clone(), self.rule.number, self.rule.egress);
             let (number, egress) = (self.rule.number, self.rule.egress);
             match scene.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await {
@@ -288,9 +356,18 @@ impl Change for Deny {
     }
 }
 
+/// A subnet that is not described is gone only where its VPC is: with other credentials, or in another Region, nothing is described.
+fn no_longer_there(described: &Vpc, vpc: &str, what: &str) -> Result<Undone, CloudError> {
+    if described.acls().next().is_some() {
+        return Ok(Undone::LeftAlone(format!("{what} is no longer there")));
+    }
+    let message = format!("{vpc} is not seen with these credentials at this endpoint, so nothing is known of {what}");
+    Err(CloudError { operation: "ec2:DescribeNetworkAcls", class: ErrorClass::Refused, code: None, message })
+}
+
 async fn has_rule(scene: &Scene<'_>, vpc: &str, clone: &str, rule: &AclRule) -> Result<Option<Applied>, CloudError> {
     let Some(clone) = scene.made.get(clone) else { return Ok(None) };
-    let vpc = scene.live.vpc(vpc, scene.since).await?;
+    let vpc = scene.live.vpc(vpc, scene.fresh).await?;
     Ok(vpc.acl(&clone).filter(|acl| acl.rules.contains(rule)).map(|_| Applied::default()))
 }
 
@@ -357,7 +434,7 @@ async fn unless_gone(
     if !matches!(error.class, ErrorClass::Unclear | ErrorClass::Denied) {
         return Err(error);
     }
-    match scene.live.vpc(vpc, scene.clock.now()).await {
+    match scene.live.vpc_now(vpc).await {
         Ok(vpc) if !there(&vpc) => Ok(Undone::Already),
         _ => Err(error),
     }

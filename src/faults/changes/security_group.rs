@@ -6,18 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{
-    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroup, TagSpecification,
-    UserIdGroupPair,
-};
+use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::group_rule::{self, GroupRule, Source};
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
 
 /// ec2:CreateSecurityGroup; inverse ec2:DeleteSecurityGroup.
@@ -31,6 +30,9 @@ pub struct CreateEmpty {
     pub name: String,
     /// What each target had, by the target's ID.
     pub was: BTreeMap<String, Vec<String>>,
+    /// Tags that the environment asks for. Nothing in journals of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// ec2:RevokeSecurityGroupEgress of the rule that EC2 gives every new group; goes when the group goes.
@@ -72,163 +74,12 @@ pub struct Revoke {
     pub group: String,
     /// The rule.
     pub rule: GroupRule,
-}
-
-/// One inbound rule of a security group, with one source.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GroupRule {
-    /// As EC2 names it: `tcp`, or `-1` for all.
-    pub protocol: String,
-    /// First and last port.
-    pub ports: Option<(i32, i32)>,
-    /// From where.
-    pub source: Source,
-    /// Its description.
-    pub description: Option<String>,
-}
-
-/// A rule's source.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// An IPv4 range.
-    Ipv4(String),
-    /// An IPv6 range.
-    Ipv6(String),
-    /// A prefix list's ID.
-    PrefixList(String),
-    /// Another security group's ID.
-    Group(String),
-}
-
-impl Source {
-    fn text(&self) -> &str {
-        match self {
-            Self::Ipv4(text) | Self::Ipv6(text) | Self::PrefixList(text) | Self::Group(text) => text,
-        }
-    }
-}
-
-impl std::fmt::Display for GroupRule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.protocol.as_str() {
-            "-1" => write!(f, "all")?,
-            protocol => write!(f, "{protocol}")?,
-        }
-        match self.ports {
-            Some((from, to)) if from == to => write!(f, " port {from}")?,
-            Some((from, to)) => write!(f, " ports {from}-{to}")?,
-            None => {}
-        }
-        write!(f, " from {}", self.source.text())
-    }
-}
-
-impl GroupRule {
-    /// The marks that tell of it: key behind [`WAS_TAG`], and value. The description, which may be 255 characters long, is
-    /// apart: a tag's value has 256 at the most (EC2 user guide, "Tag restrictions").
-    pub fn marks(&self, number: usize) -> Vec<(String, String)> {
-        let plain = Self { description: None, ..self.clone() };
-        let mut marks = vec![(number.to_string(), serde_json::to_string(&plain).unwrap_or_default())];
-        marks.extend(self.description.clone().map(|text| (format!("{number}:description"), text)));
-        marks
-    }
-
-    /// The rules that marks tell of.
-    pub fn of_marks(tags: &BTreeMap<String, String>) -> Vec<Self> {
-        let rule = |(key, value): (&String, &String)| {
-            let number: usize = key.strip_prefix(WAS_TAG)?.parse().ok()?;
-            let rule: Self = serde_json::from_str(value).ok()?;
-            let description = tags.get(&format!("{WAS_TAG}{number}:description")).cloned();
-            Some(Self { description, ..rule })
-        };
-        tags.iter().filter_map(rule).collect()
-    }
-
-    /// The rules that a permission of EC2 stands for.
-    pub fn of(permission: &IpPermission) -> Vec<Self> {
-        let protocol = permission.ip_protocol().unwrap_or("-1").to_owned();
-        let ports = permission.from_port().zip(permission.to_port());
-        let rule = |source: Source, description: Option<&str>| Self {
-            protocol: protocol.clone(),
-            ports,
-            source,
-            description: description.map(str::to_owned),
-        };
-        let ipv4 = permission.ip_ranges().iter();
-        let ipv4 = ipv4.filter_map(|range| Some(rule(Source::Ipv4(range.cidr_ip()?.to_owned()), range.description())));
-        let ipv6 = permission.ipv6_ranges().iter();
-        let ipv6 =
-            ipv6.filter_map(|range| Some(rule(Source::Ipv6(range.cidr_ipv6()?.to_owned()), range.description())));
-        let lists = permission.prefix_list_ids().iter();
-        let lists = lists
-            .filter_map(|list| Some(rule(Source::PrefixList(list.prefix_list_id()?.to_owned()), list.description())));
-        let groups = permission.user_id_group_pairs().iter();
-        let groups =
-            groups.filter_map(|pair| Some(rule(Source::Group(pair.group_id()?.to_owned()), pair.description())));
-        ipv4.chain(ipv6).chain(lists).chain(groups).collect()
-    }
-
-    fn permission(&self) -> IpPermission {
-        let permission = IpPermission::builder().ip_protocol(&self.protocol);
-        let permission = permission.set_from_port(self.ports.map(|(from, _)| from));
-        let permission = permission.set_to_port(self.ports.map(|(_, to)| to));
-        let about = self.description.clone();
-        match &self.source {
-            Source::Ipv4(range) => {
-                permission.ip_ranges(IpRange::builder().cidr_ip(range).set_description(about).build())
-            }
-            Source::Ipv6(range) => {
-                permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(range).set_description(about).build())
-            }
-            Source::PrefixList(list) => {
-                permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(list).set_description(about).build())
-            }
-            Source::Group(group) => permission
-                .user_id_group_pairs(UserIdGroupPair::builder().group_id(group).set_description(about).build()),
-        }
-        .build()
-    }
-
-    /// The rule that [`Change::universal`] wrote.
-    pub fn from_json(permission: &Value) -> Option<Self> {
-        type Make = fn(String) -> Source;
-        let kinds: [(&str, &str, Make); 4] = [
-            ("IpRanges", "CidrIp", Source::Ipv4),
-            ("Ipv6Ranges", "CidrIpv6", Source::Ipv6),
-            ("PrefixListIds", "PrefixListId", Source::PrefixList),
-            ("UserIdGroupPairs", "GroupId", Source::Group),
-        ];
-        let port = |key: &str| permission[key].as_i64().and_then(|port| i32::try_from(port).ok());
-        kinds.into_iter().find_map(|(list, key, make)| {
-            let source = &permission[list][0];
-            Some(Self {
-                protocol: permission["IpProtocol"].as_str()?.to_owned(),
-                ports: port("FromPort").zip(port("ToPort")),
-                source: make(source[key].as_str()?.to_owned()),
-                description: source["Description"].as_str().map(str::to_owned),
-            })
-        })
-    }
-
-    fn json(&self) -> Value {
-        let (list, key) = match &self.source {
-            Source::Ipv4(_) => ("IpRanges", "CidrIp"),
-            Source::Ipv6(_) => ("Ipv6Ranges", "CidrIpv6"),
-            Source::PrefixList(_) => ("PrefixListIds", "PrefixListId"),
-            Source::Group(_) => ("UserIdGroupPairs", "GroupId"),
-        };
-        let mut source = json!({ key: self.source.text() });
-        if let Some(description) = &self.description {
-            source["Description"] = json!(description);
-        }
-        let mut permission = json!({ "IpProtocol": self.protocol, list: [source] });
-        if let Some((from, to)) = self.ports {
-            permission["FromPort"] = json!(from);
-            permission["ToPort"] = json!(to);
-        }
-        permission
-    }
+    /// The rule's own ID; EC2 gives it another one when it is authorized again. Nothing in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The rule's own tags, which it is authorized again with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Grouped {
@@ -253,7 +104,7 @@ impl Grouped {
     }
 
     /// The groups that it has now, sorted.
-    async fn groups(&self, clients: &RegionClients) -> Result<Vec<String>, CloudError> {
+    pub(in crate::faults) async fn groups(&self, clients: &RegionClients) -> Result<Vec<String>, CloudError> {
         let mut groups: Vec<String> = match self {
             Self::Interface(id) => {
                 let call = clients.ec2.describe_network_interfaces().network_interface_ids(id);
@@ -332,6 +183,9 @@ impl Change for CreateEmpty {
                 .resource_type(ResourceType::SecurityGroup)
                 .tags(tag(RUN_TAG, scene.run.as_str()))
                 .tags(tag(CLONE_TAG, &self.group));
+            for (key, value) in &self.tags {
+                tags = tags.tags(tag(key, value));
+            }
             for (key, groups) in &self.was {
                 tags = tags.tags(tag(key, &groups.join(" ")));
             }
@@ -360,11 +214,14 @@ impl Change for CreateEmpty {
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
             let Some(group) = scene.made.get(&self.group) else { return Ok(Undone::Already) };
+            if !scene.blind && self.settled(scene).await?.is_none() {
+                return Ok(Undone::Already);
+            }
             let call = scene.clients.ec2_mutating.delete_security_group().group_id(&group).send();
             let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
             let resource = format!("{group} ({})", self.resource());
             match scene.unmake(self, "ec2:DeleteSecurityGroup", resource, call).await {
-                Err(error) if error.code.as_deref() == Some("DependencyViolation") => {
+                Err(error) if error.class == ErrorClass::InUse => {
                     Err(CloudError { message: format!("{group} is still used by something"), ..error })
                 }
                 other => other,
@@ -453,15 +310,15 @@ impl Change for SwapGroups {
     fn universal(&self, made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         Some(match &self.target {
             Grouped::Interface(id) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:ec2:modifyNetworkInterfaceAttribute",
+                operation: "ec2:modifyNetworkInterfaceAttribute",
                 input: json!({ "NetworkInterfaceId": id, "Groups": self.was }),
             },
             Grouped::Balancer(arn) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:elasticloadbalancingv2:setSecurityGroups",
+                operation: "elasticloadbalancingv2:setSecurityGroups",
                 input: json!({ "LoadBalancerArn": arn, "SecurityGroups": self.was }),
             },
             Grouped::Endpoint(id) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:ec2:modifyVpcEndpoint",
+                operation: "ec2:modifyVpcEndpoint",
                 input: json!({
                     "VpcEndpointId": id,
                     "AddSecurityGroupIds": self.was,
@@ -469,6 +326,24 @@ impl Change for SwapGroups {
                 }),
             },
         })
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        Some((self.target.kind(), Attribute::Groups, Own::Refers))
+    }
+
+    fn touches(&self) -> String {
+        self.target.id().to_owned()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let now = self.target.groups(scene.clients).await?;
+            let own = scene.made.get(&self.group).is_some_and(|empty| now == [empty]);
+            let (id, was) = (self.target.id(), self.was.join(", "));
+            Ok((now != self.was && !own).then(|| format!("{id} had {was}, and has {}", now.join(", "))))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -497,11 +372,15 @@ impl Change for SwapGroups {
                 }
                 other => other?,
             };
-            if now == self.was {
-                return Ok(Undone::Already);
-            }
             let empty = scene.made.get(&self.group);
-            if empty.as_ref().is_none_or(|empty| now != [empty.clone()]) {
+            let own = empty.as_ref().is_some_and(|empty| now == [empty.clone()]);
+            if now == self.was {
+                // An endpoint's groups are given and taken one by one, so that only a difference can be sent.
+                let repeatable = !matches!(self.target, Grouped::Endpoint(_));
+                if !(scene.blind && repeatable && empty.is_some()) {
+                    return Ok(Undone::Already);
+                }
+            } else if !own {
                 let found = format!("{id} was given {} by somebody else; left so", now.join(", "));
                 return Ok(Undone::LeftAlone(found));
             }
@@ -515,11 +394,39 @@ impl Change for SwapGroups {
 }
 
 impl Revoke {
+    /// What whoever keeps the rule's ID must know.
+    pub fn told_beforehand(&self) -> String {
+        let id = self.id.as_ref().map(|id| format!(", which is {id} now")).unwrap_or_default();
+        format!(
+            "{}: the rule {} is revoked and authorized again, so that it comes back with another ID{id}: whatever keeps the ID, as Terraform's state, must \
+             be told",
+            self.group, self.rule
+        )
+    }
+
     async fn there(&self, scene: &Scene<'_>) -> Result<bool, CloudError> {
         let call = scene.clients.ec2.describe_security_groups().group_ids(&self.group);
         let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
         let mut rules = answer.security_groups().iter().flat_map(SecurityGroup::ip_permissions).flat_map(GroupRule::of);
-        Ok(rules.any(|rule| rule == self.rule))
+        Ok(rules.any(|rule| rule.is(&self.rule)))
+    }
+
+    /// Gives a rule that is back, by whom ever, the tags that it had; says whether it lacked some.
+    async fn tag_again(&self, scene: &Scene<'_>) -> Result<Undone, CloudError> {
+        if self.tags.is_empty() {
+            return Ok(Undone::Already);
+        }
+        let rules = group_rule::described(scene.clients, &self.group).await?;
+        let own = rules.into_iter().find(|known| !known.egress && known.rule.is(&self.rule));
+        let Some(own) = own.filter(|own| self.tags.iter().any(|(key, value)| own.tags.get(key) != Some(value))) else {
+            return Ok(Undone::Already);
+        };
+        let tags = self.tags.iter().map(|(key, value)| tag(key, value)).collect();
+        let call = scene.clients.ec2_mutating.create_tags().resources(&own.id).set_tags(Some(tags)).send();
+        let call = async { call.await.map(drop).map_err(CloudError::of("ec2:CreateTags")) };
+        let resource = format!("{}: tags of {}", self.group, self.rule);
+        scene.unmake(self, "ec2:CreateTags", resource, Box::pin(call)).await?;
+        Ok(Undone::Reverted)
     }
 }
 
@@ -545,8 +452,29 @@ impl Change for Revoke {
     }
 
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
-        let input = json!({ "GroupId": self.group, "IpPermissions": [self.rule.json()] });
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:ec2:authorizeSecurityGroupIngress", input })
+        let mut input = json!({ "GroupId": self.group, "IpPermissions": [self.rule.json()] });
+        if !self.tags.is_empty() {
+            let tags: Vec<_> = self.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+            input["TagSpecifications"] = json!([{ "ResourceType": "security-group-rule", "Tags": tags }]);
+        }
+        Some(Universal { operation: "ec2:authorizeSecurityGroupIngress", input })
+    }
+
+    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        let attribute = Attribute::GroupRule { egress: false, rule: self.rule.undescribed() };
+        Some((Kind::SecurityGroup, attribute, Own::Gone))
+    }
+
+    fn touches(&self) -> String {
+        self.group.clone()
+    }
+
+    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+        async {
+            let there = self.there(scene).await?;
+            Ok((!there).then(|| format!("{} no longer has the rule {}", self.group, self.rule)))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -567,20 +495,22 @@ impl Change for Revoke {
     fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
         async {
             match self.there(scene).await {
-                Ok(true) => return Ok(Undone::Already),
-                Ok(false) => {}
+                Ok(true) if !scene.blind => return self.tag_again(scene).await,
+                // The look may lag behind the revoke: authorizing again what is there is refused as a duplicate.
+                Ok(_) => {}
                 Err(error) if error.class == ErrorClass::NotFound => {
                     return Ok(Undone::LeftAlone(format!("{} is no longer there", self.group)));
                 }
                 Err(error) => return Err(error),
             }
             let call = scene.clients.ec2_mutating.authorize_security_group_ingress().group_id(&self.group);
-            let call = call.ip_permissions(self.rule.permission()).send();
+            let call = call.ip_permissions(self.rule.permission());
+            let call = call.set_tag_specifications(group_rule::tag_specifications(&self.tags)).send();
             let name = "ec2:AuthorizeSecurityGroupIngress";
             let call = async { call.await.map(drop).map_err(CloudError::of(name)) };
             match scene.unmake(self, name, self.resource(), Box::pin(call)).await {
                 Ok(()) => Ok(Undone::Reverted),
-                Err(error) if error.class == ErrorClass::Exists => Ok(Undone::Already),
+                Err(error) if error.class == ErrorClass::Exists => self.tag_again(scene).await,
                 Err(error) => Err(error),
             }
         }

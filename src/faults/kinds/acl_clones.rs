@@ -10,36 +10,39 @@ use crate::faults::action::Action;
 use crate::faults::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
 use crate::faults::network::{AclRule, Vpc};
 use crate::faults::plan::{Ask, FaultError};
+use crate::faults::quota::AclQuotas;
 use crate::faults::target::Subnet;
-
-/// Rules for each direction that an ACL may have, the closing `*` rules included (VPC quotas: 20,
-/// adjustable to 40). An original with more than 20 shows that the account's quota was raised.
-const RULES_AT_MOST: (usize, usize) = (20, 40);
-/// Network ACLs for each VPC (VPC quotas: 200, adjustable).
-const ACLS_AT_MOST: usize = 200;
 
 /// The changes that deny `denied` to subnets; the rules' numbers do not matter, their order does. IPv6 rules are
 /// left out where no subnet of a clone has an IPv6 range.
 ///
 /// # Errors
-/// [`FaultError::Quota`] when a clone or its deny rules would not fit, [`FaultError::NoAcl`] when EC2 tells no ACL of a subnet.
+/// [`FaultError::Quota`] when a clone or its deny rules would not fit, [`FaultError::NoAcl`] when EC2 tells no ACL of a subnet,
+/// [`FaultError::SharedSubnet`].
 pub async fn deny(ask: &Ask<'_>, subnets: &[Subnet], denied: &[AclRule]) -> Result<Vec<Action>, FaultError> {
+    ask.refuse_shared(subnets).await?;
     let mut vpcs = BTreeMap::new();
     for subnet in subnets {
         if !vpcs.contains_key(&subnet.vpc) {
             vpcs.insert(subnet.vpc.clone(), Vpc::describe(ask.clients, &subnet.vpc).await?);
         }
     }
-    let actions = changes(ask.number, ask.run.as_str(), subnets, &vpcs, denied)?;
+    let quotas = ask.quotas.get_or_init(|| AclQuotas::read(ask.clients)).await;
+    let actions = changes(ask, subnets, &vpcs, denied, quotas)?;
     let earlier =
         ask.earlier.iter().filter(|fault| fault.region == ask.clients.region).flat_map(|fault| &fault.actions);
     let counts = vpcs.iter().map(|(vpc, described)| (vpc.as_str(), described.acl_count())).collect();
-    room(&counts, earlier.chain(&actions))?;
+    room(&counts, earlier.chain(&actions), quotas)?;
     Ok(actions)
 }
 
 /// Whether the new network ACLs of all faults fit, by VPC with the number that it has.
-fn room<'a>(counts: &BTreeMap<&str, usize>, actions: impl Iterator<Item = &'a Action>) -> Result<(), FaultError> {
+fn room<'a>(
+    counts: &BTreeMap<&str, usize>,
+    actions: impl Iterator<Item = &'a Action>,
+    quotas: &AclQuotas,
+) -> Result<(), FaultError> {
+    let most = quotas.acls();
     let mut new = BTreeMap::<&str, usize>::new();
     for action in actions {
         if let Action::CreateClone(change) = action {
@@ -48,8 +51,8 @@ fn room<'a>(counts: &BTreeMap<&str, usize>, actions: impl Iterator<Item = &'a Ac
     }
     for (vpc, count) in counts {
         let new = new.get(vpc).copied().unwrap_or_default();
-        if count + new > ACLS_AT_MOST {
-            let text = format!("{vpc} has {count} network ACLs; {new} more exceed the quota of {ACLS_AT_MOST}");
+        if count + new > most {
+            let text = format!("{vpc} has {count} network ACLs; {new} more exceed the quota of {most}{quotas}");
             return Err(FaultError::Quota(text));
         }
     }
@@ -57,12 +60,13 @@ fn room<'a>(counts: &BTreeMap<&str, usize>, actions: impl Iterator<Item = &'a Ac
 }
 
 fn changes(
-    key: usize,
-    run: &str,
+    ask: &Ask<'_>,
     subnets: &[Subnet],
     vpcs: &BTreeMap<String, Vpc>,
     denied: &[AclRule],
+    quotas: &AclQuotas,
 ) -> Result<Vec<Action>, FaultError> {
+    let (key, run) = (ask.number, ask.run.as_str());
     let mut groups: BTreeMap<(String, String), Vec<&Subnet>> = BTreeMap::new();
     for subnet in subnets {
         let used = vpcs.get(&subnet.vpc).and_then(|vpc| vpc.association(&subnet.id));
@@ -77,13 +81,14 @@ fn changes(
         let ipv6 = members.iter().any(|subnet| subnet.ipv6);
         let denied: Vec<AclRule> =
             numbered(denied.iter().filter(|rule| ipv6 || rule.ipv6_cidr.is_none()).cloned().collect());
-        fits(&acl.rules, &denied, ipv6, original)?;
+        fits(&acl.rules, &denied, quotas, original)?;
         let (vpc, original) = (vpc.clone(), original.clone());
         actions.push(Action::CreateClone(CreateClone {
             vpc: vpc.clone(),
             original: original.clone(),
             clone: clone.clone(),
             client_token: format!("{run}-{key}-{original}"),
+            tags: ask.site.tags.clone(),
         }));
         let highest = denied.iter().map(|rule| rule.number).max().unwrap_or(0);
         let rules = renumbered(&acl.rules, highest).into_iter();
@@ -110,18 +115,20 @@ fn numbered(mut rules: Vec<AclRule>) -> Vec<AclRule> {
     rules
 }
 
-fn fits(rules: &[AclRule], denied: &[AclRule], ipv6: bool, original: &str) -> Result<(), FaultError> {
+fn fits(rules: &[AclRule], denied: &[AclRule], quotas: &AclQuotas, original: &str) -> Result<(), FaultError> {
+    let kinds = [(false, false), (false, true), (true, false), (true, true)];
+    let count = |rules: &[AclRule], (egress, ipv6)| {
+        rules.iter().filter(|rule| rule.egress == egress && rule.ipv6_cidr.is_some() == ipv6).count()
+    };
     // Each IP family has a closing rule.
-    let closing = if ipv6 { 2 } else { 1 };
-    let count = |rules: &[AclRule], egress| rules.iter().filter(|rule| rule.egress == egress).count();
-    let used = |egress| closing + count(rules, egress);
-    let raised = used(false).max(used(true)) > RULES_AT_MOST.0;
-    let most = if raised { RULES_AT_MOST.1 } else { RULES_AT_MOST.0 };
-    for egress in [false, true] {
-        let (used, more) = (used(egress), count(denied, egress));
-        if used + more > most {
+    let used = |kind| 1 + count(rules, kind);
+    let most = quotas.rules(kinds.into_iter().map(used).max().unwrap_or_default());
+    for kind @ (egress, ipv6) in kinds {
+        let (used, more) = (used(kind), count(denied, kind));
+        if more > 0 && used + more > most {
             return Err(FaultError::Quota(format!(
-                "{original} has {used} {} rules, the closing ones included; {more} more exceed the quota of {most}",
+                "{original} has {used} {} {} rules, the closing one included; {more} more exceed the quota of {most}{quotas}",
+                if ipv6 { "IPv6" } else { "IPv4" },
                 if egress { "egress" } else { "ingress" }
             )));
         }
@@ -168,27 +175,51 @@ mod tests {
             let families = [Some(false), ipv6.then_some(true)].into_iter().flatten();
             numbered(families.flat_map(|ipv6| [false, true].map(|egress| AclRule::deny_all(egress, ipv6))).collect())
         };
-        let fits = |rules: &[AclRule], ipv6, original| fits(rules, &all(ipv6), ipv6, original);
+        let unread = AclQuotas::not_read("denied");
+        let fits = |rules: &[AclRule], ipv6, original| super::fits(rules, &all(ipv6), &unread, original);
         assert!(fits(&rules(18), false, "acl-1").is_ok());
-        assert!(matches!(fits(&rules(19), false, "acl-1"), Err(FaultError::Quota(_))));
-        assert!(fits(&rules(16), true, "acl-1").is_ok());
-        assert!(fits(&rules(17), true, "acl-1").is_err());
+        let refused = fits(&rules(19), false, "acl-1").unwrap_err();
+        assert!(
+            matches!(refused, FaultError::Quota(_)) && refused.to_string().contains("not known: denied"),
+            "{refused}"
+        );
+        assert!(fits(&rules(18), true, "acl-1").is_ok(), "IPv6 has a quota of its own");
         assert!(fits(&rules(38), false, "acl-1").is_ok(), "the original shows a raised quota");
         assert!(fits(&rules(39), false, "acl-1").is_err());
+    }
+
+    #[test]
+    fn c30_each_family_has_the_applied_quota_to_itself() {
+        let rules = |ipv4: i32, ipv6: i32| -> Vec<AclRule> {
+            let ipv6 = (1..=ipv6).map(|n| AclRule { number: n * 10, allow: true, ..AclRule::deny_all(false, true) });
+            (1..=ipv4).map(|n| rule(n * 10 + 5, "0.0.0.0/0")).chain(ipv6).collect()
+        };
+        let denied = [false, true].map(|ipv6| AclRule::deny_all(false, ipv6));
+        let fits = |rules: &[AclRule], quota| fits(rules, &denied, &AclQuotas::of_rules(quota), "acl-1").is_ok();
+        assert!(fits(&rules(9, 9), 20) && fits(&rules(18, 18), 20));
+        assert!(!fits(&rules(19, 9), 20) && !fits(&rules(9, 19), 20));
+        assert!(fits(&rules(19, 0), 40) && fits(&rules(38, 38), 40) && !fits(&rules(39, 0), 40));
     }
 
     #[test]
     fn the_new_acls_of_all_faults_count_together() {
         let clone = |key: &str, vpc: &str| {
             let (original, client_token) = ("acl-1".to_owned(), key.to_owned());
-            Action::CreateClone(CreateClone { vpc: vpc.to_owned(), original, clone: key.to_owned(), client_token })
+            let tags = BTreeMap::new();
+            Action::CreateClone(CreateClone {
+                vpc: vpc.to_owned(),
+                original,
+                clone: key.to_owned(),
+                client_token,
+                tags,
+            })
         };
-        let counts = BTreeMap::from([("vpc-1", 198), ("vpc-2", 200)]);
+        let (counts, quotas) = (BTreeMap::from([("vpc-1", 198), ("vpc-2", 200)]), AclQuotas::default());
         let two = [clone("1/acl-1", "vpc-1"), clone("2/acl-2", "vpc-1")];
-        assert!(room(&counts, two.iter()).is_ok());
+        assert!(room(&counts, two.iter(), &quotas).is_ok());
         let three = clone("3/acl-3", "vpc-1");
-        assert!(matches!(room(&counts, two.iter().chain([&three])), Err(FaultError::Quota(_))));
-        assert!(room(&counts, [clone("1/acl-9", "vpc-2")].iter()).is_err());
-        assert!(room(&counts, [clone("1/acl-9", "vpc-3")].iter()).is_ok(), "of a VPC that is described apart");
+        assert!(matches!(room(&counts, two.iter().chain([&three]), &quotas), Err(FaultError::Quota(_))));
+        assert!(room(&counts, [clone("1/acl-9", "vpc-2")].iter(), &quotas).is_err());
+        assert!(room(&counts, [clone("1/acl-9", "vpc-3")].iter(), &quotas).is_ok(), "of a VPC that is described apart");
     }
 }

@@ -32,7 +32,7 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let pool = pool_arn(ask).await?;
     let on = Marked::Pool(pool.clone());
     let tags = on.tags(ask.clients).await?;
-    let provision = Provision { rate, was: limit.provisioned };
+    let provision = Provision { rate: Some(rate), was: limit.provisioned };
     let mark = ask.mark(on, &tags, [("limit".to_owned(), provision.text())])?;
     // The limit is the account's in this Region, and no resource: two faults cannot share it, whatever the pool.
     let target =

@@ -326,7 +326,10 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
 /// The same for what the query protocol says; services of other protocols have no parameters.
 fn answer_query(control: &Control, service: Service, params: &Params) -> Response {
     match service {
-        Service::Ec2 => ec2::handle(&control.world, control.role, params).into_response(),
+        Service::Ec2 => {
+            let required = &control.estate.governance.required_tags;
+            ec2::handle(&control.world, control.role, params, required).into_response()
+        }
         Service::Elb => elb::handle(&control.world, control.role, params).into_response(),
         Service::Sts => sts::handle(params).into_response(),
         Service::Rds => rds::handle(&control.estate, control.role, params).into_response(),

@@ -1,5 +1,5 @@
 //! Service Quotas: AWS JSON 1.1 over `POST /`, the operation in `X-Amz-Target` (Service Quotas API reference). It lists the request rates of
-//! Cognito user pools, and nothing else.
+//! Cognito user pools, and what of VPCs the lab keeps to.
 //!
 //! A request to raise a quota is approved at once, as Service Quotas approves some by itself. What is enforced stays as it is until
 //! UpdateProvisionedLimit raises it (Cognito developer guide, "Managing provisioned limits").
@@ -7,6 +7,7 @@
 use http::request::Parts;
 use serde_json::{Value, json};
 
+use super::ec2::{ACLS_FOR_VPC, RULES_FOR_DIRECTION, RULES_FOR_GROUP};
 use super::{Reply, ServiceError, json_input, json_operation, json_reply};
 use crate::lab::identity::quota::{Increase, Quotas, Row};
 use crate::lab::topology;
@@ -14,8 +15,17 @@ use crate::model::RegionRole;
 
 /// What the operation's name begins with on the wire.
 pub const TARGET: &str = "ServiceQuotasV20190624.";
-/// The one service whose quotas are listed.
+/// The service whose quotas can be raised.
 const SERVICE_CODE: &str = "cognito-idp";
+/// The service whose quotas are AWS's defaults here: what the lab's EC2 keeps to.
+const VPC_CODE: &str = "vpc";
+const VPC_NAME: &str = "Amazon Virtual Private Cloud (Amazon VPC)";
+/// Code, name and value (VPC user guide, "Amazon VPC quotas").
+const VPC_QUOTAS: [(&str, &str, usize); 3] = [
+    ("L-B4A6D682", "Network ACLs per VPC", ACLS_FOR_VPC),
+    ("L-2AEEBF1A", "Rules per network ACL", RULES_FOR_DIRECTION),
+    ("L-0EA8095F", "Inbound or outbound rules per security group", RULES_FOR_GROUP),
+];
 /// As Service Quotas names it.
 const SERVICE_NAME: &str = "Amazon Cognito User Pools";
 /// The largest page (API reference, ListServiceQuotas, `MaxResults`).
@@ -37,7 +47,11 @@ fn act(quotas: &Quotas, role: RegionRole, operation: &str, body: &[u8]) -> Outco
     let input = json_input(body)?;
     match operation {
         "ListServices" => {
-            page(&input, "Services", &[json!({ "ServiceCode": SERVICE_CODE, "ServiceName": SERVICE_NAME })])
+            let services = [(SERVICE_CODE, SERVICE_NAME), (VPC_CODE, VPC_NAME)];
+            page(&input, "Services", &services.map(|(code, name)| json!({ "ServiceCode": code, "ServiceName": name })))
+        }
+        "ListServiceQuotas" | "ListAWSDefaultServiceQuotas" if input["ServiceCode"] == VPC_CODE => {
+            page(&input, "Quotas", &VPC_QUOTAS.map(|quota| vpc_quota(quota, role)))
         }
         "ListServiceQuotas" => list(quotas, role, &input, |_, most| most),
         "ListAWSDefaultServiceQuotas" => list(quotas, role, &input, |free, _| free),
@@ -129,6 +143,22 @@ fn quota(row: &Row, role: RegionRole, value: u32) -> Value {
         "Value": f64::from(value),
         "Unit": "None",
         "Adjustable": row.adjustable,
+        "GlobalQuota": false,
+        "QuotaAppliedAtLevel": "ACCOUNT",
+    })
+}
+
+fn vpc_quota((code, name, value): (&str, &str, usize), role: RegionRole) -> Value {
+    let (region, account) = (topology::region(role), topology::ACCOUNT);
+    json!({
+        "ServiceCode": VPC_CODE,
+        "ServiceName": VPC_NAME,
+        "QuotaArn": format!("arn:aws:servicequotas:{region}:{account}:{VPC_CODE}/{code}"),
+        "QuotaCode": code,
+        "QuotaName": name,
+        "Value": value as f64,
+        "Unit": "None",
+        "Adjustable": true,
         "GlobalQuota": false,
         "QuotaAppliedAtLevel": "ACCOUNT",
     })

@@ -22,6 +22,8 @@ pub struct Governance {
     pub buckets: BTreeMap<String, Bucket>,
     /// The web ACL of the user pool, by Region; where there is none, no rule stands before it.
     pub web_acls: BTreeMap<String, WebAcl>,
+    /// Tags without which a service control policy of the organization lets nobody create anything in EC2, by key.
+    pub required_tags: Vec<String>,
     /// The Regions whose front doors speak TLS 1.2 alone; the others speak 1.3, too.
     pub tls_12: Vec<String>,
 }
@@ -117,6 +119,7 @@ pub fn healthy() -> Governance {
     Governance {
         trails: BTreeMap::from([("identity-audit".to_owned(), trail)]),
         buckets: BTreeMap::from([(BUCKET.to_owned(), Bucket { region: region(RegionRole::Primary), object_lock })]),
+        required_tags: Vec::new(),
         tls_12: Vec::new(),
         web_acls: [RegionRole::Primary, RegionRole::Replica].map(|role| (region(role), web_acl.clone())).into(),
     }

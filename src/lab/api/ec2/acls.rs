@@ -8,9 +8,9 @@ use crate::lab::api::xml::{node, text};
 use crate::lab::world::{Association, Creation, LAST_RULE_V4, NetworkAcl, State, final_entries};
 
 /// Amazon VPC quotas: network ACLs for each VPC.
-const ACLS_FOR_VPC: usize = 200;
-/// Amazon VPC quotas: rules in each direction, the final ones included; can be raised to 40.
-const RULES_FOR_DIRECTION: usize = 20;
+pub const ACLS_FOR_VPC: usize = 200;
+/// Amazon VPC quotas: rules in each direction, IPv4 and IPv6 apart, the final ones included; can be raised to 40.
+pub const RULES_FOR_DIRECTION: usize = 20;
 /// The IANA number of UDP.
 pub const UDP: i16 = 17;
 /// The IANA numbers of ICMP and of ICMPv6.
@@ -98,7 +98,8 @@ pub fn create_entry(state: &mut State, call: &Call<'_>) -> Outcome {
         let message = format!("The network acl entry identified by {} already exists.", entry.rule_number);
         return Err(ServiceError::bad("NetworkAclEntryAlreadyExists", message));
     }
-    if acl.entries.iter().filter(|known| known.egress == entry.egress).count() >= RULES_FOR_DIRECTION {
+    let alike = |known: &&Entry| known.egress == entry.egress && known.cidr.is_ipv6() == entry.cidr.is_ipv6();
+    if acl.entries.iter().filter(alike).count() >= RULES_FOR_DIRECTION {
         let message =
             format!("The maximum number of network ACL entries for the network ACL {} has been reached.", acl.id);
         return Err(ServiceError::bad("NetworkAclEntryLimitExceeded", message));

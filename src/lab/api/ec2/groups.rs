@@ -8,7 +8,7 @@ use crate::lab::topology::{self, ACCOUNT};
 use crate::lab::world::{GroupRule, SecurityGroup, State, all_outbound};
 
 /// Amazon VPC quotas: rules of a security group, each direction and IP family apart; can be raised.
-const RULES_FOR_GROUP: usize = 60;
+pub const RULES_FOR_GROUP: usize = 60;
 /// EC2 API reference, CreateSecurityGroup: name and description.
 const LONGEST: usize = 255;
 /// The group that every VPC comes with.

@@ -8,6 +8,9 @@ mod permissions;
 mod rows;
 mod tags;
 
+pub use acls::{ACLS_FOR_VPC, RULES_FOR_DIRECTION};
+pub use groups::RULES_FOR_GROUP;
+
 use super::query::Params;
 use super::xml::{Element, node, text};
 use super::{Reply, ServiceError};
@@ -25,9 +28,10 @@ struct Call<'a> {
 /// What an action adds to its response, or why it did not happen.
 type Outcome = Result<Vec<Element>, ServiceError>;
 
-/// Answers one request.
-pub fn handle(world: &World, region: RegionRole, params: &Params) -> Reply {
-    let outcome = act(world, &Call { region, params });
+/// Answers one request. A service control policy may demand tags of whatever is created.
+pub fn handle(world: &World, region: RegionRole, params: &Params, required_tags: &[String]) -> Reply {
+    let call = Call { region, params };
+    let outcome = call.has_tags(required_tags).and_then(|()| act(world, &call));
     let request_id = super::request_id();
     match outcome {
         Ok((name, mut children)) => {
@@ -128,6 +132,30 @@ const KNOWN: [&str; 24] = [
 ];
 
 impl Call<'_> {
+    /// Refuses what is created without a tag that the organization demands (Organizations user guide, "Require a tag on specified created resources").
+    fn has_tags(&self, required: &[String]) -> Result<(), ServiceError> {
+        let action = self.params.get("Action").unwrap_or_default();
+        let creates = ["CreateNetworkAcl", "CreateSecurityGroup"].contains(&action);
+        let specifications = self.params.numbers("TagSpecification").into_iter();
+        let keys = specifications.flat_map(|number| {
+            let tags = format!("TagSpecification.{number}.Tag");
+            let keys = self.params.numbers(&tags).into_iter();
+            keys.filter_map(|tag| self.params.get(&format!("{tags}.{tag}.Key"))).collect::<Vec<_>>()
+        });
+        let keys: Vec<&str> = keys.collect();
+        match required.iter().find(|key| creates && !keys.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(_) => Err(ServiceError {
+                status: http::StatusCode::FORBIDDEN,
+                code: "UnauthorizedOperation",
+                message: format!(
+                    "You are not authorized to perform this operation. User is not authorized to perform: ec2:{action} with an explicit deny in a service \
+                     control policy."
+                ),
+            }),
+        }
+    }
+
     fn required(&self, name: &str) -> Result<&str, ServiceError> {
         self.params.get(name).ok_or_else(|| {
             ServiceError::bad("MissingParameter", format!("The request must contain the parameter {name}"))

@@ -29,7 +29,7 @@ async fn look(facts: &Facts, of: Kind) -> Looked {
     }
 }
 
-const CALLS: &[&str] = &["ec2:DescribeSubnets", "ec2:DescribeNetworkAcls"];
+const CALLS: &[&str] = &["ec2:DescribeSubnets", "ec2:DescribeNetworkAcls", "servicequotas:ListServiceQuotas"];
 
 /// See its text.
 pub const SELECTION: Check = Check {

@@ -1,0 +1,35 @@
+//! GD013: what AWS would refuse.
+
+use crate::preflight::checks::{Check, Sight};
+use crate::preflight::facts::Missing;
+
+/// See its text.
+pub const CHECK: Check = Check {
+    code: "GD013",
+    severity: crate::model::Severity::Blocker,
+    title: "AWS would refuse a call that the faults need",
+    why: "Each kind of call that creates, replaces or authorizes something is asked for with `DryRun`, which changes nothing. So a service control policy, a \
+          permissions boundary or a missing permission is found before anything is cut, not between the cut and the way back.",
+    remedy: "Grant the permission (`gameday iam-policy SCENARIO --env FILE` prints the least policy). Where a service control policy demands tags of \
+             whatever is created, name them in `[tags]` of the environment file.",
+    calls: &[
+        "ec2:CreateNetworkAcl",
+        "ec2:ReplaceNetworkAclAssociation",
+        "ec2:CreateSecurityGroup",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:CreateTags",
+        "ec2:DescribeNetworkAcls",
+    ],
+    look: |facts| {
+        Box::pin(async move {
+            let plan = facts.plan().await?;
+            let told = plan.dry_runs(&facts.cloud, &facts.run).await;
+            let told = told.map_err(|error| Missing::because("a dry run", error.to_string()))?;
+            if let Some(call) = told.ignored {
+                let reason = format!("the endpoint makes {call} although it is asked with DryRun; it was undone");
+                return Err(Missing::because("a dry run", reason));
+            }
+            Ok(told.refused.iter().map(|(region, error)| Sight::of(format!("in {region}: {error}"))).collect())
+        })
+    },
+};
