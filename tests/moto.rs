@@ -41,7 +41,7 @@ impl Moto {
 
     /// An environment whose EC2 is moto.
     fn site(&self, folder: &Path, subnets: &[String]) -> Site {
-        std::fs::write(folder.join("secrets.toml"), "key = \"testing\"\n").unwrap();
+        crate::support::write_secrets(&folder.join("secrets.toml"), "key = \"testing\"\n");
         std::fs::write(folder.join("ca.pem"), "").unwrap();
         let ids = subnets.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ");
         let region = |part: &str, name: &str, subnets: &str| {

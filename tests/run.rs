@@ -143,7 +143,7 @@ fn the_same_seed_gives_the_same_arrivals_checker_phases_and_lags() {
 
 /// Runs a program as somebody without privileges: as `nobody` where the tests run as root, else as whoever runs
 /// them.
-fn unprivileged(program: &Path, root: bool) -> Command {
+pub(crate) fn unprivileged(program: &Path, root: bool) -> Command {
     if !root {
         return Command::new(program);
     }
@@ -154,7 +154,7 @@ fn unprivileged(program: &Path, root: bool) -> Command {
     command
 }
 
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 #[test]
 fn an_ordinary_user_without_capabilities_rehearses_a_failover() {
