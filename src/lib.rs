@@ -16,6 +16,9 @@
 //! - [`net`]: sockets and TLS
 //! - [`model`]: the vocabulary of all
 
+// A closed pipe makes these panic; `cli::output` is what prints.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod cli;
 pub mod cloud;
 pub mod compare;

@@ -16,7 +16,9 @@ use serde_json::Value;
 const AT_ONCE: usize = 4;
 
 /// Codes that no lab file breaks, and where they are tried.
-const ELSEWHERE: [(&str, &str); 2] = [
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("GD011", "credentials that expire: src/preflight/identity.rs"),
+    ("GD012", "needs variables of the process: src/preflight/identity.rs"),
     ("GD103", "found in the hold phase of a run: tests/reports.rs"),
     ("GD910", "needs a run under way: tests/guard.rs"),
 ];
@@ -216,12 +218,24 @@ fn value<'a>(text: &'a str, table: &str, key: &str) -> &'a str {
     after.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap()
 }
 
-const EDITS: [Edit; 16] = [
+const EDITS: [Edit; 18] = [
     Edit {
         code: "GD001",
         also: &[],
         scenario: FULL,
         with: |text| with(text, "credentials.secret_access_key", "key", "\"password\""),
+    },
+    Edit {
+        code: "GD009",
+        also: &[],
+        scenario: FULL,
+        with: |text| with(text, "primary.endpoints", "sts", "\"http://127.0.0.1:9\""),
+    },
+    Edit {
+        code: "GD010",
+        also: &[],
+        scenario: FULL,
+        with: |text| without(text, "credentials.secret_access_key").replace("access_key_id = ", "profile = "),
     },
     Edit {
         code: "GD002",

@@ -177,6 +177,30 @@ users = 3
 }
 
 #[test]
+fn c23_regions_and_roles_of_two_partitions_are_refused() {
+    let cases = [
+        (
+            "region = \"us-west-2\"",
+            "region = \"us-gov-west-1\"",
+            "us-east-1 is in the partition `aws`, us-gov-west-1 in `aws-us-gov`",
+        ),
+        ("arn:aws:iam", "arn:aws-cn:iam", "the role is in the partition `aws-cn`, us-east-1 in `aws`"),
+    ];
+    for (old, new, message) in cases {
+        let found = messages(environment(&AWS_EXAMPLE.replacen(old, new, 1)));
+        assert!(found.iter().any(|one| one == message), "{found:?}");
+    }
+    let government = AWS_EXAMPLE
+        .replace("us-east-1", "us-gov-west-1")
+        .replace("us-west-2", "us-gov-east-1")
+        .replace("arn:aws:", "arn:aws-us-gov:");
+    assert_eq!(messages(environment(&government)), Vec::<String>::new());
+    let domain = format!("{government}\n[managed_login]\ndomain = \"login.example.com\"\n");
+    let found = messages(environment(&domain));
+    assert_eq!(found, ["`login.example.com` is a custom domain, which Cognito does not have in GovCloud (US)"]);
+}
+
+#[test]
 fn a_file_that_is_not_there_or_not_text() {
     let missing = scenario::load(Path::new("scenarios/no-such-file.toml"), None).unwrap_err();
     insta::assert_snapshot!("missing_file", shown(&missing));

@@ -12,6 +12,7 @@ mod synthetic;
 #[path = "conformance/tools.rs"]
 mod tools;
 
+mod access;
 mod architecture;
 mod checks;
 mod compare;

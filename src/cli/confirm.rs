@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use crate::env::{Environment, EnvironmentKind};
 
-use super::Failure;
+use super::{Failure, output};
 
 /// What the command line said.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ pub fn confirm(consent: Consent<'_>, environment: &Environment, what: &str) -> R
         let given = if environment.production { "--confirm" } else { "--yes" };
         return Err(Failure::with_help(format!("`{name}` is {kind} and {given} is not given"), help));
     }
-    eprint!("`{name}` is {kind}. {what}\nType the environment's name to go on: ");
+    output::ask(&format!("`{name}` is {kind}. {what}\nType the environment's name to go on: "));
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
     if read.is_ok() && answer.trim() == name {

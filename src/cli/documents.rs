@@ -1,13 +1,11 @@
 //! `gameday validate`, `schema` and `report`: files in, documents out.
 
-use std::io::{ErrorKind, Write};
-
 use crate::files::Document;
 use crate::model::compress_log;
 use crate::{env, report, scenario};
 
+use super::output::{self, say, tell};
 use super::run::{outcome_of, write_reports};
-use super::signals::say;
 use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs};
 
 /// Checks files of either kind: one with `kind` at its top is an environment.
@@ -19,7 +17,7 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
         match problems {
             None => {
                 let kind = if is_environment { "environment" } else { "scenario" };
-                let _ = writeln!(std::io::stdout(), "{}: {kind} file, no problem", path.display());
+                tell(&format!("{}: {kind} file, no problem", path.display()));
             }
             Some(problems) => {
                 if let Some(earlier) = last.replace(problems) {
@@ -40,16 +38,7 @@ pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
         SchemaKind::Run => report::run_schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::plain(error.to_string()))?;
-    print(format!("{text}\n").as_bytes())
-}
-
-/// Whoever reads no further has read enough.
-fn print(bytes: &[u8]) -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::plain(format!("standard output: {error}"))),
-        _ => Ok(Exit::Success),
-    }
+    output::print(format!("{text}\n").as_bytes()).map(|()| Exit::Success)
 }
 
 /// Writes the reports again, or prints one.
@@ -66,7 +55,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let Some(format) = args.format else {
         let outcome = write_reports(&args.run_dir)?;
-        let _ = writeln!(std::io::stdout(), "{}", args.run_dir.join("report.md").display());
+        tell(&args.run_dir.join("report.md").display().to_string());
         if !outcome.complete() {
             say(&format!("the event log breaks off; the report says what is missing: {}", outcome.missing.join("; ")));
         }
@@ -82,5 +71,5 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         ReportFormat::Openmetrics => report::openmetrics(&outcome),
         ReportFormat::Journal => report::chaos_journal(&outcome),
     };
-    print(&bytes)
+    output::print(&bytes).map(|()| Exit::Success)
 }

@@ -171,7 +171,7 @@ impl Shelf {
         let clock = world.clock;
         let cloud = world::allowed(&world.site).await;
         world.close().await;
-        let cloud = cloud?;
+        let (cloud, _) = cloud?;
         let mut last = String::new();
         // A bucket answers in its own Region.
         for role in [RegionRole::Primary, RegionRole::Replica] {

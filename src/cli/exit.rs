@@ -74,7 +74,7 @@ impl Failure {
 
     /// Prints it to standard error.
     pub fn tell(self) -> ExitCode {
-        super::signals::say(&format!("{:?}", self.report));
+        super::output::say(&format!("{:?}", self.report));
         ExitCode::from(self.code)
     }
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::cloud::CloudError;
 use crate::faults::Policies;
 use crate::preflight::checks;
 
 use super::plan::resolve;
 use super::world::{self, World};
-use super::{Exit, Failure, IamPolicyArgs};
+use super::{Exit, Failure, IamPolicyArgs, runs};
 
 /// The one call of a check that does more than read.
 const INVOKE: &str = "lambda:InvokeFunction";
@@ -33,7 +32,7 @@ pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
         Some(PolicyOf::DeadMan) => dead_man,
         Some(PolicyOf::DeadManTrust) => trust,
     };
-    println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
+    runs::put(None, &runs::json(&shown)?)?;
     Ok(Exit::Success)
 }
 
@@ -70,9 +69,8 @@ async fn policies(
     no_dead_man: bool,
 ) -> Result<(Value, Value, Value), Failure> {
     let (cloud, plan) = resolve(scenario, world).await?;
-    let identity = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
-    let identity = identity.map_err(|error| Failure::plain(error.to_string()))?;
-    let account = identity.account().unwrap_or_default();
+    let caller = cloud.primary.caller().await.map_err(|error| Failure::plain(error.to_string()))?;
+    let account = caller.account.as_str();
     let armed = world.site.dead_man.is_some() && !no_dead_man;
     let policies = Policies { scenario, plan: &plan, site: &world.site, account, armed };
     Ok((policies.runner(), policies.dead_man(), policies.dead_man_trust()))

@@ -1,17 +1,17 @@
 //! `gameday lab`.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use crate::env::{CredentialRef, Environment, EnvironmentKind, Population, SecretRef};
+use crate::files::write_private;
 use crate::lab::estate::Estate;
 use crate::model::{Clock, Seed};
 
+use super::output::tell;
 use super::signals::Signals;
 use super::world::{environment, start_lab};
-use super::{Exit, Failure, LabArgs, Place};
+use super::{Exit, Failure, LabArgs, Place, runs};
 
 /// Runs the lab until a signal.
 pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
@@ -23,24 +23,23 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
         ));
     }
     if args.print_estate {
-        println!("{}", serde_json::to_string_pretty(&estate(&settings, &args.place)?).unwrap_or_default());
+        runs::put(None, &runs::json(&estate(&settings, &args.place)?)?)?;
         return Ok(Exit::Success);
     }
     let rules = settings.rules();
     let seed = Seed(args.place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
     let mut signals = Signals::listen()?;
     let lab = start_lab(settings, Clock::start(args.place.speed.unwrap_or(1.0)), seed).await?;
-    for (what, value) in lab.describe() {
-        println!("{what:<24} {value}");
+    // A pipe or a file keeps what a terminal forgets.
+    for (what, value) in lab.describe(std::io::stdout().is_terminal()) {
+        tell(&format!("{what:<24} {value}"));
     }
-    println!("{:<24} {}", "seed", seed.0);
+    tell(&format!("{:<24} {}", "seed", seed.0));
     if let Some(path) = &args.out {
         write(lab.environment().ruled_by(&rules), lab.trust_root_pem(), path)?;
-        println!("{:<24} {}", "environment file", path.display());
+        tell(&format!("{:<24} {}", "environment file", path.display()));
     }
-    println!("The lab runs until Ctrl-C.");
-    // Whoever waits for these lines through a pipe must not wait for a full buffer.
-    let _ = std::io::stdout().flush();
+    tell("The lab runs until Ctrl-C.");
     signals.next().await;
     lab.shutdown().await;
     Ok(Exit::Success)
@@ -52,9 +51,12 @@ fn estate(environment: &Environment, place: &Place) -> Result<Estate, Failure> {
     Estate::of(&settings, Seed(place.seed.unwrap_or_default())).map_err(Failure::plain)
 }
 
-/// Writes the environment file last, so that whoever waits for it finds the others.
+/// Writes the environment file last, so that whoever waits for it finds the others. All of them are for their owner alone: the environment
+/// file is the key to where the secrets are.
 fn write(mut environment: Environment, trust_root_pem: &str, path: &Path) -> Result<(), Failure> {
-    let fail = |path: &Path, error: String| Failure::plain(format!("{}: {error}", path.display()));
+    let save = |path: &Path, text: &str| {
+        write_private(path, text.as_bytes()).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
+    };
     let beside = |ending: &str| path.with_extension(ending);
     let (trust_root, secrets) = (beside("ca.pem"), beside("secrets.toml"));
     let mut values = toml::Table::new();
@@ -80,15 +82,9 @@ fn write(mut environment: Environment, trust_root_pem: &str, path: &Path) -> Res
     if let Some(door) = &mut environment.front_door {
         door.trust_root = trust_root.file_name().map(Into::into);
     }
-    fs::write(&trust_root, trust_root_pem).map_err(|error| fail(&trust_root, error.to_string()))?;
-    let mut options = OpenOptions::new();
-    let options = options.write(true).create(true).truncate(true).mode(0o600);
-    let file = options.open(&secrets).and_then(|mut file| file.write_all(values.to_string().as_bytes()));
-    file.map_err(|error| fail(&secrets, error.to_string()))?;
-    let text = text(&environment).map_err(|error| fail(path, error))?;
-    let partial = beside("partial");
-    let renamed = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
-    renamed.map_err(|error| fail(path, error.to_string()))
+    save(&trust_root, trust_root_pem)?;
+    save(&secrets, &values.to_string())?;
+    save(path, &text(&environment)?)
 }
 
 /// The secrets of a population, with their keys in the secrets file.
@@ -105,7 +101,7 @@ fn park(reference: &mut SecretRef, key: &str, file: &Path, values: &mut toml::Ta
     *reference = SecretRef::File { file, key: key.to_owned() };
 }
 
-fn text(environment: &Environment) -> Result<String, String> {
-    let text = toml::to_string(environment).map_err(|error| error.to_string())?;
+fn text(environment: &Environment) -> Result<String, Failure> {
+    let text = toml::to_string(environment).map_err(|error| Failure::plain(error.to_string()))?;
     Ok(format!("# A lab that is running. This file is of no use when it has ended.\n{text}"))
 }

@@ -1,15 +1,20 @@
 //! Arguments, terminal output, wording of errors, exit codes.
 
 mod confirm;
+mod diagnostics;
 mod documents;
 mod evidence;
 mod exit;
 mod iam;
+mod identity;
 mod init;
 mod lab;
+mod output;
+mod pause;
 mod plan;
 mod preflight;
 mod progress;
+mod registry;
 mod rollback;
 mod run;
 mod runs;
@@ -81,6 +86,15 @@ enum Command {
         Exit codes: 0 nothing as bad as --fail-on; 2 bad arguments or files; 3 something is")]
     Preflight(PreflightArgs),
     /// Put back what an interrupted run left, from its journal alone.
+    ///
+    /// Runs that have begun are registered in $GAMEDAY_STATE_DIR, else in $XDG_STATE_HOME/gameday or ~/.local/state/gameday, so that this
+    /// command finds them in every working directory.
+    #[command(after_long_help = "Examples:\n  \
+        gameday rollback                                             the newest run that was killed\n  \
+        gameday rollback --all                                       all of them, and a look in their accounts\n  \
+        gameday rollback reports/2026-01-01T000000Z-full-failover\n  \
+        gameday rollback --discover --env FILE                       with no journal at all, by tags and schedules\n\n\
+        Exit codes: 0 nothing is left, as far as was looked; 2 bad arguments or files; 5 something is left, or could not be looked at")]
     Rollback(RollbackArgs),
     /// Write the reports of a run again, from its event log alone.
     Report(ReportArgs),
@@ -263,19 +277,20 @@ struct PreflightArgs {
 
 #[derive(Debug, Args)]
 struct RollbackArgs {
-    /// The folder of the run; without it, the newest unfinished one under reports/.
+    /// The folder of the run; without it, the newest unfinished one that is registered or under reports/.
     run_dir: Option<PathBuf>,
-    /// Every unfinished run under reports/, the newest first.
-    #[arg(long, conflicts_with = "run_dir")]
+    /// Every unfinished run that is registered or under reports/, the newest first; then look in the accounts of --env and of their environments.
+    #[arg(long, conflicts_with = "run_dir", group = "search")]
     all: bool,
     /// Look for what runs left in the account by their tags and schedules, without any journal; needs --env.
-    #[arg(long, conflicts_with_all = ["run_dir", "all"], requires = "env")]
+    #[arg(long, conflicts_with_all = ["run_dir", "all"], requires = "env", group = "search")]
     discover: bool,
-    /// The environment file of --discover.
-    #[arg(long, value_name = "FILE", requires = "discover")]
+    /// The environment file of --discover, or one more to look at with --all.
+    #[arg(long, value_name = "FILE", requires = "search")]
     env: Option<PathBuf>,
-    /// With --discover, also what a run left whose lock has not expired: it may still be going on.
-    #[arg(long, requires = "discover")]
+    /// With --discover or --all, also what a run left whose lock has not expired, and of which this machine does not know that it was killed: it
+    /// may still be going on.
+    #[arg(long, requires = "search")]
     even_if_locked: bool,
 }
 
@@ -404,15 +419,13 @@ struct ValidateArgs {
 /// The program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into()))
-        .init();
+    diagnostics::start();
     let result = match cli.command {
         Command::Schema { kind } => documents::schema(kind),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "gameday", &mut std::io::stdout());
-            Ok(Exit::Success)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "gameday", &mut script);
+            output::print(&script).map(|()| Exit::Success)
         }
         Command::Validate(args) => documents::validate(&args),
         Command::Report(args) => documents::report(&args),
@@ -434,7 +447,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.code(),
         Err(failure) => failure.tell(),
     };
-    signals::settle();
+    output::flush();
     code
 }
 

@@ -16,7 +16,7 @@ use crate::preflight::{self, Expectation};
 use crate::scenario::Scenario;
 
 use super::world::{self, World};
-use super::{Exit, Failure, Format, PlanArgs};
+use super::{Exit, Failure, Format, PlanArgs, runs};
 
 /// What EventBridge Scheduler asks for a million invocations, in US dollars, after the free ones of each month (Amazon
 /// EventBridge pricing).
@@ -49,10 +49,11 @@ pub async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let planned = look(&scenario.value, &world, dead_man).await;
     world.close().await;
     let planned = planned?;
-    match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&as_json(&planned)).unwrap_or_default()),
-        Format::Human => print(&planned),
-    }
+    let text = match args.format {
+        Format::Json => runs::json(&as_json(&planned))?,
+        Format::Human => human(&planned),
+    };
+    runs::put(None, &text)?;
     Ok(Exit::Success)
 }
 
@@ -147,7 +148,7 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn print(planned: &Planned) {
+fn human(planned: &Planned) -> String {
     let mut targets = table(&["fault", "Region", "target", "tags"]);
     for fault in &planned.plan.faults {
         for target in &fault.targets {
@@ -156,7 +157,6 @@ fn print(planned: &Planned) {
             targets.add_row([&name, fault.region.as_str(), &target.label, &tags.join(", ")]);
         }
     }
-    println!("Targets\n{targets}\n");
     let mut calls = table(&["#", "step", "Region", "call", "what it changes", "inverse"]);
     for (number, call) in (1..).zip(&planned.calls) {
         let change = call.action.change();
@@ -168,20 +168,14 @@ fn print(planned: &Planned) {
         let resource = change.resource();
         calls.add_row([&number, &when, call.region.as_str(), change.call(), &resource, change.inverse()]);
     }
-    println!("Calls, in this order; each is undone by its inverse, what hurts first\n{calls}\n");
-    for note in &planned.plan.notes {
-        println!("Note: {note}\n");
-    }
-    println!("Health checkers: {}\n", planned.checkers);
     let mut chain = table(&["after the cut", "what is expected"]);
     for expected in &planned.chain {
         let from = format_duration(expected.from);
         let when = expected.to.map_or_else(|| from.clone(), |to| format!("{from} to {}", format_duration(to)));
         chain.add_row([when, expected.event.clone()]);
     }
-    println!("{chain}\n");
-    match &planned.dead_man {
-        Some(settings) => println!(
+    let dead_man = match &planned.dead_man {
+        Some(settings) => format!(
             "Dead-man switch: {} schedules, which heal {} to {} after the planned end if this machine cannot. They cost \
              {:.6} USD, or nothing within the {FREE_INVOCATIONS} free invocations of a month.",
             schedules(planned),
@@ -189,7 +183,12 @@ fn print(planned: &Planned) {
             Span(settings.margin.0 + SCHEDULER_PRECISION.0),
             cost(planned),
         ),
-        None => println!("Dead-man switch: none. A run needs `[dead_man]` in the environment, or --no-dead-man."),
-    }
-    println!("Nothing was changed.");
+        None => "Dead-man switch: none. A run needs `[dead_man]` in the environment, or --no-dead-man.".to_owned(),
+    };
+    let notes = planned.plan.notes.iter().map(|note| format!("Note: {note}\n\n")).collect::<Vec<_>>().concat();
+    format!(
+        "Targets\n{targets}\n\nCalls, in this order; each is undone by its inverse, what hurts first\n{calls}\n\n\
+         {notes}Health checkers: {}\n\n{chain}\n\n{dead_man}\nNothing was changed.",
+        planned.checkers
+    )
 }

@@ -1,59 +1,59 @@
 //! `gameday rollback`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{Access, Cloud, RegionClients, reconnect};
+use crate::cloud::{Access, RegionClients, reconnect};
 use crate::faults::{Action, Discovered, Executor, Journal, JournalError, MutationSink, discover};
 use crate::model::{Clock, Event, Region, RunId};
+use crate::report::escape::shell_word;
 
-use super::signals::{Signals, say};
+use super::output::{say, tell};
+use super::registry::{self, Process};
+use super::signals::Signals;
+use super::unfinished::{Looked, Unfinished};
 use super::world::{self, World};
-use super::{Exit, Failure, Place, RollbackArgs, unfinished};
+use super::{Exit, Failure, Place, RollbackArgs, pause, unfinished};
 
 /// Puts back what journals record, or what is found without any.
 pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     let give_up = CancellationToken::new();
     listen(&give_up)?;
-    if args.discover {
-        return Box::pin(discovered(args, &give_up)).await;
+    let work = Work { give_up, even_if_locked: args.even_if_locked };
+    if let (true, Some(env)) = (args.discover, &args.env) {
+        return Box::pin(work.discovered(env)).await;
     }
     if let Some(folder) = args.run_dir {
-        return of_journal(&folder, &give_up).await;
+        return Box::pin(work.of_folder(&unfinished::at(&folder))).await;
     }
-    let mut folders: Vec<PathBuf> = unfinished::of_reports().into_iter().map(|run| run.folder).collect();
-    if args.all {
-        return all(folders, &give_up).await;
-    }
-    if folders.is_empty() {
-        let help = "Name the run's folder: gameday rollback DIR. Or look in the account: --discover --env FILE";
-        return Err(Failure::with_help("no unfinished run under reports/", help));
-    }
-    of_journal(&folders.remove(0), &give_up).await
+    Box::pin(work.of_all(unfinished::all(), args.all, args.env)).await
 }
 
-/// One that fails must not keep the others from being restored.
-async fn all(folders: Vec<PathBuf>, give_up: &CancellationToken) -> Result<Exit, Failure> {
-    if folders.is_empty() {
-        println!("no unfinished run under reports/: nothing is left to put back");
-    }
-    let mut worst = Exit::Success;
-    for folder in folders {
-        println!("{}:", folder.display());
-        match of_journal(&folder, give_up).await {
+/// How far the exit codes of several restores are from good: the worst one is the command's.
+#[derive(Default)]
+struct Worst(bool);
+
+impl Worst {
+    /// One that fails must not keep the others from being restored.
+    fn take(&mut self, result: Result<Exit, Failure>) {
+        match result {
             Ok(Exit::Success) => {}
-            Ok(_) => worst = Exit::NotRestored,
+            Ok(_) => self.0 = true,
             Err(failure) => {
                 failure.tell();
-                worst = Exit::NotRestored;
+                self.0 = true;
             }
         }
     }
-    Ok(worst)
+
+    fn exit(&self) -> Exit {
+        if self.0 { Exit::NotRestored } else { Exit::Success }
+    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
@@ -61,118 +61,234 @@ fn not_restored(error: impl ToString) -> Failure {
     Failure::plain(error.to_string()).coded(Exit::NotRestored)
 }
 
-/// Puts back what a journal records, from that journal alone.
-async fn of_journal(folder: &Path, give_up: &CancellationToken) -> Result<Exit, Failure> {
-    let path = folder.join("journal.ndjson");
-    let (journal, contents) = match Journal::reopen(&path) {
-        Ok(opened) => opened,
-        Err(error @ JournalError::NeverBegun { .. }) => {
-            tell(&error.to_string());
+/// The command that looks in an account.
+fn discover_command(env: Option<&Path>) -> String {
+    format!("gameday rollback --discover --env {}", env.map_or_else(|| "FILE".to_owned(), shell_word))
+}
+
+struct Work {
+    give_up: CancellationToken,
+    even_if_locked: bool,
+}
+
+impl Work {
+    /// The newest unfinished run, or all of them and the accounts of their environments.
+    async fn of_all(&self, looked: Looked, all: bool, env: Option<PathBuf>) -> Result<Exit, Failure> {
+        let mut worst = Worst::default();
+        for what in &looked.unreadable {
+            say(&format!("could not look for runs: {what}"));
+            worst.0 = true;
+        }
+        let known = looked.runs.iter().filter_map(|run| run.environment_file().map(Path::to_owned));
+        let accounts: BTreeSet<PathBuf> = env.into_iter().chain(known).filter(|_| all).collect();
+        if looked.runs.is_empty() {
+            tell(&format!("no unfinished run in {}", unfinished::places()));
+        }
+        for run in &looked.runs {
+            if let Some(process) = run.living() {
+                let folder = shell_word(&run.folder);
+                say(&format!(
+                    "{} is still going on, in process {process}: {folder}. End it with: kill -INT {process}",
+                    run.name()
+                ));
+                worst.0 = true;
+                continue;
+            }
+            if all {
+                tell(&format!("{}:", run.folder.display()));
+            }
+            worst.take(Box::pin(self.of_folder(run)).await);
+            if !all {
+                break;
+            }
+        }
+        for env in &accounts {
+            worst.take(Box::pin(self.discovered(env)).await);
+        }
+        if accounts.is_empty() {
+            tell(&format!("No account was searched. To search one: {}", discover_command(None)));
+        }
+        Ok(worst.exit())
+    }
+
+    /// Puts back what a run's journal records; without one, what is found in its account.
+    async fn of_folder(&self, run: &Unfinished) -> Result<Exit, Failure> {
+        let result = Box::pin(self.of_journal(run)).await;
+        if matches!(result, Ok(Exit::Success)) {
+            run.forget();
+        }
+        result
+    }
+
+    /// Puts back what a journal records, from that journal alone.
+    async fn of_journal(&self, run: &Unfinished) -> Result<Exit, Failure> {
+        let folder = &run.folder;
+        let path = folder.join("journal.ndjson");
+        let (journal, contents) = match Journal::reopen(&path) {
+            Ok(opened) => opened,
+            Err(error @ JournalError::NeverBegun { .. }) => {
+                tell(&error.to_string());
+                return Ok(Exit::Success);
+            }
+            Err(error @ JournalError::InUse { .. }) => return Err(not_restored(error)),
+            Err(JournalError::Io { source, .. })
+                if source.kind() == ErrorKind::NotFound && run.registered.is_none() =>
+            {
+                return Err(Failure::with_help(
+                    format!("{} has no journal.ndjson", folder.display()),
+                    format!(
+                        "Give the folder of the run. If this is the one, look in the account, which needs no journal: {}",
+                        discover_command(None)
+                    ),
+                ));
+            }
+            Err(error) => return self.without_journal(run, &error).await,
+        };
+        if contents.torn {
+            say("the journal's last line was torn by a crash and is cut off");
+        }
+        if contents.access.embedded {
+            tell("this run was in the embedded lab, which ended with it: nothing is left to put back");
             return Ok(Exit::Success);
         }
-        Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Failure::with_help(
-                format!("{} has no journal.ndjson", folder.display()),
-                "Give the folder of the run. A run without a journal has touched nothing",
+        if let Err(error) = OpenOptions::new().append(true).open(&path) {
+            say(&format!(
+                "warning: what is put back cannot be recorded, since {} cannot be written: {error}",
+                path.display()
             ));
         }
-        Err(error) => {
-            let help = "Look in the account, which needs no journal: gameday rollback --discover --env FILE";
+        let mut clients = Vec::new();
+        for region in contents.actions.iter().map(|recorded| &recorded.region).collect::<BTreeSet<_>>() {
+            clients.push(reconnect(&contents.access, region).await.map_err(not_restored)?);
+        }
+        super::identity::verify(&clients, &contents).await?;
+        let again = format!("gameday rollback {}", shell_word(folder));
+        self.restore(journal, &contents.run_id, clients, Clock::start(1.0), &again).await
+    }
+
+    /// A journal that is gone or damaged is no reason to leave anything: the account tells.
+    async fn without_journal(&self, run: &Unfinished, error: &JournalError) -> Result<Exit, Failure> {
+        let Some(env) = run.environment_file() else {
+            let help = format!("Look in the account, which needs no journal: {}", discover_command(None));
             return Err(Failure::with_help(error.to_string(), help).coded(Exit::NotRestored));
+        };
+        say(&format!("{error}. Looking in the account instead, as this does: {}", discover_command(Some(env))));
+        Box::pin(self.discovered(env)).await
+    }
+
+    async fn restore(
+        &self,
+        journal: Journal,
+        run: &RunId,
+        clients: Vec<RegionClients>,
+        clock: Clock,
+        again: &str,
+    ) -> Result<Exit, Failure> {
+        let journal = Arc::new(journal);
+        let executor = Executor::new(Arc::clone(&journal), clients, clock, teller()).resuming();
+        let restored = executor.restore(&self.give_up).await;
+        for note in &restored.notes {
+            tell(&format!("note: {note}"));
         }
-    };
-    if contents.torn {
-        say("the journal's last line was torn by a crash and is cut off");
+        tell(&format!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations));
+        if let Some(why) = journal.contents().incomplete.filter(|_| restored.left.is_empty()) {
+            say(&format!(
+                "the journal is incomplete: {why}. What it tells is put back; what it does not tell may be left"
+            ));
+            say(&format!("Look in the account: {}", discover_command(None)));
+            return Ok(Exit::NotRestored);
+        }
+        if restored.left.is_empty() {
+            if let Err(error) = journal.close() {
+                say(&format!(
+                    "warning: nothing is left, but that could not be recorded: {error}. To record it: {again}"
+                ));
+            }
+            return Ok(Exit::Success);
+        }
+        for left in &restored.left {
+            say(&format!("left: {left}"));
+        }
+        say(&format!("Try again with:\n  {again}"));
+        Ok(Exit::NotRestored)
     }
-    if contents.access.embedded {
-        tell("this run was in the embedded lab, which ended with it: nothing is left to put back");
-        return Ok(Exit::Success);
+
+    /// Looks in the account of an environment, and puts back what it finds.
+    async fn discovered(&self, env: &Path) -> Result<Exit, Failure> {
+        let again = discover_command(Some(env));
+        let not_searched = |error: String| {
+            let text = format!("the account of {} could not be searched: {error}", env.display());
+            Failure::with_help(text, format!("Something may be left there. Try again: {again}"))
+                .coded(Exit::NotRestored)
+        };
+        let place = Place { env: Some(env.to_owned()), speed: None, seed: None };
+        let (_, environment) = world::read(None, &place)?;
+        let world = Box::pin(World::open(environment, &place)).await?;
+        let (cloud, caller) = world::allowed(&world.site).await?;
+        let access = cloud.access(&world.site, &caller);
+        let (mut found, mut worst) = (BTreeMap::new(), Worst::default());
+        for clients in [&cloud.primary, &cloud.replica] {
+            // What is left in the other Region is put back all the same.
+            if let Err(error) = discover(clients, &world.site, &mut found).await {
+                worst.take(Err(not_searched(format!("{}: {error}", clients.region))));
+            }
+        }
+        if found.is_empty() && !worst.0 {
+            tell(&format!(
+                "nothing of any run is left in {} and {} of `{}`",
+                cloud.primary.region, cloud.replica.region, world.site.name
+            ));
+        }
+        let registered = registry::read().runs;
+        // The newest first: it may stand on what an older one left.
+        for (run, left) in found.into_iter().rev() {
+            let now = world.clock.now();
+            let process = registered.iter().find(|registered| registered.run.run == run).map(|it| &it.run.process);
+            let ended = process.is_some_and(Process::is_dead);
+            let locked = left.holder.as_ref().filter(|holder| holder.until > now && !ended && !self.even_if_locked);
+            if let Some(holder) = locked {
+                say(&format!("left alone: {holder} may still be going on. If not: {again} --even-if-locked"));
+                worst.0 = true;
+                continue;
+            }
+            let clients = vec![cloud.primary.clone(), cloud.replica.clone()];
+            let restored = match journal_of(&run, &left, &world, &access) {
+                Ok(journal) => {
+                    let path = journal.path().display();
+                    tell(&format!("{run}: {} changes found; journal {path}", left.actions.len()));
+                    Box::pin(self.restore(journal, &run, clients, world.clock, &again)).await
+                }
+                Err(error) => Err(not_restored(error)),
+            };
+            worst.take(restored);
+        }
+        Ok(worst.exit())
     }
-    let mut clients = Vec::new();
-    for region in contents.actions.iter().map(|recorded| &recorded.region).collect::<BTreeSet<_>>() {
-        clients.push(reconnect(&contents.access, region).await.map_err(not_restored)?);
-    }
-    let again = format!("gameday rollback {}", folder.display());
-    restore(journal, &contents.run_id, clients, Clock::start(1.0), &again, give_up).await
 }
 
-async fn restore(
-    journal: Journal,
-    run: &RunId,
-    clients: Vec<RegionClients>,
-    clock: Clock,
-    again: &str,
-    give_up: &CancellationToken,
-) -> Result<Exit, Failure> {
-    let journal = Arc::new(journal);
-    let executor = Executor::new(Arc::clone(&journal), clients, clock, teller());
-    let restored = executor.restore(give_up).await;
-    for note in &restored.notes {
-        tell(&format!("note: {note}"));
-    }
-    tell(&format!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations));
-    if let Some(why) = journal.contents().incomplete.filter(|_| restored.left.is_empty()) {
-        say(&format!("the journal is incomplete: {why}. What it tells is put back; what it does not tell may be left"));
-        say("Look in the account: gameday rollback --discover --env FILE");
-        return Ok(Exit::NotRestored);
-    }
-    if restored.left.is_empty() {
-        if let Err(error) = journal.close() {
-            say(&format!("warning: nothing is left, but the journal could not be closed: {error}"));
-        }
-        return Ok(Exit::Success);
-    }
-    for left in &restored.left {
-        say(&format!("left: {left}"));
-    }
-    say(&format!("Try again with:\n  {again}"));
-    Ok(Exit::NotRestored)
-}
-
-/// Looks in the account of an environment, and puts back what it finds.
-async fn discovered(args: RollbackArgs, give_up: &CancellationToken) -> Result<Exit, Failure> {
-    let place = Place { env: args.env, speed: None, seed: None };
-    let (_, environment) = world::read(None, &place)?;
-    let file = place.env.as_deref().unwrap_or(Path::new("FILE")).display().to_string();
-    let world = Box::pin(World::open(environment, &place)).await?;
-    let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
-    let mut found = BTreeMap::new();
-    for clients in [&cloud.primary, &cloud.replica] {
-        let looked = discover(clients, &world.site, &mut found).await;
-        looked.map_err(|error| not_restored(format!("{} cannot be searched: {error}", clients.region)))?;
-    }
-    if found.is_empty() {
-        println!("nothing of any run is left in {} and {}", cloud.primary.region, cloud.replica.region);
-        return Ok(Exit::Success);
-    }
-    let again = format!("gameday rollback --discover --env {file}");
-    let mut worst = Exit::Success;
-    // The newest first: it may stand on what an older one left.
-    for (run, left) in found.into_iter().rev() {
-        let now = world.clock.now();
-        if let Some(holder) = left.holder.as_ref().filter(|holder| holder.until > now && !args.even_if_locked) {
-            say(&format!("left alone: {holder} may still be going on. If not: {again} --even-if-locked"));
-            worst = Exit::NotRestored;
-            continue;
-        }
-        let clients = vec![cloud.primary.clone(), cloud.replica.clone()];
-        let journal = journal_of(&run, &left, &world).map_err(not_restored)?;
-        tell(&format!("{run}: {} changes found; journal {}", left.actions.len(), journal.path().display()));
-        if restore(journal, &run, clients, world.clock, &again, give_up).await? != Exit::Success {
-            worst = Exit::NotRestored;
-        }
-    }
-    Ok(worst)
-}
-
-/// A journal of what was found, so that this restore, too, survives a crash.
-fn journal_of(run: &RunId, left: &Discovered, world: &World) -> Result<Journal, JournalError> {
+/// A journal of what was found, so that this restore, too, survives a crash. It is kept beside other runs, else with the registered ones, else
+/// in memory: nothing may delay a restore.
+fn journal_of(run: &RunId, left: &Discovered, world: &World, access: &Access) -> Result<Journal, JournalError> {
     let at = world.clock.wall_now().strftime("%Y-%m-%dT%H%M%SZ");
-    let folder = Path::new("reports").join(format!("{at}-discovered-{run}"));
-    let path = folder.join("journal.ndjson");
-    std::fs::create_dir_all(&folder).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-    let journal = Journal::create(&path, run.clone(), Access::of(&world.site), world.clock.now())?;
-    journal.intend(&left.actions.iter().collect::<Vec<&(Region, Action)>>())?;
+    let name = format!("{at}-discovered-{run}");
+    let now = world.clock.now();
+    let actions = left.actions.iter().collect::<Vec<&(Region, Action)>>();
+    let create = |folder: &Path| {
+        let path = folder.join(&name).join("journal.ndjson");
+        let made = std::fs::create_dir_all(folder.join(&name));
+        made.map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        let journal = Journal::create(&path, run.clone(), access.clone(), now)?;
+        journal.intend(&actions)?;
+        Ok::<_, JournalError>(journal)
+    };
+    for folder in std::iter::once(PathBuf::from("reports")).chain(registry::folders()) {
+        match create(&folder) {
+            Ok(journal) => return Ok(journal),
+            Err(error) => say(&format!("warning: what is put back cannot be recorded there: {error}")),
+        }
+    }
+    let journal = Journal::in_memory(run.clone(), access.clone(), now)?;
+    journal.intend(&actions)?;
     Ok(journal)
 }
 
@@ -187,13 +303,10 @@ fn teller() -> MutationSink {
     })
 }
 
-/// A reader that went away, or a full disk, must not stop a restore or change its exit code.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
 fn listen(give_up: &CancellationToken) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    let words = "SIGTSTP: the restore is stopped before its end, and the network may still be cut off. Go on with: fg";
+    pause::announce(|| words.to_owned(), |_| ())?;
     let give_up = give_up.clone();
     tokio::spawn(async move {
         let name = signals.next().await;

@@ -1,23 +1,27 @@
 //! `gameday run`.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::cloud::Access;
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
 use crate::files;
 use crate::measure::{self, History, Outcome};
 use crate::model::{EventLog, RunFailure, RunId, read_log};
 use crate::preflight::Allowed;
 use crate::report;
+use crate::report::escape::shell_word;
 use crate::scenario::Phases;
 
 use super::confirm::{Consent, confirm};
+use super::output::{self, say};
+use super::pause::RunPause;
 use super::progress::Progress;
-use super::signals::{Signals, say};
+use super::registry::{self, Process, Registered, Registration};
+use super::signals::Signals;
 use super::world::{self, World};
 use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 
@@ -42,8 +46,8 @@ impl Companion for Shown {
     fn end(self, outcome: &Outcome, folder: &Path) -> Result<(), Failure> {
         match self.0 {
             Format::Json => {
-                // Standard output may be closed already; the same bytes are in run.json.
-                let _ = std::io::stdout().write_all(&report::run_json(outcome));
+                // Where they cannot be written, the same bytes are in run.json.
+                let _ = output::print(&report::run_json(outcome));
             }
             Format::Human => summary::print(outcome, folder),
         }
@@ -65,7 +69,7 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
     let what = format!("\"{}\" will break its primary for up to {longest}.", scenario.value.title);
     let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
     confirm(consent, &environment.value, &what)?;
-    unfinished::refuse(&environment.value.name, args.out.as_deref())?;
+    unfinished::refuse(&environment.value, args.out.as_deref())?;
     let world = Box::pin(World::open(environment, &args.place)).await?;
     let began = world.clock.wall_now();
     let folder = folder(args.out.as_deref(), &scenario.name(), began)?;
@@ -81,12 +85,16 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
         world.clock.speed(),
         folder.display()
     );
+    let margin = world.site.dead_man.as_ref().filter(|_| !args.no_dead_man).map(|settings| settings.margin.0);
+    RunPause::follow(&log, world.clock, &scenario.value.phases, margin, world.is_embedded()).announce()?;
     let plain = args.no_progress || args.format == Format::Json;
     let progress = Progress::start(&log, world.clock, &scenario.value.phases, &heading, plain);
     let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
     companion.start(&world, &log, &scenario.value.phases);
+    let id = run_id(began);
+    let registered = register(&id, &world, &folder, args.place.env.as_deref());
     let run = Run {
-        id: run_id(began),
+        id,
         scenario: scenario.value,
         scenario_file: identity,
         site: world.site.clone(),
@@ -110,11 +118,14 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
         say(&format!("warning: the event log is not whole: {error}"));
     }
     let not_restored = matches!(failure, Some(RunFailure::NotRestored(_)));
+    if let Some(registered) = registered.filter(|_| !not_restored) {
+        registered.remove();
+    }
     let told = tell(companion, &world, &folder).await;
     world.close().await;
     if not_restored {
         // Outranks everything, a report that cannot be written included.
-        say(&format!("\nSomething could not be restored. Try again with:\n  gameday rollback {}", folder.display()));
+        say(&format!("\nSomething could not be restored. Try again with:\n  gameday rollback {}", shell_word(&folder)));
         return told.map(|_| Exit::NotRestored).map_err(|failure| failure.coded(Exit::NotRestored));
     }
     // The run was made and everything is back; only its reports could not be written, as on a full disk.
@@ -132,10 +143,47 @@ async fn tell(companion: impl Companion, world: &World, folder: &Path) -> Result
     Ok(Exit::of(outcome.exit_code))
 }
 
+/// Writes down where every later call finds that this run has begun. The embedded lab's world ends with it.
+fn register(id: &RunId, world: &World, folder: &Path, environment_file: Option<&Path>) -> Option<Registered> {
+    let access = Access::of(&world.site);
+    if access.embedded {
+        return None;
+    }
+    let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let registration = Registration {
+        run: id.clone(),
+        folder: absolute(folder),
+        access,
+        environment_file: environment_file.map(absolute),
+        owner: owner(),
+        process: Process::own(),
+        started_at: world.clock.wall_now(),
+    };
+    registry::register(registration)
+        .map_err(|why| {
+            say(&format!(
+                "warning: this run cannot be registered ({why}). If it is killed, `gameday rollback --all` finds it only from here; name its \
+                 folder then: gameday rollback {}",
+                shell_word(absolute(folder))
+            ));
+        })
+        .ok()
+}
+
 /// User and host, as the lock names them.
 fn owner() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
-    format!("{user}@{}", rustix::system::uname().nodename().to_string_lossy())
+    let name = |key: &str| std::env::var(key).ok().filter(|name| !name.is_empty());
+    let user = name("USER").or_else(|| name("LOGNAME")).unwrap_or_else(user);
+    format!("{user}@{}", registry::host())
+}
+
+/// The name of whoever runs this by passwd(5), else the number.
+fn user() -> String {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let own =
+        passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.get(2) == Some(&&*id));
+    own.and_then(|fields| fields.first().map(|name| (*name).to_owned())).unwrap_or(id)
 }
 
 /// The folder of the run: made now, so that a bad path fails before anything else happens.
@@ -176,10 +224,8 @@ fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
                 }
                 Some(StopLevel::SkipObservers) => "restoring without watching. Again: give up restoring.".to_owned(),
                 Some(StopLevel::GiveUp) | None => {
-                    format!(
-                        "giving up what cannot be restored now. Go on with:\n  gameday rollback {}",
-                        folder.display()
-                    )
+                    let folder = shell_word(&folder);
+                    format!("giving up what cannot be restored now. Go on with:\n  gameday rollback {folder}")
                 }
             };
             say(&format!("{name}: {next}"));

@@ -1,6 +1,5 @@
 //! `gameday trend`, `compare` and `runbook`: what whole runs say, beside each other and to people.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -8,9 +7,10 @@ use comfy_table::{Cell, Color};
 
 use crate::compare::{self, Change, Document, Figure, Pair, Part, Row, RunRecord, Trend};
 use crate::files::write_whole;
+use crate::model::{LONGEST_DOCUMENT, read_at_most};
 use crate::runbook;
 
-use super::signals::say;
+use super::output::{self, say};
 use super::summary::empty_table;
 use super::world::{self, World};
 use super::{Exit, Failure, Place};
@@ -151,7 +151,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
 /// The run.json of a run's folder.
 pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
     let path = folder.join("run.json");
-    let text = fs::read(&path).map_err(|error| {
+    let text = read_at_most(&path, LONGEST_DOCUMENT).map_err(|error| {
         Failure::with_help(
             format!("{}: {error}", path.display()),
             "Give the folder of a run; `gameday report DIR` writes its run.json again",
@@ -160,16 +160,15 @@ pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
     RunRecord::read(&text).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
 }
 
-/// To a file or to standard output, whose reader may have gone away.
+/// To a file or to standard output.
 pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
-    use std::io::Write;
     let text = format!("{}\n", text.trim_end());
-    if let Some(path) = out {
-        return write_whole(path, text.as_bytes())
-            .map_err(|error| Failure::plain(format!("{}: {error}", path.display())));
+    match out {
+        Some(path) => {
+            write_whole(path, text.as_bytes()).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
+        }
+        None => output::print(text.as_bytes()),
     }
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
 }
 
 pub fn json(value: &impl serde::Serialize) -> Result<String, Failure> {

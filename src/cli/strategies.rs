@@ -18,11 +18,11 @@ use crate::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed};
 use crate::env::{Pool, SecretRef, Site};
 use crate::lab::truth::{Draw, TruthReport};
 use crate::measure::Outcome;
-use crate::model::{Clock, Event, EventLog, Phase, Record, RegionRole, Secret};
+use crate::model::{Clock, Event, EventLog, LONGEST_DOCUMENT, Phase, Record, RegionRole, Secret, read_at_most};
 use crate::scenario::Phases;
 
+use super::output::say;
 use super::run::Companion;
-use super::signals::say;
 use super::summary::empty_table;
 use super::world::World;
 use super::{Exit, Failure, Format, Place, RunArgs, run, runs, speed};
@@ -143,7 +143,7 @@ fn comparison(out: &Path) -> Result<Comparison, Failure> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
-    let text = fs::read(path).map_err(|error| fail(path, &error))?;
+    let text = read_at_most(path, LONGEST_DOCUMENT).map_err(|error| fail(path, &error))?;
     serde_json::from_slice(&text).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
 }
 

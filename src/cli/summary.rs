@@ -1,7 +1,6 @@
 //! The table at the end of a run.
 
 use std::fmt::Write;
-use std::io::Write as _;
 use std::path::Path;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
@@ -10,10 +9,12 @@ use crate::measure::{Became, Foretold, Outcome, Verdict};
 use crate::model::Severity;
 use crate::report::words;
 
-/// Prints verdict, objectives, milestones and where the report is. A reader that went away, or a full disk, must not
-/// change how the run ends.
+use super::output;
+
+/// Prints verdict, objectives, milestones and where the report is.
 pub fn print(outcome: &Outcome, folder: &Path) {
-    let _ = writeln!(std::io::stdout(), "{}", text(outcome, folder));
+    // Where it cannot be written, the report has it all the same: that must not change how the run ends.
+    let _ = output::print(format!("{}\n", text(outcome, folder)).as_bytes());
 }
 
 fn text(outcome: &Outcome, folder: &Path) -> String {

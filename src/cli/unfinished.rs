@@ -1,10 +1,15 @@
-//! Journals of runs that never said that everything was restored.
+//! Runs that never said that everything was restored, under `reports/` and wherever else they were registered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cloud::Access;
+use crate::env::{Environment, EnvironmentKind};
 use crate::faults::{Contents, JournalError, access_of, read_journal};
+use crate::model::{Region, read_log};
+use crate::report::escape::shell_word;
 
+use super::registry::{self, Registered};
 use super::{Exit, Failure};
 
 /// Where runs are kept that name no folder.
@@ -16,56 +21,184 @@ pub struct Unfinished {
     pub folder: PathBuf,
     /// What its journal says.
     pub contents: Result<Contents, JournalError>,
+    /// Its registration.
+    pub registered: Option<Registered>,
+}
+
+/// Unfinished runs.
+#[derive(Default)]
+pub struct Looked {
+    /// The newest first.
+    pub runs: Vec<Unfinished>,
+    /// What could not be looked at, in words.
+    pub unreadable: Vec<String>,
 }
 
 impl Unfinished {
+    fn of(folder: PathBuf, registered: Option<Registered>) -> Self {
+        let contents = read_journal(&folder.join("journal.ndjson"));
+        Self { folder, contents, registered }
+    }
+
     /// Which account it is about, as far as that can be read.
     fn access(&self) -> Option<Access> {
-        match &self.contents {
-            Ok(contents) => Some(contents.access.clone()),
-            Err(_) => access_of(&self.folder.join("journal.ndjson")),
+        match (&self.contents, &self.registered) {
+            (Ok(contents), _) => Some(contents.access.clone()),
+            (Err(_), Some(registered)) => Some(registered.run.access.clone()),
+            (Err(_), None) => access_of(&self.folder.join("journal.ndjson")),
+        }
+    }
+
+    /// The environment file that it was begun with, where that is known.
+    pub fn environment_file(&self) -> Option<&Path> {
+        self.registered.as_ref()?.run.environment_file.as_deref()
+    }
+
+    /// Its process on this machine, where that lives.
+    pub fn living(&self) -> Option<u32> {
+        let process = &self.registered.as_ref()?.run.process;
+        (!process.is_dead()).then_some(process.id)
+    }
+
+    /// Whether its journal is gone, or was never there.
+    fn lacks_journal(&self) -> bool {
+        matches!(&self.contents, Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Whether nothing of it is left, as far as its files tell.
+    fn is_finished(&self) -> bool {
+        let never_begun = match &self.contents {
+            // The world of an embedded lab ended with its run.
+            Ok(contents) => return contents.closed || contents.access.embedded,
+            Err(JournalError::NeverBegun { .. }) => true,
+            Err(_) => self.lacks_journal() && (self.registered.is_none() || self.has_touched_nothing()),
+        };
+        let embedded = self.access().is_some_and(|access| access.embedded);
+        // One that lives may be about to begin.
+        embedded || (never_begun && (self.registered.is_none() || self.living().is_none()))
+    }
+
+    /// A run writes its journal before its first change, and what it has changed to its event log. One that was killed before it had a journal
+    /// has a log without changes.
+    fn has_touched_nothing(&self) -> bool {
+        let mut touched = false;
+        let read = read_log(&self.folder.join("events.ndjson"), |record| {
+            touched |= matches!(record.event, crate::model::Event::Mutation(_));
+        });
+        read.is_ok() && !touched
+    }
+
+    /// Its registration is of no use any more.
+    pub fn forget(&self) {
+        if let Some(registered) = &self.registered {
+            registered.remove();
+        }
+    }
+
+    /// In a word or two.
+    pub fn name(&self) -> String {
+        match (&self.contents, &self.registered) {
+            (Ok(contents), _) => contents.run_id.to_string(),
+            (Err(_), Some(registered)) => registered.run.run.to_string(),
+            (Err(_), None) => self.folder.display().to_string(),
         }
     }
 }
 
-/// The unfinished runs in a folder of runs, the newest first.
-pub fn find(runs: &Path) -> Vec<Unfinished> {
-    let entries = std::fs::read_dir(runs).into_iter().flatten();
-    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+/// The unfinished run of a folder, whatever is known of it.
+pub fn at(folder: &Path) -> Unfinished {
+    let same = |registered: &Registered| registered.run.folder == absolute(folder);
+    Unfinished::of(folder.to_owned(), registry::read().runs.into_iter().find(same))
+}
+
+/// As a registration names it, also where it is gone.
+fn absolute(folder: &Path) -> PathBuf {
+    folder.canonicalize().or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// The unfinished runs that are registered and those in folders of runs.
+pub fn find(places: &[&Path]) -> Looked {
+    let registry = registry::read();
+    let mut looked = Looked { unreadable: registry.unreadable, ..Looked::default() };
+    let mut known = BTreeMap::new();
+    for registered in registry.runs {
+        known.insert(registered.run.folder.clone(), registered);
+    }
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for place in places {
+        match std::fs::read_dir(place) {
+            Ok(entries) => folders.extend(entries.filter_map(|entry| Some(entry.ok()?.path()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => looked.unreadable.push(format!("{}: {error}", place.display())),
+        }
+    }
     folders.sort();
-    let unfinished = folders.into_iter().rev().filter_map(|folder| {
-        let path = folder.join("journal.ndjson");
-        path.exists().then(|| Unfinished { contents: read_journal(&path), folder })
-    });
-    unfinished
-        .filter(|run| match &run.contents {
-            // The world of an embedded lab ended with its run.
-            Ok(contents) => !contents.closed && !contents.access.embedded,
-            Err(JournalError::NeverBegun { .. }) => false,
-            Err(_) => run.access().is_none_or(|access| !access.embedded),
-        })
-        .collect()
+    folders.dedup();
+    let mut runs: Vec<Unfinished> = Vec::new();
+    for folder in folders.into_iter().rev().filter(|folder| folder.join("journal.ndjson").exists()) {
+        let registered = known.remove(&absolute(&folder));
+        runs.push(Unfinished::of(folder, registered));
+    }
+    runs.extend(known.into_values().map(|registered| Unfinished::of(registered.run.folder.clone(), Some(registered))));
+    for run in runs {
+        if run.is_finished() {
+            run.forget();
+        } else {
+            looked.runs.push(run);
+        }
+    }
+    // A run's ID begins with when it began.
+    looked.runs.sort_by_key(|run| std::cmp::Reverse(run.name()));
+    looked
 }
 
-/// Those under `reports/`.
-pub fn of_reports() -> Vec<Unfinished> {
-    find(Path::new(REPORTS))
+/// Those under `reports/` and those that are registered.
+pub fn all() -> Looked {
+    find(&[Path::new(REPORTS)])
 }
 
-/// Refuses to begin while a run of the same environment is not restored, where this run's folder goes or under
-/// `reports/`.
-pub fn refuse(environment: &str, out: Option<&Path>) -> Result<(), Failure> {
+/// Where [`all`] looks.
+pub fn places() -> String {
+    let reports = absolute(Path::new(REPORTS));
+    let places = std::iter::once(reports).chain(registry::folders());
+    places.map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses to begin while a run of the same environment is not restored: one that is registered, one where this run's folder goes, or one
+/// under `reports/`.
+pub fn refuse(environment: &Environment, out: Option<&Path>) -> Result<(), Failure> {
+    if environment.kind == EnvironmentKind::Lab && environment.primary.is_none() {
+        // A world of its own.
+        return Ok(());
+    }
     let beside =
         out.and_then(Path::parent).map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
-    let mut found = of_reports();
-    found.extend(beside.into_iter().flat_map(find));
-    let same = found.into_iter().find(|run| run.access().is_none_or(|access| access.environment == environment));
-    let Some(run) = same else { return Ok(()) };
-    let folder = run.folder.display();
-    let what = match run.contents {
-        Ok(contents) => format!("{} in `{environment}` is not restored: {folder}", contents.run_id),
-        Err(error) => format!("an earlier run may not be restored: {error}"),
+    let places: Vec<&Path> = std::iter::once(Path::new(REPORTS)).chain(beside).collect();
+    let name = &environment.name;
+    let endpoints: BTreeMap<Region, BTreeMap<String, String>> = [&environment.primary, &environment.replica]
+        .into_iter()
+        .flatten()
+        .map(|region| (region.region.clone(), region.endpoints.clone()))
+        .collect();
+    // Labs have one name, and each is a world of its own.
+    let same = |run: &Unfinished| {
+        run.access().is_none_or(|access| access.environment == *name && access.endpoints == endpoints)
     };
-    let help = format!("If it is still going on, wait for it. Else put back what it left: gameday rollback {folder}");
+    // One that lives elsewhere holds the lock, which decides.
+    let own: Vec<PathBuf> = places.iter().map(|place| absolute(place)).collect();
+    let is_here =
+        |run: &Unfinished| absolute(&run.folder).parent().is_some_and(|parent| own.iter().any(|own| own == parent));
+    let looked = find(&places);
+    let found = looked.runs.iter().find(|run| same(run) && (run.living().is_none() || is_here(run)));
+    let Some(run) = found else { return Ok(()) };
+    let folder = shell_word(&run.folder);
+    let what = match &run.contents {
+        Ok(contents) => format!("{} in `{name}` is not restored: {folder}", contents.run_id),
+        Err(error) => format!("{} may not be restored: {error}", run.name()),
+    };
+    let help = match run.living() {
+        Some(process) => format!("It is still going on, in process {process}: wait for it, or end it with Ctrl-C"),
+        None => format!("If it is still going on, wait for it. Else put back what it left: gameday rollback {folder}"),
+    };
     Err(Failure::with_help(format!("{what}. Nothing was touched"), help).coded(Exit::Refused))
 }

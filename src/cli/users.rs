@@ -15,7 +15,8 @@ use crate::model::Secret;
 use crate::users::{GROUP, Made, Removed, Synthetics};
 
 use super::confirm::{Consent, confirm};
-use super::signals::{Signals, say};
+use super::output::{say, tell};
+use super::signals::Signals;
 use super::world::{self, World};
 use super::{Exit, Failure, Place, UsersCommand};
 
@@ -65,7 +66,7 @@ async fn open(file: &Path, consent: Option<Consent<'_>>, what: &str) -> Result<S
 }
 
 async fn connect(site: &Site) -> Result<Synthetics, Failure> {
-    let cloud = world::allowed(site).await?;
+    let (cloud, _) = world::allowed(site).await?;
     Ok(Synthetics { cognito: cloud.primary.cognito, pool: site.pool.id.clone() })
 }
 
@@ -100,7 +101,7 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
     pool.make_group().await.map_err(|error| refused(&error))?;
     let (stop, bar, wanted) = (stop_by_signal()?, progress(names.len()), names.len());
     let (mut ready, mut known, mut foreign, mut failed) = (Vec::new(), 0, Vec::new(), Vec::new());
-    let tell = |made| {
+    let count = |made| {
         bar.inc(1);
         match made {
             Made::Ready { name, password, was_there } => {
@@ -114,33 +115,33 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
             }
         }
     };
-    pool.seed(names, &stop, tell).await;
+    pool.seed(names, &stop, count).await;
     bar.finish_and_clear();
     let (done, path) = (ready.len(), file.path.clone());
     if done > 0 {
         file.write(ready)?;
     }
-    let (made, mut out) = (done - known, std::io::stdout());
-    let _ = writeln!(out, "{made} users made, {known} of the group `{GROUP}` given a new password: {}", path.display());
+    let made = done - known;
+    tell(&format!("{made} users made, {known} of the group `{GROUP}` given a new password: {}", path.display()));
     if !foreign.is_empty() {
-        let _ = writeln!(out, "left alone, since they are there and not in that group: {}", some(&foreign));
+        tell(&format!("left alone, since they are there and not in that group: {}", some(&foreign)));
     }
     if !failed.is_empty() {
-        let _ = writeln!(out, "failed, try again with the same command: {}", some(&failed));
+        tell(&format!("failed, try again with the same command: {}", some(&failed)));
     }
     Ok(if done == wanted { Exit::Success } else { Exit::Aborted })
 }
 
 async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, Failure> {
     let census = pool.census(prefix).await.map_err(|error| refused(&error))?;
-    let (wanted, mut out) = (census.ours.len(), std::io::stdout());
+    let wanted = census.ours.len();
     if dry_run {
-        let _ = writeln!(out, "{wanted} users would be deleted: {}", some(&census.ours));
+        tell(&format!("{wanted} users would be deleted: {}", some(&census.ours)));
     }
     let (mut gone, mut failed) = (0, Vec::new());
     if !dry_run {
         let (stop, bar) = (stop_by_signal()?, progress(wanted));
-        let tell = |removed| {
+        let count = |removed| {
             bar.inc(1);
             match removed {
                 Removed::Gone => gone += 1,
@@ -150,19 +151,18 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
                 }
             }
         };
-        pool.purge(census.ours, &stop, tell).await;
+        pool.purge(census.ours, &stop, count).await;
         bar.finish_and_clear();
-        let _ = writeln!(out, "{gone} of {wanted} users deleted");
+        tell(&format!("{gone} of {wanted} users deleted"));
     }
     if !census.other_names.is_empty() {
-        let _ =
-            writeln!(out, "left, in the group `{GROUP}` without the prefix `{prefix}`: {}", some(&census.other_names));
+        tell(&format!("left, in the group `{GROUP}` without the prefix `{prefix}`: {}", some(&census.other_names)));
     }
     if !census.not_members.is_empty() {
-        let _ = writeln!(out, "left, with the prefix and not in the group: {}", some(&census.not_members));
+        tell(&format!("left, with the prefix and not in the group: {}", some(&census.not_members)));
     }
     if !failed.is_empty() {
-        let _ = writeln!(out, "failed, try again with the same command: {}", some(&failed));
+        tell(&format!("failed, try again with the same command: {}", some(&failed)));
     }
     Ok(if dry_run || gone == wanted { Exit::Success } else { Exit::Aborted })
 }

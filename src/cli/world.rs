@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Caller, Cloud};
 use crate::env::{self, Environment, EnvironmentKind, Site};
 use crate::files::{FileProblems, Loaded};
 use crate::lab::truth::TruthReport;
 use crate::lab::{Lab, LabOptions};
-use crate::model::{Clock, Seed};
+use crate::model::{Clock, LONGEST_TEXT, Seed, read_text_at_most};
 use crate::preflight::{Findings, account};
 use crate::scenario::{self, Scenario};
 
-use super::{Exit, Failure, Place};
+use super::{Exit, Failure, Place, output};
 
 /// An environment at hand.
 pub struct World {
@@ -46,7 +46,7 @@ pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>,
         (Ok(scenario), Ok(environment)) => Ok((scenario, environment)),
         (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems.into()),
         (Err(first), Err(second)) => {
-            eprintln!("{:?}", miette::Report::new(first));
+            output::say(&format!("{:?}", miette::Report::new(first)));
             Err(second.into())
         }
     }
@@ -116,6 +116,11 @@ impl World {
         fetch_truth(url, zero_at).await
     }
 
+    /// Whether it ends with this process.
+    pub fn is_embedded(&self) -> bool {
+        self.lab.is_some()
+    }
+
     /// Ends the embedded lab.
     pub async fn close(self) {
         if let Some(lab) = self.lab {
@@ -140,7 +145,7 @@ pub async fn start_lab(environment: Environment, clock: Clock, seed: Seed) -> Re
 fn trust_root(environment: &Environment, folder: &Path) -> Result<Option<String>, Failure> {
     let Some(path) = environment.front_door.as_ref().and_then(|door| door.trust_root.as_ref()) else { return Ok(None) };
     let path = folder.join(path);
-    let text = std::fs::read_to_string(&path);
+    let text = read_text_at_most(&path, LONGEST_TEXT);
     text.map(Some).map_err(|error| Failure::plain(format!("the trust root {}: {error}", path.display())))
 }
 
@@ -165,13 +170,13 @@ async fn fetch_truth(url: &str, zero_at: Option<Timestamp>) -> Option<TruthRepor
 ///
 /// # Errors
 /// With [`Exit::Refused`] for another account.
-pub async fn allowed(site: &Site) -> Result<Cloud, Failure> {
+pub async fn allowed(site: &Site) -> Result<(Cloud, Caller), Failure> {
     let cloud = Cloud::connect(site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let mut found = Findings::default();
-    if account(&cloud, site, &mut found).await.is_none() {
-        let finding = found.findings.pop();
-        let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
-        return Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused));
+    if let Some(caller) = account(&cloud, site, &mut found).await {
+        return Ok((cloud, caller));
     }
-    Ok(cloud)
+    let finding = found.findings.pop();
+    let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
+    Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused))
 }

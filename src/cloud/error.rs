@@ -1,6 +1,60 @@
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::ProfileError;
+
+/// Why a call has no answer of AWS's own. By types alone: no text is looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// Refused, timed out, no name, no TLS, or something on the way answered in AWS's place.
+    Unreachable(String),
+    /// Nothing to sign it with.
+    NoCredentials(String),
+    /// The same, and the profile is why.
+    Profile(ProfileError),
+}
+
+/// Nothing where AWS has answered, if only with a refusal.
+pub(super) fn obstacle<E>(error: &SdkError<E, HttpResponse>) -> Option<Obstacle>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    if let SdkError::ServiceError(answer) = error {
+        // Every error of AWS has a code; a page of a proxy has none.
+        let status = answer.raw().status().as_u16();
+        let told = || format!("something answered HTTP {status} without an error of AWS, as a proxy does");
+        return error.code().is_none().then(|| Obstacle::Unreachable(told()));
+    }
+    if let Some(profile) = cause::<ProfileError>(error) {
+        return Some(Obstacle::Profile(profile.clone()));
+    }
+    let told = match error {
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        _ => chain(error),
+    };
+    Some(match cause::<CredentialsError>(error) {
+        // Where credentials come from could not be reached either.
+        Some(CredentialsError::ProviderTimedOut(_)) => Obstacle::Unreachable(told),
+        Some(credentials) if cause::<ConnectorError>(credentials).is_none() => Obstacle::NoCredentials(told),
+        _ => Obstacle::Unreachable(told),
+    })
+}
+
+/// The first of that type among an error and its causes.
+fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
 
 /// What to do about a failed call depends on this alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +95,7 @@ impl CloudError {
     /// Maps an SDK error; meant for `map_err(CloudError::of("ec2:DescribeSubnets"))`.
     pub fn of<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         move |error| {
             let code = error.code().map(str::to_owned);
@@ -66,7 +120,7 @@ impl CloudError {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

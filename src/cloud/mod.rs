@@ -3,17 +3,17 @@
 //! by the SDK, since a timed-out call may have taken effect.
 
 mod backoff;
+mod config;
 mod error;
+mod identity;
 mod people;
+mod profile;
 mod secret;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_credential_types::Credentials;
+use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,12 @@ use crate::env::{CredentialRef, RegionEnv, SecretRef, Site};
 use crate::model::{Region, RegionRole, Span};
 
 pub use backoff::Backoff;
+pub use config::Ambient;
+use config::{RegionConfig, region_config};
 pub use error::{CloudError, ErrorClass};
+pub use identity::{Caller, Expiry, IdentityError, Renewal, SessionWithoutEnd, WrongIdentity, expiry, verify_identity};
 pub use people::{ListError, Listed, PasswordRef, read_list};
+pub use profile::{ProfileError, Surroundings};
 pub use secret::{SecretError, resolve as resolve_secret, resolve_local};
 
 /// How to reach an account again, written into journals so that a rollback needs nothing else.
@@ -76,6 +80,11 @@ impl Access {
             embedded,
         }
     }
+
+    /// Whether the endpoints are all that there are: a journal that knows its account has those that its run used.
+    fn endpoints_are_complete(&self) -> bool {
+        self.account.is_some()
+    }
 }
 
 /// The clients of one Region.
@@ -91,12 +100,18 @@ pub struct RegionClients {
     pub cognito: aws_sdk_cognitoidentityprovider::Client,
     /// CloudWatch, for alarms.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// Who we are.
+    pub sts: aws_sdk_sts::Client,
     /// Services that only checks read.
     pub checked: Checked,
     /// Services that faults change, for calls that read.
     pub reading: Services,
     /// The same, for calls that change something; never retried by the SDK.
     pub mutating: Services,
+    /// The URL of each service that is not asked at AWS's own endpoint.
+    pub endpoints: BTreeMap<String, String>,
+    /// What the environment says of the way of its calls.
+    pub ambient: Ambient,
 }
 
 /// Services that only checks read.
@@ -178,17 +193,29 @@ impl Cloud {
         replica_region: &Region,
         folder: &Path,
     ) -> Result<Self, SecretError> {
-        let primary = region_config(access, primary_region, folder).await?;
-        let replica = region_config(access, replica_region, folder).await?;
-        let global = |service| with_endpoint(&primary, access, primary_region, service);
+        let around = Surroundings::of_process();
+        let primary = region_config(access, primary_region, folder, &around).await?;
+        let credentials = primary.credentials();
+        let primary = clients(primary, primary_region);
         Ok(Self {
-            primary: clients(&primary, access, primary_region),
-            replica: clients(&replica, access, replica_region),
-            route53: aws_sdk_route53::Client::new(&global("route53")),
-            sts: aws_sdk_sts::Client::new(&global("sts")),
-            secrets: aws_sdk_secretsmanager::Client::new(&global("secretsmanager")),
-            credentials: primary.credentials_provider(),
+            replica: clients(region_config(access, replica_region, folder, &around).await?, replica_region),
+            route53: primary.reading.route53.clone(),
+            sts: primary.sts.clone(),
+            secrets: primary.checked.secrets.clone(),
+            primary,
+            credentials,
         })
+    }
+
+    /// How to reach the account again, for a journal: with who we are, and with the endpoints that calls really go to.
+    pub fn access(&self, site: &Site, caller: &Caller) -> Access {
+        let both = [&self.primary, &self.replica];
+        Access {
+            endpoints: both.map(|clients| (clients.region.clone(), clients.endpoints.clone())).into(),
+            account: Some(caller.account.clone()),
+            caller: Some(caller.arn.clone()),
+            ..Access::of(site)
+        }
     }
 
     /// The clients of the Region with that name.
@@ -215,41 +242,12 @@ impl Cloud {
 /// # Errors
 /// [`SecretError`] when the credentials' secret cannot be read.
 pub async fn reconnect(access: &Access, region: &Region) -> Result<RegionClients, SecretError> {
-    let config = region_config(access, region, &PathBuf::new()).await?;
-    Ok(clients(&config, access, region))
+    let config = region_config(access, region, &PathBuf::new(), &Surroundings::of_process()).await?;
+    Ok(clients(config, region))
 }
 
-async fn region_config(access: &Access, region: &Region, folder: &Path) -> Result<SdkConfig, SecretError> {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .read_timeout(Duration::from_secs(10))
-        .operation_attempt_timeout(Duration::from_secs(12))
-        .operation_timeout(Duration::from_mins(1))
-        .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(aws_config::Region::new(region.as_str().to_owned()))
-        .timeout_config(timeouts);
-    match &access.credentials {
-        None => {}
-        Some(CredentialRef::Profile { profile }) => loader = loader.profile_name(profile),
-        Some(CredentialRef::Static { access_key_id, secret_access_key }) => {
-            let secret = resolve_local(secret_access_key, folder)?;
-            let pair = Credentials::new(access_key_id, secret.expose(), None, None, "environment file");
-            loader = loader.credentials_provider(SharedCredentialsProvider::new(pair));
-        }
-    }
-    Ok(loader.load().await)
-}
-
-fn with_endpoint(config: &SdkConfig, access: &Access, region: &Region, service: &str) -> SdkConfig {
-    match access.endpoints.get(region).and_then(|endpoints| endpoints.get(service)) {
-        Some(url) => config.to_builder().endpoint_url(url).build(),
-        None => config.clone(),
-    }
-}
-
-fn clients(config: &SdkConfig, access: &Access, region: &Region) -> RegionClients {
-    let at = |service: &str| with_endpoint(config, access, region, service);
+fn clients(config: RegionConfig, region: &Region) -> RegionClients {
+    let at = |service: &str| config.of(service);
     let once = |service: &str| at(service).to_builder().retry_config(RetryConfig::disabled()).build();
     RegionClients {
         region: region.clone(),
@@ -257,9 +255,12 @@ fn clients(config: &SdkConfig, access: &Access, region: &Region) -> RegionClient
         ec2_mutating: aws_sdk_ec2::Client::new(&once("ec2")),
         cognito: aws_sdk_cognitoidentityprovider::Client::new(&at("cognito-idp")),
         cloudwatch: aws_sdk_cloudwatch::Client::new(&at("monitoring")),
+        sts: aws_sdk_sts::Client::new(&at("sts")),
         checked: checked(&at),
         reading: services(&at),
         mutating: services(&once),
+        endpoints: config.endpoints,
+        ambient: config.ambient,
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::env::{Population, SecretRef, UserList};
-use crate::model::Secret;
+use crate::model::{LONGEST_DOCUMENT, Secret};
 
-use super::secret::resolve;
+use super::secret::{read_private, resolve};
 
 /// A list of users could not be read. Never holds what is in it.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ pub async fn read_list(
     let (place, text) = match list {
         UserList::File { file } => {
             let path = folder.join(file);
-            let text = std::fs::read_to_string(&path).map(Secret::new).map_err(|error| error.to_string());
+            let text = read_private(&path, LONGEST_DOCUMENT).map(Secret::new);
             (path.display().to_string(), text)
         }
         UserList::SecretsManager { secrets_manager } => {

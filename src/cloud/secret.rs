@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::env::SecretRef;
-use crate::model::Secret;
+use crate::model::{LONGEST_TEXT, Secret, read_text_at_most};
 
 use super::CloudError;
 
@@ -44,7 +45,7 @@ pub fn resolve_local(reference: &SecretRef, folder: &Path) -> Result<Secret, Sec
         SecretRef::File { file, key } => {
             let path = folder.join(file);
             let fail = |reason: String| SecretError::File { path: path.clone(), reason };
-            let text = std::fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
+            let text = read_private(&path, LONGEST_TEXT).map_err(fail)?;
             // The parser's message would quote the line, and with it the secret.
             let mut values: BTreeMap<String, String> =
                 toml::from_str(&text).map_err(|_| fail("not a file of `key = \"value\"` lines".to_owned()))?;
@@ -52,6 +53,19 @@ pub fn resolve_local(reference: &SecretRef, folder: &Path) -> Result<Secret, Sec
         }
         SecretRef::SecretsManager { .. } => Err(SecretError::Circular),
     }
+}
+
+/// Reads a file of secrets, unless others may read it too.
+///
+/// # Errors
+/// In words, which hold nothing of what is in it.
+pub(super) fn read_private(path: &Path, longest: u64) -> Result<String, String> {
+    let mode = std::fs::metadata(path).map_err(|error| error.to_string())?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.display().to_string().replace('\'', r"'\''");
+        return Err(format!("others than its owner may read or write it (mode {mode:03o}): chmod 600 '{path}'"));
+    }
+    read_text_at_most(path, longest).map_err(|error| error.to_string())
 }
 
 /// Reads a secret, from Secrets Manager too.

@@ -63,8 +63,10 @@ pub struct Discovery {
 pub async fn look(cloud: &Cloud, question: &Question, resolve: Resolve<'_>) -> Result<Discovery, CloudError> {
     let mut found = Discovery::default();
     pool::look(cloud, &question.pool_id, &mut found).await?;
-    let identity = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
-    found.account = found.note(identity).and_then(|identity| identity.account);
+    match cloud.primary.caller().await {
+        Ok(caller) => found.account = Some(caller.account),
+        Err(error) => found.failed.push(error.to_string()),
+    }
     routing::look(cloud, question.record.as_deref(), &mut found).await;
     for (number, role) in [RegionRole::Primary, RegionRole::Replica].into_iter().enumerate() {
         let mut names = found.direct[number].clone();

@@ -18,7 +18,6 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::Access;
 use crate::env::{Observe, Site};
 use crate::faults::{
     Arming, ChangedByOthers, Comparison, Executor, FaultError, Holder, Journal, MutationSink, Restored, Stage, State,
@@ -192,7 +191,8 @@ impl Engine {
         };
         let run = &self.run;
         let path = run.folder.join("journal.ndjson");
-        let journal = match Journal::create(&path, run.id.clone(), Access::of(&run.site), run.clock.now()) {
+        let access = ready.cloud.access(&run.site, &ready.caller);
+        let journal = match Journal::create(&path, run.id.clone(), access, run.clock.now()) {
             Ok(journal) => Arc::new(journal),
             Err(error) => return Some(self.aborted(format!("nothing was touched: {error}"))),
         };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::validate::bad_text;
 use super::{AccountRules, Environment, Preflight, Runbook};
 use crate::files::{Document, Finding};
-use crate::model::{Percent, Region, RegionRole, Span};
+use crate::model::{Partition, Percent, Region, RegionRole, Span};
 
 /// EventBridge Scheduler fires within a minute of the time that it was given (EventBridge Scheduler user guide,
 /// "Schedule types").
@@ -272,7 +272,7 @@ pub(super) fn check(file: &mut Document) {
         file.report(finding.help("a window lies within one day: make `to` later than `from`"));
     }
     let role = file.get::<String>("dead_man.role_arn");
-    if let Some(role) = role.filter(|role| !(role.starts_with("arn:aws") && role.contains(":role/"))) {
+    if let Some(role) = role.filter(|role| !(Partition::named_in(role).is_some() && role.contains(":role/"))) {
         let finding = Finding::at("dead_man.role_arn", format!("`{role}` is not a role's ARN"), "not a role's ARN");
         file.report(finding.help("it has the form \"arn:aws:iam::111122223333:role/gameday-dead-man\""));
     }

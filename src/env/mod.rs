@@ -4,6 +4,7 @@
 mod baseline;
 mod estate;
 mod guard;
+mod partitions;
 mod places;
 mod preflight;
 mod runbook;

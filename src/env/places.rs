@@ -1,6 +1,6 @@
 //! What the places of an environment must be: Regions, pool, front door, DNS, users and their secrets.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ fn is_region(name: &str) -> bool {
         return false;
     };
     let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    area.len() == 2
+    matches!(area.len(), 2..=4)
         && letters(area)
         && !middle.is_empty()
         && middle.iter().all(|part| letters(part))
@@ -211,16 +211,16 @@ fn replica_id(file: &mut Document, region: Option<&str>) {
 
 /// The names of a list's items, by which scenarios know them: none empty, none twice.
 fn names(file: &mut Document, list: &str, what: &str) {
-    let mut seen: Vec<(String, String)> = Vec::new();
+    let mut seen: HashMap<String, String> = HashMap::new();
     for item in file.items(list) {
         let path = format!("{item}.name");
         not_empty(file, &path, "name it: scenarios name it, too");
         let Some(name) = file.get::<String>(&path) else { continue };
-        if let Some((_, first)) = seen.iter().find(|(known, _)| *known == name) {
+        if let Some(first) = seen.get(&name) {
             let finding = Finding::at(&path, format!("the {what} `{name}` is there twice"), "again here");
             file.report(finding.and(first, "first here").help("give each a name of its own"));
         }
-        seen.push((name, path));
+        seen.entry(name).or_insert(path);
     }
 }
 

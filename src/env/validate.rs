@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Environment, EnvironmentKind, Site, guard, places, preflight};
+use super::{Environment, EnvironmentKind, Site, guard, partitions, places, preflight};
 use crate::files::{Document, FileProblems, Finding, Loaded};
 use crate::model::{Span, format_duration};
 
@@ -18,6 +18,9 @@ const LEAST_HEALTH_POLL: Duration = Duration::from_millis(200);
 const THRESHOLDS: std::ops::RangeInclusive<u32> = 1..=10;
 /// The app clients of the lab's user pool.
 const LAB_CLIENTS: [&str; 5] = ["public", "confidential", "rotating", "web", "service"];
+/// Every user of the lab has a verifier in memory, every health checker a task of its own; far above what a rehearsal needs.
+const MOST_LAB_USERS: u32 = 10_000;
+const MOST_LAB_CHECKERS: u32 = 1_000;
 /// What an environment needs that does not start by itself.
 const PARTS: [&str; 6] = ["primary", "replica", "pool", "front_door", "dns", "users"];
 
@@ -120,6 +123,7 @@ fn finish(mut file: Document, lists: Lists) -> Result<Loaded<Environment>, FileP
         head(&mut file);
         parts(&mut file, kind);
         account(&mut file, kind);
+        partitions::check(&mut file);
         places::check(&mut file, kind, lists);
         guard::check(&mut file);
         preflight::check(&mut file);
@@ -256,6 +260,13 @@ fn times(file: &mut Document, kind: Option<EnvironmentKind>) {
 }
 
 fn lab(file: &mut Document) {
+    for (path, most) in [("lab.users", MOST_LAB_USERS), ("lab.checkers", MOST_LAB_CHECKERS)] {
+        if file.get::<u32>(path).is_some_and(|number| number > most) {
+            let finding =
+                Finding::at(path, format!("`{path}` is more than the lab has room for"), format!("above {most}"));
+            file.report(finding.help(format!("write {most} or less")));
+        }
+    }
     for path in ["lab.users", "lab.checkers", "lab.user_authentication_rps", "lab.service_quota_rps"] {
         if file.get::<u32>(path) == Some(0) {
             file.report(

@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::EvidenceError;
 use super::manifest::{Chain, Entry, MANIFEST, MANIFEST_VERSION, Manifest, SUMS, chain, copy, hash};
 use crate::measure::{self, History};
-use crate::model::read_log;
+use crate::model::{LONGEST_DOCUMENT, read_log};
 use crate::report;
 
 /// What an archive turned out to be.
@@ -64,6 +64,13 @@ pub fn verify(archive: &Path, scratch: &Path) -> Result<Verified, EvidenceError>
     Ok(Verified { manifest: Some(manifest), sha256, problems, derived, not_derived })
 }
 
+/// The longest run that is unpacked: some 15 million logins. Our own choice, as those below.
+const LONGEST_RUN: u64 = 8 << 30;
+const MOST_MEMBERS: usize = 10_000;
+const MOST_PROBLEMS: usize = 1_000;
+/// The longest name of a file, with its folder (Linux, PATH_MAX).
+const LONGEST_NAME: u64 = 4096;
+
 /// What an archive really holds.
 #[derive(Default)]
 struct Unpacked {
@@ -78,14 +85,37 @@ fn unpack(archive: &Path, scratch: &Path, problems: &mut Vec<String>) -> Result<
     let file = File::open(archive).map_err(EvidenceError::io(archive))?;
     let decoder = zstd::Decoder::new(file).map_err(none())?.single_frame();
     let mut tar = tar::Archive::new(decoder);
-    let mut unpacked = Unpacked::default();
-    for member in tar.entries().map_err(none())? {
+    let (mut unpacked, mut long_name, mut room) = (Unpacked::default(), None, LONGEST_RUN);
+    // Raw: the library would take names of any length into memory.
+    for (number, member) in tar.entries().map_err(none())?.raw(true).enumerate() {
         let mut member = member.map_err(none())?;
-        let path = member.path().map_err(none())?.into_owned();
+        if member.header().entry_type().is_gnu_longname() && member.size() <= LONGEST_NAME {
+            let mut bytes = Vec::new();
+            member.read_to_end(&mut bytes).map_err(none())?;
+            long_name = Some(String::from_utf8_lossy(&bytes).trim_end_matches('\0').into());
+            continue;
+        }
+        let path: PathBuf = match long_name.take() {
+            Some(name) => name,
+            None => member.path().map_err(none())?.into_owned(),
+        };
+        if problems.len() > MOST_PROBLEMS || number > MOST_MEMBERS {
+            return Err(none()(io::Error::other(format!(
+                "it has more than {MOST_MEMBERS} members, or as many problems"
+            ))));
+        }
         let Some((root, name)) = plain_name(&path).filter(|_| member.header().entry_type().is_file()) else {
             problems.push(format!("{} is no file of a run", path.display()));
             continue;
         };
+        let longest = if name.starts_with("events.ndjson") { room } else { LONGEST_DOCUMENT.min(room) };
+        if member.size() > longest {
+            return Err(none()(io::Error::other(format!(
+                "{name} has {} bytes, more than a run leaves",
+                member.size()
+            ))));
+        }
+        room -= member.size();
         let to = scratch.join(&name);
         if to.exists() {
             problems.push(format!("{name} is in it twice"));

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::model::{Clock, Event, Mutation, RunId, Secret, Step, Window};
+use crate::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
 use super::live::{Freshness, Live};
@@ -130,10 +130,17 @@ pub trait Change: Send + Sync {
 /// A call as EventBridge Scheduler makes it (EventBridge Scheduler user guide, "Universal targets").
 #[derive(Debug, Clone, PartialEq)]
 pub struct Universal {
-    /// The target's ARN: `arn:aws:scheduler:::aws-sdk:SERVICE:OPERATION`.
-    pub target: &'static str,
+    /// The call, as the SDK names it: `SERVICE:OPERATION`.
+    pub operation: &'static str,
     /// The request.
     pub input: serde_json::Value,
+}
+
+impl Universal {
+    /// The target's ARN in a Region.
+    pub fn arn(&self, region: &Region) -> String {
+        format!("arn:{}:scheduler:::aws-sdk:{}", region.partition().name(), self.operation)
+    }
 }
 
 /// IDs of what a run made, by key.

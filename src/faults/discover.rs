@@ -437,7 +437,9 @@ mod tests {
         ];
         for change in changes {
             let call = change.change().universal(&|_| None).unwrap();
-            assert_eq!(healed(call.target, &call.input.to_string()), Some(change));
+            for region in ["us-east-1", "us-gov-west-1"].map(Region::from) {
+                assert_eq!(healed(&call.arn(&region), &call.input.to_string()), Some(change.clone()));
+            }
         }
     }
 }

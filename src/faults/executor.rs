@@ -109,6 +109,12 @@ impl Executor {
         Self { passwords: Arc::new(passwords), ..self }
     }
 
+    /// To undo what another process did, which may have calls under way.
+    #[must_use]
+    pub fn resuming(self) -> Self {
+        Self { resumed: true, ..self }
+    }
+
     fn place(&self, region: &Region) -> Result<&Place, CloudError> {
         self.regions.get(region).ok_or_else(|| CloudError::incomplete("gameday", &format!("client for {region}")))
     }

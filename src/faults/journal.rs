@@ -236,6 +236,22 @@ impl Journal {
         Ok(journal)
     }
 
+    /// A journal that no file keeps: where none can be written, nothing may delay a restore.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] where there is no memory.
+    pub fn in_memory(run_id: RunId, access: Access, at: Timestamp) -> Result<Self, JournalError> {
+        use std::os::fd::AsRawFd;
+        let io = |error: rustix::io::Errno| JournalError::Io { path: "(memory)".into(), source: error.into() };
+        let file = File::from(rustix::fs::memfd_create("journal", rustix::fs::MemfdFlags::CLOEXEC).map_err(io)?);
+        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let contents = Contents::new(run_id.clone(), access.clone());
+        let state = State { file, end: None, head: String::new(), next_id: 0, bytes: Vec::new(), seq: 0, contents };
+        let journal = Self { inner: Arc::new(Inner::new(&path, false, state)) };
+        journal.inner.append(vec![Entry::Opened { run_id, access, at, format: FORMAT }])?;
+        Ok(journal)
+    }
+
     /// Opens a journal to go on with it: a torn last line is cut off. One that cannot be written is read all the same, since nothing may
     /// delay a restore; what is done then cannot be recorded.
     ///

@@ -18,6 +18,7 @@ mod pace;
 mod plan;
 mod policy;
 mod quota;
+mod seen;
 mod state;
 mod tags;
 mod target;
@@ -33,6 +34,7 @@ pub use journal::{Contents, Journal, JournalError, Recorded, access_of, chain, r
 pub use network::{AclRule, Vpc};
 pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Plan, Target, plan};
 pub use policy::Policies;
+pub use seen::unseen_vpcs;
 pub use state::{Attribute, Comparison, Fact, Kind, Own, Resource, Scope, State, Value};
 pub use tags::{CLONE_TAG, LOCK_TAG, RUN_TAG};
 pub use target::Subnet;

@@ -71,18 +71,9 @@ fn document(statements: &Statements) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
 }
 
-/// What a Region's name says of its partition (AWS general reference, "ARNs").
-fn partition(region: &Region) -> &'static str {
-    match region.as_str() {
-        name if name.starts_with("cn-") => "aws-cn",
-        name if name.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
-
 impl Policies<'_> {
     fn ec2(&self, region: &Region, resource: &str) -> String {
-        format!("arn:{}:ec2:{region}:{}:{resource}", partition(region), self.account)
+        format!("arn:{}:ec2:{region}:{}:{resource}", region.partition().name(), self.account)
     }
 
     fn actions(&self) -> impl Iterator<Item = (&Region, &Action)> {
@@ -204,11 +195,11 @@ impl Policies<'_> {
 
     fn pool(&self, role: RegionRole) -> String {
         let (region, pool) = (&self.site.region(role).region, self.site.pool.id_at(role));
-        format!("arn:{}:cognito-idp:{region}:{}:userpool/{pool}", partition(region), self.account)
+        format!("arn:{}:cognito-idp:{region}:{}:userpool/{pool}", region.partition().name(), self.account)
     }
 
     fn global(&self) -> &'static str {
-        partition(&self.site.primary.region)
+        self.site.primary.region.partition().name()
     }
 
     fn health_check(&self, id: &str) -> String {
@@ -280,7 +271,11 @@ impl Policies<'_> {
                 name.clone()
             } else {
                 // Secrets Manager adds six characters to a secret's name.
-                format!("arn:{}:secretsmanager:{region}:{}:secret:{name}-??????", partition(region), self.account)
+                format!(
+                    "arn:{}:secretsmanager:{region}:{}:secret:{name}-??????",
+                    region.partition().name(),
+                    self.account
+                )
             };
             all.entry("ReadSecrets").or_default().allow(["secretsmanager:GetSecretValue"], [arn]);
         }
@@ -442,7 +437,7 @@ impl Policies<'_> {
         let Some(settings) = &self.site.dead_man else { return };
         let regions: BTreeSet<&Region> = self.plan.faults.iter().map(|fault| &fault.region).collect();
         for region in regions {
-            let (partition, account, group) = (partition(region), self.account, &settings.group);
+            let (partition, account, group) = (region.partition().name(), self.account, &settings.group);
             let schedules = format!("arn:{partition}:scheduler:{region}:{account}:schedule/{group}/{RUNS}");
             let arm = all.entry("ArmDeadMan").or_default();
             arm.allow(["scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:DeleteSchedule"], [schedules]);

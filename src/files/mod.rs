@@ -6,11 +6,13 @@
 //! given here cannot differ; then its owner adds what only it can know, and finishes.
 
 mod problem;
+mod redact;
 mod shape;
 mod tree;
 
 use std::fs::{self, Permissions};
 use std::io::Write;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,12 +23,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
 
-use crate::model::sha256;
+use crate::model::{LONGEST_TEXT, read_at_most, sha256};
 
 pub use problem::{FileProblems, Finding, Problem, Source};
 pub use tree::Spans;
 
 use problem::Place;
+use redact::Redacted;
 use shape::Shape;
 
 /// A file that was read, and proved to be what its type wants.
@@ -36,7 +39,7 @@ pub struct Loaded<T> {
     pub value: T,
     /// The path by which it was called.
     pub path: PathBuf,
-    /// Its text, for diagnostics that come later.
+    /// Its text without secrets, for diagnostics that come later.
     pub source: Source,
     /// SHA-256 of its bytes, in lower-case hexadecimal digits.
     pub sha256: String,
@@ -92,11 +95,26 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Writes a new file that its owner alone may read, in the place of whatever has that name: no link is followed, and no mode is taken over.
+///
+/// # Errors
+/// What was there is as it was.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// A file on its way to a value: parsed, its shape checked, open for its owner's findings.
 #[derive(Debug)]
 pub struct Document {
     path: PathBuf,
+    text: Arc<str>,
+    /// What diagnostics show.
     source: Source,
+    redacted: Redacted,
     sha256: String,
     plain: Value,
     spans: Spans,
@@ -111,10 +129,11 @@ impl Document {
     /// When it is not there, cannot be read, or is not UTF-8. What is wrong inside it is for [`Document::finish`].
     pub fn open<T: JsonSchema>(path: &Path) -> Result<Self, FileProblems> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| {
+        let bytes = read_at_most(path, LONGEST_TEXT).map_err(|error| {
             let help = match error.kind() {
                 std::io::ErrorKind::NotFound => "check the path; it counts from the current folder",
                 std::io::ErrorKind::IsADirectory => "name the file, not its folder",
+                std::io::ErrorKind::FileTooLarge => "name a scenario or an environment file: they are a few pages long",
                 _ => "check that you may read it",
             };
             FileProblems::unreadable(&name, format!("cannot read {name}: {error}"), help)
@@ -131,9 +150,12 @@ impl Document {
     /// [`Document::open`] for a text that is at hand.
     pub fn parse<T: JsonSchema>(path: &Path, text: &str) -> Self {
         let (tree, errors) = DeTable::parse_recoverable(text);
+        let redacted = Redacted::of(text);
         let mut document = Self {
             path: path.to_owned(),
-            source: NamedSource::new(path.display().to_string(), Arc::from(text)),
+            text: Arc::from(text),
+            source: NamedSource::new(path.display().to_string(), Arc::from(redacted.text.as_str())),
+            redacted,
             sha256: sha256(text.as_bytes()),
             plain: tree::plain_table(tree.get_ref()),
             spans: Spans::collect(text, tree.get_ref()),
@@ -143,13 +165,15 @@ impl Document {
         let schema = schemars::schema_for!(T).to_value();
         let mut findings = Shape::check(text, &schema, tree.get_ref(), document.parsed);
         // What follows on the line of a syntax error is a consequence of it.
-        let broken: Vec<usize> =
-            errors.iter().filter_map(toml::de::Error::span).map(|s| line_of(text, s.start)).collect();
+        let broken: Vec<Range<usize>> = {
+            let starts = errors.iter().filter_map(toml::de::Error::span).map(|span| span.start);
+            starts.take(problem::MOST).map(|start| line_at(text, start)).collect()
+        };
         findings.retain(|finding| match finding.at.first() {
-            Some((Place::Span(span), _)) => !broken.contains(&line_of(text, span.offset())),
+            Some((Place::Span(span), _)) => !broken.iter().any(|line| line.contains(&span.offset())),
             _ => true,
         });
-        for error in &errors {
+        for error in errors.iter().take(problem::MOST) {
             document.report(syntax(text, error));
         }
         for finding in findings {
@@ -196,18 +220,22 @@ impl Document {
 
     /// Adds a problem.
     pub fn report(&mut self, finding: Finding) {
+        // What tells of a thousand is of no more use than what tells of the first of them.
+        if self.problems.len() >= problem::MOST {
+            return;
+        }
         let labels = finding.at.into_iter().map(|(place, label)| {
             let span = match place {
                 Place::Path(path) => self.spans.of(&path),
                 Place::Span(span) => span,
             };
-            LabeledSpan::new_with_span(Some(label), span)
+            LabeledSpan::new_with_span(Some(self.redacted.clean(label)), span)
         });
         let labels = labels.collect();
         self.problems.push(Problem {
-            message: finding.message,
+            message: self.redacted.clean(finding.message),
             labels,
-            help: finding.help,
+            help: finding.help.map(|help| self.redacted.clean(help)),
             source: self.source.clone(),
         });
     }
@@ -218,14 +246,14 @@ impl Document {
     /// Everything that was.
     pub fn finish<T: DeserializeOwned>(mut self) -> Result<Loaded<T>, FileProblems> {
         if self.problems.is_empty() {
-            match toml::from_str(self.source.inner()) {
+            match toml::from_str(&self.text) {
                 Ok(value) => {
                     let Self { path, source, sha256, spans, .. } = self;
                     return Ok(Loaded { value, path, source, sha256, spans });
                 }
                 // A rule of the type that its schema does not express.
                 Err(error) => {
-                    let finding = syntax(self.source.inner(), &error);
+                    let finding = syntax(&self.text.clone(), &error);
                     self.report(finding);
                 }
             }
@@ -241,8 +269,14 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
+/// The line in which an offset is, its end included.
+fn line_at(text: &str, offset: usize) -> Range<usize> {
+    let bytes = text.as_bytes();
+    let offset = offset.min(bytes.len());
+    let start = bytes[..offset].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let end =
+        bytes[offset..].iter().position(|byte| *byte == b'\n').map_or(bytes.len() + 1, |newline| offset + newline + 1);
+    start..end
 }
 
 /// An error of the TOML parser, in a finding.

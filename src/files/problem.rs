@@ -3,6 +3,10 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
+/// So many problems are looked for in a file, and so many of them are shown: who sees them mends these, and asks again.
+pub(super) const MOST: usize = 1000;
+const SHOWN: usize = 25;
+
 /// The text of a file under the name by which the user called it.
 pub type Source = NamedSource<Arc<str>>;
 
@@ -64,20 +68,24 @@ impl Diagnostic for Problem {
 pub struct FileProblems {
     file: String,
     problems: Vec<Problem>,
+    /// How many there are, those that are not shown included.
+    all: usize,
 }
 
 impl FileProblems {
     pub(super) fn new(file: String, mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| a.order().cmp(&b.order()));
         problems.dedup_by(|a, b| a.order() == b.order());
-        Self { file, problems }
+        let all = problems.len();
+        problems.truncate(SHOWN);
+        Self { file, problems, all }
     }
 
     /// A file that could not be read as text.
     pub(super) fn unreadable(file: &str, message: String, help: &str) -> Self {
         let source = NamedSource::new(file, Arc::from(""));
         let problem = Problem { message, labels: Vec::new(), help: Some(help.to_owned()), source };
-        Self { file: file.to_owned(), problems: vec![problem] }
+        Self { file: file.to_owned(), problems: vec![problem], all: 1 }
     }
 
     /// The file, as the user named it.
@@ -85,7 +93,7 @@ impl FileProblems {
         &self.file
     }
 
-    /// The problems, in the order of the file's lines.
+    /// The problems, in the order of the file's lines; of many the first ones.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -94,9 +102,11 @@ impl FileProblems {
 impl fmt::Display for FileProblems {
     /// One line: the file and how many problems it has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.problems.len() {
+        match self.all {
             1 => write!(f, "{} has a problem", self.file),
-            n => write!(f, "{} has {n} problems", self.file),
+            n if n <= SHOWN => write!(f, "{} has {n} problems", self.file),
+            n if n < MOST => write!(f, "{} has {n} problems; these are the first {SHOWN}", self.file),
+            _ => write!(f, "{} has at least {MOST} problems; these are the first {SHOWN}", self.file),
         }
     }
 }

@@ -3,7 +3,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Finding;
+use super::problem::{Finding, MOST};
 use super::tree::{first_line, join};
 use crate::model::{Cidr, Percent, PortRange, Rate, parse_duration};
 
@@ -16,6 +16,8 @@ pub(super) struct Shape<'a> {
     whole: bool,
     findings: Vec<Finding>,
 }
+
+const LONGEST_WORD: usize = 64;
 
 /// A table in the file, and where to point when something is missing from it.
 struct At<'a> {
@@ -199,6 +201,9 @@ impl<'a> Shape<'a> {
         };
         let mut meant: Vec<&str> = Vec::new();
         for (key, value) in table {
+            if self.findings.len() >= MOST {
+                return;
+            }
             let path = join(at.path, key.get_ref());
             if let Some(schema) = properties.get(key.get_ref().as_ref()) {
                 self.value(&path, schema, value);
@@ -338,6 +343,10 @@ fn one_of(words: &[&str]) -> String {
 
 /// The candidate that was probably meant: at most a third of its letters differ, one of a short word's.
 fn closest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    // Comparing takes as long as both are long; no word of a file is longer.
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let word = plain(word);
     candidates

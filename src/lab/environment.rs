@@ -89,7 +89,7 @@ impl Lab {
     }
 
     /// Where everything listens, and how to ask it by hand: a label and a line each.
-    pub fn describe(&self) -> Vec<(String, String)> {
+    pub fn describe(&self, shows_secret: bool) -> Vec<(String, String)> {
         let front_door = self.ports.front_door;
         let primary = self.control_url(RegionRole::Primary);
         let region = topology::region(RegionRole::Primary);
@@ -111,12 +111,12 @@ impl Lab {
             ("ground truth".to_owned(), format!("{primary}/truth")),
             (
                 "credentials".to_owned(),
-                format!(
-                    "export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
-                    self.keys.access_key(),
-                    // A key to nothing but this lab, on loopback.
-                    self.keys.secret_key().expose()
-                ),
+                if shows_secret {
+                    let secret = self.keys.secret_key().expose();
+                    format!("export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={secret}", self.keys.access_key())
+                } else {
+                    format!("export AWS_ACCESS_KEY_ID={}; the secret key is shown on a terminal only", self.keys.access_key())
+                },
             ),
             ("try".to_owned(), format!("aws --endpoint-url {primary} --region {region} ec2 describe-network-acls")),
             (

@@ -303,7 +303,7 @@ impl HealthCheck {
             let name = net::server_name(&self.options.name).map_err(|error| error.to_string())?;
             let mut connection = net::Connection::open(tls, name, tcp).await.map_err(|error| error.to_string())?;
             let request = http::Request::get(self.options.shape.path.as_deref().unwrap_or("/"))
-                .header(http::header::HOST, format!("{}:{}", self.options.name, to.port()))
+                .header(http::header::HOST, net::host_header(&self.options.name, to.port()))
                 .header(http::header::USER_AGENT, "Amazon-Route53-Health-Check-Service (GameDay lab)")
                 .body(Bytes::new())
                 .map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,9 @@ use super::{Clock, Event, Record};
 
 /// What event logs and archives of runs are compressed with by zstd: well, at hundreds of megabytes a second.
 pub const COMPRESSION: i32 = 9;
+
+/// The longest line of an event log: its first one, with the scenario in it, is a few times as long as that. Our own choice.
+const LONGEST_LINE: u64 = 16 << 20;
 
 /// So many records are handed on at a time, and so many times before somebody takes them, when a log is read.
 const BATCH: usize = 256;
@@ -183,11 +186,15 @@ pub fn read_log(path: &Path, take: impl FnMut(Record)) -> Result<(), LogError> {
 /// Hands on the records of a log, some at a time, until nobody takes them.
 fn parse(path: &Path, mut file: impl BufRead, records: &SyncSender<Vec<Record>>) -> Result<(), LogError> {
     let io = |source| LogError::Io { path: path.to_owned(), source };
+    let bad = |line, reason: String| LogError::Line { path: path.to_owned(), line, reason };
     let (mut torn, mut text) = (None, Vec::new());
     let mut batch = Vec::with_capacity(BATCH);
     for line in 1.. {
         text.clear();
-        let more = file.read_until(b'\n', &mut text).map_err(io)? > 0;
+        let more = file.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut text).map_err(io)? > 0;
+        if text.len() as u64 > LONGEST_LINE {
+            return Err(bad(line, format!("it is longer than {} MiB, which no record is", LONGEST_LINE >> 20)));
+        }
         if batch.len() == BATCH || !more {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
             if records.send(full).is_err() || !more {
@@ -199,7 +206,7 @@ fn parse(path: &Path, mut file: impl BufRead, records: &SyncSender<Vec<Record>>)
         }
         match serde_json::from_slice(&text) {
             Ok(record) => batch.push(record),
-            Err(error) => torn = Some(LogError::Line { path: path.to_owned(), line, reason: error.to_string() }),
+            Err(error) => torn = Some(bad(line, error.to_string())),
         }
     }
     Ok(())

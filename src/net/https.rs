@@ -11,6 +11,12 @@ use tokio_util::task::AbortOnDropHandle;
 /// No answer of the services that we ask is larger; a larger one is cut off with an error.
 const LARGEST_BODY_BYTES: usize = 1 << 20;
 
+/// The Host header of a request to an HTTPS server: without the port where that is the default one, as browsers, SDKs and signatures have
+/// it (RFC 9110, section 7.2).
+pub fn host_header(name: &str, port: u16) -> String {
+    if port == 443 { name.to_owned() } else { format!("{name}:{port}") }
+}
+
 /// One HTTP/1.1 connection over TLS. Dropped, it closes.
 #[derive(Debug)]
 pub struct Connection {

@@ -6,7 +6,7 @@ mod listen;
 mod tls;
 
 pub use connect::{connect, connect_from, shut_down_writing, source_address};
-pub use https::{Connection, ConnectionError};
+pub use https::{Connection, ConnectionError, host_header};
 pub use listen::{bind_udp, listen, set_backlog};
 pub use tls::{
     Agreed, Flaw, Judge, TlsError, agree, client_tls, client_tls_unverified, server_name, server_tls, server_tls_12,

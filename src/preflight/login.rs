@@ -8,8 +8,8 @@ use futures::FutureExt;
 use tokio_rustls::TlsConnector;
 
 use crate::env::Site;
-use crate::model::{Clock, Flow, LoginOutcome, Percent, Region, RegionRole, Severity};
-use crate::net::{Connection, connect, server_name};
+use crate::model::{Clock, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Severity};
+use crate::net::{Connection, connect, host_header, server_name};
 use crate::scenario::{FlowShare, Scenario};
 use crate::tokens::{Expectations, Fetch, JwksCache};
 use crate::users::{Crowd, Token, Way};
@@ -76,7 +76,7 @@ async fn fetch_keys(
             let host = server_name(name).map_err(|error| error.to_string())?;
             let mut connection = Connection::open(tls, host, tcp).await.map_err(|error| error.to_string())?;
             let request =
-                http::Request::get(format!("/{pool}/.well-known/jwks.json")).header("host", format!("{name}:{port}"));
+                http::Request::get(format!("/{pool}/.well-known/jwks.json")).header("host", host_header(name, port));
             let request = request.body(Bytes::new()).map_err(|error| error.to_string())?;
             let response = connection.send(request).await.map_err(|error| error.to_string())?;
             match response.status().as_u16() {
@@ -104,7 +104,7 @@ fn patient(crowd: &Crowd, question: &Question<'_>) -> Option<Way> {
 }
 
 /// Logs in at each Region directly.
-pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
+pub async fn check(crowd: &Crowd, question: &Question<'_>, proxy: Option<&str>, found: &mut Findings) {
     crowd.door.keys.settled().await;
     let Some(way) = patient(crowd, question) else { return };
     for (role, region, addresses) in &crowd.door.regions {
@@ -115,7 +115,9 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings)
         let srp = FlowShare::of(Flow::UserSrp, None, None, Percent(1.0));
         let Some(account) = users else { continue };
         let Some(ended) = crowd.direct(&way, &srp, account, addresses).await else { continue };
-        let evidence = format!("USER_SRP_AUTH straight to {region}: {}", ended.outcome.label());
+        let past = proxy.and_then(|variable| past_the_proxy(variable, &ended.outcome));
+        let evidence =
+            format!("USER_SRP_AUTH straight to {region}: {}{}", ended.outcome.label(), past.unwrap_or_default());
         let (page, sight) = match &ended.outcome {
             LoginOutcome::Succeeded => continue,
             LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => {
@@ -137,6 +139,21 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings)
         };
         found.add(page, sight);
     }
+}
+
+/// What a network that lets the proxy out alone does to users, who connect as users do.
+fn past_the_proxy(variable: &str, outcome: &LoginOutcome) -> Option<String> {
+    let connecting = match outcome {
+        LoginOutcome::ConnectTimeout | LoginOutcome::DnsFailed => true,
+        LoginOutcome::ConnectionFailed { step } => *step == LoginStep::Connect,
+        _ => false,
+    };
+    connecting.then(|| {
+        format!(
+            ". Calls to AWS go through the proxy that {variable} names; synthetic users and DNS never do: this machine needs a way of its own \
+             to the front doors and to port 53 of the name servers"
+        )
+    })
 }
 
 /// Opens the sessions on whose refresh tokens flows live, by the primary directly.
@@ -172,5 +189,20 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, fo
             let evidence = format!("{}: none of {count} sign-ins at the primary gave a refresh token", flow.label());
             found.add(steps::SESSIONS, Sight::of(evidence));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c18_users_who_cannot_connect_past_a_proxy_are_explained() {
+        let told = |outcome| past_the_proxy("HTTPS_PROXY", &outcome).is_some_and(|told| told.contains("HTTPS_PROXY"));
+        assert!(told(LoginOutcome::ConnectTimeout) && told(LoginOutcome::DnsFailed));
+        assert!(told(LoginOutcome::ConnectionFailed { step: LoginStep::Connect }));
+        assert!(
+            !told(LoginOutcome::ConnectionFailed { step: LoginStep::InitiateAuth }) && !told(LoginOutcome::TlsFailed)
+        );
     }
 }

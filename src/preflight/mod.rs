@@ -4,6 +4,7 @@
 pub mod checks;
 mod expect;
 pub mod facts;
+mod identity;
 mod login;
 mod people;
 
@@ -16,12 +17,13 @@ use std::time::Duration;
 use futures::future::join_all;
 
 pub use expect::{Expectation, expect};
+pub use identity::account;
 
 use checks::{Page, Sight, steps};
 use facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, resolvers};
 use login::Sessions;
 
-use crate::cloud::{Cloud, CloudError, ListError, SecretError};
+use crate::cloud::{Caller, Cloud, ListError, SecretError};
 use crate::dns::{DnsError, Server};
 use crate::env::Site;
 use crate::faults::{Fault, Plan, State};
@@ -38,6 +40,8 @@ const CHECK_OF_SERVERS: &str = "GD501";
 pub struct Preflighted {
     /// AWS clients.
     pub cloud: Cloud,
+    /// Who runs it.
+    pub caller: Caller,
     /// The faults with their targets frozen.
     pub plan: Plan,
     /// The synthetic users, with sessions open.
@@ -221,7 +225,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     else {
         return Ok((found, None));
     };
-    let Begun { facts, crowd, regions, resolvers, .. } = begun;
+    let Begun { caller, facts, crowd, regions, resolvers, .. } = begun;
     let mut plan = Plan::clone(&plan);
     if let Some(settings) = question.site.dead_man.as_ref().filter(|_| !question.allowed.no_dead_man) {
         let groups = plan.faults.iter().map(|fault| (fault.region.clone(), settings.group.clone()));
@@ -237,11 +241,12 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     let targets = targets(question, &facts, resolvers, &regions, &mut found).await;
     let covered = join_all(plan.faults.iter().map(|fault| covered(&facts, fault, &regions))).await;
     let cloud = facts.cloud.clone();
-    Ok((found, Some(Preflighted { cloud, plan, crowd: Arc::new(crowd), targets, before, covered })))
+    Ok((found, Some(Preflighted { cloud, caller, plan, crowd: Arc::new(crowd), targets, before, covered })))
 }
 
 /// What was looked up on the way.
 struct Begun {
+    caller: Caller,
     facts: Facts,
     plan: Option<Arc<Plan>>,
     crowd: Crowd,
@@ -253,16 +258,18 @@ struct Begun {
 async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) -> Result<Option<Begun>, PreflightError> {
     let Question { scenario, site, .. } = question;
     let cloud = Cloud::connect(site).await?;
-    let Some(Caller { account, arn }) = account(&cloud, site, found).await else { return Ok(None) };
-    question.log.write(Event::Caller { account, arn });
+    let Some(caller) = account(&cloud, site, found).await else { return Ok(None) };
+    question.log.write(Event::Caller { account: caller.account.clone(), arn: caller.arn.clone() });
+    identity::surroundings(question, &cloud, found).await;
     let resolvers = resolvers(site)?;
     let facts = Facts::new(Arc::new((*site).clone()), cloud, Arc::new((*scenario).clone()), question.clock)
         .of_run(question.run.clone(), question.allowed.clone());
     let regions = facts.front_doors().await;
     let crowd = crowd(question, &facts.cloud, &resolvers, &regions).await?;
+    let proxy = facts.cloud.primary.ambient.proxy;
     let mut steps = Findings::default();
     people::check(&crowd, question, &mut steps);
-    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &mut steps));
+    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, proxy, &mut steps));
     found.join(steps);
     found.explain([&site.primary.region, &site.replica.region]);
     found.ignore(&question.allowed.ignore);
@@ -271,7 +278,7 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
         found.ignore(&question.allowed.ignore);
     }
     let plan = facts.plan().await.ok();
-    Ok(Some(Begun { facts, plan, crowd, regions, resolvers }))
+    Ok(Some(Begun { caller, facts, plan, crowd, regions, resolvers }))
 }
 
 /// The front doors of the primary whose packets a fault stops.
@@ -294,36 +301,6 @@ fn stops_ours(fault: &FaultSpec, door: IpAddr, port: u16) -> bool {
     let to_door =
         fault.ports.is_empty() || inbound && fault.ports.iter().any(|range| (range.from..=range.to).contains(&port));
     from_here && to_door
-}
-
-/// Whom AWS takes us for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The account.
-    pub account: String,
-    /// The principal.
-    pub arn: String,
-}
-
-/// Whose credentials they are, where they belong to an account that the environment allows; finds it otherwise.
-pub async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> Option<Caller> {
-    let answer = cloud.sts.get_caller_identity().send().await.map_err(CloudError::of("sts:GetCallerIdentity"));
-    let identity = match answer {
-        Ok(identity) => identity,
-        Err(error) => {
-            found.add(steps::CREDENTIALS, Sight::of(error.to_string()));
-            return None;
-        }
-    };
-    let (account, arn) = (identity.account().unwrap_or_default(), identity.arn().unwrap_or("-"));
-    let allowed = site.account.allowed.iter().any(|allowed| allowed.as_str() == account);
-    if !allowed {
-        let list: Vec<&str> = site.account.allowed.iter().map(crate::model::AccountId::as_str).collect();
-        let list = list.join(", ");
-        let evidence = format!("sts:GetCallerIdentity answered {account} ({arn}); allowed: {list}");
-        found.add(steps::ACCOUNT, Sight::of(evidence));
-    }
-    allowed.then(|| Caller { account: account.to_owned(), arn: arn.to_owned() })
 }
 
 /// The users of a scenario with what they need, as a run has them; checks nothing.

@@ -1,4 +1,6 @@
+use std::ffi::OsStr;
 use std::fmt::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 
 use askama::filters::Escaper;
 
@@ -51,18 +53,37 @@ impl Escaper for Mermaid {
     }
 }
 
-/// Makes text one word of a shell command inside a code block: in single quotes, unless it is made of what most names in AWS are made of.
+/// A path or a name as one word of a shell command, on one line: in quotes, unless it is made of what most names are made of.
+pub(crate) fn shell_word(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@' | '+');
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
+        // Nothing stands for a quote between quotes: they end, and begin again after it.
+        Some(text) if !text.chars().any(|c| c.is_control() || is_invisible(c)) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+        _ => {
+            word.as_bytes().iter().fold("$'".to_owned(), |mut quoted, byte| {
+                // Writing to a `String` cannot fail.
+                let _ = match byte {
+                    b'\'' | b'\\' => write!(quoted, "\\{}", char::from(*byte)),
+                    b' '..=b'~' => write!(quoted, "{}", char::from(*byte)),
+                    _ => write!(quoted, "\\x{byte:02x}"),
+                };
+                quoted
+            }) + "'"
+        }
+    }
+}
+
+/// Makes text one word of a shell command inside a code block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shell;
 
 impl Escaper for Shell {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@' | '+');
-        if !text.is_empty() && text.chars().all(plain) {
-            return dest.write_str(text);
-        }
-        // Nothing stands for a quote between quotes: they end, and begin again after it.
-        write!(dest, "'{}'", one_line(text).replace('\'', r"'\''"))
+        dest.write_str(&shell_word(text))
     }
 }
 
@@ -134,9 +155,12 @@ mod tests {
         };
         assert_eq!(shell("arn:aws:iam::1:role/a-1_b@c+d.e"), "arn:aws:iam::1:role/a-1_b@c+d.e");
         assert_eq!(shell("team prod"), "'team prod'");
-        assert_eq!(shell("a-1; rm -rf $(x)\n```"), "'a-1; rm -rf $(x) ```'");
-        assert_eq!(shell("x'; y\u{202e}"), r"'x'\''; y '");
+        assert_eq!(shell("a-1; rm -rf $(x)"), "'a-1; rm -rf $(x)'");
+        assert_eq!(shell("a-1; rm -rf $(x)\n```"), r"$'a-1; rm -rf $(x)\x0a```'");
+        assert_eq!(shell("x'; y"), r"'x'\''; y'");
+        assert_eq!(shell("x'; \\\u{202e}"), r"$'x\'; \\\xe2\x80\xae'");
         assert_eq!(shell(""), "''");
+        assert_eq!(shell_word(OsStr::from_bytes(b"\xff")), r"$'\xff'");
     }
 
     #[test]

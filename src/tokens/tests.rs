@@ -104,6 +104,19 @@ async fn tokens_of_both_regions_and_both_issuers_pass() {
 }
 
 #[tokio::test]
+async fn c23_an_issuer_is_of_its_partition() {
+    let cache = cache().await;
+    let china = Expectations { regions: vec!["cn-north-1".into()], ..expected() };
+    let verify = |issuer: &str| {
+        let mut claims = claims();
+        claims["iss"] = format!("https://cognito-idp.cn-north-1.{issuer}/{POOL}").into();
+        cache.verify_access_token(&sign(0, "key-0", &claims), &china, now()).map(drop)
+    };
+    assert_eq!(verify("amazonaws.com.cn"), Ok(()));
+    assert_eq!(verify("amazonaws.com"), Err(TokenError::Issuer));
+}
+
+#[tokio::test]
 async fn each_wrong_thing_has_its_error() {
     let cache = cache().await;
     let verify = |token: &str, at| cache.verify_access_token(token, &expected(), at).unwrap_err();

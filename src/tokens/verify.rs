@@ -233,8 +233,8 @@ fn refusal(error: &ErrorKind) -> TokenError {
 /// developer guide, "Multi-Region replication for user pools").
 fn issuers(region: &Region, pool_id: &str) -> [String; 2] {
     [
-        format!("https://cognito-idp.{region}.amazonaws.com/{pool_id}"),
-        format!("https://issuer-cognito-idp.{region}.amazonaws.com/{pool_id}"),
+        format!("https://{}/{pool_id}", region.host_of("cognito-idp")),
+        format!("https://{}/{pool_id}", region.host_of("issuer-cognito-idp")),
     ]
 }
 

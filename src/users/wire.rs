@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use tokio::sync::Mutex;
 
-use crate::net::{Connection, ConnectionError};
+use crate::net::{Connection, ConnectionError, host_header};
 
 /// A connection that SDK calls and plain requests share.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ impl OneConnection {
     /// # Errors
     /// [`ConnectionError`].
     pub async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
-        let authority = request.uri().authority().map(ToString::to_string);
-        if let Some(host) = authority.and_then(|authority| authority.parse().ok()) {
+        let host = request.uri().authority().map(|at| host_header(at.host(), at.port_u16().unwrap_or(443)));
+        if let Some(host) = host.and_then(|host| host.parse().ok()) {
             request.headers_mut().entry(HOST).or_insert(host);
         }
         if let Some(path) = request.uri().path_and_query().cloned() {

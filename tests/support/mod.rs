@@ -171,7 +171,7 @@ impl Lab {
             environment.exists()
         });
         let lab = Self { _process: process, environment };
-        lab.set_lag("100ms");
+        lab.set_lag("20ms");
         lab
     }
 

@@ -158,7 +158,7 @@ fn environment(endpoint: &str, names: &Names) -> String {
 }
 
 /// How far descriptions of emulators lag in tests, where nothing makes them lag more.
-pub const LAG: &str = "100ms";
+pub const LAG: &str = "20ms";
 /// The role of everything that needs one.
 const ROLE: &str = "arn:aws:iam::123456789012:role/heals";
 

@@ -50,6 +50,14 @@ fn last_record(bytes: &[u8]) -> usize {
     bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1
 }
 
+/// What the file beside a journal said of its end before the last record was written: a crash tears what was not counted yet.
+fn end_before(journal: &Path, lines: &[u8]) {
+    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    let last = serde_json::from_slice::<serde_json::Value>(&lines[last_record(lines)..]).unwrap();
+    let end = format!("{count:>12} {}\n", last["sha256"].as_str().unwrap());
+    std::fs::write(journal.with_file_name("journal.head"), end).unwrap();
+}
+
 /// A restore that has nothing but the journal, as another process would.
 async fn restore_from_the_journal(rehearsal: &Rehearsal<'_>) -> Vec<String> {
     rehearsal.let_go();
@@ -71,6 +79,7 @@ async fn cut_off_at_every_byte(ended: Ended) {
         let last = last_record(&bytes);
         lengths = bytes.len() - last;
         std::fs::write(&path, &bytes[..last + kept]).unwrap();
+        end_before(&path, &bytes[..last]);
         assert_eq!(read_journal(&path).unwrap().torn, kept > 0);
         let what = format!("{ended:?}, {kept} of {lengths} bytes are kept");
         if kept % 50 == 0 || kept + 1 == lengths {

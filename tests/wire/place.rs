@@ -94,7 +94,7 @@ impl Place {
         std::fs::write(folder.path().join("secrets.toml"), format!("key = {:?}\n", secret.expose())).unwrap();
         let secret_access_key = SecretRef::File { file: "secrets.toml".into(), key: "key".to_owned() };
         environment.credentials = Some(CredentialRef::Static { access_key_id, secret_access_key });
-        environment.guard.description_lag = Some(Span::millis(100));
+        environment.guard.description_lag = Some(Span::millis(20));
         let site = environment.complete(folder.path().to_owned(), Some(lab.trust_root_pem().to_owned())).unwrap();
         let cloud = Cloud::connect(&site).await.unwrap();
         Self { wire, cloud, site, folder, runs: AtomicUsize::new(0), _lab: Some(lab) }

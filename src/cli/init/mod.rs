@@ -17,7 +17,9 @@ use crate::discover::{self, Question};
 use crate::dns::Server;
 use crate::env::{self, CredentialRef};
 use crate::model::Region;
+use crate::report::escape::shell_word;
 
+use super::output::tell;
 use super::{Exit, Failure};
 
 /// How long a single DNS question may take.
@@ -93,14 +95,10 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
     })?;
     let written = file::write(&file::Facts { args: &args, found: &found, access: &access });
     save(&args.out, &written.text, args.force)?;
-    println!("{}", args.out.display());
-    for gap in &written.gaps {
-        println!("not found: {gap}");
-    }
-    for failed in &found.failed {
-        println!("not asked: {failed}");
-    }
-    println!("Next: gameday validate {0}, then gameday preflight --env {0}", args.out.display());
+    tell(&args.out.display().to_string());
+    written.gaps.iter().for_each(|gap| tell(&format!("not found: {gap}")));
+    found.failed.iter().for_each(|failed| tell(&format!("not asked: {failed}")));
+    tell(&format!("Next: gameday validate {0}, then gameday preflight --env {0}", shell_word(&args.out)));
     Ok(Exit::Success)
 }
 

@@ -10,21 +10,21 @@ use crate::model::{Finding, Severity};
 /// As wide as a terminal is at least; also where there is none.
 const WIDTH: u16 = 80;
 
-/// Prints everything.
-pub fn print(told: &Told) {
+/// Everything.
+pub fn text(told: &Told) -> String {
+    let mut lines = Vec::new();
     if !told.findings.is_empty() {
-        println!("{}", table(&told.findings));
+        lines.push(table(&told.findings).to_string());
     }
     for (lack, codes) in by_lack(told) {
-        println!("{}", wrapped(&format!("not checked: {}: {lack}", codes.join(", "))));
+        lines.push(wrapped(&format!("not checked: {}: {lack}", codes.join(", "))));
     }
-    for entry in &told.idle {
-        println!("{}", wrapped(&format!("baseline: {entry}")));
-    }
-    println!("{}", wrapped(&summary(told)));
+    lines.extend(told.idle.iter().map(|entry| wrapped(&format!("baseline: {entry}"))));
+    lines.push(wrapped(&summary(told)));
     if !told.findings.is_empty() {
-        println!("More about one: gameday preflight --explain CODE");
+        lines.push("More about one: gameday preflight --explain CODE".to_owned());
     }
+    lines.join("\n")
 }
 
 fn wrapped(text: &str) -> String {
@@ -44,7 +44,7 @@ fn table(findings: &[Finding]) -> Table {
     }
     table.set_header(["code", "severity", "finding, what was seen, and what to do"]);
     for found in findings {
-        table.add_row([Cell::new(&found.code), severity(found), Cell::new(text(found))]);
+        table.add_row([Cell::new(&found.code), severity(found), Cell::new(cell(found))]);
     }
     table
 }
@@ -62,7 +62,7 @@ fn severity(found: &Finding) -> Cell {
     }
 }
 
-fn text(found: &Finding) -> String {
+fn cell(found: &Finding) -> String {
     let last = match &found.accepted {
         Some(by) => format!("Accepted by {} until {}: {}", by.owner, by.expires, by.reason),
         // A snippet is for the page.

@@ -20,7 +20,7 @@ use crate::preflight::{self, Allowed, Looked, NotChecked, Question};
 use crate::scenario::Scenario;
 
 use super::world::{self, World};
-use super::{Exit, Failure, PreflightArgs};
+use super::{Exit, Failure, PreflightArgs, runs};
 
 pub use pages::ignorable;
 
@@ -87,7 +87,7 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
         return pages::explain(code);
     }
     if args.list {
-        return Ok(pages::list());
+        return pages::list();
     }
     if let Some(folder) = &args.docs {
         return pages::write(folder);
@@ -113,12 +113,13 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
         let baseline: Baseline = value;
         told.idle = baseline.apply(&mut told.findings, now);
     }
-    match args.format {
-        PreflightFormat::Human => human::print(&told),
-        PreflightFormat::Json => show(&as_json(&told)),
-        PreflightFormat::Sarif => show(&sarif::log(&told)),
-        PreflightFormat::Markdown => print!("{}", markdown::text(&told)),
-    }
+    let text = match args.format {
+        PreflightFormat::Human => human::text(&told),
+        PreflightFormat::Json => format!("{:#}", as_json(&told)),
+        PreflightFormat::Sarif => format!("{:#}", sarif::log(&told)),
+        PreflightFormat::Markdown => markdown::text(&told),
+    };
+    runs::put(None, &text)?;
     let bad = |found: &Finding| found.severity >= args.fail_on.severity() && found.accepted.is_none();
     Ok(if told.findings.iter().any(bad) { Exit::Refused } else { Exit::Success })
 }
@@ -147,10 +148,6 @@ async fn look(scenario: &Scenario, world: &World) -> Result<Looked, Failure> {
     // A folder that stays behind in the system's temporary folder harms nobody.
     let _ = std::fs::remove_dir_all(&folder);
     looked
-}
-
-fn show(value: &Value) {
-    println!("{value:#}");
 }
 
 fn as_json(told: &Told) -> Value {

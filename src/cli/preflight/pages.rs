@@ -7,7 +7,7 @@ use std::path::Path;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::word;
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, runs};
 use crate::preflight::checks::{Check, Page, all, is_guard_rail, pages};
 
 /// Areas by the first digit of their codes.
@@ -59,29 +59,28 @@ pub fn ignorable(code: &str) -> Result<String, String> {
 pub fn explain(code: &str) -> Result<Exit, Failure> {
     let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` tells them all"))?;
     let Page { code, severity, title, why, remedy } = page;
-    println!("{code}  {title}  ({})\n", word(severity));
+    let mut page_text = format!("{code}  {title}  ({})\n\n", word(severity));
     if let Some(name) = page.anti_pattern() {
-        println!("Anti-pattern: {name}\n");
+        let _ = writeln!(page_text, "Anti-pattern: {name}\n");
     }
-    println!("Why it matters\n\n{}\n", textwrap::fill(why, 80));
+    let _ = writeln!(page_text, "Why it matters\n\n{}\n", textwrap::fill(why, 80));
     // Snippets stay as they are.
     let (text, snippet) = remedy.split_once("\n\n```").map_or((remedy, None), |(text, rest)| (text, Some(rest)));
-    println!("What to do\n\n{}", textwrap::fill(text, 80));
+    let _ = writeln!(page_text, "What to do\n\n{}", textwrap::fill(text, 80));
     if let Some(rest) = snippet {
-        println!("\n```{rest}");
+        let _ = writeln!(page_text, "\n```{rest}");
     }
-    Ok(Exit::Success)
+    runs::put(None, &page_text).map(|()| Exit::Success)
 }
 
 /// Prints all codes.
-pub fn list() -> Exit {
+pub fn list() -> Result<Exit, Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     for page in pages() {
         table.add_row([page.code, word(page.severity), page.title]);
     }
-    println!("{table}");
-    Exit::Success
+    runs::put(None, &table.to_string()).map(|()| Exit::Success)
 }
 
 /// Writes a file for each page, and an index; takes away those of codes that are no more.

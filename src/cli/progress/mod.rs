@@ -6,6 +6,7 @@ mod view;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::signals;
+use super::output;
 use crate::model::{Clock, EventLog, Record};
 use crate::scenario::Phases;
 use board::Board;
@@ -27,6 +28,26 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 const DRAW_EVERY: Duration = Duration::from_millis(150);
 /// A terminal that takes no output must not hold up the end of a run for longer.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether the terminal is left to others for a while.
+static SUSPENDED: AtomicBool = AtomicBool::new(false);
+
+/// Leaves the terminal as it was, for as long as this program is stopped. Waits a second at most.
+pub fn suspend() {
+    SUSPENDED.store(true, Ordering::SeqCst);
+    let until = Clock::real_now() + PATIENCE;
+    while screen::shown() && Clock::real_now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // A terminal that takes no output holds up whoever draws.
+    screen::leave();
+    output::redirect(None);
+}
+
+/// The view may be drawn again.
+pub fn resume() {
+    SUSPENDED.store(false, Ordering::SeqCst);
+}
 
 /// Shows what happens, until it is ended.
 pub struct Progress {
@@ -49,14 +70,15 @@ impl Progress {
         let end = CancellationToken::new();
         let board = Board::new(clock.now(), phases.clone());
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let screen = if plain || !terminal { None } else { Screen::show().ok() };
+        let view = !plain && terminal && screen::in_foreground();
+        let screen = if view { Screen::show().ok() } else { None };
         let Some(screen) = screen else {
-            signals::say(heading);
+            output::say(heading);
             let follower = Follower { clock, board };
             return Self { way: Way::Plain(tokio::spawn(follower.follow(log.subscribe(), end.clone()))), end };
         };
         let ((done, ended), (keep, said)) = (channel(), channel());
-        signals::divert(Some(keep.clone()));
+        output::redirect(Some(keep.clone()));
         let (heading, events, stop) = (heading.to_owned(), log.subscribe(), end.clone());
         std::thread::spawn(move || {
             let drawer = Drawer { clock, board, heading, events, keep };
@@ -64,7 +86,7 @@ impl Progress {
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drawer.draw(screen, &stop)));
             screen::leave();
             // Whatever ended it: what is said from here on is for standard error again.
-            signals::divert(None);
+            output::redirect(None);
             let _ = done.send(());
         });
         Self { way: Way::View { ended, said }, end }
@@ -80,10 +102,10 @@ impl Progress {
             }
             Way::View { ended, said } => {
                 let _ = tokio::task::spawn_blocking(move || ended.recv_timeout(PATIENCE)).await;
-                signals::divert(None);
+                output::redirect(None);
                 // What only the view has shown is gone with it.
                 for line in said.try_iter() {
-                    signals::say(&line);
+                    output::say(&line);
                 }
             }
         }
@@ -108,12 +130,12 @@ impl Follower {
             tokio::select! {
                 biased;
                 event = events.recv() => match event {
-                    Ok(record) => self.board.take(&record).iter().for_each(|line| signals::say(line)),
-                    Err(RecvError::Lagged(count)) => signals::say(&not_shown(count)),
+                    Ok(record) => self.board.take(&record).iter().for_each(|line| output::say(line)),
+                    Err(RecvError::Lagged(count)) => output::say(&not_shown(count)),
                     Err(RecvError::Closed) => break,
                 },
                 () = end.cancelled() => break,
-                _ = tick.tick() => signals::say(&self.board.status(self.clock.now())),
+                _ = tick.tick() => output::say(&self.board.status(self.clock.now())),
             }
         }
     }
@@ -129,40 +151,63 @@ struct Drawer {
 }
 
 impl Drawer {
-    fn draw(mut self, mut screen: Screen, stop: &CancellationToken) {
+    fn draw(mut self, screen: Screen, stop: &CancellationToken) {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let palette = Palette { colours: !no_colour };
         let _ = self.keep.send(self.heading.clone());
+        let mut shown = Some(screen);
         loop {
             let stopping = stop.is_cancelled();
-            loop {
-                match self.events.try_recv() {
-                    Ok(record) => {
-                        for line in self.board.take(&record) {
-                            let _ = self.keep.send(line);
-                        }
-                    }
-                    Err(TryRecvError::Lagged(count)) => self.board.note(not_shown(count)),
-                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-                }
-            }
+            self.take_events(shown.is_some());
             if stopping {
                 return;
             }
-            for line in signals::diverted() {
+            if SUSPENDED.load(Ordering::SeqCst) {
+                // Its end leaves the terminal.
+                shown = None;
+            } else if shown.is_none() && screen::in_foreground() {
+                shown = Screen::show().ok();
+                output::redirect(shown.is_some().then(|| self.keep.clone()));
+            }
+            for line in output::redirected() {
                 self.board.note(line);
             }
-            // A panic elsewhere has left the screen; the run goes on, and nothing is drawn over its message.
-            if !screen::shown() {
-                return;
-            }
-            let now = self.clock.now();
-            self.board.advance(now);
-            let frame = screen.terminal.draw(|frame| view::draw(frame, &self.board, &self.heading, now, palette));
-            if frame.is_err() {
+            if let Some(screen) = &mut shown
+                && !self.draw_once(screen, palette)
+            {
                 return;
             }
             std::thread::sleep(DRAW_EVERY);
         }
+    }
+
+    /// What the view shows is kept, to be told again after it; while there is none, it is said at once.
+    fn take_events(&mut self, in_view: bool) {
+        loop {
+            match self.events.try_recv() {
+                Ok(record) => {
+                    for line in self.board.take(&record) {
+                        if in_view {
+                            let _ = self.keep.send(line);
+                        } else {
+                            output::say(&line);
+                        }
+                    }
+                }
+                Err(TryRecvError::Lagged(count)) => self.board.note(not_shown(count)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Tells whether there is something to draw on.
+    fn draw_once(&mut self, screen: &mut Screen, palette: Palette) -> bool {
+        // A panic elsewhere has left the screen; the run goes on, and nothing is drawn over its message.
+        if !screen::shown() {
+            return SUSPENDED.load(Ordering::SeqCst);
+        }
+        let now = self.clock.now();
+        self.board.advance(now);
+        screen.terminal.draw(|frame| view::draw(frame, &self.board, &self.heading, now, palette)).is_ok()
     }
 }

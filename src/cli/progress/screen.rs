@@ -60,6 +60,11 @@ fn quiet() {
     let _ = tcsetattr(io::stderr().as_fd(), OptionalActions::Now, &quiet);
 }
 
+/// Whether this process has the terminal. In the background it would be stopped as soon as it changes how the terminal works.
+pub fn in_foreground() -> bool {
+    rustix::termios::tcgetpgrp(io::stderr().as_fd()).is_ok_and(|group| group == rustix::process::getpgrp())
+}
+
 /// Whether it is shown.
 pub fn shown() -> bool {
     SHOWN.load(Ordering::SeqCst)

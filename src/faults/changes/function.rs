@@ -85,11 +85,11 @@ impl Change for Starve {
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         Some(match self.was {
             None => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:lambda:deleteFunctionConcurrency",
+                operation: "lambda:deleteFunctionConcurrency",
                 input: json!({ "FunctionName": self.function }),
             },
             Some(was) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:lambda:putFunctionConcurrency",
+                operation: "lambda:putFunctionConcurrency",
                 input: json!({ "FunctionName": self.function, "ReservedConcurrentExecutions": was }),
             },
         })

@@ -75,7 +75,7 @@ impl Change for Invert {
 
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         let input = json!({ "HealthCheckId": self.health_check, "Inverted": self.was });
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:route53:updateHealthCheck", input })
+        Some(Universal { operation: "route53:updateHealthCheck", input })
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

@@ -137,7 +137,7 @@ impl Change for Provision {
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         let definition = json!({ "LimitClass": "API_CATEGORY", "Attributes": { "Category": CATEGORY } });
         let input = json!({ "LimitDefinition": definition, "RequestedLimitValue": self.was });
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:cognitoidentityprovider:updateProvisionedLimit", input })
+        Some(Universal { operation: "cognitoidentityprovider:updateProvisionedLimit", input })
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

@@ -320,7 +320,7 @@ impl Change for Deny {
         let input = json!({
             "NetworkAclId": made(&self.clone)?, "RuleNumber": self.rule.number, "Egress": self.rule.egress,
         });
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:ec2:deleteNetworkAclEntry", input })
+        Some(Universal { operation: "ec2:deleteNetworkAclEntry", input })
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {

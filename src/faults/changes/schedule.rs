@@ -76,7 +76,10 @@ impl Change for Arm {
             };
             let retry =
                 RetryPolicy::builder().maximum_retry_attempts(RETRIES).maximum_event_age_in_seconds(RETRY_AGE_S);
-            let target = Target::builder().arn(heal.target).role_arn(&self.role_arn).input(heal.input.to_string());
+            let target = Target::builder()
+                .arn(heal.arn(&scene.clients.region))
+                .role_arn(&self.role_arn)
+                .input(heal.input.to_string());
             let target = target.retry_policy(retry.build()).build().map_err(incomplete)?;
             let exact = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().map_err(incomplete)?;
             let call = scene.clients.mutating.scheduler.create_schedule();
@@ -110,7 +113,7 @@ impl Change for Arm {
             let input = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
             let right = found.schedule_expression() == Some(self.expression().as_str())
                 && found.target().is_some_and(|target| {
-                    target.arn() == heal.target
+                    target.arn() == heal.arn(&scene.clients.region)
                         && target.role_arn() == self.role_arn
                         && target.input().and_then(input) == Some(heal.input)
                 });

@@ -310,15 +310,15 @@ impl Change for SwapGroups {
     fn universal(&self, made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         Some(match &self.target {
             Grouped::Interface(id) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:ec2:modifyNetworkInterfaceAttribute",
+                operation: "ec2:modifyNetworkInterfaceAttribute",
                 input: json!({ "NetworkInterfaceId": id, "Groups": self.was }),
             },
             Grouped::Balancer(arn) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:elasticloadbalancingv2:setSecurityGroups",
+                operation: "elasticloadbalancingv2:setSecurityGroups",
                 input: json!({ "LoadBalancerArn": arn, "SecurityGroups": self.was }),
             },
             Grouped::Endpoint(id) => Universal {
-                target: "arn:aws:scheduler:::aws-sdk:ec2:modifyVpcEndpoint",
+                operation: "ec2:modifyVpcEndpoint",
                 input: json!({
                     "VpcEndpointId": id,
                     "AddSecurityGroupIds": self.was,
@@ -457,7 +457,7 @@ impl Change for Revoke {
             let tags: Vec<_> = self.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
             input["TagSpecifications"] = json!([{ "ResourceType": "security-group-rule", "Tags": tags }]);
         }
-        Some(Universal { target: "arn:aws:scheduler:::aws-sdk:ec2:authorizeSecurityGroupIngress", input })
+        Some(Universal { operation: "ec2:authorizeSecurityGroupIngress", input })
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

@@ -178,6 +178,13 @@ mod tests {
 
     /// A request as a client would sign it.
     fn signed(method: &str, path: &str, body: &[u8], secret: &str) -> Parts {
+        let mut parts = signed_for(&format!("http://127.0.0.1:4000{path}"), method, path, body, secret);
+        parts.headers.insert("host", "127.0.0.1:4000".parse().unwrap());
+        parts
+    }
+
+    /// The same for a URL, whose host it takes by itself; without a Host header.
+    fn signed_for(url: &str, method: &str, path: &str, body: &[u8], secret: &str) -> Parts {
         let identity = Credentials::new("AKIDEXAMPLE", secret, None, None, "test").into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -188,17 +195,11 @@ mod tests {
             .build()
             .unwrap()
             .into();
-        let url = format!("http://127.0.0.1:4000{path}");
-        let headers = [("host", "127.0.0.1:4000"), ("content-type", "text/plain")];
+        let headers = [("content-type", "text/plain")];
         let signable = SignableRequest::new(method, url, headers.into_iter(), SignableBody::Bytes(body)).unwrap();
         let (instructions, _) = sign(signable, &params).unwrap().into_parts();
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header(headers[0].0, headers[0].1)
-            .header(headers[1].0, headers[1].1)
-            .body(())
-            .unwrap();
+        let mut request =
+            http::Request::builder().method(method).uri(path).header(headers[0].0, headers[0].1).body(()).unwrap();
         instructions.apply_to_request_http1x(&mut request);
         request.into_parts().0
     }
@@ -211,6 +212,19 @@ mod tests {
             (scope.region.as_str(), scope.service.as_str(), scope.date.as_str()),
             ("us-east-1", "ec2", "20260102")
         );
+    }
+
+    /// The SDK signs for a URL with the default port as for one without.
+    #[test]
+    fn c24_what_is_signed_at_the_default_port_verifies_without_it() {
+        let parts = signed_for("https://login.example.com:443/", "POST", "/", b"body", "secret");
+        let with_host = |host: &str| {
+            let mut parts = parts.clone();
+            parts.headers.insert("host", host.parse().unwrap());
+            verify(&parts, b"body", &keys("secret")).map(drop)
+        };
+        assert_eq!(with_host(&crate::net::host_header("login.example.com", 443)), Ok(()));
+        assert_eq!(with_host("login.example.com:443"), Err(SigV4Error::Mismatch));
     }
 
     #[test]

@@ -124,7 +124,9 @@ pub fn pages() -> Vec<Page> {
 
 /// Whether a code is no prediction but a guard rail: it protects an account, or a run lacks what it needs to begin.
 pub fn is_guard_rail(code: &str) -> bool {
-    matches!(code, "GD009" | "GD602" | "GD901") || code < "GD008" || guard::ALL.iter().any(|check| check.code == code)
+    matches!(code, "GD009" | "GD010" | "GD011" | "GD012" | "GD602" | "GD901")
+        || code < "GD008"
+        || guard::ALL.iter().any(|check| check.code == code)
 }
 
 /// Makes every check side by side; what they saw is in the order of their codes.

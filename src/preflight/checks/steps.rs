@@ -10,6 +10,10 @@ pub const ALL: &[Page] = &[
     USERS,
     MANAGED_LOGIN,
     EXPECTATION,
+    UNREACHABLE,
+    NO_CREDENTIALS,
+    EXPIRY,
+    REDIRECTED,
     LOGIN_PRIMARY,
     LOGIN_REPLICA,
     SURPRISE,
@@ -24,8 +28,8 @@ pub const CREDENTIALS: Page = Page {
     severity: Blocker,
     title: "AWS does not accept the credentials",
     why: "Nothing can be looked at, and nothing that a run breaks could be put back.",
-    remedy: "Sign in (`aws sso login`), export credentials, or set `credentials` in the environment file; then: `aws sts \
-             get-caller-identity`",
+    remedy: "AWS has answered, and refused: the keys are wrong, expired, deactivated or of another partition, or this machine's clock is \
+             wrong. Sign in again or take other credentials; then: `aws sts get-caller-identity`",
 };
 
 /// GD004
@@ -64,6 +68,55 @@ pub const EXPECTATION: Page = Page {
     title: "Nobody can try what the scenario expects of a Region",
     why: "What a replica may not do is tried there by users who could do it at the primary; without such users nothing is proved.",
     remedy: "Add them to the environment file, or take the expectation out of the scenario.",
+};
+
+/// GD009
+pub const UNREACHABLE: Page = Page {
+    code: "GD009",
+    severity: Blocker,
+    title: "AWS cannot be reached from here",
+    why: "No answer of AWS has come: the connection was refused or timed out, the name was not found, TLS failed, or a proxy answered in \
+          AWS's place. That says nothing of the credentials. What cannot be reached now could not be put back later.",
+    remedy: "Try `curl -v https://sts.REGION.amazonaws.com` from this machine. Behind a proxy set HTTPS_PROXY (and NO_PROXY for VPC \
+             endpoints); behind TLS inspection set SSL_CERT_FILE to the company's certificate authorities. With FIPS or dual-stack \
+             endpoints asked for, see whether the Region has them. For a lab or an emulator, see whether it still runs. Synthetic users \
+             never use a proxy: they connect to the front door directly, as users do.",
+};
+
+/// GD010
+pub const NO_CREDENTIALS: Page = Page {
+    code: "GD010",
+    severity: Blocker,
+    title: "There are no AWS credentials that could be used",
+    why: "No call was sent, since there is nothing to sign it with: nobody has signed in, a session has ended, the profile does not exist, or \
+          it wants something that GameDay does not ask for. A profile that the environment file names wins over AWS_ACCESS_KEY_ID and \
+          the other variables, and nothing else is tried in its place.",
+    remedy: "Sign in (`aws sso login`), export credentials, or correct `credentials` in the environment file; then: `aws sts \
+             get-caller-identity`. A profile with MFA or `aws login` works by way of `credential_process = aws configure \
+             export-credentials --profile NAME`.",
+};
+
+/// GD011
+pub const EXPIRY: Page = Page {
+    code: "GD011",
+    severity: Blocker,
+    title: "The credentials may expire before everything is put back",
+    why: "A restore without credentials leaves the network cut until somebody signs in, or the dead-man switch heals it. Credentials that \
+          were exported once end for good; those of SSO or of a `credential_process` are fetched again while the session behind them lasts; \
+          those of a role or an instance renew themselves.",
+    remedy: "Sign in again for a session that outlasts the drill, or take a profile that renews itself instead of exported variables.",
+};
+
+/// GD012
+pub const REDIRECTED: Page = Page {
+    code: "GD012",
+    severity: Risk,
+    title: "The process's environment sends AWS calls elsewhere",
+    why: "What the environment file, the lab or a journal say of an endpoint always holds. For every other service AWS_ENDPOINT_URL, \
+          AWS_ENDPOINT_URL_<SERVICE> and `services` of a profile hold, as in every AWS SDK: left over from work with an emulator, they let \
+          a run look at one place and change another. A run's journal records the endpoints that were used.",
+    remedy: "Unset the variables, set AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true, or write the endpoints that are meant into `endpoints` of \
+             the environment file.",
 };
 
 /// GD101

@@ -105,7 +105,8 @@ fn arn(value: &str) -> Option<[&str; 2]> {
 /// The names of RDS endpoints in a value, which may be a URL with a password in it.
 fn hosts(value: &str) -> impl Iterator<Item = &str> {
     let words = value.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.')));
-    words.filter(|word| word.ends_with(".rds.amazonaws.com"))
+    // What follows is the partition's own, as `amazonaws.com.cn`.
+    words.filter(|word| word.contains(".rds.amazonaws."))
 }
 
 fn is_name(value: &str) -> bool {

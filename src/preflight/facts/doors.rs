@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{Facts, Missing};
 use crate::model::RegionRole;
-use crate::net::{Connection, Flaw, Judge, client_tls, client_tls_unverified, connect, server_name};
+use crate::net::{Connection, Flaw, Judge, client_tls, client_tls_unverified, connect, host_header, server_name};
 
 /// How long one look may take, in real time.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -117,7 +117,7 @@ async fn patiently<T>(work: impl Future<Output = Result<T, String>>) -> Result<T
 }
 
 fn request(name: &str, port: u16, path: &str) -> Result<http::Request<Bytes>, String> {
-    let request = http::Request::get(path).header(http::header::HOST, format!("{name}:{port}"));
+    let request = http::Request::get(path).header(http::header::HOST, host_header(name, port));
     request.body(Bytes::new()).map_err(|error| error.to_string())
 }
 

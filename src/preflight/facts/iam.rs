@@ -11,8 +11,8 @@ use super::{Facts, Missing, found};
 use crate::cloud::CloudError;
 use crate::model::RegionRole;
 
-/// What AWS's own policies begin with. They name no Region.
-const OF_AWS: &str = "arn:aws:iam::aws:policy/";
+/// What AWS's own policies have in their ARNs, in every partition. They name no Region.
+const OF_AWS: &str = ":iam::aws:policy/";
 /// IAM answers the same wherever it is asked.
 const ANYWHERE: RegionRole = RegionRole::Primary;
 
@@ -34,7 +34,7 @@ impl Facts {
             pages.send().collect::<Result<Vec<_>, _>>().await.map_err(CloudError::of(operation))
         });
         let attached = attached.await?;
-        let own = attached.iter().filter_map(AttachedPolicy::policy_arn).filter(|arn| !arn.starts_with(OF_AWS));
+        let own = attached.iter().filter_map(AttachedPolicy::policy_arn).filter(|arn| !arn.contains(OF_AWS));
         try_join_all(own.map(|arn| self.policy_document(arn))).await
     }
 

@@ -59,7 +59,7 @@ async fn judge(facts: &Facts, role: RegionRole, function: &str) -> Result<Option
         all.filter(|(_, value)| value.contains(host)).map(|(name, _)| name.as_str()).collect()
     };
     let regions = [&facts.site.primary.region, &facts.site.replica.region];
-    let named = regions.map(|region| names_of(&format!("cognito-idp.{region}.amazonaws.com")));
+    let named = regions.map(|region| names_of(&region.host_of("cognito-idp")));
     let sight = |known: &[&str], missing: &str| {
         let (at, known) = (region.as_str(), known.join(", "));
         Sight::of(format!("{at}, {function}: {known} (values redacted) names no issuer or JWKS of {missing}"))

@@ -53,7 +53,7 @@ fn points_at(value: &str, primary: &str, replica: &str) -> Option<String> {
     if value.trim() == primary {
         return Some(format!("the name of {primary}"));
     }
-    Some(if value.contains(".amazonaws.com") {
+    Some(if value.contains(".amazonaws.") {
         format!("an endpoint in {primary}")
     } else {
         format!("a text with {primary} in it")

@@ -1,0 +1,59 @@
+//! The diagnostic log of this process, for whoever looks for a fault in it: GAMEDAY_LOG says what of it goes to standard error.
+
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// Starts it, where GAMEDAY_LOG asks for it.
+pub fn start() {
+    let asked = EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into());
+    let shown = tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
+        .with_writer(|| super::output::DebugLog)
+        .with_filter(filter_fn(may_be_shown));
+    tracing_subscriber::registry().with(asked).with(shown).init();
+}
+
+/// At TRACE the libraries below write down whole requests and answers, with passwords and tokens in them. No setting brings that back.
+fn may_be_shown(of: &Metadata<'_>) -> bool {
+    *of.level() <= LevelFilter::DEBUG
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn s17_no_level_shows_what_libraries_write_down_of_requests() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let shown =
+            tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(filter_fn(may_be_shown));
+        let subscriber = tracing_subscriber::registry().with(EnvFilter::new("trace")).with(shown);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::trace!(target: "aws_smithy_runtime", "AccessToken: eyJ");
+            tracing::trace!("AccessToken: eyJ");
+            tracing::debug!(target: "hyper", "connected");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("connected") && !text.contains("eyJ"), "{text}");
+    }
+}
