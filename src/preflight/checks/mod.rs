@@ -124,7 +124,7 @@ pub fn pages() -> Vec<Page> {
 
 /// Whether a code is no prediction but a guard rail: it protects an account, or a run lacks what it needs to begin.
 pub fn is_guard_rail(code: &str) -> bool {
-    matches!(code, "GD009" | "GD010" | "GD011" | "GD012" | "GD602" | "GD901")
+    matches!(code, "GD009" | "GD010" | "GD011" | "GD013" | "GD602" | "GD901")
         || code < "GD008"
         || guard::ALL.iter().any(|check| check.code == code)
 }

@@ -1,11 +1,11 @@
-//! GD012: what AWS would refuse.
+//! GD013: what AWS would refuse.
 
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::Missing;
 
 /// See its text.
 pub const CHECK: Check = Check {
-    code: "GD012",
+    code: "GD013",
     severity: crate::model::Severity::Blocker,
     title: "AWS would refuse a call that the faults need",
     why: "Each kind of call that creates, replaces or authorizes something is asked for with `DryRun`, which changes nothing. So a service control policy, a \
