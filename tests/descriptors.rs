@@ -13,7 +13,7 @@ title = "More logins hang than the machine has descriptors"
 hypothesis = "Everything is put back."
 
 [phases]
-baseline = "5s"
+baseline = "10s"
 outage = "20s"
 hold = "70s"
 failback = "20s"

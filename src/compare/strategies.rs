@@ -260,7 +260,8 @@ impl Contender {
 /// What makes the figures of a run less sure.
 fn caveats(run: &RunRecord) -> Vec<String> {
     let stalled = run.runner_stalled.map(|RunnerStalled { times, all_s, longest_s }| {
-        format!("the runner stood still {times} times, for {all_s:.1} s in all and {longest_s:.1} s at most")
+        let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+        format!("the runner stood still {often}, for {all_s:.1} s in all and {longest_s:.1} s at most")
     });
     let before = run.milestones.iter().filter_map(|milestone| match milestone.before_cut.as_deref()? {
         "already" => Some(format!("{} was already so before the cut", milestone.name)),

@@ -1,19 +1,21 @@
 //! A stub resolver with client-like caching policies, and questions to a single server.
 
+mod provider;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use hickory_proto::rr::{RData, RecordType};
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Clock;
 use crate::net::LocalFailure;
+use provider::Sockets;
 
 /// What a server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +68,8 @@ impl DnsError {
 #[derive(Clone)]
 pub struct Server {
     label: String,
-    resolver: TokioResolver,
+    resolver: Resolver<Sockets>,
+    sockets: Sockets,
 }
 
 impl std::fmt::Debug for Server {
@@ -88,10 +91,11 @@ impl Server {
         });
         let server = NameServerConfig::new(address.ip(), true, connections.into());
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let sockets = Sockets::default();
+        let mut builder = Resolver::builder_with_config(config, sockets.clone());
         plain(builder.options_mut(), recursive, patience);
         let resolver = builder.build().map_err(|error| DnsError::System(error.to_string()))?;
-        Ok(Self { label: address.to_string(), resolver })
+        Ok(Self { label: address.to_string(), resolver, sockets })
     }
 
     /// The resolvers that this host is configured with.
@@ -100,9 +104,10 @@ impl Server {
     /// [`DnsError::System`].
     pub fn system(patience: Duration) -> Result<Self, DnsError> {
         let fail = |error: NetError| DnsError::System(error.to_string());
-        let mut builder = TokioResolver::builder_tokio().map_err(fail)?;
+        let sockets = Sockets::default();
+        let mut builder = Resolver::builder(sockets.clone()).map_err(fail)?;
         plain(builder.options_mut(), true, patience);
-        Ok(Self { label: "system resolver".to_owned(), resolver: builder.build().map_err(fail)? })
+        Ok(Self { label: "system resolver".to_owned(), resolver: builder.build().map_err(fail)?, sockets })
     }
 
     /// Its address, or `system resolver`.
@@ -128,7 +133,8 @@ impl Server {
 
     async fn lookup(&self, name: &str, kind: RecordType) -> Result<Answer, DnsError> {
         let fail = |reason: String| DnsError::Lookup { name: name.to_owned(), server: self.label.clone(), reason };
-        let lookup = self.resolver.lookup(name, kind).await.map_err(|error| match local(&error) {
+        let lacked = self.sockets.lacked();
+        let lookup = self.resolver.lookup(name, kind).await.map_err(|error| match self.local(&error, lacked) {
             Some(failure) => DnsError::Local { name: name.to_owned(), server: self.label.clone(), failure },
             None => fail(error.to_string()),
         })?;
@@ -145,13 +151,15 @@ impl Server {
         answer.addresses.sort();
         if answer.addresses.is_empty() { Err(fail("no address".to_owned())) } else { Ok(answer) }
     }
-}
 
-/// The resolver's error does not name the system's as its source.
-fn local(error: &NetError) -> Option<LocalFailure> {
-    match error {
-        NetError::Io(error) => LocalFailure::of(error.as_ref()),
-        other => LocalFailure::of(other),
+    /// What this machine lacked, where that is why a question failed that was asked when it had lacked something so often.
+    fn local(&self, error: &NetError, lacked: u64) -> Option<LocalFailure> {
+        match error {
+            NetError::Io(error) => LocalFailure::of(error.as_ref()),
+            // The pool of servers forgets the system's error, and has no connection then.
+            NetError::NoConnections => self.sockets.lacked_since(lacked),
+            _ => None,
+        }
     }
 }
 
