@@ -64,17 +64,23 @@ fn few_descriptors_are_the_runners_own_failure_and_everything_is_put_back() {
     assert!(matches!(done.status.code(), Some(0 | 1)), "{:?}: {said}", done.status);
     let (run, truth, events) = (json(&out.join("run.json")), json(&out.join("truth.json")), events(&out));
     assert_eq!(run["rollback"]["state_identical"], true);
-    assert_eq!((&run["rollback"]["reverted"], &run["rollback"]["left"]), (&run["rollback"]["mutations"], &serde_json::json!([])));
+    assert_eq!(
+        (&run["rollback"]["reverted"], &run["rollback"]["left"]),
+        (&run["rollback"]["mutations"], &serde_json::json!([]))
+    );
     let found = |event: &Event| matches!(event, Event::Finding(finding) if finding.code == "GD610");
     assert!(events.iter().any(|record| found(&record.event)), "no finding tells of it beforehand");
     // The runner lacked descriptors, and says so of itself alone.
     let lacked = |event: &Event| match event {
-        Event::Login(login) => matches!(&login.outcome, LoginOutcome::HarnessFailed { what } if what.contains("descriptor")),
+        Event::Login(login) => {
+            matches!(&login.outcome, LoginOutcome::HarnessFailed { what } if what.contains("descriptor"))
+        }
         _ => false,
     };
     assert!(events.iter().any(|record| lacked(&record.event)), "nothing was lacking: {said}");
     let zero: Timestamp = run["zero_at"].as_str().unwrap().parse().unwrap();
-    let closed_early = |event: &Event| matches!(event, Event::Path { window, open: false, .. } if window.received <= zero);
+    let closed_early =
+        |event: &Event| matches!(event, Event::Path { window, open: false, .. } if window.received <= zero);
     assert!(!events.iter().any(|record| closed_early(&record.event)), "a path closed before the cut");
     for milestone in truth["milestones"].as_array().unwrap() {
         let (name, at) = (milestone["name"].as_str().unwrap(), milestone["at_s"].as_f64().unwrap());

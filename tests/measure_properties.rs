@@ -78,7 +78,9 @@ fn so_before(mut records: Vec<Record>, milestone: Milestone) -> Vec<Record> {
                 };
                 *role = if so { Some(RegionRole::Replica) } else { *role };
             }
-            Event::Path { window, open, .. } if milestone == Milestone::FaultEffective && before(window) => *open = false,
+            Event::Path { window, open, .. } if milestone == Milestone::FaultEffective && before(window) => {
+                *open = false
+            }
             Event::Login(login) if login.ended <= zero => match milestone {
                 Milestone::FirstReplicaLogin => {
                     (login.role, login.region) = (Some(RegionRole::Replica), Some("us-west-2".into()));

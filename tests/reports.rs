@@ -1008,7 +1008,10 @@ fn users_at_the_replica_before_the_cut_give_no_rto() {
     assert!(report(&outcome, "report.md").contains(row));
     let run = run_json(&outcome);
     let milestone = run["milestones"].as_array().unwrap().iter().find(|m| m["name"] == "first_replica_login").unwrap();
-    assert_eq!(milestone, &json!({ "name": "first_replica_login", "lower_s": null, "upper_s": null, "before_cut": "already" }));
+    assert_eq!(
+        milestone,
+        &json!({ "name": "first_replica_login", "lower_s": null, "upper_s": null, "before_cut": "already" })
+    );
     assert!(report(&outcome, "report.html").contains("already so before the cut"));
 }
 
@@ -1025,6 +1028,31 @@ fn a_state_that_nobody_saw_around_the_cut_meets_nothing() {
     assert_eq!((detection.name.as_str(), detection.verdict), ("detection", Verdict::Inconclusive));
     let reason = "nothing that was seen shortly before the cut tells that health_check_unhealthy was not so already";
     assert_eq!(detection.reason.as_deref(), Some(reason));
+}
+
+/// A fault that ends by itself after 20 s does not end an outage in which another one stands.
+#[test]
+fn an_outage_of_two_faults_lasts_until_the_longer_one_is_healed() {
+    let (one, mut two) = (World::sample().run().0, World::sample().run().0);
+    let Event::RunStarted(run) = &mut two[0].event else { panic!("the first record") };
+    let fault = |lasts: Value| json!({ "kind": "nacl-blackhole", "region": "primary", "for": lasts });
+    run.scenario["faults"] = json!([fault("20s".into()), fault(Value::Null)]);
+    let call = |sent: f64, step| {
+        let window = Window { sent: at(sent), received: at(sent + 0.05) };
+        let (call, resource) = ("ec2:CreateNetworkAclEntry".into(), "acl-9".into());
+        let mutation = Mutation { window, region: started().primary, step, call, resource, ipv4: true, error: None };
+        record(sent + 0.05, Event::Mutation(mutation))
+    };
+    two.extend([call(0.0, Step::Cut), call(20.0, Step::Heal)]);
+    two.sort_by_key(|record| record.at);
+    let (one, two) = (outcome(&one).unwrap(), outcome(&two).unwrap());
+    for milestone in [Milestone::FirstReplicaLogin, Milestone::DnsFlipResolver, Milestone::ReplicaSustained] {
+        assert_eq!(two.milestone(milestone), one.milestone(milestone), "{milestone:?}");
+        assert!(two.milestone(milestone).is_some());
+    }
+    assert!(two.milestone(Milestone::FaultReverted).unwrap().lower > 180.0);
+    let verdicts = |outcome: &Outcome| outcome.objectives.iter().map(|objective| objective.verdict).collect::<Vec<_>>();
+    assert_eq!(verdicts(&two), verdicts(&one));
 }
 
 /// A pause of 30 s in the outage, as Ctrl-Z makes it: the log of an older version does not name it, and has no record of that time.
@@ -1053,7 +1081,8 @@ fn logins_that_the_runner_could_not_make_count_nowhere() {
     logins(&mut records, |login| {
         if login.phase == Phase::Hold && login.arrival % 10 == 0 {
             failed += 1;
-            login.outcome = LoginOutcome::HarnessFailed { what: "this machine had no file descriptor left for a socket".into() };
+            login.outcome =
+                LoginOutcome::HarnessFailed { what: "this machine had no file descriptor left for a socket".into() };
         }
     });
     let (outcome, whole) = (outcome(&records).unwrap(), sample());
@@ -1062,7 +1091,10 @@ fn logins_that_the_runner_could_not_make_count_nowhere() {
     assert_eq!(outcome.milestone(Milestone::ReplicaSustained), whole.milestone(Milestone::ReplicaSustained));
     let rate = outcome.objectives.iter().find(|objective| objective.name == "replica_success_rate").unwrap();
     assert_eq!((rate.observed, rate.verdict), (Some(1.0), Verdict::Inconclusive));
-    assert_eq!(rate.reason.as_deref(), Some(format!("the runner itself may have failed {failed} logins, which leaves it open").as_str()));
+    assert_eq!(
+        rate.reason.as_deref(),
+        Some(format!("the runner itself may have failed {failed} logins, which leaves it open").as_str())
+    );
     assert!(report(&outcome, "report.md").contains(&format!("{failed} more could not be made by the runner itself")));
     assert_eq!(run_json(&outcome)["logins"]["harness_failed"], failed);
 }
@@ -1079,11 +1111,18 @@ fn what_others_changed_is_a_warning_and_no_failure() {
     records.splice(place..place, [event.clone(), event].map(|event| Record { seq: 0, at: at(261.0), event }));
     let outcome = outcome(&records).unwrap();
     assert_eq!(outcome.exit_code, sample().exit_code);
-    assert!(headline(&outcome).ends_with("Left alone, since others changed it meanwhile: subnet-0a."), "{}", headline(&outcome));
+    assert!(
+        headline(&outcome).ends_with("Left alone, since others changed it meanwhile: subnet-0a."),
+        "{}",
+        headline(&outcome)
+    );
     let line = "- subnet-0a in us-east-1: associated with acl-9 by somebody else";
     assert_eq!(report(&outcome, "report.md").matches(line).count(), 1);
     assert!(report(&outcome, "report.html").contains("associated with acl-9 by somebody else"));
-    assert_eq!(report(&outcome, "junit.xml").matches("<failure").count(), report(&sample(), "junit.xml").matches("<failure").count());
+    assert_eq!(
+        report(&outcome, "junit.xml").matches("<failure").count(),
+        report(&sample(), "junit.xml").matches("<failure").count()
+    );
     assert_eq!(run_json(&outcome)["rollback"]["changed_by_others"][0]["resource"], "subnet-0a");
 }
 

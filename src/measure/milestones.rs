@@ -4,7 +4,9 @@ use super::harness::Stalls;
 use super::history::{LoginRef, may_be_accepted};
 use super::interval::{Interval, seconds_between};
 use super::timeline::{Answer, Probe, Timeline};
-use crate::model::{DnsSource, LATE_MS, LoginOutcome, Milestone, Mutation, Phase, RegionRole, RunStarted, Step, Window};
+use crate::model::{
+    DnsSource, LATE_MS, LoginOutcome, Milestone, Mutation, Phase, RegionRole, RunStarted, Step, Window,
+};
 
 /// So many logins must succeed at the replica, after the last one that did not, before its service
 /// counts as sustained. Below that a single lucky login would decide.
@@ -168,7 +170,7 @@ impl<'a> Reader<'a> {
             Milestone::FirstFailedLogin => already(self.failing_before()),
             Milestone::HealthCheckUnhealthy => {
                 let looks = self.line.health.iter().map(|look| Look { window: look.window, new: !look.healthy });
-                self.known_before(&looks.collect::<Vec<_>>(), self.recent("health", run))
+                self.known_before(&looks.collect::<Vec<_>>(), Self::recent("health", run))
             }
             Milestone::DnsFlipAuthoritative => self.flipped_before(DnsSource::Authoritative, "authoritative", run),
             Milestone::DnsFlipResolver => self.flipped_before(DnsSource::Resolver, "resolver", run),
@@ -185,7 +187,7 @@ impl<'a> Reader<'a> {
     }
 
     /// How old, in seconds, the last look before the cut may be to tell of it; nothing where the log does not say how often there was one.
-    fn recent(&self, observer: &str, run: &RunStarted) -> Option<f64> {
+    fn recent(observer: &str, run: &RunStarted) -> Option<f64> {
         let period = run.poll_s.get(observer).filter(|period| **period > 0.0)?;
         Some((RECENT_PERIODS * period).max(LATE_MS / 1000.0 * run.speed))
     }
@@ -209,7 +211,7 @@ impl<'a> Reader<'a> {
 
     /// Whether every server gave the replica before the cut.
     fn flipped_before(&self, source: DnsSource, observer: &str, run: &RunStarted) -> BeforeCut {
-        let recent = self.recent(observer, run);
+        let recent = Self::recent(observer, run);
         let of = |server| {
             let new = |answer: &Answer<'_>| answer.role == Some(RegionRole::Replica);
             let looks = self.answers(source, server).map(|a| Look { window: a.window, new: new(a) });
@@ -226,7 +228,8 @@ impl<'a> Reader<'a> {
 
     /// Whether no address opened when it was last tried before the cut.
     fn closed_before(&self) -> bool {
-        let last = |probes: &&Vec<Probe>| probes.iter().rfind(|probe| probe.window.received <= self.zero).map(|p| p.open);
+        let last =
+            |probes: &&Vec<Probe>| probes.iter().rfind(|probe| probe.window.received <= self.zero).map(|p| p.open);
         let probed = self.probed();
         !probed.is_empty() && probed.iter().all(|probes| last(probes) == Some(false))
     }

@@ -162,7 +162,7 @@ impl Evidence<'_> {
                 (Bounds { lower: waited, upper: None }, missed, Some(why))
             }
         };
-        self.unsure_by(missed, seen, time_result(name, demand, target, seen.wider(missed), reason))
+        unsure_by(missed, seen, time_result(name, demand, target, seen.wider(missed), reason))
     }
 
     /// Why nothing is told by milestones of which one was reached before the cut, or may have been.
@@ -187,14 +187,6 @@ impl Evidence<'_> {
         self.line.zero.map_or(0.0, |zero| self.stalls.within(zero, from, to))
     }
 
-    /// Says so where what the runner missed leaves open what would be sure without it.
-    fn unsure_by(&self, missed: f64, seen: Bounds, result: ObjectiveResult) -> ObjectiveResult {
-        let sure = verdict(seen, result.target) != Verdict::Inconclusive;
-        let reason = (sure && result.verdict == Verdict::Inconclusive)
-            .then(|| format!("the runner stood still for {missed:.1} s of that time, which leaves it open"));
-        ObjectiveResult { reason: reason.or(result.reason), ..result }
-    }
-
     /// How long it was waited after `start` and `to` was certainly not there, at least, where the phase was run to its own end.
     fn waited(&self, start: Interval, to: Milestone) -> Option<f64> {
         let (zero, phase) = (self.line.zero?, due_in(to));
@@ -217,9 +209,9 @@ impl Evidence<'_> {
     fn data_loss(&self, target: Duration) -> ObjectiveResult {
         let seen = self.rpo.map_or(Bounds::default(), |rpo| Bounds { lower: Some(rpo.lower_s), upper: rpo.upper_s });
         let reason = match self.rpo {
-            None => self.so_before(&[Milestone::FaultEffective]).or_else(|| {
-                Some("no canary writes, or the fault's moment is not known".to_owned())
-            }),
+            None => self
+                .so_before(&[Milestone::FaultEffective])
+                .or_else(|| Some("no canary writes, or the fault's moment is not known".to_owned())),
             Some(rpo) if rpo.upper_s.is_none() => Some("no canary was seen at the replica before the fault".to_owned()),
             Some(_) => None,
         };
@@ -227,7 +219,7 @@ impl Evidence<'_> {
         let fault = (self.at)(Milestone::FaultEffective);
         let lost = self.rpo.map_or(0.0, |rpo| rpo.upper_s.unwrap_or(rpo.lower_s));
         let missed = fault.map_or(0.0, |fault| self.missed(fault.lower - lost, fault.upper));
-        self.unsure_by(missed, seen, time_result("rpo", demand, target, seen.wider(missed), reason))
+        unsure_by(missed, seen, time_result("rpo", demand, target, seen.wider(missed), reason))
     }
 
     fn success_rate(&self, name: String, role: RegionRole, phase: Phase, at_least: Percent) -> ObjectiveResult {
@@ -328,6 +320,14 @@ struct Share {
 /// Objectives of one Region are told apart by phase, where there are several.
 fn phased(name: String, phase: Phase, several: usize) -> String {
     if several > 1 { format!("{name}_{}", phase.as_str()) } else { name }
+}
+
+/// Says so where what the runner missed leaves open what would be sure without it.
+fn unsure_by(missed: f64, seen: Bounds, result: ObjectiveResult) -> ObjectiveResult {
+    let sure = verdict(seen, result.target) != Verdict::Inconclusive;
+    let reason = (sure && result.verdict == Verdict::Inconclusive)
+        .then(|| format!("the runner stood still for {missed:.1} s of that time, which leaves it open"));
+    ObjectiveResult { reason: reason.or(result.reason), ..result }
 }
 
 /// Between what a time lies, in seconds, as far as is known.

@@ -14,8 +14,8 @@ use aws_smithy_types::retry::RetryConfig;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
 use crate::dns::DnsError;
+use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
 use crate::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
 use crate::srp;
 use crate::tokens::{Expectations, TokenError};

@@ -165,11 +165,8 @@ fn eventful() -> Value {
         ignored: true,
     };
     let stalled = Event::HarnessStalled { window, late_ms: 500.0, slept_ms: 0.0 };
-    let others = Event::ChangedByOthers {
-        region: Some(PRIMARY.into()),
-        resource: "acl-9".into(),
-        found: "a rule more".into(),
-    };
+    let others =
+        Event::ChangedByOthers { region: Some(PRIMARY.into()), resource: "acl-9".into(), found: "a rule more".into() };
     let events = [Event::Mutation(raised), Event::Expectation(tried), Event::Finding(finding), stalled, others];
     let mut records = with_events(events.into_iter().chain(sessions()));
     edit(&mut records, |event| {

@@ -1,6 +1,6 @@
 //! GD610: the sockets that this machine lets the runner open.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Sight};
 use crate::env::{EnvironmentKind, Site, Timeouts};
 use crate::model::{Flow, Severity};
 use crate::net::descriptors;
@@ -18,7 +18,7 @@ pub const CHECK: Check = Check {
     remedy: "Raise the hard limit of open files (`ulimit -Hn`, `LimitNOFILE=` of the systemd unit, `--ulimit nofile=` of the container), or \
              lower `users.most_in_flight` or the arrival rate of the scenario.",
     calls: &[],
-    look: |facts| Box::pin(async move { look(facts, descriptors()) }),
+    look: |facts| Box::pin(async move { Ok(look(facts, descriptors())) }),
 };
 
 /// A TCP connection and a question to a resolver.
@@ -30,7 +30,7 @@ const LOOKS: u64 = 8;
 /// Files, AWS clients, the runtime's own: our own choice, what a run without users has open, doubled.
 const BASE: u64 = 128;
 
-fn look(facts: &Facts, limit: Option<u64>) -> Looked {
+fn look(facts: &Facts, limit: Option<u64>) -> Vec<Sight> {
     let (site, users) = (&facts.site, &facts.scenario.users);
     let in_flight = in_flight(users, &site.timeouts);
     let needed = needed(users, site, in_flight);
@@ -39,7 +39,7 @@ fn look(facts: &Facts, limit: Option<u64>) -> Looked {
             "up to {in_flight} logins under way need about {needed} descriptors; the limit of this process is {limit}"
         ))
     };
-    Ok(limit.filter(|limit| *limit < needed).map(sight).into_iter().collect())
+    limit.filter(|limit| *limit < needed).map(sight).into_iter().collect()
 }
 
 /// Logins that are under way at the peak while each of them hangs as long as its client is patient.
@@ -52,8 +52,12 @@ fn in_flight(users: &UserLoad, timeouts: &Timeouts) -> u64 {
 }
 
 fn needed(users: &UserLoad, site: &Site, in_flight: u64) -> u64 {
-    let browser: f64 =
-        users.flows.iter().filter(|flow| matches!(flow.flow, Flow::ManagedLogin | Flow::Federated)).map(|flow| flow.share.0).sum();
+    let browser: f64 = users
+        .flows
+        .iter()
+        .filter(|flow| matches!(flow.flow, Flow::ManagedLogin | Flow::Federated))
+        .map(|flow| flow.share.0)
+        .sum();
     let per_login = PER_LOGIN + (PER_BROWSER - PER_LOGIN) * browser;
     // The embedded lab holds the other end of each.
     let ends = if site.kind == EnvironmentKind::Lab { 2.0 } else { 1.0 };
