@@ -18,6 +18,7 @@ mod checks;
 mod compare;
 mod conformance;
 mod crash;
+mod descriptors;
 mod evidence;
 mod faults;
 mod files;

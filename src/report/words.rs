@@ -114,8 +114,16 @@ pub fn measured(objective: &ObjectiveResult) -> String {
     }
 }
 
-/// The verdict on the run, in one sentence.
+/// The verdict on the run, in one sentence; and, where there is something, what others changed meanwhile.
 pub fn headline(outcome: &Outcome) -> String {
+    let others: Vec<&str> = outcome.rollback.by_others.iter().map(|other| other.resource.as_str()).collect();
+    match others.len() {
+        0 => verdict(outcome),
+        _ => format!("{} Left alone, since others changed it meanwhile: {}.", verdict(outcome), others.join(", ")),
+    }
+}
+
+fn verdict(outcome: &Outcome) -> String {
     let all = outcome.objectives.len();
     let open = |verdict| -> Vec<&str> {
         outcome.objectives.iter().filter(|o| o.verdict == verdict).map(|o| o.name.as_str()).collect()
