@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::measure::{Interval, ObjectiveResult, Outcome, Unit, Verdict};
-use crate::model::{Finding, Severity};
+use crate::model::{Finding, RunFailure, Severity};
 
 /// Times are written with so many parts of a second.
 const PARTS_OF_A_SECOND: f64 = 100.0;
@@ -129,7 +129,7 @@ fn verdict(outcome: &Outcome) -> String {
         outcome.objectives.iter().filter(|o| o.verdict == verdict).map(|o| o.name.as_str()).collect()
     };
     let detail = || match &outcome.failure {
-        Some(crate::model::RunFailure::Aborted(why) | crate::model::RunFailure::NotRestored(why)) => why.clone(),
+        Some(RunFailure::Aborted(why) | RunFailure::NotRestored(why)) => why.clone(),
         _ => outcome
             .rollback
             .left
@@ -168,8 +168,11 @@ fn verdict(outcome: &Outcome) -> String {
     }
 }
 
-/// What preflight found that no run gets past, with its first evidence.
+/// Why nothing was cut: what was found right before it, or what preflight found that no run gets past, with its first evidence.
 fn refusal(outcome: &Outcome) -> String {
+    if let Some(RunFailure::Refused(why)) = &outcome.failure {
+        return format!("REFUSED before anything was cut: {why}.");
+    }
     let blocks = |finding: &&Finding| finding.severity == Severity::Blocker && !finding.ignored;
     let mut blockers = outcome.findings.iter().filter(blocks);
     match (blockers.next(), blockers.count()) {
