@@ -223,7 +223,13 @@ fn region() -> Region {
 
 fn prepare() -> Vec<(Region, Action)> {
     let (vpc, original, clone) = ("vpc-1".to_owned(), ORIGINAL.to_owned(), CLONE.to_owned());
-    let make = CreateClone { vpc: vpc.clone(), original: original.clone(), clone: clone.clone(), client_token: "t".into() };
+    let make = CreateClone {
+        vpc: vpc.clone(),
+        original: original.clone(),
+        clone: clone.clone(),
+        client_token: "t".into(),
+        tags: BTreeMap::default(),
+    };
     let copy = |egress| CopyRule { vpc: vpc.clone(), clone: clone.clone(), rule: rule(100, egress, true) };
     let swap = |subnet: &str| {
         let (vpc, original, clone) = (vpc.clone(), original.clone(), clone.clone());
@@ -235,9 +241,8 @@ fn prepare() -> Vec<(Region, Action)> {
 }
 
 fn cut() -> Vec<(Region, Action)> {
-    let deny = |egress| {
-        Action::Deny(Deny { vpc: "vpc-1".to_owned(), clone: CLONE.to_owned(), rule: rule(1, egress, false) })
-    };
+    let deny =
+        |egress| Action::Deny(Deny { vpc: "vpc-1".to_owned(), clone: CLONE.to_owned(), rule: rule(1, egress, false) });
     [false, true].map(|egress| (region(), deny(egress))).into()
 }
 
