@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -315,4 +316,33 @@ async fn evidence_is_locked_in_a_bucket_and_never_written_over() {
     assert!((29..=30).contains(&days), "{days} days");
     let bytes = object.body.collect().await.unwrap().into_bytes();
     assert_eq!(bytes, fs::read(folder.path().join("locked.tar.zst")).unwrap());
+}
+
+/// What a small file unpacks to is not taken into memory: a name of a gigabyte, as a tar may have it, or a line of a log.
+#[test]
+fn what_a_small_file_unpacks_to_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let write = |path: &Path, head: &[u8], length: u64| {
+        let mut encoder = zstd::Encoder::new(std::fs::File::create(path).unwrap(), 1).unwrap();
+        encoder.write_all(head).unwrap();
+        std::io::copy(&mut std::io::repeat(b'x').take(length), &mut encoder).unwrap();
+        encoder.finish().unwrap();
+    };
+    let within_memory = |arguments: &[&std::ffi::OsStr]| {
+        let mut command = std::process::Command::new("prlimit");
+        command.arg("--as=1073741824").arg(env!("CARGO_BIN_EXE_gameday")).args(arguments).output().unwrap()
+    };
+    let (length, mut header) = (1_200 << 20, tar::Header::new_gnu());
+    header.set_path("././@LongLink").unwrap();
+    header.set_size(length);
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_cksum();
+    write(&at("bomb.tar.zst"), header.as_bytes(), length);
+    let done = within_memory(&["evidence".as_ref(), "verify".as_ref(), at("bomb.tar.zst").as_ref()]);
+    assert!(matches!(done.status.code(), Some(1 | 2)), "{done:?}");
+    write(&at("events.ndjson.zst"), b"{\"", length);
+    let done = within_memory(&["report".as_ref(), folder.path().as_ref()]);
+    assert_eq!(done.status.code(), Some(2), "{done:?}");
+    assert!(said(&done).contains("longer than 16 MiB"), "{}", said(&done));
 }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::support::gameday;
 use gameday::env::{self, Environment, EnvironmentKind};
 use gameday::files::{FileProblems, Loaded};
 use gameday::scenario::{self, Scenario};
@@ -428,5 +429,56 @@ proptest! {
     fn no_slip_of_the_hand_makes_it_panic(slips in slips()) {
         well_said(scenario(&mangle(FULL_FAILOVER, &slips)))?;
         well_said(environment(&mangle(AWS_EXAMPLE, &slips)))?;
+    }
+}
+
+/// What is too much is refused at once, with a clear error and few words.
+#[test]
+fn what_is_too_much_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let validate = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let began = Instant::now();
+        let done = gameday().arg("validate").arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(2), "{name}: {said:.2000}");
+        assert!(began.elapsed() < Duration::from_secs(30) && said.len() < 50_000, "{name}: {} bytes", said.len());
+        said
+    };
+    let unknown: String = (0..90_000).map(|number| format!("k{number:05}=1\n")).collect();
+    let head = "schema_version = 1\nname = \"x\"\nkind = \"lab\"\n";
+    let said = validate("unknown", &unknown);
+    assert!(said.contains("the first 25"), "{said:.2000}");
+    validate("environment", &format!("{head}{unknown}"));
+    validate("broken", &"= = =\n".repeat(150_000));
+    validate("nested", &format!("{}=1", "a.".repeat(300_000)));
+    validate("brackets", &format!("a={}", "[".repeat(900_000)));
+    validate("word", &format!("{}=1", "k".repeat(900_000)));
+    let populations: String = (0..20_000).map(|n| format!("[[users.populations]]\nname=\"p{n}\"\n")).collect();
+    validate("populations", &format!("{head}{populations}"));
+    let said = validate("long", &"# a comment\n".repeat(100_000));
+    assert!(said.contains("longer than 1 MiB"), "{said}");
+    for (key, number) in [("users", "1000000000"), ("checkers", "4000000000")] {
+        let said = validate("numbers", &format!("{head}[lab]\n{key} = {number}\n"));
+        assert!(said.contains(&format!("`lab.{key}` is more than the lab has room for")), "{said}");
+    }
+}
+
+/// A secret that is in a file by mistake is in no diagnostic, neither as what is pointed at nor as what stands beside it.
+#[test]
+fn a_secret_in_an_environment_file_is_never_shown() {
+    let secrets = ["hunter2-hunter2", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "s3cr3t-cl13nt"];
+    let text = format!(
+        "schema_version = 1\nname = \"x\"\nkind = \"aws\"\n[credentials]\naccess_key_id = \"AKIDEXAMPLE\"\nsecret_access_key = \"{1}\"\n\
+         aws_key = \"{1}\"\n[users]\nnames = [\"a\"]\npassword = \"{0}\"\n[pool]\nid = \"us-east-1_A\"\nclient_secret = {2}\n",
+        secrets[0], secrets[1], secrets[2]
+    );
+    for text in [text.clone(), text.replace("[pool]", "[[pool"), text.replace("[users]", "nonsense")] {
+        let problems = env::read_str("wrong.toml", &text).unwrap_err();
+        let shown = format!("{} {:?}", shown(&problems), problems);
+        for secret in secrets {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
     }
 }

@@ -23,8 +23,11 @@ impl Tmux {
     fn start(folder: &Path, width: u16, height: u16) -> Self {
         let tmux = Self { socket: folder.join("tmux.sock") };
         let (width, height) = (width.to_string(), height.to_string());
-        let shell = "env --ignore-environment TERM=screen HOME=/ PATH=\"$PATH\" PS1='ready> ' bash --norc --noprofile";
-        let done = tmux.command(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, shell]);
+        let state = support::state_dir().display();
+        let shell = format!(
+            "env --ignore-environment TERM=screen HOME=/ GAMEDAY_STATE_DIR={state} PATH=\"$PATH\" PS1='ready> ' bash --norc --noprofile"
+        );
+        let done = tmux.command(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, &shell]);
         let done = { done }.output().unwrap();
         assert!(done.status.success(), "{done:?}");
         tmux.until(|screen| screen.contains("ready>"));
@@ -132,6 +135,38 @@ fn a_run_that_is_stopped_says_so_and_leaves_the_terminal_as_it_was() {
     assert!(!told.contains("panicked"), "{told}");
     let end = tmux.until(|screen| screen.contains("ABORTED") && screen.contains("ready>"));
     assert!(!tmux.taken(), "{end}");
+}
+
+/// Ctrl-Z while the network is cut: the terminal is as it was, and says so, how to go on and when it heals by itself.
+#[test]
+fn a_run_that_is_suspended_says_that_the_network_is_cut_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = support::lab_with(folder.path(), support::SHORT_TTL);
+    let lab = support::Lab::start(folder.path(), &["--speed", "5", "--seed", "5", "--env", settings.to_str().unwrap()]);
+    let (scenario, out) = (support::short_scenario(folder.path()), folder.path().join("run"));
+    let program = env!("CARGO_BIN_EXE_gameday");
+    let line =
+        format!("{program} run {} --env {} --out {}", scenario.display(), lab.environment.display(), out.display());
+    let tmux = Tmux::start(folder.path(), 120, 30);
+    tmux.type_line(&line);
+    tmux.until(|screen| screen.contains("✓ primary cut off"));
+    tmux.call(&["send-keys", "C-z"]);
+    let said = tmux.until(|screen| screen.contains("Stopped") && screen.contains("ready>"));
+    assert!(!tmux.taken(), "{said}");
+    for text in ["THE NETWORK IS STILL CUT OFF", "The dead-man switch restores it in about", "fg", "kill -CONT"] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    // The shell echoes again.
+    tmux.type_line("echo back-$((40 + 2))");
+    tmux.until(|screen| screen.contains("back-42"));
+    tmux.type_line("fg");
+    let screen = tmux.until(|screen| screen.contains("✓ primary cut off"));
+    assert!(tmux.taken(), "{screen}");
+    tmux.call(&["send-keys", "C-c"]);
+    let end = tmux.until(|screen| screen.contains("ABORTED") && screen.contains("ready>"));
+    assert!(!tmux.taken(), "{end}");
+    let log = std::fs::read_to_string(out.join("events.ndjson")).unwrap();
+    assert!(log.contains("the runner was stopped from its terminal (SIGTSTP) for "), "the pause is an event");
 }
 
 #[test]

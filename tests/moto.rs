@@ -41,7 +41,7 @@ impl Moto {
 
     /// An environment whose EC2 is moto.
     fn site(&self, folder: &Path, subnets: &[String]) -> Site {
-        std::fs::write(folder.join("secrets.toml"), "key = \"testing\"\n").unwrap();
+        crate::support::write_secrets(&folder.join("secrets.toml"), "key = \"testing\"\n");
         std::fs::write(folder.join("ca.pem"), "").unwrap();
         let ids = subnets.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ");
         let region = |part: &str, name: &str, subnets: &str| {
@@ -205,6 +205,8 @@ async fn rehearse(count: usize, customs: &[(&[i32], usize)]) {
     assert_eq!(rehearsal.calls(Step::Heal), rehearsal.calls(Step::Cut));
     let after = State::describe(&cloud, &rehearsal.plan.scope).await.unwrap();
     assert_eq!(state_before.differences(&after), Vec::<String>::new());
+    let compared = state_before.compare(&after, &BTreeSet::new());
+    assert_eq!((compared.left, compared.others, compared.before_sha256), (vec![], vec![], compared.after_sha256));
     assert_eq!(acls_of_runs(clients).await, 0, "a clone is left");
 
     rehearsal.journal.close().unwrap();

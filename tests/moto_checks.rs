@@ -43,7 +43,7 @@ struct Names {
 
 /// An environment whose AWS is moto. It has no front door, and its names are asked of nobody.
 fn environment(folder: &Path, moto: &Moto, names: &Names) -> PathBuf {
-    std::fs::write(folder.join("secrets.toml"), "key = \"testing\"\n").unwrap();
+    crate::support::write_secrets(&folder.join("secrets.toml"), "key = \"testing\"\n");
     let url = moto.url();
     let endpoints = SERVICES.map(|service| format!("{service} = \"{url}\"")).join(", ");
     let region = |part: &str, name: &str, subnets: &[String]| {

@@ -70,7 +70,7 @@ fn a_trigger_that_is_broken_at_the_replica_alone_is_named() {
     let lab = Lab::start(folder.path(), &["--speed", "10", "--env", env.to_str().unwrap()]);
     let mut run = gameday();
     run.args(["run", FULL_FAILOVER, "--env"]).arg(&lab.environment).arg("--out").arg(&out);
-    let done = run.env("GAMEDAY_LOG", "debug").output().unwrap();
+    let done = run.env("GAMEDAY_LOG", "trace").output().unwrap();
     keeps_secrets(&lab.environment.with_extension("secrets.toml"), &out, &[&done.stdout, &done.stderr]);
     assert_eq!(done.status.code(), Some(1), "{}", without_debug(&done.stderr));
     let run = json(&out.join("run.json"));
@@ -143,7 +143,7 @@ fn the_same_seed_gives_the_same_arrivals_checker_phases_and_lags() {
 
 /// Runs a program as somebody without privileges: as `nobody` where the tests run as root, else as whoever runs
 /// them.
-fn unprivileged(program: &Path, root: bool) -> Command {
+pub(crate) fn unprivileged(program: &Path, root: bool) -> Command {
     if !root {
         return Command::new(program);
     }
@@ -154,7 +154,7 @@ fn unprivileged(program: &Path, root: bool) -> Command {
     command
 }
 
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 #[test]
 fn an_ordinary_user_without_capabilities_rehearses_a_failover() {

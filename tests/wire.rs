@@ -13,5 +13,9 @@ mod journals;
 mod people;
 #[path = "wire/place.rs"]
 pub(crate) mod place;
+#[path = "wire/prefixes.rs"]
+mod prefixes;
+#[path = "wire/rollbacks.rs"]
+mod rollbacks;
 #[path = "wire/runs.rs"]
 mod runs;

@@ -418,6 +418,7 @@ struct ValidateArgs {
 
 /// The program.
 pub fn main() -> ExitCode {
+    crate::net::raise_descriptors();
     let cli = Cli::parse();
     diagnostics::start();
     let result = match cli.command {

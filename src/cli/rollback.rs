@@ -163,7 +163,7 @@ impl Work {
         }
         super::identity::verify(&clients, &contents).await?;
         let again = format!("gameday rollback {}", shell_word(folder));
-        self.restore(journal, &contents.run_id, clients, Clock::start(1.0), &again).await
+        self.restore(journal, &contents.run_id, clients, Clock::start(1.0), (&again, run.environment_file())).await
     }
 
     /// A journal that is gone or damaged is no reason to leave anything: the account tells.
@@ -172,7 +172,13 @@ impl Work {
             let help = format!("Look in the account, which needs no journal: {}", discover_command(None));
             return Err(Failure::with_help(error.to_string(), help).coded(Exit::NotRestored));
         };
-        say(&format!("{error}. Looking in the account instead, as this does: {}", discover_command(Some(env))));
+        say(&error.to_string());
+        self.instead_of_journal(env).await
+    }
+
+    async fn instead_of_journal(&self, env: &Path) -> Result<Exit, Failure> {
+        say(&format!("Looking in the account instead, as this does: {}", discover_command(Some(env))));
+        say("Not found there are users whose passwords the run set or whom it made: they carry no tags.");
         Box::pin(self.discovered(env)).await
     }
 
@@ -182,7 +188,7 @@ impl Work {
         run: &RunId,
         clients: Vec<RegionClients>,
         clock: Clock,
-        again: &str,
+        (again, env): (&str, Option<&Path>),
     ) -> Result<Exit, Failure> {
         let journal = Arc::new(journal);
         let executor = Executor::new(Arc::clone(&journal), clients, clock, teller()).resuming();
@@ -195,8 +201,11 @@ impl Work {
             say(&format!(
                 "the journal is incomplete: {why}. What it tells is put back; what it does not tell may be left"
             ));
-            say(&format!("Look in the account: {}", discover_command(None)));
-            return Ok(Exit::NotRestored);
+            let Some(env) = env else {
+                say(&format!("Look in the account: {}", discover_command(None)));
+                return Ok(Exit::NotRestored);
+            };
+            return self.instead_of_journal(env).await;
         }
         if restored.left.is_empty() {
             if let Err(error) = journal.close() {
@@ -256,7 +265,7 @@ impl Work {
                 Ok(journal) => {
                     let path = journal.path().display();
                     tell(&format!("{run}: {} changes found; journal {path}", left.actions.len()));
-                    Box::pin(self.restore(journal, &run, clients, world.clock, &again)).await
+                    Box::pin(self.restore(journal, &run, clients, world.clock, (&again, None))).await
                 }
                 Err(error) => Err(not_restored(error)),
             };

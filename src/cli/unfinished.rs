@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cloud::Access;
 use crate::env::{Environment, EnvironmentKind};
 use crate::faults::{Contents, JournalError, access_of, read_journal};
-use crate::model::{Region, read_log};
+use crate::model::read_log;
 use crate::report::escape::shell_word;
 
 use super::registry::{self, Registered};
@@ -175,15 +175,16 @@ pub fn refuse(environment: &Environment, out: Option<&Path>) -> Result<(), Failu
         out.and_then(Path::parent).map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     let places: Vec<&Path> = std::iter::once(Path::new(REPORTS)).chain(beside).collect();
     let name = &environment.name;
-    let endpoints: BTreeMap<Region, BTreeMap<String, String>> = [&environment.primary, &environment.replica]
-        .into_iter()
-        .flatten()
-        .map(|region| (region.region.clone(), region.endpoints.clone()))
-        .collect();
-    // Labs have one name, and each is a world of its own.
-    let same = |run: &Unfinished| {
-        run.access().is_none_or(|access| access.environment == *name && access.endpoints == endpoints)
+    // Labs have one name, and each is a world of its own. A journal has more endpoints than a file, which names only those that replace AWS's.
+    let elsewhere = |access: &Access| {
+        [&environment.primary, &environment.replica].into_iter().flatten().any(|region| {
+            let known = access.endpoints.get(&region.region);
+            region.endpoints.iter().any(|(service, url)| {
+                known.and_then(|known| known.get(service)).is_some_and(|known| !is_same_url(known, url))
+            })
+        })
     };
+    let same = |run: &Unfinished| run.access().is_none_or(|access| access.environment == *name && !elsewhere(&access));
     // One that lives elsewhere holds the lock, which decides.
     let own: Vec<PathBuf> = places.iter().map(|place| absolute(place)).collect();
     let is_here =
@@ -201,4 +202,8 @@ pub fn refuse(environment: &Environment, out: Option<&Path>) -> Result<(), Failu
         None => format!("If it is still going on, wait for it. Else put back what it left: gameday rollback {folder}"),
     };
     Err(Failure::with_help(format!("{what}. Nothing was touched"), help).coded(Exit::Refused))
+}
+
+fn is_same_url(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
 }

@@ -90,3 +90,27 @@ pub async fn resolve(
     let value = values.get(key).and_then(serde_json::Value::as_str);
     value.map(Secret::new).ok_or_else(|| fail(format!("it has no text under `{key}`")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, set_permissions, write};
+
+    use super::*;
+
+    #[test]
+    fn secrets_that_others_may_read_are_refused_with_the_command_that_mends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my secrets.toml");
+        write(&path, "key = \"value\"\n").unwrap();
+        let reference = SecretRef::File { file: "my secrets.toml".into(), key: "key".to_owned() };
+        for mode in [0o644, 0o640, 0o604, 0o620] {
+            set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = resolve_local(&reference, folder.path()).unwrap_err().to_string();
+            assert!(error.contains("chmod 600 '") && error.contains("my secrets.toml'"), "{error}");
+        }
+        for mode in [0o600, 0o400] {
+            set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(resolve_local(&reference, folder.path()).unwrap().expose(), "value");
+        }
+    }
+}

@@ -108,11 +108,11 @@ impl Tally {
     pub fn take(&mut self, record: &Record) {
         match &record.event {
             Event::Login(login) => self.login(login),
-            Event::Health { window, healthy, checkers, status_healthy } => {
-                // A slow answer is written after a later, faster one.
-                if self.health.is_none_or(|(sent, ..)| sent <= window.sent) {
-                    self.health = Some((window.sent, *status_healthy, *healthy, *checkers));
-                }
+            // A slow answer is written after a later, faster one.
+            Event::Health { window, healthy, checkers, status_healthy }
+                if self.health.is_none_or(|(sent, ..)| sent <= window.sent) =>
+            {
+                self.health = Some((window.sent, *status_healthy, *healthy, *checkers));
             }
             Event::Answer { window, source, server, role, .. } => {
                 let key = (*source == DnsSource::Authoritative, server.clone());

@@ -292,7 +292,7 @@ impl State {
             Ended::Refused(_) => {}
             Ended::Failed(why) => actions.extend(self.abort(why)),
             Ended::Panicked | Ended::Restored { .. } | Ended::Left(_) => {
-                actions.extend(self.abort(INTERNAL.to_owned()))
+                actions.extend(self.abort(INTERNAL.to_owned()));
             }
         }
         // Without a journal nothing can have been changed.
@@ -426,7 +426,7 @@ mod tests {
         aborts: Vec<String>,
         gave_up: bool,
         interrupted: bool,
-        finished: Option<Option<RunFailure>>,
+        finished: Option<Result<(), RunFailure>>,
     }
 
     impl Fake {
@@ -465,7 +465,7 @@ mod tests {
                     Action::Interrupt => self.interrupted = true,
                     Action::GiveUp => self.gave_up = true,
                     Action::Abort(reason) => self.aborts.push(reason),
-                    Action::Finish(failure) => self.finished = Some(failure),
+                    Action::Finish(failure) => self.finished = Some(failure.map_or(Ok(()), Err)),
                 }
             }
         }
@@ -504,10 +504,10 @@ mod tests {
             for _ in 0..40 {
                 if let Some(failure) = &self.finished {
                     return match failure {
-                        None => 0,
-                        Some(RunFailure::PreflightRefused | RunFailure::Refused(_)) => 3,
-                        Some(RunFailure::Aborted(_)) => 4,
-                        Some(RunFailure::NotRestored(_)) => 5,
+                        Ok(()) => 0,
+                        Err(RunFailure::PreflightRefused | RunFailure::Refused(_)) => 3,
+                        Err(RunFailure::Aborted(_)) => 4,
+                        Err(RunFailure::NotRestored(_)) => 5,
                     };
                 }
                 self.go_on();
@@ -555,8 +555,11 @@ mod tests {
         }
     }
 
+    /// What happens, the exit code that it ends in, and how.
+    type Stopped = (&'static str, u8, fn(&mut Fake));
+
     /// What ends the way to the fault early, whichever activity it comes in.
-    fn stops() -> Vec<(&'static str, u8, fn(&mut Fake))> {
+    fn stops() -> Vec<Stopped> {
         vec![
             ("a signal or a stop condition", 4, |run| {
                 run.signals(1);
@@ -658,7 +661,7 @@ mod tests {
             let mut run = Fake::at(activity);
             run.ends(Ended::Left(vec!["subnet-1: denied".to_owned()]));
             assert_eq!(run.code(), 5, "{activity:?}");
-            assert_eq!(run.finished, Some(Some(RunFailure::NotRestored("subnet-1: denied".to_owned()))));
+            assert_eq!(run.finished, Some(Err(RunFailure::NotRestored("subnet-1: denied".to_owned()))));
             assert!(!run.did(Activity::Close), "{activity:?}: the journal stays open");
             assert_eq!(run.did(Activity::Unlock), activity == Activity::Unlock, "{activity:?}: the lock stays");
             assert!(run.did(Activity::Compare), "{activity:?}: it is looked at all the same");

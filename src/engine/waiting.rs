@@ -158,9 +158,9 @@ mod tests {
 
     fn seen(events: &[Event]) -> Seen {
         let mut seen = Seen { cut: Some(at(100)), ..Seen::default() };
-        events.iter().for_each(|event| {
+        for event in events {
             seen.take(event);
-        });
+        }
         seen
     }
 

@@ -64,6 +64,7 @@ impl AclRule {
     }
 
     /// The same rule, whatever its number.
+    #[must_use]
     pub fn unnumbered(&self) -> Self {
         Self { number: 0, ..self.clone() }
     }

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
 
-use crate::model::{LONGEST_TEXT, read_at_most, sha256};
+use crate::model::{LONGEST_TEXT, Secret, read_at_most, sha256};
 
 pub use problem::{FileProblems, Finding, Problem, Source};
 pub use tree::Spans;
@@ -111,7 +111,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[derive(Debug)]
 pub struct Document {
     path: PathBuf,
-    text: Arc<str>,
+    text: Secret,
     /// What diagnostics show.
     source: Source,
     redacted: Redacted,
@@ -153,7 +153,7 @@ impl Document {
         let redacted = Redacted::of(text);
         let mut document = Self {
             path: path.to_owned(),
-            text: Arc::from(text),
+            text: Secret::new(text),
             source: NamedSource::new(path.display().to_string(), Arc::from(redacted.text.as_str())),
             redacted,
             sha256: sha256(text.as_bytes()),
@@ -246,14 +246,14 @@ impl Document {
     /// Everything that was.
     pub fn finish<T: DeserializeOwned>(mut self) -> Result<Loaded<T>, FileProblems> {
         if self.problems.is_empty() {
-            match toml::from_str(&self.text) {
+            match toml::from_str(self.text.expose()) {
                 Ok(value) => {
                     let Self { path, source, sha256, spans, .. } = self;
                     return Ok(Loaded { value, path, source, sha256, spans });
                 }
                 // A rule of the type that its schema does not express.
                 Err(error) => {
-                    let finding = syntax(&self.text.clone(), &error);
+                    let finding = syntax(self.text.expose(), &error);
                     self.report(finding);
                 }
             }

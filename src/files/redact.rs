@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::model::Secret;
+
 /// Parts of keys whose values are secrets.
 const WORDS: [&str; 12] = [
     "password",
@@ -31,7 +33,7 @@ const AWS_SECRET: usize = 40;
 pub(super) struct Redacted {
     /// As long as the original, byte for byte, so that spans point to the same places.
     pub text: String,
-    secrets: Vec<String>,
+    secrets: Vec<Secret>,
 }
 
 impl Redacted {
@@ -53,14 +55,15 @@ impl Redacted {
         }
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
+        let secrets = secrets.into_iter().map(Secret::new).collect();
         // Whole characters were replaced.
         Self { text: String::from_utf8(bytes).unwrap_or_default(), secrets }
     }
 
     /// A message without the secrets of the text.
     pub fn clean(&self, message: String) -> String {
-        self.secrets.iter().fold(message, |message, secret| {
-            if message.contains(secret.as_str()) { message.replace(secret.as_str(), "***") } else { message }
+        self.secrets.iter().map(Secret::expose).fold(message, |message, secret| {
+            if message.contains(secret) { message.replace(secret, "***") } else { message }
         })
     }
 }

@@ -54,6 +54,9 @@ impl<'a> Shape<'a> {
     }
 
     fn value(&mut self, path: &str, schema: &'a Value, value: &Spanned<DeValue<'_>>) {
+        if self.findings.len() >= MOST {
+            return;
+        }
         let (name, schema) = self.resolve(schema);
         let span = first_line(self.text, value.span());
         if let Some(unit) = name.and_then(Unit::named) {

@@ -148,6 +148,18 @@ pub enum Event {
         /// What went wrong.
         error: String,
     },
+    /// The runner itself stood still: a timer of its own fired late, or its machine slept. What it stamped meanwhile may have happened
+    /// earlier, and what its timeouts gave up meanwhile may be no fault of a service.
+    HarnessStalled {
+        /// From the moment at which the timer was due to the one at which it fired.
+        #[serde(flatten)]
+        window: Window,
+        /// By how much it was late, in real milliseconds.
+        late_ms: f64,
+        /// Real milliseconds in which the machine slept and no clock of the run went on, so that they are in no figure.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        slept_ms: f64,
+    },
     /// A login ended.
     Login(Box<Login>),
     /// A user who signed in before the fault did something in that session.
@@ -201,6 +213,11 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<RunFailure>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(ms: &f64) -> bool {
+    *ms == 0.0
 }
 
 /// Why a run did not go its way to the end.

@@ -21,7 +21,7 @@ mod steady;
 mod terms;
 
 pub use address::{Cidr, PortRange};
-pub use clock::Clock;
+pub use clock::{Clock, LATE_MS};
 pub use event::*;
 pub use hash::{Sha256, sha256};
 pub use ids::{AccountId, Region, RunId, Secret};

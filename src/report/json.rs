@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::words::instant;
-use crate::measure::{Interval, Outcome};
+use crate::measure::{BeforeCut, Interval, Missed, Outcome};
 use crate::model::{Finding, Region, SCHEMA_VERSION, SteadyState};
 use figures::{Availability, Duration, LagPoint, Propagation, Rpo, WaterfallBar};
 use logins::Logins;
@@ -83,6 +83,9 @@ struct Document<'a> {
     /// Whether steady state was there, part by part: before the fault, and after failback. Absent where the run did not ask.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     steady_state: &'a [SteadyState],
+    /// When the runner itself did not keep up, which makes figures less sure; absent where it always did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runner_stalled: Option<RunnerStalled>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -108,6 +111,29 @@ struct Milestone {
     lower_s: Option<f64>,
     /// Certainly not after.
     upper_s: Option<f64>,
+    /// Why it has no bounds although it was so after the cut: `already` so before it, or `unseen`, as nothing tells that it was not; absent
+    /// elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before_cut: Option<&'static str>,
+}
+
+/// Times in which the runner itself did not keep up, in seconds of scenario time.
+#[derive(Serialize, JsonSchema)]
+struct RunnerStalled {
+    times: u64,
+    /// All of them together.
+    all_s: f64,
+    longest_s: f64,
+}
+
+/// Something that others changed in the run's time, and that was left as it is.
+#[derive(Serialize, JsonSchema)]
+struct ByOthers<'a> {
+    region: Option<&'a Region>,
+    /// Its ID.
+    resource: &'a str,
+    /// What was found.
+    found: &'a str,
 }
 
 /// What came of an objective. `target`, `lower`, `upper` and `observed` are in `unit`.
@@ -143,6 +169,9 @@ struct Rollback<'a> {
     /// What could not be restored: resource and reason.
     left: &'a [String],
     differences: &'a [String],
+    /// What others changed meanwhile; absent where that was nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed_by_others: Vec<ByOthers<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -259,6 +288,11 @@ impl<'a> Document<'a> {
             availability: outcome.availability.as_ref().map(Availability::of),
             lag_over_time: outcome.lag_over_time.iter().map(LagPoint::of).collect(),
             steady_state: &outcome.steady,
+            runner_stalled: outcome.missed.map(|Missed { times, all_s, longest_s }| RunnerStalled {
+                times,
+                all_s,
+                longest_s,
+            }),
         }
     }
 }
@@ -276,6 +310,11 @@ fn milestones(outcome: &Outcome) -> Vec<Milestone> {
         name: reached.milestone.as_str(),
         lower_s: lower(reached.at),
         upper_s: upper(reached.at),
+        before_cut: match reached.before {
+            BeforeCut::No => None,
+            BeforeCut::Already => Some("already"),
+            BeforeCut::Unseen => Some("unseen"),
+        },
     };
     outcome.milestones.iter().map(row).collect()
 }
@@ -325,6 +364,12 @@ fn chain(outcome: &Outcome) -> Chain {
     }
 }
 
+impl<'a> ByOthers<'a> {
+    fn of(other: &'a crate::measure::ByOthers) -> Self {
+        Self { region: other.region.as_ref(), resource: &other.resource, found: &other.found }
+    }
+}
+
 fn findings(outcome: &Outcome) -> Vec<FindingRow<'_>> {
     let became = |index: usize| {
         let became = &outcome.foretold.get(index)?.became;
@@ -342,5 +387,6 @@ fn rollback(outcome: &Outcome) -> Rollback<'_> {
         state_identical: rollback.state_identical,
         left: &rollback.left,
         differences: &rollback.differences,
+        changed_by_others: rollback.by_others.iter().map(ByOthers::of).collect(),
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct View {
     pub rpo: Vec<(&'static str, String)>,
     pub restore: Vec<(&'static str, String)>,
     pub restore_problems: Vec<String>,
+    /// What others changed meanwhile, and was left so.
+    pub by_others: Vec<String>,
     pub faults: Vec<FaultRow>,
     pub findings: Vec<FindingRow>,
     /// Of the run itself, not of preflight.
@@ -148,6 +150,7 @@ impl View {
             rpo: outcome.rpo.as_ref().map(rpo).unwrap_or_default(),
             restore: restore(outcome),
             restore_problems: outcome.rollback.left.iter().chain(&outcome.rollback.differences).cloned().collect(),
+            by_others: by_others(outcome),
             faults: faults(outcome),
             findings: outcome.foretold.iter().map(foretold).collect(),
             surprises: outcome.findings.iter().skip(outcome.foretold.len()).map(finding).collect(),
@@ -244,7 +247,7 @@ fn milestones(outcome: &Outcome) -> Vec<MilestoneRow> {
         name: reached.milestone.as_str(),
         meaning: meaning(reached.milestone),
         lower: if reached.at.is_none() {
-            "not reached".to_owned()
+            reached.absence().to_owned()
         } else {
             text(reached.at, &|at| bound(at, seconds_down(at.lower)))
         },
@@ -289,13 +292,17 @@ fn login_sentence(outcome: &Outcome) -> String {
         0 => String::new(),
         count => format!(" {count} more were cancelled when the run ended and count nowhere."),
     };
+    let own = match all.harness_failed {
+        0 => String::new(),
+        count => format!(" {count} more could not be made by the runner itself and count nowhere."),
+    };
     let expected = match all.expected_refusals {
         0 => String::new(),
         count => format!(" {count} more were refused by the replica, as expected, and count nowhere."),
     };
     format!(
         "{} logins ended, {} of them succeeded{share}: a valid token with every required claim, accepted by the protected \
-         API. Latency is that of successes, from the scheduled instant, in scenario time.{expected}{cancelled}",
+         API. Latency is that of successes, from the scheduled instant, in scenario time.{expected}{own}{cancelled}",
         all.attempted, all.succeeded
     )
 }
@@ -418,6 +425,14 @@ fn restore(outcome: &Outcome) -> Vec<(&'static str, String)> {
         rows.push(("SHA-256 of the state after", after.clone()));
     }
     rows
+}
+
+fn by_others(outcome: &Outcome) -> Vec<String> {
+    let row = |other: &crate::measure::ByOthers| {
+        let place = other.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+        format!("{}{place}: {}", other.resource, other.found)
+    };
+    outcome.rollback.by_others.iter().map(row).collect()
 }
 
 fn faults(outcome: &Outcome) -> Vec<FaultRow> {

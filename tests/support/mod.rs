@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine;
@@ -23,8 +25,24 @@ pub const FULL_FAILOVER: &str = "scenarios/full-failover.toml";
 
 pub fn gameday() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gameday"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env("GAMEDAY_STATE_DIR", state_dir());
     command
+}
+
+/// Where this process's runs are registered: nothing of whoever runs the tests is read or written.
+pub fn state_dir() -> &'static Path {
+    static STATE: OnceLock<PathBuf> = OnceLock::new();
+    STATE.get_or_init(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let name = format!("state-{}-{}", std::process::id(), since.as_nanos());
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+    })
+}
+
+/// Writes a file of secrets, for its owner alone.
+pub fn write_secrets(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 pub fn json(path: &Path) -> Value {

@@ -89,7 +89,6 @@ pub fn environment_file(folder: &Path, endpoint: &str) -> PathBuf {
     let names = Names { subnets: vec!["subnet-1".to_owned()], ..Names::default() };
     let path = folder.join("moto.toml");
     any_site(folder, &environment(endpoint, &names));
-    std::fs::set_permissions(folder.join("secrets.toml"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let clock = format!("[lab.clock]\nanchor = \"{}\"\nspeed = 1.0\n", jiff::Timestamp::now());
     std::fs::write(&path, environment(endpoint, &names) + &clock).unwrap();
     path
@@ -97,7 +96,9 @@ pub fn environment_file(folder: &Path, endpoint: &str) -> PathBuf {
 
 /// An environment's text as it is, whether a run would take it or not: moto has no front door.
 fn any_site(folder: &Path, text: &str) -> Site {
-    std::fs::write(folder.join("secrets.toml"), "key = \"testing\"\n").unwrap();
+    let secrets = folder.join("secrets.toml");
+    std::fs::write(&secrets, "key = \"testing\"\n").unwrap();
+    std::fs::set_permissions(&secrets, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let environment: env::Environment = toml::from_str(text).unwrap();
     environment.complete(folder.to_owned(), None).unwrap()
 }

@@ -91,7 +91,8 @@ impl Place {
         else {
             panic!("a lab has a key of its own")
         };
-        std::fs::write(folder.path().join("secrets.toml"), format!("key = {:?}\n", secret.expose())).unwrap();
+        let secrets = format!("key = {:?}\n", secret.expose());
+        crate::support::write_secrets(&folder.path().join("secrets.toml"), &secrets);
         let secret_access_key = SecretRef::File { file: "secrets.toml".into(), key: "key".to_owned() };
         environment.credentials = Some(CredentialRef::Static { access_key_id, secret_access_key });
         environment.guard.description_lag = Some(Span::millis(20));

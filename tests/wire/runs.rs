@@ -133,6 +133,7 @@ async fn a_run_whose_disk_is_full_is_restored() {
         // What a full disk does to write(2), but only to this process: EFBIG instead of ENOSPC.
         let mut ignoring = Command::new("bash");
         ignoring.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+        ignoring.env("GAMEDAY_STATE_DIR", crate::support::state_dir());
         ignoring.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stdout(Stdio::null());
         ignoring.stderr(std::fs::File::create(&said).unwrap());
         let mut process = tools::Running(ignoring.spawn().unwrap());
