@@ -217,7 +217,7 @@ async fn main() {
     for count in counts.split(',').map(|count| count.trim().parse::<usize>().unwrap()) {
         let folder = tempfile::tempdir().unwrap();
         let moto = Moto::start(&python.with_file_name("moto_server"), folder.path());
-        let ground = Ground::new(&moto, count, folder.path(), &python).await;
+        let ground = Box::pin(Ground::new(&moto, count, folder.path(), &python)).await;
         let runs = if count < 100 { 5 } else { 3 };
         for (way, name) in [(Way::Open, "direct"), (Way::Late(ON_ITS_WAY), "100 ms")] {
             let (mut ours, mut peers) = (Vec::new(), Vec::new());

@@ -79,7 +79,7 @@ fn so_before(mut records: Vec<Record>, milestone: Milestone) -> Vec<Record> {
                 *role = if so { Some(RegionRole::Replica) } else { *role };
             }
             Event::Path { window, open, .. } if milestone == Milestone::FaultEffective && before(window) => {
-                *open = false
+                *open = false;
             }
             Event::Login(login) if login.ended <= zero => match milestone {
                 Milestone::FirstReplicaLogin => {

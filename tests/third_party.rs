@@ -438,7 +438,7 @@ fn b1_a_security_group_that_somebody_makes_in_the_outage_is_no_failure() {
     let mut run = gameday();
     run.arg("run").arg(&scenario).arg("--env").arg(&lab.environment).arg("--out").arg(&out);
     let mut running = tools::Running(run.spawn().unwrap());
-    tools::within(Duration::from_secs(60), "the outage", || support::current_phase(&out) == Some(Phase::Outage));
+    tools::within(Duration::from_mins(1), "the outage", || support::current_phase(&out) == Some(Phase::Outage));
     let site = lab.site();
     let made = tokio::runtime::Runtime::new().unwrap().block_on(async {
         let cloud = gameday::cloud::Cloud::connect(&site).await.unwrap();

@@ -14,8 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::measure::{LAG_LEVELS_S, clopper_pearson_95, seconds_between};
 use crate::model::{
-    Clock, DnsSource, Event, EventLog, Login, LoginOutcome, Record, RegionRole, SteadyFigures, SteadyPart, SteadyState,
-    SteadyStateAsked, Window,
+    Clock, DnsSource, Event, EventLog, LATE_MS, Login, LoginOutcome, Record, RegionRole, SteadyFigures, SteadyPart,
+    SteadyState, SteadyStateAsked, Window,
 };
 use crate::observe::Targets;
 use crate::scenario::{Objective, Scenario};
@@ -29,9 +29,7 @@ pub const STEADY_STATE: &str = "steady-state";
 const LEAST_LOGINS: u64 = 5;
 /// The end of the baseline that is judged by itself; our own choice.
 const RECENT: SignedDuration = SignedDuration::from_secs(30);
-/// A login that starts later than this, in real milliseconds, tells of a runner that cannot keep up: as the report has it.
-const LATE_MS: f64 = 100.0;
-/// A runner is overloaded that starts more than this share of the logins late; our own choice.
+/// A runner is overloaded that starts more than this share of the logins late, or stalls for this share of the time; our own choice.
 const MOST_LATE: f64 = 0.1;
 /// Processors that are busier than this leave no room; our own choice. It counts where it delays logins.
 const MOST_PROCESSOR: f64 = 0.95;
@@ -97,6 +95,7 @@ pub(super) struct Tally {
     unseen: VecDeque<(u64, Timestamp)>,
     certain_lag_s: f64,
     unread: u64,
+    stalled_ms: f64,
 }
 
 impl Tally {
@@ -125,6 +124,7 @@ impl Tally {
                 self.unseen.push_back((*sequence, window.received));
             }
             Event::CanaryRead { window, sequence } => self.canary(*window, *sequence),
+            Event::HarnessStalled { late_ms, slept_ms, .. } => self.stalled_ms += late_ms + slept_ms,
             _ => {}
         }
     }
@@ -232,6 +232,7 @@ impl Tally {
             .zip(now.processor)
             .map(|(began, now)| now.saturating_sub(began).as_secs_f64() / (real.as_secs_f64() * processors).max(1e-3));
         let share = self.late as f64 / self.attempted.max(1) as f64;
+        let stalled = self.stalled_ms / 1000.0 / real.as_secs_f64().max(1e-3);
         let full = now.descriptors.is_some_and(|(used, most)| used as f64 > MOST_DESCRIPTORS * most as f64);
         let busy = processor_share.is_some_and(|busy| busy > MOST_PROCESSOR) && share > DELAYED;
         let figures = SteadyFigures::Runner {
@@ -239,10 +240,11 @@ impl Tally {
             late: self.late,
             worst_late_ms: self.worst_late_ms,
             unread: self.unread,
+            stalled_ms: self.stalled_ms,
             descriptors: now.descriptors,
             processor_share,
         };
-        SteadyPart { steady: share <= MOST_LATE && self.unread == 0 && !full && !busy, figures }
+        SteadyPart { steady: share.max(stalled) <= MOST_LATE && self.unread == 0 && !full && !busy, figures }
     }
 }
 
@@ -493,6 +495,11 @@ mod tests {
         assert!(judge(tally(late(0)), busy), "a busy processor that delays nothing is in order");
         assert!(!judge(tally(late(5)), busy));
         assert!(!judge(Tally { unread: 1, ..tally(late(0)) }, ProcessLoad::default()));
+        let stalled = |late_ms| {
+            let stall = Event::HarnessStalled { window: window(3.0), late_ms, slept_ms: 0.0 };
+            judge(tally(late(0).chain([stall])), ProcessLoad::default())
+        };
+        assert!(stalled(300.0) && !stalled(1500.0), "of ten seconds");
     }
 
     #[test]

@@ -491,6 +491,8 @@ mod tests {
         /// What is under way ends as it should.
         fn go_on(&mut self) -> &mut Self {
             let event = match self.state.doing {
+                // Only watching is cut short: what settles beside it ends by itself.
+                Activity::Failback if self.interrupted => Event::Ended(Ended::Left(Vec::new())),
                 _ if self.interrupted => Event::Ended(Ended::Interrupted),
                 Activity::LastTurns => Event::TurnsEnded(Ok(())),
                 Activity::Restore => Event::Ended(Ended::Restored { left: Vec::new(), cut: self.cut }),

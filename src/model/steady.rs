@@ -99,6 +99,9 @@ pub enum SteadyFigures {
         worst_late_ms: f64,
         /// Records of the event log that the run itself could not take in time.
         unread: u64,
+        /// For how long timers of the runner fired late or its machine slept, in all, in real milliseconds.
+        #[serde(default)]
+        stalled_ms: f64,
         /// File descriptors in use, and how many the process may have; nothing where the system does not tell.
         descriptors: Option<(u64, u64)>,
         /// The share of all processors that this process took; nothing where the system does not tell.
@@ -176,10 +179,13 @@ impl fmt::Display for SteadyFigures {
                     "at least {certain_s:.1} s, by {written} canary writes and {read} reads; at most {at_most_s:.1} s"
                 )
             }
-            Self::Runner { due, late, worst_late_ms, unread, descriptors, processor_share } => {
+            Self::Runner { due, late, worst_late_ms, unread, stalled_ms, descriptors, processor_share } => {
                 write!(f, "{late} of {due} logins started late, the worst by {worst_late_ms:.0} ms")?;
                 if *unread > 0 {
                     write!(f, ", {unread} records were not taken in time")?;
+                }
+                if *stalled_ms > 0.0 {
+                    write!(f, ", stalled for {:.1} s in all", stalled_ms / 1000.0)?;
                 }
                 if let Some((used, most)) = descriptors {
                     write!(f, ", {used} of {most} file descriptors in use")?;

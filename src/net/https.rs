@@ -29,13 +29,13 @@ pub struct Connection {
 pub enum ConnectionError {
     /// The handshake failed: certificate, protocol or connection.
     #[error("TLS handshake: {0}")]
-    Tls(std::io::Error),
+    Tls(#[source] std::io::Error),
     /// The connection broke, or what came was not HTTP.
     #[error("HTTP: {0}")]
     Http(#[from] hyper::Error),
     /// The body broke off or was too large.
     #[error("HTTP body: {0}")]
-    Body(Box<dyn std::error::Error + Send + Sync>),
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Connection {

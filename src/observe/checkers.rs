@@ -216,7 +216,8 @@ mod tests {
     #[test]
     fn exactly_eighteen_percent_is_not_enough() {
         let checkers = checkers(1);
-        let all = |healthy: u32| -> Vec<_> { (0..50).map(|n| report(n, i64::from(healthy), n < healthy)).collect() };
+        let all =
+            |healthy: u32| -> Vec<_> { (0..50).map(|n| report(n, 100 - i64::from(healthy), n < healthy)).collect() };
         for (healthy, status) in [(50, true), (10, true), (9, false)] {
             let minds = Minds { healthy, checkers: 50, unsure: 0, status: Some(status) };
             assert_eq!(checkers.take(&all(healthy), at(0)), minds);

@@ -225,7 +225,7 @@ impl Lab {
     pub async fn world(&self) -> World {
         // Limits may be asked for once a second of scenario time: at real speed that would take longer than all the rest.
         let clock = env::load(&self.environment).unwrap().value.lab.and_then(|lab| lab.clock);
-        world(&self.site(), clock.is_some_and(|clock| clock.speed >= 10.0)).await
+        Box::pin(world(&self.site(), clock.is_some_and(|clock| clock.speed >= 10.0))).await
     }
 }
 

@@ -52,7 +52,7 @@ fn last_record(bytes: &[u8]) -> usize {
 
 /// What the file beside a journal said of its end before the last record was written: a crash tears what was not counted yet.
 fn end_before(journal: &Path, lines: &[u8]) {
-    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    let count = lines.split(|byte| *byte == b'\n').count() - 1;
     let last = serde_json::from_slice::<serde_json::Value>(&lines[last_record(lines)..]).unwrap();
     let end = format!("{count:>12} {}\n", last["sha256"].as_str().unwrap());
     std::fs::write(journal.with_file_name("journal.head"), end).unwrap();

@@ -58,7 +58,7 @@ impl World {
 pub struct Place {
     pub wire: Wire,
     pub cloud: Cloud,
-    site: Site,
+    pub site: Site,
     folder: tempfile::TempDir,
     runs: AtomicUsize,
     _lab: Option<Lab>,

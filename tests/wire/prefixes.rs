@@ -18,11 +18,14 @@ use crate::crash::fault;
 async fn inject(rehearsal: &Rehearsal<'_>) {
     let stop = CancellationToken::new();
     let settings = rehearsal.place.site.dead_man.clone();
-    let arm = settings.iter().flat_map(|settings| {
-        let longest = Duration::from_mins(5);
-        rehearsal.plan.arm(&Arming { settings, run: &rehearsal.run, now: Clock::start(1.0).now(), longest })
-    });
-    for actions in [rehearsal.plan.prepare(), arm.collect(), rehearsal.plan.cut_at(Duration::ZERO)] {
+    let arm: Vec<_> = settings
+        .iter()
+        .flat_map(|settings| {
+            let longest = Duration::from_mins(5);
+            rehearsal.plan.arm(&Arming { settings, run: &rehearsal.run, now: Clock::start(1.0).now(), longest })
+        })
+        .collect();
+    for actions in [rehearsal.plan.prepare(), arm, rehearsal.plan.cut_at(Duration::ZERO)] {
         rehearsal.executor.make(&actions, &stop).await.unwrap();
     }
 }

@@ -223,8 +223,13 @@ fn region() -> Region {
 
 fn prepare() -> Vec<(Region, Action)> {
     let (vpc, original, clone) = ("vpc-1".to_owned(), ORIGINAL.to_owned(), CLONE.to_owned());
-    let make =
-        CreateClone { vpc: vpc.clone(), original: original.clone(), clone: clone.clone(), client_token: "t".into() };
+    let make = CreateClone {
+        vpc: vpc.clone(),
+        original: original.clone(),
+        clone: clone.clone(),
+        client_token: "t".into(),
+        tags: BTreeMap::default(),
+    };
     let copy = |egress| CopyRule { vpc: vpc.clone(), clone: clone.clone(), rule: rule(100, egress, true) };
     let swap = |subnet: &str| {
         let (vpc, original, clone) = (vpc.clone(), original.clone(), clone.clone());
