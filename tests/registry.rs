@@ -85,7 +85,7 @@ async fn what_is_found_is_put_back_where_nothing_can_be_written() {
     let (run, clock, stop) = (RunId::from("gd-20260101t000000z-000001"), Clock::start(1.0), CancellationToken::new());
     let plan = plan(&[FaultSpec::default()], &site, &cloud, &run).await.unwrap();
     let journal = Journal::create(&folder.path().join("journal.ndjson"), run, Access::of(&site), clock.now()).unwrap();
-    let executor = Executor::new(Arc::new(journal), [cloud.primary.clone()], clock, Arc::new(|_| ())).unwrap();
+    let executor = Executor::new(Arc::new(journal), [cloud.primary.clone()], clock, Arc::new(|_| ()));
     for actions in [plan.prepare(), plan.cut_at(Duration::ZERO)] {
         executor.make(&actions, &stop).await.unwrap();
     }
