@@ -9,7 +9,7 @@ const MAY_KNOW: &[(&str, &str)] = &[
         "cli",
         "cloud compare discover dns engine env evidence faults files lab measure model net observe preflight report runbook scenario users",
     ),
-    ("engine", "preflight faults users observe scenario env cloud model"),
+    ("engine", "preflight faults users observe measure scenario env cloud model"),
     ("preflight", "cloud scenario env model faults users observe tokens dns net"),
     ("faults", "cloud scenario env model"),
     ("users", "tokens srp dns cloud scenario env model net"),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::moto_server as moto;
+use crate::proxy as wire;
 use crate::support;
 use crate::support::{Lab, World, gameday, tools};
 use gameday::cloud::{Access, Cloud};
@@ -27,7 +28,8 @@ const ENVIRONMENT: &str = "GAMEDAY_TEST_ENVIRONMENT";
 const LOCKING: &str = "GAMEDAY_TEST_LOCKING";
 const FAULT: &str = "GAMEDAY_TEST_FAULT";
 
-fn fault(text: &str) -> FaultSpec {
+/// A fault of the full failover, of another kind.
+pub(crate) fn fault(text: &str) -> FaultSpec {
     let scenario = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(support::FULL_FAILOVER)).unwrap();
     let scenario = scenario.replace("kind = \"nacl-blackhole\"", text);
     scenario::read_str("crash.toml", &scenario, None).unwrap().value.faults.remove(0)
@@ -103,6 +105,35 @@ impl Ground {
             Self::Lab(lab) => lab.world().await,
             Self::Moto(moto) => moto.world().await,
         }
+    }
+
+    fn site(&self) -> Site {
+        match self {
+            Self::Lab(lab) => lab.site(),
+            Self::Moto(moto) => moto.estate.site(),
+        }
+    }
+
+    /// Beside another environment file of it, what belongs to both.
+    fn copy_beside(&self, other: &Path) {
+        let pem = self.environment().with_extension("ca.pem");
+        if pem.exists() {
+            std::fs::copy(pem, other.with_extension("ca.pem")).unwrap();
+        }
+    }
+
+    /// Makes a security group that has nothing to do with any run.
+    async fn somebody_else(&self, number: usize) -> String {
+        let ec2 = Cloud::connect(&self.site()).await.unwrap().primary.ec2;
+        let vpcs = ec2.describe_network_acls().send().await.unwrap();
+        let vpc = vpcs.network_acls()[0].vpc_id().unwrap().to_owned();
+        let made = ec2.create_security_group().vpc_id(vpc).group_name(format!("other-{number}")).description("other");
+        made.send().await.unwrap().group_id.unwrap()
+    }
+
+    async fn take_away(&self, group: &str) {
+        let ec2 = Cloud::connect(&self.site()).await.unwrap().primary.ec2;
+        ec2.delete_security_group().group_id(group).send().await.unwrap();
     }
 }
 
@@ -281,6 +312,101 @@ async fn lambda_trigger_break_on_moto() {
 #[tokio::test]
 async fn health_check_invert_on_moto() {
     rolled_back_on_moto("kind = \"health-check-invert\"", 16).await;
+}
+
+/// How far descriptions lag behind changes, and a killed process's last call behind its end: a fiftieth of the 5 s that they are taken to at
+/// AWS, as the lag that a restore allows for is a fiftieth of the 10 s there.
+const BEHIND: Duration = Duration::from_millis(100);
+const ALLOWED_FOR: &str = "200ms";
+
+/// Kills at every call that changes something, while it is on its way: it takes effect when the process is gone. Every description lags.
+/// Before the kill, or after it, somebody else changes something beside. Gives how many calls there are.
+async fn killed_with_its_last_call_under_way(fault: &str, on_moto: bool) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let ground = if on_moto {
+        Ground::Moto(OnMoto::start(folder.path()).await)
+    } else {
+        let speed = if fault.contains("provisioned-limit") { "10" } else { "1" };
+        let lab = Lab::start(folder.path(), &["--seed", "5", "--speed", speed]);
+        lab.set_lag(ALLOWED_FOR);
+        Ground::Lab(lab)
+    };
+    let lagging = folder.path().join("lagging.toml");
+    let wire = Arc::new(wire::before(ground.environment(), &lagging, "primary", None));
+    ground.copy_beside(&lagging);
+    let before = ground.world().await;
+    let victim = |run: &Path| {
+        std::fs::create_dir(run).unwrap();
+        let mut victim = Command::new(std::env::current_exe().unwrap());
+        victim.args(["--exact", "crash::victim", "--ignored", "--nocapture"]);
+        victim.env(FOLDER, run).env(ENVIRONMENT, &lagging).env(FAULT, fault).env(LOCKING, "1");
+        victim.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    wire.open();
+    let whole = tokio::task::block_in_place(|| victim(&folder.path().join("whole")).wait().unwrap());
+    assert!(whole.success(), "nobody was killed: {whole}");
+    let calls = wire.changing();
+    for number in 1..=calls {
+        wire.lag(BEHIND);
+        let process = Arc::new(std::sync::atomic::AtomicI32::new(0));
+        let pid = Arc::clone(&process);
+        wire.rule(move |call| {
+            if call.number != Some(number) {
+                return wire::Way::Open;
+            }
+            let pid = rustix::process::Pid::from_raw(pid.load(std::sync::atomic::Ordering::SeqCst)).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            wire::Way::Late(BEHIND)
+        });
+        let run = folder.path().join(format!("run-{number}"));
+        // Somebody else is at work, too.
+        let other = if number % 2 == 0 { Some(ground.somebody_else(number).await) } else { None };
+        let mut child = victim(&run);
+        process.store(child.id().try_into().unwrap(), std::sync::atomic::Ordering::SeqCst);
+        let status = tokio::task::block_in_place(|| child.wait().unwrap());
+        assert!(status.signal() == Some(9) || status.success(), "call {number}: {status}");
+        let other = match other {
+            Some(other) => other,
+            None => ground.somebody_else(number).await,
+        };
+        let mut rollback = gameday();
+        rollback.arg("rollback").arg(&run);
+        let done = tokio::task::block_in_place(|| rollback.output().unwrap());
+        let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert_eq!(done.status.code(), Some(0), "call {number}: {said}");
+        ground.take_away(&other).await;
+        assert_eq!(ground.world().await, before, "call {number}: {said}");
+    }
+    calls
+}
+
+async fn survives_lag(fault: &str, on_moto: bool, least: usize) {
+    let calls = killed_with_its_last_call_under_way(fault, on_moto).await;
+    println!("{calls} calls, each under way when its process was killed");
+    assert!(calls >= least, "only {calls} calls");
+}
+
+macro_rules! survives_lag {
+    ($($name:ident: $fault:expr, $on_moto:expr, $least:expr;)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            survives_lag($fault, $on_moto, $least).await;
+        }
+    )*};
+}
+
+survives_lag! {
+    lagging_nacl_blackhole: "kind = \"nacl-blackhole\"", false, 20;
+    lagging_nacl_deny_entries: "kind = \"nacl-deny-entries\"\nports = [\"443\"]", false, 20;
+    lagging_swapped_groups: "kind = \"security-group-blackhole\"", false, 14;
+    lagging_revoked_rules: "kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"", false, 9;
+    lagging_health_check_invert: "kind = \"health-check-invert\"", false, 9;
+    lagging_lambda_trigger_break: "kind = \"lambda-trigger-break\"", false, 9;
+    lagging_provisioned_limit: "kind = \"provisioned-limit\"\nrate = \"300/s\"", false, 9;
+    lagging_client_egress_blackhole: "kind = \"client-egress-blackhole\"", false, 20;
+    lagging_nacl_blackhole_on_moto: "kind = \"nacl-blackhole\"", true, 14;
+    lagging_swapped_groups_on_moto: "kind = \"security-group-blackhole\"", true, 10;
+    lagging_revoked_rules_on_moto: "kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"", true, 7;
 }
 
 /// Each fault's text, as the other tests have it.

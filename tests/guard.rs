@@ -156,6 +156,9 @@ async fn two_runs_at_once_and_an_alarm() {
 
     let call = alarms.set_alarm_state().alarm_name("logins").state_value(StateValue::Alarm).state_reason("too few");
     call.send().await.unwrap();
+    first.reaches(Phase::Failback);
+    let locked = lab.world().await.tags.iter().any(|tag| tag.contains("gameday:lock"));
+    assert!(locked, "others are kept away until it is proved that everything is back");
     let status = first.process.0.wait().unwrap();
     assert_eq!(status.code(), Some(4), "{}", first.said());
     assert_eq!(lab.world().await, before);

@@ -1,8 +1,8 @@
 //! For random failovers of known truth, watched at random periods, the truth lies inside every interval.
 
 use crate::synthetic::{World, at, outcome, with_objectives};
-use gameday::measure::{Interval, Place, Verdict};
-use gameday::model::{Event, Login, LoginOutcome, Milestone};
+use gameday::measure::{BeforeCut, Interval, Place, Verdict};
+use gameday::model::{DnsSource, Event, Login, LoginOutcome, Milestone, Record, RegionRole, Window};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -44,9 +44,54 @@ fn world() -> impl Strategy<Value = World> {
                 lag,
                 asked: true,
                 broken_claim: None,
+                stopped: None,
             }
         },
     )
+}
+
+/// The same, by a runner that is stopped for a while, in the outage or after the heal.
+fn stopped() -> impl Strategy<Value = World> {
+    (world(), 0.0_f64..1.0, 0.2_f64..40.0, any::<bool>()).prop_map(|(world, part, long, healed)| {
+        let (first, last) = if healed { (world.heal + 2.0, world.end - 1.0) } else { (1.0, world.heal - 0.6) };
+        let from = first + part * (last - first);
+        World { stopped: Some((from, (from + long).min(last))), ..world }
+    })
+}
+
+/// What a look before the cut saw, by the milestone whose state it was.
+fn so_before(mut records: Vec<Record>, milestone: Milestone) -> Vec<Record> {
+    let zero = at(0.0);
+    let before = |window: &Window| window.received <= zero;
+    for record in &mut records {
+        match &mut record.event {
+            Event::Health { window, healthy, status_healthy, .. }
+                if milestone == Milestone::HealthCheckUnhealthy && before(window) =>
+            {
+                (*healthy, *status_healthy) = (0, false);
+            }
+            Event::Answer { window, source, role, .. } if before(window) => {
+                let so = match milestone {
+                    Milestone::DnsFlipAuthoritative => *source == DnsSource::Authoritative,
+                    Milestone::DnsFlipResolver => *source == DnsSource::Resolver,
+                    _ => false,
+                };
+                *role = if so { Some(RegionRole::Replica) } else { *role };
+            }
+            Event::Path { window, open, .. } if milestone == Milestone::FaultEffective && before(window) => {
+                *open = false
+            }
+            Event::Login(login) if login.ended <= zero => match milestone {
+                Milestone::FirstReplicaLogin => {
+                    (login.role, login.region) = (Some(RegionRole::Replica), Some("us-west-2".into()));
+                }
+                Milestone::FirstFailedLogin => login.outcome = LoginOutcome::ConnectTimeout,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    records
 }
 
 /// The observer's period and one request's time; for logins, the gap between two and one login's time; for the heal
@@ -142,6 +187,59 @@ proptest! {
         if let Some(age) = rpo.newest_lost_age {
             let newest = truth.newest_lost_s;
             prop_assert!(newest.is_some_and(|newest| holds(age, newest, NOISE)), "{age:?} without {newest:?}");
+        }
+    }
+
+    /// Neither a stopped runner nor logins that start late put the truth out of any bounds, and no verdict says what is not so.
+    #[test]
+    fn a_runner_that_stands_still_claims_nothing_false(world in stopped(), target_ms in 1_u64..200_000) {
+        let (records, truth) = world.run();
+        let metrics = ["detection", "rto", "sustained_rto", "failback"];
+        let objectives: Vec<_> =
+            metrics.iter().map(|metric| json!({ "metric": metric, "at_most": format!("{target_ms}ms") })).collect();
+        let outcome = outcome(&with_objectives(records, &objectives.into())).unwrap();
+        for milestone in Milestone::ALL {
+            let Some(at) = outcome.milestone(milestone) else { continue };
+            let truth = truth.milestones[&milestone];
+            prop_assert!(holds(at, truth, NOISE), "{milestone:?}: {truth} outside {at:?}, stopped {:?}", world.stopped);
+        }
+        for duration in &outcome.durations {
+            let took = truth.milestones[&duration.to] - truth.milestones[&duration.from];
+            prop_assert!(duration.took.is_none_or(|bounds| holds(bounds, took.max(0.0), NOISE)), "{duration:?}: {took}");
+        }
+        let target = target_ms as f64 / 1000.0;
+        for (objective, name) in outcome.objectives.iter().zip(metrics) {
+            let duration = outcome.durations.iter().find(|duration| duration.name == name).unwrap();
+            let took = (truth.milestones[&duration.to] - truth.milestones[&duration.from]).max(0.0);
+            match objective.verdict {
+                Verdict::Met => prop_assert!(took <= target + NOISE, "{objective:?}: {took}"),
+                Verdict::Missed => prop_assert!(took > target - NOISE, "{objective:?}: {took}"),
+                Verdict::Inconclusive => {}
+            }
+        }
+        let (from, to) = world.stopped.unwrap();
+        let missed = outcome.missed.is_some_and(|missed| missed.longest_s >= to - from - NOISE);
+        prop_assert!(missed && outcome.anomalies.iter().any(|anomaly| anomaly.code == "runner_stalled"));
+    }
+
+    /// A milestone whose state was there before the cut is no milestone of the fault, and decides nothing.
+    #[test]
+    fn what_was_so_before_the_cut_is_not_reached_by_it(world in world(), which in 0_usize..6) {
+        let milestone = Milestone::ALL[which];
+        let outcome = outcome(&so_before(world.run().0, milestone)).unwrap();
+        let reached = outcome.milestones.iter().find(|reached| reached.milestone == milestone).unwrap();
+        prop_assert_eq!((reached.at, reached.before), (None, BeforeCut::Already));
+        let rests_on = |name: &str| match milestone {
+            Milestone::FaultEffective => matches!(name, "detection" | "rto" | "sustained_rto" | "rpo"),
+            Milestone::HealthCheckUnhealthy => name == "detection",
+            Milestone::FirstReplicaLogin => matches!(name, "rto" | "failback"),
+            _ => false,
+        };
+        for objective in outcome.objectives.iter().filter(|objective| rests_on(&objective.name)) {
+            prop_assert_eq!(objective.verdict, Verdict::Inconclusive);
+            let reason = objective.reason.as_deref().unwrap_or_default();
+            prop_assert!(reason.ends_with("was already so before the cut"), "{objective:?}");
+            prop_assert_eq!(outcome.exit_code, Some(1));
         }
     }
 

@@ -205,6 +205,8 @@ async fn rehearse(count: usize, customs: &[(&[i32], usize)]) {
     assert_eq!(rehearsal.calls(Step::Heal), rehearsal.calls(Step::Cut));
     let after = State::describe(&cloud, &rehearsal.plan.scope).await.unwrap();
     assert_eq!(state_before.differences(&after), Vec::<String>::new());
+    let compared = state_before.compare(&after, &BTreeSet::new());
+    assert_eq!((compared.left, compared.others, compared.before_sha256), (vec![], vec![], compared.after_sha256));
     assert_eq!(acls_of_runs(clients).await, 0, "a clone is left");
 
     rehearsal.journal.close().unwrap();

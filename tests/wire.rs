@@ -13,6 +13,8 @@ mod journals;
 mod people;
 #[path = "wire/place.rs"]
 pub(crate) mod place;
+#[path = "wire/prefixes.rs"]
+mod prefixes;
 #[path = "wire/rollbacks.rs"]
 mod rollbacks;
 #[path = "wire/runs.rs"]

@@ -11,7 +11,7 @@ pub enum Exit {
     Success,
     /// An objective missed or inconclusive, all restored.
     Missed,
-    /// Preflight refused, nothing touched.
+    /// Refused before anything was cut.
     Refused,
     /// Aborted, all restored.
     Aborted,

@@ -53,7 +53,7 @@ use preflight::{FailOn, PreflightFormat};
         0  every objective met, everything restored\n  \
         1  an objective missed or inconclusive, everything restored\n  \
         2  bad arguments or files\n  \
-        3  preflight refused, nothing touched\n  \
+        3  refused before anything was cut: by preflight, or since steady state was not there\n  \
         4  aborted by a stop condition or a signal, everything restored\n  \
         5  something could not be restored: the message says what, and the command that tries again"
 )]
@@ -210,7 +210,7 @@ struct RunArgs {
     #[arg(long)]
     allow_no_replica: bool,
     /// Go on in spite of a finding that only predicts what the run will show, as GD402; the report tells what became of it. Repeatable.
-    /// Findings that protect the account are never ignored.
+    /// Findings that protect the account are never ignored. `steady-state` goes on from a baseline that is not steady.
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = preflight::ignorable)]
     ignore: Vec<String>,
     /// What goes to standard output at the end.
@@ -418,6 +418,7 @@ struct ValidateArgs {
 
 /// The program.
 pub fn main() -> ExitCode {
+    crate::net::raise_descriptors();
     let cli = Cli::parse();
     diagnostics::start();
     let result = match cli.command {

@@ -185,7 +185,7 @@ fn human(planned: &Planned) -> String {
         ),
         None => "Dead-man switch: none. A run needs `[dead_man]` in the environment, or --no-dead-man.".to_owned(),
     };
-    let notes: String = planned.plan.notes.iter().map(|note| format!("Note: {note}\n\n")).collect();
+    let notes = planned.plan.notes.iter().fold(String::new(), |notes, note| notes + "Note: " + note + "\n\n");
     format!(
         "Targets\n{targets}\n\nCalls, in this order; each is undone by its inverse, what hurts first\n{calls}\n\n\
          {notes}Health checkers: {}\n\n{chain}\n\n{dead_man}\nNothing was changed.",

@@ -1,9 +1,11 @@
 //! `gameday run`.
 
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use crate::cloud::Access;
@@ -121,7 +123,10 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
     if let Some(registered) = registered.filter(|_| !not_restored) {
         registered.remove();
     }
-    let told = tell(companion, &world, &folder).await;
+    // A bug in a report must not hide how the run ended.
+    let told = AssertUnwindSafe(tell(companion, &world, &folder)).catch_unwind().await;
+    let told =
+        told.unwrap_or_else(|_| Err(Failure::plain("the reports met an internal error (a bug: please report it)")));
     world.close().await;
     if not_restored {
         // Outranks everything, a report that cannot be written included.

@@ -98,7 +98,7 @@ pub async fn compare(args: StrategiesArgs) -> Result<Exit, Failure> {
         StrategiesFormat::Json => json,
     };
     runs::put(None, &text)?;
-    Ok(Exit::Success)
+    Ok(if comparison.unsure() { Exit::Missed } else { Exit::Success })
 }
 
 /// The run of one strategy, in an environment of its own that is kept beside it.
@@ -161,6 +161,9 @@ fn human(comparison: &Comparison) -> String {
         table.add_row(["", "password at the replica", it.claim.passwords, &passwords, it.passwords_verdict.text()]);
         table.add_row(["", "attributes that differ", "", &it.diverged(), ""]);
         table.add_row(["", "changes carried", "", &it.carried_text(), ""]);
+        for caveat in &it.caveats {
+            table.add_row(["", "to be known", "", caveat, ""]);
+        }
     }
     table.to_string()
 }

@@ -35,11 +35,16 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
     }
     let mut milestones = table(["milestone", "after the cut was sent"]);
     for reached in &outcome.milestones {
-        let at = reached.at.map_or_else(|| "not reached".to_owned(), words::span_s);
+        let at = reached.at.map_or_else(|| reached.absence().to_owned(), words::span_s);
         milestones.add_row([reached.milestone.as_str().to_owned(), at]);
     }
     if outcome.zero_at.is_some() {
         let _ = writeln!(text, "{milestones}\n{objectives}");
+    }
+    for objective in outcome.objectives.iter().filter(|objective| objective.verdict == Verdict::Inconclusive) {
+        if let Some(reason) = objective.reason.as_ref().filter(|_| outcome.zero_at.is_some()) {
+            let _ = writeln!(text, "{} is inconclusive: {reason}", objective.name);
+        }
     }
     for (index, finding) in outcome.findings.iter().enumerate() {
         if finding.severity != Severity::Note {
@@ -49,7 +54,10 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
             }
         }
     }
-    for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave) {
+    for steady in outcome.steady.iter().filter(|steady| !steady.steady) {
+        let _ = writeln!(text, "steady state was not there {}: {}", steady.asked.words(), steady.why_not());
+    }
+    for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave || anomaly.of_runner) {
         let _ = writeln!(text, "{}: {}", anomaly.code, anomaly.text);
     }
     let _ = write!(text, "{}\n{}", words::headline(outcome), folder.join("report.md").display());

@@ -28,7 +28,7 @@ impl Backoff {
     }
 
     /// The next pause; nothing when it is enough.
-    pub fn next(&mut self) -> Option<Duration> {
+    pub fn next_pause(&mut self) -> Option<Duration> {
         if self.until.is_some_and(|until| Clock::real_now() >= until) {
             return None;
         }
@@ -39,7 +39,7 @@ impl Backoff {
 
     /// Pauses; false when it is enough.
     pub async fn pause(&mut self) -> bool {
-        let Some(pause) = self.next() else { return false };
+        let Some(pause) = self.next_pause() else { return false };
         tokio::time::sleep(pause).await;
         true
     }
@@ -52,8 +52,8 @@ mod tests {
     #[test]
     fn pauses_grow_to_the_longest_and_end_in_time() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(350));
-        let pauses: Vec<u128> = (0..4).filter_map(|_| backoff.next()).map(|pause| pause.as_millis()).collect();
+        let pauses: Vec<u128> = (0..4).filter_map(|_| backoff.next_pause()).map(|pause| pause.as_millis()).collect();
         assert_eq!(pauses, [100, 200, 350, 350]);
-        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO).within(Duration::ZERO).next(), None);
+        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO).within(Duration::ZERO).next_pause(), None);
     }
 }

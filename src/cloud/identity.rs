@@ -10,22 +10,22 @@ use jiff::Timestamp;
 
 use super::error::{Obstacle, obstacle};
 use super::profile::Surroundings;
-use super::{Access, Ambient, CloudError, ProfileError, RegionClients};
-use crate::model::{Clock, Partition};
+use super::{Access, Ambient, Backoff, CloudError, ProfileError, RegionClients};
+use crate::model::Partition;
 
 const WHO: &str = "sts:GetCallerIdentity";
 
-/// Between tries of what gave no answer, beside the SDK's own three: a restore is not given up for a moment's trouble.
-const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+/// What gives no answer is asked again for this long, beside the SDK's own three tries: a restore is not given up for a moment's trouble.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn patiently<T, E>(may_pass: impl Fn(&E) -> bool, mut ask: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
-    for pause in PAUSES {
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(2)).within(PATIENCE);
+    loop {
         match ask().await {
-            Err(error) if may_pass(&error) => Clock::start(1.0).sleep(pause).await,
+            Err(error) if may_pass(&error) && backoff.pause().await => {}
             answer => return answer,
         }
     }
-    ask().await
 }
 
 /// Whom AWS takes us for.

@@ -102,7 +102,7 @@ impl Surroundings {
     /// What keeps the SDK's own order from giving what its user means: it would pass over a profile that is missing, and over what a
     /// profile asks for. Nothing where environment variables come first.
     pub async fn of_default_chain(&self) -> Option<SharedCredentialsProvider> {
-        if self.variable("AWS_ACCESS_KEY_ID").is_some() {
+        if ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().all(|name| self.variable(name).is_some()) {
             return None;
         }
         let named = self.variable("AWS_PROFILE");
@@ -218,6 +218,8 @@ mod tests {
         assert!(!refused(&[("AWS_PROFILE", "bank")]).await);
         assert!(refused(&[("AWS_PROFILE", "bank-sso")]).await);
         assert!(refused(&[("AWS_PROFILE", "mfa")]).await);
-        assert!(!refused(&[("AWS_PROFILE", "mfa"), ("AWS_ACCESS_KEY_ID", "AKID")]).await);
+        let keys = [("AWS_PROFILE", "mfa"), ("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "s")];
+        assert!(!refused(&keys).await);
+        assert!(refused(&keys[..2]).await, "half a pair is none");
     }
 }

@@ -76,12 +76,22 @@ impl Figure {
             let span = run.milestone(to.as_str())?.since(run.milestone(from.as_str())?).at_least_zero();
             Some(Bounds { lower_s: span.lower, upper_s: Some(span.upper) })
         };
+        // What the runner missed is in the times alone, and milestones are all that some versions wrote.
+        let named = |name: &str| {
+            let span = run.runner_stalled.and_then(|_| run.duration(name))?;
+            Some(Bounds { lower_s: span.lower, upper_s: Some(span.upper) })
+        };
         match self {
-            Self::Detection => between(Milestone::FaultEffective, Milestone::HealthCheckUnhealthy),
+            Self::Detection => {
+                named("detection").or_else(|| between(Milestone::FaultEffective, Milestone::HealthCheckUnhealthy))
+            }
             Self::Dns => between(Milestone::HealthCheckUnhealthy, Milestone::DnsFlipResolver),
-            Self::Rto => between(Milestone::FaultEffective, Milestone::FirstReplicaLogin),
-            Self::SustainedRto => between(Milestone::FaultEffective, Milestone::ReplicaSustained),
-            Self::Failback => between(Milestone::FaultReverted, Milestone::FirstPrimaryLoginAfterFailback),
+            Self::Rto => named("rto").or_else(|| between(Milestone::FaultEffective, Milestone::FirstReplicaLogin)),
+            Self::SustainedRto => {
+                named("sustained_rto").or_else(|| between(Milestone::FaultEffective, Milestone::ReplicaSustained))
+            }
+            Self::Failback => named("failback")
+                .or_else(|| between(Milestone::FaultReverted, Milestone::FirstPrimaryLoginAfterFailback)),
             Self::Rpo => Some(Bounds { lower_s: run.rpo.lower_s?, upper_s: run.rpo.upper_s }),
         }
     }

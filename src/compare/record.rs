@@ -55,6 +55,23 @@ pub struct RunRecord {
     pub rollback: Rollback,
     /// Of preflight and of the run.
     pub findings: Vec<Finding>,
+    /// Times between milestones by their names, with what the runner missed as a part of their bounds.
+    #[serde(default)]
+    pub durations: Vec<Milestone>,
+    /// When the runner itself did not keep up; nothing where it did.
+    #[serde(default)]
+    pub runner_stalled: Option<RunnerStalled>,
+}
+
+/// Times in which a run's own runner did not keep up, in seconds of scenario time.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct RunnerStalled {
+    /// How often.
+    pub times: u64,
+    /// All of them together.
+    pub all_s: f64,
+    /// The longest.
+    pub longest_s: f64,
 }
 
 /// A scenario.
@@ -84,6 +101,9 @@ pub struct Milestone {
     pub lower_s: Option<f64>,
     /// Certainly not after.
     pub upper_s: Option<f64>,
+    /// Why it has no bounds: `already` so before the cut, or `unseen`.
+    #[serde(default)]
+    pub before_cut: Option<String>,
 }
 
 /// An objective and what came of it.
@@ -163,6 +183,12 @@ impl RunRecord {
     /// When a milestone was reached, in seconds after the cut.
     pub fn milestone(&self, name: &str) -> Option<Interval> {
         let found = self.milestones.iter().find(|milestone| milestone.name == name)?;
+        Some(Interval::new(found.lower_s?, found.upper_s?))
+    }
+
+    /// A time between milestones by its name, in seconds.
+    pub fn duration(&self, name: &str) -> Option<Interval> {
+        let found = self.durations.iter().find(|duration| duration.name == name)?;
         Some(Interval::new(found.lower_s?, found.upper_s?))
     }
 

@@ -4,7 +4,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use super::figure::{Bounds, Figure};
-use super::record::RunRecord;
+use super::record::{RunRecord, RunnerStalled};
 
 /// What the article claims of a strategy ("Identity Resilience Strategies: Comparison").
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -160,6 +160,9 @@ pub struct Contender {
     pub speed: f64,
     /// Of every random draw.
     pub seed: u64,
+    /// What a reader must know of the run's own runner and of the time before the cut; empty where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub caveats: Vec<String>,
 }
 
 impl Contender {
@@ -175,7 +178,9 @@ impl Contender {
             (true, false) => Verdict::NotConfirmed,
             (false, true) => Verdict::Open,
         };
+        let caveats = caveats(&run);
         Self {
+            caveats,
             rto_verdict: Verdict::of(claim.rto_s, rto),
             rpo_verdict: Verdict::of(claim.rpo_s, rpo),
             claim,
@@ -202,6 +207,12 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Whether something is left open that a runner which kept up, or a steady state before the cut, would have told.
+    pub fn unsure(&self) -> bool {
+        let open = |it: &Contender| it.rto_verdict == Verdict::Open || it.rpo.is_none();
+        self.contenders.iter().any(|it| !it.caveats.is_empty() && open(it))
+    }
+
     /// For GitHub and GitLab.
     #[expect(clippy::expect_used, reason = "rendering to memory")]
     pub fn markdown(&self) -> String {
@@ -244,6 +255,19 @@ impl Contender {
             Some(names) => names.join(", "),
         }
     }
+}
+
+/// What makes the figures of a run less sure.
+fn caveats(run: &RunRecord) -> Vec<String> {
+    let stalled = run.runner_stalled.map(|RunnerStalled { times, all_s, longest_s }| {
+        let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+        format!("the runner stood still {often}, for {all_s:.1} s in all and {longest_s:.1} s at most")
+    });
+    let before = run.milestones.iter().filter_map(|milestone| match milestone.before_cut.as_deref()? {
+        "already" => Some(format!("{} was already so before the cut", milestone.name)),
+        _ => Some(format!("nothing tells that {} was not so before the cut", milestone.name)),
+    });
+    stalled.into_iter().chain(before).collect()
 }
 
 /// Bounds, with minutes beside them once they are some.

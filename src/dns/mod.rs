@@ -1,17 +1,21 @@
 //! A stub resolver with client-like caching policies, and questions to a single server.
 
+mod provider;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use hickory_proto::rr::{RData, RecordType};
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::NetError;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Clock;
+use crate::net::LocalFailure;
+use provider::Sockets;
 
 /// What a server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +42,34 @@ pub enum DnsError {
         /// Why.
         reason: String,
     },
+    /// This machine could not ask.
+    #[error("{name} could not be asked of {server}: {failure}")]
+    Local {
+        /// The name.
+        name: String,
+        /// Who was to be asked.
+        server: String,
+        /// Why not.
+        failure: LocalFailure,
+    },
+}
+
+impl DnsError {
+    /// What this machine lacked, where no server had a part in it.
+    pub fn local(&self) -> Option<LocalFailure> {
+        match self {
+            Self::Local { failure, .. } => Some(*failure),
+            Self::System(_) | Self::Lookup { .. } => None,
+        }
+    }
 }
 
 /// Asks one server, or the system's resolvers; keeps nothing.
 #[derive(Clone)]
 pub struct Server {
     label: String,
-    resolver: TokioResolver,
+    resolver: Resolver<Sockets>,
+    sockets: Sockets,
 }
 
 impl std::fmt::Debug for Server {
@@ -66,10 +91,11 @@ impl Server {
         });
         let server = NameServerConfig::new(address.ip(), true, connections.into());
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let sockets = Sockets::default();
+        let mut builder = Resolver::builder_with_config(config, sockets.clone());
         plain(builder.options_mut(), recursive, patience);
         let resolver = builder.build().map_err(|error| DnsError::System(error.to_string()))?;
-        Ok(Self { label: address.to_string(), resolver })
+        Ok(Self { label: address.to_string(), resolver, sockets })
     }
 
     /// The resolvers that this host is configured with.
@@ -77,10 +103,11 @@ impl Server {
     /// # Errors
     /// [`DnsError::System`].
     pub fn system(patience: Duration) -> Result<Self, DnsError> {
-        let fail = |error: hickory_resolver::net::NetError| DnsError::System(error.to_string());
-        let mut builder = TokioResolver::builder_tokio().map_err(fail)?;
+        let fail = |error: NetError| DnsError::System(error.to_string());
+        let sockets = Sockets::default();
+        let mut builder = Resolver::builder(sockets.clone()).map_err(fail)?;
         plain(builder.options_mut(), true, patience);
-        Ok(Self { label: "system resolver".to_owned(), resolver: builder.build().map_err(fail)? })
+        Ok(Self { label: "system resolver".to_owned(), resolver: builder.build().map_err(fail)?, sockets })
     }
 
     /// Its address, or `system resolver`.
@@ -99,13 +126,18 @@ impl Server {
         let absolute = format!("{}.", name.trim_end_matches('.'));
         match self.lookup(&absolute, RecordType::A).await {
             Ok(answer) => Ok(answer),
+            Err(local) if local.local().is_some() => Err(local),
             Err(first) => self.lookup(&absolute, RecordType::AAAA).await.map_err(|_| first),
         }
     }
 
     async fn lookup(&self, name: &str, kind: RecordType) -> Result<Answer, DnsError> {
         let fail = |reason: String| DnsError::Lookup { name: name.to_owned(), server: self.label.clone(), reason };
-        let lookup = self.resolver.lookup(name, kind).await.map_err(|error| fail(error.to_string()))?;
+        let lacked = self.sockets.lacked();
+        let lookup = self.resolver.lookup(name, kind).await.map_err(|error| match self.local(&error, lacked) {
+            Some(failure) => DnsError::Local { name: name.to_owned(), server: self.label.clone(), failure },
+            None => fail(error.to_string()),
+        })?;
         let mut answer = Answer { addresses: Vec::new(), ttl_s: u32::MAX };
         for record in lookup.answers() {
             match &record.data {
@@ -118,6 +150,16 @@ impl Server {
         }
         answer.addresses.sort();
         if answer.addresses.is_empty() { Err(fail("no address".to_owned())) } else { Ok(answer) }
+    }
+
+    /// What this machine lacked, where that is why a question failed that was asked when it had lacked something so often.
+    fn local(&self, error: &NetError, lacked: u64) -> Option<LocalFailure> {
+        match error {
+            NetError::Io(error) => LocalFailure::of(error.as_ref()),
+            // The pool of servers forgets the system's error, and has no connection then.
+            NetError::NoConnections => self.sockets.lacked_since(lacked),
+            _ => None,
+        }
     }
 }
 
@@ -161,7 +203,7 @@ impl ClientCache {
     /// The addresses of a name, as a client of this cohort finds them.
     ///
     /// # Errors
-    /// [`DnsError::Lookup`] when no resolver answers and nothing is kept.
+    /// [`DnsError::Lookup`] or [`DnsError::Local`] when no resolver answers and nothing is kept.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, DnsError> {
         let asked = self.clock.now();
         if let Some((addresses, until)) = self.lock().get(name)
@@ -176,7 +218,8 @@ impl ClientCache {
                     self.keep(name, &answer, asked);
                     return Ok(answer.addresses);
                 }
-                Err(error) => failed = Some(error),
+                // What this machine could not ask may have been answered.
+                Err(error) => failed = failed.filter(|known: &DnsError| known.local().is_some()).or(Some(error)),
             }
         }
         Err(failed.unwrap_or_else(|| DnsError::System("no resolver is configured".to_owned())))

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cloud::PasswordRef;
 use crate::faults::{Action, AskForPassword, Executor, FaultError, Newcomer, Restored, Stage};
-use crate::model::{Event, Flow, Region, RegionRole, Secret};
+use crate::model::{Flow, Region, RegionRole, Secret};
 use crate::preflight::Preflighted;
 use crate::users::{Account, Arrived, Trial};
 
-use super::{Engine, StopLevel};
+use super::shell::Shell;
 
 /// The populations whose users the scenario has set a new password, by name.
 fn populations(ready: &Preflighted) -> impl Iterator<Item = (&str, &[Account])> {
@@ -29,7 +29,7 @@ pub(super) fn passwords(ready: &Preflighted) -> BTreeMap<String, Secret> {
     accounts.map(|account| (account.name.clone(), account.password.clone())).collect()
 }
 
-impl Engine {
+impl Shell {
     fn region(&self, role: RegionRole) -> Region {
         self.run.site.region(role).region.clone()
     }
@@ -75,35 +75,18 @@ impl Engine {
         Ok(trials)
     }
 
-    /// Puts back what users changed, and adds what could not be to what is left.
-    pub(super) async fn restore_users(
-        &self,
-        executor: &Executor,
-        arrived: Vec<Arrived>,
-        mut restored: Restored,
-    ) -> Restored {
+    /// Puts back what users changed.
+    pub(super) async fn restore_users(&self, executor: &Executor, arrived: Vec<Arrived>) -> Restored {
+        let mut left = Vec::new();
         for Arrived { role, name } in arrived {
             let seen = self.newcomer(role, &name);
             // A provider may name its users otherwise than the journal expects, and a Region may show a newcomer late.
             if let Err(error) = executor.witness(&seen, &self.region(role)).await {
-                restored.left.push(format!("user {name} in {}: {error}", self.region(role)));
+                left.push(format!("user {name} in {}: {error}", self.region(role)));
             }
         }
-        let undone = self.undo_of(executor, |stage| stage == Stage::Users).await;
-        restored.left.extend(undone.left);
-        if !restored.left.is_empty() {
-            let (mutations, reverted, left) = (restored.mutations, restored.reverted, restored.left.clone());
-            self.run.log.write(Event::Restored { mutations, reverted, left });
-        }
-        restored
-    }
-
-    /// Undoes some stages, and notes what it found.
-    pub(super) async fn undo_of(&self, executor: &Executor, stages: impl Fn(Stage) -> bool) -> Restored {
-        let restored = executor.restore_of(stages, &self.run.stop.token(StopLevel::GiveUp)).await;
-        for text in &restored.notes {
-            self.run.log.write(Event::Notice { text: text.clone() });
-        }
+        let mut restored = self.undo_of(executor, |stage| stage == Stage::Users).await;
+        restored.left.extend(left);
         restored
     }
 }

@@ -18,6 +18,13 @@ pub enum StopLevel {
 
 const LEVELS: [StopLevel; 3] = [StopLevel::Restore, StopLevel::SkipObservers, StopLevel::GiveUp];
 
+impl StopLevel {
+    /// The one above; the lowest after nothing.
+    pub(super) fn after(level: Option<Self>) -> Option<Self> {
+        LEVELS.into_iter().find(|next| level.is_none_or(|level| *next > level))
+    }
+}
+
 /// Shared by whoever listens to signals and the engine.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
@@ -52,15 +59,30 @@ impl Stop {
         self.tokens[level as usize].clone()
     }
 
-    /// Waits for a level; gives the reason.
-    pub async fn reached(&self, level: StopLevel) -> String {
-        self.tokens[level as usize].cancelled().await;
-        self.reason()
+    /// The levels, as each is reached.
+    pub(super) fn levels(&self) -> Levels {
+        Levels { stop: self.clone(), reached: None }
     }
 
     /// The first reason.
     pub fn reason(&self) -> String {
         self.reason.borrow().clone()
+    }
+}
+
+/// The levels of a stop, one after the other.
+pub(super) struct Levels {
+    stop: Stop,
+    reached: Option<StopLevel>,
+}
+
+impl Levels {
+    /// Waits for the next one; for ever after the last.
+    pub async fn next(&mut self) -> StopLevel {
+        let Some(next) = StopLevel::after(self.reached) else { return std::future::pending().await };
+        self.stop.token(next).cancelled().await;
+        self.reached = Some(next);
+        next
     }
 }
 

@@ -1,41 +1,50 @@
-//! What the dispatcher waits for, read from the events as they are written.
+//! What the run waits for: how far the failover has come.
+//!
+//! Whether anything was cut is taken from the calls themselves, as they are made. Everything else is read from the event log as it is written; a record that
+//! is missed there is none too many, since every state is asked for again and again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::model::{DnsSource, Event, EventLog, LoginOutcome, RegionRole, Step};
 use crate::observe::Targets;
 
-/// How far the failover has come.
+/// What was seen last, and when it was asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Seen {
-    cut: bool,
-    healed: bool,
-    healthy: Option<bool>,
-    answers: BTreeMap<(bool, String), RegionRole>,
-    logins: BTreeSet<RegionRole>,
+    /// When the first call that cuts was sent.
+    cut: Option<Timestamp>,
+    healthy: Option<(Timestamp, bool)>,
+    /// By server.
+    answers: BTreeMap<(bool, String), (Timestamp, RegionRole)>,
+    /// When the last login that succeeded there had ended.
+    logins: BTreeMap<RegionRole, Timestamp>,
 }
 
-/// Follows the event log.
+/// Follows the failover of a run.
 #[derive(Debug)]
-pub struct Watch {
-    seen: watch::Receiver<Seen>,
+pub struct FailoverTracker {
+    seen: Arc<watch::Sender<Seen>>,
     _task: AbortOnDropHandle<()>,
 }
 
-impl Watch {
+impl FailoverTracker {
     /// Follows from now on.
     pub fn start(log: &Arc<EventLog>) -> Self {
         let mut events = log.subscribe();
-        let (sender, seen) = watch::channel(Seen::default());
+        let seen = Arc::new(watch::Sender::new(Seen::default()));
+        let followed = Arc::clone(&seen);
         let task = tokio::spawn(async move {
             loop {
                 match events.recv().await {
-                    Ok(record) => sender.send_modify(|seen| seen.take(&record.event)),
-                    // Every state that matters is told again and again.
+                    Ok(record) => {
+                        followed.send_if_modified(|seen| seen.take(&record.event));
+                    }
+                    // Every state that matters here is told again and again.
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => break,
                 }
@@ -44,62 +53,163 @@ impl Watch {
         Self { seen, _task: AbortOnDropHandle::new(task) }
     }
 
-    /// Whether a cut was sent.
+    /// Takes notice of a call, at the moment at which it is recorded.
+    pub fn on_call(&self, event: &Event) {
+        if let Event::Mutation(mutation) = event
+            && mutation.step == Step::Cut
+        {
+            self.seen.send_if_modified(|seen| {
+                let first = seen.cut.is_none();
+                seen.cut.get_or_insert(mutation.window.sent);
+                first
+            });
+        }
+    }
+
+    /// Whether a call that cuts was sent.
     pub fn was_cut(&self) -> bool {
-        self.seen.borrow().cut
+        self.seen.borrow().cut.is_some()
     }
 
     /// Waits until the health check, every DNS server and a login say that the replica serves.
     pub async fn failed_over(&self, targets: &Targets) {
         let servers = targets.authoritative.len() + targets.resolvers.len();
-        let complete = |seen: &Seen| {
-            let flipped = seen.answers.values().filter(|role| **role == RegionRole::Replica).count();
-            seen.healthy == Some(false) && flipped >= servers && seen.logins.contains(&RegionRole::Replica)
-        };
-        self.until(complete).await;
+        self.until(|seen| seen.failed_over(servers)).await;
     }
 
-    /// Waits until the health check, every DNS server and a login say that the primary serves again.
-    pub async fn failed_back(&self) {
-        let complete = |seen: &Seen| {
-            seen.healed
-                && seen.healthy == Some(true)
-                && seen.answers.values().all(|role| *role == RegionRole::Primary)
-                && seen.logins.contains(&RegionRole::Primary)
-        };
-        self.until(complete).await;
+    /// Waits until the health check, every DNS server and a login say that the primary serves again, after `since`.
+    pub async fn failed_back(&self, since: Timestamp) {
+        self.until(|seen| seen.failed_back(since)).await;
     }
 
     async fn until(&self, complete: impl Fn(&Seen) -> bool) {
-        let mut seen = self.seen.clone();
-        if seen.wait_for(|seen| complete(seen)).await.is_err() {
-            // Nobody will tell any more; the phase's own end decides.
-            std::future::pending::<()>().await;
-        }
+        // The sender is our own, so it cannot be gone.
+        let _ = self.seen.subscribe().wait_for(complete).await;
     }
 }
 
 impl Seen {
-    fn take(&mut self, event: &Event) {
+    /// Takes a record into account; gives whether anything that matters is new.
+    fn take(&mut self, event: &Event) -> bool {
         match event {
-            Event::Mutation(mutation) if mutation.step == Step::Cut && !self.cut => {
-                // What was seen before says nothing about the fault.
-                *self = Self { cut: true, ..Self::default() };
+            Event::Health { window, status_healthy, .. } => {
+                // A slow answer is written after a later, faster one.
+                let newer = self.healthy.is_none_or(|(sent, _)| sent <= window.sent);
+                if newer {
+                    self.healthy = Some((window.sent, *status_healthy));
+                }
+                newer
             }
-            // A flapping fault is over with its last turn.
-            Event::Mutation(mutation) if mutation.step == Step::Cut => self.healed = false,
-            Event::Mutation(mutation) if mutation.step == Step::Heal => {
-                self.healed = true;
-                self.logins.clear();
-            }
-            Event::Health { status_healthy, .. } => self.healthy = Some(*status_healthy),
-            Event::Answer { source, server, role: Some(role), .. } => {
-                self.answers.insert((*source == DnsSource::Authoritative, server.clone()), *role);
+            Event::Answer { window, source, server, role: Some(role), .. } => {
+                let key = (*source == DnsSource::Authoritative, server.clone());
+                let newer = self.answers.get(&key).is_none_or(|(sent, _)| *sent <= window.sent);
+                if newer {
+                    self.answers.insert(key, (window.sent, *role));
+                }
+                newer
             }
             Event::Login(login) if login.outcome == LoginOutcome::Succeeded => {
-                self.logins.extend(login.role);
+                let Some(role) = login.role else { return false };
+                let last = self.logins.entry(role).or_insert(login.ended);
+                *last = (*last).max(login.ended);
+                true
             }
-            _ => {}
+            _ => false,
         }
+    }
+
+    /// What was seen before the cut says nothing about the fault.
+    fn failed_over(&self, servers: usize) -> bool {
+        let Some(cut) = self.cut else { return false };
+        let flipped = self.answers.values().filter(|(sent, role)| *sent >= cut && *role == RegionRole::Replica).count();
+        self.healthy.is_some_and(|(sent, healthy)| sent >= cut && !healthy)
+            && flipped >= servers
+            && self.logins.get(&RegionRole::Replica).is_some_and(|ended| *ended >= cut)
+    }
+
+    fn failed_back(&self, since: Timestamp) -> bool {
+        self.healthy.is_some_and(|(sent, healthy)| sent >= since && healthy)
+            && self.answers.values().all(|(_, role)| *role == RegionRole::Primary)
+            && self.logins.get(&RegionRole::Primary).is_some_and(|ended| *ended >= since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::model::{Mutation, Region, Window};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    fn health(sent: i64, status_healthy: bool) -> Event {
+        let window = Window { sent: at(sent), received: at(sent + 1) };
+        Event::Health { window, healthy: 0, checkers: 16, status_healthy }
+    }
+
+    fn answer(sent: i64, role: RegionRole) -> Event {
+        let window = Window { sent: at(sent), received: at(sent + 1) };
+        let (source, server) = (DnsSource::Resolver, "resolver".to_owned());
+        Event::Answer { window, source, server, addresses: Vec::new(), ttl_s: 60, role: Some(role) }
+    }
+
+    fn seen(events: &[Event]) -> Seen {
+        let mut seen = Seen { cut: Some(at(100)), ..Seen::default() };
+        for event in events {
+            seen.take(event);
+        }
+        seen
+    }
+
+    #[test]
+    fn what_was_so_before_the_cut_is_no_failover() {
+        let before = [health(90, false), answer(90, RegionRole::Replica)];
+        let mut early = seen(&before);
+        early.logins.insert(RegionRole::Replica, at(95));
+        assert!(!early.failed_over(1));
+        let mut later = seen(&[health(110, false), answer(120, RegionRole::Replica), health(105, true)]);
+        assert!(!later.failed_over(1), "nobody has logged in yet");
+        later.logins.insert(RegionRole::Replica, at(121));
+        assert!(later.failed_over(1), "a slow answer does not outdo a later one");
+        assert!(!later.failed_over(2), "one server is silent");
+    }
+
+    #[test]
+    fn the_way_back_counts_from_the_restore() {
+        let mut back = seen(&[health(150, true), answer(150, RegionRole::Primary)]);
+        back.logins.insert(RegionRole::Primary, at(150));
+        assert!(!back.failed_back(at(200)));
+        back.take(&health(201, true));
+        back.logins.insert(RegionRole::Primary, at(201));
+        assert!(back.failed_back(at(200)));
+    }
+
+    /// The log drops what a slow follower has not taken; that something was cut must not be lost with it.
+    #[tokio::test]
+    async fn a_cut_is_known_whatever_the_log_drops() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = crate::model::Clock::start(1.0);
+        let log = Arc::new(EventLog::create(&folder.path().join("events.ndjson"), clock).unwrap());
+        let tracker = FailoverTracker::start(&log);
+        let cut = Event::Mutation(Mutation {
+            window: Window { sent: clock.now(), received: clock.now() },
+            region: Region::from("us-east-1"),
+            step: Step::Cut,
+            call: "ec2:CreateNetworkAclEntry".to_owned(),
+            resource: "acl-1".to_owned(),
+            ipv4: true,
+            error: None,
+        });
+        tracker.on_call(&cut);
+        log.write(cut);
+        // The follower cannot run in between: this is a runtime of one thread.
+        for number in 0..10_000 {
+            log.write(Event::Notice { text: number.to_string() });
+        }
+        tokio::task::yield_now().await;
+        assert!(tracker.was_cut());
     }
 }

@@ -322,3 +322,6 @@ impl Executor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

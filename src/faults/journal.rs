@@ -179,6 +179,9 @@ pub enum JournalError {
     },
 }
 
+/// A request to write, and whom to tell.
+type Waiting = (Vec<Entry>, oneshot::Sender<Result<(), JournalError>>);
+
 /// An open journal.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -192,7 +195,7 @@ struct Inner {
     resumed: bool,
     state: Mutex<State>,
     /// Entries that wait for the next write, each with whom to tell.
-    waiting: Mutex<Vec<(Vec<Entry>, oneshot::Sender<Result<(), JournalError>>)>>,
+    waiting: Mutex<Vec<Waiting>>,
 }
 
 #[derive(Debug)]
@@ -389,7 +392,7 @@ impl Inner {
         let (entries, senders): (Vec<Vec<Entry>>, Vec<_>) = waiting.into_iter().unzip();
         let result = state.append(&self.path, entries);
         for sender in senders {
-            let copy = result.as_ref().map(|()| ()).map_err(|error| JournalError::Io {
+            let copy = result.as_ref().copied().map_err(|error| JournalError::Io {
                 path: self.path.clone(),
                 source: std::io::Error::new(error.kind(), error.to_string()),
             });

@@ -32,7 +32,7 @@ pub use dry_run::DryRuns;
 pub use executor::{ChangedByOthers, DESCRIPTION_LAG, Executor, Restored};
 pub use journal::{Contents, Journal, JournalError, Recorded, access_of, chain, read as read_journal};
 pub use network::{AclRule, Vpc};
-pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Plan, Target, plan};
+pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Original, Plan, Target, plan};
 pub use policy::Policies;
 pub use seen::unseen_vpcs;
 pub use state::{Attribute, Comparison, Fact, Kind, Own, Resource, Scope, State, Value};

@@ -64,6 +64,7 @@ impl AclRule {
     }
 
     /// The same rule, whatever its number.
+    #[must_use]
     pub fn unnumbered(&self) -> Self {
         Self { number: 0, ..self.clone() }
     }
@@ -151,6 +152,11 @@ impl Vpc {
     /// The ACL with that ID.
     pub fn acl(&self, id: &str) -> Option<&Acl> {
         self.acls.get(id)
+    }
+
+    /// The rules of an ACL without the closing ones; none where it is not there.
+    pub fn rules(&self, acl: &str) -> &[AclRule] {
+        self.acl(acl).map_or(&[], |acl| acl.rules.as_slice())
     }
 
     /// How many there are.

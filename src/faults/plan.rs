@@ -19,6 +19,7 @@ use super::changes::mark::{Mark, Marked};
 use super::changes::schedule::Arm;
 use super::journal::JournalError;
 use super::kinds;
+use super::network::AclRule;
 use super::quota::AclQuotas;
 use super::state::Scope;
 use super::tags::{MARK_TAG, WAS_TAG};
@@ -361,6 +362,30 @@ impl Fault {
     }
 }
 
+/// A network ACL whose subnets use a clone of it while a run goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Original {
+    /// Where.
+    pub region: Region,
+    /// Its VPC.
+    pub vpc: String,
+    /// Its ID.
+    pub acl: String,
+    /// The rules that its clone has of it; their numbers may be others.
+    pub copied: Vec<AclRule>,
+}
+
+impl Original {
+    /// Rules that it has and its clone lacks, and rules that it has no more. Both hold again once its subnets are back on it.
+    pub fn drift(&self, now: &[AclRule]) -> (Vec<AclRule>, Vec<AclRule>) {
+        let same = |a: &AclRule, b: &AclRule| AclRule { number: b.number, ..a.clone() } == *b;
+        let without = |all: &[AclRule], known: &[AclRule]| -> Vec<AclRule> {
+            all.iter().filter(|rule| !known.iter().any(|other| same(rule, other))).cloned().collect()
+        };
+        (without(now, &self.copied), without(&self.copied, now))
+    }
+}
+
 /// What the dead-man switch needs to know.
 #[derive(Debug, Clone)]
 pub struct Arming<'a> {
@@ -417,6 +442,53 @@ impl Plan {
             }
         }
         actions
+    }
+
+    /// What a later plan of the same faults has otherwise: what was changed meanwhile, in words.
+    pub fn changes(&self, later: &Self) -> Vec<String> {
+        let mut words = Vec::new();
+        for (was, is) in self.faults.iter().zip(&later.faults) {
+            let ids = |fault: &Fault| fault.targets.iter().map(|target| target.id.clone()).collect::<BTreeSet<_>>();
+            let (before, now) = (ids(was), ids(is));
+            words.extend(
+                before.difference(&now).map(|id| format!("{id} is no longer a target of fault {}", was.number)),
+            );
+            words.extend(now.difference(&before).map(|id| format!("{id} is a target of fault {} now", was.number)));
+            let missing = |of: &Fault, from: &Fault| {
+                let open = of.actions.iter().filter(|action| !from.actions.contains(action));
+                open.map(|action| action.change().resource()).collect::<Vec<_>>()
+            };
+            let (gone, new) = (missing(was, is), missing(is, was));
+            words.extend(gone.iter().filter(|one| !new.contains(one)).map(|one| format!("no longer: {one}")));
+            words.extend(new.iter().filter(|one| !gone.contains(one)).map(|one| format!("now: {one}")));
+            words
+                .extend(new.iter().filter(|one| gone.contains(one)).map(|one| format!("otherwise than before: {one}")));
+            if words.is_empty() && was.cover != is.cover {
+                words.push(format!("fault {} covers something else", was.number));
+            }
+        }
+        words
+    }
+
+    /// The network ACLs that it clones, with the rules that the clones have.
+    pub fn originals(&self) -> Vec<Original> {
+        let mut originals = Vec::new();
+        for fault in &self.faults {
+            for action in &fault.actions {
+                let Action::CreateClone(made) = action else { continue };
+                let copied = fault.actions.iter().filter_map(|action| match action {
+                    Action::CopyRule(copy) if copy.clone == made.clone => Some(copy.rule.clone()),
+                    _ => None,
+                });
+                originals.push(Original {
+                    region: fault.region.clone(),
+                    vpc: made.vpc.clone(),
+                    acl: made.original.clone(),
+                    copied: copied.collect(),
+                });
+            }
+        }
+        originals
     }
 
     /// How long after the first cut the last of the faults that end by themselves is over.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::harness::Stalls;
 use super::history::{Logbook, LoginRef};
 use super::interval::{Interval, seconds_between, to_nanos};
 use super::timeline::Timeline;
@@ -25,7 +26,8 @@ pub struct Availability {
     pub windows: Vec<Second>,
     /// How long the service was not available after the cut, in seconds of full unavailability: where it was not for half of the users, half as
     /// long. By cohort and flow, weighted by their shares of the users: the time between two logins that follow on each other counts in both
-    /// bounds where both failed, and in the upper one alone where one did, or where a cohort and flow had no login before.
+    /// bounds where both failed, and in the upper one alone where one did, or where a cohort and flow had no login before. What the runner
+    /// missed makes both bounds wider.
     pub unavailable_s: Interval,
     /// How long the users who were turned away after the cut could not get in, all together.
     pub user_minutes: UserMinutes,
@@ -77,7 +79,12 @@ pub struct ErrorBudget {
 }
 
 /// Nothing where nothing was cut or nobody tried.
-pub(super) fn availability(book: &Logbook, line: &Timeline<'_>, slo: Option<&Slo>) -> Option<Availability> {
+pub(super) fn availability(
+    book: &Logbook,
+    line: &Timeline<'_>,
+    stalls: &Stalls,
+    slo: Option<&Slo>,
+) -> Option<Availability> {
     let zero = line.zero?;
     let counted = || book.iter().filter(|login| login.counts());
     counted().next()?;
@@ -88,7 +95,9 @@ pub(super) fn availability(book: &Logbook, line: &Timeline<'_>, slo: Option<&Slo
     for tries in groups.values_mut() {
         tries.sort_by(|a, b| a.at.total_cmp(&b.at));
     }
-    let unavailable_s = unavailable(&groups);
+    let last = groups.values().flatten().map(|one| one.ended).fold(0.0, f64::max);
+    let (unavailable, missed) = (unavailable(&groups), stalls.within(zero, 0.0, last));
+    let unavailable_s = Interval::new((unavailable.lower - missed).max(0.0), unavailable.upper + missed);
     Some(Availability {
         windows: windows(counted(), zero),
         unavailable_s,

@@ -1,3 +1,6 @@
+use jiff::Timestamp;
+
+use super::harness::Stalls;
 use super::interval::{Interval, to_nanos};
 use crate::model::Milestone;
 
@@ -102,8 +105,13 @@ fn waterfall(at: impl Fn(Milestone) -> Option<Interval>) -> Option<Vec<Bar>> {
     Some(bars)
 }
 
-pub(super) fn durations(at: impl Fn(Milestone) -> Option<Interval>) -> Vec<Took> {
-    let took = |from, to| Some(at(to)?.since(at(from)?).at_least_zero());
+/// With what the runner missed in between as a part of their bounds.
+pub(super) fn durations(
+    at: impl Fn(Milestone) -> Option<Interval>,
+    zero: Option<Timestamp>,
+    stalls: &Stalls,
+) -> Vec<Took> {
+    let took = |from, to| Some(stalls.between(zero?, at(from)?, at(to)?));
     DURATIONS.into_iter().map(|(name, from, to)| Took { name, from, to, took: took(from, to) }).collect()
 }
 

@@ -10,7 +10,7 @@ const TAIL: f64 = 0.025;
 /// The exact interval of Clopper and Pearson for a share, at 95 % confidence: lower and upper end, from 0 to 1. It holds the true share in at least
 /// 95 of 100 cases, whatever that share is (C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
 /// binomial", Biometrika 26, 1934). Nothing for no trials.
-pub(super) fn clopper_pearson_95(successes: u64, trials: u64) -> Option<(f64, f64)> {
+pub fn clopper_pearson_95(successes: u64, trials: u64) -> Option<(f64, f64)> {
     if trials == 0 || successes > trials {
         return None;
     }

@@ -269,6 +269,7 @@ mod tests {
     use super::*;
     use crate::measure::failures::Throttled;
     use crate::measure::logins::Group;
+    use crate::measure::milestones::BeforeCut;
     use crate::measure::objectives::Unit;
     use crate::model::Severity;
 
@@ -322,7 +323,7 @@ mod tests {
         }
 
         fn reached(mut self, milestone: Milestone) -> Self {
-            self.milestones.push(Reached { milestone, at: Some(Interval::exact(90.0)) });
+            self.milestones.push(Reached { milestone, at: Some(Interval::exact(90.0)), before: BeforeCut::No });
             self
         }
 

@@ -286,9 +286,14 @@ impl<'a> LoginRef<'a> {
         *self.outcome() == LoginOutcome::Cancelled
     }
 
-    /// Whether it tells how many get in: neither cancelled nor refused as expected.
+    /// Whether it tells how many get in: neither cancelled, nor refused as expected, nor a failure of the runner itself.
     pub fn counts(self) -> bool {
-        !self.cancelled() && self.limit() != Limit::Held
+        !self.cancelled() && self.limit() != Limit::Held && !self.harness_failed()
+    }
+
+    /// Whether no service had a part in its failure.
+    pub fn harness_failed(self) -> bool {
+        matches!(self.outcome(), LoginOutcome::HarnessFailed { .. })
     }
 }
 

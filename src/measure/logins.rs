@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use hdrhistogram::Histogram;
 
 use super::confidence::clopper_pearson_95;
+use super::harness::Stalls;
 use super::history::{Logbook, LoginRef};
 use super::interval::seconds_between;
 use crate::model::{LoginOutcome, LoginStep, Phase, Region};
@@ -32,7 +33,7 @@ pub struct Latency {
 /// Some of the logins.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Group {
-    /// Logins that ended, cancelled ones and refusals that are expected left out.
+    /// Logins that ended, cancelled ones, refusals that are expected and failures of the runner itself left out.
     pub attempted: u64,
     /// Those with a token that holds every required claim, accepted by the protected API.
     pub succeeded: u64,
@@ -40,6 +41,10 @@ pub struct Group {
     pub expected_refusals: u64,
     /// Those of `attempted` of which a try was answered with TooManyRequestsException, also where a later one succeeded.
     pub throttled: u64,
+    /// Failures of the runner itself, in which no service had a part; they count nowhere else.
+    pub harness_failed: u64,
+    /// Those of `attempted` that failed while the runner stood still: the service may not have failed them.
+    pub in_doubt: u64,
     /// Of the successes; nothing where there are none.
     pub latency: Option<Latency>,
 }
@@ -117,8 +122,8 @@ pub struct Logins {
 }
 
 /// Counts and measures the logins, in one pass.
-pub(super) fn logins(book: &Logbook) -> Logins {
-    let mut sorter = Sorter::default();
+pub(super) fn logins(book: &Logbook, stalls: &Stalls) -> Logins {
+    let mut sorter = Sorter { stalls: Some(stalls), ..Sorter::default() };
     let mut cancelled = 0;
     for login in book.iter() {
         if login.cancelled() {
@@ -155,6 +160,7 @@ pub(super) fn logins(book: &Logbook) -> Logins {
 /// Puts each login into every group that it belongs to.
 #[derive(Default)]
 struct Sorter<'a> {
+    stalls: Option<&'a Stalls>,
     all: Tally,
     by_region: BTreeMap<Option<&'a Region>, Tally>,
     by_flow: BTreeMap<&'a str, Tally>,
@@ -168,17 +174,19 @@ struct Sorter<'a> {
 
 impl<'a> Sorter<'a> {
     fn add(&mut self, login: LoginRef<'a>) {
-        self.all.add(login);
-        self.by_region.entry(login.region()).or_default().add(login);
-        self.by_flow.entry(login.flow()).or_default().add(login);
-        self.by_phase.entry(login.phase()).or_default().add(login);
-        self.by_cohort.entry(login.cohort()).or_default().add(login);
-        self.by_phase_and_region.entry((login.phase(), login.region())).or_default().add(login);
+        let stalled = |stalls: &Stalls| stalls.touch(login.scheduled(), login.ended());
+        let in_doubt = !login.succeeded() && self.stalls.is_some_and(stalled);
+        self.all.add(login, in_doubt);
+        self.by_region.entry(login.region()).or_default().add(login, in_doubt);
+        self.by_flow.entry(login.flow()).or_default().add(login, in_doubt);
+        self.by_phase.entry(login.phase()).or_default().add(login, in_doubt);
+        self.by_cohort.entry(login.cohort()).or_default().add(login, in_doubt);
+        self.by_phase_and_region.entry((login.phase(), login.region())).or_default().add(login, in_doubt);
         if !matches!(login.outcome(), LoginOutcome::Shed | LoginOutcome::NoSession) {
             let delay = self.start_delay.get_or_insert_with(histogram);
             record_ms(delay, seconds_between(login.scheduled(), login.started()) * 1000.0);
         }
-        if login.counts() && !login.succeeded() {
+        if (login.counts() || login.harness_failed()) && !login.succeeded() {
             *self.errors.entry(login.outcome()).or_default() += 1;
         }
         if let LoginOutcome::ClaimMissing { claim } = login.outcome() {
@@ -191,22 +199,30 @@ struct Tally {
     attempted: u64,
     expected_refusals: u64,
     throttled: u64,
+    harness_failed: u64,
+    in_doubt: u64,
     histogram: Histogram<u64>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { attempted: 0, expected_refusals: 0, throttled: 0, histogram: histogram() }
+        let histogram = histogram();
+        Self { attempted: 0, expected_refusals: 0, throttled: 0, harness_failed: 0, in_doubt: 0, histogram }
     }
 }
 
 impl Tally {
-    fn add(&mut self, login: LoginRef<'_>) {
+    fn add(&mut self, login: LoginRef<'_>, in_doubt: bool) {
+        if login.harness_failed() {
+            self.harness_failed += 1;
+            return;
+        }
         if !login.counts() {
             self.expected_refusals += 1;
             return;
         }
         self.attempted += 1;
+        self.in_doubt += u64::from(in_doubt);
         self.throttled += u64::from(login.throttled());
         if login.succeeded() {
             record_ms(&mut self.histogram, seconds_between(login.scheduled(), login.ended()) * 1000.0);
@@ -219,6 +235,8 @@ impl Tally {
             succeeded: self.histogram.len(),
             expected_refusals: self.expected_refusals,
             throttled: self.throttled,
+            harness_failed: self.harness_failed,
+            in_doubt: self.in_doubt,
             latency: latency(&self.histogram),
         }
     }

@@ -1,28 +1,66 @@
 use jiff::Timestamp;
 
+use super::harness::Stalls;
 use super::history::{LoginRef, may_be_accepted};
 use super::interval::{Interval, seconds_between};
 use super::timeline::{Answer, Probe, Timeline};
-use crate::model::{DnsSource, LoginOutcome, Milestone, Mutation, Phase, RegionRole, Step};
+use crate::model::{
+    DnsSource, LATE_MS, LoginOutcome, Milestone, Mutation, Phase, RegionRole, RunStarted, Step, Window,
+};
 
 /// So many logins must succeed at the replica, after the last one that did not, before its service
 /// counts as sustained. Below that a single lucky login would decide.
 pub(super) const SUSTAINED_LOGINS: usize = 10;
+
+/// A state of which no look in so many of its observer's periods up to the cut tells was not known when the cut came; our own choice.
+const RECENT_PERIODS: f64 = 5.0;
 
 /// A milestone, and when it was reached.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reached {
     /// Which one.
     pub milestone: Milestone,
-    /// Seconds after `zero_at`; nothing where it was not reached.
+    /// Seconds after `zero_at`; nothing where it was not reached, or may have been before the cut.
     pub at: Option<Interval>,
+    /// Whether it was so before the cut.
+    pub before: BeforeCut,
 }
 
-/// Every milestone in causal order; none is reached where nothing was cut.
-pub(super) fn milestones(line: &Timeline<'_>, hold_reached: bool) -> Vec<Reached> {
+/// Whether what a milestone stands for was so before the cut, so that the fault did not bring it about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BeforeCut {
+    /// It was not, or it is not known to have been.
+    No,
+    /// It was.
+    Already,
+    /// It was so after the cut, and nothing that was seen shortly before the cut tells that it was not so already.
+    Unseen,
+}
+
+impl Reached {
+    /// What stands in its place where it has no bounds.
+    pub fn absence(&self) -> &'static str {
+        match self.before {
+            BeforeCut::No => "not reached",
+            BeforeCut::Already => "already so before the cut",
+            BeforeCut::Unseen => "perhaps so before the cut",
+        }
+    }
+}
+
+/// Every milestone in causal order; none is reached where nothing was cut, and none by the fault that was so before it.
+pub(super) fn milestones(line: &Timeline<'_>, stalls: &Stalls, run: &RunStarted, hold_reached: bool) -> Vec<Reached> {
     let reader = line.zero.map(|zero| Reader { line, zero, hold_reached });
-    let at = |milestone| reader.as_ref().and_then(|reader| reader.read(milestone));
-    Milestone::ALL.into_iter().map(|milestone| Reached { milestone, at: at(milestone) }).collect()
+    let reached = |milestone| {
+        let Some(reader) = &reader else { return Reached { milestone, at: None, before: BeforeCut::No } };
+        let at = reader.read(milestone).map(|at| stalls.widen(reader.zero, at));
+        match reader.before_cut(milestone, run) {
+            BeforeCut::Unseen if at.is_none() => Reached { milestone, at, before: BeforeCut::No },
+            BeforeCut::No => Reached { milestone, at, before: BeforeCut::No },
+            before => Reached { milestone, at: None, before },
+        }
+    };
+    Milestone::ALL.into_iter().map(reached).collect()
 }
 
 /// Which of the primary's addresses still opened after the last call that cuts was answered, and
@@ -87,6 +125,13 @@ fn first_failed_after(line: &Timeline<'_>, probes: &[Probe], open: Option<Timest
     probes.iter().filter(failed).find(|probe| after(&probe.window.sent)).map(|probe| probe.departed)
 }
 
+/// A look at a state: whether it saw the one that a milestone stands for.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    window: Window,
+    new: bool,
+}
+
 struct Reader<'a> {
     line: &'a Timeline<'a>,
     zero: Timestamp,
@@ -115,6 +160,93 @@ impl<'a> Reader<'a> {
 
     fn after_zero(&self, at: Timestamp) -> f64 {
         seconds_between(self.zero, at)
+    }
+
+    /// Whether the milestone's state was there before the cut.
+    fn before_cut(&self, milestone: Milestone, run: &RunStarted) -> BeforeCut {
+        let already = |so: bool| if so { BeforeCut::Already } else { BeforeCut::No };
+        match milestone {
+            Milestone::FaultEffective => already(self.closed_before()),
+            Milestone::FirstFailedLogin => already(self.failing_before()),
+            Milestone::HealthCheckUnhealthy => {
+                let looks = self.line.health.iter().map(|look| Look { window: look.window, new: !look.healthy });
+                self.known_before(&looks.collect::<Vec<_>>(), Self::recent("health", run))
+            }
+            Milestone::DnsFlipAuthoritative => self.flipped_before(DnsSource::Authoritative, "authoritative", run),
+            Milestone::DnsFlipResolver => self.flipped_before(DnsSource::Resolver, "resolver", run),
+            Milestone::FirstReplicaLogin => already(self.served_by_replica_before()),
+            Milestone::ReplicaSustained => {
+                already(self.served_by_replica_before() && last_not_at_replica(self.line).is_none())
+            }
+            // What the heal brings about is judged by what was so at the heal.
+            Milestone::FaultReverted
+            | Milestone::HealthCheckHealthy
+            | Milestone::DnsFailbackAuthoritative
+            | Milestone::FirstPrimaryLoginAfterFailback => BeforeCut::No,
+        }
+    }
+
+    /// How old, in seconds, the last look before the cut may be to tell of it; nothing where the log does not say how often there was one.
+    fn recent(observer: &str, run: &RunStarted) -> Option<f64> {
+        let period = run.poll_s.get(observer).filter(|period| **period > 0.0)?;
+        Some((RECENT_PERIODS * period).max(LATE_MS / 1000.0 * run.speed))
+    }
+
+    /// By the looks at a state that may change by itself, in the order in which they were sent.
+    fn known_before(&self, looks: &[Look], recent: Option<f64>) -> BeforeCut {
+        let before = looks.iter().rfind(|look| look.window.received <= self.zero);
+        if before.is_some_and(|look| look.new) {
+            return BeforeCut::Already;
+        }
+        // A look that saw the old state after the cut was sent leaves nothing open.
+        let first = looks.iter().find(|look| look.new && look.window.sent >= self.zero).map(|look| look.window.sent);
+        let old = looks.iter().rfind(|look| !look.new && first.is_none_or(|first| look.window.sent < first));
+        let age = old.map(|look| -self.after_zero(look.window.sent));
+        match (recent, age) {
+            (Some(recent), Some(age)) if age > recent => BeforeCut::Unseen,
+            (Some(_), None) if first.is_some() => BeforeCut::Unseen,
+            _ => BeforeCut::No,
+        }
+    }
+
+    /// Whether every server gave the replica before the cut.
+    fn flipped_before(&self, source: DnsSource, observer: &str, run: &RunStarted) -> BeforeCut {
+        let recent = Self::recent(observer, run);
+        let of = |server| {
+            let new = |answer: &Answer<'_>| answer.role == Some(RegionRole::Replica);
+            let looks = self.answers(source, server).map(|a| Look { window: a.window, new: new(a) });
+            self.known_before(&looks.collect::<Vec<_>>(), recent)
+        };
+        let states: Vec<BeforeCut> = self.servers(source).into_iter().map(of).collect();
+        match () {
+            // One that is known to have given the primary is enough: not every server gave the replica then.
+            () if states.is_empty() || states.contains(&BeforeCut::No) => BeforeCut::No,
+            () if states.contains(&BeforeCut::Unseen) => BeforeCut::Unseen,
+            () => BeforeCut::Already,
+        }
+    }
+
+    /// Whether no address opened when it was last tried before the cut.
+    fn closed_before(&self) -> bool {
+        let last =
+            |probes: &&Vec<Probe>| probes.iter().rfind(|probe| probe.window.received <= self.zero).map(|p| p.open);
+        let probed = self.probed();
+        !probed.is_empty() && probed.iter().all(|probes| last(probes) == Some(false))
+    }
+
+    /// Whether the last login that ended before the cut had failed.
+    fn failing_before(&self) -> bool {
+        let before = self.line.logins.iter().filter(|login| login.counts() && login.ended() <= self.zero);
+        before.max_by_key(|login| login.ended()).is_some_and(|login| !login.succeeded())
+    }
+
+    /// Whether the replica let anybody in before the cut.
+    fn served_by_replica_before(&self) -> bool {
+        let mut logins = self.line.logins.iter().filter(|login| login.ended() <= self.zero);
+        let signed_in = |(role, _, received, outcome): (RegionRole, Timestamp, Timestamp, &LoginOutcome)| {
+            role == RegionRole::Replica && received <= self.zero && *outcome == LoginOutcome::Succeeded
+        };
+        logins.any(|login| at_replica(&login)) || self.line.calls.sign_ins().any(signed_in)
     }
 
     /// From the last proof of the old state to the first proof of the new one, never before `floor`.

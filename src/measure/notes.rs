@@ -1,4 +1,5 @@
 use super::failures::Throttling;
+use super::harness::Stalls;
 use super::history::LoginRef;
 use super::interval::{Interval, seconds_between};
 use super::milestones::not_bitten;
@@ -17,11 +18,17 @@ pub struct Anomaly {
     pub text: String,
     /// Whether it is a diagnosis that belongs above everything else.
     pub grave: bool,
+    /// Whether it tells of the runner itself, whose figures are less sure for it.
+    pub of_runner: bool,
 }
 
 impl Anomaly {
     pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), grave: false }
+        Self { code, text: text.into(), grave: false, of_runner: false }
+    }
+
+    pub(super) fn of_runner(code: &'static str, text: impl Into<String>) -> Self {
+        Self { of_runner: true, ..Self::new(code, text) }
     }
 
     pub(super) fn grave(code: &'static str, text: impl Into<String>) -> Self {
@@ -38,6 +45,7 @@ pub(super) fn anomalies(
     line: &Timeline<'_>,
     speed: f64,
     throttling: &[Throttling],
+    stalls: &Stalls,
     at: &dyn Fn(Milestone) -> Option<Interval>,
 ) -> Vec<Anomaly> {
     let mut found = Vec::new();
@@ -48,7 +56,7 @@ pub(super) fn anomalies(
     order(at, &mut found);
     before_the_fault(line, &mut found);
     of_logins(line.logins, throttling, speed, &mut found);
-    of_observers(records, line, at, &mut found);
+    of_observers(records, line, stalls, at, &mut found);
     found
 }
 

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use super::confidence::clopper_pearson_95;
+use super::harness::Stalls;
 use super::interval::{Interval, seconds_between, to_nanos};
 use super::logins::{Group, Logins};
-use super::milestones::{due_in, last_not_at_replica};
+use super::milestones::{BeforeCut, due_in, last_not_at_replica};
 use super::phases::Progress;
 use super::rpo::Rpo;
 use super::sessions::Sessions;
@@ -94,6 +95,8 @@ pub(super) struct Evidence<'a> {
     pub sessions: Option<&'a Sessions>,
     pub region_of: &'a dyn Fn(RegionRole) -> Region,
     pub at: &'a dyn Fn(Milestone) -> Option<Interval>,
+    pub before: &'a dyn Fn(Milestone) -> BeforeCut,
+    pub stalls: &'a Stalls,
 }
 
 pub(super) fn objectives(all: &[Objective], evidence: &Evidence<'_>) -> Vec<ObjectiveResult> {
@@ -133,14 +136,18 @@ impl Evidence<'_> {
     }
 
     fn time(&self, name: &str, target: Duration, from: Milestone, to: Milestone) -> ObjectiveResult {
+        let demand = format!("from {} to {}", from.as_str(), to.as_str());
+        if let Some(reason) = self.so_before(&[from, to]) {
+            return time_result(name, demand, target, Bounds::default(), Some(reason));
+        }
         let (start, end) = ((self.at)(from), (self.at)(to));
-        let (lower, upper, reason) = match (start, end) {
+        let (seen, missed, reason) = match (start, end) {
             (Some(start), Some(end)) => {
-                let took = end.since(start).at_least_zero();
-                (Some(took.lower), Some(took.upper), None)
+                (Bounds::of(end.since(start).at_least_zero()), self.missed(start.lower, end.upper), None)
             }
             (None, _) => {
-                (None, None, Some(format!("{} was not reached, so there is nothing to count from", from.as_str())))
+                let why = format!("{} was not reached, so there is nothing to count from", from.as_str());
+                (Bounds::default(), 0.0, Some(why))
             }
             (Some(start), None) => {
                 let waited = self.waited(start, to);
@@ -151,11 +158,33 @@ impl Evidence<'_> {
                     }
                     None => format!("the run ended before {} could be expected", to.as_str()),
                 };
-                (waited, None, Some(why))
+                let missed = waited.map_or(0.0, |waited| self.missed(start.lower, start.upper + waited));
+                (Bounds { lower: waited, upper: None }, missed, Some(why))
             }
         };
-        let demand = format!("from {} to {}", from.as_str(), to.as_str());
-        time_result(name, demand, target, lower, upper, reason)
+        unsure_by(missed, seen, time_result(name, demand, target, seen.wider(missed), reason))
+    }
+
+    /// Why nothing is told by milestones of which one was reached before the cut, or may have been.
+    fn so_before(&self, milestones: &[Milestone]) -> Option<String> {
+        // Who was at the replica before the cut did not come back from there because of it.
+        let needs = |milestone: &Milestone| match milestone {
+            Milestone::FirstPrimaryLoginAfterFailback => Milestone::FirstReplicaLogin,
+            other => *other,
+        };
+        milestones.iter().map(needs).find_map(|milestone| match (self.before)(milestone) {
+            BeforeCut::No => None,
+            BeforeCut::Already => Some(format!("{} was already so before the cut", milestone.as_str())),
+            BeforeCut::Unseen => Some(format!(
+                "nothing that was seen shortly before the cut tells that {} was not so already",
+                milestone.as_str()
+            )),
+        })
+    }
+
+    /// What the runner missed between two moments in seconds after the cut.
+    fn missed(&self, from: f64, to: f64) -> f64 {
+        self.line.zero.map_or(0.0, |zero| self.stalls.within(zero, from, to))
     }
 
     /// How long it was waited after `start` and `to` was certainly not there, at least, where the phase was run to its own end.
@@ -178,50 +207,81 @@ impl Evidence<'_> {
     }
 
     fn data_loss(&self, target: Duration) -> ObjectiveResult {
-        let (lower, upper) = self.rpo.map_or((None, None), |rpo| (Some(rpo.lower_s), rpo.upper_s));
+        let seen = self.rpo.map_or(Bounds::default(), |rpo| Bounds { lower: Some(rpo.lower_s), upper: rpo.upper_s });
         let reason = match self.rpo {
-            None => Some("no canary writes, or the fault's moment is not known".to_owned()),
+            None => self
+                .so_before(&[Milestone::FaultEffective])
+                .or_else(|| Some("no canary writes, or the fault's moment is not known".to_owned())),
             Some(rpo) if rpo.upper_s.is_none() => Some("no canary was seen at the replica before the fault".to_owned()),
             Some(_) => None,
         };
         let demand = "data-loss window when the fault became effective".to_owned();
-        time_result("rpo", demand, target, lower, upper, reason)
+        let fault = (self.at)(Milestone::FaultEffective);
+        let lost = self.rpo.map_or(0.0, |rpo| rpo.upper_s.unwrap_or(rpo.lower_s));
+        let missed = fault.map_or(0.0, |fault| self.missed(fault.lower - lost, fault.upper));
+        unsure_by(missed, seen, time_result("rpo", demand, target, seen.wider(missed), reason))
     }
 
     fn success_rate(&self, name: String, role: RegionRole, phase: Phase, at_least: Percent) -> ObjectiveResult {
         let region = (self.region_of)(role);
-        let attempted = self.logins.by_phase.get(&phase).map_or(0, |group| group.attempted);
+        let all = self.logins.by_phase.get(&phase).copied().unwrap_or_default();
         let served = self.logins.by_phase_and_region.get(&(phase, Some(region)));
-        let succeeded = served.map_or(0, |group: &Group| group.succeeded);
+        let part = served.map_or(0, |group: &Group| group.succeeded);
         let demand = format!("share of the {} phase's logins that succeed at the {}", phase.as_str(), role.as_str());
-        let share = Share { part: succeeded, of: attempted, unit: Unit::Share, nobody: "no login ended in the phase" };
+        let share = Share {
+            part,
+            of: all.attempted,
+            // Without the runner's failures these might all have succeeded there, or none of them.
+            least: (part, all.attempted + all.harness_failed),
+            most: (part + all.in_doubt + all.harness_failed, all.attempted + all.harness_failed),
+            unit: Unit::Share,
+            nobody: "no login ended in the phase",
+        };
         self.share(name, demand, at_least, phase, &share)
     }
 
     fn throttled_share(&self, name: String, role: RegionRole, phase: Phase, at_most: Percent) -> ObjectiveResult {
         let asked = self.logins.by_phase_and_region.get(&(phase, Some((self.region_of)(role))));
-        let (throttled, attempted) = asked.map_or((0, 0), |group| (group.throttled, group.attempted));
+        let asked = asked.copied().unwrap_or_default();
+        // Of those that the runner could not make it is not known where they would have gone.
+        let lost = self.logins.by_phase.get(&phase).map_or(0, |group| group.harness_failed);
+        let (throttled, attempted) = (asked.throttled, asked.attempted);
         let demand =
             format!("share of the {} phase's logins at the {} that are throttled", phase.as_str(), role.as_str());
         let nobody = "no login of the phase reached the Region";
-        let share = Share { part: throttled, of: attempted, unit: Unit::CappedShare, nobody };
+        let share = Share {
+            part: throttled,
+            of: attempted,
+            least: (throttled, attempted + lost),
+            most: (throttled + lost, attempted + lost),
+            unit: Unit::CappedShare,
+            nobody,
+        };
         self.share(name, demand, at_most, phase, &share)
     }
 
     fn sessions_kept(&self, at_least: Percent) -> ObjectiveResult {
         let fates = self.sessions.map(|sessions| sessions.all).unwrap_or_default();
         let demand = "share of the sessions opened before the fault that are never refused anything".to_owned();
-        let share = Share { part: fates.kept, of: fates.opened, unit: Unit::Share, nobody: "no session was opened" };
+        let (part, of) = (fates.kept, fates.opened);
+        let share =
+            Share { part, of, least: (part, of), most: (part, of), unit: Unit::Share, nobody: "no session was opened" };
         self.share("sessions_kept".to_owned(), demand, at_least, Phase::Failback, &share)
     }
 
-    /// Judged as observed, once the phase was run to its end.
+    /// Judged as observed, once the phase was run to its end, where the runner's own failures do not decide.
     fn share(&self, name: String, demand: String, target: Percent, phase: Phase, share: &Share) -> ObjectiveResult {
         let observed = (share.of > 0).then(|| share.part as f64 / share.of as f64);
         let good = |observed: f64| if share.unit == Unit::Share { observed >= target.0 } else { observed <= target.0 };
         let (verdict, reason) = match observed {
             _ if !self.progress.completed(phase) => {
                 (Verdict::Inconclusive, Some(format!("the {} phase was not run to its end", phase.as_str())))
+            }
+            None if share.most.1 == 0 => (Verdict::Missed, Some(share.nobody.to_owned())),
+            _ if good(ratio(share.least)) != good(ratio(share.most)) => {
+                let lost = share.most.0 - share.least.0;
+                let why = format!("the runner itself may have failed {lost} logins, which leaves it open");
+                (Verdict::Inconclusive, Some(why))
             }
             None => (Verdict::Missed, Some(share.nobody.to_owned())),
             Some(observed) if good(observed) => (Verdict::Met, None),
@@ -242,10 +302,17 @@ impl Evidence<'_> {
     }
 }
 
+fn ratio((part, of): (u64, u64)) -> f64 {
+    if of > 0 { part as f64 / of as f64 } else { 0.0 }
+}
+
 /// A share, and what is to be said where there is none.
 struct Share {
     part: u64,
     of: u64,
+    /// The least and the most that it may be in truth, with what the runner itself failed.
+    least: (u64, u64),
+    most: (u64, u64),
     unit: Unit,
     nobody: &'static str,
 }
@@ -255,20 +322,48 @@ fn phased(name: String, phase: Phase, several: usize) -> String {
     if several > 1 { format!("{name}_{}", phase.as_str()) } else { name }
 }
 
+/// Says so where what the runner missed leaves open what would be sure without it.
+fn unsure_by(missed: f64, seen: Bounds, result: ObjectiveResult) -> ObjectiveResult {
+    let sure = verdict(seen, result.target) != Verdict::Inconclusive;
+    let reason = (sure && result.verdict == Verdict::Inconclusive)
+        .then(|| format!("the runner stood still for {missed:.1} s of that time, which leaves it open"));
+    ObjectiveResult { reason: reason.or(result.reason), ..result }
+}
+
+/// Between what a time lies, in seconds, as far as is known.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bounds {
+    lower: Option<f64>,
+    upper: Option<f64>,
+}
+
+impl Bounds {
+    fn of(at: Interval) -> Self {
+        Self { lower: Some(at.lower), upper: Some(at.upper) }
+    }
+
+    fn wider(self, by: f64) -> Self {
+        let lower = self.lower.map(|lower| to_nanos(lower - by).max(0.0));
+        Self { lower, upper: self.upper.map(|upper| to_nanos(upper + by)) }
+    }
+}
+
+fn verdict(Bounds { lower, upper }: Bounds, target: f64) -> Verdict {
+    match (lower, upper) {
+        (_, Some(upper)) if upper <= target => Verdict::Met,
+        (Some(lower), _) if lower > target => Verdict::Missed,
+        _ => Verdict::Inconclusive,
+    }
+}
+
 fn time_result(
     name: &str,
     demand: String,
     target: Duration,
-    lower: Option<f64>,
-    upper: Option<f64>,
+    bounds: Bounds,
     reason: Option<String>,
 ) -> ObjectiveResult {
-    let target = target.as_secs_f64();
-    let verdict = match (lower, upper) {
-        (_, Some(upper)) if upper <= target => Verdict::Met,
-        (Some(lower), _) if lower > target => Verdict::Missed,
-        _ => Verdict::Inconclusive,
-    };
-    let (name, unit, observed) = (name.to_owned(), Unit::Seconds, None);
+    let (target, Bounds { lower, upper }) = (target.as_secs_f64(), bounds);
+    let (name, unit, observed, verdict) = (name.to_owned(), Unit::Seconds, None, verdict(bounds, target));
     ObjectiveResult { name, demand, target, unit, lower, upper, observed, verdict, reason }
 }

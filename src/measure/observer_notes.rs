@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::harness::{Missed, Stalls};
 use super::interval::{Interval, seconds_between};
 use super::milestones::server_moves;
 use super::notes::Anomaly;
@@ -11,16 +12,19 @@ use crate::model::{DnsSource, Event, Milestone, Record, RegionRole, Window};
 /// A resolver may have got its last answer so long, in seconds, after the authoritative server gave it: our own choice, beyond what
 /// an answer takes on its way.
 const ON_THE_WAY_S: f64 = 1.0;
-/// A log without a record for so many of the longest poll periods tells of a runner that stood still; our own choice.
-const STILL_PERIODS: f64 = 10.0;
-/// And for at least so long, in real seconds.
-const STILL_S: f64 = 2.0;
 
 type At<'a> = &'a dyn Fn(Milestone) -> Option<Interval>;
 
-pub(super) fn of_observers(records: &[Record], line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Anomaly>) {
+pub(super) fn of_observers(
+    records: &[Record],
+    line: &Timeline<'_>,
+    stalls: &Stalls,
+    at: At<'_>,
+    found: &mut Vec<Anomaly>,
+) {
     ttl(line, at, found);
     clock(records, found);
+    stalled(stalls, found);
     gaps(records, line, at, found);
 }
 
@@ -61,25 +65,17 @@ fn clock(records: &[Record], found: &mut Vec<Anomaly>) {
         );
         found.push(Anomaly::grave("clock_jumped", text));
     }
-    let Some(Event::RunStarted(run)) = records.first().map(|record| &record.event) else { return };
-    let Some(slowest) = run.poll_s.values().copied().reduce(f64::max).filter(|period| *period > 0.0) else { return };
-    let looks = |record: &&Record| {
-        matches!(
-            record.event,
-            Event::Health { .. } | Event::Answer { .. } | Event::Path { .. } | Event::ObserverGap { .. }
-        )
-    };
-    let (first, last) = (records.iter().position(|record| looks(&record)), records.iter().rposition(|r| looks(&r)));
-    let Some(watched) = first.zip(last).map(|(first, last)| &records[first..=last]) else { return };
-    let still = |pair: &[Record]| seconds_between(pair[0].at, pair[1].at);
-    let longest = watched.windows(2).map(still).fold(0.0, f64::max);
-    if longest > (STILL_PERIODS * slowest).max(STILL_S * run.speed.max(1.0)) {
-        let text = format!(
-            "The runner stood still: nothing was recorded for {longest:.1} s, though the slowest observer looks every {slowest} s. Either it was \
-             overloaded or its machine was paused; the bounds of what happened meanwhile are wider."
-        );
-        found.push(Anomaly::new("runner_stalled", text));
-    }
+}
+
+/// The runner itself did not keep up.
+fn stalled(stalls: &Stalls, found: &mut Vec<Anomaly>) {
+    let Some(Missed { times, all_s, longest_s }) = stalls.missed() else { return };
+    let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    let text = format!(
+        "The runner stood still {often}, for {all_s:.1} s in all and {longest_s:.1} s at most: it was overloaded or stopped, or its machine \
+         was paused. Bounds that overlap such a time include it, and a time between two milestones is unsure by all that was missed until its end."
+    );
+    found.push(Anomaly::of_runner("runner_stalled", text));
 }
 
 /// The milestones that an observer tells.
@@ -87,6 +83,7 @@ fn told_by(observer: &str, line: &Timeline<'_>) -> &'static [Milestone] {
     let source = line.answers.iter().find(|answer| answer.server == observer).map(|answer| answer.source);
     match (observer, source) {
         ("health", _) => &[Milestone::HealthCheckUnhealthy, Milestone::HealthCheckHealthy],
+        ("path", _) => &[Milestone::FaultEffective, Milestone::FaultReverted],
         (_, Some(DnsSource::Authoritative)) => &[Milestone::DnsFlipAuthoritative, Milestone::DnsFailbackAuthoritative],
         (_, Some(DnsSource::Resolver)) => &[Milestone::DnsFlipResolver],
         _ => &[],
@@ -119,7 +116,7 @@ fn gaps(records: &[Record], line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Ano
         let wider: Vec<&str> =
             told_by(observer, line).iter().filter(inside).map(|milestone| milestone.as_str()).collect();
         let wider = if wider.is_empty() { String::new() } else { format!(" Among it: {}.", wider.join(", ")) };
-        let is_server = !matches!(observer, "health" | "canary writer" | "canary reader");
+        let is_server = !matches!(observer, "health" | "path" | "canary writer" | "canary reader");
         if is_server && line.answers.iter().all(|answer| answer.server != observer) {
             let text = format!(
                 "The DNS server {observer} never answered ({} times asked), so that no milestone knows when it changed: those of DNS are of the \

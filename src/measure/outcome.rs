@@ -5,12 +5,13 @@ use super::availability::{Availability, availability};
 use super::chain::{Chain, Took, chain, durations};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
 use super::foretold::{Foretold, Shown, foretold};
+use super::harness::{Missed, Stalls};
 use super::history::History;
 use super::interval::Interval;
 use super::lag::{LagPoint, lag_over_time};
 use super::limits::{LimitResult, limits};
 use super::logins::{Logins, logins};
-use super::milestones::{Reached, milestones};
+use super::milestones::{BeforeCut, Reached, milestones};
 use super::notes::{Anomaly, CHANGED_BY_OTHERS, anomalies, missing};
 use super::objectives::{Evidence, ObjectiveResult, Verdict, objectives};
 use super::phases::{PhaseSpan, Progress, phases};
@@ -21,6 +22,7 @@ use super::sessions::{Sessions, sessions};
 use super::timeline::Timeline;
 use crate::model::{
     Event, Finding, Milestone, Mutation, Phase, Record, Region, RegionRole, RunFailure, RunStarted, SCHEMA_VERSION,
+    SteadyState,
 };
 use crate::scenario::Scenario;
 
@@ -37,7 +39,7 @@ pub struct Outcome {
     pub last_at: Timestamp,
     /// When the first call that cuts was sent; milestones count from here. Nothing where nothing was cut.
     pub zero_at: Option<Timestamp>,
-    /// 0 every objective met, 1 one missed or inconclusive, 3 preflight refused, 4 aborted, 5 not
+    /// 0 every objective met, 1 one missed or inconclusive, 3 refused before anything was cut, 4 aborted, 5 not
     /// everything restored. Nothing for a log that breaks off.
     pub exit_code: Option<u8>,
     /// Why the run did not go its way to the end.
@@ -46,6 +48,8 @@ pub struct Outcome {
     pub phases: Vec<PhaseSpan>,
     /// Every milestone in causal order.
     pub milestones: Vec<Reached>,
+    /// What the runner itself missed; nothing where it always kept up.
+    pub missed: Option<Missed>,
     /// In the order of the scenario.
     pub objectives: Vec<ObjectiveResult>,
     /// What each link of the failover chain cost.
@@ -80,6 +84,8 @@ pub struct Outcome {
     pub cut_took_s: Option<f64>,
     /// From the first to the last call that heals, in the last turn, in seconds.
     pub heal_took_s: Option<f64>,
+    /// Whether steady state was there, each time that the run asked.
+    pub steady: Vec<SteadyState>,
     /// That everything was put back.
     pub rollback: Rollback,
     /// What was to be touched.
@@ -124,6 +130,19 @@ pub struct Rollback {
     pub differences: Vec<String>,
     /// SHA-256 of the described state before and after.
     pub sha256: Option<(String, String)>,
+    /// What others changed meanwhile, which was left as it is.
+    pub by_others: Vec<ByOthers>,
+}
+
+/// Something that others changed in the run's time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByOthers {
+    /// Where.
+    pub region: Option<Region>,
+    /// The resource's ID.
+    pub resource: String,
+    /// What was found.
+    pub found: String,
 }
 
 impl Outcome {
@@ -175,16 +194,19 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         return Err(MeasureError::SchemaVersion { found: run.schema_version, expected: SCHEMA_VERSION });
     }
     let scenario: Scenario = serde_json::from_value(run.scenario.clone()).map_err(MeasureError::Scenario)?;
-    let line = Timeline::of(history);
+    let line = Timeline::of(history, &scenario.faults);
     let ended = records.iter().rev().find_map(|record| match &record.event {
         Event::RunEnded { failure } => Some(failure.clone()),
         _ => None,
     });
     let failure = ended.clone().flatten();
     let phases = phases(records);
-    let milestones = milestones(&line, phases.iter().any(|span| span.phase == Phase::Hold));
-    let at = |milestone| milestones.iter().find(|r: &&Reached| r.milestone == milestone).and_then(|r| r.at);
-    let logins = logins(&history.logins);
+    let stalls = Stalls::of(records, &history.logins, run);
+    let milestones = milestones(&line, &stalls, run, phases.iter().any(|span| span.phase == Phase::Hold));
+    let reached = |milestone| milestones.iter().find(move |r: &&Reached| r.milestone == milestone);
+    let at = |milestone| reached(milestone).and_then(|r| r.at);
+    let before = |milestone| reached(milestone).map_or(BeforeCut::No, |r| r.before);
+    let logins = logins(&history.logins, &stalls);
     let sessions = sessions(&history.calls, &line);
     let throttling = throttling(&history.logins, &line);
     let limits = limits(records, &history.logins, &scenario.expectations, &scenario.users.flows, run);
@@ -202,6 +224,8 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         sessions: sessions.as_ref(),
         region_of: &region_of,
         at: &at,
+        before: &before,
+        stalls: &stalls,
     };
     let objectives = objectives(&scenario.objectives, &evidence);
     let rollback = rollback(records);
@@ -225,11 +249,12 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         last_at: history.last_at().unwrap_or(*started_at),
         zero_at: line.zero,
         chain: chain(at),
-        durations: durations(at),
+        durations: durations(at, line.zero, &stalls),
+        missed: stalls.missed(),
         propagation: propagation(&line, &at),
         lag_over_time: lag_over_time(&line),
-        availability: availability(&history.logins, &line, scenario.slo.as_ref()),
-        anomalies: anomalies(records, &line, run.speed, &throttling, &at),
+        availability: availability(&history.logins, &line, &stalls, scenario.slo.as_ref()),
+        anomalies: anomalies(records, &line, run.speed, &throttling, &stalls, &at),
         missing: missing(records, &line, &phases),
         cut_took_s: line.cut_took_s(),
         heal_took_s: line.heal_took_s(),
@@ -237,9 +262,10 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         faults: faults(records),
         foretold,
         findings: found.into_iter().chain(limits.iter().filter_map(LimitResult::finding)).collect(),
-        recovery: recovery(&history.logins, &line),
+        recovery: recovery(&history.logins, &line, &stalls),
         failures,
         tries: tries(&history.logins),
+        steady: steady(records),
         not_checked: not_checked(records),
         run: RunStarted::clone(run),
         scenario,
@@ -263,7 +289,7 @@ fn exit_code(failure: Option<&RunFailure>, rollback: &Rollback, all_met: bool) -
         Some(RunFailure::NotRestored(_)) => 5,
         _ if left => 5,
         Some(RunFailure::Aborted(_)) => 4,
-        Some(RunFailure::PreflightRefused) => 3,
+        Some(RunFailure::PreflightRefused | RunFailure::Refused(_)) => 3,
         None => u8::from(!all_met),
     }
 }
@@ -283,10 +309,25 @@ fn rollback(records: &[Record]) -> Rollback {
                 last.differences.clone_from(differences);
                 last.sha256 = Some((before_sha256.clone(), after_sha256.clone()));
             }
+            Event::ChangedByOthers { region, resource, found } => {
+                let other = ByOthers { region: region.clone(), resource: resource.clone(), found: found.clone() };
+                // It is told each time that it is met.
+                if !last.by_others.contains(&other) {
+                    last.by_others.push(other);
+                }
+            }
             _ => {}
         }
     }
     last
+}
+
+fn steady(records: &[Record]) -> Vec<SteadyState> {
+    let asked = |record: &Record| match &record.event {
+        Event::SteadyState(steady) => Some(steady.clone()),
+        _ => None,
+    };
+    records.iter().filter_map(asked).collect()
 }
 
 fn faults(records: &[Record]) -> Vec<FaultPlan> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::harness::Stalls;
 use super::history::{Logbook, LoginRef};
 use super::interval::{Interval, seconds_between};
 use super::timeline::Timeline;
@@ -89,12 +90,22 @@ impl Window {
 }
 
 /// Nothing where nothing was cut or nobody tried.
-pub(super) fn recovery(book: &Logbook, line: &Timeline<'_>) -> Option<Recovery> {
-    let reader = Reader::new(book, line.zero?, line.heal)?;
-    let named = |curves: BTreeMap<&str, Curve>| curves.into_iter().map(|(name, c)| (name.to_owned(), c)).collect();
+pub(super) fn recovery(book: &Logbook, line: &Timeline<'_>, stalls: &Stalls) -> Option<Recovery> {
+    let zero = line.zero?;
+    let reader = Reader::new(book, zero, line.heal)?;
+    // A login that was started late succeeds by what was so when it started.
+    let late = |at: Interval| Interval { upper: stalls.widen(zero, at).upper, ..at };
+    let wide = |mut curve: Curve| {
+        for back in curve.back.iter_mut().filter(|back| !back.never_fewer()) {
+            back.at = back.at.map(late);
+        }
+        curve
+    };
+    let named =
+        |curves: BTreeMap<&str, Curve>| curves.into_iter().map(|(name, c)| (name.to_owned(), wide(c))).collect();
     Some(Recovery {
         window_s: reader.window_s,
-        all: reader.curves(book, |_| ()).remove(&()).unwrap_or_default(),
+        all: wide(reader.curves(book, |_| ()).remove(&()).unwrap_or_default()),
         by_cohort: named(reader.curves(book, LoginRef::cohort)),
         by_flow: named(reader.curves(book, LoginRef::flow)),
     })

@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::history::{CallBook, History, Logbook};
 use super::interval::seconds_between;
-use crate::model::{DnsSource, Event, Mutation, RegionRole, Step, Window};
+use crate::model::{DnsSource, Event, Mutation, Phase, RegionRole, Step, Window};
+use crate::scenario::{FaultSpec, FaultWindow};
 
 /// What the milestones are computed from.
 #[derive(Debug)]
 pub(super) struct Timeline<'a> {
     /// When the first call that cuts was sent.
     pub zero: Option<Timestamp>,
-    /// When the first call that heals after the last cut was sent: a flapping fault is over with its last turn.
+    /// When the first call that heals the fault that stands longest was sent, after the last cut: a flapping fault is over with its last turn,
+    /// and an outage of several faults with the last of them.
     pub heal: Option<Timestamp>,
     /// When the first call that heals at all was sent: the end of a flapping fault's first turn.
     pub first_heal: Option<Timestamp>,
@@ -77,7 +80,7 @@ pub(super) struct Read {
 }
 
 impl<'a> Timeline<'a> {
-    pub fn of(history: &'a History) -> Self {
+    pub fn of(history: &'a History, faults: &[FaultSpec]) -> Self {
         let mut line = Self {
             zero: None,
             heal: None,
@@ -117,9 +120,15 @@ impl<'a> Timeline<'a> {
         let sent = |step| line.outage.iter().filter(move |m| m.step == step).map(|m| m.window.sent);
         line.zero = sent(Step::Cut).min();
         let last_cut = sent(Step::Cut).max();
-        let heals = || sent(Step::Heal);
-        let (first, last) = (heals().min(), heals().filter(|sent| last_cut.is_none_or(|cut| *sent >= cut)).min());
-        (line.first_heal, line.heal) = (first, last);
+        let mut heals: Vec<Timestamp> = sent(Step::Heal).collect();
+        heals.sort_unstable();
+        let after_cut = heals.partition_point(|sent| last_cut.is_some_and(|cut| *sent < cut));
+        let restore = records.iter().find_map(|record| match record.event {
+            Event::PhaseStarted { phase: Phase::Restore } => Some(record.at),
+            _ => None,
+        });
+        (line.first_heal, line.heal) =
+            (heals.first().copied(), last_heal(&heals[after_cut..], line.zero, restore, faults));
         // Observers write when an answer is there, so a slow answer stands behind a later, faster one.
         line.health.sort_by_key(|health| health.window.sent);
         line.answers.sort_by_key(|answer| answer.window.sent);
@@ -210,6 +219,32 @@ impl<'a> Timeline<'a> {
         took.sort_by(f64::total_cmp);
         took.get(took.len() / 2).copied()
     }
+}
+
+/// The first of the calls that heal, in the order in which they were sent, which belongs to the fault that stands longest. Calls do not tell whose
+/// they are; the scenario tells when each fault ends, and what it does not end by itself is healed in the restore phase.
+fn last_heal(
+    heals: &[Timestamp],
+    zero: Option<Timestamp>,
+    restore: Option<Timestamp>,
+    faults: &[FaultSpec],
+) -> Option<Timestamp> {
+    let at_primary = |fault: &&FaultSpec| fault.region == RegionRole::Primary;
+    let everywhere = !faults.iter().any(|fault| at_primary(&fault));
+    let windows: Vec<FaultWindow> =
+        faults.iter().filter(|fault| everywhere || at_primary(fault)).flat_map(FaultSpec::windows).collect();
+    let ends: Option<BTreeSet<Duration>> = windows.iter().map(|(_, end)| *end).collect();
+    // Halfway between the last end and the one before it: both may come somewhat early or late.
+    let planned = ends.zip(windows.iter().map(|(from, _)| *from).min()).and_then(|(ends, first)| {
+        let mut latest = ends.into_iter().rev();
+        let (last, before) = (latest.next()?, latest.next()?);
+        let halfway = (last + before) / 2;
+        zero?.checked_add(halfway.saturating_sub(first)).ok()
+    });
+    let since = |from: Timestamp| heals.iter().copied().find(|sent| *sent >= from);
+    let several = windows.len() > 1;
+    let known = || planned.and_then(since).or_else(|| restore.and_then(since));
+    if several { known().or(heals.first().copied()) } else { heals.first().copied() }
 }
 
 /// From the first that was sent to the last that was answered.

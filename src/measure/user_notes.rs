@@ -6,10 +6,8 @@ use super::failures::Throttling;
 use super::history::{Logbook, LoginRef};
 use super::interval::seconds_between;
 use super::notes::Anomaly;
-use crate::model::{LoginOutcome, Region, RegionRole};
+use crate::model::{LATE_MS, LoginOutcome, Region, RegionRole};
 
-/// A login that started later than this, in real milliseconds, tells of a runner that cannot keep up.
-const LATE_START_MS: f64 = 100.0;
 /// The error of Cognito's API for something that is not there (Cognito API reference, "Common errors").
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
@@ -48,8 +46,8 @@ fn harness(book: &Logbook, found: &mut Vec<Anomaly>) {
     };
     for (what, count) in count(book, what) {
         let text = format!(
-            "{count} logins could not be made by GameDay itself: {what}. They count as failed, though no service failed them. Correct \
-             the environment; where that is right it is a bug, so please report it."
+            "{count} logins could not be made by GameDay itself: {what}. They count nowhere, since no service failed them. Correct \
+             the environment or the machine; where these are right it is a bug, so please report it."
         );
         found.push(Anomaly::grave("harness_failed", text));
     }
@@ -57,7 +55,7 @@ fn harness(book: &Logbook, found: &mut Vec<Anomaly>) {
 
 fn late_starts(book: &Logbook, speed: f64, found: &mut Vec<Anomaly>) {
     let late_ms = |login: LoginRef<'_>| seconds_between(login.scheduled(), login.started()) * 1000.0;
-    let limit_ms = LATE_START_MS * speed.max(1.0);
+    let limit_ms = LATE_MS * speed.max(1.0);
     let late = || book.iter().map(late_ms).filter(|ms| *ms > limit_ms);
     if let Some(worst) = late().reduce(f64::max) {
         let text = format!(
@@ -65,7 +63,7 @@ fn late_starts(book: &Logbook, speed: f64, found: &mut Vec<Anomaly>) {
              latencies count from the scheduled instant and include the delay.",
             late().count()
         );
-        found.push(Anomaly::new("late_starts", text));
+        found.push(Anomaly::of_runner("late_starts", text));
     }
 }
 

@@ -2,6 +2,10 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+/// A timer that fires later than this, in real milliseconds, or a login that is started so late, tells of a runner that does not keep up. Our
+/// own choice: some ten times what a busy machine's scheduler takes.
+pub const LATE_MS: f64 = 100.0;
+
 /// The one source of time for runner and lab.
 ///
 /// Anchored once to wall time and driven by the monotonic clock from there on, so a step of the
@@ -42,6 +46,23 @@ impl Clock {
     /// Real time, for what the speed does not reach, as the patience with another service's API.
     pub fn real_now() -> tokio::time::Instant {
         tokio::time::Instant::now()
+    }
+
+    /// The processor time that this process has taken so far; nothing where the system does not tell.
+    pub fn processor_time() -> Option<Duration> {
+        use rustix::time::{ClockId, clock_gettime};
+        Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).ok()
+    }
+
+    /// How long the machine is up, its sleep included, in which this clock stands still, in whole seconds; nothing where the system does not
+    /// tell.
+    pub fn uptime() -> Option<Duration> {
+        #[cfg(target_os = "linux")]
+        {
+            u64::try_from(rustix::system::sysinfo().uptime).ok().map(Duration::from_secs)
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
     }
 
     /// The wall time now, by the monotonic clock since the anchor: for names that people read.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall};
+use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall, SteadyState};
 
 /// The version of the event log, of `run.json` and of `truth.json`.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -148,6 +148,18 @@ pub enum Event {
         /// What went wrong.
         error: String,
     },
+    /// The runner itself stood still: a timer of its own fired late, or its machine slept. What it stamped meanwhile may have happened
+    /// earlier, and what its timeouts gave up meanwhile may be no fault of a service.
+    HarnessStalled {
+        /// From the moment at which the timer was due to the one at which it fired.
+        #[serde(flatten)]
+        window: Window,
+        /// By how much it was late, in real milliseconds.
+        late_ms: f64,
+        /// Real milliseconds in which the machine slept and no clock of the run went on, so that they are in no figure.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        slept_ms: f64,
+    },
     /// A login ended.
     Login(Box<Login>),
     /// A user who signed in before the fault did something in that session.
@@ -172,6 +184,8 @@ pub enum Event {
         /// What was found.
         found: String,
     },
+    /// Whether steady state was there when the run asked for it.
+    SteadyState(SteadyState),
     /// The network's described state before and after was compared, association IDs aside.
     StateCompared {
         /// Whether they are identical.
@@ -201,12 +215,20 @@ pub enum Event {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(ms: &f64) -> bool {
+    *ms == 0.0
+}
+
 /// Why a run did not go its way to the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
 pub enum RunFailure {
     /// Preflight refused; nothing was touched. Exit code 3.
     PreflightRefused,
+    /// The gate before the cut refused: steady state was not proved, or something was changed since preflight; nothing was cut, and what was
+    /// prepared is taken down. Exit code 3.
+    Refused(String),
     /// A signal, a stop condition or an error ended it early; all restored. Exit code 4.
     Aborted(String),
     /// Something could not be restored. Exit code 5.

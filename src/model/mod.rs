@@ -17,10 +17,11 @@ mod record;
 mod refusal;
 mod seed;
 mod span;
+mod steady;
 mod terms;
 
 pub use address::{Cidr, PortRange};
-pub use clock::Clock;
+pub use clock::{Clock, LATE_MS};
 pub use event::*;
 pub use hash::{Sha256, sha256};
 pub use ids::{AccountId, Region, RunId, Secret};
@@ -34,4 +35,5 @@ pub use read::{LONGEST_DOCUMENT, LONGEST_TEXT, read_at_most, read_text_at_most};
 pub use refusal::not_allowed;
 pub use seed::Seed;
 pub use span::{Span, format_duration, parse_duration};
+pub use steady::{SteadyFigures, SteadyPart, SteadyState, SteadyStateAsked};
 pub use terms::{AfterLogin, Cohort, Expect, Flow, Phase, RegionRole, UserAction};

@@ -3,11 +3,13 @@
 mod connect;
 mod https;
 mod listen;
+mod local;
 mod tls;
 
 pub use connect::{connect, connect_from, shut_down_writing, source_address};
 pub use https::{Connection, ConnectionError, host_header};
 pub use listen::{bind_udp, listen, set_backlog};
+pub use local::{LocalFailure, descriptors, raise_descriptors};
 pub use tls::{
     Agreed, Flaw, Judge, TlsError, agree, client_tls, client_tls_unverified, server_name, server_tls, server_tls_12,
 };

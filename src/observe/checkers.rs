@@ -44,9 +44,12 @@ pub struct Minds {
     pub status: Option<bool>,
 }
 
+/// Seconds and nanoseconds since the Unix epoch.
+type CheckedAt = (i64, u32);
+
 #[derive(Debug)]
 struct Checker {
-    checked: String,
+    checked: CheckedAt,
     healthy: bool,
     /// Results in a row against `healthy`.
     against: u32,
@@ -61,25 +64,12 @@ impl Checkers {
         Self { threshold: threshold.max(1), interval, seen: Mutex::default() }
     }
 
-    /// Takes in an answer.
+    /// Takes in an answer. One that was asked for before another that came first tells nothing new, and neither does a result that is not newer
+    /// than the last one of its checker: the API is eventually consistent.
     pub fn take(&self, observations: &[HealthCheckObservation], window: Window) -> Minds {
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let before = seen.asked.replace(window.sent);
-        let missed = before.is_some_and(|before| window.received.duration_since(before) > self.interval);
-        for observation in observations {
-            let Some(report) = observation.status_report() else { continue };
-            let (Some(status), Some(checked)) = (report.status(), report.checked_time()) else { continue };
-            let region = observation.region().map(ToString::to_string).unwrap_or_default();
-            let key = format!("{region}/{}", observation.ip_address().unwrap_or_default());
-            let (good, checked) = (status.starts_with("Success"), checked.to_string());
-            match seen.checkers.get_mut(&key) {
-                // The first report counts as what the checker thought before.
-                None => {
-                    seen.checkers.insert(key, Checker { checked, healthy: good, against: 0, unsure: 0 });
-                }
-                Some(checker) if checker.checked == checked => {}
-                Some(checker) => checker.take(good, checked, self.threshold, missed),
-            }
+        if seen.asked.is_none_or(|last| window.sent >= last) {
+            self.take_in(&mut seen, observations, window);
         }
         let count = |of: fn(&&Checker) -> bool| seen.checkers.values().filter(of).count();
         let (healthy, unsure) = (count(|c| c.healthy), count(|c| c.unsure > 0));
@@ -92,10 +82,30 @@ impl Checkers {
         };
         Minds { healthy: healthy as u32, checkers: all as u32, unsure: unsure as u32, status }
     }
+
+    fn take_in(&self, seen: &mut Seen, observations: &[HealthCheckObservation], window: Window) {
+        let before = seen.asked.replace(window.sent);
+        let missed = before.is_some_and(|before| window.received.duration_since(before) > self.interval);
+        for observation in observations {
+            let Some(report) = observation.status_report() else { continue };
+            let (Some(status), Some(checked)) = (report.status(), report.checked_time()) else { continue };
+            let region = observation.region().map(ToString::to_string).unwrap_or_default();
+            let key = format!("{region}/{}", observation.ip_address().unwrap_or_default());
+            let (good, checked) = (status.starts_with("Success"), (checked.secs(), checked.subsec_nanos()));
+            match seen.checkers.get_mut(&key) {
+                // The first report counts as what the checker thought before.
+                None => {
+                    seen.checkers.insert(key, Checker { checked, healthy: good, against: 0, unsure: 0 });
+                }
+                Some(checker) if checked <= checker.checked => {}
+                Some(checker) => checker.take(good, checked, self.threshold, missed),
+            }
+        }
+    }
 }
 
 impl Checker {
-    fn take(&mut self, good: bool, checked: String, threshold: u32, missed: bool) {
+    fn take(&mut self, good: bool, checked: CheckedAt, threshold: u32, missed: bool) {
         self.checked = checked;
         if missed {
             self.unsure = threshold;
@@ -153,6 +163,31 @@ mod tests {
         ] {
             assert_eq!(checkers.take(&[report(1, checked, good)], at(checked)).status, Some(healthy), "at {checked}");
         }
+    }
+
+    #[test]
+    fn an_older_result_or_answer_is_no_new_result() {
+        let unhealthy_after = |late: HealthCheckObservation, window: Window| {
+            let checkers = checkers(3);
+            checkers.take(&[report(1, 0, true)], at(0));
+            checkers.take(&[report(1, 10, false)], at(10));
+            checkers.take(&[report(1, 20, false)], at(20));
+            checkers.take(&[late], window);
+            // One more failure makes three, and no more than that is known.
+            let minds = checkers.take(&[report(1, 30, false)], at(30));
+            (checkers.take(&[report(1, 30, false)], at(31)).status, minds.status)
+        };
+        let sent = |seconds: i64| Window { sent: at(seconds).sent, received: at(21).received };
+        // An eventually consistent answer shows an older failure, or an older success, once more.
+        assert_eq!(unhealthy_after(report(1, 10, false), sent(21)), (Some(false), Some(false)));
+        assert_eq!(unhealthy_after(report(1, 0, true), sent(21)), (Some(false), Some(false)));
+        // One that was asked for earlier comes later.
+        assert_eq!(unhealthy_after(report(1, 0, true), sent(9)), (Some(false), Some(false)));
+        let checkers = checkers(3);
+        for (checked, window) in [(0, at(0)), (10, at(10)), (20, at(20))] {
+            checkers.take(&[report(1, checked, checked == 0)], window);
+        }
+        assert_eq!(checkers.take(&[report(1, 10, false)], sent(21)).status, Some(true), "two failures are not three");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod alarms;
 mod checkers;
+mod harness;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +27,7 @@ use crate::cloud::{Cloud, CloudError, RegionClients};
 use crate::dns::Server;
 use crate::env::{Canary, Observe, Pool};
 use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
-use crate::net::connect;
+use crate::net::{LocalFailure, connect};
 
 pub use alarms::in_alarm;
 pub use checkers::Checkers;
@@ -131,6 +132,8 @@ impl Observers {
             observers.spawn(self.clone().write_canaries(stop_writing));
             observers.spawn(self.clone().repeat(period, stop.clone(), Self::read_canary));
         }
+        let (clock, log) = (self.clock, Arc::clone(&self.log));
+        observers.spawn(async move { harness::watch(clock, &log, stop).await });
         while observers.join_next().await.is_some() {}
     }
 
@@ -228,11 +231,19 @@ impl Observers {
         // The first poll makes the system call that sends the SYN.
         let first = futures::poll!(&mut connecting);
         let departed = self.clock.now();
-        let open = match first {
-            Poll::Ready(result) => result.is_ok(),
-            Poll::Pending => matches!(self.clock.timeout(PATH_PATIENCE, connecting).await, Ok(Ok(_))),
+        let result = match first {
+            Poll::Ready(result) => result.map(drop),
+            // Given up: no answer came.
+            Poll::Pending => match self.clock.timeout(PATH_PATIENCE, connecting).await {
+                Ok(result) => result.map(drop),
+                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            },
         };
-        self.log.write(Event::Path { window: self.window(sent), departed, address: address.ip(), open });
+        let window = self.window(sent);
+        match opened(&result) {
+            Ok(open) => self.log.write(Event::Path { window, departed, address: address.ip(), open }),
+            Err(own) => self.gap(window, "path", own.to_string()),
+        }
     }
 
     async fn write_canaries(self, stop: CancellationToken) {
@@ -270,6 +281,14 @@ impl Observers {
     }
 }
 
+/// Whether a path is open; nothing is known of it where this machine could not even try.
+fn opened(result: &io::Result<()>) -> Result<bool, LocalFailure> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) => LocalFailure::of(error).map_or(Ok(false), Err),
+    }
+}
+
 async fn write_canary(clients: &RegionClients, pool: &str, canary: &Canary, sequence: u64) -> Result<(), CloudError> {
     let operation = "cognito-idp:AdminUpdateUserAttributes";
     let attribute = AttributeType::builder().name(&canary.attribute).value(sequence.to_string()).build();
@@ -289,4 +308,19 @@ async fn read_canary(clients: &RegionClients, pool: &str, canary: &Canary) -> Re
 
 fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_this_machine_could_not_make_closes_no_path() {
+        let of = |errno: rustix::io::Errno| opened(&Err(errno.into()));
+        assert_eq!(opened(&Ok(())), Ok(true));
+        assert_eq!(of(rustix::io::Errno::CONNREFUSED), Ok(false));
+        assert_eq!(opened(&Err(io::ErrorKind::TimedOut.into())), Ok(false));
+        assert_eq!(of(rustix::io::Errno::MFILE), Err(LocalFailure::Descriptors));
+        assert_eq!(of(rustix::io::Errno::ADDRNOTAVAIL), Err(LocalFailure::Ports));
+    }
 }

@@ -134,7 +134,7 @@ fn milestones(outcome: &Outcome) -> Vec<Value> {
         let activity = activity_of("probe", name, &["report".to_owned()]);
         let output = json!({ "lower_s": reached.at.map(|at| at.lower), "upper_s": reached.at.map(|at| at.upper) });
         let span = reached.at.map_or((zero, outcome.last_at), |at| (after(at.lower), after(at.upper)));
-        ran(&activity, &output, span, reached.at.is_none().then_some("not reached"))
+        ran(&activity, &output, span, reached.at.is_none().then_some(reached.absence()))
     };
     outcome.milestones.iter().map(probe).collect()
 }

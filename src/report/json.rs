@@ -9,8 +9,8 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::words::instant;
-use crate::measure::{Interval, Outcome};
-use crate::model::{Finding, Region, SCHEMA_VERSION};
+use crate::measure::{BeforeCut, Interval, Missed, Outcome};
+use crate::model::{Finding, Region, SCHEMA_VERSION, SteadyState};
 use figures::{Availability, Duration, LagPoint, Propagation, Rpo, WaterfallBar};
 use logins::Logins;
 use users::{Expectation, Failure, Recovery, Retries, Sessions, Throttling};
@@ -31,7 +31,7 @@ struct Document<'a> {
     /// The seed of every random draw.
     seed: u64,
     started_at: String,
-    /// 0 every objective met, 1 one missed or inconclusive, 3 preflight refused, 4 aborted, 5 not everything restored; null where the log breaks off.
+    /// 0 every objective met, 1 one missed or inconclusive, 3 refused before anything was cut, 4 aborted, 5 not everything restored; null where the log breaks off.
     exit_code: Option<u8>,
     /// When the first call that cuts was sent; null where nothing was cut.
     zero_at: Option<String>,
@@ -80,6 +80,12 @@ struct Document<'a> {
     availability: Option<Availability>,
     /// The replication lag of every acknowledged canary write, in the order of their sequence.
     lag_over_time: Vec<LagPoint>,
+    /// Whether steady state was there, part by part: before the fault, and after failback. Absent where the run did not ask.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    steady_state: &'a [SteadyState],
+    /// When the runner itself did not keep up, which makes figures less sure; absent where it always did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runner_stalled: Option<RunnerStalled>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -105,6 +111,29 @@ struct Milestone {
     lower_s: Option<f64>,
     /// Certainly not after.
     upper_s: Option<f64>,
+    /// Why it has no bounds although it was so after the cut: `already` so before it, or `unseen`, as nothing tells that it was not; absent
+    /// elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before_cut: Option<&'static str>,
+}
+
+/// Times in which the runner itself did not keep up, in seconds of scenario time.
+#[derive(Serialize, JsonSchema)]
+struct RunnerStalled {
+    times: u64,
+    /// All of them together.
+    all_s: f64,
+    longest_s: f64,
+}
+
+/// Something that others changed in the run's time, and that was left as it is.
+#[derive(Serialize, JsonSchema)]
+struct ByOthers<'a> {
+    region: Option<&'a Region>,
+    /// Its ID.
+    resource: &'a str,
+    /// What was found.
+    found: &'a str,
 }
 
 /// What came of an objective. `target`, `lower`, `upper` and `observed` are in `unit`.
@@ -140,6 +169,9 @@ struct Rollback<'a> {
     /// What could not be restored: resource and reason.
     left: &'a [String],
     differences: &'a [String],
+    /// What others changed meanwhile; absent where that was nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed_by_others: Vec<ByOthers<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -255,6 +287,12 @@ impl<'a> Document<'a> {
             propagation: outcome.propagation.iter().map(Propagation::of).collect(),
             availability: outcome.availability.as_ref().map(Availability::of),
             lag_over_time: outcome.lag_over_time.iter().map(LagPoint::of).collect(),
+            steady_state: &outcome.steady,
+            runner_stalled: outcome.missed.map(|Missed { times, all_s, longest_s }| RunnerStalled {
+                times,
+                all_s,
+                longest_s,
+            }),
         }
     }
 }
@@ -272,6 +310,11 @@ fn milestones(outcome: &Outcome) -> Vec<Milestone> {
         name: reached.milestone.as_str(),
         lower_s: lower(reached.at),
         upper_s: upper(reached.at),
+        before_cut: match reached.before {
+            BeforeCut::No => None,
+            BeforeCut::Already => Some("already"),
+            BeforeCut::Unseen => Some("unseen"),
+        },
     };
     outcome.milestones.iter().map(row).collect()
 }
@@ -321,6 +364,12 @@ fn chain(outcome: &Outcome) -> Chain {
     }
 }
 
+impl<'a> ByOthers<'a> {
+    fn of(other: &'a crate::measure::ByOthers) -> Self {
+        Self { region: other.region.as_ref(), resource: &other.resource, found: &other.found }
+    }
+}
+
 fn findings(outcome: &Outcome) -> Vec<FindingRow<'_>> {
     let became = |index: usize| {
         let became = &outcome.foretold.get(index)?.became;
@@ -338,5 +387,6 @@ fn rollback(outcome: &Outcome) -> Rollback<'_> {
         state_identical: rollback.state_identical,
         left: &rollback.left,
         differences: &rollback.differences,
+        changed_by_others: rollback.by_others.iter().map(ByOthers::of).collect(),
     }
 }

@@ -8,7 +8,7 @@ use super::words::{
     seconds_up, span_s, target, width,
 };
 use crate::measure::{Became, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
-use crate::model::{ClockSync, Finding, Milestone, Region, Severity};
+use crate::model::{ClockSync, Finding, Milestone, Region, Severity, SteadyPart, SteadyState};
 
 pub(super) struct View {
     pub title: String,
@@ -21,6 +21,7 @@ pub(super) struct View {
     pub claims: Vec<String>,
     pub objectives: Vec<ObjectiveRow>,
     pub anomalies: Vec<String>,
+    pub steady: Vec<SteadyRow>,
     pub zero_at: Option<String>,
     pub milestones: Vec<MilestoneRow>,
     pub chain: Vec<ChainRow>,
@@ -34,6 +35,8 @@ pub(super) struct View {
     pub rpo: Vec<(&'static str, String)>,
     pub restore: Vec<(&'static str, String)>,
     pub restore_problems: Vec<String>,
+    /// What others changed meanwhile, and was left so.
+    pub by_others: Vec<String>,
     pub faults: Vec<FaultRow>,
     pub findings: Vec<FindingRow>,
     /// Of the run itself, not of preflight.
@@ -50,6 +53,14 @@ pub(super) struct ObjectiveRow {
     pub measured: String,
     pub verdict: &'static str,
     pub reason: String,
+}
+
+/// A part of steady state.
+pub(super) struct SteadyRow {
+    pub asked: &'static str,
+    pub part: &'static str,
+    pub found: String,
+    pub verdict: &'static str,
 }
 
 pub(super) struct MilestoneRow {
@@ -125,6 +136,7 @@ impl View {
             claims: claims(outcome),
             objectives: objectives(outcome),
             anomalies: anomalies(outcome, false),
+            steady: outcome.steady.iter().flat_map(steady).collect(),
             zero_at: outcome.zero_at.map(instant),
             milestones: milestones(outcome),
             chain: chain(outcome),
@@ -138,6 +150,7 @@ impl View {
             rpo: outcome.rpo.as_ref().map(rpo).unwrap_or_default(),
             restore: restore(outcome),
             restore_problems: outcome.rollback.left.iter().chain(&outcome.rollback.differences).cloned().collect(),
+            by_others: by_others(outcome),
             faults: faults(outcome),
             findings: outcome.foretold.iter().map(foretold).collect(),
             surprises: outcome.findings.iter().skip(outcome.foretold.len()).map(finding).collect(),
@@ -146,6 +159,21 @@ impl View {
             phases: phases(outcome),
         }
     }
+}
+
+fn steady(state: &SteadyState) -> Vec<SteadyRow> {
+    let verdict = |part: &SteadyPart| match (part.steady, state.ignored) {
+        (true, _) => "steady",
+        (false, false) => "not steady",
+        (false, true) => "not steady, ignored",
+    };
+    let row = |part: &SteadyPart| SteadyRow {
+        asked: state.asked.words(),
+        part: part.figures.name(),
+        found: part.figures.to_string(),
+        verdict: verdict(part),
+    };
+    state.parts.iter().map(row).collect()
 }
 
 fn tone(outcome: &Outcome) -> &'static str {
@@ -219,7 +247,7 @@ fn milestones(outcome: &Outcome) -> Vec<MilestoneRow> {
         name: reached.milestone.as_str(),
         meaning: meaning(reached.milestone),
         lower: if reached.at.is_none() {
-            "not reached".to_owned()
+            reached.absence().to_owned()
         } else {
             text(reached.at, &|at| bound(at, seconds_down(at.lower)))
         },
@@ -264,13 +292,17 @@ fn login_sentence(outcome: &Outcome) -> String {
         0 => String::new(),
         count => format!(" {count} more were cancelled when the run ended and count nowhere."),
     };
+    let own = match all.harness_failed {
+        0 => String::new(),
+        count => format!(" {count} more could not be made by the runner itself and count nowhere."),
+    };
     let expected = match all.expected_refusals {
         0 => String::new(),
         count => format!(" {count} more were refused by the replica, as expected, and count nowhere."),
     };
     format!(
         "{} logins ended, {} of them succeeded{share}: a valid token with every required claim, accepted by the protected \
-         API. Latency is that of successes, from the scheduled instant, in scenario time.{expected}{cancelled}",
+         API. Latency is that of successes, from the scheduled instant, in scenario time.{expected}{own}{cancelled}",
         all.attempted, all.succeeded
     )
 }
@@ -393,6 +425,14 @@ fn restore(outcome: &Outcome) -> Vec<(&'static str, String)> {
         rows.push(("SHA-256 of the state after", after.clone()));
     }
     rows
+}
+
+fn by_others(outcome: &Outcome) -> Vec<String> {
+    let row = |other: &crate::measure::ByOthers| {
+        let place = other.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+        format!("{}{place}: {}", other.resource, other.found)
+    };
+    outcome.rollback.by_others.iter().map(row).collect()
 }
 
 fn faults(outcome: &Outcome) -> Vec<FaultRow> {

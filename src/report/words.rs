@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use crate::measure::{Interval, ObjectiveResult, Outcome, Unit, Verdict};
+use crate::model::{Finding, Severity};
 
 /// Times are written with so many parts of a second.
 const PARTS_OF_A_SECOND: f64 = 100.0;
@@ -113,8 +114,16 @@ pub fn measured(objective: &ObjectiveResult) -> String {
     }
 }
 
-/// The verdict on the run, in one sentence.
+/// The verdict on the run, in one sentence; and, where there is something, what others changed meanwhile.
 pub fn headline(outcome: &Outcome) -> String {
+    let others: Vec<&str> = outcome.rollback.by_others.iter().map(|other| other.resource.as_str()).collect();
+    match others.len() {
+        0 => verdict(outcome),
+        _ => format!("{} Left alone, since others changed it meanwhile: {}.", verdict(outcome), others.join(", ")),
+    }
+}
+
+fn verdict(outcome: &Outcome) -> String {
     let all = outcome.objectives.len();
     let open = |verdict| -> Vec<&str> {
         outcome.objectives.iter().filter(|o| o.verdict == verdict).map(|o| o.name.as_str()).collect()
@@ -150,11 +159,24 @@ pub fn headline(outcome: &Outcome) -> String {
             parts.extend(open_limits(outcome));
             format!("FAILED: {}; {back}.", parts.join(", "))
         }
-        Some(3) => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
+        Some(3) => refusal(outcome),
         Some(4) => format!("ABORTED: {}; {back}.", detail()),
         Some(_) => format!("NOT RESTORED: {}. `gameday rollback` with the run's folder tries again.", detail()),
         None => {
             "INTERRUPTED: the event log breaks off; what it holds is below, and what is missing is listed.".to_owned()
+        }
+    }
+}
+
+/// What preflight found that no run gets past, with its first evidence.
+fn refusal(outcome: &Outcome) -> String {
+    let blocks = |finding: &&Finding| finding.severity == Severity::Blocker && !finding.ignored;
+    let mut blockers = outcome.findings.iter().filter(blocks);
+    match (blockers.next(), blockers.count()) {
+        (None, _) => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
+        (Some(first), more) => {
+            let others = if more == 0 { String::new() } else { format!(", and {more} more") };
+            format!("REFUSED: {}, {} ({}){others}; nothing was touched.", first.code, first.title, first.evidence)
         }
     }
 }

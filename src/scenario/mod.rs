@@ -41,6 +41,9 @@ pub struct Scenario {
     /// When to give up early: everything is put back, and the run exits with code 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopConditions>,
+    /// What must hold at the end of the baseline for anything to be cut, and is asked for again after failback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady_state: Option<SteadyStateRules>,
     /// The availability that is promised to users: the report says how much of its error budget the run would take. 99.9 % over 30 days
     /// stand in where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +65,23 @@ pub struct StopConditions {
     /// No login succeeded anywhere for this long since the fault began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_outage: Option<Span>,
+}
+
+/// What steady state is, beside a healthy health check, a record at the primary, and a runner that keeps up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SteadyStateRules {
+    /// At least this share of the baseline's logins succeeds at the primary; 99 % where this is left out.
+    pub success_rate: Percent,
+    /// Replication lags by at most so long, by canary writes. Left out, what the objective `rpo` demands, or 30 s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication_lag: Option<Span>,
+}
+
+impl Default for SteadyStateRules {
+    fn default() -> Self {
+        Self { success_rate: Percent(0.99), replication_lag: None }
+    }
 }
 
 /// A service level objective for logins.

@@ -13,6 +13,8 @@ const SCHEMA_VERSION: u32 = 1;
 const USUAL_TTL: Duration = Duration::from_mins(1);
 /// Less steady state is no base line.
 const LEAST_BASELINE: Duration = Duration::from_secs(10);
+/// So many logins of a baseline are expected at least: a poisson process then brings the five that the gate needs in 97 of 100 runs.
+const LEAST_LOGINS: f64 = 10.0;
 /// What the chain takes at least on AWS, for the remedies.
 pub(super) const CHAIN: &str =
     "on AWS detection takes about 30s and the DNS flip up to the record's TTL more, 60s as a rule";
@@ -47,6 +49,7 @@ fn finish(mut file: Document, ttl: Option<Duration>) -> Result<Loaded<Scenario>,
         faults(&mut file);
         super::users::check(&mut file);
         stop(&mut file);
+        steady_state(&mut file);
         slo(&mut file);
         super::objective::check(&mut file);
     }
@@ -294,6 +297,31 @@ fn slo(file: &mut Document) {
     if span(file, "slo.window").is_some_and(|window| window.is_zero()) {
         let finding = Finding::at("slo.window", "an objective over no time is none", "zero");
         file.report(finding.help("write the time over which the objective holds, for example \"720h\" for 30 days"));
+    }
+}
+
+/// Can steady state be proved?
+fn steady_state(file: &mut Document) {
+    if file.get::<Percent>("steady_state.success_rate").is_some_and(|share| share.0 <= 0.0) {
+        let finding = Finding::at("steady_state.success_rate", "a success rate of at least 0% always holds", "zero");
+        file.report(finding.help("write the share that must succeed before anything is cut, for example \"99%\""));
+    }
+    if span(file, "steady_state.replication_lag").is_some_and(|lag| lag.is_zero()) {
+        let finding = Finding::at("steady_state.replication_lag", "no replication is without lag", "zero");
+        file.report(finding.help("write a time above zero, for example \"30s\""));
+    }
+    let (Some(baseline), Some(rate)) = (span(file, "phases.baseline"), file.get::<Rate>("users.arrivals.rate")) else {
+        return;
+    };
+    let logins = rate.0 * baseline.as_secs_f64();
+    if baseline >= LEAST_BASELINE && logins < LEAST_LOGINS {
+        let message = format!("{logins:.1} logins are too few to prove steady state");
+        let finding = Finding::at("phases.baseline", message, "too short for the rate");
+        file.report(
+            finding
+                .and("users.arrivals.rate", "so few arrive")
+                .help("make it so long that at least 10 logins start in it"),
+        );
     }
 }
 

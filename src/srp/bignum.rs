@@ -10,7 +10,6 @@
 
 #![allow(unsafe_code, reason = "aws-lc is C; `tests/architecture.rs` holds that no other file has this")]
 
-use std::alloc::{Layout, handle_alloc_error};
 use std::ffi::c_int;
 use std::ptr::{NonNull, null_mut};
 
@@ -191,8 +190,9 @@ impl Drop for Scratch {
     }
 }
 
-/// Operands are what the functions want: not negative, reduced, the modulus odd. Memory alone can be missing then, and
-/// that ends the program, as it does everywhere in Rust.
+/// Operands are what the functions want: not negative, reduced, the modulus odd. Memory alone can be missing then, or a thing that this file does not know
+/// of. Either way it is the end of the login that needed the number, and of nothing else: a panic is caught where the login was started, whereas an abort would
+/// end the program without its restore.
 fn made<T>(pointer: *mut T) -> NonNull<T> {
     NonNull::new(pointer).unwrap_or_else(|| out_of_memory())
 }
@@ -204,8 +204,7 @@ fn done(succeeded: c_int) {
 }
 
 fn out_of_memory() -> ! {
-    // aws-lc does not say how much it asked for.
-    handle_alloc_error(Layout::new::<u64>())
+    panic!("aws-lc could not calculate: it had no memory, or refused the operands")
 }
 
 #[cfg(test)]
@@ -254,6 +253,16 @@ mod tests {
         let modulus = Modulus::new(&[101]);
         assert_eq!(value(modulus.reduce(number(205)).number()), 3);
         assert_eq!(value(modulus.power(&modulus.reduce(number(2)), &number(100)).number()), 1);
+    }
+
+    /// An abort would end the program without its restore, and a test with it.
+    #[test]
+    fn what_aws_lc_refuses_is_a_panic_that_can_be_caught() {
+        let made_of_nothing = || drop(made::<u8>(null_mut()));
+        for refused in [std::panic::catch_unwind(|| done(0)), std::panic::catch_unwind(made_of_nothing)] {
+            let said = refused.unwrap_err();
+            assert!(said.downcast_ref::<&str>().is_some_and(|said| said.contains("aws-lc")));
+        }
     }
 
     #[test]

@@ -14,8 +14,9 @@ use aws_smithy_types::retry::RetryConfig;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::dns::DnsError;
 use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
-use crate::net::{Connection, ConnectionError, TcpStream, connect, server_name};
+use crate::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
 use crate::srp;
 use crate::tokens::{Expectations, TokenError};
 
@@ -154,7 +155,7 @@ impl<'a> Visit<'a> {
         // Later on in a login, finding the way to another host belongs to the step that needs it.
         let first = self.progress.step == LoginStep::Dns;
         let serving = self.progress.address;
-        let addresses = self.way.cache.addresses(host).await.map_err(|_| LoginOutcome::DnsFailed)?;
+        let addresses = self.way.cache.addresses(host).await.map_err(|error| dns_outcome(&error))?;
         if first {
             self.next(LoginStep::Connect);
         }
@@ -181,7 +182,7 @@ impl<'a> Visit<'a> {
         let door = self.door;
         let addresses = match self.lookup {
             Lookup::Fixed(addresses) => addresses.to_vec(),
-            Lookup::Way => self.way.cache.addresses(&door.name).await.map_err(|_| LoginOutcome::DnsFailed)?,
+            Lookup::Way => self.way.cache.addresses(&door.name).await.map_err(|error| dns_outcome(&error))?,
         };
         self.next(LoginStep::Connect);
         let mut opened = self.reach(&addresses, door.port).await;
@@ -208,17 +209,21 @@ impl<'a> Visit<'a> {
     pub async fn reach(&mut self, addresses: &[IpAddr], port: u16) -> Result<(TcpStream, IpAddr), LoginOutcome> {
         // As common HTTP clients do: the addresses of an answer share the connect timeout.
         let share = self.way.connect / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-        let mut outcome = LoginOutcome::DnsFailed;
+        let (mut outcome, mut local) = (LoginOutcome::DnsFailed, None);
         for turn in 0..addresses.len() {
             let address = addresses[(self.choice as usize + turn) % addresses.len()];
             self.progress.address = Some(address);
             match self.door.clock.timeout(share, connect(SocketAddr::new(address, port))).await {
                 Ok(Ok(tcp)) => return Ok((tcp, address)),
-                Ok(Err(_)) => outcome = LoginOutcome::ConnectionFailed { step: LoginStep::Connect },
+                Ok(Err(error)) => match LocalFailure::of(&error) {
+                    Some(failure) => local = Some(failure),
+                    None => outcome = LoginOutcome::ConnectionFailed { step: LoginStep::Connect },
+                },
                 Err(_) => outcome = LoginOutcome::ConnectTimeout,
             }
         }
-        Err(outcome)
+        // An address that this machine could not even try might have answered.
+        Err(local.map_or(outcome, own))
     }
 
     /// Cognito's API through the front door's connection. Calls that are signed are signed for the Region that the address leads to.
@@ -297,7 +302,7 @@ impl<'a> Visit<'a> {
             .header("authorization", format!("Bearer {token}"))
             .body(Bytes::new())
             .map_err(|_| LoginOutcome::ConnectionFailed { step })?;
-        let response = connection.send(request).await.map_err(|_| LoginOutcome::ConnectionFailed { step })?;
+        let response = connection.send(request).await.map_err(|error| broken(&error, step))?;
         match response.status().as_u16() {
             200 => Ok(()),
             429 => Err(LoginOutcome::Throttled { step }),
@@ -337,8 +342,22 @@ pub(super) fn bounded(words: &str) -> String {
 fn tls_outcome(error: &ConnectionError) -> LoginOutcome {
     match error {
         ConnectionError::Tls(io) if io.kind() == std::io::ErrorKind::InvalidData => LoginOutcome::TlsFailed,
-        _ => LoginOutcome::ConnectionFailed { step: LoginStep::Tls },
+        other => broken(other, LoginStep::Tls),
     }
+}
+
+/// What this machine lacked is no failure of a service.
+fn own(failure: LocalFailure) -> LoginOutcome {
+    LoginOutcome::HarnessFailed { what: failure.to_string() }
+}
+
+fn dns_outcome(error: &DnsError) -> LoginOutcome {
+    error.local().map_or(LoginOutcome::DnsFailed, own)
+}
+
+/// How a login ends whose connection broke.
+pub(super) fn broken(error: &(dyn std::error::Error + 'static), step: LoginStep) -> LoginOutcome {
+    LocalFailure::of(error).map_or(LoginOutcome::ConnectionFailed { step }, own)
 }
 
 /// What an error of an SDK call means for the login.
@@ -353,6 +372,10 @@ pub(super) fn service<E: ProvideErrorMetadata>(
             SdkError::ServiceError(service) => {
                 LoginOutcome::Rejected { step, code: format!("HTTP {}", service.raw().status().as_u16()) }
             }
+            SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+                Some(error) => broken(error, step),
+                None => LoginOutcome::ConnectionFailed { step },
+            },
             _ => LoginOutcome::ConnectionFailed { step },
         },
     }
@@ -361,6 +384,21 @@ pub(super) fn service<E: ProvideErrorMetadata>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_this_machine_lacked_is_no_failure_of_a_service() {
+        let io = |errno: rustix::io::Errno| std::io::Error::from(errno);
+        let is_own = |outcome: LoginOutcome| matches!(outcome, LoginOutcome::HarnessFailed { .. });
+        assert!(is_own(broken(&io(rustix::io::Errno::MFILE), LoginStep::Tls)));
+        assert!(is_own(tls_outcome(&ConnectionError::Tls(io(rustix::io::Errno::NOBUFS)))));
+        let reset = io(rustix::io::Errno::CONNRESET);
+        assert_eq!(broken(&reset, LoginStep::Token), LoginOutcome::ConnectionFailed { step: LoginStep::Token });
+        let (name, server) = ("auth.example.".to_owned(), "192.0.2.1:53".to_owned());
+        let local = DnsError::Local { name: name.clone(), server: server.clone(), failure: LocalFailure::Ports };
+        assert!(is_own(dns_outcome(&local)));
+        let lookup = DnsError::Lookup { name, server, reason: "no such name".to_owned() };
+        assert_eq!(dns_outcome(&lookup), LoginOutcome::DnsFailed);
+    }
 
     #[test]
     fn a_service_that_says_the_token_again_does_not_bring_it_into_a_report() {

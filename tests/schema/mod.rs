@@ -164,11 +164,17 @@ fn eventful() -> Value {
         accepted: Some(Accepted { owner: "sre".into(), reason: "known".into(), expires: "2026-06-30".into() }),
         ignored: true,
     };
-    let events = [Event::Mutation(raised), Event::Expectation(tried), Event::Finding(finding)];
+    let stalled = Event::HarnessStalled { window, late_ms: 500.0, slept_ms: 0.0 };
+    let others =
+        Event::ChangedByOthers { region: Some(PRIMARY.into()), resource: "acl-9".into(), found: "a rule more".into() };
+    let events = [Event::Mutation(raised), Event::Expectation(tried), Event::Finding(finding), stalled, others];
     let mut records = with_events(events.into_iter().chain(sessions()));
     edit(&mut records, |event| {
         if let Event::Restored { left, .. } = event {
             left.push("acl-1: AccessDenied".into());
+        }
+        if let Event::Health { window, status_healthy, .. } = event {
+            *status_healthy &= window.received > at(0.0);
         }
     });
     logins(&mut records, |login| {
@@ -179,6 +185,8 @@ fn eventful() -> Value {
             login.outcome = LoginOutcome::ClaimMissing { claim: "tenant_id".into() };
         } else if login.arrival == 1 {
             login.outcome = rejected("NotAuthorizedException");
+        } else if login.arrival == 2 {
+            login.outcome = LoginOutcome::HarnessFailed { what: "no descriptor".into() };
         } else if login.arrival == 4 {
             login.again_of = Some(1);
             let (ended, outcome) = (login.started, LoginOutcome::ConnectTimeout);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "tests and benchmarks use its parts")]
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -81,6 +82,12 @@ struct State {
     rule: Rule,
     seen: Vec<Seen>,
     changing: usize,
+    /// How far descriptions lag behind changes.
+    lag: Duration,
+    /// What was asked so far, by what it asks; another call that asks the same is answered alike.
+    asked: BTreeMap<String, http::Request<Bytes>>,
+    /// How things were before a change, by what was asked, and until when they are described so.
+    old: BTreeMap<String, Vec<(Instant, http::Response<Bytes>)>>,
 }
 
 struct Shared {
@@ -100,7 +107,14 @@ impl Wire {
     pub fn start(upstream: SocketAddr) -> Self {
         let listener = net::listen(SocketAddr::from(([127, 0, 0, 1], 0)), 256).unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State { rule: Box::new(|_| Way::Open), seen: Vec::new(), changing: 0 };
+        let state = State {
+            rule: Box::new(|_| Way::Open),
+            seen: Vec::new(),
+            changing: 0,
+            lag: Duration::ZERO,
+            asked: BTreeMap::new(),
+            old: BTreeMap::new(),
+        };
         let shared = Arc::new(Shared { upstream, state: Mutex::new(state) });
         let serving = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
@@ -138,6 +152,13 @@ impl Wire {
         self.rule(|_| Way::Open);
     }
 
+    /// From now on whatever was asked before is answered, for this long after each change, as it was before that change.
+    pub fn lag(&self, lag: Duration) {
+        let mut state = self.shared.lock();
+        state.lag = lag;
+        state.old.clear();
+    }
+
     /// What was seen since the rule was set.
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.lock().seen.clone()
@@ -155,17 +176,7 @@ impl Shared {
     }
 
     fn judge(&self, head: &Parts, form: &str) -> (usize, Way) {
-        let dry = form.split('&').any(|pair| pair == "DryRun=true");
-        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-        let named = target.and_then(|target| target.rsplit('.').next());
-        let named = named.or_else(|| form.split('&').find_map(|pair| pair.strip_prefix("Action=")));
-        let (changes, action) = match named {
-            Some(name) => {
-                let reads = ["Describe", "Get", "List"].iter().any(|reads| name.starts_with(reads));
-                (!reads && !dry, name.to_owned())
-            }
-            None => (head.method != Method::GET, format!("{} {}", head.method, head.uri.path())),
-        };
+        let (changes, action) = changes(head, form);
         let mut state = self.lock();
         state.changing += usize::from(changes);
         let call = Call { action, number: changes.then_some(state.changing), form: form.to_owned() };
@@ -173,6 +184,68 @@ impl Shared {
         state.seen.push(Seen { call, way, from: Instant::now(), to: None });
         (state.seen.len() - 1, way)
     }
+}
+
+/// Whether a call changes something, and its name.
+fn changes(head: &Parts, form: &str) -> (bool, String) {
+    let dry = form.split('&').any(|pair| pair == "DryRun=true");
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let named = target.and_then(|target| target.rsplit('.').next());
+    let named = named.or_else(|| form.split('&').find_map(|pair| pair.strip_prefix("Action=")));
+    match named {
+        Some(name) => {
+            let reads = ["Describe", "Get", "List"].iter().any(|reads| name.starts_with(reads));
+            (!reads && !dry, name.to_owned())
+        }
+        None => (head.method != Method::GET, format!("{} {}", head.method, head.uri.path())),
+    }
+}
+
+fn what_is_asked(head: &Parts, form: &str) -> String {
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    format!("{} {} {target} {form}", head.method, head.uri)
+}
+
+impl Shared {
+    /// Keeps what everything that was asked so far would be answered now, before something changes.
+    async fn remember_how_it_was(&self) {
+        let (lag, asked) = {
+            let state = self.lock();
+            (state.lag, state.asked.clone())
+        };
+        if lag.is_zero() {
+            return;
+        }
+        for (key, request) in asked {
+            let Ok(stream) = net::connect(self.upstream).await else { continue };
+            let Ok(mut upstream) = Connection::plain(stream).await else { continue };
+            let Ok(answer) = upstream.send(request).await else { continue };
+            let old = (Instant::now() + lag, whole(answer));
+            self.lock().old.entry(key).or_default().push(old);
+        }
+    }
+
+    /// What was true some time ago, where something changed since; otherwise the question is kept.
+    fn as_it_was(&self, asked: &str, head: &Parts, body: &Bytes) -> Option<http::Response<Bytes>> {
+        let mut state = self.lock();
+        if state.lag.is_zero() {
+            return None;
+        }
+        let request = http::Request::from_parts(head.clone(), body.clone());
+        state.asked.insert(asked.to_owned(), request);
+        let old = state.old.get_mut(asked)?;
+        old.retain(|(until, _)| *until > Instant::now());
+        old.first().map(|(_, answer)| answer.clone())
+    }
+}
+
+/// An answer whose body is whole, on a connection of another's.
+fn whole(answer: http::Response<Bytes>) -> http::Response<Bytes> {
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.remove(http::header::TRANSFER_ENCODING);
+    parts.headers.remove(http::header::CONNECTION);
+    parts.version = http::Version::HTTP_11;
+    http::Response::from_parts(parts, body)
 }
 
 /// An answer was left out on purpose.
@@ -200,6 +273,11 @@ async fn pass(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<h
         Way::Late(delay) => tokio::time::sleep(delay).await,
         Way::Open | Way::Silent | Way::Reset => {}
     }
+    if changes(&parts, &form).0 {
+        shared.remember_how_it_was().await;
+    } else if let Some(old) = shared.as_it_was(&what_is_asked(&parts, &form), &parts, &body) {
+        return Ok(old.map(Full::new));
+    }
     let mut upstream = Connection::plain(net::connect(shared.upstream).await.map_err(|_| LeftOut)?).await.unwrap();
     // A call that was on its way is not taken back when the client goes.
     let forwarded = tokio::spawn(async move { upstream.send(http::Request::from_parts(parts, body)).await });
@@ -214,12 +292,7 @@ async fn pass(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<h
     if let Some(seen) = state.seen.get_mut(index) {
         seen.to = Some(Instant::now());
     }
-    let (mut parts, body) = answer.into_parts();
-    // The body is whole here, and the connection this proxy's own.
-    parts.headers.remove(http::header::TRANSFER_ENCODING);
-    parts.headers.remove(http::header::CONNECTION);
-    parts.version = http::Version::HTTP_11;
-    Ok(http::Response::from_parts(parts, Full::new(body)))
+    Ok(whole(answer).map(Full::new))
 }
 
 async fn never() {

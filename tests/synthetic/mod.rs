@@ -42,6 +42,8 @@ pub struct World {
     pub asked: bool,
     /// Tokens of the replica lack this claim.
     pub broken_claim: Option<String>,
+    /// The runner was stopped from then to then: what was due starts when it goes on, and what came meanwhile is stamped then.
+    pub stopped: Option<(f64, f64)>,
 }
 
 /// What truly happened, for comparison.
@@ -83,7 +85,13 @@ impl World {
             lag: 1.2,
             asked: false,
             broken_claim: None,
+            stopped: None,
         }
+    }
+
+    /// When the runner does what is due, or sees what came.
+    fn awake(&self, at: f64) -> f64 {
+        self.stopped.filter(|(from, to)| (*from..*to).contains(&at)).map_or(at, |(_, to)| to)
     }
 
     pub fn longest_request(&self) -> f64 {
@@ -192,8 +200,10 @@ impl<R: Rng> Log<'_, R> {
         let mut sent = from + self.uniform(0.0, self.world.period);
         let mut polls = Vec::new();
         while sent < self.world.end {
+            sent = self.world.awake(sent);
             let received = sent + self.request();
-            polls.push((sent, received, self.uniform(sent, received)));
+            let looked = self.uniform(sent, received);
+            polls.push((sent, self.world.awake(received), looked));
             sent += self.world.period;
         }
         polls
@@ -231,7 +241,7 @@ impl<R: Rng> Log<'_, R> {
         for (index, (cut, reverted)) in self.world.cut.iter().zip(&self.world.reverted).enumerate() {
             for (sent, received, _) in self.polls(-5.0) {
                 let passes = |at: f64| at < *cut || at >= *reverted;
-                let took = received - sent;
+                let took = (received - sent).min(self.world.longest_request());
                 let pause = pauses.random_range(0.0..=1.0) * self.world.pause;
                 let (departed, way, took) = (at(sent + pause), pause + took / 2.0, pause + took);
                 // The kernel sends the first packet again after one second.
@@ -242,6 +252,7 @@ impl<R: Rng> Log<'_, R> {
                 } else {
                     (sent + CONNECT_TIMEOUT, false)
                 };
+                let received = self.world.awake(received);
                 self.push(
                     received,
                     Event::Path { window: window(sent, received), departed, address: address(1, index), open },
@@ -321,10 +332,12 @@ impl<R: Rng> Log<'_, R> {
 
     fn login(&mut self, arrival: u64, scheduled: f64) {
         let world = self.world;
+        let due = scheduled;
+        let scheduled = world.awake(scheduled);
         let replica = scheduled >= world.switched && scheduled < world.back;
         let cut = world.cut.iter().copied().fold(f64::MAX, f64::min);
         let steps = [self.request(), self.request(), self.request()];
-        let api_sent = scheduled + steps.iter().sum::<f64>();
+        let api_sent = world.awake(scheduled + steps.iter().sum::<f64>());
         let took = self.request();
         let (accepted, ended) = (self.uniform(api_sent, api_sent + took), api_sent + took);
         // A login that the cut surprised in its middle gives up after it.
@@ -345,12 +358,13 @@ impl<R: Rng> Log<'_, R> {
             let first = self.truth.milestones.entry(milestone).or_insert(at);
             *first = first.min(at);
         }
+        let ended = world.awake(ended);
         let connected = outcome != LoginOutcome::ConnectTimeout;
         let step = |(step, s): (LoginStep, f64)| StepTime { step, ms: (s * 1e6).round() / 1e3, ended: true };
         let names = [LoginStep::Dns, LoginStep::Connect, LoginStep::InitiateAuth];
         let login = Login {
             arrival,
-            scheduled: at(scheduled),
+            scheduled: at(due),
             started: at(scheduled + 0.001),
             ended: at(ended),
             phase: self.phase_at(scheduled),
@@ -447,6 +461,10 @@ impl<R: Rng> Log<'_, R> {
         };
         self.push(last, compared);
         self.push(last + 0.1, Event::RunEnded { failure: None });
+        if let Some((from, to)) = world.stopped {
+            let late_ms = (to - from) * 1000.0;
+            self.push(to, Event::HarnessStalled { window: window(from, to), late_ms, slept_ms: 0.0 });
+        }
         let first = (BASELINE - 3.0, Event::RunStarted(Box::new(started())));
         let events = std::iter::once(first).chain(self.events);
         let record =

@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::{DnsSource, Event, Login, LoginOutcome, Phase, Record, RegionRole, Step};
 use crate::scenario::Phases;
 
+/// A stall of the runner is shown from here on, in real milliseconds: our own choice.
+const SHOWN_STALL_MS: f64 = 1000.0;
+
 /// The last logins that the status counts.
 const RECENT: usize = 20;
 /// A bar of a Region's success rate stands for so long.
@@ -260,7 +263,14 @@ impl Board {
             }
             Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),
             Event::Login(login) => self.login(at, login),
+            Event::SteadyState(steady) if !steady.steady => {
+                vec![format!("steady state was not there {}: {}", steady.asked.words(), steady.why_not())]
+            }
             Event::Notice { text } => vec![format!("note: {text}")],
+            // Shorter ones would only fill the screen; the report counts them all.
+            Event::HarnessStalled { late_ms, slept_ms, .. } if late_ms + slept_ms >= SHOWN_STALL_MS => {
+                vec![format!("the runner stood still for {:.1} s of real time", (late_ms + slept_ms) / 1000.0)]
+            }
             Event::ChangedByOthers { found, .. } => vec![format!("changed by others: {found}")],
             Event::Abort { reason } => vec![format!("aborting: {reason}")],
             _ => Vec::new(),

@@ -446,7 +446,7 @@ impl Undoing<'_> {
                 Err(error) if error.is_transient() && !self.give_up.is_cancelled() => error,
                 other => return other,
             };
-            let Some(wait) = backoff.next() else { return Err(error) };
+            let Some(wait) = backoff.next_pause() else { return Err(error) };
             // A try without an answer takes as long as the client waits, so that the pauses alone tell too late.
             if wait >= Duration::from_secs(2) || Clock::real_now().duration_since(began) >= SAYS_EVERY {
                 let text = format!("still restoring in {region}: {error}; next try in {:.1} s", wait.as_secs_f64());

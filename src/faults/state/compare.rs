@@ -52,7 +52,8 @@ impl State {
                 (_, true) => judge.new_resource(resource),
                 _ => format!("{resource} is gone"),
             };
-            match judge.whose(fact) {
+            let whose = if was_there && is_there { judge.whose(fact) } else { judge.whose_whole(resource) };
+            match whose {
                 Whose::Ours => comparison.left.push(words),
                 Whose::Others => {
                     excluded.insert(fact);
@@ -70,9 +71,13 @@ impl State {
         comparison
     }
 
-    fn has(&self, resource: &Resource) -> bool {
+    fn facts_of<'a>(&'a self, resource: &'a Resource) -> impl Iterator<Item = &'a Fact> {
         let first = Fact { resource: resource.clone(), attribute: Attribute::Name };
-        self.facts.range(first..).next().is_some_and(|(fact, _)| fact.resource == *resource)
+        self.facts.range(first..).map(|(fact, _)| fact).take_while(|fact| fact.resource == *resource)
+    }
+
+    fn has(&self, resource: &Resource) -> bool {
+        self.facts_of(resource).next().is_some()
     }
 
     fn get(&self, resource: &Resource, attribute: Attribute) -> Option<&Value> {
@@ -138,6 +143,16 @@ impl Judge<'_> {
             Some(own) if self.is_made_of(fact, own) => Whose::Ours,
             _ => Whose::Others,
         }
+    }
+
+    /// The same of a resource that is new or gone, by all of its facts.
+    fn whose_whole(&self, resource: &Resource) -> Whose {
+        let facts = self.before.facts_of(resource).chain(self.later.facts_of(resource));
+        facts.fold(Whose::Others, |found, fact| match (found, self.whose(fact)) {
+            (Whose::Ours, _) | (_, Whose::Ours) => Whose::Ours,
+            (Whose::Told, _) | (_, Whose::Told) => Whose::Told,
+            _ => Whose::Others,
+        })
     }
 
     /// Whether it is what the run makes of it.

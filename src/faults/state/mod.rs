@@ -103,6 +103,11 @@ impl State {
         Ok(state)
     }
 
+    /// What is different in a later description of what the run itself is going to change, in words.
+    pub fn own_differences(&self, later: &Self) -> Vec<String> {
+        self.own.keys().filter_map(|fact| fact.difference(self.facts.get(fact), later.facts.get(fact))).collect()
+    }
+
     /// Every difference to a later description, whosever it is, in words.
     pub fn differences(&self, later: &Self) -> Vec<String> {
         let facts = self.facts.keys().chain(later.facts.keys()).collect::<BTreeSet<_>>();

@@ -13,7 +13,7 @@ const NO_REGION: &str = "none";
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Logins<'a> {
-    /// Logins that ended, cancelled ones and refusals that are expected left out.
+    /// Logins that ended; cancelled ones, refusals that are expected and failures of the runner itself left out.
     attempted: u64,
     /// Those with a valid token that holds every required claim, accepted by the protected API.
     succeeded: u64,
@@ -39,6 +39,9 @@ pub(super) struct Logins<'a> {
     steps: Vec<StepLatency>,
     success_share: Share,
     by_phase_and_region: Vec<PhaseAndRegion>,
+    /// Logins that the runner itself could not make; they count nowhere else but in `errors`. Absent where there were none.
+    #[serde(skip_serializing_if = "is_none")]
+    harness_failed: u64,
 }
 
 /// Some of the logins.
@@ -113,6 +116,11 @@ struct PhaseAndRegion {
     group: Group,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 impl<'a> Logins<'a> {
     pub fn of(logins: &'a measure::Logins) -> Self {
         let named =
@@ -145,6 +153,7 @@ impl<'a> Logins<'a> {
             steps: logins.steps.iter().map(StepLatency::of).collect(),
             success_share: Share::of(&logins.all),
             by_phase_and_region: both.collect(),
+            harness_failed: logins.all.harness_failed,
         }
     }
 }

@@ -6,8 +6,8 @@ use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, USER_AGEN
 use http::{HeaderMap, HeaderValue, Method};
 use url::{Url, form_urlencoded};
 
-use crate::model::{LoginOutcome, LoginStep};
-use crate::users::visit::Visit;
+use crate::model::LoginOutcome;
+use crate::users::visit::{Visit, broken};
 
 /// What a form's body is.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -99,9 +99,5 @@ pub(super) async fn ask(
     *request.method_mut() = method;
     *request.uri_mut() = url.as_str().parse().map_err(|_| refused("sent to an address that is none"))?;
     *request.headers_mut() = headers;
-    connection.send(request).await.map_err(|_| lost(step))
-}
-
-fn lost(step: LoginStep) -> LoginOutcome {
-    LoginOutcome::ConnectionFailed { step }
+    connection.send(request).await.map_err(|error| broken(&error, step))
 }

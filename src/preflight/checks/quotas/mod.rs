@@ -1,6 +1,7 @@
 //! GD6xx: request rates and other quotas of the replica's Region.
 
 mod default_quota;
+mod descriptors;
 mod enforced;
 mod functions;
 mod peak;
@@ -24,4 +25,5 @@ pub const ALL: &[&Check] = &[
     &service_quota::CHECK,
     &default_quota::CHECK,
     &functions::CHECK,
+    &descriptors::CHECK,
 ];
