@@ -105,7 +105,7 @@ impl Work {
         for env in &accounts {
             worst.take(Box::pin(self.discovered(env)).await);
         }
-        if accounts.is_empty() {
+        if accounts.is_empty() && looked.runs.is_empty() {
             tell(&format!("No account was searched. To search one: {}", discover_command(None)));
         }
         Ok(worst.exit())

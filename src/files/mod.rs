@@ -229,15 +229,18 @@ impl Document {
                 Place::Path(path) => self.spans.of(&path),
                 Place::Span(span) => span,
             };
-            LabeledSpan::new_with_span(Some(self.redacted.clean(label)), span)
+            LabeledSpan::new_with_span(Some(self.redacted.shown(label)), span)
         });
-        let labels = labels.collect();
-        self.problems.push(Problem {
-            message: self.redacted.clean(finding.message),
-            labels,
-            help: finding.help.map(|help| self.redacted.clean(help)),
-            source: self.source.clone(),
-        });
+        let mut labels: Vec<LabeledSpan> = labels.collect();
+        let mut message = self.redacted.shown(finding.message);
+        let text = self.source.inner().as_bytes();
+        if let Some(label) = labels.iter().find(|label| !can_be_drawn(text, label.offset())) {
+            let line = text.iter().take(label.offset()).filter(|byte| **byte == b'\n').count() + 1;
+            message = format!("line {line}: {message}");
+            labels.clear();
+        }
+        let help = finding.help.map(|help| self.redacted.shown(help));
+        self.problems.push(Problem { message, labels, help, source: self.source.clone() });
     }
 
     /// The value, if nothing was found wrong.
@@ -262,11 +265,22 @@ impl Document {
     }
 }
 
+/// So many bytes before and after what is pointed at are drawn at most; our own choice.
+const MOST_DRAWN: usize = 4000;
+
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     }
+}
+
+/// Whether the lines around an offset fit on a terminal: with a longer one, all that is seen is that line.
+fn can_be_drawn(text: &[u8], offset: usize) -> bool {
+    let offset = offset.min(text.len());
+    let (from, to) = (offset.saturating_sub(MOST_DRAWN), (offset + MOST_DRAWN).min(text.len()));
+    let ends = |part: &[u8]| part.iter().filter(|byte| **byte == b'\n').count() >= 2;
+    (from == 0 || ends(&text[from..offset])) && (to == text.len() || ends(&text[offset..to]))
 }
 
 /// The line in which an offset is, its end included.

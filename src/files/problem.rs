@@ -4,7 +4,7 @@ use std::sync::Arc;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
 /// So many problems are looked for in a file, and so many of them are shown: who sees them mends these, and asks again.
-pub(super) const MOST: usize = 1000;
+pub(super) const MOST: usize = 200;
 const SHOWN: usize = 25;
 
 /// The text of a file under the name by which the user called it.

@@ -25,6 +25,8 @@ const KEYS: [&str; 5] = ["pass", "pwd", "pw", "accesskey", "otp"];
 const NAMES: [&str; 3] = ["secretsmanager", "tokenendpoint", "tokenuse"];
 /// Shorter ones would blacken words that have nothing to do with them.
 const SHORTEST: usize = 4;
+/// Messages hold words of the file, which may be of any length; our own choice.
+const LONGEST_MESSAGE: usize = 2000;
 /// The length of an AWS secret access key.
 const AWS_SECRET: usize = 40;
 
@@ -60,8 +62,17 @@ impl Redacted {
         Self { text: String::from_utf8(bytes).unwrap_or_default(), secrets }
     }
 
-    /// A message without the secrets of the text.
-    pub fn clean(&self, message: String) -> String {
+    /// A message as it may be shown: without the secrets of the text, and not as long as a text may be.
+    pub fn shown(&self, message: String) -> String {
+        let mut message = self.clean(message);
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
+        message
+    }
+
+    fn clean(&self, message: String) -> String {
         self.secrets.iter().map(Secret::expose).fold(message, |message, secret| {
             if message.contains(secret) { message.replace(secret, "***") } else { message }
         })
