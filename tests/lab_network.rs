@@ -330,11 +330,12 @@ async fn ec2_describes_filters_pages_and_refuses_as_aws_does() {
         let entry = ec2.create_network_acl_entry().network_acl_id(id).rule_number(number).protocol("-1").egress(false);
         entry.rule_action(RuleAction::Allow).cidr_block("10.1.2.3/8")
     };
-    for number in 1..=18 {
+    // With the closing one, 20 of one family in one direction.
+    for number in 1..=19 {
         entry(number).send().await.unwrap();
     }
     assert_eq!(code(entry(18).send().await), "NetworkAclEntryAlreadyExists");
-    assert_eq!(code(entry(19).send().await), "NetworkAclEntryLimitExceeded");
+    assert_eq!(code(entry(20).send().await), "NetworkAclEntryLimitExceeded");
     assert_eq!(code(entry(32767).send().await), "InvalidParameterValue");
     let described = ec2.describe_network_acls().network_acl_ids(id).send().await.unwrap();
     assert!(described.network_acls()[0].entries().iter().any(|entry| entry.cidr_block() == Some("10.0.0.0/8")));

@@ -279,7 +279,7 @@ fn folder(path: &Path) -> &Path {
 fn can_be_drawn(text: &[u8], offset: usize) -> bool {
     let offset = offset.min(text.len());
     let (from, to) = (offset.saturating_sub(MOST_DRAWN), (offset + MOST_DRAWN).min(text.len()));
-    let ends = |part: &[u8]| part.iter().filter(|byte| **byte == b'\n').count() >= 2;
+    let ends = |part: &[u8]| part.split(|byte| *byte == b'\n').count() > 2;
     (from == 0 || ends(&text[from..offset])) && (to == text.len() || ends(&text[offset..to]))
 }
 
