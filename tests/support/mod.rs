@@ -196,12 +196,16 @@ impl Lab {
     /// How far a run takes descriptions to lag: the lab's do not, so that no test need wait for it.
     pub fn set_lag(&self, lag: &str) {
         let text = std::fs::read_to_string(&self.environment).unwrap();
-        let mut file: toml::Table = toml::from_str(&text).unwrap();
-        let guard = file.entry("guard").or_insert_with(|| toml::Table::new().into());
-        guard.as_table_mut().unwrap().insert("description_lag".to_owned(), lag.into());
+        // As it was written otherwise, since tests edit it as text.
+        let lines = text.lines().filter(|line| !line.starts_with("description_lag = "));
+        let mut text: String = lines.flat_map(|line| [line, "\n"]).collect();
+        if !text.contains("\n[guard]\n") {
+            text.push_str("\n[guard]\n");
+        }
+        let text = text.replacen("\n[guard]\n", &format!("\n[guard]\ndescription_lag = \"{lag}\"\n"), 1);
         // At once, since others may read it at the same time.
         let new = self.environment.with_extension("new");
-        std::fs::write(&new, toml::to_string(&file).unwrap()).unwrap();
+        std::fs::write(&new, text).unwrap();
         std::fs::rename(new, &self.environment).unwrap();
     }
 
