@@ -130,7 +130,7 @@ const OPENERS: &[(&str, &str, &str)] = &[
         "the SDK's clients connect to AWS's endpoints themselves, with credentials from IMDS or SSO",
     ),
     ("hyper_util::client", "", "its pool connects by itself"),
-    ("aws_smithy_http_client", "", "its connector connects by itself"),
+    ("aws_smithy_http_client", "cloud", "the SDK's own connector, for endpoints that no proxy belongs in front of"),
 ];
 
 /// Sockets that a file gets otherwise than from `net`. It may name a type that `net` hands out, and call nothing of it.

@@ -318,7 +318,8 @@ const EDITS: [Edit; 18] = [
         code: "GD905",
         also: &[],
         scenario: FULL,
-        with: |text| format!("{text}\n[guard]\nforbidden_ids = {}\n", value(text, "primary.subnets", "ids")),
+        // Its last table is `[guard]`.
+        with: |text| format!("{text}forbidden_ids = {}\n", value(text, "primary.subnets", "ids")),
     },
     Edit { code: "GD911", also: &[], scenario: FULL, with: |text| without(text, "dead_man") },
 ];
@@ -371,8 +372,11 @@ async fn no_call_is_made_twice() {
             made += 1;
         }
         // The canary alone is read until what was written is there.
+        // A plan looks by itself whose account it is in and what its clones are made of: it is made again before the cut, without preflight.
+        let of_plan = |action: &str| matches!(action, "GetCallerIdentity" | "DescribeNetworkAcls");
         counts.retain(|(action, form), count| {
-            *count > 1 && !(action == "AdminGetUser" && form.contains("replication-canary"))
+            *count > 1 + usize::from(of_plan(action))
+                && !(action == "AdminGetUser" && form.contains("replication-canary"))
         });
         assert!(counts.is_empty(), "{counts:#?}");
     }

@@ -5,6 +5,7 @@ use aws_sdk_ec2::types::{Filter, Tag};
 use super::{Attribute, Fact, Kind, Resource, Scope, State, Value};
 use crate::cloud::{Cloud, CloudError, ErrorClass, RegionClients};
 use crate::faults::changes::group_rule::{self, GroupRule};
+use crate::faults::changes::lock::LOCK_GROUP;
 use crate::faults::changes::mark::Marked;
 use crate::faults::changes::security_group::Grouped;
 use crate::faults::changes::{function, health_check, limit};
@@ -93,6 +94,10 @@ impl State {
         while let Some(group) = pages.next().await {
             let group = group.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
             let id = group.group_id().unwrap_or_default();
+            // The run's own lock, which stays until everything was compared.
+            if group.group_name() == Some(LOCK_GROUP) {
+                continue;
+            }
             let name = text(group.group_name().unwrap_or_default());
             self.add(region, Kind::SecurityGroup, id, [(Attribute::Name, name)]);
             for (egress, permissions) in [(false, group.ip_permissions()), (true, group.ip_permissions_egress())] {
