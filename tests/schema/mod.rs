@@ -167,7 +167,11 @@ fn eventful() -> Value {
     let stalled = Event::HarnessStalled { window, late_ms: 500.0, slept_ms: 0.0 };
     let others =
         Event::ChangedByOthers { region: Some(PRIMARY.into()), resource: "acl-9".into(), found: "a rule more".into() };
-    let events = [Event::Mutation(raised), Event::Expectation(tried), Event::Finding(finding), stalled, others];
+    let figures = SteadyFigures::HealthCheck { healthy: Some(false), saying_healthy: 0, checkers: 16 };
+    let parts = vec![SteadyPart { steady: false, figures }];
+    let gate =
+        Event::SteadyState(SteadyState { asked: SteadyStateAsked::BeforeFault, steady: false, ignored: true, parts });
+    let events = [Event::Mutation(raised), Event::Expectation(tried), Event::Finding(finding), stalled, others, gate];
     let mut records = with_events(events.into_iter().chain(sessions()));
     edit(&mut records, |event| {
         if let Event::Restored { left, .. } = event {

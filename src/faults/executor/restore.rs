@@ -134,12 +134,14 @@ impl Executor {
             let mutations = count_made(&contents.actions);
             return Restored { mutations, reverted: mutations, ..Restored::default() };
         }
+        // What a journal lost may be what they heal, and what they alone tell of.
+        let whole = contents.incomplete.is_none();
         let (healers, mut changes): (Vec<Recorded>, Vec<Recorded>) =
             contents.actions.into_iter().partition(|recorded| Stage::HEALERS.contains(&recorded.action.stage()));
         changes.retain(|recorded| recorded.action.stage().is_of_fault());
         let mut restored = self.see_undone(changes, give_up).await;
         let mutations = count_made(&healers);
-        if restored.left.is_empty() {
+        if restored.left.is_empty() && whole {
             let round = self.saying(self.round(healers, &Stage::HEALERS, true, give_up), "still restoring").await;
             restored.add(round.restored);
             restored.mutations += mutations;
@@ -166,7 +168,7 @@ impl Executor {
 
     /// Gives the lock back, where nothing is left.
     pub async fn release(&self, restored: &mut Restored, give_up: &CancellationToken) {
-        if restored.left.is_empty() {
+        if restored.left.is_empty() && self.journal.contents().incomplete.is_none() {
             let locks = self.journal.contents().actions.into_iter().filter(|one| one.action.stage() == Stage::Lock);
             // A lock that is still being taken must be seen before it can be given back.
             if locks.into_iter().any(|lock| lock.unanswered()) {
