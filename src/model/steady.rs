@@ -35,7 +35,6 @@ pub struct SteadyPart {
     /// Whether it holds.
     pub steady: bool,
     /// What was seen.
-    #[serde(flatten)]
     pub figures: SteadyFigures,
 }
 
