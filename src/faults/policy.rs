@@ -154,15 +154,13 @@ impl Policies<'_> {
         let mut regions: BTreeSet<String> = self.plan.vpcs.iter().map(|(region, _)| region.to_string()).collect();
         regions.extend(self.plan.faults.iter().map(|fault| fault.region.to_string()));
         let describe = all.entry("DescribeNetwork").or_default();
-        describe.allow(["ec2:DescribeSubnets", "ec2:DescribeTags"], any());
+        // Who holds the lock stands in a group's tag, and in the VPC's.
+        describe.allow(["ec2:DescribeSubnets", "ec2:DescribeTags", "ec2:DescribeSecurityGroups"], any());
         if !self.plan.scope.vpcs.is_empty() {
             describe.allow(["ec2:DescribeNetworkAcls"], any());
         }
         if covers || !self.plan.scope.groups.is_empty() {
             describe.allow(["ec2:DescribeNetworkInterfaces"], any());
-        }
-        if !self.plan.scope.groups.is_empty() {
-            describe.allow(["ec2:DescribeSecurityGroups"], any());
         }
         if !self.plan.scope.rules.is_empty() {
             describe.allow(["ec2:DescribeSecurityGroupRules"], any());
