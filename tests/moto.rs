@@ -47,7 +47,7 @@ impl Moto {
         let region = |part: &str, name: &str, subnets: &str| {
             format!(
                 "[{part}]\nregion = \"{name}\"\ndirect = [\"127.0.0.1\"]\nsubnets = {{ ids = [{subnets}] }}\n\
-                 endpoints = {{ ec2 = \"http://127.0.0.1:{}\" }}\n",
+                 endpoints = {{ ec2 = \"http://127.0.0.1:{0}\", sts = \"http://127.0.0.1:{0}\" }}\n",
                 self.port
             )
         };

@@ -316,7 +316,7 @@ impl State {
                     self.again = true;
                     Activity::Restore
                 }
-                ended => self.restored(ended),
+                ended => self.restored(ended, &mut actions),
             },
             Activity::Failback | Activity::Settle => {
                 // Undone and seen to be so: what the first round could not do may be done by now.
@@ -365,11 +365,17 @@ impl State {
         actions
     }
 
-    fn restored(&mut self, ended: Ended) -> Activity {
+    fn restored(&mut self, ended: Ended, actions: &mut Vec<Action>) -> Activity {
         let was_cut = matches!(ended, Ended::Restored { cut: true, .. });
         self.leave(ended, "what the journal records");
-        let watch = was_cut && self.left.is_empty() && self.stopped < Some(StopLevel::SkipObservers);
-        if watch { Activity::Failback } else { Activity::Settle }
+        if !was_cut || !self.left.is_empty() {
+            return Activity::Settle;
+        }
+        if self.stopped >= Some(StopLevel::SkipObservers) {
+            actions.push(Action::Note(format!("the way back was not observed: {}", self.reason)));
+            return Activity::Settle;
+        }
+        Activity::Failback
     }
 
     /// Notes what is not back; an activity that did not come to its end proves nothing.

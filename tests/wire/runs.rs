@@ -62,7 +62,7 @@ async fn a_run_that_may_no_more_says_what_is_left_and_is_rolled_back_later() {
     let bench = Bench::start();
     let before = bench.lab.world().await;
     // The lock, the clone, its rules and the moved subnets are made; the cut is not.
-    bench.wire.rule(from_on(9, DENIED));
+    bench.wire.rule(from_on(10, DENIED));
     let said = bench.run().await;
     assert_eq!(said.code, Some(5), "{said:?}");
     assert!(said.err.contains(&format!("gameday rollback {}", bench.out().display())), "{said:?}");
