@@ -76,6 +76,9 @@ pub struct Seen {
     pub to: Option<Instant>,
 }
 
+/// How often limits may be asked for: once a second, in a lab at ten times real time.
+const RARELY: Duration = Duration::from_millis(110);
+
 type Rule = Box<dyn FnMut(&Call) -> Way + Send>;
 
 struct State {
@@ -217,9 +220,20 @@ impl Shared {
             return;
         }
         for (key, request) in asked {
-            let Ok(stream) = net::connect(self.upstream).await else { continue };
-            let Ok(mut upstream) = Connection::plain(stream).await else { continue };
-            let Ok(answer) = upstream.send(request).await else { continue };
+            // What asks for it may have to wait until it may be asked again, and so may the change that comes then.
+            let rare = key.contains("ProvisionedLimit");
+            let answer = loop {
+                let Ok(stream) = net::connect(self.upstream).await else { break None };
+                let Ok(mut upstream) = Connection::plain(stream).await else { break None };
+                let answer = upstream.send(request.clone()).await.ok();
+                if rare {
+                    tokio::time::sleep(RARELY).await;
+                }
+                if !rare || answer.as_ref().is_none_or(|answer| answer.status().is_success()) {
+                    break answer;
+                }
+            };
+            let Some(answer) = answer else { continue };
             let old = (Instant::now() + lag, whole(answer));
             self.lock().old.entry(key).or_default().push(old);
         }
