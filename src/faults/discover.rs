@@ -13,6 +13,7 @@ use crate::env::Site;
 use crate::model::{Region, RunId};
 
 use super::action::Action;
+use super::change::Stage;
 use super::changes::function::Starve;
 use super::changes::group_rule::GroupRule;
 use super::changes::health_check::Invert;
@@ -38,11 +39,29 @@ pub struct Discovered {
     pub holder: Option<Holder>,
 }
 
-/// Finds what is left in one Region, by run.
+/// Finds what is left in one Region, by run. Of a search that fails, what would heal and the locks are left out: what they heal may be what
+/// was not found.
 ///
 /// # Errors
 /// [`CloudError`].
 pub async fn discover(
+    clients: &RegionClients,
+    site: &Site,
+    found: &mut BTreeMap<RunId, Discovered>,
+) -> Result<(), CloudError> {
+    let searched = search(clients, site, found).await;
+    if searched.is_err() {
+        for left in found.values_mut() {
+            left.actions.retain(|(region, action)| {
+                *region != clients.region || action.stage().is_of_fault() && !Stage::HEALERS.contains(&action.stage())
+            });
+        }
+        found.retain(|_, left| !left.actions.is_empty());
+    }
+    searched
+}
+
+async fn search(
     clients: &RegionClients,
     site: &Site,
     found: &mut BTreeMap<RunId, Discovered>,
@@ -92,15 +111,20 @@ impl Search<'_> {
             let page = page.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?;
             vpcs.extend(page.network_acls().iter().filter_map(|acl| acl.vpc_id().map(str::to_owned)));
         }
-        let mut named = BTreeMap::new();
-        for (run, action) in scheduled {
-            let Action::Deny(deny) = action else { continue };
-            // By a filter: an ID that is gone is no error then.
-            let filter = Filter::builder().name("network-acl-id").values(&deny.clone).build();
-            let call = self.clients.ec2.describe_network_acls().filters(filter).send();
-            let answer = call.await.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?;
-            vpcs.extend(answer.network_acls().iter().filter_map(|acl| acl.vpc_id().map(str::to_owned)));
-            named.insert(deny.clone.as_str(), run.as_str());
+        let denies = scheduled.iter().filter_map(|(run, action)| match action {
+            Action::Deny(deny) => Some((deny.clone.as_str(), run.as_str())),
+            _ => None,
+        });
+        let named: BTreeMap<&str, &str> = denies.collect();
+        for clone in named.keys() {
+            let call = self.clients.ec2.describe_network_acls().network_acl_ids(*clone).send();
+            match call.await.map_err(CloudError::of("ec2:DescribeNetworkAcls")) {
+                Ok(answer) => {
+                    vpcs.extend(answer.network_acls().iter().filter_map(|acl| acl.vpc_id().map(str::to_owned)));
+                }
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         for vpc in vpcs {
             let described = Vpc::describe(self.clients, &vpc).await?;
@@ -238,9 +262,9 @@ impl Search<'_> {
             other => other?,
         };
         let pool = described.user_pool;
-        if let Some(arn) = pool.as_ref().and_then(|pool| pool.arn.clone()) {
+        if let Some((pool, arn)) = pool.as_ref().and_then(|pool| Some((pool, pool.arn.clone()?))) {
             let on = Marked::Pool(arn);
-            let tags = on.tags(self.clients).await?;
+            let tags: BTreeMap<_, _> = pool.user_pool_tags.clone().unwrap_or_default().into_iter().collect();
             let provision = tags.get(&format!("{WAS_TAG}limit")).and_then(|was| Provision::of_text(was));
             if let Some((run, provision)) = self.marked(on, &tags).zip(provision) {
                 self.add(&run, Action::Provision(provision));
@@ -350,7 +374,11 @@ impl Search<'_> {
         };
         let [group] = groups.as_slice() else { return Ok(None) };
         let call = self.clients.ec2.describe_security_groups().group_ids(group).send();
-        let answer = call.await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
+        let answer = match call.await.map_err(CloudError::of("ec2:DescribeSecurityGroups")) {
+            // None is its own.
+            Err(error) if is_gone(&error) => return Ok(Some(group.clone())),
+            other => other?,
+        };
         let empty = |found: &SecurityGroup| {
             found.group_name().is_some_and(|name| name.starts_with(RUN_PREFIX))
                 && found.ip_permissions().is_empty()

@@ -102,6 +102,16 @@ impl Subnet {
     }
 }
 
+/// Whether EC2 and STS are emulated on this machine by two programs, each with an account of its own that the other does not know.
+pub fn of_two_emulators(endpoints: &BTreeMap<String, String>) -> bool {
+    let here = |service: &str| {
+        let address: std::net::SocketAddr =
+            endpoints.get(service)?.strip_prefix("http://")?.trim_end_matches('/').parse().ok()?;
+        address.ip().is_loopback().then_some(address)
+    };
+    here("ec2").zip(here("sts")).is_some_and(|(ec2, sts)| ec2 != sts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +124,19 @@ mod tests {
         };
         assert_eq!(of("444455556666").shared_with("111122223333"), Some("444455556666"));
         assert_eq!(of("111122223333").shared_with("111122223333"), None);
+    }
+
+    #[test]
+    fn two_emulators_have_accounts_of_their_own() {
+        let apart = |ec2: &str, sts: &str| {
+            let endpoints = [("ec2", ec2), ("sts", sts)].map(|(service, url)| (service.to_owned(), url.to_owned()));
+            of_two_emulators(&endpoints.into())
+        };
+        assert!(apart("http://127.0.0.1:5000", "http://127.0.0.1:5001/"));
+        assert!(!apart("http://127.0.0.1:5000", "http://127.0.0.1:5000/"));
+        assert!(!apart(
+            "https://vpce-1.ec2.us-east-1.vpce.amazonaws.com",
+            "https://vpce-2.sts.us-east-1.vpce.amazonaws.com"
+        ));
     }
 }

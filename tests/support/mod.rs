@@ -195,18 +195,7 @@ impl Lab {
 
     /// How far a run takes descriptions to lag: the lab's do not, so that no test need wait for it.
     pub fn set_lag(&self, lag: &str) {
-        let text = std::fs::read_to_string(&self.environment).unwrap();
-        // As it was written otherwise, since tests edit it as text.
-        let lines = text.lines().filter(|line| !line.starts_with("description_lag = "));
-        let mut text: String = lines.flat_map(|line| [line, "\n"]).collect();
-        if !text.contains("\n[guard]\n") {
-            text.push_str("\n[guard]\n");
-        }
-        let text = text.replacen("\n[guard]\n", &format!("\n[guard]\ndescription_lag = \"{lag}\"\n"), 1);
-        // At once, since others may read it at the same time.
-        let new = self.environment.with_extension("new");
-        std::fs::write(&new, text).unwrap();
-        std::fs::rename(new, &self.environment).unwrap();
+        set_lag(&self.environment, lag);
     }
 
     /// A copy of its environment file in which every call to the primary's EC2 takes a while on its way, as it does in
@@ -316,4 +305,20 @@ fn pump(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
         }
     }
     let _ = to.shutdown(Shutdown::Write);
+}
+
+/// How far a run takes descriptions to lag, in an environment file.
+pub fn set_lag(environment: &Path, lag: &str) {
+    let text = std::fs::read_to_string(environment).unwrap();
+    // As it was written otherwise, since tests edit it as text.
+    let lines = text.lines().filter(|line| !line.starts_with("description_lag = "));
+    let mut text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    if !text.contains("\n[guard]\n") {
+        text.push_str("\n[guard]\n");
+    }
+    let text = text.replacen("\n[guard]\n", &format!("\n[guard]\ndescription_lag = \"{lag}\"\n"), 1);
+    // At once, since others may read it at the same time.
+    let new = environment.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, environment).unwrap();
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::admin::SHORTEST_PASSWORD;
 use super::auth::required;
 use super::directory::epoch;
-use super::{Identity, Place, Refusal, pool_arn};
+use super::{Identity, Place, Refusal, lock, pool_arn};
 use crate::env::Issuer;
 use crate::lab::estate::Estate;
 use crate::lab::estate::cognito::{Attribute, UserPool};
@@ -139,6 +139,7 @@ impl Identity {
             "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
             "SchemaAttributes": standard().chain(own).collect::<Vec<_>>(),
             "LambdaConfig": place.hooks.described(),
+            "UserPoolTags": *lock(&place.tags),
             "IssuerConfiguration": { "Type": match self.issuer {
                 Issuer::Original => "ORIGINAL",
                 Issuer::Updated => "UPDATED",
