@@ -43,6 +43,7 @@ mod moto_checks;
 mod output;
 mod policy;
 mod pool_checks;
+mod predecessor;
 mod put_back;
 mod registry;
 mod reports;
