@@ -45,9 +45,32 @@ fn world() -> impl Strategy<Value = World> {
                 asked: true,
                 broken_claim: None,
                 stopped: None,
+                faults: None,
             }
         },
     )
+}
+
+/// The same, where each address has a fault of its own: they begin one after the other, and some end by themselves while others stand.
+fn several_faults() -> impl Strategy<Value = World> {
+    let spans = prop::collection::vec((0.0_f64..30.0, prop::option::of(0.0_f64..60.0)), 4);
+    (world(), spans, 0_usize..4).prop_map(|(mut world, spans, standing)| {
+        let (first, standing) = (spans[0].0, standing % world.cut.len());
+        let mut faults = Vec::new();
+        for (index, (from, long)) in spans.iter().take(world.cut.len()).enumerate() {
+            let from = if index == 0 { 0.0 } else { (from - first).max(0.0) };
+            world.cut[index] += from;
+            // Long enough for a probe to see it, whose first packet is sent again after a second.
+            let least = world.cut[index] + 2.0 * world.period + 2.0 * world.longest_request() + world.pause + 1.5;
+            let early = long.map(|long| least + long).filter(|end| index != standing && end + 5.0 < world.heal);
+            if let Some(end) = early {
+                world.reverted[index] = end + 0.05;
+            }
+            faults.push((from, early));
+        }
+        world.faults = Some(faults);
+        world
+    })
 }
 
 /// The same, by a runner that is stopped for a while, in the outage or after the heal.
@@ -101,7 +124,8 @@ fn widest(world: &World, milestone: Milestone) -> f64 {
     let login = 4.0 * request;
     match milestone {
         Milestone::FirstFailedLogin => 0.0,
-        Milestone::FirstReplicaLogin | Milestone::FirstPrimaryLoginAfterFailback => request,
+        // Every second login asks for its way afresh; the others' are cohorts of their own.
+        Milestone::FirstReplicaLogin | Milestone::FirstPrimaryLoginAfterFailback => 2.0 * world.gap + login + 0.001,
         Milestone::ReplicaSustained => world.gap + login,
         Milestone::FaultEffective => polled + world.pause,
         Milestone::FaultReverted => polled + world.pause + 0.33,
@@ -188,6 +212,67 @@ proptest! {
             let newest = truth.newest_lost_s;
             prop_assert!(newest.is_some_and(|newest| holds(age, newest, NOISE)), "{age:?} without {newest:?}");
         }
+    }
+
+    /// B3: an outage of several faults lasts until the last of them is healed, and none hides another's milestones.
+    #[test]
+    fn b3_several_faults_with_spans_of_their_own_hide_no_milestone(world in several_faults()) {
+        let (records, truth) = world.run();
+        let outcome = outcome(&records).unwrap();
+        for milestone in Milestone::ALL {
+            let at = outcome.milestone(milestone);
+            let at = at.ok_or_else(|| TestCaseError::fail(format!("{milestone:?} not reached: {:?}", world.faults)))?;
+            let truth = truth.milestones[&milestone];
+            prop_assert!(holds(at, truth, NOISE), "{milestone:?}: {truth} outside {at:?}, {:?}", world.faults);
+        }
+    }
+
+    /// C06: an address that nobody knows, beside one that is known or alone, hides no milestone, and is named.
+    #[test]
+    fn c06_an_unknown_address_hides_no_milestone(world in world(), alone in 0.0_f64..0.5) {
+        let (mut records, truth) = world.run();
+        let stranger: std::net::IpAddr = "192.0.2.77".parse().unwrap();
+        let mut draws = gameday::model::Seed(world.seed).stream("strangers");
+        for record in &mut records {
+            if let Event::Answer { addresses, role, unknown, .. } = &mut record.event {
+                unknown.push(stranger);
+                if rand::RngExt::random_bool(&mut draws, alone) {
+                    // Nothing else was in this answer.
+                    (*addresses, *role) = (vec![stranger], None);
+                } else {
+                    addresses.push(stranger);
+                }
+            }
+        }
+        let outcome = outcome(&records).unwrap();
+        for milestone in Milestone::ALL {
+            let at = outcome.milestone(milestone);
+            let at = at.ok_or_else(|| TestCaseError::fail(format!("{milestone:?} not reached")))?;
+            prop_assert!(holds(at, truth.milestones[&milestone], NOISE), "{milestone:?} outside {at:?}");
+        }
+        let named = outcome.anomalies.iter().any(|anomaly| anomaly.code == "unknown_address" && anomaly.text.contains("192.0.2.77"));
+        prop_assert!(named, "{:?}", outcome.anomalies);
+    }
+
+    /// B8: records stand in the log as their answers came, or in any other order: what was asked when decides.
+    #[test]
+    fn b8_answers_that_come_out_of_order_change_no_milestone(world in world(), seed in any::<u64>()) {
+        let (mut records, _) = world.run();
+        let before = outcome(&records).unwrap();
+        let observed = |record: &Record| {
+            matches!(record.event, Event::Health { .. } | Event::Answer { .. } | Event::Path { .. } | Event::CanaryRead { .. })
+        };
+        // Each observer's records in another order, at the places that they have.
+        let places: Vec<usize> = (0..records.len()).filter(|index| observed(&records[*index])).collect();
+        let mut rng = gameday::model::Seed(seed).stream("order");
+        for (n, place) in places.iter().enumerate() {
+            let other = places[n + rand::RngExt::random_range(&mut rng, 0..(places.len() - n).min(20))];
+            let (a, b) = (records[*place].event.clone(), records[other].event.clone());
+            (records[*place].event, records[other].event) = (b, a);
+        }
+        let after = outcome(&records).unwrap();
+        prop_assert_eq!(before.milestones, after.milestones);
+        prop_assert_eq!(before.rpo, after.rpo);
     }
 
     /// Neither a stopped runner nor logins that start late put the truth out of any bounds, and no verdict says what is not so.

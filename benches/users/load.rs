@@ -67,7 +67,7 @@ fn door(name: &str, port: u16, trust_root: &str, expectations: Expectations, key
         clock,
         keys: Arc::new(keys),
         expectations,
-        regions: Vec::new(),
+        doors: Arc::new(gameday::dns::Doors::new(Vec::new(), Vec::new())),
     }
 }
 

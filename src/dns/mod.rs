@@ -1,5 +1,6 @@
 //! A stub resolver with client-like caching policies, and questions to a single server.
 
+mod doors;
 mod provider;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Clock;
 use crate::net::LocalFailure;
+pub use doors::{Direct, Doors};
 use provider::Sockets;
 
 /// What a server said.

@@ -74,7 +74,8 @@ impl Shell {
                 let (journal, clients) =
                     (Arc::new(journal), [ready.cloud.primary.clone(), ready.cloud.replica.clone()]);
                 let executor = Executor::new(Arc::clone(&journal), clients, run.clock, self.sink());
-                let _ = self.executor.set(executor.knowing(people::passwords(ready)));
+                let executor = executor.knowing(people::passwords(ready)).of_plan(&ready.plan);
+                let _ = self.executor.set(executor);
                 let _ = self.journal.set(journal);
                 Ended::Done
             }

@@ -369,7 +369,7 @@ mod tests {
 
     fn answer(sent: f64, source: DnsSource, server: &Server, role: Option<RegionRole>) -> Event {
         let (window, server) = (window(sent), server.label().to_owned());
-        Event::Answer { window, source, server, addresses: Vec::new(), ttl_s: 60, role }
+        Event::Answer { window, source, server, addresses: Vec::new(), ttl_s: 60, role, unknown: Vec::new() }
     }
 
     fn targets() -> Targets {
@@ -383,7 +383,7 @@ mod tests {
             authoritative: vec![server("127.0.0.1:5301"), server("127.0.0.1:5302")],
             resolvers: vec![server("127.0.0.1:5303")],
             primary: Vec::new(),
-            regions: BTreeMap::new(),
+            doors: Arc::new(crate::dns::Doors::new(Vec::new(), Vec::new())),
             canary: None,
         }
     }

@@ -72,7 +72,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Makes a run, whatever happens, to its end.
 pub(super) async fn drive(run: Run) -> Option<RunFailure> {
     let (happened, events) = unbounded_channel();
-    let tracker = Arc::new(FailoverTracker::start(&run.log));
+    let tracker = Arc::new(FailoverTracker::start(&run.log, run.site.primary.region.clone()));
     let shell = Shell {
         run,
         phase: Arc::default(),

@@ -10,14 +10,15 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::model::{DnsSource, Event, EventLog, LoginOutcome, RegionRole, Step};
+use crate::measure::Outage;
+use crate::model::{DnsSource, Event, EventLog, LoginOutcome, Region, RegionRole};
 use crate::observe::Targets;
 
 /// What was seen last, and when it was asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Seen {
-    /// When the first call that cuts was sent.
-    cut: Option<Timestamp>,
+    /// What was cut and healed.
+    outage: Outage,
     healthy: Option<(Timestamp, bool)>,
     /// By server.
     answers: BTreeMap<(bool, String), (Timestamp, RegionRole)>,
@@ -28,13 +29,15 @@ struct Seen {
 /// Follows the failover of a run.
 #[derive(Debug)]
 pub struct FailoverTracker {
+    /// The primary Region, whose faults make the outage.
+    primary: Region,
     seen: Arc<watch::Sender<Seen>>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl FailoverTracker {
     /// Follows from now on.
-    pub fn start(log: &Arc<EventLog>) -> Self {
+    pub fn start(log: &Arc<EventLog>, primary: Region) -> Self {
         let mut events = log.subscribe();
         let seen = Arc::new(watch::Sender::new(Seen::default()));
         let followed = Arc::clone(&seen);
@@ -50,25 +53,19 @@ impl FailoverTracker {
                 }
             }
         });
-        Self { seen, _task: AbortOnDropHandle::new(task) }
+        Self { primary, seen, _task: AbortOnDropHandle::new(task) }
     }
 
     /// Takes notice of a call, at the moment at which it is recorded.
     pub fn on_call(&self, event: &Event) {
-        if let Event::Mutation(mutation) = event
-            && mutation.step == Step::Cut
-        {
-            self.seen.send_if_modified(|seen| {
-                let first = seen.cut.is_none();
-                seen.cut.get_or_insert(mutation.window.sent);
-                first
-            });
+        if let Event::Mutation(mutation) = event {
+            self.seen.send_if_modified(|seen| seen.outage.take(mutation, Some(&self.primary)));
         }
     }
 
     /// Whether a call that cuts was sent.
     pub fn was_cut(&self) -> bool {
-        self.seen.borrow().cut.is_some()
+        self.seen.borrow().outage.began().is_some()
     }
 
     /// Waits until the health check, every DNS server and a login say that the replica serves.
@@ -120,7 +117,7 @@ impl Seen {
 
     /// What was seen before the cut says nothing about the fault.
     fn failed_over(&self, servers: usize) -> bool {
-        let Some(cut) = self.cut else { return false };
+        let Some(cut) = self.outage.began() else { return false };
         let flipped = self.answers.values().filter(|(sent, role)| *sent >= cut && *role == RegionRole::Replica).count();
         self.healthy.is_some_and(|(sent, healthy)| sent >= cut && !healthy)
             && flipped >= servers
@@ -139,7 +136,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::model::{Mutation, Region, Window};
+    use crate::model::{Mutation, Step, Window};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
@@ -153,11 +150,33 @@ mod tests {
     fn answer(sent: i64, role: RegionRole) -> Event {
         let window = Window { sent: at(sent), received: at(sent + 1) };
         let (source, server) = (DnsSource::Resolver, "resolver".to_owned());
-        Event::Answer { window, source, server, addresses: Vec::new(), ttl_s: 60, role: Some(role) }
+        Event::Answer {
+            window,
+            source,
+            server,
+            addresses: Vec::new(),
+            ttl_s: 60,
+            role: Some(role),
+            unknown: Vec::new(),
+        }
+    }
+
+    fn cut(sent: Timestamp) -> Mutation {
+        Mutation {
+            window: Window { sent, received: sent },
+            region: Region::from("us-east-1"),
+            step: Step::Cut,
+            call: "ec2:CreateNetworkAclEntry".to_owned(),
+            resource: "acl-1".to_owned(),
+            ipv4: true,
+            fault: Some(1),
+            error: None,
+        }
     }
 
     fn seen(events: &[Event]) -> Seen {
-        let mut seen = Seen { cut: Some(at(100)), ..Seen::default() };
+        let mut seen = Seen::default();
+        seen.outage.take(&cut(at(100)), Some(&"us-east-1".into()));
         for event in events {
             seen.take(event);
         }
@@ -193,16 +212,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = crate::model::Clock::start(1.0);
         let log = Arc::new(EventLog::create(&folder.path().join("events.ndjson"), clock).unwrap());
-        let tracker = FailoverTracker::start(&log);
-        let cut = Event::Mutation(Mutation {
-            window: Window { sent: clock.now(), received: clock.now() },
-            region: Region::from("us-east-1"),
-            step: Step::Cut,
-            call: "ec2:CreateNetworkAclEntry".to_owned(),
-            resource: "acl-1".to_owned(),
-            ipv4: true,
-            error: None,
-        });
+        let tracker = FailoverTracker::start(&log, "us-east-1".into());
+        let cut = Event::Mutation(cut(clock.now()));
         tracker.on_call(&cut);
         log.write(cut);
         // The follower cannot run in between: this is a runtime of one thread.

@@ -186,6 +186,8 @@ pub struct Scene<'a> {
     pub blind: bool,
     /// Told about every call that changes something.
     pub last_call: &'a LastCall,
+    /// Which of the scenario's faults it cuts or heals.
+    pub fault: Option<u32>,
 }
 
 /// When the last call that changes something was answered, in real time.
@@ -276,6 +278,7 @@ impl Scene<'_> {
             call: name.to_owned(),
             resource,
             ipv4,
+            fault: self.fault,
             error: result.as_ref().err().map(ToString::to_string),
         }));
         result

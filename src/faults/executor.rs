@@ -20,7 +20,7 @@ use super::change::{Applied, LastCall, Made, Scene, Stage};
 use super::journal::Journal;
 use super::live::{Freshness, Live};
 use super::pace::{CALLS_IN_FLIGHT, Pace};
-use super::plan::{FaultError, MutationSink};
+use super::plan::{Fault, FaultError, MutationSink, Plan};
 
 mod restore;
 
@@ -55,6 +55,8 @@ pub struct Executor {
     last_call: Arc<LastCall>,
     /// What was said already of what others changed.
     told: Arc<Mutex<BTreeSet<(Region, String)>>>,
+    /// What cuts, and of which fault.
+    faults: Arc<Vec<(u32, Region, Action)>>,
 }
 
 struct Place {
@@ -100,6 +102,7 @@ impl Executor {
             began: Clock::real_now(),
             last_call: Arc::default(),
             told: Arc::default(),
+            faults: Arc::default(),
         }
     }
 
@@ -107,6 +110,16 @@ impl Executor {
     #[must_use]
     pub fn knowing(self, passwords: BTreeMap<String, Secret>) -> Self {
         Self { passwords: Arc::new(passwords), ..self }
+    }
+
+    /// With the faults of a plan, whose calls are told with their numbers.
+    #[must_use]
+    pub fn of_plan(self, plan: &Plan) -> Self {
+        let cuts = |fault: &Fault| {
+            let number = u32::try_from(fault.number).unwrap_or(u32::MAX);
+            fault.cut().into_iter().map(move |(region, action)| (number, region, action))
+        };
+        Self { faults: Arc::new(plan.faults.iter().flat_map(cuts).collect()), ..self }
     }
 
     /// To undo what another process did, which may have calls under way.
@@ -132,7 +145,14 @@ impl Executor {
             fresh,
             blind: false,
             last_call: &self.last_call,
+            fault: None,
         }
+    }
+
+    /// The same for a change of one of the faults.
+    fn scene_of<'a>(&'a self, (region, action): (&Region, &Action), place: &'a Place, fresh: Freshness) -> Scene<'a> {
+        let own = |(_, at, cut): &&(u32, Region, Action)| at == region && cut == action;
+        Scene { fault: self.faults.iter().find(own).map(|(fault, ..)| *fault), ..self.scene(place, fresh) }
     }
 
     fn now(&self) -> Freshness {
@@ -277,7 +297,7 @@ impl Executor {
         let (place, change) = (self.place(region)?, action.change());
         let (mut patience, mut fresh) = (self.patience(), fresh);
         loop {
-            let error = match change.apply(&self.scene(place, fresh)).await {
+            let error = match change.apply(&self.scene_of((region, action), place, fresh)).await {
                 Ok(applied) => return Ok(applied),
                 Err(error) => error,
             };

@@ -116,6 +116,16 @@ impl Truth {
         facts.push((fact, at));
     }
 
+    /// Notes that the resolver was found to lead to a Region. It has since its authoritative servers do, and since what it kept ran out; where they were
+    /// not all of one mind yet, since it asked.
+    pub fn leads_to(&self, role: RegionRole, expired: Option<Timestamp>, now: Timestamp) {
+        let mut facts = lock(&self.facts);
+        let given = facts.iter().rev().find(|(fact, _)| matches!(fact, Fact::Authoritative(_)));
+        let since = given.filter(|(fact, _)| *fact == Fact::Authoritative(role)).map(|(_, at)| *at);
+        let at = since.map_or(now, |since| since.max(expired.unwrap_or(since)).min(now));
+        facts.push((Fact::Resolver(role), at));
+    }
+
     /// Notes a write at the primary, and when it reaches the replica.
     pub fn wrote(&self, at: Timestamp, due: Timestamp) {
         let mut writes = lock(&self.writes);
@@ -148,18 +158,24 @@ impl Truth {
         let began = down.or_else(|| first(start, Fact::Health { healthy: false }));
         let ended = if down.is_some() { up } else { first(began, Fact::Health { healthy: true }) };
         let resolver = first(began, Fact::Resolver(RegionRole::Replica));
+        // From when on a sign-in there would have succeeded: since the resolver leads there, whoever asks, if it serves at all. Clients that need not be led
+        // show that it does at the latest when one of them gets in.
+        let possible = |after, role| {
+            let accepted = first(after, Fact::Accepted(role))?;
+            Some(first(after, Fact::Resolver(role)).map_or(accepted, |led| led.min(accepted)))
+        };
         let found = [
             (Milestone::FaultEffective, down),
             (Milestone::HealthCheckUnhealthy, first(began, Fact::Health { healthy: false })),
             (Milestone::DnsFlipAuthoritative, first(began, Fact::Authoritative(RegionRole::Replica))),
             (Milestone::DnsFlipResolver, resolver),
-            (Milestone::FirstReplicaLogin, first(began, Fact::Accepted(RegionRole::Replica))),
+            (Milestone::FirstReplicaLogin, possible(began, RegionRole::Replica)),
             // The resolver's cache is the last place in the lab that leads to the primary.
             (Milestone::ReplicaSustained, resolver),
             (Milestone::FaultReverted, up),
             (Milestone::HealthCheckHealthy, first(ended, Fact::Health { healthy: true })),
             (Milestone::DnsFailbackAuthoritative, first(ended, Fact::Authoritative(RegionRole::Primary))),
-            (Milestone::FirstPrimaryLoginAfterFailback, first(ended, Fact::Accepted(RegionRole::Primary))),
+            (Milestone::FirstPrimaryLoginAfterFailback, possible(ended, RegionRole::Primary)),
         ];
         let milestones = found
             .into_iter()

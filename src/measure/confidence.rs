@@ -23,6 +23,13 @@ pub fn clopper_pearson_95(successes: u64, trials: u64) -> Option<(f64, f64)> {
     Some((lower.clamp(0.0, share), upper.clamp(share, 1.0)))
 }
 
+/// How many must succeed in a row for the lower end to reach a share; nothing where no number does.
+pub fn least_for(share: f64) -> Option<u64> {
+    // In a row the lower end is the number's root of the tail.
+    let least = (TAIL.ln() / share.ln()).ceil();
+    (share < 1.0 && least.is_finite()).then_some((least as u64).max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -40,6 +47,15 @@ mod tests {
             assert!((low - lower).abs() < 5e-5 && (high - upper).abs() < 5e-5, "{successes}/{trials}: {low} {high}");
         }
         assert_eq!(clopper_pearson_95(0, 0), None);
+        assert_eq!(
+            (least_for(0.99), least_for(0.95), least_for(1.0), least_for(0.0)),
+            (Some(368), Some(72), None, Some(1))
+        );
+        for share in [0.5, 0.9, 0.95, 0.99, 0.999] {
+            let least = least_for(share).unwrap();
+            let reached = |count: u64| clopper_pearson_95(count, count).is_some_and(|(lower, _)| lower >= share);
+            assert!(reached(least) && !reached(least - 1), "{share}: {least}");
+        }
         assert!(clopper_pearson_95(10, 10).is_some_and(|(lower, upper)| lower > 0.69 && upper > 1.0 - 1e-12));
     }
 

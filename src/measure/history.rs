@@ -73,8 +73,6 @@ pub(super) struct Logbook {
     pub steps: BTreeMap<(LoginStep, bool), Histogram<u64>>,
     /// Tries before the last one, by the numbers of their outcomes.
     earlier: BTreeMap<u32, u64>,
-    /// When the protected API was asked in tries that failed although it may have accepted the token, and whose it was.
-    maybe_accepted: Vec<(RegionRole, Timestamp)>,
 }
 
 /// No number, where there may be one.
@@ -158,8 +156,6 @@ impl Logbook {
             }
         }
         for failed in &login.earlier {
-            let asked = failed.role.zip(failed.api_sent).filter(|_| may_be_accepted(&failed.outcome));
-            self.maybe_accepted.extend(asked);
             *self.earlier.entry(self.outcomes.number(&failed.outcome, blunt)).or_default() += 1;
         }
         self.rows.push(Row {
@@ -184,11 +180,6 @@ impl Logbook {
     /// How often each outcome ended a try that was not the last.
     pub fn earlier(&self) -> impl Iterator<Item = (&LoginOutcome, u64)> {
         self.earlier.iter().map(|(number, count)| (self.outcomes.at(*number), *count))
-    }
-
-    /// When the protected API was asked in tries before the last one, where it may have accepted a token of that Region.
-    pub fn maybe_accepted(&self, role: RegionRole) -> impl Iterator<Item = Timestamp> {
-        self.maybe_accepted.iter().filter(move |(of, _)| *of == role).map(|(_, asked)| *asked)
     }
 
     /// In the order of the log: by their ends.

@@ -1,8 +1,11 @@
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 use super::harness::Stalls;
-use super::history::{LoginRef, may_be_accepted};
+use super::history::LoginRef;
 use super::interval::{Interval, seconds_between};
+use super::possible::not_possible_at;
 use super::timeline::{Answer, Probe, Timeline};
 use crate::model::{
     DnsSource, LATE_MS, LoginOutcome, Milestone, Mutation, Phase, RegionRole, RunStarted, Step, Window,
@@ -65,18 +68,18 @@ pub(super) fn milestones(line: &Timeline<'_>, stalls: &Stalls, run: &RunStarted,
 
 /// Which of the primary's addresses still opened after the last call that cuts was answered, and
 /// never failed from there to the heal.
-pub(super) fn not_bitten(line: &Timeline<'_>) -> Vec<(std::net::IpAddr, f64)> {
+pub(super) fn not_bitten(line: &Timeline<'_>) -> Vec<(IpAddr, f64)> {
     if !line.stops_packets {
         return Vec::new();
     }
-    let Some(cut) = first_cuts(line).map(|m| m.window.received).max() else { return Vec::new() };
-    let still_open = |probes: &Vec<Probe>| match last_open(line, probes) {
-        Some(last) if last >= cut && first_failed_after(line, probes, Some(last)).is_none() => {
+    let Some(cut) = line.first_cuts().map(|m| m.window.received).max() else { return Vec::new() };
+    let still_open = |address: IpAddr, probes: &Vec<Probe>| match last_open(line, address, probes) {
+        Some(last) if last >= cut && first_failed_after(line, address, probes, Some(last)).is_none() => {
             Some(seconds_between(cut, last))
         }
         _ => None,
     };
-    line.paths.iter().filter_map(|(address, probes)| Some((*address, still_open(probes)?))).collect()
+    line.paths.iter().filter_map(|(address, probes)| Some((*address, still_open(*address, probes)?))).collect()
 }
 
 /// When one DNS server's answers moved.
@@ -106,21 +109,22 @@ pub(super) fn server_moves<'a>(line: &'a Timeline<'a>) -> Vec<ServerMoves<'a>> {
     [DnsSource::Authoritative, DnsSource::Resolver].into_iter().flat_map(moves).collect()
 }
 
-/// The calls that cut in the fault's first turn.
-fn first_cuts<'a>(line: &Timeline<'a>) -> impl Iterator<Item = &'a Mutation> {
-    let heal = line.first_heal;
-    line.ipv4(Step::Cut).filter(move |m| heal.is_none_or(|heal| m.window.sent <= heal))
-}
-
 /// When the address was last proved open before the heal. A probe that opened after the heal was
 /// sent may owe that to the heal, and proves nothing.
-fn last_open(line: &Timeline<'_>, probes: &[Probe]) -> Option<Timestamp> {
-    let open = |probe: &&Probe| probe.open && line.in_first_turn(probe.window.received);
+fn last_open(line: &Timeline<'_>, address: IpAddr, probes: &[Probe]) -> Option<Timestamp> {
+    let ended = line.first_turn_ended(address);
+    let open = |probe: &&Probe| probe.open && ended.is_none_or(|ended| probe.window.received <= ended);
     probes.iter().filter(open).map(|probe| probe.window.sent).max()
 }
 
-fn first_failed_after(line: &Timeline<'_>, probes: &[Probe], open: Option<Timestamp>) -> Option<Timestamp> {
-    let failed = |probe: &&Probe| !probe.open && line.in_first_turn(probe.window.sent);
+fn first_failed_after(
+    line: &Timeline<'_>,
+    address: IpAddr,
+    probes: &[Probe],
+    open: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let ended = line.first_turn_ended(address);
+    let failed = |probe: &&Probe| !probe.open && ended.is_none_or(|ended| probe.window.sent <= ended);
     let after = |sent: &Timestamp| open.is_none_or(|open| *sent > open) && line.zero.is_none_or(|zero| *sent >= zero);
     probes.iter().filter(failed).find(|probe| after(&probe.window.sent)).map(|probe| probe.departed)
 }
@@ -146,14 +150,14 @@ impl<'a> Reader<'a> {
             Milestone::HealthCheckUnhealthy => self.unhealthy().map(|(interval, _)| interval),
             Milestone::DnsFlipAuthoritative => self.flipped(DnsSource::Authoritative),
             Milestone::DnsFlipResolver => self.flipped(DnsSource::Resolver),
-            Milestone::FirstReplicaLogin => self.first_accepted(RegionRole::Replica, self.zero),
+            Milestone::FirstReplicaLogin => self.possible(RegionRole::Replica, self.zero),
             Milestone::ReplicaSustained => self.sustained(),
             Milestone::FaultReverted => self.reverted().map(|(_, interval)| interval),
             Milestone::HealthCheckHealthy => self.healthy_again(),
             Milestone::DnsFailbackAuthoritative => self.failed_back(),
             Milestone::FirstPrimaryLoginAfterFailback => {
                 let (last_heal, _) = self.reverted()?;
-                self.first_accepted(RegionRole::Primary, last_heal)
+                self.possible(RegionRole::Primary, last_heal)
             }
         }
     }
@@ -229,9 +233,9 @@ impl<'a> Reader<'a> {
     /// Whether no address opened when it was last tried before the cut.
     fn closed_before(&self) -> bool {
         let last =
-            |probes: &&Vec<Probe>| probes.iter().rfind(|probe| probe.window.received <= self.zero).map(|p| p.open);
+            |probes: &Vec<Probe>| probes.iter().rfind(|probe| probe.window.received <= self.zero).map(|p| p.open);
         let probed = self.probed();
-        !probed.is_empty() && probed.iter().all(|probes| last(probes) == Some(false))
+        !probed.is_empty() && probed.iter().all(|(_, probes)| last(probes) == Some(false))
     }
 
     /// Whether the last login that ended before the cut had failed.
@@ -257,12 +261,12 @@ impl<'a> Reader<'a> {
 
     /// The probes of every address that was ever probed; nothing where none was after the cut. An
     /// address that fell silent counts: what is not known of it must not shorten an interval.
-    fn probed(&self) -> Vec<&Vec<Probe>> {
-        if !self.line.stops_packets {
+    fn probed(&self) -> Vec<(IpAddr, &Vec<Probe>)> {
+        let after = || self.line.paths.values().flatten().any(|probe| probe.window.sent >= self.zero);
+        if !self.line.stops_packets || !after() {
             return Vec::new();
         }
-        let probes = self.line.paths.values();
-        if probes.clone().flatten().any(|probe| probe.window.sent >= self.zero) { probes.collect() } else { Vec::new() }
+        self.line.paths.iter().map(|(address, probes)| (*address, probes)).collect()
     }
 
     /// Packets vanish at every address. A probe that fails proves it for the moment at which its first
@@ -271,16 +275,16 @@ impl<'a> Reader<'a> {
     fn fault_effective(&self) -> Option<Interval> {
         let probed = self.probed();
         if probed.is_empty() {
-            let taken = first_cuts(self.line).filter(|m| m.error.is_none());
+            let taken = self.line.first_cuts().filter(|m| m.error.is_none());
             let last = taken.map(|m| m.window.received).max()?;
             return Some(self.between(None, last, self.zero));
         }
         let request_s = self.line.open_probe_s().unwrap_or(0.0);
         let mut upper = 0.0_f64;
         let mut old = None;
-        for probes in probed {
-            let open = last_open(self.line, probes);
-            let failed = first_failed_after(self.line, probes, open)?;
+        for (address, probes) in probed {
+            let open = last_open(self.line, address, probes);
+            let failed = first_failed_after(self.line, address, probes, open)?;
             upper = upper.max(self.after_zero(failed) + request_s);
             old = old.max(open);
         }
@@ -380,23 +384,23 @@ impl<'a> Reader<'a> {
         every(left.map(|server| self.server_back(source, server)))
     }
 
-    /// The protected API accepted a token of that Region, asked after `from`: of a login, or of a sign-in of a session. What the replica
-    /// serves after the heal is no failover any more.
-    fn first_accepted(&self, role: RegionRole, from: Timestamp) -> Option<Interval> {
+    /// A user could sign in at that Region, after `from`: by the end of the first login, or sign-in of a session, that did. What the replica serves
+    /// after the heal is no failover any more.
+    fn possible(&self, role: RegionRole, from: Timestamp) -> Option<Interval> {
         let asked = |sent: Timestamp| sent >= from && (role == RegionRole::Primary || self.line.before_heal(sent));
         let there = |login: &LoginRef<'_>| {
-            login.role() == Some(role) && login.ended() > from && login.api_sent().is_none_or(asked)
+            let there = login.succeeded() && login.role() == Some(role) && login.ended() > from;
+            there && login.api_sent().is_none_or(asked)
         };
-        let logins = || self.line.logins.iter().filter(there);
         // Of a session's sign-in it is not told when it asked the API: at the earliest when it began.
-        let sign_ins = || self.line.calls.sign_ins().filter(|(of, sent, ..)| *of == role && asked(*sent));
-        let signed_in = sign_ins().filter(|(.., outcome)| **outcome == LoginOutcome::Succeeded);
-        let ends = logins().filter(|login| login.succeeded()).map(LoginRef::ended);
-        let upper = ends.chain(signed_in.map(|(_, _, received, _)| received)).min()?;
-        let maybe = logins().filter(|login| may_be_accepted(login.outcome())).filter_map(LoginRef::api_sent);
-        let earlier = self.line.logins.maybe_accepted(role).filter(|sent| asked(*sent));
-        let began = sign_ins().filter(|(.., outcome)| may_be_accepted(outcome)).map(|(_, sent, ..)| sent);
-        Some(self.between(maybe.chain(earlier).chain(began).min(), upper, from))
+        let sign_ins = self
+            .line
+            .calls
+            .sign_ins()
+            .filter(|(of, sent, _, outcome)| *of == role && asked(*sent) && **outcome == LoginOutcome::Succeeded);
+        let ends = self.line.logins.iter().filter(there).map(LoginRef::ended);
+        let upper = ends.chain(sign_ins.map(|(_, _, received, _)| received)).min()?;
+        Some(self.between(not_possible_at(self.line, role, (from, upper)), upper, from))
     }
 
     /// From here on every login succeeds at the replica, to the heal.
@@ -438,7 +442,7 @@ impl<'a> Reader<'a> {
             probes.iter().filter(|p| p.open && p.window.received >= heal).map(|p| p.window.received).min()
         };
         let (mut lower, mut upper) = (last, last);
-        for probes in probed {
+        for (_, probes) in probed {
             let open = opened(probes)?;
             upper = upper.max(open);
             // A probe that still hung when another got through proves that the path was closed when it was sent.

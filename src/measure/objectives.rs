@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::confidence::clopper_pearson_95;
+use super::confidence::{clopper_pearson_95, least_for};
 use super::harness::Stalls;
 use super::interval::{Interval, seconds_between, to_nanos};
 use super::logins::{Group, Logins};
@@ -78,7 +78,7 @@ pub struct ObjectiveResult {
     pub lower: Option<f64>,
     /// Certainly at most so much; for a share, the upper end of Clopper and Pearson's 95 % interval.
     pub upper: Option<f64>,
-    /// The share that was observed, which decides; nothing for times.
+    /// The share that was observed; nothing for times.
     pub observed: Option<f64>,
     /// Whether it holds.
     pub verdict: Verdict,
@@ -269,41 +269,33 @@ impl Evidence<'_> {
         self.share("sessions_kept".to_owned(), demand, at_least, Phase::Failback, &share)
     }
 
-    /// Judged as observed, once the phase was run to its end, where the runner's own failures do not decide.
+    /// Judged by its bounds, once the phase was run to its end: what so few logins show by chance is no proof.
     fn share(&self, name: String, demand: String, target: Percent, phase: Phase, share: &Share) -> ObjectiveResult {
-        let observed = (share.of > 0).then(|| share.part as f64 / share.of as f64);
-        let good = |observed: f64| if share.unit == Unit::Share { observed >= target.0 } else { observed <= target.0 };
-        let (verdict, reason) = match observed {
-            _ if !self.progress.completed(phase) => {
-                (Verdict::Inconclusive, Some(format!("the {} phase was not run to its end", phase.as_str())))
-            }
-            None if share.most.1 == 0 => (Verdict::Missed, Some(share.nobody.to_owned())),
-            _ if good(ratio(share.least)) != good(ratio(share.most)) => {
-                let lost = share.most.0 - share.least.0;
-                let why = format!("the runner itself may have failed {lost} logins, which leaves it open");
-                (Verdict::Inconclusive, Some(why))
-            }
-            None => (Verdict::Missed, Some(share.nobody.to_owned())),
-            Some(observed) if good(observed) => (Verdict::Met, None),
-            Some(_) => (Verdict::Missed, None),
+        // What the runner itself failed may have been anything.
+        let lower = clopper_pearson_95(share.least.0, share.least.1).map(|(lower, _)| lower);
+        let upper = clopper_pearson_95(share.most.0, share.most.1).map(|(_, upper)| upper);
+        let verdict = match (lower, upper) {
+            _ if !self.progress.completed(phase) => Verdict::Inconclusive,
+            (None, _) | (_, None) => Verdict::Missed,
+            (Some(lower), Some(upper)) => match share.unit {
+                Unit::CappedShare if upper <= target.0 => Verdict::Met,
+                Unit::CappedShare if lower > target.0 => Verdict::Missed,
+                Unit::Share if lower >= target.0 => Verdict::Met,
+                Unit::Share if upper < target.0 => Verdict::Missed,
+                _ => Verdict::Inconclusive,
+            },
         };
-        let bounds = clopper_pearson_95(share.part, share.of);
-        ObjectiveResult {
-            name,
-            demand,
-            target: target.0,
-            unit: share.unit,
-            lower: bounds.map(|(lower, _)| lower),
-            upper: bounds.map(|(_, upper)| upper),
-            observed,
-            verdict,
-            reason,
-        }
+        let reason = match verdict {
+            _ if !self.progress.completed(phase) => {
+                Some(format!("the {} phase was not run to its end", phase.as_str()))
+            }
+            Verdict::Missed if lower.is_none() => Some(share.nobody.to_owned()),
+            Verdict::Inconclusive => Some(share.open(target.0)),
+            _ => None,
+        };
+        let observed = (share.of > 0).then(|| share.part as f64 / share.of as f64);
+        ObjectiveResult { name, demand, target: target.0, unit: share.unit, lower, upper, observed, verdict, reason }
     }
-}
-
-fn ratio((part, of): (u64, u64)) -> f64 {
-    if of > 0 { part as f64 / of as f64 } else { 0.0 }
 }
 
 /// A share, and what is to be said where there is none.
@@ -315,6 +307,22 @@ struct Share {
     most: (u64, u64),
     unit: Unit,
     nobody: &'static str,
+}
+
+impl Share {
+    /// Why it is open whether the target holds.
+    fn open(&self, target: f64) -> String {
+        let lost = (self.most.0 - self.least.0).max(self.most.1 - self.of);
+        if lost > 0 {
+            return format!("the runner itself may have failed {lost} logins, which leaves it open");
+        }
+        let share = if self.unit == Unit::CappedShare { 1.0 - target } else { target };
+        let needed = least_for(share).filter(|needed| *needed > self.of);
+        match needed {
+            Some(needed) => format!("{} are too few to prove it: at least {needed} are needed", self.of),
+            None => format!("the share of {} leaves it open", self.of),
+        }
+    }
 }
 
 /// Objectives of one Region are told apart by phase, where there are several.

@@ -22,10 +22,24 @@ pub(super) fn of_observers(
     at: At<'_>,
     found: &mut Vec<Anomaly>,
 ) {
+    unknown(line, found);
     ttl(line, at, found);
     clock(records, found);
     stalled(stalls, found);
     gaps(records, line, at, found);
+}
+
+/// Addresses of the record that lead to neither Region, as far as the Regions' direct names tell.
+fn unknown(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
+    for (address, servers) in &line.unknown {
+        let servers: Vec<&str> = servers.iter().copied().collect();
+        let text = format!(
+            "The record gave {address} (by {}), which no direct name of a Region gives: what was at that address counts for neither Region. Add its name \
+             to `primary.direct` or `replica.direct` in the environment file.",
+            servers.join(", ")
+        );
+        found.push(Anomaly::new("unknown_address", text));
+    }
 }
 
 /// What a resolver gives is at most as old as the TTL of the last answer that it can have got.

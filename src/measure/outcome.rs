@@ -194,7 +194,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         return Err(MeasureError::SchemaVersion { found: run.schema_version, expected: SCHEMA_VERSION });
     }
     let scenario: Scenario = serde_json::from_value(run.scenario.clone()).map_err(MeasureError::Scenario)?;
-    let line = Timeline::of(history, &scenario.faults);
+    let line = Timeline::of(history, &scenario);
     let ended = records.iter().rev().find_map(|record| match &record.event {
         Event::RunEnded { failure } => Some(failure.clone()),
         _ => None,

@@ -2,25 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::history::{CallBook, History, Logbook};
 use super::interval::seconds_between;
-use crate::model::{DnsSource, Event, Mutation, Phase, RegionRole, Step, Window};
-use crate::scenario::{FaultSpec, FaultWindow};
+use super::outage::Outage;
+use super::possible::Kinds;
+use crate::model::{DnsSource, Event, Mutation, RegionRole, Step, Window};
+use crate::scenario::Scenario;
 
 /// What the milestones are computed from.
 #[derive(Debug)]
 pub(super) struct Timeline<'a> {
     /// When the first call that cuts was sent.
     pub zero: Option<Timestamp>,
-    /// When the first call that heals the fault that stands longest was sent, after the last cut: a flapping fault is over with its last turn,
-    /// and an outage of several faults with the last of them.
+    /// When the first call that heals the fault that stands longest was sent.
     pub heal: Option<Timestamp>,
-    /// When the first call that heals at all was sent: the end of a flapping fault's first turn.
-    pub first_heal: Option<Timestamp>,
+    /// What was cut and healed.
+    calls_of_faults: Outage,
     pub mutations: Vec<&'a Mutation>,
     /// Those that make the outage: of the primary Region, where a fault is there.
     outage: Vec<&'a Mutation>,
@@ -28,18 +28,24 @@ pub(super) struct Timeline<'a> {
     pub stops_packets: bool,
     /// The faults that leave open connections alone.
     pub stateful: Vec<&'a str>,
-    /// The primary's front doors that the faults cover.
-    covered: BTreeSet<IpAddr>,
+    /// The primary's front doors that the faults cover, and which do.
+    covered: BTreeMap<IpAddr, BTreeSet<u32>>,
+    /// How many faults were planned.
+    planned: u32,
     /// A fault stops none of our own packets.
     unseen: bool,
     pub health: Vec<Health>,
     pub answers: Vec<Answer<'a>>,
+    /// Addresses that no direct name of a Region gives, and the servers that gave them.
+    pub unknown: BTreeMap<IpAddr, BTreeSet<&'a str>>,
     /// By address, in the order of `sent`.
     pub paths: BTreeMap<IpAddr, Vec<Probe>>,
     pub writes: Vec<Write>,
     pub reads: Vec<Read>,
     pub logins: &'a Logbook,
     pub calls: &'a CallBook,
+    /// How clients find their way.
+    pub kinds: Kinds,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,24 +86,27 @@ pub(super) struct Read {
 }
 
 impl<'a> Timeline<'a> {
-    pub fn of(history: &'a History, faults: &[FaultSpec]) -> Self {
+    pub fn of(history: &'a History, scenario: &Scenario) -> Self {
         let mut line = Self {
             zero: None,
             heal: None,
-            first_heal: None,
+            calls_of_faults: Outage::default(),
             mutations: Vec::new(),
             outage: Vec::new(),
             stops_packets: false,
             stateful: Vec::new(),
-            covered: BTreeSet::new(),
+            covered: BTreeMap::new(),
+            planned: 0,
             unseen: false,
             health: Vec::new(),
             answers: Vec::new(),
+            unknown: BTreeMap::new(),
             paths: BTreeMap::new(),
             writes: Vec::new(),
             reads: Vec::new(),
             logins: &history.logins,
             calls: &history.calls,
+            kinds: Kinds::of(scenario),
         };
         let records = &history.records;
         for record in records {
@@ -107,28 +116,19 @@ impl<'a> Timeline<'a> {
             Event::RunStarted(started) => Some(&started.primary),
             _ => None,
         });
-        let at_primary = |m: &&Mutation| Some(&m.region) == primary;
+        for mutation in &line.mutations {
+            line.calls_of_faults.take(mutation, primary);
+        }
         line.outage.clone_from(&line.mutations);
-        if line.mutations.iter().any(|m| m.step == Step::Cut && at_primary(m)) {
-            line.outage.retain(at_primary);
+        if line.calls_of_faults.at_primary() {
+            line.outage.retain(|m| Some(&m.region) == primary);
         }
         line.stops_packets = line.outage.iter().any(|m| m.step == Step::Cut && m.ipv4);
         if line.unseen || !line.covered.is_empty() {
-            let covered = std::mem::take(&mut line.covered);
-            line.paths.retain(|address, _| covered.contains(address));
+            let covered = &line.covered;
+            line.paths.retain(|address, _| covered.contains_key(address));
         }
-        let sent = |step| line.outage.iter().filter(move |m| m.step == step).map(|m| m.window.sent);
-        line.zero = sent(Step::Cut).min();
-        let last_cut = sent(Step::Cut).max();
-        let mut heals: Vec<Timestamp> = sent(Step::Heal).collect();
-        heals.sort_unstable();
-        let after_cut = heals.partition_point(|sent| last_cut.is_some_and(|cut| *sent < cut));
-        let restore = records.iter().find_map(|record| match record.event {
-            Event::PhaseStarted { phase: Phase::Restore } => Some(record.at),
-            _ => None,
-        });
-        (line.first_heal, line.heal) =
-            (heals.first().copied(), last_heal(&heals[after_cut..], line.zero, restore, faults));
+        (line.zero, line.heal) = (line.calls_of_faults.began(), line.calls_of_faults.ended());
         // Observers write when an answer is there, so a slow answer stands behind a later, faster one.
         line.health.sort_by_key(|health| health.window.sent);
         line.answers.sort_by_key(|answer| answer.window.sent);
@@ -144,7 +144,10 @@ impl<'a> Timeline<'a> {
         match event {
             Event::Mutation(mutation) => self.mutations.push(mutation),
             Event::FaultPlanned { fault, addresses, unseen, stateful, .. } => {
-                self.covered.extend(addresses);
+                self.planned += 1;
+                for address in addresses {
+                    self.covered.entry(*address).or_default().insert(self.planned);
+                }
                 self.unseen |= unseen;
                 self.stateful.extend(stateful.then_some(fault.as_str()));
             }
@@ -154,7 +157,14 @@ impl<'a> Timeline<'a> {
                 saying_healthy: *healthy,
                 checkers: *checkers,
             }),
-            Event::Answer { window, source, server, role, ttl_s, .. } => {
+            Event::Answer { window, source, server, role, ttl_s, unknown, .. } => {
+                for address in unknown {
+                    self.unknown.entry(*address).or_default().insert(server);
+                }
+                // An answer of which nothing is known tells nothing.
+                if role.is_none() && !unknown.is_empty() {
+                    return;
+                }
                 self.answers.push(Answer { window: *window, source: *source, server, ttl_s: *ttl_s, role: *role });
             }
             Event::Path { window, departed, address, open } => {
@@ -179,9 +189,20 @@ impl<'a> Timeline<'a> {
         self.heal.is_none_or(|heal| at <= heal)
     }
 
-    /// Whether `at` lies before the end of the fault's first turn.
-    pub fn in_first_turn(&self, at: Timestamp) -> bool {
-        self.first_heal.is_none_or(|heal| at <= heal)
+    /// When the first turn ended of the faults that cover an address.
+    pub fn first_turn_ended(&self, address: IpAddr) -> Option<Timestamp> {
+        let covering = self.covered.get(&address);
+        self.calls_of_faults.first_healed(|fault| covering.is_none_or(|of| of.contains(&fault)))
+    }
+
+    /// Whether `at` lies before the end of the first turn of that call's fault.
+    fn in_first_turn(&self, m: &Mutation, at: Timestamp) -> bool {
+        self.calls_of_faults.first_healed(|fault| m.fault.is_none_or(|own| own == fault)).is_none_or(|heal| at <= heal)
+    }
+
+    /// The calls that cut in the first turn of their fault, on which IPv4 traffic hangs.
+    pub fn first_cuts(&self) -> impl Iterator<Item = &'a Mutation> {
+        self.ipv4(Step::Cut).filter(|m| self.in_first_turn(m, m.window.sent))
     }
 
     /// The calls of a step on which IPv4 traffic hangs; all of that step where no packets are stopped.
@@ -193,7 +214,7 @@ impl<'a> Timeline<'a> {
     /// From the first call that cuts, sent, to the last one, answered, in the fault's first turn, in seconds: the fault is
     /// not whole before, which widens every bound.
     pub fn cut_took_s(&self) -> Option<f64> {
-        let first_turn = |m: &&Mutation| m.step == Step::Cut && self.in_first_turn(m.window.sent);
+        let first_turn = |m: &&Mutation| m.step == Step::Cut && self.in_first_turn(m, m.window.sent);
         took_s(self.outage.iter().copied().filter(first_turn).map(|m| m.window))
     }
 
@@ -219,32 +240,6 @@ impl<'a> Timeline<'a> {
         took.sort_by(f64::total_cmp);
         took.get(took.len() / 2).copied()
     }
-}
-
-/// The first of the calls that heal, in the order in which they were sent, which belongs to the fault that stands longest. Calls do not tell whose
-/// they are; the scenario tells when each fault ends, and what it does not end by itself is healed in the restore phase.
-fn last_heal(
-    heals: &[Timestamp],
-    zero: Option<Timestamp>,
-    restore: Option<Timestamp>,
-    faults: &[FaultSpec],
-) -> Option<Timestamp> {
-    let at_primary = |fault: &&FaultSpec| fault.region == RegionRole::Primary;
-    let everywhere = !faults.iter().any(|fault| at_primary(&fault));
-    let windows: Vec<FaultWindow> =
-        faults.iter().filter(|fault| everywhere || at_primary(fault)).flat_map(FaultSpec::windows).collect();
-    let ends: Option<BTreeSet<Duration>> = windows.iter().map(|(_, end)| *end).collect();
-    // Halfway between the last end and the one before it: both may come somewhat early or late.
-    let planned = ends.zip(windows.iter().map(|(from, _)| *from).min()).and_then(|(ends, first)| {
-        let mut latest = ends.into_iter().rev();
-        let (last, before) = (latest.next()?, latest.next()?);
-        let halfway = (last + before) / 2;
-        zero?.checked_add(halfway.saturating_sub(first)).ok()
-    });
-    let since = |from: Timestamp| heals.iter().copied().find(|sent| *sent >= from);
-    let several = windows.len() > 1;
-    let known = || planned.and_then(since).or_else(|| restore.and_then(since));
-    if several { known().or(heals.first().copied()) } else { heals.first().copied() }
 }
 
 /// From the first that was sent to the last that was answered.

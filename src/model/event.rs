@@ -104,8 +104,11 @@ pub enum Event {
         addresses: Vec<IpAddr>,
         /// The TTL that it gave, in seconds.
         ttl_s: u32,
-        /// Which Region the addresses belong to; nothing where they belong to neither.
+        /// Which Region the addresses belong to, as far as they are known; nothing where they belong to neither, or to both.
         role: Option<RegionRole>,
+        /// Those of them that no direct name of either Region gives.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unknown: Vec<IpAddr>,
     },
     /// A TCP connection to one of the primary's addresses was tried.
     Path {
@@ -350,6 +353,9 @@ pub struct Mutation {
     /// Whether IPv4 traffic hangs on it; cut and heal only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ipv4: bool,
+    /// Which of the scenario's faults, counted from 1; cut and heal only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<u32>,
     /// What went wrong; nothing when it took effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

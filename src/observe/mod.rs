@@ -8,8 +8,7 @@ mod alarms;
 mod checkers;
 mod harness;
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, RegionClients};
-use crate::dns::Server;
+use crate::dns::{Doors, Server};
 use crate::env::{Canary, Observe, Pool};
 use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
 use crate::net::{LocalFailure, connect};
@@ -35,6 +34,9 @@ use checkers::Minds;
 
 /// A path probe gives up after this much scenario time.
 const PATH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The Regions' direct names are asked for again so often, in scenario time: half of the TTL of a load balancer's own name (60 s); our own choice.
+const DOORS: Duration = Duration::from_secs(30);
 
 /// A look starts so much real time before its period is over: the timer's granularity (tokio: 1 ms), other looks
 /// and the kernel's wake-up then do not make two looks lie further apart than the period says.
@@ -69,7 +71,7 @@ pub struct Targets {
     /// The primary's front doors.
     pub primary: Vec<SocketAddr>,
     /// Which addresses lead to which Region.
-    pub regions: BTreeMap<IpAddr, RegionRole>,
+    pub doors: Arc<Doors>,
     /// The pool and the canary user, where there is one.
     pub canary: Option<(Pool, Canary)>,
 }
@@ -132,6 +134,7 @@ impl Observers {
             observers.spawn(self.clone().write_canaries(stop_writing));
             observers.spawn(self.clone().repeat(period, stop.clone(), Self::read_canary));
         }
+        observers.spawn(self.clone().repeat(DOORS, stop.clone(), Self::ask_for_doors));
         let (clock, log) = (self.clock, Arc::clone(&self.log));
         observers.spawn(async move { harness::watch(clock, &log, stop).await });
         while observers.join_next().await.is_some() {}
@@ -212,9 +215,11 @@ impl Observers {
             Ok(answer) => answer,
             Err(error) => return self.gap(window, server.label(), error.to_string()),
         };
-        let mut roles = answer.addresses.iter().map(|address| self.targets.regions.get(address).copied());
-        let first = roles.next().flatten();
-        let role = if roles.all(|role| role == first) { first } else { None };
+        let doors = &self.targets.doors;
+        if answer.addresses.iter().any(|address| doors.role_of(*address).is_none()) {
+            self.clone().ask_for_doors().await;
+        }
+        let (role, unknown) = doors.judge(&answer.addresses);
         self.log.write(Event::Answer {
             window,
             source,
@@ -222,7 +227,15 @@ impl Observers {
             addresses: answer.addresses,
             ttl_s: answer.ttl_s,
             role,
+            unknown,
         });
+    }
+
+    /// Asks the Regions' direct names again, since a load balancer's addresses change.
+    async fn ask_for_doors(self) {
+        for (region, address) in self.targets.doors.ask_again().await {
+            self.log.write(Event::Notice { text: format!("the front door in {region} has a new address: {address}") });
+        }
     }
 
     async fn path(self, address: SocketAddr) {

@@ -107,7 +107,8 @@ fn patient(crowd: &Crowd, question: &Question<'_>) -> Option<Way> {
 pub async fn check(crowd: &Crowd, question: &Question<'_>, proxy: Option<&str>, found: &mut Findings) {
     crowd.door.keys.settled().await;
     let Some(way) = patient(crowd, question) else { return };
-    for (role, region, addresses) in &crowd.door.regions {
+    for (role, region) in crowd.door.doors.regions() {
+        let addresses = &crowd.door.addresses_of(role);
         if addresses.is_empty() {
             continue;
         }
@@ -120,7 +121,7 @@ pub async fn check(crowd: &Crowd, question: &Question<'_>, proxy: Option<&str>, 
             format!("USER_SRP_AUTH straight to {region}: {}{}", ended.outcome.label(), past.unwrap_or_default());
         let (page, sight) = match &ended.outcome {
             LoginOutcome::Succeeded => continue,
-            LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => {
+            LoginOutcome::ClaimMissing { claim } if role == RegionRole::Replica => {
                 let trigger = format!("the Pre-Token-Generation trigger in {region} leaves out `{claim}`");
                 (steps::CLAIM, Sight::of(format!("{evidence}: {trigger}")))
             }
@@ -175,7 +176,7 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, fo
         let mut opened = 0;
         for number in 0..count {
             let Some(account) = users.accounts.get(number % users.accounts.len().max(1)) else { break };
-            let Some(ended) = crowd.direct(&way, &sign_in, account, addresses).await else { break };
+            let Some(ended) = crowd.direct(&way, &sign_in, account, &addresses).await else { break };
             if let Some(refresh) = ended.refresh {
                 crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
                 opened += 1;

@@ -24,7 +24,7 @@ use facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, resolvers};
 use login::Sessions;
 
 use crate::cloud::{Caller, Cloud, ListError, SecretError};
-use crate::dns::{DnsError, Server};
+use crate::dns::{Direct, DnsError, Doors, Server};
 use crate::env::Site;
 use crate::faults::{Fault, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
@@ -238,7 +238,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
             return Ok((found, None));
         }
     };
-    let targets = targets(question, &facts, resolvers, &regions, &mut found).await;
+    let targets = targets(question, &facts, resolvers, &crowd.door.doors, &mut found).await;
     let covered = join_all(plan.faults.iter().map(|fault| covered(&facts, fault, &regions))).await;
     let cloud = facts.cloud.clone();
     Ok((found, Some(Preflighted { cloud, caller, plan, crowd: Arc::new(crowd), targets, before, covered })))
@@ -327,6 +327,11 @@ async fn crowd(
     let clients = people::clients(site, cloud).await?;
     let mut expectations = login::expectations(scenario, site);
     expectations.client_ids = clients.iter().map(|client| client.id.clone()).collect();
+    let direct = regions.iter().map(|(role, region, addresses)| {
+        let names = site.region(*role).direct.clone();
+        Direct { role: *role, region: region.clone(), names, addresses: addresses.clone() }
+    });
+    let direct = direct.collect();
     let door = Door {
         name: site.front_door.name.clone(),
         port: site.front_door.port,
@@ -342,7 +347,7 @@ async fn crowd(
         clock: *clock,
         keys,
         expectations,
-        regions: regions.to_vec(),
+        doors: Arc::new(Doors::new(direct, resolvers.to_vec())),
     };
     let way = |share| Way::new(share, &site.timeouts, resolvers, *clock);
     Ok(Crowd {
@@ -361,11 +366,10 @@ async fn targets(
     question: &Question<'_>,
     facts: &Facts,
     resolvers: Vec<Server>,
-    regions: &[(RegionRole, Region, Vec<IpAddr>)],
+    doors: &Arc<Doors>,
     found: &mut Findings,
 ) -> observe::Targets {
     let site = question.site;
-    let of = |role| regions.iter().filter(move |(own, ..)| *own == role).flat_map(|(_, _, addresses)| addresses);
     let authoritative = facts.authoritative().await.unwrap_or_else(|missing| {
         found.not_checked(CHECK_OF_SERVERS, &format!("DNS is timed at the resolvers alone: {missing}"));
         Vec::new()
@@ -385,8 +389,12 @@ async fn targets(
         failure_threshold: u32::try_from(threshold.unwrap_or(DEFAULT_THRESHOLD)).unwrap_or(1),
         request_interval: interval,
         resolvers,
-        primary: of(RegionRole::Primary).map(|address| SocketAddr::new(*address, site.front_door.port)).collect(),
-        regions: regions.iter().flat_map(|(role, _, list)| list.iter().map(|address| (*address, *role))).collect(),
+        primary: doors
+            .addresses_of(RegionRole::Primary)
+            .into_iter()
+            .map(|address| SocketAddr::new(address, site.front_door.port))
+            .collect(),
+        doors: Arc::clone(doors),
         canary: site.users.canary.clone().map(|canary| (site.pool.clone(), canary)),
     }
 }

@@ -149,7 +149,7 @@ struct Objective<'a> {
     verdict: &'static str,
     /// `s` or `share`.
     unit: &'static str,
-    /// The share that was observed, which decides; null for times.
+    /// The share that was observed; null for times.
     observed: Option<f64>,
     /// Why, where the bounds alone do not tell.
     reason: Option<&'a str>,

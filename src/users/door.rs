@@ -8,6 +8,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
+use crate::dns::Doors;
 use crate::model::{Clock, Flow, Region, RegionRole, Secret};
 use crate::tokens::{Expectations, JwksCache};
 
@@ -44,7 +45,7 @@ pub struct Door {
     /// What an access token must be.
     pub expectations: Expectations,
     /// Both Regions and the addresses that lead to each.
-    pub regions: Vec<(RegionRole, Region, Vec<IpAddr>)>,
+    pub doors: Arc<Doors>,
 }
 
 /// An app client with its secret.
@@ -76,19 +77,17 @@ pub struct Managed {
 impl Door {
     /// The Region that an address leads to.
     pub fn region_at(&self, address: IpAddr) -> Option<(RegionRole, &Region)> {
-        let found = self.regions.iter().find(|(_, _, addresses)| addresses.contains(&address));
-        found.map(|(role, region, _)| (*role, region))
+        self.doors.region_at(address)
     }
 
     /// The Region of that name.
     pub fn region_named(&self, name: &str) -> Option<(RegionRole, &Region)> {
-        let found = self.regions.iter().find(|(_, region, _)| region.as_str() == name);
-        found.map(|(role, region, _)| (*role, region))
+        self.doors.regions().find(|(_, region)| region.as_str() == name)
     }
 
     /// The addresses that lead to a Region.
-    pub fn addresses_of(&self, wanted: RegionRole) -> &[IpAddr] {
-        self.regions.iter().find(|(role, ..)| *role == wanted).map_or(&[], |(.., addresses)| addresses.as_slice())
+    pub fn addresses_of(&self, wanted: RegionRole) -> Vec<IpAddr> {
+        self.doors.addresses_of(wanted)
     }
 
     /// The app client that a flow uses: the named one, or the first that has what the flow needs.

@@ -132,11 +132,10 @@ impl Crowd {
     }
 
     fn write_limit(&self, limit: &ExpectedLimit, sent: Timestamp, seen: String, held: Option<bool>) {
-        let region = self.door.regions.iter().find(|(role, ..)| *role == limit.region);
-        let Some((role, region, _)) = region else { return };
+        let Some((role, region)) = self.door.doors.regions().find(|(role, _)| *role == limit.region) else { return };
         let window = Window { sent, received: self.door.clock.now() };
         let (action, expect) = (limit.action, limit.expect);
-        let written = Expectation { action, role: *role, region: region.clone(), expect, held, seen, window };
+        let written = Expectation { action, role, region: region.clone(), expect, held, seen, window };
         self.log.write(Event::Expectation(written));
     }
 
@@ -203,7 +202,7 @@ impl Crowd {
 
     async fn sign_in_at(&self, flow: Flow, actor: &Account, region: RegionRole) -> Option<Ended> {
         let flow = FlowShare::of(flow, None, None, Percent(1.0));
-        self.direct(self.ways.first()?, &flow, actor, self.door.addresses_of(region)).await
+        self.direct(self.ways.first()?, &flow, actor, &self.door.addresses_of(region)).await
     }
 
     /// The app client of what is no sign-in: the pool's own.
@@ -220,7 +219,8 @@ impl Crowd {
         let (Some(client), Some(way)) = (self.own_client(), self.ways.first()) else {
             return Err(LoginOutcome::harness("no app client or no cohort to try it"));
         };
-        let lookup = Lookup::Fixed(self.door.addresses_of(region));
+        let addresses = self.door.addresses_of(region);
+        let lookup = Lookup::Fixed(&addresses);
         let mut visit = Visit::new(&self.door, way, client, lookup, 0);
         match self.door.clock.timeout(way.login, call(&mut visit)).await {
             Ok(done) => done,

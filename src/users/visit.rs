@@ -188,7 +188,7 @@ impl<'a> Visit<'a> {
         let mut opened = self.reach(&addresses, door.port).await;
         if opened.is_err() && self.way.tries_replica && matches!(self.lookup, Lookup::Way) {
             let replica: Vec<IpAddr> =
-                door.addresses_of(RegionRole::Replica).iter().copied().filter(|at| !addresses.contains(at)).collect();
+                door.addresses_of(RegionRole::Replica).into_iter().filter(|at| !addresses.contains(at)).collect();
             if !replica.is_empty() {
                 opened = self.reach(&replica, door.port).await;
             }
@@ -236,7 +236,8 @@ impl<'a> Visit<'a> {
             .operation_timeout(patience)
             .build();
         let region = door.region_at(connection.address()).map(|(_, region)| region);
-        let region = region.or(door.regions.first().map(|(_, region, _)| region)).map_or("us-east-1", Region::as_str);
+        let region =
+            region.or(door.doors.regions().next().map(|(_, region)| region)).map_or("us-east-1", Region::as_str);
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(SdkRegion::new(region.to_owned()))

@@ -21,7 +21,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use gameday::dns::Server;
+use gameday::dns::{Direct, Doors, Server};
 use gameday::env::Timeouts;
 use gameday::model::{
     AfterLogin, Clock, Cohort, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Secret, Seed,
@@ -243,6 +243,8 @@ impl Bench {
         let (keys, expectations) = (Arc::clone(&pool.keys), pool.expectations.clone());
         let behind = Behind { emulator, keys: Arc::clone(&keys), expectations: expectations.clone(), clock };
         let (port, pem) = front_door(behind);
+        let (role, region) = (RegionRole::Primary, Region::from(REGION));
+        let primary = Direct { role, region, names: Vec::new(), addresses: vec![LOCALHOST] };
         let door = Door {
             name: HOST.to_owned(),
             port,
@@ -258,7 +260,7 @@ impl Bench {
             clock,
             keys,
             expectations,
-            regions: vec![(RegionRole::Primary, Region::from(REGION), vec![LOCALHOST])],
+            doors: Arc::new(Doors::new(vec![primary], Vec::new())),
         };
         let share = CohortShare {
             cohort: Cohort::FreshLookup,

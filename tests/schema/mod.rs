@@ -144,6 +144,7 @@ fn is_a(value: &Value, rule: &Value) -> bool {
 fn eventful() -> Value {
     let window = Window { sent: at(120.0), received: at(120.5) };
     let raised = Mutation {
+        fault: None,
         window,
         region: REPLICA.into(),
         step: Step::Prepare,

@@ -181,6 +181,7 @@ mod tests {
                 call: "ec2:ReplaceNetworkAclAssociation".to_owned(),
                 resource: "subnet-1".to_owned(),
                 ipv4: true,
+                fault: Some(1),
                 error: None,
             })
         };

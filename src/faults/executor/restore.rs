@@ -416,7 +416,8 @@ impl Undoing<'_> {
         let again = AtomicBool::new(false);
         let once = || async {
             let fresh = if again.swap(true, Ordering::Relaxed) { self.own.now() } else { first };
-            let scene = Scene { blind, ..self.own.scene(self.own.place(&same.region)?, fresh) };
+            let whose = (&same.region, &same.action);
+            let scene = Scene { blind, ..self.own.scene_of(whose, self.own.place(&same.region)?, fresh) };
             same.action.change().undo(&scene).await
         };
         let result = loop {

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::{Answer, Answerer, Zone, rotate};
 use crate::lab::topology;
-use crate::lab::truth::{Fact, Truth};
+use crate::lab::truth::Truth;
 use crate::model::{Clock, RegionRole};
 use crate::net;
 
@@ -46,6 +46,11 @@ struct Cached {
 }
 
 impl Cached {
+    /// When it runs out.
+    fn expires(&self) -> Timestamp {
+        self.since.saturating_add(SignedDuration::from_secs(i64::from(self.ttl_s))).unwrap_or(Timestamp::MAX)
+    }
+
     /// The answer as it is to be given at `now`: TTLs count down and are rounded down to whole seconds; `None` once one has run out.
     fn at(&self, now: Timestamp) -> Option<Answer> {
         let age = now.duration_since(self.since);
@@ -90,8 +95,9 @@ impl Resolver {
         None
     }
 
-    /// Notes where the failover record leads, at the moment in which that changes for this resolver's clients.
-    fn note(&self, cache: &mut Cache, query: &LowerQuery, answer: &Answer, now: Timestamp) {
+    /// Notes where the failover record leads, at the moment from which whoever had asked would have been told so: nobody need ask just then. `expired` is
+    /// when what was kept ran out.
+    fn note(&self, cache: &mut Cache, query: &LowerQuery, answer: &Answer, expired: Option<Timestamp>) {
         if query.query_type() != RecordType::A || query.name().to_string().trim_end_matches('.') != topology::FRONT_DOOR
         {
             return;
@@ -101,7 +107,7 @@ impl Resolver {
         let role = roles.find(|role| address.is_some_and(|address| topology::front_doors(*role).contains(&address)));
         if role.is_some() && role != cache.role {
             cache.role = role;
-            self.truth.note(Fact::Resolver(role.unwrap_or_default()), now);
+            self.truth.leads_to(role.unwrap_or_default(), expired, self.clock.now());
         }
     }
 
@@ -112,11 +118,12 @@ impl Resolver {
         if let Some(answer) = cache.entries.get(&key).and_then(|cached| cached.at(self.clock.now())) {
             return answer;
         }
+        let expired = cache.entries.get(&key).map(Cached::expires);
         let Some(answer) = self.fetch(query.original()).await else {
             return Answer::code(ResponseCode::ServFail);
         };
         let since = self.clock.now();
-        self.note(&mut cache, query, &answer, since);
+        self.note(&mut cache, query, &answer, expired);
         let cached = Cached { ttl_s: ttl_s(&answer), answer: answer.clone(), since };
         if cached.ttl_s > 0 && matches!(answer.code, ResponseCode::NoError | ResponseCode::NXDomain) {
             cache.entries.insert(key, cached);
