@@ -2,6 +2,8 @@
 
 #[path = "conformance/emulators.rs"]
 mod emulators;
+#[path = "conformance/observer.rs"]
+mod observer;
 #[path = "conformance/reports.rs"]
 mod reports;
 #[path = "conformance/srp.rs"]

@@ -3,17 +3,12 @@
     recompute.py events.ndjson run.json      # one line for each figure that differs; exit 1 where one does
 """
 
-import datetime
-import json
-import sys
-
+import datetime, json, sys
 
 def ns(text):
     whole, _, rest = text.rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(whole + "+00:00").timestamp()
     return int(seconds) * 10**9 + int((rest + "000000000")[:9])
-
-
 log, run = [json.loads(line) for line in open(sys.argv[1])], json.load(open(sys.argv[2]))
 head, of = log[0], lambda kind: [r for r in log if r["event"] == kind]
 for record in log:
@@ -31,28 +26,21 @@ if zero is None:
     sys.exit(0 if all(m["lower_s"] is None for m in run["milestones"]) else "milestones without a cut")
 healed = [min([h["sent"] for h in f["heal"] if h["sent"] >= max(c["sent"] for c in f["cut"])], default=None) for f in faults.values()]
 heal = None if None in healed else max(healed)
-by_heal = lambda at: heal is None or at <= heal
-role_of = lambda r: r.get("role")
+by_heal, role_of = lambda at: heal is None or at <= heal, lambda r: r.get("role")
 logins = [r for r in of("login") if r["outcome"]["class"] not in ("cancelled", "harness_failed")]
 refused = [r for r in logins if r.get("at_replica") == "refused" and role_of(r) == "replica" and r["outcome"]["class"] != "succeeded"]
 counted = [r for r in logins if r not in refused] if refused else logins
 good = lambda r: r["outcome"]["class"] == "succeeded"
 last, first = lambda values: max(values, default=None), lambda values: min(values, default=None)
-
-
 def seen(looks, floor, new, until=None):
     """From the last look that saw the old state to the first after it that saw the new one."""
     looks = [r for r in looks if until is None or r["sent"] <= until]
     old = last(r["sent"] for r in looks if not new(r))
     at = first(r["received"] for r in looks if new(r) and r["sent"] >= floor and (old is None or r["sent"] > old))
     return at and (max(old or floor, floor), at)
-
-
 def every(parts):
     parts = list(parts)
     return (max(a for a, _ in parts), max(b for _, b in parts)) if parts and None not in parts else None
-
-
 covered = [a for f in of("fault_planned") for a in f.get("addresses", [])]
 probes = {}
 for probe in sorted(of("path"), key=lambda r: r["sent"]):
@@ -62,20 +50,14 @@ stopped = any(c.get("ipv4") for f in faults.values() for c in f["cut"])
 probes = probes if stopped and any(p["sent"] >= zero for ps in probes.values() for p in ps) else {}
 took = sorted(p["received"] - p["departed"] for ps in probes.values() for p in ps if p["open"])
 covering = lambda a: [n for n, f in enumerate(of("fault_planned"), 1) if a in f.get("addresses", [])]
-
-
 def turn_ended(address):
     own = [f for n, f in faults.items() if n is None or not covering(address) or n in covering(address)]
     return first(h["sent"] for f in own for h in f["heal"] if h["sent"] >= min(c["sent"] for c in f["cut"])) or float("inf")
-
-
 def vanished(address):
     ended = turn_ended(address)
     opened = last(p["sent"] for p in probes[address] if p["open"] and p["received"] <= ended)
     gone = first(p["departed"] for p in probes[address] if not p["open"] and max(zero, (opened or zero - 1) + 1) <= p["sent"] <= ended)
     return gone and (max(opened or zero, zero), gone + took[len(took) // 2])
-
-
 calls_that = lambda step: [c for f in faults.values() for c in f[step] if c.get("ipv4") or not stopped]
 m = {"fault_effective": every(map(vanished, probes)) if probes else (zero, max(c["received"] for c in calls_that("cut")))}
 failed = first(r["ended"] for r in counted if r["ended"] > zero and not good(r))
@@ -95,8 +77,6 @@ for source in ("authoritative", "resolver"):
     m["dns_failback_authoritative"] = m.get("dns_failback_authoritative") if source == "resolver" else back
 kinds = {c.get("name") or c["cohort"] + (" " + c["caches_for"] if "caches_for" in c else ""): c["cohort"] for c in head["scenario"]["users"]["cohorts"]}
 WAY = {"dns_failed", "connect_timeout", "tls_failed"}
-
-
 def possible(role, start):
     there = [r for r in counted if good(r) and role_of(r) == role and r["ended"] > start and (role == "primary" or by_heal(r["api_sent"])) and r["api_sent"] >= start]
     signs = [s for s in of("session") if s["step"].startswith("sign_in") and not s.get("held_up") and good(s) and role_of(s) == role and s["sent"] >= start and (role == "primary" or by_heal(s["sent"]))]
@@ -120,8 +100,6 @@ def possible(role, start):
         profiles.pop("tries-replica", None)
     bounds = [max(p.get("way", start), min(p.get(flow, start) for flow in flows)) for p in profiles.values()]
     return upper and (min(bounds, default=start), upper)
-
-
 m["first_replica_login"] = possible("replica", zero)
 bad = last(r["scheduled"] for r in counted if zero <= r["scheduled"] and by_heal(r["scheduled"]) and not (good(r) and role_of(r) == "replica"))
 after = sorted((r["scheduled"], r["arrival"], r["ended"]) for r in counted if zero <= r["scheduled"] and by_heal(r["scheduled"]) and good(r) and role_of(r) == "replica" and (bad is None or r["scheduled"] > bad))
@@ -139,12 +117,9 @@ m["fault_reverted"] = up and (max([last_heal, *hung]), up)
 m["first_primary_login_after_failback"] = last_heal and possible("primary", last_heal)
 
 wrong = []
-
-
 def same(name, ours, theirs, slack=1.5e-6):
     if (ours is None) != (theirs is None) or (ours is not None and abs(ours - theirs) > slack):
         wrong.append(f"{name}: run.json says {theirs}, the log {ours}")
-
 
 bounds = {}
 for milestone in run["milestones"]:
@@ -171,9 +146,22 @@ windows = {}
 for r in counted:
     number = (r["scheduled"] - zero) // 10**9
     if number >= -30:
-        windows.setdefault(number, [0, 0])
-        windows[number] = [windows[number][0] + 1, windows[number][1] + good(r)]
+        windows[number] = [a + b for a, b in zip(windows.get(number, [0, 0]), (1, good(r)))]
 reported = {int(w["from_s"]): [w["attempted"], w["succeeded"]] for w in (run["availability"] or {"windows": []})["windows"]}
 wrong += [f"window {n} s: run.json says {reported.get(n)}, the log {windows.get(n)}" for n in sorted(windows.keys() | reported.keys()) if windows.get(n) != reported.get(n)]
+longest = max((r["ended"] - r["scheduled"] for r in counted if good(r) and by_heal(r["ended"])), default=0)
+def check_back(name, curve, own):
+    """The first login from which, up to every later one until the heal, the share of successes is that of steady state."""
+    before = [good(r) for r in own if r["scheduled"] < zero and r["ended"] <= zero]
+    points = [(r["scheduled"], good(r) and by_heal(r["ended"])) for r in sorted(own, key=lambda r: r["scheduled"]) if zero <= r["scheduled"] < (heal or 1 << 62) and not (good(r) and not by_heal(r["ended"]) and r["scheduled"] + longest > heal)]
+    for at in curve["back"] if before and heal else []:
+        level = 1 if at["percent"] == 100 else at["percent"] * sum(before) / 100 / len(before)
+        for index in range(len(points)) if not at["after_heal"] and at["lower_s"] is not None else []:
+            parts = [sum(ok for _, ok in points[index:end]) - level * (end - index) for end in range(index + 1, len(points) + 1)]
+            if min(parts) >= -1e-9:
+                same(f"{name} {at['percent']} % back, lower", (points[index - 1][0] - zero) / 1e9 if index else 0.0, at["lower_s"])
+                same(f"{name} {at['percent']} % back, upper", (points[index][0] - zero) / 1e9, at["upper_s"])
+                break
+check_back("all", run["recovery"]["all"], counted) if run["recovery"] else None
 print("\n".join(wrong) or f"{sys.argv[2]}: {2 * len(bounds)} bounds, {len(run['durations'])} durations, RPO and {len(windows)} windows agree")
 sys.exit(1 if wrong else 0)
