@@ -4,6 +4,8 @@
 mod emulators;
 #[path = "conformance/observer.rs"]
 mod observer;
+#[path = "conformance/recomputed.rs"]
+mod recomputed;
 #[path = "conformance/reports.rs"]
 mod reports;
 #[path = "conformance/srp.rs"]

@@ -1,7 +1,5 @@
-"""Recomputes the figures of run.json from the event log alone, by docs/milestones.md, with no code of GameDay's.
-
-    recompute.py events.ndjson run.json      # one line for each figure that differs; exit 1 where one does
-"""
+"""Recomputes the figures of run.json from the event log alone, by docs/milestones.md, with no code of GameDay's:
+recompute.py events.ndjson run.json prints a line for each figure that differs, and exits with 1 where one does."""
 
 import datetime, json, sys
 
@@ -12,15 +10,12 @@ def ns(text):
 log, run = [json.loads(line) for line in open(sys.argv[1])], json.load(open(sys.argv[2]))
 head, of = log[0], lambda kind: [r for r in log if r["event"] == kind]
 for record in log:
-    for key in ("sent", "received", "departed", "scheduled", "started", "ended", "api_sent"):
-        if isinstance(record.get(key), str):
-            record[key] = ns(record[key])
+    times = {"sent", "received", "departed", "scheduled", "started", "ended", "api_sent"} & record.keys()
+    record.update({key: ns(record[key]) for key in times if isinstance(record[key], str)})
 primary = [m for m in of("mutation") if m["region"] == head["primary"]]
 calls = primary if any(m["step"] == "cut" for m in primary) else of("mutation")
-faults = {}
-for call in calls:
-    faults.setdefault(call.get("fault"), {"cut": [], "heal": []}).get(call["step"], []).append(call)
-faults = {key: f for key, f in faults.items() if f["cut"]}
+of_fault = lambda n: {step: [c for c in calls if c.get("fault") == n and c["step"] == step] for step in ("cut", "heal")}
+faults = {n: of_fault(n) for n in {c.get("fault") for c in calls if c["step"] == "cut"}}
 zero = min((c["sent"] for f in faults.values() for c in f["cut"]), default=None)
 if zero is None:
     sys.exit(0 if all(m["lower_s"] is None for m in run["milestones"]) else "milestones without a cut")
@@ -42,11 +37,8 @@ def every(parts):
     parts = list(parts)
     return (max(a for a, _ in parts), max(b for _, b in parts)) if parts and None not in parts else None
 covered = [a for f in of("fault_planned") for a in f.get("addresses", [])]
-probes = {}
-for probe in sorted(of("path"), key=lambda r: r["sent"]):
-    if not covered or probe["address"] in covered:
-        probes.setdefault(probe["address"], []).append(probe)
-stopped = any(c.get("ipv4") for f in faults.values() for c in f["cut"])
+stopped, paths = any(c.get("ipv4") for f in faults.values() for c in f["cut"]), sorted(of("path"), key=lambda r: r["sent"])
+probes = {a: [p for p in paths if p["address"] == a] for a in {p["address"] for p in paths if not covered or p["address"] in covered}}
 probes = probes if stopped and any(p["sent"] >= zero for ps in probes.values() for p in ps) else {}
 took = sorted(p["received"] - p["departed"] for ps in probes.values() for p in ps if p["open"])
 covering = lambda a: [n for n, f in enumerate(of("fault_planned"), 1) if a in f.get("addresses", [])]
@@ -67,11 +59,9 @@ sick = next((h for h in health if h["sent"] >= zero and not h["status_healthy"])
 m["health_check_unhealthy"] = sick and (max([zero] + [h["sent"] for h in health if h["status_healthy"] and h["sent"] < sick["sent"]]), sick["received"])
 well = sick and next((h for h in health if h["sent"] >= (heal or 1 << 62) and h["status_healthy"]), None)
 m["health_check_healthy"] = well and (max([heal] + [h["sent"] for h in health if not h["status_healthy"] and h["sent"] < well["sent"]]), well["received"])
-servers = {}
-for answer in of("answer"):
-    servers.setdefault((answer["source"], answer["server"]), []).append(answer)
+told = [r for r in of("answer") if r["role"] or not r.get("unknown")]
 for source in ("authoritative", "resolver"):
-    own = [looks for (s, _), looks in servers.items() if s == source]
+    own = [[r for r in told if r["server"] == s and r["source"] == source] for s in {r["server"] for r in told if r["source"] == source}]
     m[f"dns_flip_{source}"] = every(seen(looks, zero, lambda r: role_of(r) == "replica", heal) for looks in own)
     back = every(seen(looks, heal, lambda r: role_of(r) == "primary") for looks in own if any(role_of(r) == "replica" and r["sent"] >= zero for r in looks)) if heal else None
     m["dns_failback_authoritative"] = m.get("dns_failback_authoritative") if source == "resolver" else back
@@ -94,10 +84,8 @@ def possible(role, start):
             key = "way" if way else r["flow"]
             profile[key] = max(profile.get(key, start), r["started"])
     own, fresh = "tries-replica" in profiles, "fresh-lookup" in profiles
-    if role == "replica":
-        profiles = {k: p for k, p in profiles.items() if k == "tries-replica" or not own and (k == "fresh-lookup" or not fresh)}
-    elif fresh:
-        profiles.pop("tries-replica", None)
+    chosen = lambda k: k == "tries-replica" or not own and (k == "fresh-lookup" or not fresh) if role == "replica" else k != "tries-replica" or not fresh
+    profiles = {k: p for k, p in profiles.items() if chosen(k)}
     bounds = [max(p.get("way", start), min(p.get(flow, start) for flow in flows)) for p in profiles.values()]
     return upper and (min(bounds, default=start), upper)
 m["first_replica_login"] = possible("replica", zero)
@@ -105,11 +93,8 @@ bad = last(r["scheduled"] for r in counted if zero <= r["scheduled"] and by_heal
 after = sorted((r["scheduled"], r["arrival"], r["ended"]) for r in counted if zero <= r["scheduled"] and by_heal(r["scheduled"]) and good(r) and role_of(r) == "replica" and (bad is None or r["scheduled"] > bad))
 held = any(p["phase"] == "hold" for p in of("phase_started"))
 m["replica_sustained"] = (max(bad or zero, zero), after[0][2]) if held and len(after) >= 10 else None
-tries = {}
-for call in calls_that("heal") if heal else []:
-    if call["sent"] >= heal:
-        tries.setdefault((call["call"], call["resource"]), []).append(call["sent"])
-last_heal = last(min(sent) for sent in tries.values())
+late = [(c["call"], c["resource"], c["sent"]) for c in calls_that("heal") if heal and c["sent"] >= heal]
+last_heal = last(min(sent for *b, sent in late if b == a) for *a, _ in late)
 opened = {a: first(p["received"] for p in ps if p["open"] and p["received"] >= (heal or 1 << 62)) for a, ps in probes.items()}
 hung = [p["sent"] for a, ps in probes.items() for p in ps if not p["open"] and opened[a] and p["sent"] < opened[a] < p["received"]]
 up = None if not last_heal or None in opened.values() else max(opened.values()) if probes else max(c["received"] for c in calls_that("heal") if c["sent"] >= heal and not c.get("error"))
@@ -120,18 +105,16 @@ wrong = []
 def same(name, ours, theirs, slack=1.5e-6):
     if (ours is None) != (theirs is None) or (ours is not None and abs(ours - theirs) > slack):
         wrong.append(f"{name}: run.json says {theirs}, the log {ours}")
-
 bounds = {}
 for milestone in run["milestones"]:
     at = m.get(milestone["name"])
     at = None if milestone.get("before_cut") else at and tuple((t - zero) / 1e9 for t in at)
     bounds[milestone["name"]] = at
-    for index, key in enumerate(("lower_s", "upper_s")):
-        same(f"{milestone['name']}.{key}", at and at[index], milestone[key])
-for took_s in run["durations"]:
-    a, b = bounds[took_s["from"]], bounds[took_s["to"]]
-    same(took_s["name"] + ".lower_s", max(0.0, b[0] - a[1]) if a and b else None, took_s["lower_s"])
-    same(took_s["name"] + ".upper_s", max(0.0, b[1] - a[0]) if a and b else None, took_s["upper_s"])
+    [same(f"{milestone['name']}.{key}", at and at[index], milestone[key]) for index, key in enumerate(("lower_s", "upper_s"))]
+for span in run["durations"]:
+    a, b = bounds[span["from"]], bounds[span["to"]]
+    for key, ours in (("lower_s", a and b and max(0.0, b[0] - a[1])), ("upper_s", a and b and max(0.0, b[1] - a[0]))):
+        same(f"{span['name']}.{key}", ours, span[key])
 writes, reads = sorted(of("canary_written"), key=lambda w: w["sequence"]), sorted(of("canary_read"), key=lambda r: r["sent"])
 if run["rpo"] and bounds["fault_effective"]:
     low, high = (zero + round(t * 1e9) for t in bounds["fault_effective"])
