@@ -177,7 +177,7 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, fo
             let Some(account) = users.accounts.get(number % users.accounts.len().max(1)) else { break };
             let Some(ended) = crowd.direct(&way, &sign_in, account, addresses).await else { break };
             if let Some(refresh) = ended.refresh {
-                crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
+                crowd.tokens.put(&flow.label(), Token::new(account.name.clone(), ended.username, refresh));
                 opened += 1;
             } else {
                 let ended = ended.outcome.label();

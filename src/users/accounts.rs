@@ -59,10 +59,19 @@ impl Population {
 /// A refresh token and whose it is.
 #[derive(Debug, Clone)]
 pub struct Token {
-    /// The user.
+    /// The user, by the name that the environment has.
     pub user: String,
+    /// The name that the pool has for the user: another one where users sign in by an alias or an e-mail address.
+    pub username: String,
     /// The token.
     pub refresh: Secret,
+}
+
+impl Token {
+    /// The refresh token of a sign-in, whose access token told the pool's name where it has one.
+    pub fn new(user: String, username: Option<String>, refresh: Secret) -> Self {
+        Self { username: username.unwrap_or_else(|| user.clone()), user, refresh }
+    }
 }
 
 /// Whose turn it is in a flow that lives on refresh tokens.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Flow, LoginOutcome, Secret};
+use crate::model::{Flow, LoginOutcome};
 use crate::scenario::FlowShare;
 
 use super::accounts::{Token, Turn};
@@ -44,10 +44,11 @@ impl Crowd {
 
     /// Gives a user's session to whoever comes next. With rotation, the answer with the next token may have been lost, and then the old one
     /// is refused: a token that the service refused is of no more use, and its user has to sign in.
-    pub(super) fn give_back(&self, flow: &str, user: String, token: Option<Secret>, ended: &Ended) {
+    pub(super) fn give_back(&self, flow: &str, user: String, token: Option<Token>, ended: &Ended) {
         let over = matches!(ended.outcome, LoginOutcome::Rejected { .. }) && !retry::may_help(&ended.outcome);
-        match ended.refresh.clone().or(token.filter(|_| !over)) {
-            Some(refresh) => self.tokens.put(flow, Token { user, refresh }),
+        let known = ended.username.clone().or_else(|| token.as_ref().map(|token| token.username.clone()));
+        match ended.refresh.clone().or(token.filter(|_| !over).map(|token| token.refresh)) {
+            Some(refresh) => self.tokens.put(flow, Token::new(user, known, refresh)),
             None => self.tokens.lost(flow, user),
         }
     }

@@ -208,7 +208,7 @@ impl Crowd {
         let user = who.user().map(str::to_owned);
         let began = self.began(&flow, user.clone());
         let token = match &who {
-            Who::Token(token) => Some(token.refresh.clone()),
+            Who::Token(token) => Some(token.clone()),
             _ => None,
         };
         let wanted = Attempt {

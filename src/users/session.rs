@@ -30,7 +30,7 @@ struct Session<'a> {
     way: &'a Way,
     account: &'a Account,
     access: Secret,
-    refresh: Secret,
+    token: Token,
     choice: u32,
 }
 
@@ -64,8 +64,9 @@ impl Crowd {
             () = self.door.clock.sleep(begin) => {}
         }
         let empty = || Secret::new(String::new());
-        let (access, refresh, choice) = (empty(), empty(), draws.random());
-        let mut session = Session { crowd: &self, number, plan, client, way, account, access, refresh, choice };
+        let (access, choice) = (empty(), draws.random());
+        let token = Token::new(account.name.clone(), None, empty());
+        let mut session = Session { crowd: &self, number, plan, client, way, account, access, token, choice };
         if session.sign_in(SessionStep::SignIn, stop).await.worked() {
             session.work(draws.random(), stop).await;
         }
@@ -142,7 +143,8 @@ impl Session<'_> {
             crowd.ask_again(user);
         }
         if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
-            (self.access, self.refresh) = (access, refresh);
+            self.access = access;
+            self.token = Token::new(self.account.name.clone(), ended.username, refresh);
         }
         let window = Window { sent, received: crowd.door.clock.now() };
         let done = Done { window, phase, role: ended.served.map(|(role, _)| role), outcome: ended.outcome };
@@ -157,7 +159,7 @@ impl Session<'_> {
     }
 
     async fn renew(&mut self) -> Done {
-        let token = Token { user: self.account.name.clone(), refresh: self.refresh.clone() };
+        let token = self.token.clone();
         let flow = self.plan.refresh;
         let work = async |visit: &mut Visit<'_>| {
             let signed = Box::pin(super::flows::sign_in(visit, flow, &Who::Token(token.clone()))).await?;
@@ -170,7 +172,9 @@ impl Session<'_> {
         };
         let (done, access, refresh) = self.within_patience(SessionStep::Refresh, work).await;
         // A new refresh token counts even where the rest went wrong: rotation has ended the old one.
-        self.refresh = refresh.unwrap_or_else(|| self.refresh.clone());
+        if let Some(refresh) = refresh {
+            self.token.refresh = refresh;
+        }
         self.access = access.unwrap_or_else(|| self.access.clone());
         done
     }
