@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret};
+use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret, totp_flaw};
 use crate::env::{ManagedLogin, SecretRef, Site, UserList};
 use crate::model::{Flow, UserAction};
 use crate::users::{Account, AppClient, Crowd, Door, Managed, Population};
@@ -43,6 +43,7 @@ pub fn managed(login: &ManagedLogin) -> Managed {
 
 /// Users of one place of the environment file.
 struct Group<'a> {
+    name: &'a str,
     names: &'a [String],
     password: Option<&'a SecretRef>,
     list: Option<&'a UserList>,
@@ -52,12 +53,17 @@ struct Group<'a> {
 /// The users of `[users]` under the empty name, and each population under its own.
 pub async fn populations(site: &Site, cloud: &Cloud) -> Result<BTreeMap<String, Population>, super::PreflightError> {
     let own = &site.users;
-    let group =
-        Group { names: &own.names, password: own.password.as_ref(), list: own.list.as_ref(), totp_secret: None };
+    let group = Group {
+        name: "",
+        names: &own.names,
+        password: own.password.as_ref(),
+        list: own.list.as_ref(),
+        totp_secret: None,
+    };
     let mut all = BTreeMap::from([(String::new(), Population::new(accounts(group, site, cloud).await?, false))]);
     for of in &own.populations {
         let (password, list, totp_secret) = (of.password.as_ref(), of.list.as_ref(), of.totp_secret.as_ref());
-        let group = Group { names: &of.names, password, list, totp_secret };
+        let group = Group { name: &of.name, names: &of.names, password, list, totp_secret };
         all.insert(of.name.clone(), Population::new(accounts(group, site, cloud).await?, of.new_password));
     }
     Ok(all)
@@ -65,7 +71,13 @@ pub async fn populations(site: &Site, cloud: &Cloud) -> Result<BTreeMap<String, 
 
 async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Account>, super::PreflightError> {
     let totp_secret = match group.totp_secret {
-        Some(reference) => Some(resolve_secret(reference, &site.folder, &cloud.secrets).await?),
+        Some(reference) => {
+            let secret = resolve_secret(reference, &site.folder, &cloud.secrets).await?;
+            if let Some(flaw) = totp_flaw(&secret) {
+                return Err(SecretError::Totp { population: group.name.to_owned(), flaw }.into());
+            }
+            Some(secret)
+        }
         None => None,
     };
     if let Some(list) = group.list {
