@@ -36,9 +36,12 @@ pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
             let environment = load(&args.env)?;
             let list = listed(&environment);
             let out = args.out.clone().or_else(|| list.clone()).unwrap_or_else(|| environment.folder().join(LIST));
-            let names: Vec<String> = (1..=args.count).map(|number| format!("{prefix}{number:05}")).collect();
-            let file = PasswordFile::new(&out, &names)?;
+            let file = PasswordFile::new(&out)?;
             let pool = Box::pin(open(environment, Some(consent), &what)).await?;
+            let naming = pool.naming().await.map_err(|error| refused(&error))?;
+            let names: Option<Vec<String>> = (1..=args.count).map(|number| naming.name(prefix, number)).collect();
+            let names = names.ok_or_else(only_phones)?;
+            file.check(&names)?;
             let done = seed(&pool, names, file).await?;
             tell(&next(&args.env, &out, list.as_deref()));
             Ok(done)
@@ -135,6 +138,14 @@ fn some(names: &[String]) -> String {
     if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
 }
 
+fn only_phones() -> Failure {
+    Failure::with_help(
+        "the pool knows its users by phone number alone (UsernameAttributes), and no number belongs to nobody; nothing was changed",
+        "Make users by hand with numbers of your own, and write a list of them: username,password",
+    )
+    .coded(Exit::Aborted)
+}
+
 fn refused(error: &CloudError) -> Failure {
     Failure::plain(format!("nothing was changed: {error}")).coded(Exit::Aborted)
 }
@@ -178,7 +189,8 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
     let census = pool.census(prefix).await.map_err(|error| refused(&error))?;
     let wanted = census.ours.len();
     if dry_run {
-        tell(&format!("{wanted} users would be deleted: {}", some(&census.ours)));
+        let logins: Vec<String> = census.ours.iter().map(|user| user.login.clone()).collect();
+        tell(&format!("{wanted} users would be deleted: {}", some(&logins)));
     }
     let (mut gone, mut failed) = (0, Vec::new());
     if !dry_run {
@@ -223,8 +235,8 @@ struct Row {
 }
 
 impl PasswordFile {
-    /// Refuses a path that cannot be written, and a file that holds passwords of others.
-    fn new(path: &Path, names: &[String]) -> Result<Self, Failure> {
+    /// Refuses a path that cannot be written, and a file that is no list of users.
+    fn new(path: &Path) -> Result<Self, Failure> {
         let fail = |error: String| Failure::plain(format!("{}: {error}; nothing was touched", path.display()));
         let folder = folder(path);
         if !folder.is_dir() {
@@ -239,12 +251,17 @@ impl PasswordFile {
                 let totp_secret = totp_secret.unwrap_or_else(|| Secret::new(""));
                 rows.insert(name, Row { password, totp_secret });
             }
-            if rows.keys().any(|name| !names.contains(name)) {
-                let text = format!("{} holds other users' passwords; nothing was touched", path.display());
-                return Err(Failure::with_help(text, "Give another file with --out"));
-            }
         }
         Ok(Self { path: path.to_owned(), old: rows })
+    }
+
+    /// Refuses a file that holds passwords of others.
+    fn check(&self, names: &[String]) -> Result<(), Failure> {
+        if self.old.keys().all(|name| names.contains(name)) {
+            return Ok(());
+        }
+        let text = format!("{} holds other users' passwords; nothing was touched", self.path.display());
+        Err(Failure::with_help(text, "Give another file with --out"))
     }
 
     /// Writes new passwords and those of users who kept theirs; all of it or nothing, readable by its owner alone.
@@ -298,15 +315,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.csv");
         let names = ["gameday-1".to_owned(), "gameday-2".to_owned()];
-        let file = PasswordFile::new(&path, &names).unwrap();
+        let file = PasswordFile::new(&path).unwrap();
         file.write(vec![(names[0].clone(), Secret::new("p,\"1"))]).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, "username,password,totp_secret\ngameday-1,\"p,\"\"1\",\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         // The same users may be written again; others' passwords are not lost.
-        assert!(PasswordFile::new(&path, &names).is_ok());
-        assert!(PasswordFile::new(&path, &names[1..]).is_err());
-        assert!(PasswordFile::new(&folder.path().join("no/users.csv"), &names).is_err());
+        assert!(PasswordFile::new(&path).unwrap().check(&names).is_ok());
+        assert!(PasswordFile::new(&path).unwrap().check(&names[1..]).is_err());
+        assert!(PasswordFile::new(&folder.path().join("no/users.csv")).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
@@ -314,14 +331,13 @@ mod tests {
     fn a_list_that_others_can_read_is_refused_before_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.csv");
-        let names = ["gameday-1".to_owned()];
         fs::write(&path, "username,password\ngameday-1,hunter2\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(PasswordFile::new(&path, &names).is_err());
+        assert!(PasswordFile::new(&path).is_err());
         let text = read_list_file(&path).unwrap_err().to_string();
         assert!(text.contains("chmod 600") && !text.contains("hunter2"), "{text}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(PasswordFile::new(&path, &names).is_ok());
+        assert!(PasswordFile::new(&path).is_ok());
     }
 
     #[test]
@@ -344,7 +360,7 @@ mod tests {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let names = [1, 2, 3].map(|number| format!("gameday-{number}"));
-        let file = PasswordFile::new(&path, &names).unwrap();
+        let file = PasswordFile::new(&path).unwrap();
         file.write(vec![(names[1].clone(), Secret::new("new"))]).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let expected =
