@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{
-    Event, Flow, LoginOutcome, LoginStep, Percent, Phase, RegionRole, Secret, SessionCall, SessionStep, Window,
+    Event, LoginOutcome, LoginStep, Percent, Phase, RegionRole, Secret, SessionCall, SessionStep, Window,
 };
 use crate::scenario::{FlowShare, SessionPlan};
 
@@ -54,7 +54,8 @@ impl Crowd {
         let named = |way: &&Way| plan.cohort.as_ref().is_none_or(|name| way.label == *name);
         let users = self.door.population(plan.users.as_deref());
         let account = users.and_then(|users| users.accounts.get(number as usize % users.accounts.len().max(1)));
-        let client = self.door.client(Flow::UserSrp, plan.client.as_deref());
+        let flow = self.load.sign_in_flow(plan.client.as_deref(), plan.users.as_deref());
+        let client = self.door.client(flow, plan.client.as_deref());
         let (Some(way), Some(client), Some(account)) = (self.ways.iter().find(named), client, account) else { return };
         let mut draws = self.seed.stream(&format!("session-{number}"));
         // Sessions do not all do the same thing at the same moment.
@@ -127,8 +128,16 @@ impl Session<'_> {
 
     async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> Done {
         let crowd = self.crowd;
+        if let Some(users) = crowd.door.population(self.plan.users.as_deref()) {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = crowd.code_left(users, self.account) => {}
+            }
+        }
         let (sent, phase) = (crowd.door.clock.now(), crowd.phase.get());
-        let flow = FlowShare::of(Flow::UserSrp, self.plan.client.clone(), self.plan.users.clone(), Percent(1.0));
+        let (client, users) = (self.plan.client.clone(), self.plan.users.clone());
+        let by = crowd.load.sign_in_flow(client.as_deref(), users.as_deref());
+        let flow = FlowShare::of(by, client, users, Percent(1.0));
         let wanted = Attempt {
             scheduled: sent,
             flow: &flow,

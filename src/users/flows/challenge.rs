@@ -82,7 +82,7 @@ pub(super) async fn tokens(
                 Some((LoginStep::NewPassword, "NEW_PASSWORD", password))
             }
             (Some(ChallengeNameType::SoftwareTokenMfa), Some(secret)) => {
-                totp::code(secret, visit.door.clock.now()).map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code))
+                totp::shown(visit, account, secret).map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code))
             }
             _ => None,
         };
