@@ -182,19 +182,49 @@ fn c05_preflight_signs_in_by_the_scenarios_own_flows() {
         path
     };
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FULL)).unwrap();
-    let scenario = folder.path().join("scenario.toml");
-    std::fs::write(&scenario, text.replace("flow = \"USER_SRP_AUTH\"", "flow = \"USER_PASSWORD_AUTH\"")).unwrap();
+    let by = |flow: &str| {
+        let (before, after) = text.split_once("[[users.flows]]").unwrap();
+        let flow = format!("[[users.flows]]\nflow = \"{flow}\"\nshare = \"100%\"\n\n");
+        let path = folder.path().join("scenario.toml");
+        std::fs::write(&path, format!("{before}{flow}{}", &after[after.find("[[users.cohorts]]").unwrap()..])).unwrap();
+        path
+    };
     let passwords_only = environment("passwords", "ALLOW_USER_PASSWORD_AUTH");
     let srp_only = environment("srp", "ALLOW_USER_SRP_AUTH");
-    let refused = |environment: &Path, scenario: &Path| {
-        let told = preflight(&[environment, scenario]);
+    let refused = |environment: &Path, flow: &str| {
+        let told = preflight(&[environment, &by(flow)]);
         let logins = told.findings.iter().filter(|(code, _)| SYMPTOMS.contains(&code.as_str()));
         logins.map(|(_, evidence)| evidence.split(" straight").next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(refused(&passwords_only, &scenario), Vec::<String>::new());
-    assert_eq!(refused(&srp_only, Path::new(FULL)), Vec::<String>::new());
-    assert_eq!(refused(&srp_only, &scenario), ["USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"]);
-    assert_eq!(refused(&passwords_only, Path::new(FULL)), ["USER_SRP_AUTH", "USER_SRP_AUTH"]);
+    let (srp, passwords) = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH");
+    assert_eq!(refused(&passwords_only, passwords), Vec::<String>::new());
+    assert_eq!(refused(&srp_only, srp), Vec::<String>::new());
+    assert_eq!(refused(&srp_only, passwords), [passwords, passwords]);
+    assert_eq!(refused(&passwords_only, srp), [srp, srp]);
+}
+
+#[test]
+fn c09_preflight_uses_up_no_code_that_its_sessions_need() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--seed", "5"]);
+    let text = std::fs::read_to_string(&lab.environment).unwrap();
+    let (before, after) = text.split_once("\"synthetic-totp-02\"").unwrap();
+    let one_user = lab.environment.with_file_name("one-user.toml");
+    let own = |text: String| text.replace("\"lab.", &format!("\"{}/lab.", lab.environment.parent().unwrap().display()));
+    std::fs::write(&one_user, own(format!("{before}{}", &after[after.find(']').unwrap()..]))).unwrap();
+    let full = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FULL)).unwrap();
+    let (before, after) = full.split_once("[[users.flows]]").unwrap();
+    let flow = |flow: &str, share: &str| {
+        format!("[[users.flows]]\nflow = \"{flow}\"\nusers = \"totp\"\nshare = \"{share}\"\nexpect = \"refused\"\n")
+    };
+    let flows = [flow("USER_SRP_AUTH", "50%"), flow("REFRESH_TOKEN_AUTH", "50%")].concat();
+    let scenario = folder.path().join("totp.toml");
+    std::fs::write(&scenario, format!("{before}{flows}{}", &after[after.find("[[users.cohorts]]").unwrap()..]))
+        .unwrap();
+    let told = preflight(&[&one_user, &scenario]);
+    assert!(told.codes().contains("GD105"), "{told:#?}");
+    let refused = ["GD101", "GD102", "GD104"].iter().any(|code| told.codes().contains(code));
+    assert!(!refused, "{told:#?}");
 }
 
 /// What only the file of a running lab can break.

@@ -158,7 +158,7 @@ pub async fn check(
             else {
                 continue;
             };
-            let same = |failed: &&mut Failed| failed.role == *role && failed.outcome == outcome;
+            let same = |failed: &&mut Failed| failed.role == *role && cause(&failed.outcome) == cause(&outcome);
             if let Some(failed) = all.iter_mut().find(same) {
                 failed.flows.push(flow.label());
                 continue;
@@ -191,6 +191,14 @@ async fn once(crowd: &Crowd, way: &Way, flow: &FlowShare, addresses: &[IpAddr]) 
         Who::Account(crowd.next_user(crowd.door.population(flow.users.as_deref())?).await?)
     };
     crowd.direct(way, flow, who, addresses).await
+}
+
+/// What two logins that fail for one cause have in common: the code of an error, at whatever step it came.
+fn cause(outcome: &LoginOutcome) -> String {
+    match outcome {
+        LoginOutcome::Rejected { code, .. } => code.clone(),
+        other => other.label(),
+    }
 }
 
 /// How a login failed. Who must set a new password and is asked for it gave the right one, and preflight sets none.
@@ -229,7 +237,9 @@ fn told(failed: &Failed, question: &Question<'_>, proxy: Option<&str>) -> (Page,
     let Failed { role, region, outcome, client, flows } = failed;
     let past = proxy.and_then(|variable| past_the_proxy(variable, outcome)).unwrap_or_default();
     let pools = two_pools(*role, &question.site.pool).unwrap_or_default();
-    let evidence = format!("{} straight to {region}: {}{past}{pools}", flows.join(", "), outcome.label());
+    let (first, others) = flows.split_first().map_or(("", &[][..]), |(first, others)| (first.as_str(), others));
+    let others = if others.is_empty() { String::new() } else { format!(", and so is {}", others.join(", ")) };
+    let evidence = format!("{first} straight to {region}: {}{others}{past}{pools}", outcome.label());
     match outcome {
         LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => {
             let trigger = format!("the Pre-Token-Generation trigger in {region} leaves out `{claim}`");

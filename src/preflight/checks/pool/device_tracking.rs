@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn c11_what_needs_a_device_key_is_named() {
         let load = |text: &str| crate::scenario::read_str("scenario.toml", text, None).unwrap().value.users;
-        let plain = load(include_str!("../../../../scenarios/full-failover.toml"));
+        let plain = load(include_str!("../../../../scenarios/quota-throttle.toml"));
         assert_eq!(refreshes(&plain), Vec::<String>::new());
         let every = refreshes(&load(include_str!("../../../../scenarios/every-flow.toml")));
         assert!(every.iter().any(|label| label == "GET_TOKENS_FROM_REFRESH_TOKEN rotating"), "{every:?}");
