@@ -165,6 +165,68 @@ fn every_blocker_has_a_forced_run() {
     }
 }
 
+#[test]
+fn c05_preflight_signs_in_by_the_scenarios_own_flows() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = |name: &str, allowed: &str| {
+        let path = folder.path().join(format!("{name}.toml"));
+        let patch = |region: &str| {
+            format!(
+                "[[lab.estate]]\npath = \"/cognito/pools/{region}/clients/0/auth_flows\"\n\
+                 value = [\"{allowed}\", \"ALLOW_REFRESH_TOKEN_AUTH\"]\n"
+            )
+        };
+        let patches = [patch("us-east-1"), patch("us-west-2")].concat();
+        let text = format!("schema_version = 1\nname = \"{name}\"\nkind = \"lab\"\n{patches}");
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FULL)).unwrap();
+    let by = |flow: &str| {
+        let (before, after) = text.split_once("[[users.flows]]").unwrap();
+        let flow = format!("[[users.flows]]\nflow = \"{flow}\"\nshare = \"100%\"\n\n");
+        let path = folder.path().join("scenario.toml");
+        std::fs::write(&path, format!("{before}{flow}{}", &after[after.find("[[users.cohorts]]").unwrap()..])).unwrap();
+        path
+    };
+    let passwords_only = environment("passwords", "ALLOW_USER_PASSWORD_AUTH");
+    let srp_only = environment("srp", "ALLOW_USER_SRP_AUTH");
+    let refused = |environment: &Path, flow: &str| {
+        let told = preflight(&[environment, &by(flow)]);
+        let logins = told.findings.iter().filter(|(code, _)| SYMPTOMS.contains(&code.as_str()));
+        logins.map(|(_, evidence)| evidence.split(" straight").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (srp, passwords) = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH");
+    assert_eq!(refused(&passwords_only, passwords), Vec::<String>::new());
+    assert_eq!(refused(&srp_only, srp), Vec::<String>::new());
+    assert_eq!(refused(&srp_only, passwords), [passwords, passwords]);
+    assert_eq!(refused(&passwords_only, srp), [srp, srp]);
+}
+
+#[test]
+fn c09_preflight_uses_up_no_code_that_its_sessions_need() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--seed", "5"]);
+    let text = std::fs::read_to_string(&lab.environment).unwrap();
+    let (before, after) = text.split_once("\"synthetic-totp-02\"").unwrap();
+    let one_user = lab.environment.with_file_name("one-user.toml");
+    let own = |text: String| text.replace("\"lab.", &format!("\"{}/lab.", lab.environment.parent().unwrap().display()));
+    std::fs::write(&one_user, own(format!("{before}{}", &after[after.find(']').unwrap()..]))).unwrap();
+    let full = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FULL)).unwrap();
+    let (before, after) = full.split_once("[[users.flows]]").unwrap();
+    let flow = |flow: &str, share: &str| {
+        format!("[[users.flows]]\nflow = \"{flow}\"\nusers = \"totp\"\nshare = \"{share}\"\nexpect = \"refused\"\n")
+    };
+    let flows = [flow("USER_SRP_AUTH", "50%"), flow("REFRESH_TOKEN_AUTH", "50%")].concat();
+    let scenario = folder.path().join("totp.toml");
+    std::fs::write(&scenario, format!("{before}{flows}{}", &after[after.find("[[users.cohorts]]").unwrap()..]))
+        .unwrap();
+    let told = preflight(&[&one_user, &scenario]);
+    assert!(told.codes().contains("GD105"), "{told:#?}");
+    let refused = ["GD101", "GD102", "GD104"].iter().any(|code| told.codes().contains(code));
+    assert!(!refused, "{told:#?}");
+}
+
 /// What only the file of a running lab can break.
 struct Edit {
     code: &'static str,
@@ -219,7 +281,7 @@ fn value<'a>(text: &'a str, table: &str, key: &str) -> &'a str {
     after.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap()
 }
 
-const EDITS: [Edit; 18] = [
+const EDITS: [Edit; 20] = [
     Edit {
         code: "GD001",
         also: &[],
@@ -275,6 +337,13 @@ const EDITS: [Edit; 18] = [
         scenario: EVERY_FLOW,
         with: |text| without(text, "users.populations.totp_secret"),
     },
+    // A user with a wrong password is refused at both Regions, which tells nothing of the replica.
+    Edit {
+        code: "GD007",
+        also: &["GD101"],
+        scenario: EVERY_FLOW,
+        with: |text| with(text, "users.populations.password", "key", "\"client_service\""),
+    },
     // Part of what the health check asks is outside, too.
     Edit {
         code: "GD008",
@@ -304,6 +373,16 @@ const EDITS: [Edit; 18] = [
                 after.split('"').next().unwrap().to_owned()
             };
             text.replace(&id("rotating"), "0000000000000000000000000a")
+        },
+    },
+    // Two users with codes, for seven logins in 30 s.
+    Edit {
+        code: "GD105",
+        also: &[],
+        scenario: EVERY_FLOW,
+        with: |text| {
+            let (before, after) = text.split_once("\"synthetic-totp-03\"").unwrap();
+            format!("{before}{}", &after[after.find(']').unwrap()..])
         },
     },
     Edit {

@@ -135,13 +135,55 @@ fn what_init_finds_in_a_lab_is_enough_for_preflight() {
     let shorter = std::fs::read_to_string(&out).unwrap();
     assert_ne!(shorter, text);
     // Now it lacks what nothing tells, and says so both in the file and to whoever asked.
-    for gap in ["api_path", "names"] {
-        assert!(shorter.contains(&format!("# {gap} = ")), "{shorter}");
-        assert!(said(&forced).contains(&format!("not found: {gap}: ")), "{}", said(&forced));
-    }
+    assert!(shorter.contains("# api_path = "), "{shorter}");
+    assert!(said(&forced).contains("not found: api_path: "), "{}", said(&forced));
     let valid = known.command("validate").arg(&out).output().unwrap();
     assert_eq!(valid.status.code(), Some(2), "{}", said(&valid));
     assert!(said(&valid).contains("api_path"), "{}", said(&valid));
+}
+
+#[test]
+fn a11_init_then_seed_then_preflight_work_in_that_order_and_as_the_texts_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--seed", "7"]);
+    let known = Known::of(&lab);
+    let own = folder.path().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let (out, list) = (own.join("e.toml"), own.join("users.csv"));
+    // Neither a user nor the protected API's path is known.
+    let trust = ["--trust-root", known.trust_root.to_str().unwrap()];
+    let made = known.init(&out, &trust);
+    let step = format!("gameday users seed --env {} --count 100", out.display());
+    assert!(made.status.success() && said(&made).contains(&step), "{}", said(&made));
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.contains("list = { file = \"users.csv\" }") && !text.contains("\nnames ="), "{text}");
+
+    let mut seed = known.command("users");
+    let seeded = seed.args(["seed", "--count", "3", "--yes", "--env"]).arg(&out).output().unwrap();
+    assert_eq!(seeded.status.code(), Some(0), "{}", said(&seeded));
+    assert!(list.is_file() && said(&seeded).contains("3 users made"), "{}", said(&seeded));
+    let next = format!("Next: gameday preflight --env {}", out.display());
+    assert!(said(&seeded).contains(&next), "{}", said(&seeded));
+
+    // Another file of the same pool names the list as well, and tells who is there.
+    let again = known.init(&own.join("again.toml"), &trust);
+    assert!(again.status.success() && !said(&again).contains("users seed"), "{}", said(&again));
+    let other = std::fs::read_to_string(own.join("again.toml")).unwrap();
+    assert!(other.contains("are 3 already") && other.contains("list = {"), "{other}");
+
+    // What init could not find is filled in where it says so.
+    let path = format!("api_path = {:?}", known.text("front_door", "api_path"));
+    std::fs::write(&out, text.replace("# api_path = \"/api/whoami\"", &path)).unwrap();
+    let valid = known.command("validate").arg(&out).output().unwrap();
+    assert_eq!(valid.status.code(), Some(0), "{}", said(&valid));
+    let checked = known.command("preflight").args(["--format", "json", "--env"]).arg(&out).output().unwrap();
+    let answer: Value =
+        serde_json::from_slice(&checked.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&checked)));
+    let codes: Vec<&str> =
+        answer["findings"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+    for code in ["GD001", "GD002", "GD005", "GD101", "GD102", "GD104"] {
+        assert!(!codes.contains(&code), "{code}: {}", said(&checked));
+    }
 }
 
 #[test]

@@ -93,6 +93,46 @@ async fn made(cloud: &Cloud) -> Names {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c08_a_pool_of_email_addresses_takes_what_seed_makes_and_purge_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let moto = Moto::start(&tools::python_tool("moto_server"), folder.path());
+    let cloud = Cloud::connect(&moto::site(folder.path(), &moto.url(), &[])).await.unwrap();
+    let mut names = made(&cloud).await;
+    let cognito = &cloud.primary.cognito;
+    let email = aws_sdk_cognitoidentityprovider::types::UsernameAttributeType::Email;
+    let pool = cognito.create_user_pool().pool_name("email").username_attributes(email).send().await.unwrap();
+    names.pool = pool.user_pool.and_then(|pool| pool.id).unwrap();
+    let environment = environment(folder.path(), &moto, &names);
+    let list = folder.path().join("users.csv");
+    let users = async |arguments: &[&str]| {
+        let mut command = gameday();
+        command.arg("users").args(arguments).arg("--env").arg(&environment);
+        let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
+        )
+    };
+    // Somebody else's user stays.
+    let other = cognito.admin_create_user().user_pool_id(&names.pool).username("ann@example.org");
+    other.send().await.unwrap();
+    let seed = ["seed", "--count", "3", "--out", list.to_str().unwrap()];
+    for said in ["3 users made", "0 users made, 3 of the group"] {
+        let (code, told) = users(&seed).await;
+        assert!(code == Some(0) && told.contains(said), "{code:?}: {told}");
+    }
+    let text = std::fs::read_to_string(&list).unwrap();
+    assert!(text.contains("\ngameday-00001@example.com,") && text.lines().count() == 4, "an address is missing");
+    let (code, told) = users(&["purge", "--dry-run"]).await;
+    let expected = "3 users would be deleted: gameday-00001@example.com, gameday-00002@example.com";
+    assert!(code == Some(0) && told.contains(expected), "{code:?}: {told}");
+    let (code, told) = users(&["purge"]).await;
+    assert!(code == Some(0) && told.contains("3 of 3 users deleted"), "{code:?}: {told}");
+    let left = cognito.list_users().user_pool_id(&names.pool).send().await.unwrap();
+    assert_eq!(left.users().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_moto_lacks_is_not_checked() {
     let folder = tempfile::tempdir().unwrap();
     let moto = Moto::start(&tools::python_tool("moto_server"), folder.path());

@@ -564,7 +564,7 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
     logins(&mut records, |login| {
         login.at_replica = (login.flow == totp).then_some(Expect::Refused);
         if login.at_replica.is_some() && login.role == Some(RegionRole::Replica) {
-            login.outcome = rejected("NotAuthorizedException");
+            login.outcome = rejected("OperationNotEnabledException");
         }
     });
     let calm = outcome(&records).unwrap();
@@ -580,7 +580,7 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
 
     let mut let_in = 0;
     logins(&mut records, |login| {
-        if login.outcome == rejected("NotAuthorizedException") && let_in == 0 {
+        if login.outcome == rejected("OperationNotEnabledException") && let_in == 0 {
             (login.outcome, let_in) = (LoginOutcome::Succeeded, 1);
         }
     });
@@ -591,7 +591,10 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
         "FAILED: 1 of 1 expected limits did not hold (login by USER_PASSWORD_AUTH); everything was put back."
     );
     let finding = surprised.findings.iter().find(|finding| finding.code == "GD103").unwrap();
-    assert!(finding.evidence.contains(" rejected at InitiateAuth (NotAuthorizedException), 1 let in"), "{finding:?}");
+    assert!(
+        finding.evidence.contains(" rejected at InitiateAuth (OperationNotEnabledException), 1 let in"),
+        "{finding:?}"
+    );
     assert!(report(&surprised, "report.md").contains("**surprise**"));
     assert!(report(&surprised, "junit.xml").contains("login by USER_PASSWORD_AUTH at the replica"));
 }

@@ -281,7 +281,7 @@ impl Estate {
             let sign_in = FlowShare::of(Flow::UserSrp, case.flow.client.clone(), None, Percent(1.0));
             let signed = self.straight(&sign_in, Who::Account(account.clone()), self.front_door.ip()).await;
             assert_eq!(signed.outcome, LoginOutcome::Succeeded);
-            return Who::Token(Token { user: account.name, refresh: signed.refresh.unwrap() });
+            return Who::Token(Token::new(account.name, signed.username, signed.refresh.unwrap()));
         }
         if case.users == Some("new-password") {
             let call = door.admin.admin_set_user_password().user_pool_id(&door.pool_id).username(&account.name);

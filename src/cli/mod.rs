@@ -347,8 +347,8 @@ enum UsersCommand {
     ///
     /// It makes 8 users a second, well below Cognito's quotas.
     #[command(after_long_help = "Examples:\n  \
-        gameday users seed --env environments/staging.toml --count 200 --out users.csv\n  \
-        then, in the environment file: [users] list = { file = \"users.csv\" }\n\n\
+        gameday users seed --env environments/staging.toml --count 200\n\n\
+        The environment file names the list as `list = { file = \"users.csv\" }` in `[users]`; `gameday init` writes that line.\n\n\
         Exit codes: 0 all are there; 2 bad arguments or files; 3 the account is not allowed, nothing touched; 4 some are missing")]
     Seed(SeedArgs),
     /// Delete synthetic users: those in the group `gameday-synthetic` whose names have the prefix, and nobody else.
@@ -369,9 +369,10 @@ struct SeedArgs {
     /// What their names begin with; a number follows.
     #[arg(long, value_name = "TEXT", default_value = "gameday-", value_parser = prefix)]
     prefix: String,
-    /// Where names and passwords go, as CSV that its owner alone can read.
-    #[arg(long, value_name = "FILE", default_value = "users.csv")]
-    out: PathBuf,
+    /// Where names and passwords go, as CSV that its owner alone can read; without it, the list that the environment file names, else
+    /// `users.csv` beside that file.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Do not ask before touching AWS.
     #[arg(long)]
     yes: bool,

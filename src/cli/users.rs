@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::CloudError;
-use crate::env::{self, EnvironmentKind, Site};
+use crate::cloud::{CloudError, Listed, read_list_file};
+use crate::env::{self, Environment, EnvironmentKind, Site, UserList};
+use crate::files::Loaded;
 use crate::model::Secret;
+use crate::report::escape::shell_word;
 use crate::users::{GROUP, Made, Removed, Synthetics};
 
 use super::confirm::{Consent, confirm};
+use super::init::LIST;
 use super::output::{say, tell};
 use super::signals::Signals;
 use super::world::{self, World};
@@ -30,24 +33,49 @@ pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
             let prefix = &args.prefix;
             let what = format!("{} users `{prefix}…` will be made in its user pool.", args.count);
             let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "at the environment file" };
-            let names: Vec<String> = (1..=args.count).map(|number| format!("{prefix}{number:05}")).collect();
-            let file = PasswordFile::new(&args.out, &names)?;
-            let pool = Box::pin(open(&args.env, Some(consent), &what)).await?;
-            seed(&pool, names, file).await
+            let environment = load(&args.env)?;
+            let list = listed(&environment);
+            let out = args.out.clone().or_else(|| list.clone()).unwrap_or_else(|| environment.folder().join(LIST));
+            let file = PasswordFile::new(&out)?;
+            let pool = Box::pin(open(environment, Some(consent), &what)).await?;
+            let naming = pool.naming().await.map_err(|error| refused(&error))?;
+            let names: Option<Vec<String>> = (1..=args.count).map(|number| naming.name(prefix, number)).collect();
+            let names = names.ok_or_else(only_phones)?;
+            file.check(&names)?;
+            let done = seed(&pool, names, file).await?;
+            tell(&next(&args.env, &out, list.as_deref()));
+            Ok(done)
         }
         UsersCommand::Purge(args) => {
             let prefix = &args.prefix;
             let what = format!("Every user `{prefix}…` in the group `{GROUP}` of its user pool will be deleted.");
             let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with --dry-run" };
             // Whoever only looks need not be sure.
-            let pool = Box::pin(open(&args.env, (!args.dry_run).then_some(consent), &what)).await?;
+            let environment = load(&args.env)?;
+            let pool = Box::pin(open(environment, (!args.dry_run).then_some(consent), &what)).await?;
             purge(&pool, prefix, args.dry_run).await
         }
     }
 }
 
 /// The pool of an environment, once its user and its account allow it.
-async fn open(file: &Path, consent: Option<Consent<'_>>, what: &str) -> Result<Synthetics, Failure> {
+async fn open(
+    environment: Loaded<Environment>,
+    consent: Option<Consent<'_>>,
+    what: &str,
+) -> Result<Synthetics, Failure> {
+    if let Some(consent) = consent {
+        confirm(consent, &environment.value, what)?;
+    }
+    let place = Place { env: Some(environment.path.clone()), speed: None, seed: None };
+    let world = Box::pin(World::open(environment, &place)).await?;
+    let pool = connect(&world.site).await;
+    world.close().await;
+    pool
+}
+
+/// The environment, which need not have its users yet.
+fn load(file: &Path) -> Result<Loaded<Environment>, Failure> {
     let environment = env::load_before_users(file)?;
     if environment.value.kind == EnvironmentKind::Lab && environment.value.primary.is_none() {
         return Err(Failure::with_help(
@@ -55,14 +83,31 @@ async fn open(file: &Path, consent: Option<Consent<'_>>, what: &str) -> Result<S
             "Start a lab with `gameday lab --out lab.toml`, and give --env lab.toml",
         ));
     }
-    if let Some(consent) = consent {
-        confirm(consent, &environment.value, what)?;
+    Ok(environment)
+}
+
+/// The file of users that an environment names.
+fn listed(environment: &Loaded<Environment>) -> Option<PathBuf> {
+    match environment.value.users.as_ref()?.list.as_ref()? {
+        UserList::File { file } => Some(environment.folder().join(file)),
+        UserList::SecretsManager { .. } => None,
     }
-    let place = Place { env: Some(file.to_owned()), speed: None, seed: None };
-    let world = Box::pin(World::open(environment, &place)).await?;
-    let pool = connect(&world.site).await;
-    world.close().await;
-    pool
+}
+
+/// What comes after the users are made.
+fn next(environment: &Path, out: &Path, list: Option<&Path>) -> String {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let named = list.is_some_and(|list| whole(list) == whole(out));
+    let first = if named {
+        String::new()
+    } else {
+        format!(
+            "write `list = {{ file = {} }}` into `[users]` of {}, instead of what is there, then ",
+            toml::Value::from(whole(out).display().to_string()),
+            environment.display()
+        )
+    };
+    format!("Next: {first}gameday preflight --env {}", shell_word(environment))
 }
 
 async fn connect(site: &Site) -> Result<Synthetics, Failure> {
@@ -91,6 +136,14 @@ fn progress(count: usize) -> ProgressBar {
 fn some(names: &[String]) -> String {
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+}
+
+fn only_phones() -> Failure {
+    Failure::with_help(
+        "the pool knows its users by phone number alone (UsernameAttributes), and no number belongs to nobody; nothing was changed",
+        "Make users by hand with numbers of your own, and write a list of them: username,password",
+    )
+    .coded(Exit::Aborted)
 }
 
 fn refused(error: &CloudError) -> Failure {
@@ -136,7 +189,8 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
     let census = pool.census(prefix).await.map_err(|error| refused(&error))?;
     let wanted = census.ours.len();
     if dry_run {
-        tell(&format!("{wanted} users would be deleted: {}", some(&census.ours)));
+        let logins: Vec<String> = census.ours.iter().map(|user| user.login.clone()).collect();
+        tell(&format!("{wanted} users would be deleted: {}", some(&logins)));
     }
     let (mut gone, mut failed) = (0, Vec::new());
     if !dry_run {
@@ -181,8 +235,8 @@ struct Row {
 }
 
 impl PasswordFile {
-    /// Refuses a path that cannot be written, and a file that holds passwords of others.
-    fn new(path: &Path, names: &[String]) -> Result<Self, Failure> {
+    /// Refuses a path that cannot be written, and a file that is no list of users.
+    fn new(path: &Path) -> Result<Self, Failure> {
         let fail = |error: String| Failure::plain(format!("{}: {error}; nothing was touched", path.display()));
         let folder = folder(path);
         if !folder.is_dir() {
@@ -190,20 +244,24 @@ impl PasswordFile {
         }
         let mut rows = BTreeMap::new();
         if path.exists() {
-            let no_csv = || fail("there is a file that is no CSV of users".to_owned());
-            let mut file = csv::ReaderBuilder::new().flexible(true).from_path(path).map_err(|_| no_csv())?;
-            for row in file.records() {
-                let row = row.map_err(|_| no_csv())?;
-                let (Some(name), Some(password)) = (row.get(0), row.get(1)) else { return Err(no_csv()) };
-                let totp_secret = Secret::new(row.get(2).unwrap_or_default());
-                rows.insert(name.to_owned(), Row { password: Secret::new(password), totp_secret });
-            }
-            if rows.keys().any(|name| !names.contains(name)) {
-                let text = format!("{} holds other users' passwords; nothing was touched", path.display());
-                return Err(Failure::with_help(text, "Give another file with --out"));
+            let users = read_list_file(path).map_err(|error| {
+                Failure::with_help(format!("{error}; nothing was touched"), "Mend it, or give another file with --out")
+            })?;
+            for Listed { name, password, totp_secret } in users {
+                let totp_secret = totp_secret.unwrap_or_else(|| Secret::new(""));
+                rows.insert(name, Row { password, totp_secret });
             }
         }
         Ok(Self { path: path.to_owned(), old: rows })
+    }
+
+    /// Refuses a file that holds passwords of others.
+    fn check(&self, names: &[String]) -> Result<(), Failure> {
+        if self.old.keys().all(|name| names.contains(name)) {
+            return Ok(());
+        }
+        let text = format!("{} holds other users' passwords; nothing was touched", self.path.display());
+        Err(Failure::with_help(text, "Give another file with --out"))
     }
 
     /// Writes new passwords and those of users who kept theirs; all of it or nothing, readable by its owner alone.
@@ -257,33 +315,56 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.csv");
         let names = ["gameday-1".to_owned(), "gameday-2".to_owned()];
-        let file = PasswordFile::new(&path, &names).unwrap();
+        let file = PasswordFile::new(&path).unwrap();
         file.write(vec![(names[0].clone(), Secret::new("p,\"1"))]).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, "username,password,totp_secret\ngameday-1,\"p,\"\"1\",\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         // The same users may be written again; others' passwords are not lost.
-        assert!(PasswordFile::new(&path, &names).is_ok());
-        assert!(PasswordFile::new(&path, &names[1..]).is_err());
-        assert!(PasswordFile::new(&folder.path().join("no/users.csv"), &names).is_err());
+        assert!(PasswordFile::new(&path).unwrap().check(&names).is_ok());
+        assert!(PasswordFile::new(&path).unwrap().check(&names[1..]).is_err());
+        assert!(PasswordFile::new(&folder.path().join("no/users.csv")).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_list_that_others_can_read_is_refused_before_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.csv");
+        fs::write(&path, "username,password\ngameday-1,hunter2\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(PasswordFile::new(&path).is_err());
+        let text = read_list_file(&path).unwrap_err().to_string();
+        assert!(text.contains("chmod 600") && !text.contains("hunter2"), "{text}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(PasswordFile::new(&path).is_ok());
+    }
+
+    #[test]
+    fn a11_what_comes_next_is_said_with_what_the_environment_lacks() {
+        let (file, list) = (Path::new("/e/e.toml"), Path::new("/e/users.csv"));
+        assert_eq!(next(file, list, Some(list)), "Next: gameday preflight --env /e/e.toml");
+        for named in [None, Some(Path::new("/e/other.csv"))] {
+            let text = next(file, list, named);
+            assert!(text.contains("`list = { file = \"/e/users.csv\" }` into `[users]` of /e/e.toml"), "{text}");
+        }
     }
 
     #[test]
     fn a_run_that_comes_to_few_users_keeps_every_totp_secret_and_the_others_passwords() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.csv");
-        fs::write(
-            &path,
-            "username,password,totp_secret\ngameday-2,two,KRSXG5DT\ngameday-1,one,JBSWY3DP\ngameday-3,three,\n",
-        )
-        .unwrap();
+        let [one, two] = ["JBSWY3DPEHPK3PXPJBSWY3DPEH", "KRSXG5DTKRSXG5DTKRSXG5DTKR"];
+        let text =
+            format!("username,password,totp_secret\ngameday-2,two,{two}\ngameday-1,one,{one}\ngameday-3,three,\n");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let names = [1, 2, 3].map(|number| format!("gameday-{number}"));
-        let file = PasswordFile::new(&path, &names).unwrap();
+        let file = PasswordFile::new(&path).unwrap();
         file.write(vec![(names[1].clone(), Secret::new("new"))]).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let expected =
-            "username,password,totp_secret\ngameday-1,one,JBSWY3DP\ngameday-2,new,KRSXG5DT\ngameday-3,three,\n";
+            format!("username,password,totp_secret\ngameday-1,one,{one}\ngameday-2,new,{two}\ngameday-3,three,\n");
         assert_eq!(text, expected);
     }
 }

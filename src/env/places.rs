@@ -33,7 +33,7 @@ pub const SERVICES: [&str; 19] = [
 
 /// Reports everything that is wrong with them.
 pub(super) fn check(file: &mut Document, kind: Option<EnvironmentKind>, lists: Lists) {
-    regions(file, kind);
+    regions(file, kind, lists);
     pool(file);
     front_door(file);
     dns(file);
@@ -64,7 +64,7 @@ fn is_region(name: &str) -> bool {
         && matches!(number.as_bytes(), [b'1'..=b'9'])
 }
 
-fn regions(file: &mut Document, kind: Option<EnvironmentKind>) {
+fn regions(file: &mut Document, kind: Option<EnvironmentKind>, lists: Lists) {
     for part in ["primary", "replica"] {
         region(file, part);
     }
@@ -78,7 +78,8 @@ fn regions(file: &mut Document, kind: Option<EnvironmentKind>) {
     }
     let selects = ["primary.subnets.ids", "primary.subnets.tags"];
     let selects = selects.iter().any(|path| !file.items(path).is_empty() || !file.keys(path).is_empty());
-    if kind == Some(EnvironmentKind::Aws) && file.has("primary") && !selects {
+    let wanted = kind == Some(EnvironmentKind::Aws) && lists == Lists::MustBeThere;
+    if wanted && file.has("primary") && !selects {
         let finding = Finding::at(
             "primary.subnets",
             "no subnets of the primary are selected",
@@ -329,11 +330,15 @@ fn accounts(file: &mut Document, group: &str, lists: Lists) {
             let finding = Finding::at(path("list"), "users are there twice: as a list and by name", "this or `names`");
             file.report(finding.help("take out `names` and `password`, or the list"));
         }
+        // Whoever makes them comes first.
+        (false, false, _) if lists == Lists::MayCome => {}
         (false, names, _) => {
             let (at, missing) = if names { ("names", "password") } else { ("password", "names") };
             let at = if has(file, at) { path(at) } else { group.to_owned() };
             let finding = Finding::at(at, format!("users need `{missing}`"), format!("without `{missing}`"));
-            file.report(finding.help("write `names` and `password`, or `list = { file = \"users.csv\" }`"));
+            file.report(finding.help(
+                "write `list = { file = \"users.csv\" }`, which `gameday users seed` makes, or `names` and `password`",
+            ));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Environment, EnvironmentKind, Site, guard, partitions, places, preflight};
-use crate::files::{Document, FileProblems, Finding, Loaded};
+use crate::files::{Document, FileProblems, Finding, Gap, Loaded};
 use crate::model::{Span, format_duration};
 
 /// The environment file of the embedded lab, which stands in where no other is named.
@@ -32,12 +32,37 @@ pub fn load(path: &Path) -> Result<Loaded<Environment>, FileProblems> {
     finish(Document::open::<Environment>(path)?, Lists::MustBeThere)
 }
 
-/// [`load`] for who makes the users: their lists need not be there yet.
+/// [`load`] for who makes the users: their lists need not be there yet, nor what `gameday init` could not find and making users does not
+/// need.
 ///
 /// # Errors
 /// Everything else that is wrong with it.
 pub fn load_before_users(path: &Path) -> Result<Loaded<Environment>, FileProblems> {
-    finish(Document::open::<Environment>(path)?, Lists::MayCome)
+    finish(Document::open_unfinished::<Environment>(path, &GAPS)?, Lists::MayCome)
+}
+
+/// What nobody needs to make users, and `gameday init` may leave open.
+static GAPS: [Gap; 8] = [
+    gap("RegionEnv", "primary", "direct", none),
+    gap("RegionEnv", "replica", "direct", none),
+    gap("Pool", "pool", "client_id", unknown),
+    gap("FrontDoor", "front_door", "name", unknown),
+    gap("FrontDoor", "front_door", "api_path", unknown),
+    gap("Dns", "dns", "hosted_zone_id", unknown),
+    gap("Dns", "dns", "record", unknown),
+    gap("Dns", "dns", "health_check_id", unknown),
+];
+
+const fn gap(of: &'static str, table: &'static str, key: &'static str, placeholder: fn() -> toml::Value) -> Gap {
+    Gap { of, table, key, placeholder }
+}
+
+fn none() -> toml::Value {
+    toml::Value::Array(Vec::new())
+}
+
+fn unknown() -> toml::Value {
+    "unknown.invalid".into()
 }
 
 /// [`load`] for a text that is at hand; `name` stands for the file in diagnostics, and paths count from its folder.

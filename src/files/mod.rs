@@ -120,6 +120,20 @@ pub struct Document {
     spans: Spans,
     problems: Vec<Problem>,
     parsed: bool,
+    gaps: &'static [Gap],
+}
+
+/// A key that a file may lack while it is being filled in.
+#[derive(Debug)]
+pub struct Gap {
+    /// The type that has it, as the schema calls it.
+    pub of: &'static str,
+    /// The table that has that type.
+    pub table: &'static str,
+    /// The key.
+    pub key: &'static str,
+    /// What stands for it, as TOML.
+    pub placeholder: fn() -> toml::Value,
 }
 
 impl Document {
@@ -128,27 +142,32 @@ impl Document {
     /// # Errors
     /// When it is not there, cannot be read, or is not UTF-8. What is wrong inside it is for [`Document::finish`].
     pub fn open<T: JsonSchema>(path: &Path) -> Result<Self, FileProblems> {
-        let name = path.display().to_string();
-        let bytes = read_at_most(path, LONGEST_TEXT).map_err(|error| {
-            let help = match error.kind() {
-                std::io::ErrorKind::NotFound => "check the path; it counts from the current folder",
-                std::io::ErrorKind::IsADirectory => "name the file, not its folder",
-                std::io::ErrorKind::FileTooLarge => "name a scenario or an environment file: they are a few pages long",
-                _ => "check that you may read it",
-            };
-            FileProblems::unreadable(&name, format!("cannot read {name}: {error}"), help)
-        })?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let good = error.utf8_error().valid_up_to();
-            let line = String::from_utf8_lossy(&error.as_bytes()[..good]).matches('\n').count() + 1;
-            let message = format!("{name} is not UTF-8 text: line {line} has a byte that does not belong there");
-            FileProblems::unreadable(&name, message, "save it in the encoding UTF-8")
-        })?;
-        Ok(Self::parse::<T>(path, &text))
+        Ok(Self::parse::<T>(path, &text_of(path)?))
+    }
+
+    /// [`Document::open`] for a file that may lack some keys, each of which then has a value that stands for nothing.
+    ///
+    /// # Errors
+    /// As [`Document::open`].
+    pub fn open_unfinished<T: JsonSchema>(path: &Path, gaps: &'static [Gap]) -> Result<Self, FileProblems> {
+        let mut schema = schemars::schema_for!(T).to_value();
+        for gap in gaps {
+            let required = schema.pointer_mut(&format!("/$defs/{}/required", gap.of)).and_then(Value::as_array_mut);
+            if let Some(required) = required {
+                required.retain(|key| key.as_str() != Some(gap.key));
+            }
+        }
+        let mut document = Self::shaped(path, &text_of(path)?, &schema);
+        document.gaps = gaps;
+        Ok(document)
     }
 
     /// [`Document::open`] for a text that is at hand.
     pub fn parse<T: JsonSchema>(path: &Path, text: &str) -> Self {
+        Self::shaped(path, text, &schemars::schema_for!(T).to_value())
+    }
+
+    fn shaped(path: &Path, text: &str, schema: &Value) -> Self {
         let (tree, errors) = DeTable::parse_recoverable(text);
         let redacted = Redacted::of(text);
         let mut document = Self {
@@ -161,9 +180,9 @@ impl Document {
             spans: Spans::collect(text, tree.get_ref()),
             problems: Vec::new(),
             parsed: errors.is_empty(),
+            gaps: &[],
         };
-        let schema = schemars::schema_for!(T).to_value();
-        let mut findings = Shape::check(text, &schema, tree.get_ref(), document.parsed);
+        let mut findings = Shape::check(text, schema, tree.get_ref(), document.parsed);
         // What follows on the line of a syntax error is a consequence of it.
         let broken: Vec<Range<usize>> = {
             let starts = errors.iter().filter_map(toml::de::Error::span).map(|span| span.start);
@@ -243,13 +262,26 @@ impl Document {
         self.problems.push(Problem { message, labels, help, source: self.source.clone() });
     }
 
+    fn value<T: DeserializeOwned>(&self) -> Result<T, toml::de::Error> {
+        if self.gaps.is_empty() {
+            return toml::from_str(self.text.expose());
+        }
+        let mut whole: toml::Table = toml::from_str(self.text.expose())?;
+        for Gap { table, key, placeholder, .. } in self.gaps {
+            if let Some(toml::Value::Table(table)) = whole.get_mut(*table) {
+                table.entry(*key).or_insert_with(placeholder);
+            }
+        }
+        whole.try_into()
+    }
+
     /// The value, if nothing was found wrong.
     ///
     /// # Errors
     /// Everything that was.
     pub fn finish<T: DeserializeOwned>(mut self) -> Result<Loaded<T>, FileProblems> {
         if self.problems.is_empty() {
-            match toml::from_str(self.text.expose()) {
+            match self.value() {
                 Ok(value) => {
                     let Self { path, source, sha256, spans, .. } = self;
                     return Ok(Loaded { value, path, source, sha256, spans });
@@ -263,6 +295,26 @@ impl Document {
         }
         Err(FileProblems::new(self.source.name().to_owned(), self.problems))
     }
+}
+
+/// The text of a file that is to be shown.
+fn text_of(path: &Path) -> Result<String, FileProblems> {
+    let name = path.display().to_string();
+    let bytes = read_at_most(path, LONGEST_TEXT).map_err(|error| {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => "check the path; it counts from the current folder",
+            std::io::ErrorKind::IsADirectory => "name the file, not its folder",
+            std::io::ErrorKind::FileTooLarge => "name a scenario or an environment file: they are a few pages long",
+            _ => "check that you may read it",
+        };
+        FileProblems::unreadable(&name, format!("cannot read {name}: {error}"), help)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = String::from_utf8_lossy(&error.as_bytes()[..good]).matches('\n').count() + 1;
+        let message = format!("{name} is not UTF-8 text: line {line} has a byte that does not belong there");
+        FileProblems::unreadable(&name, message, "save it in the encoding UTF-8")
+    })
 }
 
 /// So many bytes before and after what is pointed at are drawn at most; our own choice.

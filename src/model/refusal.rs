@@ -3,10 +3,9 @@
 
 use super::LoginOutcome;
 
-/// Errors of Cognito's API for what is not allowed (Cognito API reference): not available in this Region, not enabled for the app client, not
-/// allowed to this user or pool.
-const NOT_ALLOWED: [&str; 3] =
-    ["OperationNotEnabledException", "UnsupportedOperationException", "NotAuthorizedException"];
+/// Errors of Cognito's API for what is not allowed (Cognito API reference): not available in this Region, not enabled for the app client.
+/// NotAuthorizedException is none of them: a wrong password, a disabled, a locked and an unknown user all answer with it.
+const NOT_ALLOWED: [&str; 2] = ["OperationNotEnabledException", "UnsupportedOperationException"];
 
 /// Errors of OAuth 2.0 for what is not allowed (RFC 6749, section 4.1.2.1).
 const DENIED: [&str; 2] = ["access_denied", "unauthorized_client"];
@@ -33,10 +32,16 @@ mod tests {
     }
 
     #[test]
+    fn c04_a_wrong_password_is_no_refusal_of_a_region() {
+        assert!(!rejected("NotAuthorizedException"));
+        assert!(!rejected("NotAuthorizedException: Incorrect username or password."));
+    }
+
+    #[test]
     fn an_outage_is_no_refusal_whatever_its_error() {
         let refusals = [
             "OperationNotEnabledException",
-            "NotAuthorizedException",
+            "UnsupportedOperationException",
             "access_denied",
             "access_denied: the provider said no",
             "invalid_request: Sign-up is not enabled in us-west-2, a replica of this user pool.",

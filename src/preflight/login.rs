@@ -1,5 +1,6 @@
 //! A login at each Region directly, and the sessions that refresh later.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -7,14 +8,15 @@ use bytes::Bytes;
 use futures::FutureExt;
 use tokio_rustls::TlsConnector;
 
-use crate::env::Site;
-use crate::model::{Clock, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Severity};
+use crate::dns::Server;
+use crate::env::{Pool, Site};
+use crate::model::{Clock, Expect, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Severity, UserAction};
 use crate::net::{Connection, connect, host_header, server_name};
-use crate::scenario::{FlowShare, Scenario};
+use crate::scenario::{FlowShare, Scenario, UserLoad};
 use crate::tokens::{Expectations, Fetch, JwksCache};
-use crate::users::{Crowd, Token, Way};
+use crate::users::{Crowd, Ended, Token, Way, Who};
 
-use super::checks::{Sight, steps};
+use super::checks::{Page, Sight, steps};
 use super::{Findings, Question};
 
 /// At least so many sign-ins before the fault, whose refresh tokens are used through it.
@@ -95,51 +97,178 @@ async fn fetch_keys(
 
 /// The first cohort's way, with the patience of real time even where the lab's goes faster: nothing is timed here, and many checks share
 /// the processor.
-fn patient(crowd: &Crowd, question: &Question<'_>) -> Option<Way> {
+fn patient(crowd: &Crowd, question: &Question<'_>, resolvers: &[Server]) -> Option<Way> {
     let clock = crowd.door.clock;
-    let mut way = Way::new(crowd.load.cohorts.first()?, &question.site.timeouts, &[], clock);
+    let mut way = Way::new(crowd.load.cohorts.first()?, &question.site.timeouts, resolvers, clock);
     way.connect = way.connect.mul_f64(clock.speed());
     way.login = way.login.mul_f64(clock.speed());
     Some(way)
 }
 
-/// Logs in at each Region directly.
-pub async fn check(crowd: &Crowd, question: &Question<'_>, proxy: Option<&str>, found: &mut Findings) {
+/// The scenario's own ways to sign in, each once: by flow, app client and population. What lives on refresh tokens is for [`sessions`]; a
+/// scenario that has nothing else is tried by the sign-ins before them.
+fn logins(load: &UserLoad) -> Vec<FlowShare> {
+    let plain = |flow, client: &Option<String>, users: &Option<String>, expect| {
+        let by_itself = FlowShare::of(flow, client.clone(), users.clone(), Percent(1.0));
+        FlowShare { expect, ..by_itself }
+    };
+    let before = |client: &Option<String>, users: &Option<String>| {
+        plain(load.sign_in_flow(client.as_deref(), users.as_deref()), client, users, None)
+    };
+    let (renewals, flows): (Vec<_>, Vec<_>) = load.flows.iter().partition(|flow| flow.flow.refreshes());
+    let mut all: Vec<FlowShare> =
+        flows.iter().map(|flow| plain(flow.flow, &flow.client, &flow.users, flow.expect)).collect();
+    all.extend(load.sessions.iter().map(|plan| before(&plan.client, &plan.users)));
+    if all.is_empty() {
+        all.extend(renewals.iter().map(|flow| before(&flow.client, &flow.users)));
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|flow| seen.insert(flow.label()));
+    all
+}
+
+/// A Region in which a login failed, and how; with the flows of which that is so.
+struct Failed {
+    role: RegionRole,
+    region: Region,
+    outcome: LoginOutcome,
+    client: String,
+    flows: Vec<String>,
+}
+
+/// Logs in at each Region directly, in each way in which the scenario does.
+pub async fn check(
+    crowd: &Crowd,
+    question: &Question<'_>,
+    resolvers: &[Server],
+    proxy: Option<&str>,
+    found: &mut Findings,
+) {
     crowd.door.keys.settled().await;
-    let Some(way) = patient(crowd, question) else { return };
+    let Some(way) = patient(crowd, question, resolvers) else { return };
+    let mut all: Vec<Failed> = Vec::new();
     for (role, region) in crowd.door.doors.regions() {
-        let addresses = &crowd.door.addresses_of(role);
-        if addresses.is_empty() {
-            continue;
+        let addresses = crowd.door.addresses_of(role);
+        for flow in logins(&crowd.load) {
+            if addresses.is_empty() || !is_for(crowd, &flow, role) {
+                continue;
+            }
+            let Some(ended) = once(crowd, &way, &flow, &addresses).await else { continue };
+            let (Some(outcome), Some(client)) =
+                (failure(crowd, &flow, ended), crowd.door.client(flow.flow, flow.client.as_deref()))
+            else {
+                continue;
+            };
+            let same = |failed: &&mut Failed| failed.role == role && cause(&failed.outcome) == cause(&outcome);
+            if let Some(failed) = all.iter_mut().find(same) {
+                failed.flows.push(flow.label());
+                continue;
+            }
+            let (region, client, flows) = (region.clone(), client.id.clone(), vec![flow.label()]);
+            all.push(Failed { role, region, outcome, client, flows });
         }
-        let users = crowd.door.population(None).and_then(|users| users.accounts.first());
-        let srp = FlowShare::of(Flow::UserSrp, None, None, Percent(1.0));
-        let Some(account) = users else { continue };
-        let Some(ended) = crowd.direct(&way, &srp, account, addresses).await else { continue };
-        let past = proxy.and_then(|variable| past_the_proxy(variable, &ended.outcome));
-        let evidence =
-            format!("USER_SRP_AUTH straight to {region}: {}{}", ended.outcome.label(), past.unwrap_or_default());
-        let (page, sight) = match &ended.outcome {
-            LoginOutcome::Succeeded => continue,
-            LoginOutcome::ClaimMissing { claim } if role == RegionRole::Replica => {
-                let trigger = format!("the Pre-Token-Generation trigger in {region} leaves out `{claim}`");
-                (steps::CLAIM, Sight::of(format!("{evidence}: {trigger}")))
-            }
-            _ => {
-                let client = &question.site.pool.client_id;
-                let command = format!("aws cognito-idp initiate-auth --region {region} --client-id {client}");
-                let sight = Sight::of(evidence).remedy(format!("Make a sign-in work there first; try: {command}"));
-                match role {
-                    RegionRole::Primary => (steps::LOGIN_PRIMARY, sight),
-                    RegionRole::Replica if question.allowed.no_replica => {
-                        (steps::LOGIN_REPLICA, sight.severity(Severity::Risk))
-                    }
-                    RegionRole::Replica => (steps::LOGIN_REPLICA, sight),
-                }
-            }
-        };
+    }
+    for failed in all {
+        let (page, sight) = told(&failed, question, proxy);
         found.add(page, sight);
     }
+    expected_limit(crowd, question, &way, found).await;
+}
+
+/// Whether a flow can be tried at a Region by itself, and is to work there.
+fn is_for(crowd: &Crowd, flow: &FlowShare, role: RegionRole) -> bool {
+    let managed = crowd.door.managed.as_ref();
+    // A domain of its own leads where its DNS says: the primary, as long as all is well.
+    let own = managed.is_some_and(|managed| !managed.domain.eq_ignore_ascii_case(&crowd.door.name));
+    let refused = flow.expect == Some(Expect::Refused);
+    role == RegionRole::Primary || !(refused || flow.flow.is_managed() && own)
+}
+
+/// One login by the next of the flow's users.
+async fn once(crowd: &Crowd, way: &Way, flow: &FlowShare, addresses: &[IpAddr]) -> Option<Ended> {
+    let who = if flow.flow == Flow::ClientCredentials {
+        Who::Machine
+    } else {
+        Who::Account(crowd.next_user(crowd.door.population(flow.users.as_deref())?).await?)
+    };
+    crowd.direct(way, flow, who, addresses).await
+}
+
+/// What two logins that fail for one cause have in common: the code of an error, at whatever step it came.
+fn cause(outcome: &LoginOutcome) -> String {
+    match outcome {
+        LoginOutcome::Rejected { code, .. } => code.clone(),
+        other => other.label(),
+    }
+}
+
+/// How a login failed. Who must set a new password and is asked for it gave the right one, and preflight sets none.
+fn failure(crowd: &Crowd, flow: &FlowShare, ended: Ended) -> Option<LoginOutcome> {
+    let new = crowd.door.population(flow.users.as_deref()).is_some_and(|users| users.new_password);
+    match ended.outcome {
+        LoginOutcome::Succeeded => None,
+        LoginOutcome::ChallengeUnsupported { challenge, .. } if new && challenge == "NEW_PASSWORD_REQUIRED" => None,
+        // Managed login has a page for it.
+        LoginOutcome::ChallengeUnsupported { .. } if new && flow.flow == Flow::ManagedLogin => None,
+        outcome => Some(outcome),
+    }
+}
+
+/// Who is to be refused at the replica must be let in at the primary: who cannot sign in there proves nothing of the replica.
+async fn expected_limit(crowd: &Crowd, question: &Question<'_>, way: &Way, found: &mut Findings) {
+    let wanted = question.scenario.expectations.iter().any(|limit| limit.action == UserAction::TotpSignIn);
+    let Some(account) = crowd.actor(UserAction::TotpSignIn).filter(|_| wanted) else { return };
+    for users in crowd.door.populations.values().filter(|users| users.accounts.contains(&account)) {
+        crowd.code_left(users, &account).await;
+    }
+    let flow = FlowShare::of(crowd.load.sign_in_flow(None, None), None, None, Percent(1.0));
+    let primary = crowd.door.addresses_of(RegionRole::Primary);
+    let Some(ended) = crowd.direct(way, &flow, Who::Account(account), &primary).await else { return };
+    if ended.outcome != LoginOutcome::Succeeded {
+        let evidence = format!(
+            "`totp-sign-in` proves nothing of the replica: its user cannot sign in at the primary either, {}: {}",
+            flow.label(),
+            ended.outcome.label()
+        );
+        found.add(steps::EXPECTATION, Sight::of(evidence));
+    }
+}
+
+fn told(failed: &Failed, question: &Question<'_>, proxy: Option<&str>) -> (Page, Sight) {
+    let Failed { role, region, outcome, client, flows } = failed;
+    let past = proxy.and_then(|variable| past_the_proxy(variable, outcome)).unwrap_or_default();
+    let pools = two_pools(*role, &question.site.pool).unwrap_or_default();
+    let (first, others) = flows.split_first().map_or(("", &[][..]), |(first, others)| (first.as_str(), others));
+    let others = if others.is_empty() { String::new() } else { format!(", and so is {}", others.join(", ")) };
+    let evidence = format!("{first} straight to {region}: {}{others}{past}{pools}", outcome.label());
+    match outcome {
+        LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => {
+            let trigger = format!("the Pre-Token-Generation trigger in {region} leaves out `{claim}`");
+            (steps::CLAIM, Sight::of(format!("{evidence}: {trigger}")))
+        }
+        _ => {
+            let command = format!("aws cognito-idp initiate-auth --region {region} --client-id {client}");
+            let sight = Sight::of(evidence).remedy(format!("Make a sign-in work there first; try: {command}"));
+            match role {
+                RegionRole::Primary => (steps::LOGIN_PRIMARY, sight),
+                RegionRole::Replica if question.allowed.no_replica => {
+                    (steps::LOGIN_REPLICA, sight.severity(Severity::Risk))
+                }
+                RegionRole::Replica => (steps::LOGIN_REPLICA, sight),
+            }
+        }
+    }
+}
+
+/// What becomes of a login at a pool of the replica Region's own, where nothing translates between the pools.
+fn two_pools(role: RegionRole, pool: &Pool) -> Option<String> {
+    let own = pool.replica_id.as_ref().filter(|_| role == RegionRole::Replica)?;
+    Some(format!(
+        ". `pool.replica_id` of the environment file names a pool of the Region's own, {own}; users sign in at both Regions with the ID, the \
+         app clients and the issuer of {}. Two pools with IDs, clients, issuers or keys of their own cannot be rehearsed unless a broker at \
+         the front door translates between them",
+        pool.id
+    ))
 }
 
 /// What a network that lets the proxy out alone does to users, who connect as users do.
@@ -158,11 +287,16 @@ fn past_the_proxy(variable: &str, outcome: &LoginOutcome) -> Option<String> {
 }
 
 /// Opens the sessions on whose refresh tokens flows live, by the primary directly.
-pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, found: &mut Findings) {
-    let Some(way) = patient(crowd, question) else { return };
+pub async fn sessions(
+    crowd: &Crowd,
+    open: Sessions,
+    question: &Question<'_>,
+    resolvers: &[Server],
+    found: &mut Findings,
+) {
+    let Some(way) = patient(crowd, question, resolvers) else { return };
     let addresses = crowd.door.addresses_of(RegionRole::Primary);
-    let arrivals = &crowd.load.arrivals;
-    let rate = arrivals.to.map_or(arrivals.rate.0, |to| to.0.max(arrivals.rate.0));
+    let rate = crowd.load.peak();
     let patience = crowd.ways.iter().map(|way| way.login).max().unwrap_or_default();
     for flow in crowd.load.flows.iter().filter(|flow| flow.flow.refreshes()) {
         let Some(users) = crowd.door.population(flow.users.as_deref()) else { continue };
@@ -172,13 +306,22 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, fo
             Sessions::One => 1,
             Sessions::All => (needed.ceil() as usize).clamp(LEAST_SESSIONS, MOST_SESSIONS),
         };
-        let sign_in = FlowShare::of(Flow::UserSrp, flow.client.clone(), flow.users.clone(), flow.share);
+        // A code counts once: one session for each user who shows them, or each further one would wait for the next code.
+        let count = if users.has_codes() { count.min(users.accounts.len().max(1)) } else { count };
+        let by = crowd.load.sign_in_flow(flow.client.as_deref(), flow.users.as_deref());
+        let sign_in = FlowShare::of(by, flow.client.clone(), flow.users.clone(), flow.share);
         let mut opened = 0;
         for number in 0..count {
-            let Some(account) = users.accounts.get(number % users.accounts.len().max(1)) else { break };
-            let Some(ended) = crowd.direct(&way, &sign_in, account, &addresses).await else { break };
+            let account = if users.has_codes() {
+                crowd.next_user(users).await
+            } else {
+                users.accounts.get(number % users.accounts.len().max(1)).cloned()
+            };
+            let Some(account) = account else { break };
+            let who = Who::Account(account.clone());
+            let Some(ended) = crowd.direct(&way, &sign_in, who, &addresses).await else { break };
             if let Some(refresh) = ended.refresh {
-                crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
+                crowd.tokens.put(&flow.label(), Token::new(account.name.clone(), ended.username, refresh));
                 opened += 1;
             } else {
                 let ended = ended.outcome.label();
@@ -196,6 +339,52 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, fo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn load(flows: &str) -> UserLoad {
+        let text = include_str!("../../scenarios/full-failover.toml");
+        let (before, after) = text.split_once("[[users.flows]]").unwrap();
+        let rest = &after[after.find("[[users.cohorts]]").unwrap()..];
+        crate::scenario::read_str("scenario.toml", &format!("{before}{flows}\n{rest}"), None).unwrap().value.users
+    }
+
+    fn tried(flows: &str) -> Vec<String> {
+        logins(&load(flows)).iter().map(FlowShare::label).collect()
+    }
+
+    #[test]
+    fn c05_the_scenarios_own_flows_clients_and_populations_are_tried() {
+        let passwords = "[[users.flows]]\nflow = \"USER_PASSWORD_AUTH\"\nclient = \"web\"\nshare = \"60%\"\n";
+        let renewals = "[[users.flows]]\nflow = \"REFRESH_TOKEN_AUTH\"\nclient = \"web\"\nshare = \"40%\"\n";
+        let both = format!("{passwords}{renewals}");
+        assert_eq!(tried(&both), ["USER_PASSWORD_AUTH web"], "the default client and SRP are none of this scenario's");
+        // Sessions begin as the scenario's users sign in, for want of such by SRP.
+        assert_eq!(load(&both).sign_in_flow(Some("web"), None), Flow::UserPassword);
+        assert_eq!(load(&both).sign_in_flow(None, None), Flow::UserSrp);
+        assert_eq!(tried(&renewals.replace("40%", "100%")), ["USER_SRP_AUTH web"]);
+        let every = crate::scenario::read_str("s.toml", include_str!("../../scenarios/every-flow.toml"), None).unwrap();
+        let every: Vec<String> = logins(&every.value.users).iter().map(FlowShare::label).collect();
+        for flow in ["managed-login", "federated federated", "client-credentials", "ADMIN_USER_PASSWORD_AUTH totp"] {
+            assert!(every.iter().any(|label| label.replace(" /", " ") == flow), "{flow}: {every:?}");
+        }
+        assert!(every.iter().all(|label| !label.contains("REFRESH")), "{every:?}");
+    }
+
+    #[test]
+    fn c16_two_pools_of_their_own_are_one_refusal_that_points_at_the_key() {
+        let pool = Pool {
+            id: "us-east-1_AAAAAAAAA".to_owned(),
+            replica_id: Some("us-west-2_BBBBBBBBB".to_owned()),
+            client_id: "c".to_owned(),
+            client_secret: None,
+            clients: Vec::new(),
+        };
+        let told = two_pools(RegionRole::Replica, &pool).unwrap();
+        for part in ["`pool.replica_id`", "us-east-1_AAAAAAAAA", "us-west-2_BBBBBBBBB", "cannot be rehearsed"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert_eq!(two_pools(RegionRole::Primary, &pool), None);
+        assert_eq!(two_pools(RegionRole::Replica, &Pool { replica_id: None, ..pool }), None);
+    }
 
     #[test]
     fn c18_users_who_cannot_connect_past_a_proxy_are_explained() {

@@ -269,12 +269,12 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
     let proxy = facts.cloud.primary.ambient.proxy;
     let mut steps = Findings::default();
     people::check(&crowd, question, &mut steps);
-    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, proxy, &mut steps));
+    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &resolvers, proxy, &mut steps));
     found.join(steps);
     found.explain([&site.primary.region, &site.replica.region]);
     found.ignore(&question.allowed.ignore);
     if !found.refused() {
-        login::sessions(&crowd, open, question, found).await;
+        login::sessions(&crowd, open, question, &resolvers, found).await;
         found.ignore(&question.allowed.ignore);
     }
     let plan = facts.plan().await.ok();

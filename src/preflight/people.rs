@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret};
+use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret, totp_flaw};
 use crate::env::{ManagedLogin, SecretRef, Site, UserList};
 use crate::model::{Flow, UserAction};
 use crate::users::{Account, AppClient, Crowd, Door, Managed, Population};
@@ -43,6 +43,7 @@ pub fn managed(login: &ManagedLogin) -> Managed {
 
 /// Users of one place of the environment file.
 struct Group<'a> {
+    name: &'a str,
     names: &'a [String],
     password: Option<&'a SecretRef>,
     list: Option<&'a UserList>,
@@ -52,12 +53,17 @@ struct Group<'a> {
 /// The users of `[users]` under the empty name, and each population under its own.
 pub async fn populations(site: &Site, cloud: &Cloud) -> Result<BTreeMap<String, Population>, super::PreflightError> {
     let own = &site.users;
-    let group =
-        Group { names: &own.names, password: own.password.as_ref(), list: own.list.as_ref(), totp_secret: None };
+    let group = Group {
+        name: "",
+        names: &own.names,
+        password: own.password.as_ref(),
+        list: own.list.as_ref(),
+        totp_secret: None,
+    };
     let mut all = BTreeMap::from([(String::new(), Population::new(accounts(group, site, cloud).await?, false))]);
     for of in &own.populations {
         let (password, list, totp_secret) = (of.password.as_ref(), of.list.as_ref(), of.totp_secret.as_ref());
-        let group = Group { names: &of.names, password, list, totp_secret };
+        let group = Group { name: &of.name, names: &of.names, password, list, totp_secret };
         all.insert(of.name.clone(), Population::new(accounts(group, site, cloud).await?, of.new_password));
     }
     Ok(all)
@@ -65,7 +71,13 @@ pub async fn populations(site: &Site, cloud: &Cloud) -> Result<BTreeMap<String, 
 
 async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Account>, super::PreflightError> {
     let totp_secret = match group.totp_secret {
-        Some(reference) => Some(resolve_secret(reference, &site.folder, &cloud.secrets).await?),
+        Some(reference) => {
+            let secret = resolve_secret(reference, &site.folder, &cloud.secrets).await?;
+            if let Some(flaw) = totp_flaw(&secret) {
+                return Err(SecretError::Totp { population: group.name.to_owned(), flaw }.into());
+            }
+            Some(secret)
+        }
         None => None,
     };
     if let Some(list) = group.list {
@@ -82,6 +94,7 @@ async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Ac
 /// Whether every app client and population that the scenario names is there, with what its flow needs.
 pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     check_expectations(crowd, question, found);
+    check_codes(crowd, found);
     let load = &question.scenario.users;
     let flows = load.flows.iter().map(|share| (share.flow, share.client.as_deref(), share.users.as_deref()));
     let sessions = load.sessions.iter().map(|plan| (plan.refresh, plan.client.as_deref(), plan.users.as_deref()));
@@ -114,6 +127,36 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     }
 }
 
+/// A TOTP code counts once, in the 30 s in which a token shows it.
+const CODE_SECONDS: f64 = 30.0;
+
+/// Whether each population with software tokens has a user for every login that starts within the life of a code.
+fn check_codes(crowd: &Crowd, found: &mut Findings) {
+    let load = &crowd.load;
+    for (name, users) in crowd.door.populations.iter().filter(|(_, users)| users.has_codes()) {
+        let of = |users: Option<&str>| users.unwrap_or_default() == name;
+        let flows = load.flows.iter().filter(|flow| !flow.flow.refreshes() && of(flow.users.as_deref()));
+        let share: f64 = flows.map(|flow| flow.share.0).sum();
+        let sessions = load.sessions.iter().filter(|plan| of(plan.users.as_deref())).map(|plan| plan.count);
+        let (logins, sessions) = ((load.peak() * share * CODE_SECONDS).ceil(), sessions.sum::<u32>());
+        if let Some(evidence) = few_codes(users.accounts.len(), logins, sessions) {
+            let which = if name.is_empty() { "`[users]`".to_owned() } else { format!("the population `{name}`") };
+            found.add(steps::FEW_CODES, Sight::of(format!("{which} {evidence}")));
+        }
+    }
+}
+
+/// What users are too few for; nothing where they are enough.
+fn few_codes(users: usize, logins: f64, sessions: u32) -> Option<String> {
+    let needed = logins.max(f64::from(sessions));
+    let what = if logins >= f64::from(sessions) {
+        format!("up to {logins} of its logins start within 30 s")
+    } else {
+        format!("{sessions} of its sessions begin at about the same time")
+    };
+    (needed > users as f64).then(|| format!("has {users} users, and {what}"))
+}
+
 /// Whether somebody can try what the scenario expects of a replica.
 fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     for limit in &question.scenario.expectations {
@@ -130,5 +173,17 @@ fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findin
             UserAction::SignUp | UserAction::PasswordReset | UserAction::PasswordChange => "users in `[users]`",
         };
         found.add(steps::EXPECTATION, Sight::of(format!("`{}` needs {missing}", limit.action.as_str())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c09_a_population_that_is_too_small_for_its_rate_is_found() {
+        assert_eq!(few_codes(5, 30.0, 0).unwrap(), "has 5 users, and up to 30 of its logins start within 30 s");
+        assert!(few_codes(5, 3.0, 6).unwrap().contains("6 of its sessions"));
+        assert_eq!((few_codes(40, 7.0, 40), few_codes(30, 30.0, 0)), (None, None));
     }
 }

@@ -355,6 +355,21 @@ pub struct UserLoad {
     pub most_in_flight: u32,
 }
 
+impl UserLoad {
+    /// How the users of a population sign in by an app client where a flow begins with a session: as the scenario's own flows do there.
+    pub fn sign_in_flow(&self, client: Option<&str>, users: Option<&str>) -> Flow {
+        let by_api = [Flow::UserSrp, Flow::UserPassword, Flow::AdminUserPassword];
+        let of_client = |flow: &&FlowShare| by_api.contains(&flow.flow) && flow.client.as_deref() == client;
+        let own = self.flows.iter().filter(of_client).find(|flow| flow.users.as_deref() == users);
+        own.or_else(|| self.flows.iter().find(of_client)).map_or(Flow::UserSrp, |flow| flow.flow)
+    }
+
+    /// The most logins that the arrivals start in a second.
+    pub fn peak(&self) -> f64 {
+        self.arrivals.to.map_or(self.arrivals.rate.0, |to| to.0.max(self.arrivals.rate.0))
+    }
+}
+
 /// At 64 KiB for each login under way these are 640 MiB: our own choice.
 const fn most_in_flight() -> u32 {
     10_000

@@ -17,7 +17,9 @@ mod vectors;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 pub use bare::BareExponentiation;
 pub use client::{Challenge, ClientSession};
@@ -53,6 +55,39 @@ pub fn timestamp(at: Timestamp) -> String {
     at.strftime("%a %b %-d %H:%M:%S UTC %Y").to_string()
 }
 
+/// How far a claim's time may be from the service's own (reported by users of Cognito's SDKs; AWS documents no figure).
+const TIMESTAMP_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is wrong with the `TIMESTAMP` of a password claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TimestampError {
+    /// It is no time of that form.
+    #[error("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")]
+    Form,
+    /// It is a time, and not written as Cognito writes it: a leading zero, a wrong weekday.
+    #[error("TIMESTAMP is not written as the service writes that time")]
+    Spelling,
+    /// It is too far from the service's time.
+    #[error("TIMESTAMP is more than five minutes off")]
+    Stale,
+}
+
+/// Checks the `TIMESTAMP` of a claim against the service's clocks: it must be close to one of them.
+///
+/// # Errors
+/// [`TimestampError`].
+pub fn check_timestamp(text: &str, clocks: &[Timestamp]) -> Result<(), TimestampError> {
+    let (weekday, rest) = text.split_once(' ').ok_or(TimestampError::Form)?;
+    let known = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&weekday);
+    let civil = DateTime::strptime("%b %d %H:%M:%S UTC %Y", rest).ok().filter(|_| known);
+    let at = civil.and_then(|civil| TimeZone::UTC.to_timestamp(civil).ok()).ok_or(TimestampError::Form)?;
+    if timestamp(at) != text {
+        return Err(TimestampError::Spelling);
+    }
+    let near = |clock: &Timestamp| clock.duration_since(at).abs() <= TIMESTAMP_TOLERANCE;
+    if clocks.iter().any(near) { Ok(()) } else { Err(TimestampError::Stale) }
+}
+
 /// `SECRET_HASH` of an app client that has a secret: base64(HMAC-SHA256(secret, username + client ID)).
 pub fn secret_hash(username: &str, client_id: &str, client_secret: &Secret) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.expose().as_bytes());
@@ -74,6 +109,26 @@ mod tests {
         let at = |text: &str| timestamp(text.parse().unwrap());
         assert_eq!(at("2026-06-03T04:05:06Z"), "Wed Jun 3 04:05:06 UTC 2026");
         assert_eq!(at("2026-12-31T23:59:59.9Z"), "Thu Dec 31 23:59:59 UTC 2026");
+    }
+
+    #[test]
+    fn c17_a_claims_time_is_written_as_cognito_writes_it_and_is_current() {
+        let now: Timestamp = "2026-06-03T04:05:06Z".parse().unwrap();
+        let check = |text: &str| check_timestamp(text, &[now]);
+        for minutes in [-5, 0, 5] {
+            assert_eq!(check(&timestamp(now + SignedDuration::from_mins(minutes))), Ok(()));
+        }
+        for minutes in [-10, 10] {
+            let off = timestamp(now + SignedDuration::from_mins(minutes));
+            assert_eq!(check(&off), Err(TimestampError::Stale));
+            assert_eq!(check_timestamp(&off, &[now, now + SignedDuration::from_mins(minutes)]), Ok(()));
+        }
+        for spelling in ["Wed Jun 03 04:05:06 UTC 2026", "Thu Jun 3 04:05:06 UTC 2026", "Wed Jun 3 4:05:06 UTC 2026"] {
+            assert_eq!(check(spelling), Err(TimestampError::Spelling), "{spelling}");
+        }
+        for form in ["", "now", "2026-06-03T04:05:06Z", "Wed Jun 3 04:05:06 IST 2026", "Mit Jun 3 04:05:06 UTC 2026"] {
+            assert_eq!(check(form), Err(TimestampError::Form), "{form}");
+        }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Flow, LoginOutcome, Secret};
+use jiff::Timestamp;
+
+use crate::model::{Flow, LoginOutcome};
 use crate::scenario::FlowShare;
 
-use super::accounts::{Token, Turn};
+use super::accounts::{Account, Population, Token, Turn};
 use super::attempt::{Ended, Who};
 use super::crowd::Crowd;
 use super::retry;
@@ -21,33 +23,51 @@ fn nobody() -> LoginOutcome {
     LoginOutcome::harness("nobody to log in")
 }
 
+/// A code that counts no second time would only show that there are too few users; preflight tells of that, too.
+fn no_code() -> LoginOutcome {
+    LoginOutcome::harness("every user of the population has used the TOTP code of these 30 s")
+}
+
+fn next(users: &Population, draw: u32, now: Timestamp) -> Result<Account, LoginOutcome> {
+    let missing = if users.accounts.is_empty() { nobody } else { no_code };
+    users.pick(draw, now).cloned().ok_or_else(missing)
+}
+
 impl Crowd {
     /// Who comes, and how; else why nobody does.
     pub(super) fn comer<'a>(&self, flow: &'a FlowShare, draw: u32) -> Result<Comer<'a>, LoginOutcome> {
         let usual = |who| Comer { flow: Cow::Borrowed(flow), who };
+        let now = self.door.clock.now();
         let users = || self.door.population(flow.users.as_deref()).ok_or_else(nobody);
         let turn = match flow.flow {
             Flow::RefreshToken => self.tokens.share(&flow.label(), draw),
             Flow::TokensFromRefreshToken => self.tokens.take(&flow.label()),
             Flow::ClientCredentials => return Ok(usual(Who::Machine)),
-            _ => return users()?.pick(draw).cloned().map(|user| usual(Who::Account(user))).ok_or_else(nobody),
+            _ => return next(users()?, draw, now).map(|user| usual(Who::Account(user))),
         };
         match turn.ok_or(LoginOutcome::NoSession)? {
             Turn::Session(token) => Ok(usual(Who::Token(token))),
             Turn::SignedOut(user) => {
-                let account = users()?.accounts.iter().find(|account| account.name == user).cloned();
-                let sign_in = FlowShare::of(Flow::UserSrp, flow.client.clone(), flow.users.clone(), flow.share);
-                Ok(Comer { flow: Cow::Owned(sign_in), who: Who::Account(account.ok_or_else(nobody)?) })
+                let users = users()?;
+                let account = users.accounts.iter().find(|account| account.name == user).ok_or_else(nobody)?;
+                if !users.take_code(account, now) {
+                    self.tokens.lost(&flow.label(), user);
+                    return Err(no_code());
+                }
+                let by = self.load.sign_in_flow(flow.client.as_deref(), flow.users.as_deref());
+                let sign_in = FlowShare::of(by, flow.client.clone(), flow.users.clone(), flow.share);
+                Ok(Comer { flow: Cow::Owned(sign_in), who: Who::Account(account.clone()) })
             }
         }
     }
 
     /// Gives a user's session to whoever comes next. With rotation, the answer with the next token may have been lost, and then the old one
     /// is refused: a token that the service refused is of no more use, and its user has to sign in.
-    pub(super) fn give_back(&self, flow: &str, user: String, token: Option<Secret>, ended: &Ended) {
+    pub(super) fn give_back(&self, flow: &str, user: String, token: Option<Token>, ended: &Ended) {
         let over = matches!(ended.outcome, LoginOutcome::Rejected { .. }) && !retry::may_help(&ended.outcome);
-        match ended.refresh.clone().or(token.filter(|_| !over)) {
-            Some(refresh) => self.tokens.put(flow, Token { user, refresh }),
+        let known = ended.username.clone().or_else(|| token.as_ref().map(|token| token.username.clone()));
+        match ended.refresh.clone().or(token.filter(|_| !over).map(|token| token.refresh)) {
+            Some(refresh) => self.tokens.put(flow, Token::new(user, known, refresh)),
             None => self.tokens.lost(flow, user),
         }
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{Event, EventLog, Expect, Flow, Login, LoginOutcome, Phase, Seed};
 use crate::scenario::{FlowShare, UserLoad};
 
-use super::accounts::{Account, Tokens};
+use super::accounts::{Account, Population, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{Attempt, Ended, Who, login};
 use super::comer::Comer;
@@ -208,7 +208,7 @@ impl Crowd {
         let user = who.user().map(str::to_owned);
         let began = self.began(&flow, user.clone());
         let token = match &who {
-            Who::Token(token) => Some(token.refresh.clone()),
+            Who::Token(token) => Some(token.clone()),
             _ => None,
         };
         let wanted = Attempt {
@@ -277,13 +277,33 @@ impl Crowd {
         })));
     }
 
+    /// The next user who may sign in, once one has a code that was not used; nobody where there is nobody.
+    pub async fn next_user(&self, users: &Population) -> Option<Account> {
+        let clock = self.door.clock;
+        while !users.accounts.is_empty() {
+            if let Some(account) = users.pick(0, clock.now()) {
+                return Some(account.clone());
+            }
+            clock.sleep(Duration::from_secs(1)).await;
+        }
+        None
+    }
+
+    /// Waits until a user may sign in.
+    pub async fn code_left(&self, users: &Population, account: &Account) {
+        let clock = self.door.clock;
+        while !users.take_code(account, clock.now()) {
+            clock.sleep(Duration::from_secs(1)).await;
+        }
+    }
+
     /// Logs in once, straight to some addresses, by a client of a cohort without its retries.
-    pub async fn direct(&self, way: &Way, flow: &FlowShare, account: &Account, addresses: &[IpAddr]) -> Option<Ended> {
+    pub async fn direct(&self, way: &Way, flow: &FlowShare, who: Who, addresses: &[IpAddr]) -> Option<Ended> {
         let wanted = Attempt {
             scheduled: self.door.clock.now(),
             flow,
             client: self.door.client(flow.flow, flow.client.as_deref())?,
-            who: Who::Account(account.clone()),
+            who,
             lookup: Lookup::Fixed(addresses),
             choice: 0,
             jitter: self.seed.stream("direct"),

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::dns::Doors;
 use crate::model::{Clock, Flow, Region, RegionRole, Secret};
+use crate::srp;
 use crate::tokens::{Expectations, JwksCache};
 
 use super::accounts::Population;
@@ -72,6 +73,13 @@ pub struct Managed {
     pub port: u16,
     /// The identity provider of federated flows.
     pub identity_provider: Option<String>,
+}
+
+impl AppClient {
+    /// `SECRET_HASH` for a user, where the client has a secret.
+    pub fn secret_hash(&self, user: &str) -> Option<String> {
+        self.secret.as_ref().map(|secret| srp::secret_hash(user, &self.id, secret))
+    }
 }
 
 impl Door {

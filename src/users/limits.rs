@@ -16,7 +16,7 @@ use crate::model::{
 use crate::scenario::{ExpectedLimit, FlowShare};
 
 use super::accounts::{Account, Population};
-use super::attempt::Ended;
+use super::attempt::{Ended, Who};
 use super::crowd::Crowd;
 use super::door::AppClient;
 use super::visit::{Lookup, Visit, service};
@@ -33,6 +33,9 @@ const STRANGER: &str = "stranger-";
 /// What users who sign up are called.
 const NEWCOMER: &str = "gameday-";
 
+/// What Cognito answers to a wrong password, and for a user who is disabled, locked or not there.
+const USERS_OWN: &str = "NotAuthorizedException";
+
 /// What came of an action.
 enum Came {
     Works,
@@ -47,6 +50,9 @@ impl Came {
         match outcome {
             LoginOutcome::Succeeded => Self::Works,
             LoginOutcome::Rejected { code, .. } if not_allowed(outcome) => Self::Refused(code.clone()),
+            LoginOutcome::Rejected { code, .. } if code == USERS_OWN => Self::Unknown(format!(
+                "{code}: the user's password or state, which does not tell what the Region allows"
+            )),
             LoginOutcome::Rejected { code, .. } => Self::Unknown(code.clone()),
             other => Self::Unknown(other.label()),
         }
@@ -202,7 +208,7 @@ impl Crowd {
 
     async fn sign_in_at(&self, flow: Flow, actor: &Account, region: RegionRole) -> Option<Ended> {
         let flow = FlowShare::of(flow, None, None, Percent(1.0));
-        self.direct(self.ways.first()?, &flow, actor, &self.door.addresses_of(region)).await
+        self.direct(self.ways.first()?, &flow, Who::Account(actor.clone()), &self.door.addresses_of(region)).await
     }
 
     /// The app client of what is no sign-in: the pool's own.
@@ -261,5 +267,18 @@ impl Crowd {
             call.send().await.map(drop).map_err(service(LoginStep::InitiateAuth))
         };
         self.once(region, call).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c04_a_user_who_cannot_sign_in_tells_nothing_of_the_region() {
+        let rejected = |code: &str| LoginOutcome::Rejected { step: LoginStep::InitiateAuth, code: code.to_owned() };
+        let Came::Unknown(why) = Came::of(&rejected("NotAuthorizedException")) else { panic!("it is told") };
+        assert!(why.contains("password") && why.contains("NotAuthorizedException"), "{why}");
+        assert!(matches!(Came::of(&rejected("OperationNotEnabledException")), Came::Refused(_)));
     }
 }

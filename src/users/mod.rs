@@ -25,7 +25,7 @@ pub use crowd::{Crowd, CurrentPhase};
 pub use door::{AppClient, Door, Managed};
 pub use limits::{Arrived, Trial};
 pub use put_back::Chores;
-pub use synthetic::{Census, GROUP, Made, Removed, Synthetics};
+pub use synthetic::{Census, GROUP, Known, Made, Naming, Removed, Synthetics};
 pub use visit::Lookup;
 pub use way::Way;
 pub use wire::OneConnection;

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{
-    Event, Flow, LoginOutcome, LoginStep, Percent, Phase, RegionRole, Secret, SessionCall, SessionStep, Window,
+    Event, LoginOutcome, LoginStep, Percent, Phase, RegionRole, Secret, SessionCall, SessionStep, Window,
 };
 use crate::scenario::{FlowShare, SessionPlan};
 
@@ -30,7 +30,7 @@ struct Session<'a> {
     way: &'a Way,
     account: &'a Account,
     access: Secret,
-    refresh: Secret,
+    token: Token,
     choice: u32,
 }
 
@@ -54,7 +54,8 @@ impl Crowd {
         let named = |way: &&Way| plan.cohort.as_ref().is_none_or(|name| way.label == *name);
         let users = self.door.population(plan.users.as_deref());
         let account = users.and_then(|users| users.accounts.get(number as usize % users.accounts.len().max(1)));
-        let client = self.door.client(Flow::UserSrp, plan.client.as_deref());
+        let flow = self.load.sign_in_flow(plan.client.as_deref(), plan.users.as_deref());
+        let client = self.door.client(flow, plan.client.as_deref());
         let (Some(way), Some(client), Some(account)) = (self.ways.iter().find(named), client, account) else { return };
         let mut draws = self.seed.stream(&format!("session-{number}"));
         // Sessions do not all do the same thing at the same moment.
@@ -64,8 +65,9 @@ impl Crowd {
             () = self.door.clock.sleep(begin) => {}
         }
         let empty = || Secret::new(String::new());
-        let (access, refresh, choice) = (empty(), empty(), draws.random());
-        let mut session = Session { crowd: &self, number, plan, client, way, account, access, refresh, choice };
+        let (access, choice) = (empty(), draws.random());
+        let token = Token::new(account.name.clone(), None, empty());
+        let mut session = Session { crowd: &self, number, plan, client, way, account, access, token, choice };
         if session.sign_in(SessionStep::SignIn, stop).await.worked() {
             session.work(draws.random(), stop).await;
         }
@@ -126,8 +128,16 @@ impl Session<'_> {
 
     async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> Done {
         let crowd = self.crowd;
+        if let Some(users) = crowd.door.population(self.plan.users.as_deref()) {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = crowd.code_left(users, self.account) => {}
+            }
+        }
         let (sent, phase) = (crowd.door.clock.now(), crowd.phase.get());
-        let flow = FlowShare::of(Flow::UserSrp, self.plan.client.clone(), self.plan.users.clone(), Percent(1.0));
+        let (client, users) = (self.plan.client.clone(), self.plan.users.clone());
+        let by = crowd.load.sign_in_flow(client.as_deref(), users.as_deref());
+        let flow = FlowShare::of(by, client, users, Percent(1.0));
         let wanted = Attempt {
             scheduled: sent,
             flow: &flow,
@@ -142,7 +152,8 @@ impl Session<'_> {
             crowd.ask_again(user);
         }
         if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
-            (self.access, self.refresh) = (access, refresh);
+            self.access = access;
+            self.token = Token::new(self.account.name.clone(), ended.username, refresh);
         }
         let window = Window { sent, received: crowd.door.clock.now() };
         let done = Done { window, phase, role: ended.served.map(|(role, _)| role), outcome: ended.outcome };
@@ -157,7 +168,7 @@ impl Session<'_> {
     }
 
     async fn renew(&mut self) -> Done {
-        let token = Token { user: self.account.name.clone(), refresh: self.refresh.clone() };
+        let token = self.token.clone();
         let flow = self.plan.refresh;
         let work = async |visit: &mut Visit<'_>| {
             let signed = Box::pin(super::flows::sign_in(visit, flow, &Who::Token(token.clone()))).await?;
@@ -170,7 +181,9 @@ impl Session<'_> {
         };
         let (done, access, refresh) = self.within_patience(SessionStep::Refresh, work).await;
         // A new refresh token counts even where the rest went wrong: rotation has ended the old one.
-        self.refresh = refresh.unwrap_or_else(|| self.refresh.clone());
+        if let Some(refresh) = refresh {
+            self.token.refresh = refresh;
+        }
         self.access = access.unwrap_or_else(|| self.access.clone());
         done
     }

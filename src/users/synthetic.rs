@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::Client;
-use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType, UserStatusType};
+use aws_sdk_cognitoidentityprovider::types::{
+    AttributeType, MessageActionType, UserStatusType, UserType, UsernameAttributeType,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt;
@@ -70,11 +72,52 @@ pub enum Removed {
     Failed(String, CloudError),
 }
 
+/// What a pool calls its users, which its users type to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// Any name.
+    Username,
+    /// An e-mail address; the pool itself knows its users by names that it draws.
+    Email,
+    /// A phone number alone.
+    Phone,
+}
+
+impl Naming {
+    fn of(attributes: &[UsernameAttributeType]) -> Self {
+        let has = |wanted: &UsernameAttributeType| attributes.contains(wanted);
+        match (has(&UsernameAttributeType::Email), attributes.is_empty()) {
+            (true, _) => Self::Email,
+            (false, true) => Self::Username,
+            (false, false) => Self::Phone,
+        }
+    }
+
+    /// The name of a synthetic user that the pool takes; nothing where there is none of a number that nobody has.
+    pub fn name(self, prefix: &str, number: u32) -> Option<String> {
+        let name = format!("{prefix}{number:05}");
+        match self {
+            Self::Username => Some(name),
+            Self::Email => Some(address(&name)),
+            Self::Phone => None,
+        }
+    }
+}
+
+/// A user of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The pool's own name for it.
+    pub username: String,
+    /// What it types to sign in.
+    pub login: String,
+}
+
 /// Who is there.
 #[derive(Debug, Default)]
 pub struct Census {
     /// Members of the group whose names have the prefix.
-    pub ours: Vec<String>,
+    pub ours: Vec<Known>,
     /// Members of the group with other names.
     pub other_names: Vec<String>,
     /// Users with the prefix who are not members.
@@ -82,6 +125,18 @@ pub struct Census {
 }
 
 impl Synthetics {
+    /// What the pool calls its users.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    pub async fn naming(&self) -> Result<Naming, CloudError> {
+        let operation = "cognito-idp:DescribeUserPool";
+        let call = self.cognito.describe_user_pool().user_pool_id(&self.pool).send().await;
+        let pool = call.map_err(CloudError::of(operation))?.user_pool;
+        let pool = pool.ok_or_else(|| CloudError::incomplete(operation, "UserPool"))?;
+        Ok(Naming::of(pool.username_attributes()))
+    }
+
     /// Makes the group where it is missing.
     ///
     /// # Errors
@@ -111,18 +166,18 @@ impl Synthetics {
     }
 
     /// Removes users; tells of each as it is done, until `stop`.
-    pub async fn purge(&self, names: Vec<String>, stop: &CancellationToken, tell: impl FnMut(Removed)) {
-        let one = |name: String| async move {
+    pub async fn purge(&self, users: Vec<Known>, stop: &CancellationToken, tell: impl FnMut(Removed)) {
+        let one = |Known { username: name, login }: Known| async move {
             let removed = patiently(async || {
                 let call = self.cognito.admin_delete_user().user_pool_id(&self.pool).username(&name);
                 call.send().await.map_err(CloudError::of("cognito-idp:AdminDeleteUser"))
             });
             match removed.await {
-                Err(error) if error.code.as_deref() != Some("UserNotFoundException") => Removed::Failed(name, error),
+                Err(error) if error.code.as_deref() != Some("UserNotFoundException") => Removed::Failed(login, error),
                 _ => Removed::Gone,
             }
         };
-        Self::paced(names, stop, one, tell).await;
+        Self::paced(users, stop, one, tell).await;
     }
 
     /// Who is there, by the group and by the prefix.
@@ -130,14 +185,16 @@ impl Synthetics {
     /// # Errors
     /// [`CloudError`].
     pub async fn census(&self, prefix: &str) -> Result<Census, CloudError> {
-        let members = self.members().await?;
-        let named = self.named(prefix).await?;
-        let not_members = named.into_iter().filter(|name| !members.contains(name)).collect();
-        let (ours, other_names) = members.into_iter().partition(|name| name.starts_with(prefix));
-        Ok(Census { ours, other_names, not_members })
+        let naming = self.naming().await?;
+        let members = self.members(naming).await?;
+        let named = self.named(naming, prefix).await?;
+        let logins = |users: Vec<Known>| users.into_iter().map(|user| user.login).collect();
+        let not_members = named.into_iter().filter(|user| !members.contains(user)).collect();
+        let (ours, other_names) = members.into_iter().partition(|user| user.login.starts_with(prefix));
+        Ok(Census { ours, other_names: logins(other_names), not_members: logins(not_members) })
     }
 
-    async fn members(&self) -> Result<Vec<String>, CloudError> {
+    async fn members(&self, naming: Naming) -> Result<Vec<Known>, CloudError> {
         let (mut names, mut next) = (Vec::new(), None);
         loop {
             let page = patiently(async || {
@@ -150,7 +207,7 @@ impl Synthetics {
                 Err(error) if error.code.as_deref() == Some("ResourceNotFoundException") => return Ok(names),
                 page => page?,
             };
-            names.extend(page.users().iter().filter_map(|user| user.username().map(str::to_owned)));
+            names.extend(page.users().iter().filter_map(|user| known(naming, user)));
             next = page.next_token;
             if next.is_none() {
                 return Ok(names);
@@ -158,9 +215,10 @@ impl Synthetics {
         }
     }
 
-    async fn named(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
+    async fn named(&self, naming: Naming, prefix: &str) -> Result<Vec<Known>, CloudError> {
         // Quotes and backslashes are escaped in filters (Cognito developer guide, "Searching for user attributes").
-        let filter = format!("username ^= \"{}\"", prefix.replace('\\', "\\\\").replace('"', "\\\""));
+        let attribute = if naming == Naming::Email { "email" } else { "username" };
+        let filter = format!("{attribute} ^= \"{}\"", prefix.replace('\\', "\\\\").replace('"', "\\\""));
         let (mut names, mut next) = (Vec::new(), None);
         loop {
             let page = patiently(async || {
@@ -169,7 +227,7 @@ impl Synthetics {
                 call.send().await.map_err(CloudError::of("cognito-idp:ListUsers"))
             });
             let page = page.await?;
-            names.extend(page.users().iter().filter_map(|user| user.username().map(str::to_owned)));
+            names.extend(page.users().iter().filter_map(|user| known(naming, user)));
             next = page.pagination_token;
             if next.is_none() {
                 return Ok(names);
@@ -178,10 +236,10 @@ impl Synthetics {
     }
 
     /// Works on users one after the other at [`PACE`], several at once where they take longer.
-    async fn paced<T, F: Future<Output = T>>(
-        names: Vec<String>,
+    async fn paced<N, T, F: Future<Output = T>>(
+        names: Vec<N>,
         stop: &CancellationToken,
-        one: impl Fn(String) -> F,
+        one: impl Fn(N) -> F,
         mut tell: impl FnMut(T),
     ) {
         let mut pace = tokio::time::interval(PACE);
@@ -275,9 +333,18 @@ impl Synthetics {
     }
 }
 
-/// The address of nobody (RFC 2606); it is verified, so that nothing is ever sent there.
+/// The address of nobody (RFC 2606); it is verified, so that nothing is ever sent there. A name may be such an address itself.
 fn address(name: &str) -> String {
-    format!("{name}@example.com")
+    if name.contains('@') { name.to_owned() } else { format!("{name}@example.com") }
+}
+
+/// A user as the pool lists it. Who has no e-mail address in a pool of addresses is known by the pool's own name alone.
+fn known(naming: Naming, user: &UserType) -> Option<Known> {
+    let username = user.username()?.to_owned();
+    let email =
+        || user.attributes().iter().find(|attribute| attribute.name() == "email").and_then(AttributeType::value);
+    let login = if naming == Naming::Email { email() } else { None };
+    Some(Known { login: login.map_or_else(|| username.clone(), str::to_owned), username })
 }
 
 /// A password of 144 random bits, with a character of every kind that a password policy can ask for.
@@ -325,5 +392,26 @@ mod tests {
         let after: Vec<Duration> = began[AT_ONCE..].windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(began[AT_ONCE] >= busy && after.len() == 7, "{after:?}");
         assert!(after.iter().all(|gap| *gap >= PACE / 2), "{after:?}");
+    }
+
+    #[test]
+    fn c08_users_have_names_that_the_pool_takes_and_is_asked_for() {
+        let (email, phone) = (UsernameAttributeType::Email, UsernameAttributeType::PhoneNumber);
+        let name = |attributes: &[UsernameAttributeType]| Naming::of(attributes).name("gameday-", 7);
+        assert_eq!(name(&[]).as_deref(), Some("gameday-00007"));
+        for attributes in [vec![email.clone()], vec![phone.clone(), email]] {
+            assert_eq!(name(&attributes).as_deref(), Some("gameday-00007@example.com"));
+        }
+        assert_eq!(name(&[phone]), None);
+        assert_eq!(address("gameday-00007@example.com"), "gameday-00007@example.com");
+        let user = UserType::builder()
+            .username("7a2f9c1e")
+            .attributes(AttributeType::builder().name("email").value("gameday-00007@example.com").build().unwrap());
+        let user = user.build();
+        let login = |naming| known(naming, &user).unwrap().login;
+        assert_eq!(
+            (login(Naming::Username), login(Naming::Email)),
+            ("7a2f9c1e".to_owned(), "gameday-00007@example.com".to_owned())
+        );
     }
 }

@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use crate::dns::DnsError;
 use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
 use crate::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
-use crate::srp;
 use crate::tokens::{Expectations, TokenError};
 
 use super::door::{AppClient, Door};
@@ -253,7 +252,7 @@ impl<'a> Visit<'a> {
 
     /// `SECRET_HASH` for a user, where the app client has a secret.
     pub fn secret_hash(&self, user: &str) -> Option<String> {
-        self.client.secret.as_ref().map(|secret| srp::secret_hash(user, &self.client.id, secret))
+        self.client.secret_hash(user)
     }
 
     /// Verifies an access token, and notes which Region it names. Gives the name of its user, where it has one.

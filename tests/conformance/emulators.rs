@@ -312,7 +312,7 @@ impl Bench {
                 assert_eq!(ended.outcome, LoginOutcome::Succeeded, "{flow:?} as {client:?} by {}", account.name);
                 let refresh = ended.refresh.unwrap_or_else(|| panic!("{flow:?} gave no refresh token"));
                 for flow in flows.iter().filter(|flow| flow.refreshes()) {
-                    let token = Token { user: account.name.clone(), refresh: refresh.clone() };
+                    let token = Token::new(account.name.clone(), ended.username.clone(), refresh.clone());
                     let ended = self.login(*flow, client, Who::Token(token)).await;
                     assert_eq!(ended.outcome, LoginOutcome::Succeeded, "{flow:?} as {client:?}");
                 }

@@ -14,6 +14,9 @@ use super::InitArgs;
 /// Where the users' password is expected.
 const PASSWORD: &str = "GAMEDAY_USER_PASSWORD";
 
+/// The list of users, beside the file; what `gameday users seed` writes where it is told nothing else.
+pub const LIST: &str = "users.csv";
+
 /// What the file is written from.
 pub struct Facts<'a> {
     pub args: &'a InitArgs,
@@ -252,20 +255,23 @@ fn dns(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
 
 fn users(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     page.table("users");
-    page.comment("Synthetic users of the pool, for nothing but this. `gameday users seed` makes them, each with a password of its own, and");
-    page.comment("writes a list; then write `list = { file = \"users.csv\" }` instead of the two keys here.");
-    let names = if args.users.is_empty() { &found.users } else { &args.users };
-    if names.is_empty() {
-        page.gap(
-            "names",
-            "[\"gameday-01\", \"gameday-02\"]",
-            "synthetic users: no user is in the group `gameday-synthetic`",
-        );
+    if args.users.is_empty() {
+        page.comment("Synthetic users of the pool, for nothing but this. `gameday users seed` makes them, each with a password of its own, and");
+        page.comment("writes this list. Instead of it: `names`, and the `password` that they share.");
+        match found.users.len() {
+            0 => {}
+            count => page.comment(&format!(
+                "In the group `gameday-synthetic` are {count} already: name the list of whoever made them, or make them again, which gives them \
+                 new passwords."
+            )),
+        }
+        let _ = writeln!(page.text, "list = {{ file = {} }}", Value::from(LIST));
     } else {
-        page.list("names", names);
+        page.comment("Synthetic users of the pool, for nothing but this.");
+        page.list("names", &args.users);
+        page.comment("Their password: in an environment variable, or { secrets_manager = \"NAME\", key = \"KEY\" }.");
+        page.secret("password", PASSWORD);
     }
-    page.comment("Their password: in an environment variable, or { secrets_manager = \"NAME\", key = \"KEY\" }.");
-    page.secret("password", PASSWORD);
     page.text.push('\n');
     page.comment(
         "To measure the RPO: an attribute of a user of its own, written at the primary and read at the replica.",

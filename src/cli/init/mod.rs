@@ -19,8 +19,13 @@ use crate::env::{self, CredentialRef};
 use crate::model::Region;
 use crate::report::escape::shell_word;
 
+pub use file::LIST;
+
 use super::output::tell;
 use super::{Exit, Failure};
+
+/// So many users are proposed; our own choice.
+const COUNT: u32 = 100;
 
 /// How long a single DNS question may take.
 const DNS_PATIENCE: Duration = Duration::from_secs(2);
@@ -98,7 +103,14 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
     tell(&args.out.display().to_string());
     written.gaps.iter().for_each(|gap| tell(&format!("not found: {gap}")));
     found.failed.iter().for_each(|failed| tell(&format!("not asked: {failed}")));
-    tell(&format!("Next: gameday validate {0}, then gameday preflight --env {0}", shell_word(&args.out)));
+    if !written.gaps.is_empty() {
+        tell(&format!("Next: fill in what was not found, in {}", args.out.display()));
+    }
+    let (out, list) = (shell_word(&args.out), args.out.with_file_name(file::LIST));
+    let seed =
+        (args.users.is_empty() && !list.exists()).then(|| format!("gameday users seed --env {out} --count {COUNT}"));
+    let steps = seed.into_iter().chain([format!("gameday validate {out}"), format!("gameday preflight --env {out}")]);
+    tell(&format!("Next: {}", steps.collect::<Vec<_>>().join(", then ")));
     Ok(Exit::Success)
 }
 

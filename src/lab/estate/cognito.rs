@@ -73,6 +73,8 @@ pub struct UserPool {
     /// The ARN of the key that it is encrypted with; nothing for one of AWS's own. One that is not there, or that Cognito may
     /// not use, lets nobody sign in.
     pub key_arn: Option<String>,
+    /// Whether it has a `DeviceConfiguration`. The lab's tokens need no device key all the same.
+    pub remembers_devices: bool,
     /// Its own attributes, beside the standard ones.
     pub attributes: Vec<Attribute>,
     /// Its groups.
@@ -197,6 +199,7 @@ impl UserPool {
             tier: "ESSENTIALS".to_owned(),
             deletion_protection: "ACTIVE".to_owned(),
             key_arn: Some(kms::key_arn(region, kms::POOL_KEY)),
+            remembers_devices: false,
             attributes: attributes(),
             groups: groups(),
             clients: clients(),

@@ -149,6 +149,10 @@ impl Identity {
         if let Some(arn) = &pool.key_arn {
             described["KeyConfiguration"] = json!({ "KeyType": "CUSTOMER_MANAGED_KEY", "KmsKeyArn": arn });
         }
+        if pool.remembers_devices {
+            described["DeviceConfiguration"] =
+                json!({ "ChallengeRequiredOnNewDevice": false, "DeviceOnlyRememberedOnUserPrompt": false });
+        }
         if let Some(domain) = &self.estate.cognito.domain {
             described["CustomDomain"] = domain.name.clone().into();
         }

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::auth::{opaque, parameter, wrong_password};
+use super::auth::{invalid_parameter, opaque, parameter, wrong_password};
 use super::clients::AppClient;
 use super::{Identity, Place, Refusal};
-use crate::srp::ServerSession;
+use crate::srp::{ServerSession, TimestampError, check_timestamp};
 
 /// A sign-in by SRP between its two calls.
 pub(super) struct SrpChallenge {
@@ -44,6 +44,13 @@ impl Identity {
         let signature = parameter(responses, "PASSWORD_CLAIM_SIGNATURE")?;
         let timestamp = parameter(responses, "TIMESTAMP")?;
         let username = parameter(responses, "USERNAME")?;
+        // Clients of other makers have no scenario time.
+        match check_timestamp(timestamp, &[self.clock.now(), self.clock.wall_now()]) {
+            Ok(()) => {}
+            Err(TimestampError::Form) => return Err(invalid_parameter(TimestampError::Form.to_string())),
+            // Cognito tells nothing else of it (measured in ministack pull request 1758).
+            Err(TimestampError::Spelling | TimestampError::Stale) => return Err(wrong_password()),
+        }
         // A challenge is answered once, so that a signature cannot be guessed or replayed.
         let challenge = place.challenges.take(block, self.clock.now()).ok_or_else(wrong_password)?;
         let block = STANDARD.decode(block).map_err(|_| wrong_password())?;

@@ -111,6 +111,20 @@ impl Lab {
         aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::RespondToAuthChallengeOutput,
         aws_sdk_cognitoidentityprovider::Error,
     > {
+        self.srp_at(role, user, password, timestamp(self.clock.now())).await
+    }
+
+    /// The same with a claim for that time.
+    async fn srp_at(
+        &self,
+        role: RegionRole,
+        user: &str,
+        password: &Secret,
+        when: String,
+    ) -> Result<
+        aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::RespondToAuthChallengeOutput,
+        aws_sdk_cognitoidentityprovider::Error,
+    > {
         let session = ClientSession::new(&mut rand::rng());
         let begun = self
             .client(role)
@@ -128,7 +142,6 @@ impl Lab {
             srp_b_hex: parameter("SRP_B"),
             secret_block_b64: parameter("SECRET_BLOCK"),
         };
-        let when = timestamp(self.clock.now());
         let pool = self.identity.pool_id();
         let claim = session.claim(pool, &parameter("USER_ID_FOR_SRP"), password, &challenge, &when).unwrap();
         let answer = self
@@ -261,6 +274,29 @@ async fn passwords_are_checked() {
     }
     let other = lab.client(RegionRole::Primary).initiate_auth().client_id("other").auth_flow(flow).send().await;
     assert_eq!(refusal(other).0, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn c17_srp_claims_of_a_wrong_time_are_refused() {
+    let lab = lab(settings(), 1.0).await;
+    let (password, now) = (lab.identity.password(), lab.clock.now());
+    let minutes = |off: i64| now + jiff::SignedDuration::from_mins(off);
+    let yesterday = (now - jiff::SignedDuration::from_hours(24)).strftime("%a");
+    let padded = now.strftime("%a %b %d %H:%M:%S UTC %Y").to_string();
+    let weekday = now.strftime(&format!("{yesterday} %b %-d %H:%M:%S UTC %Y")).to_string();
+    for role in ROLES {
+        // From the tenth of a month on there is no zero to lead.
+        let padded = Some(padded.clone()).filter(|padded| *padded != timestamp(now));
+        let wrong = [weekday.clone(), timestamp(minutes(-10)), timestamp(minutes(10))];
+        for when in wrong.into_iter().chain(padded) {
+            let refused = refusal(lab.srp_at(role, "synthetic-0001", &password, when.clone()).await);
+            let incorrect = ("NotAuthorizedException".to_owned(), "Incorrect username or password.".to_owned());
+            assert_eq!(refused, incorrect, "{when}");
+        }
+        let refused = refusal(lab.srp_at(role, "synthetic-0001", &password, now.to_string()).await);
+        assert_eq!(refused.0, "InvalidParameterException");
+        assert!(lab.srp_at(role, "synthetic-0001", &password, timestamp(minutes(-4))).await.is_ok());
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ pub const ALL: &[Page] = &[
     LOGIN_REPLICA,
     SURPRISE,
     SESSIONS,
+    FEW_CODES,
     CLAIM,
     ACCOUNT,
 ];
@@ -157,6 +158,15 @@ pub const SESSIONS: Page = Page {
     why: "The scenario has users who refresh tokens through the failover. Without sessions from before it there is nothing to \
           refresh.",
     remedy: "Make the sign-in work first, or take the flow out of the scenario.",
+};
+
+/// GD105
+pub const FEW_CODES: Page = Page {
+    code: "GD105",
+    severity: Risk,
+    title: "Too few users with a software token for the rate",
+    why: "A TOTP code counts once in its 30 seconds. A population with fewer users than logins that start within 30 s has nobody to send:           those logins are not made, and are counted as failures of the runner.",
+    remedy: "Add users to the population in the environment file, or lower the rate or the share of its flows in the scenario.",
 };
 
 /// GD402

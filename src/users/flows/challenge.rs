@@ -12,6 +12,7 @@ use aws_sdk_cognitoidentityprovider::types::{AuthenticationResultType, Challenge
 
 use crate::model::{LoginOutcome, LoginStep};
 use crate::users::accounts::Account;
+use crate::users::door::AppClient;
 use crate::users::visit::{Visit, service};
 
 use super::{Signed, totp};
@@ -33,6 +34,13 @@ pub(super) struct Answer {
     session: Option<String>,
 }
 
+impl Answer {
+    /// The name that the pool has for the user, where the challenge tells it.
+    fn user(&self) -> Option<String> {
+        self.parameters.get("USER_ID_FOR_SRP").or_else(|| self.parameters.get("USERNAME")).cloned()
+    }
+}
+
 /// The four operations answer with the same members, in four types.
 macro_rules! answers {
     ($($output:ty),+) => {$(
@@ -50,16 +58,20 @@ macro_rules! answers {
 }
 answers!(InitiateAuthOutput, RespondToAuthChallengeOutput, AdminInitiateAuthOutput, AdminRespondToAuthChallengeOutput);
 
-/// Answers challenges until there are tokens. The login's patience bounds how often.
+/// Answers challenges until there are tokens. The login's patience bounds how often. `username` is what the user is known by so far: what was
+/// typed, or the name that an earlier challenge told.
 pub(super) async fn tokens(
     visit: &mut Visit<'_>,
     cognito: &Client,
     by: By,
     account: &Account,
+    username: &str,
     answer: impl Into<Answer>,
 ) -> Result<Signed, LoginOutcome> {
     let mut answer = answer.into();
+    let mut username = username.to_owned();
     loop {
+        username = answer.user().unwrap_or(username);
         if let Some(result) = &answer.result {
             return Signed::of(result);
         }
@@ -70,7 +82,7 @@ pub(super) async fn tokens(
                 Some((LoginStep::NewPassword, "NEW_PASSWORD", password))
             }
             (Some(ChallengeNameType::SoftwareTokenMfa), Some(secret)) => {
-                totp::code(secret, visit.door.clock.now()).map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code))
+                totp::shown(visit, account, secret).map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code))
             }
             _ => None,
         };
@@ -83,7 +95,7 @@ pub(super) async fn tokens(
             // Noted before the call: an answer that is lost may stand for a password that is set.
             visit.progress.to_put_back = Some(account.name.clone());
         }
-        let answered = respond(visit, cognito, by, account, answer, (key, value)).await;
+        let answered = respond(visit, cognito, by, &username, answer, (key, value)).await;
         if step == LoginStep::NewPassword && answered.as_ref().is_err_and(proves_unchanged) {
             visit.progress.to_put_back = None;
         }
@@ -106,22 +118,23 @@ fn proves_unchanged(refused: &LoginOutcome) -> bool {
     matches!(refused, LoginOutcome::Rejected { code, .. } if BEFORE.contains(&code.as_str()))
 }
 
+/// What answers a challenge: the name and its hash are the pool's own, whatever the user typed.
+fn responses(client: &AppClient, username: &str, (key, value): (&str, String)) -> HashMap<String, String> {
+    let hash = client.secret_hash(username).map(|hash| ("SECRET_HASH".to_owned(), hash));
+    [("USERNAME".to_owned(), username.to_owned()), (key.to_owned(), value)].into_iter().chain(hash).collect()
+}
+
 /// Answers one challenge.
 async fn respond(
     visit: &Visit<'_>,
     cognito: &Client,
     by: By,
-    account: &Account,
+    username: &str,
     asked: Answer,
     (key, value): (&str, String),
 ) -> Result<Answer, LoginOutcome> {
     let step = visit.progress.step;
-    // Whoever signed in by an alias is called by name from here on.
-    let user = asked.parameters.get("USER_ID_FOR_SRP").unwrap_or(&account.name);
-    let mut responses = HashMap::from([("USERNAME".to_owned(), user.clone()), (key.to_owned(), value)]);
-    if let Some(hash) = visit.secret_hash(user) {
-        responses.insert("SECRET_HASH".to_owned(), hash);
-    }
+    let responses = responses(visit.client, username, (key, value));
     let client = &visit.client.id;
     match by {
         By::User => {
@@ -135,5 +148,34 @@ async fn respond(
             let call = call.set_challenge_responses(Some(responses));
             call.send().await.map(Answer::from).map_err(service(step))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Secret;
+    use crate::srp;
+
+    #[test]
+    fn c10_an_answer_hashes_the_name_that_the_challenge_told() {
+        let secret = Secret::new("s3cr3t");
+        let client = AppClient {
+            name: String::new(),
+            id: "client0123".to_owned(),
+            secret: Some(secret.clone()),
+            redirect_uri: None,
+            scopes: Vec::new(),
+        };
+        let told = |parameters: &[(&str, &str)]| {
+            let parameters = parameters.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+            Answer { result: None, challenge: None, parameters, session: None }.user()
+        };
+        assert_eq!(told(&[("USER_ID_FOR_SRP", "sub"), ("USERNAME", "ann@example.com")]).as_deref(), Some("sub"));
+        assert_eq!(told(&[("USERNAME", "sub")]).as_deref(), Some("sub"));
+        assert_eq!(told(&[("FRIENDLY_DEVICE_NAME", "phone")]), None);
+        let answer = responses(&client, "sub", ("SOFTWARE_TOKEN_MFA_CODE", "123456".to_owned()));
+        assert_eq!(answer["USERNAME"], "sub");
+        assert_eq!(answer["SECRET_HASH"], srp::secret_hash("sub", "client0123", &secret));
     }
 }

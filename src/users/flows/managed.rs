@@ -153,7 +153,7 @@ impl Journey<'_> {
         if asks != Asks::Nothing && self.sent.contains(&asks) {
             return Err(refused(visit, "the form came again"));
         }
-        let code = self.account.totp_secret.as_ref().and_then(|secret| totp::code(secret, visit.door.clock.now()));
+        let code = self.account.totp_secret.as_ref().and_then(|secret| totp::shown(visit, self.account, secret));
         if asks == Asks::Code && code.is_none() {
             let challenge = "SOFTWARE_TOKEN_MFA".to_owned();
             return Err(LoginOutcome::ChallengeUnsupported { step: visit.progress.step, challenge });

@@ -23,5 +23,5 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
         call = call.auth_parameters("SECRET_HASH", hash);
     }
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
-    challenge::tokens(visit, &cognito, By::User, account, answer).await
+    challenge::tokens(visit, &cognito, By::User, account, &account.name, answer).await
 }

@@ -1,10 +1,13 @@
 //! New tokens for a refresh token: REFRESH_TOKEN_AUTH of InitiateAuth, and GetTokensFromRefreshToken, the only way where an app client
 //! rotates refresh tokens.
 
+use std::collections::HashMap;
+
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use crate::model::{LoginOutcome, LoginStep, Secret};
 use crate::users::accounts::Token;
+use crate::users::door::AppClient;
 use crate::users::visit::{Visit, service};
 
 use super::Signed;
@@ -13,20 +16,20 @@ pub(super) async fn initiate_auth(visit: &mut Visit<'_>, token: &Token) -> Resul
     let connection = visit.connection().await?;
     let cognito = visit.cognito(&connection);
     visit.next(LoginStep::InitiateAuth);
-    let mut call = cognito
-        .initiate_auth()
-        .client_id(&visit.client.id)
-        .auth_flow(AuthFlowType::RefreshTokenAuth)
-        .auth_parameters("REFRESH_TOKEN", token.refresh.expose());
-    if let Some(hash) = visit.secret_hash(&token.user) {
-        call = call.auth_parameters("SECRET_HASH", hash);
-    }
+    let call = cognito.initiate_auth().client_id(&visit.client.id).auth_flow(AuthFlowType::RefreshTokenAuth);
+    let call = call.set_auth_parameters(Some(parameters(visit.client, token)));
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
     let challenge = || LoginOutcome::ChallengeUnsupported {
         step: LoginStep::InitiateAuth,
         challenge: answer.challenge_name().map_or_else(|| "none, and no tokens".to_owned(), ToString::to_string),
     };
     Signed::of(answer.authentication_result().ok_or_else(challenge)?)
+}
+
+/// The hash is over the name that the pool has for the user, which is not what was typed where users sign in by their e-mail address.
+fn parameters(client: &AppClient, token: &Token) -> HashMap<String, String> {
+    let hash = client.secret_hash(&token.username).map(|hash| ("SECRET_HASH".to_owned(), hash));
+    [("REFRESH_TOKEN".to_owned(), token.refresh.expose().to_owned())].into_iter().chain(hash).collect()
 }
 
 /// The answer's refresh token is the next one, where the app client rotates them.
@@ -48,4 +51,31 @@ pub(super) async fn renew(
     let answer = call.refresh_token(refresh.expose()).set_client_secret(secret).send().await.map_err(service(step))?;
     let missing = || LoginOutcome::TokenInvalid { reason: "no access token".to_owned() };
     Signed::of(answer.authentication_result().ok_or_else(missing)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::srp;
+
+    #[test]
+    fn c10_a_refresh_hashes_the_pools_own_name_of_its_user() {
+        let secret = Secret::new("s3cr3t");
+        let client = AppClient {
+            name: "confidential".to_owned(),
+            id: "client0123".to_owned(),
+            secret: Some(secret.clone()),
+            redirect_uri: None,
+            scopes: Vec::new(),
+        };
+        let sub = "7a2f9c1e-0000-4000-8000-1234567890ab";
+        let token = Token::new("ann@example.com".to_owned(), Some(sub.to_owned()), Secret::new("refresh"));
+        let asked = parameters(&client, &token);
+        assert_eq!(asked["SECRET_HASH"], srp::secret_hash(sub, "client0123", &secret));
+        assert_eq!(asked["REFRESH_TOKEN"], "refresh");
+        // An access token without a name leaves the one that was typed.
+        let token = Token::new("ann".to_owned(), None, Secret::new("refresh"));
+        assert_eq!(parameters(&client, &token)["SECRET_HASH"], srp::secret_hash("ann", "client0123", &secret));
+        assert!(!parameters(&AppClient { secret: None, ..client }, &token).contains_key("SECRET_HASH"));
+    }
 }

@@ -28,7 +28,7 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
     }
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
     if answer.challenge_name() != Some(&ChallengeNameType::PasswordVerifier) {
-        return challenge::tokens(visit, &cognito, By::User, account, answer).await;
+        return challenge::tokens(visit, &cognito, By::User, account, &account.name, answer).await;
     }
     visit.next(LoginStep::RespondToAuthChallenge);
     let asked = Asked::of(answer.challenge_parameters()).ok_or_else(|| LoginOutcome::Rejected {
@@ -57,7 +57,7 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
         call = call.challenge_responses("SECRET_HASH", hash);
     }
     let answer = call.send().await.map_err(service(LoginStep::RespondToAuthChallenge))?;
-    challenge::tokens(visit, &cognito, By::User, account, answer).await
+    challenge::tokens(visit, &cognito, By::User, account, &asked.username, answer).await
 }
 
 /// What PASSWORD_VERIFIER asks.

@@ -4,15 +4,26 @@ use jiff::Timestamp;
 use totp_rs::{Algorithm, Builder};
 
 use crate::model::Secret;
+use crate::users::accounts::{Account, TOTP_STEP_SECONDS, totp_step};
+use crate::users::visit::Visit;
 
-/// Digits of a code, and seconds for which it is shown (what authenticator apps assume, and Cognito with them).
+/// Digits of a code (what authenticator apps assume, and Cognito with them).
 const DIGITS: u8 = 6;
-const STEP_SECONDS: u64 = 30;
+
+/// The code that a user shows now, noted as used.
+pub(super) fn shown(visit: &Visit<'_>, account: &Account, secret: &Secret) -> Option<String> {
+    let now = visit.door.clock.now();
+    visit.door.populations.values().for_each(|users| users.code_shown(&account.name, totp_step(now)));
+    code(secret, now)
+}
 
 /// The code of a moment; nothing where the secret is not base32, or too short for the RFC.
 pub(super) fn code(secret: &Secret, at: Timestamp) -> Option<String> {
     let secret = totp_rs::Secret::try_from_base32(secret.expose()).ok()?;
-    let builder = Builder::new().with_algorithm(Algorithm::SHA1).with_digits(DIGITS).with_step_duration(STEP_SECONDS);
+    let builder = Builder::new()
+        .with_algorithm(Algorithm::SHA1)
+        .with_digits(DIGITS)
+        .with_step_duration(TOTP_STEP_SECONDS.unsigned_abs());
     let totp = builder.with_secret(secret).build().ok()?;
     Some(totp.generate(u64::try_from(at.as_second()).ok()?).to_string())
 }

@@ -9,6 +9,7 @@ mod client_id;
 mod client_missing;
 mod client_secret;
 mod deletion_protection;
+mod device_tracking;
 mod domain_failover;
 mod group_differs;
 mod group_missing;
@@ -46,6 +47,7 @@ pub const ALL: &[&Check] = &[
     &totp_users::CHECK,
     &deletion_protection::CHECK,
     &domain_failover::CHECK,
+    &device_tracking::CHECK,
 ];
 
 /// An app client of the primary, and the one that stands for it at the replica: that of the same ID, else that of the same name.

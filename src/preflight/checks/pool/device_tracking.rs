@@ -1,0 +1,55 @@
+use crate::model::RegionRole::Primary;
+use crate::model::Severity;
+use crate::preflight::checks::{Check, Sight};
+use crate::scenario::{FlowShare, UserLoad};
+
+pub const CHECK: Check = Check {
+    code: "GD127",
+    severity: Severity::Risk,
+    title: "The pool remembers devices, without whose key no session is refreshed",
+    why: "With device tracking Cognito gives each sign-in a device key, and refuses a refresh that does not send it (`Invalid Refresh Token`). \
+          GameDay's users have no device: their refreshes fail at both Regions, which looks like sessions that the failover has cost. A \
+          device can be confirmed at the primary alone, so that users who sign in at a replica for the first time have the same trouble.",
+    remedy: "Rehearse refreshes with a pool that does not remember devices (`aws cognito-idp describe-user-pool` shows \
+             `DeviceConfiguration`; in Terraform leave `device_configuration` out), or take the flows on refresh tokens and the sessions out \
+             of the scenario.",
+    calls: &["cognito-idp:DescribeUserPool"],
+    look: |facts| {
+        Box::pin(async move {
+            let pool = facts.user_pool(Primary).await?;
+            let told = pool.device_configuration().map(|_| {
+                let region = &facts.cloud.primary.region;
+                let evidence = format!("cognito-idp:DescribeUserPool in {region} has a DeviceConfiguration");
+                let refreshes = refreshes(&facts.scenario.users);
+                if refreshes.is_empty() {
+                    let evidence = format!("{evidence}; nothing in the scenario refreshes");
+                    return Sight::of(evidence).severity(Severity::Note);
+                }
+                Sight::of(format!("{evidence}; {} would be refused", refreshes.join(", ")))
+            });
+            Ok(told.into_iter().collect())
+        })
+    },
+};
+
+/// What of a scenario lives on refresh tokens.
+fn refreshes(load: &UserLoad) -> Vec<String> {
+    let flows = load.flows.iter().filter(|flow| flow.flow.refreshes()).map(FlowShare::label);
+    let sessions = load.sessions.iter().map(|plan| format!("sessions by {}", plan.label()));
+    flows.chain(sessions).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c11_what_needs_a_device_key_is_named() {
+        let load = |text: &str| crate::scenario::read_str("scenario.toml", text, None).unwrap().value.users;
+        let plain = load(include_str!("../../../../scenarios/quota-throttle.toml"));
+        assert_eq!(refreshes(&plain), Vec::<String>::new());
+        let every = refreshes(&load(include_str!("../../../../scenarios/every-flow.toml")));
+        assert!(every.iter().any(|label| label == "GET_TOKENS_FROM_REFRESH_TOKEN rotating"), "{every:?}");
+        assert!(every.iter().all(|label| !label.contains("USER_SRP_AUTH")), "{every:?}");
+    }
+}
