@@ -6,6 +6,7 @@ use super::logins::Logins;
 use super::milestones::Reached;
 use super::objectives::{ObjectiveResult, Verdict};
 use crate::model::{Finding, LoginOutcome, Milestone, Phase, Region, RunFailure, RunStarted};
+use crate::scenario::Objective;
 
 /// A finding of preflight, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,14 @@ pub(super) struct Shown<'a> {
     pub failures: &'a [Failure],
     pub throttling: &'a [Throttling],
     pub milestones: &'a [Reached],
-    pub objectives: &'a [ObjectiveResult],
+    /// Those on the time of recovery.
+    pub recovery_time: Vec<&'a ObjectiveResult>,
+}
+
+/// The results of the objectives on the time of recovery.
+pub(super) fn recovery_time<'a>(all: &[Objective], results: &'a [ObjectiveResult]) -> Vec<&'a ObjectiveResult> {
+    let timed = |objective: &Objective| matches!(objective, Objective::Rto { .. } | Objective::SustainedRto { .. });
+    all.iter().zip(results).filter(|(objective, _)| timed(objective)).map(|(_, result)| result).collect()
 }
 
 /// What became of each finding.
@@ -115,8 +123,8 @@ impl Foretold {
         came && match predicts(&self.finding, run) {
             Predicts::PrimaryFails => true_at(&run.primary) && failure.by_phase.contains_key(&Phase::Baseline),
             Predicts::ReplicaFails => true_at(&run.replica),
-            Predicts::Throttled => true_at(&run.replica) && failure.label.starts_with("throttled"),
-            Predicts::NoSessions => failure.label == LoginOutcome::NoSession.label(),
+            Predicts::Throttled => true_at(&run.replica) && matches!(failure.outcome, LoginOutcome::Throttled { .. }),
+            Predicts::NoSessions => failure.outcome == LoginOutcome::NoSession,
             // Whoever goes on to the primary finds nobody there.
             Predicts::NoFailover => !true_at(&run.replica),
             Predicts::Unseen => failure.region.is_none(),
@@ -158,8 +166,8 @@ impl Shown<'_> {
             None => failure.count(),
         };
         let mine = self.failures.iter().filter(|failure| failure.region.as_ref() == Some(region));
-        let mut failed: Vec<(u64, &str)> =
-            mine.map(|failure| (count(failure), failure.label.as_str())).filter(|(count, _)| *count > 0).collect();
+        let mut failed: Vec<(u64, String)> =
+            mine.map(|failure| (count(failure), failure.outcome.label())).filter(|(count, _)| *count > 0).collect();
         failed.sort_by(|a, b| b.cmp(a));
         let groups = self.logins.by_phase_and_region.iter();
         let groups =
@@ -183,8 +191,8 @@ impl Shown<'_> {
     }
 
     fn no_sessions(&self) -> Became {
-        let label = LoginOutcome::NoSession.label();
-        let without = self.failures.iter().filter(|failure| failure.label == label).map(Failure::count).sum();
+        let none = |failure: &&Failure| failure.outcome == LoginOutcome::NoSession;
+        let without = self.failures.iter().filter(none).map(Failure::count).sum();
         match without {
             0_u64 => Became::DidNot("nobody came to refresh a token and had none".to_owned()),
             _ => Became::CameTrue(format!("{without} refreshes had no session to refresh")),
@@ -231,9 +239,8 @@ impl Shown<'_> {
     }
 
     fn slow(&self) -> Became {
-        let timed = self.objectives.iter().filter(|objective| objective.name.contains("rto"));
         let (mut missed, mut met) = (Vec::new(), Vec::new());
-        for objective in timed {
+        for objective in &self.recovery_time {
             match objective.verdict {
                 Verdict::Missed => missed.push(objective.name.as_str()),
                 Verdict::Met => met.push(objective.name.as_str()),
@@ -271,10 +278,15 @@ mod tests {
     use crate::measure::logins::Group;
     use crate::measure::milestones::BeforeCut;
     use crate::measure::objectives::Unit;
-    use crate::model::Severity;
+    use crate::model::LoginOutcome::{ConnectTimeout, NoSession, Succeeded};
+    use crate::model::{LoginStep, Severity};
 
     const PRIMARY: &str = "us-east-1";
     const REPLICA: &str = "us-west-2";
+
+    fn refusal() -> LoginOutcome {
+        LoginOutcome::Rejected { step: LoginStep::InitiateAuth, code: "NotAuthorizedException".into() }
+    }
 
     /// A run that was cut and healed, in which nothing else was seen yet.
     struct Seen {
@@ -285,7 +297,7 @@ mod tests {
         failures: Vec<Failure>,
         throttling: Vec<Throttling>,
         milestones: Vec<Reached>,
-        objectives: Vec<ObjectiveResult>,
+        recovery_time: Vec<ObjectiveResult>,
     }
 
     impl Seen {
@@ -317,7 +329,7 @@ mod tests {
                 failures: Vec::new(),
                 throttling: Vec::new(),
                 milestones: Vec::new(),
-                objectives: Vec::new(),
+                recovery_time: Vec::new(),
             }
             .reached(Milestone::FaultReverted)
         }
@@ -328,20 +340,20 @@ mod tests {
         }
 
         /// So many logins of a phase at a Region, or at none; those that did not succeed failed like this.
-        fn logins(mut self, phase: Phase, region: Option<&str>, counts: (u64, u64), label: &str) -> Self {
+        fn logins(mut self, phase: Phase, region: Option<&str>, counts: (u64, u64), outcome: LoginOutcome) -> Self {
             let (attempted, succeeded) = counts;
             let region: Option<Region> = region.map(Region::from);
             let group = Group { attempted, succeeded, ..Group::default() };
             self.logins.by_phase_and_region.insert((phase, region.clone()), group);
             if attempted > succeeded {
                 let by_phase = [(phase, attempted - succeeded)].into();
-                self.failures.push(Failure { label: label.to_owned(), region, by_phase, first_s: None, last_s: None });
+                self.failures.push(Failure { outcome, region, by_phase, first_s: None, last_s: None });
             }
             self
         }
 
         fn objective(mut self, name: &str, verdict: Verdict) -> Self {
-            self.objectives.push(ObjectiveResult {
+            self.recovery_time.push(ObjectiveResult {
                 name: name.to_owned(),
                 demand: String::new(),
                 target: 60.0,
@@ -379,7 +391,7 @@ mod tests {
                 failures: &self.failures,
                 throttling: &self.throttling,
                 milestones: &self.milestones,
-                objectives: &self.objectives,
+                recovery_time: self.recovery_time.iter().collect(),
             };
             foretold(&[finding], &shown).pop().unwrap()
         }
@@ -389,45 +401,48 @@ mod tests {
         }
 
         /// The labels of the failures that a finding explains.
-        fn explained(&self, code: &str, evidence: &str) -> Vec<&str> {
+        fn explained(&self, code: &str, evidence: &str) -> Vec<LoginOutcome> {
             let foretold = self.foretold(code, evidence);
             let mine = self.failures.iter().filter(|failure| foretold.explains(failure, &self.run));
-            mine.map(|failure| failure.label.as_str()).collect()
+            mine.map(|failure| failure.outcome.clone()).collect()
         }
     }
 
     #[test]
     fn what_breaks_the_replica_is_seen_in_logins_there_and_nowhere_else() {
-        let nobody = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout");
-        let refused = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout").logins(
+        let nobody = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
+        let refused = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout).logins(
             Phase::Hold,
             Some(REPLICA),
             (7, 2),
-            "refused",
+            refusal(),
         );
-        let fine = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (7, 7), "");
+        let fine = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (7, 7), Succeeded);
         for code in ["GD102", "GD116", "GD203", "GD301", "GD404", "GD702"] {
             assert_eq!(nobody.verdict(code), "untested", "{code}");
             assert_eq!(refused.verdict(code), "came_true", "{code}");
             assert_eq!(fine.verdict(code), "did_not", "{code}");
-            assert_eq!(refused.explained(code, ""), ["refused"], "{code}");
+            assert_eq!(refused.explained(code, ""), [refusal()], "{code}");
         }
         let told = refused.foretold("GD203", "").became;
-        assert_eq!(told.evidence(), "5 of 7 logins at us-west-2 failed, 5 of them: refused");
+        assert_eq!(
+            told.evidence(),
+            "5 of 7 logins at us-west-2 failed, 5 of them: rejected at InitiateAuth (NotAuthorizedException)"
+        );
     }
 
     #[test]
     fn what_breaks_the_primary_is_seen_before_the_cut() {
-        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), "refused");
+        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
         // What fails after the cut is the fault's.
-        let after = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 5), "").logins(
+        let after = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 5), Succeeded).logins(
             Phase::Outage,
             Some(PRIMARY),
             (5, 0),
-            "connect_timeout",
+            ConnectTimeout,
         );
         assert_eq!((before.verdict("GD101"), after.verdict("GD101")), ("came_true", "did_not"));
-        assert_eq!(before.explained("GD101", ""), ["refused"]);
+        assert_eq!(before.explained("GD101", ""), [refusal()]);
         assert!(after.explained("GD101", "").is_empty());
         // A function of either Region: which one, the evidence tells.
         let (here, there) = ("fn in us-east-1 has State Failed", "fn in us-west-2 has State Failed");
@@ -439,15 +454,15 @@ mod tests {
 
     #[test]
     fn a_record_that_does_not_move_leaves_users_at_the_primary() {
-        let stays = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout");
+        let stays = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
         let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
         assert_eq!((stays.verdict("GD501"), moved.verdict("GD501")), ("came_true", "did_not"));
-        assert_eq!(stays.explained("GD501", ""), ["connect_timeout"]);
+        assert_eq!(stays.explained("GD501", ""), [ConnectTimeout]);
     }
 
     #[test]
     fn a_record_that_never_comes_back_keeps_users_away() {
-        let away = Seen::nothing().logins(Phase::Outage, Some(REPLICA), (9, 9), "");
+        let away = Seen::nothing().logins(Phase::Outage, Some(REPLICA), (9, 9), Succeeded);
         let back = Seen::nothing().reached(Milestone::FirstPrimaryLoginAfterFailback);
         let mut broken_off = Seen::nothing();
         broken_off.milestones.clear();
@@ -457,8 +472,9 @@ mod tests {
 
     #[test]
     fn who_gets_to_a_place_without_a_name_is_seen_nowhere() {
-        let lost = Seen::nothing().logins(Phase::Hold, None, (8, 0), "token_invalid");
-        assert_eq!(lost.explained("GD510", ""), ["token_invalid"]);
+        let invalid = LoginOutcome::TokenInvalid { reason: "iss".into() };
+        let lost = Seen::nothing().logins(Phase::Hold, None, (8, 0), invalid.clone());
+        assert_eq!(lost.explained("GD510", ""), [invalid]);
         let unseen = Seen::nothing().reached(Milestone::FirstReplicaLogin);
         let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
         let verdicts = [lost, unseen, moved, Seen::nothing()].map(|seen| seen.verdict("GD510"));
@@ -467,19 +483,19 @@ mod tests {
 
     #[test]
     fn refreshes_without_a_session_are_their_own_failure() {
-        let without = Seen::nothing().logins(Phase::Baseline, None, (8, 0), "no_session").logins(
+        let without = Seen::nothing().logins(Phase::Baseline, None, (8, 0), NoSession).logins(
             Phase::Hold,
             Some(REPLICA),
             (3, 2),
-            "refused",
+            refusal(),
         );
         assert_eq!((without.verdict("GD104"), Seen::nothing().verdict("GD104")), ("came_true", "did_not"));
-        assert_eq!(without.explained("GD104", ""), ["no_session"]);
+        assert_eq!(without.explained("GD104", ""), [NoSession]);
     }
 
     #[test]
     fn slowness_is_a_matter_of_the_objectives_on_time() {
-        let with = |verdict| Seen::nothing().objective("rto", verdict).objective("failback", Verdict::Missed);
+        let with = |verdict| Seen::nothing().objective("rto", verdict);
         let verdicts =
             [Verdict::Missed, Verdict::Met, Verdict::Inconclusive].map(|verdict| with(verdict).verdict("GD502"));
         assert_eq!(verdicts, ["came_true", "did_not", "untested"]);
@@ -487,15 +503,16 @@ mod tests {
 
     #[test]
     fn throttling_counts_at_the_replica_alone() {
-        let there = Seen::nothing().throttled(REPLICA, 4).logins(Phase::Hold, Some(REPLICA), (4, 0), "throttled at x");
+        let throttled = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
+        let there = Seen::nothing().throttled(REPLICA, 4).logins(Phase::Hold, Some(REPLICA), (4, 0), throttled.clone());
         let here = Seen::nothing().throttled(PRIMARY, 4);
         assert_eq!((there.verdict("GD604"), here.verdict("GD604")), ("came_true", "did_not"));
-        assert_eq!(there.explained("GD604", ""), ["throttled at x"]);
+        assert_eq!(there.explained("GD604", ""), [throttled]);
     }
 
     #[test]
     fn a_run_that_broke_nothing_tested_nothing() {
-        let failing = || Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), "refused");
+        let failing = || Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
         let refused = Seen { failure: Some(RunFailure::PreflightRefused), ..failing() };
         let uncut = Seen { cut: false, ..failing() };
         for code in ["GD101", "GD404", "GD501", "GD502", "GD510", "GD520", "GD604"] {

@@ -4,7 +4,7 @@ use super::MeasureError;
 use super::availability::{Availability, availability};
 use super::chain::{Chain, Took, chain, durations};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
-use super::foretold::{Foretold, Shown, foretold};
+use super::foretold::{Foretold, Shown, foretold, recovery_time};
 use super::harness::{Missed, Stalls};
 use super::history::History;
 use super::interval::Interval;
@@ -239,7 +239,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         failures: &failures,
         throttling: &throttling,
         milestones: &milestones,
-        objectives: &objectives,
+        recovery_time: recovery_time(&scenario.objectives, &objectives),
     };
     let foretold = foretold(&found, &shown);
     let met = all_met(&objectives, &limits);
