@@ -321,6 +321,8 @@ fn preflight_that_refuses_touches_nothing() {
     let finding = Finding {
         code: "GD501".into(),
         severity: Severity::Blocker,
+        regions: Vec::new(),
+        predicts: Some(Predicts::Unreached(Milestone::DnsFlipAuthoritative)),
         title: "The health check's target is not behind the blackhole".into(),
         evidence: "hc-1 probes 192.0.2.1".into(),
         remedy: "Point it at the front door.".into(),

@@ -212,10 +212,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
     let limits = limits(records, &history.logins, &scenario.expectations, &scenario.users.flows, run);
     let rpo = rpo(&line, at(Milestone::FaultEffective));
     let progress = Progress::of(records, &phases, failure.as_ref());
-    let region_of = |role| match role {
-        RegionRole::Primary => run.primary.clone(),
-        RegionRole::Replica => run.replica.clone(),
-    };
+    let region_of = |role| run.region(role).clone();
     let evidence = Evidence {
         line: &line,
         progress: &progress,

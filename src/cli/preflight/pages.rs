@@ -61,7 +61,7 @@ pub fn ignorable(code: &str) -> Result<String, String> {
 /// Prints a page.
 pub fn explain(code: &str) -> Result<Exit, Failure> {
     let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` tells them all"))?;
-    let Page { code, severity, title, why, remedy } = page;
+    let Page { code, severity, title, why, remedy, .. } = page;
     let mut page_text = format!("{code}  {title}  ({})\n\n", word(severity));
     if let Some(name) = page.anti_pattern() {
         let _ = writeln!(page_text, "Anti-pattern: {name}\n");
@@ -107,7 +107,7 @@ pub fn write(folder: &Path) -> Result<Exit, Failure> {
 }
 
 fn document(page: Page, check: Option<&Check>) -> String {
-    let Page { code, severity, title, why, remedy } = page;
+    let Page { code, severity, title, why, remedy, .. } = page;
     let severity = word(severity);
     let looks = match check.map(|check| check.calls) {
         Some([]) => {
