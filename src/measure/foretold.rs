@@ -518,7 +518,7 @@ mod tests {
 
     #[test]
     fn objectives_on_the_time_of_recovery_are_told_by_what_they_are() {
-        let at_most = crate::model::Span(std::time::Duration::from_secs(60));
+        let at_most = crate::model::Span(std::time::Duration::from_mins(1));
         let all = [Objective::Rto { at_most }, Objective::Failback { at_most }, Objective::SustainedRto { at_most }];
         let seen = ["rto", "failback", "sustained_rto"].into_iter();
         let seen = seen.fold(Seen::nothing(), |seen, name| seen.objective(name, Verdict::Met));

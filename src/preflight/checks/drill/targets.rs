@@ -65,7 +65,7 @@ pub const QUOTA: Check = Check {
     code: "GD602",
     severity: crate::model::Severity::Blocker,
     regions: &[],
-    predicts: Predicts::Throttling,
+    predicts: Predicts::Nothing,
     title: "A fault does not fit into a quota",
     why: "A blackhole takes a network ACL of its own and two rules in it, or a security group of its own. Where a quota leaves no \
           room for them, the cut would stop half-way.",

@@ -7,7 +7,7 @@ pub const CHECK: Check = Check {
     code: "GD207",
     severity: Severity::Risk,
     regions: BOTH,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "The key's policy trusts Cognito for every account or every pool",
     why: "A service principal is the same for all of AWS. Without `aws:SourceAccount` (or `aws:SourceArn`) Cognito may use your key on \
           behalf of somebody else's user pool: a confused deputy. Without the encryption context it may decrypt with it what was not \

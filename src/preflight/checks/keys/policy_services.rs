@@ -7,7 +7,7 @@ pub const CHECK: Check = Check {
     code: "GD210",
     severity: Severity::Note,
     regions: BOTH,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "The key's policy serves other services than Cognito",
     why: "A key that several services use cannot be disabled, rotated or deleted for one of them alone, and whoever may act through the \
           others may decrypt users' data with it. A user pool deserves a key of its own.",

@@ -7,7 +7,7 @@ pub const CHECK: Check = Check {
     code: "GD208",
     severity: Severity::Risk,
     regions: BOTH,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "The key's policy lets anybody in",
     why: "`\"Principal\": \"*\"` in a key policy means every principal of every account. Only a condition that ties the caller down \
           (`kms:ViaService`, `kms:CallerAccount`, `aws:PrincipalOrgID` and the like) makes it less than that.",

@@ -9,7 +9,7 @@ pub const CHECK: Check = Check {
     code: "GD211",
     severity: Severity::Note,
     regions: BOTH,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "The pool's key is never rotated",
     why: "Rotation makes new material for the same key, in all its Regions at once, and needs no change anywhere else. Most rules that an \
           auditor brings ask for it once a year. It is set at the primary key of a multi-Region key and holds for its replicas.",

@@ -8,7 +8,7 @@ pub const CHECK: Check = Check {
     code: "GD125",
     severity: Severity::Risk,
     regions: BOTH,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "A user pool can be deleted by one call",
     why: "Somebody who tidies up \"the unused pool in the other Region\" takes the standby away, and nobody notices before the failover: a \
           deleted pool cannot be restored.",

@@ -9,7 +9,7 @@ pub const CHECK: Check = Check {
     code: "GD115",
     severity: Severity::Risk,
     regions: REPLICA,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "A group has another role or precedence in the other Region",
     why: "The group with the lowest precedence decides which role an identity pool gives a user (`cognito:preferred_role`). With another \
           role or precedence at the standby, users act with other permissions from the moment of the failover.",

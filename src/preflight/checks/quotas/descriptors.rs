@@ -12,7 +12,7 @@ pub const CHECK: Check = Check {
     code: "GD610",
     severity: Severity::Risk,
     regions: &[],
-    predicts: Predicts::Throttling,
+    predicts: Predicts::Nothing,
     title: "This machine lets the runner open fewer sockets than the load needs",
     why: "A blackhole is when sockets pile up: every login that hangs holds one, and looks up names through another. Where none is left, logins \
           and looks of observers fail by the runner's own fault. They are told apart from failures of the service and count nowhere, so that \

@@ -10,7 +10,7 @@ pub const CHECK: Check = Check {
     code: "GD306",
     severity: Severity::Risk,
     regions: REPLICA,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "Users are in other groups at the replica",
     why: "Groups are in every token (`cognito:groups`), and decide what a user may do. Where the standby has a user in fewer groups the \
           sign-in succeeds and the work does not. Groups whose name begins with the pool's ID are Cognito's own and are not compared. What \

@@ -20,7 +20,7 @@ pub const CHECK: Check = Check {
     code: "GD309",
     severity: Severity::Risk,
     regions: REPLICA,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "Replication is behind by more than is aimed at",
     why: "What the primary has accepted and the replica has not heard of is lost for as long as the primary is gone: the recovery point. \
           No lag is published, so one is measured now: an attribute of the canary user (`users.canary`) is set at the primary, and the \

@@ -16,7 +16,7 @@ pub const CHECK: Check = Check {
     code: "GD307",
     severity: Severity::Risk,
     regions: REPLICA,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "CloudWatch tells of replication that is behind or down",
     why: "Only what has been replicated can take over. The reference architecture names the metrics `UserPoolReplicationStatus` (1 while \
           replication is in order) and `ReplicationLag` (seconds). Cognito's documentation lists neither, so that this looks at what is \

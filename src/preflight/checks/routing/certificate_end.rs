@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// How long they must be valid yet, in days.
@@ -14,7 +14,7 @@ pub const CHECK: Check = Check {
     code: "GD523",
     severity: Severity::Risk,
     regions: BOTH,
-    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
+    predicts: Predicts::Nothing,
     title: "A certificate that a front door presents ends within 30 days",
     why: "A certificate that ends turns every user away at once, and the health check does not see it: checkers do not verify certificates. \
           At a replica that nobody uses, nobody sees it either, until the day of the failover.",

@@ -1,7 +1,7 @@
 //! GD522: for which names the certificates are.
 
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, Region, RegionRole, Severity};
+use crate::model::{Predicts, Region, RegionRole, Severity};
 use crate::net::Flaw;
 use crate::preflight::facts::{Facts, Missing, covers, found};
 
@@ -10,7 +10,7 @@ pub const CHECK: Check = Check {
     code: "GD522",
     severity: Severity::Risk,
     regions: BOTH,
-    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
+    predicts: Predicts::FailedLogins,
     title: "A certificate does not cover the name that users connect to",
     why: "Users connect to one name, whichever Region answers. A replica whose certificate was made for its own Region's name, or a login \
           domain whose certificate lacks it, turns every client away in the handshake, before anything is logged.",
@@ -44,5 +44,5 @@ async fn login(facts: &Facts) -> Result<Option<Sight>, Missing> {
     let Some(certificate) = found(facts.certificate(role, &login.arn).await)? else { return Ok(None) };
     let names = certificate.subject_alternative_names();
     let told = || format!("{} of login domain {}: covers {}", login.arn, login.domain, names.join(", "));
-    Ok((!covers(names, &login.domain)).then(|| Sight::of(told())))
+    Ok((!covers(names, &login.domain)).then(|| Sight::of(told()).at(role)))
 }

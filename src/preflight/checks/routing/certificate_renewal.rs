@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::super::{BOTH, Check, Looked, Sight};
 use super::certificate_end::DAYS;
-use crate::model::{Milestone, Predicts, RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, covers};
 
 /// An imported certificate, which nobody renews by itself, is told of so many days before its end.
@@ -16,7 +16,7 @@ pub const CHECK: Check = Check {
     code: "GD524",
     severity: Severity::Risk,
     regions: BOTH,
-    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
+    predicts: Predicts::Nothing,
     title: "Certificate Manager will not keep a certificate of the front door good",
     why: "ACM renews what it issued, for as long as its DNS validation records stand; imported certificates it does not renew. What is not \
           issued, ends within 30 days, or was imported and ends within 60, is about to turn users away in its Region.",

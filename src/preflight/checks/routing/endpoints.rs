@@ -1,7 +1,7 @@
 //! GD519: whether both front doors answer.
 
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Door, Facts};
 
 /// See its text.
@@ -9,7 +9,7 @@ pub const CHECK: Check = Check {
     code: "GD519",
     severity: Severity::Risk,
     regions: BOTH,
-    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
+    predicts: Predicts::FailedLogins,
     title: "A front door does not answer what the health check asks",
     why: "After a failover the replica's front door is all that there is, and after the failback the primary's again. An address that gives \
           no good answer today turns users away then. Nothing else asks the replica while the primary serves.",

@@ -12,7 +12,7 @@ pub const CHECK: Check = Check {
     code: "GD706",
     severity: Severity::Risk,
     regions: REPLICA,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "Access tokens end before an outage does",
     why: "Who holds a good access token does not notice that sign-in is out: it is verified without Cognito. With a validity shorter than \
           the outage every signed-in user runs into it, and all of them refresh at the replica as soon as it answers, on top of those \

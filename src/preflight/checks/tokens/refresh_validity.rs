@@ -15,7 +15,7 @@ pub const CHECK: Check = Check {
     code: "GD707",
     severity: Severity::Risk,
     regions: REPLICA,
-    predicts: Predicts::FailedLogins,
+    predicts: Predicts::Nothing,
     title: "Refresh tokens end before a failover is over",
     why: "A session must outlive failover and failback, in a drill and in earnest, when the failback waits for the next working day. With \
           refresh tokens that end in between, users are thrown out although nothing is wrong, all of them sign in again at a Region that was \
