@@ -12,6 +12,7 @@ use crate::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 use super::crash::crash_point;
 use super::live::{Freshness, Live};
 use super::pace::Pace;
+use super::permits::Permits;
 use super::plan::MutationSink;
 use super::state::{Attribute, Kind, Own};
 
@@ -99,6 +100,12 @@ pub trait Change: Send + Sync {
     fn universal(&self, _made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         None
     }
+
+    /// What whoever runs and rolls back may call for it, on exactly its resources.
+    fn permit(&self, _: &mut Permits<'_>) {}
+
+    /// What the dead-man role may call for it: the call of [`Change::universal`].
+    fn permit_heal(&self, _: &mut Permits<'_>) {}
 
     /// What of a resource it changes, and what that becomes by it; nothing where it changes only what the run itself made.
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

@@ -15,6 +15,7 @@ mod kinds;
 mod live;
 mod network;
 mod pace;
+mod permits;
 mod plan;
 mod policy;
 mod quota;

@@ -12,6 +12,9 @@ use crate::model::Region;
 /// What begins the ID of every run.
 pub const RUNS: &str = "gd-*";
 
+/// The name of the statement for calls that describe a network. EC2's know no resources, so the Regions bound them.
+pub const DESCRIBE_NETWORK: &str = "DescribeNetwork";
+
 /// A statement that allows calls.
 #[derive(Debug, Default)]
 pub struct Statement {

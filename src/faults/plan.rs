@@ -308,7 +308,7 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
         let (selected, quotas, earlier) = (&selected[role], &quotas[role], &plan.faults);
         let sts = &cloud.sts;
         let ask = Ask { number, spec, site, clients, run, earlier, selected, quotas, sts, account: &account };
-        let planned = kinds::plan(&ask).await?;
+        let planned = kinds::of(spec.kind).plan(&ask).await?;
         let Planned { targets, cover, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
 
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
@@ -93,6 +94,23 @@ impl Change for Starve {
                 input: json!({ "FunctionName": self.function, "ReservedConcurrentExecutions": was }),
             },
         })
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let functions = permits.statement("ThrottleFunctions");
+        let calls = ["lambda:PutFunctionConcurrency", "lambda:GetFunctionConcurrency", "lambda:ListTags"];
+        functions.allow(calls, [self.function.clone()]);
+        if self.was.is_none() {
+            functions.allow(["lambda:DeleteFunctionConcurrency"], []);
+        }
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        let call = match self.was {
+            Some(_) => "lambda:PutFunctionConcurrency",
+            None => "lambda:DeleteFunctionConcurrency",
+        };
+        permits.statement("HealFunctions").allow([call], [self.function.clone()]);
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

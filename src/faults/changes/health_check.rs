@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
@@ -76,6 +77,17 @@ impl Change for Invert {
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         let input = json!({ "HealthCheckId": self.health_check, "Inverted": self.was });
         Some(Universal { operation: "route53:updateHealthCheck", input })
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let check = permits.health_check(&self.health_check);
+        let calls = ["route53:UpdateHealthCheck", "route53:ListTagsForResource"];
+        permits.statement("InvertHealthCheck").allow(calls, [check]);
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        let check = permits.health_check(&self.health_check);
+        permits.statement("HealHealthCheck").allow(["route53:UpdateHealthCheck"], [check]);
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

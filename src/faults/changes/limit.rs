@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
 
 /// The category of sign-ins.
@@ -114,6 +115,13 @@ impl Provision {
     }
 }
 
+/// Limits are the account's and have no ARN, so the Region bounds them.
+fn permit<const N: usize>(calls: [&str; N], name: &'static str, permits: &mut Permits<'_>) {
+    let region = permits.region.to_string();
+    let limits = permits.statement(name).allow(calls, ["*".to_owned()]);
+    limits.when("StringEquals", "aws:RequestedRegion", [region]);
+}
+
 impl Change for Provision {
     fn call(&self) -> &'static str {
         "cognito-idp:UpdateProvisionedLimit"
@@ -138,6 +146,15 @@ impl Change for Provision {
         let definition = json!({ "LimitClass": "API_CATEGORY", "Attributes": { "Category": CATEGORY } });
         let input = json!({ "LimitDefinition": definition, "RequestedLimitValue": self.was });
         Some(Universal { operation: "cognitoidentityprovider:updateProvisionedLimit", input })
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let calls = ["cognito-idp:GetProvisionedLimit", "cognito-idp:UpdateProvisionedLimit"];
+        permit(calls, "ProvisionLimits", permits);
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        permit(["cognito-idp:UpdateProvisionedLimit"], "HealLimits", permits);
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

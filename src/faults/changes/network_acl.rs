@@ -14,6 +14,7 @@ use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
+use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 use crate::model::RunId;
@@ -88,6 +89,17 @@ impl Change for CreateClone {
 
     fn makes(&self) -> Option<&str> {
         Some(&self.clone)
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let (acls, vpc) = (permits.ec2("network-acl/*"), permits.ec2(&format!("vpc/{}", self.vpc)));
+        permits.statement("MakeNetworkAcls").allow(["ec2:CreateNetworkAcl"], [acls.clone(), vpc]);
+        permits.tag_new(acls.clone(), "CreateNetworkAcl");
+        // Entries are made and deleted by what goes into the clone. Where somebody deletes the original, the copy becomes the subnets' own,
+        // and loses its tags.
+        let calls =
+            ["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl", "ec2:DeleteTags"];
+        permits.statement("ChangeOwnNetworkAcls").allow(calls, [acls]).on_own();
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -216,6 +228,11 @@ impl Change for Swap {
         Stage::Attach
     }
 
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let resources = [permits.ec2(&format!("subnet/{}", self.subnet)), permits.ec2("network-acl/*")];
+        permits.statement("MoveSubnets").allow(["ec2:ReplaceNetworkAclAssociation"], resources);
+    }
+
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {
         Some((Kind::Subnet, Attribute::NetworkAcl, Own::Refers))
     }
@@ -321,6 +338,11 @@ impl Change for Deny {
             "NetworkAclId": made(&self.clone)?, "RuleNumber": self.rule.number, "Egress": self.rule.egress,
         });
         Some(Universal { operation: "ec2:deleteNetworkAclEntry", input })
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        let acls = permits.ec2("network-acl/*");
+        permits.statement("HealNetworkAcls").allow(["ec2:DeleteNetworkAclEntry"], [acls]).on_own();
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {

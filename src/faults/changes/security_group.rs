@@ -16,6 +16,7 @@ use super::group_rule::{self, GroupRule, Source};
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
 use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
 
@@ -134,6 +135,17 @@ impl Grouped {
         Ok(groups)
     }
 
+    /// To give it groups, named by what follows `security-group/`.
+    fn permit<'a>(&self, name: &'static str, groups: impl Iterator<Item = &'a str>, permits: &mut Permits<'_>) {
+        let groups = groups.map(|group| permits.ec2(&format!("security-group/{group}")));
+        let resources: Vec<String> = match self {
+            Self::Interface(id) => groups.chain([permits.ec2(&format!("network-interface/{id}"))]).collect(),
+            Self::Endpoint(id) => groups.chain([permits.ec2(&format!("vpc-endpoint/{id}"))]).collect(),
+            Self::Balancer(arn) => vec![arn.clone()],
+        };
+        permits.statement(name).allow([self.operation()], resources);
+    }
+
     async fn give(&self, clients: &RegionClients, from: &[String], to: &[String]) -> Result<(), CloudError> {
         match self {
             Self::Interface(id) => {
@@ -175,6 +187,14 @@ impl Change for CreateEmpty {
 
     fn makes(&self) -> Option<&str> {
         Some(&self.group)
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let (groups, vpc) = (permits.ec2("security-group/*"), permits.ec2(&format!("vpc/{}", self.vpc)));
+        permits.statement("MakeSecurityGroups").allow(["ec2:CreateSecurityGroup"], [groups.clone(), vpc]);
+        permits.tag_new(groups.clone(), "CreateSecurityGroup");
+        let calls = ["ec2:RevokeSecurityGroupEgress", "ec2:DeleteSecurityGroup"];
+        permits.statement("ChangeOwnSecurityGroups").allow(calls, [groups]).on_own();
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -328,6 +348,19 @@ impl Change for SwapGroups {
         })
     }
 
+    fn permit(&self, permits: &mut Permits<'_>) {
+        // The empty group has no ID yet.
+        self.target.permit("SwapSecurityGroups", ["*"].into_iter(), permits);
+        if matches!(self.target, Grouped::Balancer(_)) {
+            let calls = ["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"];
+            permits.statement(DESCRIBE_NETWORK).allow(calls, ["*".to_owned()]);
+        }
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        self.target.permit("HealSecurityGroups", self.was.iter().map(String::as_str), permits);
+    }
+
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {
         Some((self.target.kind(), Attribute::Groups, Own::Refers))
     }
@@ -404,6 +437,15 @@ impl Revoke {
         )
     }
 
+    /// Rules that are authorized again get the tags that they had.
+    fn permit_tags(&self, permits: &mut Permits<'_>) {
+        if !self.tags.is_empty() {
+            let rules = permits.ec2("security-group-rule/*");
+            let tag = permits.statement("TagSecurityGroupRules").allow(["ec2:CreateTags"], [rules]);
+            tag.when("ForAllValues:StringEquals", "aws:TagKeys", self.tags.keys().cloned());
+        }
+    }
+
     async fn there(&self, scene: &Scene<'_>) -> Result<bool, CloudError> {
         let call = scene.clients.ec2.describe_security_groups().group_ids(&self.group);
         let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
@@ -458,6 +500,19 @@ impl Change for Revoke {
             input["TagSpecifications"] = json!([{ "ResourceType": "security-group-rule", "Tags": tags }]);
         }
         Some(Universal { operation: "ec2:authorizeSecurityGroupIngress", input })
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let group = permits.ec2(&format!("security-group/{}", self.group));
+        let calls = ["ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"];
+        permits.statement("ChangeSecurityGroupRules").allow(calls, [group]);
+        self.permit_tags(permits);
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        let group = permits.ec2(&format!("security-group/{}", self.group));
+        permits.statement("HealSecurityGroupRules").allow(["ec2:AuthorizeSecurityGroupIngress"], [group]);
+        self.permit_tags(permits);
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cognitoidentityprovider::types::{LambdaConfigType, PreTokenGenerationVersionConfigType};
 
+use super::{Kind, user_pool};
 use crate::cloud::CloudError;
 use crate::faults::action::Action;
 use crate::faults::changes::function::{Starve, reserved};
@@ -13,11 +14,9 @@ use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
 use crate::faults::state::Scope;
 use crate::scenario::Trigger;
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let trigger = ask.spec.trigger.unwrap_or_default();
     let pool = &ask.site.pool.id;
     let call = ask.clients.cognito.describe_user_pool().user_pool_id(pool).send();
