@@ -5,11 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
+use super::discover::Finder;
 use super::live::{Freshness, Live};
 use super::pace::Pace;
 use super::permits::Permits;
@@ -73,7 +75,7 @@ pub enum Undone {
 /// One API call that changes something, with its inverse.
 ///
 /// Both directions may be repeated at any time: each looks at the live state first, or is harmless by itself.
-pub trait Change: Send + Sync {
+pub trait Change: Send + Sync + 'static {
     /// The API operation, as `ec2:CreateNetworkAcl`.
     fn call(&self) -> &'static str;
 
@@ -99,6 +101,38 @@ pub trait Change: Send + Sync {
     /// The call of another service that undoes it, for the dead-man switch; nothing where there is none.
     fn universal(&self, _made: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         None
+    }
+
+    /// The change that such a call undoes, as far as the call tells it; `operation` as in [`Universal::operation`].
+    fn healed_by(_operation: &str, _input: &Value) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
+    /// Finds what runs left of it in an account, with no journal: by tags, names and marks.
+    fn leftovers<'a>(_: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>>
+    where
+        Self: Sized,
+    {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Whether another change is of the same thing, however much each tells of it.
+    fn same_target(&self, _: &Self) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
+
+    /// What to undo where a schedule alone tells of it; nothing where that is nothing to undo.
+    fn scheduled_alone<'a>(self, _: &'a Finder<'_>) -> BoxFuture<'a, Result<Option<Self>, CloudError>>
+    where
+        Self: Sized,
+    {
+        Box::pin(async { Ok(Some(self)) })
     }
 
     /// What whoever runs and rolls back may call for it, on exactly its resources.
@@ -140,7 +174,7 @@ pub struct Universal {
     /// The call, as the SDK names it: `SERVICE:OPERATION`.
     pub operation: &'static str,
     /// The request.
-    pub input: serde_json::Value,
+    pub input: Value,
 }
 
 impl Universal {

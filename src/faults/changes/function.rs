@@ -3,12 +3,17 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::changes::mark::Marked;
+use crate::faults::discover::Finder;
+use crate::faults::kinds::lambda_trigger_break::functions;
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::tags::WAS_TAG;
 
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
 /// "Configuring reserved concurrency"); inverse lambda:DeleteFunctionConcurrency, or the value that it had.
@@ -103,6 +108,37 @@ impl Change for Starve {
         if self.was.is_none() {
             functions.allow(["lambda:DeleteFunctionConcurrency"], []);
         }
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        async {
+            let config = finder.user_pool().await?.and_then(|pool| pool.lambda_config.as_ref());
+            for function in config.map(functions).unwrap_or_default() {
+                let on = Marked::Function(function.clone());
+                let Some(tags) = finder.tags_of(&on).await? else { continue };
+                let starve = tags.get(&format!("{WAS_TAG}state")).and_then(|was| Self::of_text(function, was));
+                if let Some((run, starve)) = finder.marked(on, &tags).zip(starve) {
+                    finder.add(&run, Action::Starve(starve));
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        let was = match operation {
+            "lambda:deleteFunctionConcurrency" => None,
+            "lambda:putFunctionConcurrency" => {
+                Some(i32::try_from(input["ReservedConcurrentExecutions"].as_i64()?).ok()?)
+            }
+            _ => return None,
+        };
+        Some(Self { function: input["FunctionName"].as_str()?.to_owned(), was })
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self.function == other.function
     }
 
     fn permit_heal(&self, permits: &mut Permits<'_>) {

@@ -4,12 +4,16 @@ use aws_sdk_route53::types::HealthCheckConfig;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, RegionClients};
+use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::changes::mark::Marked;
+use crate::faults::discover::Finder;
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::tags::WAS_TAG;
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +87,34 @@ impl Change for Invert {
         let check = permits.health_check(&self.health_check);
         let calls = ["route53:UpdateHealthCheck", "route53:ListTagsForResource"];
         permits.statement("InvertHealthCheck").allow(calls, [check]);
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        async {
+            // Route 53 is global; the primary's clients ask it.
+            if finder.clients.region != finder.site.primary.region {
+                return Ok(());
+            }
+            let id = finder.site.dns.health_check_id.clone();
+            let on = Marked::HealthCheck(id.clone());
+            let Some(tags) = finder.tags_of(&on).await? else { return Ok(()) };
+            let was = tags.get(&format!("{WAS_TAG}state")).and_then(|was| was.parse().ok());
+            if let Some((run, was)) = finder.marked(on, &tags).zip(was) {
+                finder.add(&run, Action::Invert(Self { health_check: id, was }));
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        let (id, was) = (input["HealthCheckId"].as_str(), input["Inverted"].as_bool());
+        (operation == "route53:updateHealthCheck").then_some(())?;
+        Some(Self { health_check: id?.to_owned(), was: was? })
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self.health_check == other.health_check
     }
 
     fn permit_heal(&self, permits: &mut Permits<'_>) {

@@ -2,16 +2,19 @@
 //!
 //! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
 
+mod leftovers;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::discover::Finder;
 use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::permits::Permits;
@@ -100,6 +103,10 @@ impl Change for CreateClone {
         let calls =
             ["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl", "ec2:DeleteTags"];
         permits.statement("ChangeOwnNetworkAcls").allow(calls, [acls]).on_own();
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        leftovers::clones(finder).boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -338,6 +345,20 @@ impl Change for Deny {
             "NetworkAclId": made(&self.clone)?, "RuleNumber": self.rule.number, "Egress": self.rule.egress,
         });
         Some(Universal { operation: "ec2:deleteNetworkAclEntry", input })
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        if operation != "ec2:deleteNetworkAclEntry" {
+            return None;
+        }
+        let mut rule = AclRule::deny_all(input["Egress"].as_bool()?, false);
+        rule.number = i32::try_from(input["RuleNumber"].as_i64()?).ok()?;
+        Some(Self { vpc: String::new(), clone: input["NetworkAclId"].as_str()?.to_owned(), rule })
+    }
+
+    fn scheduled_alone<'a>(self, _: &'a Finder<'_>) -> BoxFuture<'a, Result<Option<Self>, CloudError>> {
+        // Its ACL is gone, or was found by itself.
+        async { Ok(None) }.boxed()
     }
 
     fn permit_heal(&self, permits: &mut Permits<'_>) {

@@ -4,18 +4,21 @@
 //! The empty group is the run's own and tells in its tags what each target had, so that it can be put back even where
 //! the journal is lost.
 
+mod leftovers;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::group_rule::{self, GroupRule, Source};
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::discover::Finder;
 use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
 use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
@@ -197,6 +200,10 @@ impl Change for CreateEmpty {
         permits.statement("ChangeOwnSecurityGroups").allow(calls, [groups]).on_own();
     }
 
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        leftovers::empty_groups(finder).boxed()
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let mut tags = TagSpecification::builder()
@@ -357,6 +364,22 @@ impl Change for SwapGroups {
         }
     }
 
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        leftovers::swap_healed_by(operation, input)
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self.target == other.target
+    }
+
+    fn scheduled_alone<'a>(self, finder: &'a Finder<'_>) -> BoxFuture<'a, Result<Option<Self>, CloudError>> {
+        async {
+            let group = leftovers::empty_group_on(finder.clients, &self.target).await?;
+            Ok(group.map(|group| Self { group, ..self }))
+        }
+        .boxed()
+    }
+
     fn permit_heal(&self, permits: &mut Permits<'_>) {
         self.target.permit("HealSecurityGroups", self.was.iter().map(String::as_str), permits);
     }
@@ -507,6 +530,18 @@ impl Change for Revoke {
         let calls = ["ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"];
         permits.statement("ChangeSecurityGroupRules").allow(calls, [group]);
         self.permit_tags(permits);
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        leftovers::marked_groups(finder).boxed()
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        leftovers::rule_healed_by(operation, input)
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self == other
     }
 
     fn permit_heal(&self, permits: &mut Permits<'_>) {

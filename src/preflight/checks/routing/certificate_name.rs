@@ -44,5 +44,5 @@ async fn login(facts: &Facts) -> Result<Option<Sight>, Missing> {
     let Some(certificate) = found(facts.certificate(role, &login.arn).await)? else { return Ok(None) };
     let names = certificate.subject_alternative_names();
     let told = || format!("{} of login domain {}: covers {}", login.arn, login.domain, names.join(", "));
-    Ok((!covers(names, &login.domain)).then(|| Sight::of(told()).at(role)))
+    Ok((!covers(names, &login.domain)).then(|| Sight::of(told())))
 }
