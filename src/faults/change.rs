@@ -12,6 +12,7 @@ use crate::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
 use super::discover::Finder;
+use super::dry_run::{Answer, DryRun};
 use super::live::{Freshness, Live};
 use super::pace::Pace;
 use super::permits::Permits;
@@ -91,6 +92,21 @@ pub trait Change: Send + Sync + 'static {
     /// The key of the resource that it makes, under which other changes know it before it exists.
     fn makes(&self) -> Option<&str> {
         None
+    }
+
+    /// The VPC in which it makes something; every run locks each of its own.
+    fn vpc(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a reader of the plan must know of it, in a sentence.
+    fn note(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether its call would be refused, by EC2's `DryRun`; nothing where the call has none, or needs what is not there yet.
+    fn dry_run<'a>(&'a self, _: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Whether IPv4 traffic stops by it.

@@ -8,6 +8,7 @@ use aws_sdk_cognitoidentityprovider::types::UserPoolType;
 use aws_sdk_ec2::types::{Filter, Tag};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::env::Site;
@@ -56,7 +57,7 @@ async fn search(
     site: &Site,
     found: &mut BTreeMap<RunId, Discovered>,
 ) -> Result<(), CloudError> {
-    let mut finder = Finder { clients, site, scheduled: Vec::new(), found, pool: None };
+    let mut finder = Finder { clients, site, scheduled: Vec::new(), found, pool: OnceCell::new() };
     // First what would heal: it tells of ACLs whose tags somebody took away.
     if let Some(settings) = &site.dead_man {
         finder.scheduled = finder.schedules(&settings.group).await?;
@@ -75,7 +76,7 @@ pub struct Finder<'a> {
     pub scheduled: Vec<(String, Action)>,
     found: &'a mut BTreeMap<RunId, Discovered>,
     /// Described at most once.
-    pool: Option<Option<UserPoolType>>,
+    pool: OnceCell<Option<UserPoolType>>,
 }
 
 /// Tags of EC2.
@@ -118,15 +119,15 @@ impl Finder<'_> {
     ///
     /// # Errors
     /// [`CloudError`].
-    pub async fn user_pool(&mut self) -> Result<Option<&UserPoolType>, CloudError> {
-        if self.pool.is_none() {
+    pub async fn user_pool(&self) -> Result<Option<&UserPoolType>, CloudError> {
+        let describe = async || {
             let call = self.clients.cognito.describe_user_pool().user_pool_id(&self.site.pool.id).send();
-            self.pool = Some(match call.await.map_err(CloudError::of("cognito-idp:DescribeUserPool")) {
-                Err(error) if is_gone(&error) => None,
-                other => other?.user_pool,
-            });
-        }
-        Ok(self.pool.as_ref().and_then(Option::as_ref))
+            match call.await.map_err(CloudError::of("cognito-idp:DescribeUserPool")) {
+                Err(error) if is_gone(&error) => Ok(None),
+                other => Ok(other?.user_pool),
+            }
+        };
+        Ok(self.pool.get_or_try_init(describe).await?.as_ref())
     }
 
     /// A lock, once, though both its tag and its group tell of it.

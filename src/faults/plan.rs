@@ -336,11 +336,8 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
             plan.notes.push(format!("the quotas of network ACLs in {region} are taken to be AWS's defaults: {why}"));
         }
     }
-    let renewed = plan.faults.iter().flat_map(|fault| &fault.actions).filter_map(|action| match action {
-        Action::Revoke(change) => Some(change.told_beforehand()),
-        _ => None,
-    });
-    plan.notes.extend(renewed.collect::<Vec<_>>());
+    let notes = plan.faults.iter().flat_map(|fault| &fault.actions).filter_map(|action| action.change().note());
+    plan.notes.extend(notes.collect::<Vec<_>>());
     plan.vpcs.extend(plan.scope.vpcs.iter().chain(&plan.scope.groups).cloned());
     Ok(plan)
 }

@@ -223,6 +223,10 @@ impl Change for Lock {
         locks(finder).boxed()
     }
 
+    fn vpc(&self) -> Option<&str> {
+        Some(&self.vpc)
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let now = scene.clock.now();

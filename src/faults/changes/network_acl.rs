@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::discover::Finder;
+use crate::faults::dry_run::{Answer, DryRun};
 use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::permits::Permits;
@@ -107,6 +108,27 @@ impl Change for CreateClone {
 
     fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
         leftovers::clones(finder).boxed()
+    }
+
+    fn vpc(&self) -> Option<&str> {
+        Some(&self.vpc)
+    }
+
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        async {
+            let ec2 = &ask.clients.ec2_mutating;
+            let call = ec2.create_network_acl().dry_run(true).vpc_id(&self.vpc);
+            let call = call.tag_specifications(ask.tags(ResourceType::NetworkAcl, &self.tags)).send();
+            let made = match call.await.map_err(CloudError::of(self.call())) {
+                Err(error) => return Ok(Some(Answer::of(error))),
+                Ok(made) => made,
+            };
+            let id = made.network_acl().and_then(|acl| acl.network_acl_id()).unwrap_or_default();
+            let undone = ec2.delete_network_acl().network_acl_id(id).send().await;
+            undone.map_err(CloudError::of("ec2:DeleteNetworkAcl"))?;
+            Ok(Some(Answer::Made(self.call())))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -254,6 +276,19 @@ impl Change for Swap {
             let found = vpc.association(&self.subnet).map_or("no network ACL", |used| used.acl.as_str());
             let same = found == self.original || scene.made.get(&self.clone).as_deref() == Some(found);
             Ok((!same).then(|| format!("{} had {}, and has {found}", self.subnet, self.original)))
+        }
+        .boxed()
+    }
+
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        async {
+            let ec2 = &ask.clients.ec2_mutating;
+            let described = Vpc::describe(ask.clients, &self.vpc).await?;
+            // To the ACL that it has, so that it would change nothing at all.
+            let Some(used) = described.association(&self.subnet) else { return Ok(None) };
+            let call = ec2.replace_network_acl_association().dry_run(true).association_id(&used.id);
+            let answer = call.network_acl_id(&used.acl).send().await.map_err(CloudError::of(self.call()));
+            Ok(Some(answer.map_or_else(Answer::of, |_| Answer::Made(self.call()))))
         }
         .boxed()
     }

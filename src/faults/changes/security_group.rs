@@ -19,9 +19,13 @@ use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::discover::Finder;
+use crate::faults::dry_run::{Answer, DryRun};
 use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
 use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
+
+/// The description of an empty group.
+const DESCRIPTION: &str = "GameDay: nothing passes";
 
 /// ec2:CreateSecurityGroup; inverse ec2:DeleteSecurityGroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -204,6 +208,27 @@ impl Change for CreateEmpty {
         leftovers::empty_groups(finder).boxed()
     }
 
+    fn vpc(&self) -> Option<&str> {
+        Some(&self.vpc)
+    }
+
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        async {
+            let ec2 = &ask.clients.ec2_mutating;
+            let call = ec2.create_security_group().dry_run(true).vpc_id(&self.vpc).group_name(&self.name);
+            let call = call.description(DESCRIPTION);
+            let call = call.tag_specifications(ask.tags(ResourceType::SecurityGroup, &self.tags)).send();
+            let made = match call.await.map_err(CloudError::of(self.call())) {
+                Err(error) => return Ok(Some(Answer::of(error))),
+                Ok(made) => made,
+            };
+            let undone = ec2.delete_security_group().set_group_id(made.group_id).send().await;
+            undone.map_err(CloudError::of("ec2:DeleteSecurityGroup"))?;
+            Ok(Some(Answer::Made(self.call())))
+        }
+        .boxed()
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let mut tags = TagSpecification::builder()
@@ -217,7 +242,7 @@ impl Change for CreateEmpty {
                 tags = tags.tags(tag(key, &groups.join(" ")));
             }
             let call = scene.clients.ec2_mutating.create_security_group().vpc_id(&self.vpc).group_name(&self.name);
-            let call = call.description("GameDay: nothing passes").tag_specifications(tags.build()).send();
+            let call = call.description(DESCRIPTION).tag_specifications(tags.build()).send();
             let answer = async { call.await.map_err(CloudError::of(self.call())) };
             let answer = scene.make(self, Box::pin(answer)).await?;
             let id = answer.group_id().ok_or_else(|| CloudError::incomplete(self.call(), "security group ID"))?;
@@ -450,16 +475,6 @@ impl Change for SwapGroups {
 }
 
 impl Revoke {
-    /// What whoever keeps the rule's ID must know.
-    pub fn told_beforehand(&self) -> String {
-        let id = self.id.as_ref().map(|id| format!(", which is {id} now")).unwrap_or_default();
-        format!(
-            "{}: the rule {} is revoked and authorized again, so that it comes back with another ID{id}: whatever keeps the ID, as Terraform's state, must \
-             be told",
-            self.group, self.rule
-        )
-    }
-
     /// Rules that are authorized again get the tags that they had.
     fn permit_tags(&self, permits: &mut Permits<'_>) {
         if !self.tags.is_empty() {
@@ -563,6 +578,29 @@ impl Change for Revoke {
         async {
             let there = self.there(scene).await?;
             Ok((!there).then(|| format!("{} no longer has the rule {}", self.group, self.rule)))
+        }
+        .boxed()
+    }
+
+    fn note(&self) -> Option<String> {
+        let id = self.id.as_ref().map(|id| format!(", which is {id} now")).unwrap_or_default();
+        Some(format!(
+            "{}: the rule {} is revoked and authorized again, so that it comes back with another ID{id}: whatever keeps the ID, as Terraform's state, must \
+             be told",
+            self.group, self.rule
+        ))
+    }
+
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        async {
+            let ec2 = &ask.clients.ec2_mutating;
+            // What it comes back with; it is there still, so that it would change nothing at all.
+            let operation = "ec2:AuthorizeSecurityGroupIngress";
+            let call = ec2.authorize_security_group_ingress().dry_run(true).group_id(&self.group);
+            let call = call.ip_permissions(self.rule.permission());
+            let call = call.set_tag_specifications(group_rule::tag_specifications(&self.tags)).send();
+            let answer = call.await.map_err(CloudError::of(operation));
+            Ok(Some(answer.map_or_else(Answer::of, |_| Answer::Made(operation))))
         }
         .boxed()
     }
