@@ -17,7 +17,7 @@ use super::live::{Freshness, Live};
 use super::pace::Pace;
 use super::permits::Permits;
 use super::plan::MutationSink;
-use super::state::{Attribute, Kind, Own};
+use super::state::{Attribute, Kind, Own, Part};
 
 /// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,6 +159,11 @@ pub trait Change: Send + Sync + 'static {
 
     /// What of a resource it changes, and what that becomes by it; nothing where it changes only what the run itself made.
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        None
+    }
+
+    /// What describes the resource that it changes, where the scope of the fault does not.
+    fn described_by(&self) -> Option<Part> {
         None
     }
 

@@ -21,7 +21,7 @@ use super::journal::JournalError;
 use super::kinds;
 use super::network::AclRule;
 use super::quota::AclQuotas;
-use super::state::Scope;
+use super::state::{Part, Scope};
 use super::tags::{MARK_TAG, WAS_TAG};
 use super::target::{Subnet, of_two_emulators, subnets};
 
@@ -114,7 +114,10 @@ pub struct Planned {
 impl Planned {
     /// A fault that covers subnets.
     pub fn of_subnets(ask: &Ask<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
-        let vpcs = subnets.iter().map(|subnet| (ask.clients.region.clone(), subnet.vpc.clone())).collect();
+        let mut scope = Scope::default();
+        for subnet in subnets {
+            scope.insert(Part::NetworkAcls, &ask.clients.region, &subnet.vpc);
+        }
         let target =
             |subnet: &Subnet| Target { id: subnet.id.clone(), label: subnet.label(), tags: subnet.tags.clone() };
         Self {
@@ -125,7 +128,7 @@ impl Planned {
                 ..Cover::default()
             },
             actions,
-            scope: Scope { vpcs, ..Scope::default() },
+            scope,
         }
     }
 }
@@ -338,7 +341,8 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
     }
     let notes = plan.faults.iter().flat_map(|fault| &fault.actions).filter_map(|action| action.change().note());
     plan.notes.extend(notes.collect::<Vec<_>>());
-    plan.vpcs.extend(plan.scope.vpcs.iter().chain(&plan.scope.groups).cloned());
+    let described = [Part::NetworkAcls, Part::SecurityGroups].into_iter().flat_map(|part| plan.scope.all(part));
+    plan.vpcs.extend(described.map(|(region, vpc)| (region.clone(), vpc.to_owned())));
     Ok(plan)
 }
 

@@ -86,14 +86,11 @@ impl Policies<'_> {
         let describe = all.entry(permits::DESCRIBE_NETWORK).or_default();
         // Who holds the lock stands in a group's tag, and in the VPC's.
         describe.allow(["ec2:DescribeSubnets", "ec2:DescribeTags", "ec2:DescribeSecurityGroups"], any());
-        if !self.plan.scope.vpcs.is_empty() {
-            describe.allow(["ec2:DescribeNetworkAcls"], any());
-        }
-        if covers || !self.plan.scope.groups.is_empty() {
+        self.plan.scope.reads().for_each(|call| {
+            describe.allow([call], any());
+        });
+        if covers {
             describe.allow(["ec2:DescribeNetworkInterfaces"], any());
-        }
-        if !self.plan.scope.rules.is_empty() {
-            describe.allow(["ec2:DescribeSecurityGroupRules"], any());
         }
         describe.when("StringEquals", "aws:RequestedRegion", regions);
         let zone = format!("arn:{}:route53:::hostedzone/{}", self.global(), self.site.dns.hosted_zone_id);

@@ -26,7 +26,7 @@ use login::Sessions;
 use crate::cloud::{Caller, Cloud, ListError, SecretError};
 use crate::dns::{DnsError, Server};
 use crate::env::Site;
-use crate::faults::{Fault, Plan, State};
+use crate::faults::{Fault, Part, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
 use crate::net::{TlsError, client_tls, source_address};
 use crate::observe;
@@ -224,8 +224,9 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     let Begun { caller, facts, crowd, regions, resolvers, .. } = begun;
     let mut plan = Plan::clone(&plan);
     if let Some(settings) = question.site.dead_man.as_ref().filter(|_| !question.allowed.no_dead_man) {
-        let groups = plan.faults.iter().map(|fault| (fault.region.clone(), settings.group.clone()));
-        plan.scope.schedules = groups.collect();
+        for fault in &plan.faults {
+            plan.scope.insert(Part::Schedules, &fault.region, &settings.group);
+        }
     }
     let before = match State::describe(&facts.cloud, &plan.scope).await {
         Ok(before) => before,

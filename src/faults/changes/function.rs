@@ -12,7 +12,7 @@ use crate::faults::changes::mark::Marked;
 use crate::faults::discover::Finder;
 use crate::faults::kinds::lambda_trigger_break::functions;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
 use crate::faults::tags::WAS_TAG;
 
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
@@ -66,6 +66,19 @@ impl Starve {
 
 fn words(reserved: Option<i32>) -> String {
     reserved.map_or_else(|| "none reserved".to_owned(), |number| format!("{number} reserved"))
+}
+
+/// Of a function, by its ARN.
+pub const SNAPSHOT: Snapshot =
+    Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(snapshot(clients, arn, state)) };
+
+async fn snapshot(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
+    let Some(reserved) = there(reserved(clients, arn).await)? else { return Ok(()) };
+    let facts = [(Attribute::ReservedConcurrency, text(reserved_text(reserved)))];
+    state.add(&clients.region, Kind::Function, arn, facts);
+    let tags = there(Marked::Function(arn.to_owned()).tags(clients).await)?.unwrap_or_default();
+    state.add_tags(&clients.region, Kind::Function, arn, tags);
+    Ok(())
 }
 
 impl Change for Starve {

@@ -12,7 +12,7 @@ use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::changes::mark::Marked;
 use crate::faults::discover::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
 use crate::faults::tags::WAS_TAG;
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
@@ -59,6 +59,24 @@ async fn update(clients: &RegionClients, id: &str, version: i64, inverted: bool)
     let call = clients.mutating.route53.update_health_check().health_check_id(id);
     let call = call.health_check_version(version).inverted(inverted).send();
     call.await.map(drop).map_err(CloudError::of("route53:UpdateHealthCheck"))
+}
+
+/// Of a health check, by its ID.
+pub const SNAPSHOT: Snapshot =
+    Snapshot { reads: &[], describe: |clients, id, state| Box::pin(snapshot(clients, id, state)) };
+
+async fn snapshot(clients: &RegionClients, id: &str, state: &mut State) -> Result<(), CloudError> {
+    let Some(described) = there(describe(clients, id).await)? else { return Ok(()) };
+    let config = &described.config;
+    let facts = [
+        (Attribute::Inverted, text(described.inverted().to_string())),
+        (Attribute::Disabled, text(config.disabled().unwrap_or_default().to_string())),
+        (Attribute::FailureThreshold, text(format!("{:?}", config.failure_threshold()))),
+    ];
+    state.add(&clients.region, Kind::HealthCheck, id, facts);
+    let tags = there(Marked::HealthCheck(id.to_owned()).tags(clients).await)?.unwrap_or_default();
+    state.add_tags(&clients.region, Kind::HealthCheck, id, tags);
+    Ok(())
 }
 
 impl Change for Invert {

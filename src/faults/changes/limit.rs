@@ -15,7 +15,7 @@ use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
 use crate::faults::changes::mark::Marked;
 use crate::faults::discover::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text};
 use crate::faults::tags::WAS_TAG;
 
 /// The category of sign-ins.
@@ -119,6 +119,16 @@ fn permit<const N: usize>(calls: [&str; N], name: &'static str, permits: &mut Pe
     let region = permits.region.to_string();
     let limits = permits.statement(name).allow(calls, ["*".to_owned()]);
     limits.when("StringEquals", "aws:RequestedRegion", [region]);
+}
+
+/// Of a Region's limit of sign-ins, by [`LIMIT`].
+pub const SNAPSHOT: Snapshot =
+    Snapshot { reads: &[], describe: |clients, limit, state| Box::pin(snapshot(clients, limit, state)) };
+
+async fn snapshot(clients: &RegionClients, limit: &str, state: &mut State) -> Result<(), CloudError> {
+    let now = provisioned(clients).await?.provisioned;
+    state.add(&clients.region, Kind::Limit, limit, [(Attribute::ProvisionedLimit, text(rate_text(now)))]);
+    Ok(())
 }
 
 impl Change for Provision {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
 use crate::faults::permits::Permits;
+use crate::faults::state::{Kind, Snapshot, State, there};
 use crate::faults::tags::{MARK_TAG, WAS_TAG, tag};
 
 /// Tags on a resource, one of them [`MARK_TAG`]; inverse their removal.
@@ -154,6 +155,16 @@ pub fn marks(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 /// The resource is not there.
 pub fn is_gone(error: &CloudError) -> bool {
     error.class == ErrorClass::NotFound || error.code.as_deref() == Some("NoSuchHealthCheck")
+}
+
+/// Of a user pool's tags, by its ARN.
+pub const POOL_TAGS: Snapshot =
+    Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(pool_tags(clients, arn, state)) };
+
+async fn pool_tags(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
+    let tags = there(Marked::Pool(arn.to_owned()).tags(clients).await)?.unwrap_or_default();
+    state.add_tags(&clients.region, Kind::UserPool, arn, tags);
+    Ok(())
 }
 
 impl Change for Mark {

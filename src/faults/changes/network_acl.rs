@@ -3,6 +3,7 @@
 //! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
 
 mod leftovers;
+pub mod snapshot;
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use crate::faults::action::Action;
 use crate::faults::changes::health_check::{Invert, describe};
 use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
 
@@ -25,6 +25,6 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         targets: vec![Target { id: id.clone(), label, tags }],
         cover: Cover::default(),
         actions: vec![mark, Action::Invert(Invert { health_check: id.clone(), was })],
-        scope: Scope { health_checks: [(ask.clients.region.clone(), id)].into(), ..Scope::default() },
+        scope: Scope::of(Part::HealthCheck, &ask.clients.region, &id),
     })
 }

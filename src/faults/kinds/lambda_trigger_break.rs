@@ -11,7 +11,7 @@ use crate::faults::action::Action;
 use crate::faults::changes::function::{Starve, reserved};
 use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 use crate::scenario::Trigger;
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
@@ -39,7 +39,7 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         targets: vec![Target { id: function.clone(), label, tags }],
         cover: Cover::default(),
         actions: vec![mark, Action::Starve(starve)],
-        scope: Scope { functions: [(ask.clients.region.clone(), function)].into(), ..Scope::default() },
+        scope: Scope::of(Part::Function, &ask.clients.region, &function),
     })
 }
 

@@ -6,10 +6,10 @@
 
 use super::{Kind, user_pool};
 use crate::faults::action::Action;
-use crate::faults::changes::limit::{Provision, provisioned};
+use crate::faults::changes::limit::{LIMIT, Provision, provisioned};
 use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
 
@@ -40,7 +40,7 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         targets: vec![target],
         cover: Cover::default(),
         actions: vec![mark, Action::Provision(provision)],
-        scope: Scope { limits: [region.clone()].into(), pools: [(region.clone(), pool)].into(), ..Scope::default() },
+        scope: Scope::of(Part::Limit, region, LIMIT).with(Part::UserPool, region, &pool),
     })
 }
 

@@ -14,7 +14,7 @@ use crate::faults::changes::mark::Marked;
 use crate::faults::changes::security_group::{CreateEmpty, Empty, Grouped, Revoke, SwapGroups};
 use crate::faults::permits::DESCRIBE_NETWORK;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 use crate::faults::tags::{TAGS_OF_A_RESOURCE, VALUE_CHARACTERS, WAS_TAG};
 use crate::faults::target::Subnet;
 use crate::model::{Cidr, PortRange};
@@ -95,7 +95,10 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         GroupMethod::SwapGroups => swaps(ask, &chosen)?,
         GroupMethod::RevokeRules => revokes(ask, &chosen, &interfaces).await?,
     };
-    let region = &ask.clients.region;
+    let mut scope = Scope::default();
+    for one in &chosen {
+        scope.insert(Part::SecurityGroups, &ask.clients.region, &one.vpc);
+    }
     Ok(Planned {
         targets: chosen
             .iter()
@@ -111,10 +114,7 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
             ..Cover::default()
         },
         actions,
-        scope: Scope {
-            groups: chosen.iter().map(|one| (region.clone(), one.vpc.clone())).collect(),
-            ..Scope::default()
-        },
+        scope,
     })
 }
 
