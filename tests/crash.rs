@@ -17,7 +17,7 @@ use crate::support;
 use crate::support::{Lab, World, gameday, tools};
 use gameday::cloud::{Access, Cloud};
 use gameday::env::{Environment, Site};
-use gameday::faults::{Arming, Executor, Holder, Journal, Scope, State, plan};
+use gameday::faults::{Arming, Executor, Holder, Journal, Part, Scope, State, plan};
 use gameday::model::{Clock, RunId};
 use gameday::scenario::{self, FaultSpec};
 use proptest::prelude::*;
@@ -155,10 +155,11 @@ impl OnMoto {
         let cloud = Cloud::connect(&self.estate.site()).await.unwrap();
         let clients = &cloud.primary;
         let mut scope = Scope::default();
-        scope.vpcs.insert((clients.region.clone(), self.estate.vpc.clone()));
-        scope.groups.clone_from(&scope.vpcs);
-        scope.health_checks.insert((clients.region.clone(), self.estate.health_check.clone()));
-        scope.functions.insert((clients.region.clone(), self.estate.function.clone()));
+        for part in [Part::NetworkAcls, Part::SecurityGroups] {
+            scope.insert(part, &clients.region, &self.estate.vpc);
+        }
+        scope.insert(Part::HealthCheck, &clients.region, &self.estate.health_check);
+        scope.insert(Part::Function, &clients.region, &self.estate.function);
         let tags = clients.ec2.describe_tags().send().await.unwrap();
         // moto goes on telling the tags of what is deleted; that it is, the state says.
         let lasting = |id: &str| ["vpc-", "subnet-", "eni-"].iter().any(|kind| id.starts_with(kind));

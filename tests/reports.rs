@@ -321,6 +321,8 @@ fn preflight_that_refuses_touches_nothing() {
     let finding = Finding {
         code: "GD501".into(),
         severity: Severity::Blocker,
+        regions: Vec::new(),
+        predicts: Some(Predicts::Unreached(Milestone::DnsFlipAuthoritative)),
         title: "The health check's target is not behind the blackhole".into(),
         evidence: "hc-1 probes 192.0.2.1".into(),
         remedy: "Point it at the front door.".into(),
@@ -573,7 +575,7 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
     assert!(refused > 20);
     assert_eq!(calm.logins.all.expected_refusals, refused);
     assert_eq!(calm.logins.all.attempted + refused, sample().logins.all.attempted);
-    assert!(!calm.logins.errors.keys().any(|label| label.starts_with("rejected")));
+    assert!(!calm.logins.errors.keys().any(|outcome| matches!(outcome, LoginOutcome::Rejected { .. })));
     assert!(calm.milestone(Milestone::ReplicaSustained).is_some());
     assert_eq!(run_json(&calm)["expectations"][0]["held"], true);
     assert!(headline(&calm).contains("all 1 expected limits held"));
@@ -615,7 +617,7 @@ fn an_outage_of_the_replica_is_no_refusal_that_is_expected() {
         let outcome = outcome(&records).unwrap();
         let logins = &outcome.logins;
         assert_eq!((logins.all.expected_refusals, logins.all.attempted), (0, sample().logins.all.attempted), "{code}");
-        assert_eq!(logins.errors[&rejected(code).label()], failed, "{code}");
+        assert_eq!(logins.errors[&rejected(code)], failed, "{code}");
         let row = &run_json(&outcome)["expectations"][0];
         assert!(row["held"].is_null(), "{row}");
         assert_eq!(row["seen"], format!("0 let in, {failed} failed otherwise, which does not tell"));
@@ -941,17 +943,21 @@ fn failures_name_their_cause() {
     });
     let outcome = outcome(&records).unwrap();
     // What the runner itself could not make counts nowhere.
+    let missing = LoginOutcome::HarnessFailed { what: "an app client without a callback URL".into() };
     assert_eq!(outcome.logins.all.attempted, sample().logins.all.attempted - 1);
-    assert_eq!(outcome.logins.errors["harness_failed (an app client without a callback URL)"], 1);
+    assert_eq!(outcome.logins.errors[&missing], 1);
     assert!(anomaly(&outcome, "harness_failed").contains("an app client without a callback URL"));
-    assert!(anomaly(&outcome, "no_session").contains("found no session") && outcome.logins.errors["no_session"] > 1);
+    assert!(
+        anomaly(&outcome, "no_session").contains("found no session")
+            && outcome.logins.errors[&LoginOutcome::NoSession] > 1
+    );
     assert!(anomaly(&outcome, "app_client_missing").contains("does not exist at the replica's pool"));
     let keys = anomaly(&outcome, "jwks_on_request_path");
     assert!(keys.contains("JWKS is fetched on the request path") && keys.contains(reason), "{keys}");
     assert!(
         anomaly(&outcome, "wrong_region").contains("an address of us-west-2 and got a token that us-east-1 issued")
     );
-    let shed = outcome.logins.errors["shed"];
+    let shed = outcome.logins.errors[&LoginOutcome::Shed];
     assert!(anomaly(&outcome, "shed").starts_with(&format!("{shed} logins")));
     assert!(anomaly(&outcome, "shed").contains("`most_in_flight`"));
     let markdown = report(&outcome, "report.md");

@@ -145,6 +145,8 @@ mod tests {
         Found {
             code: code.to_owned(),
             severity: Severity::Risk,
+            regions: Vec::new(),
+            predicts: None,
             title: String::new(),
             evidence: evidence.to_owned(),
             remedy: String::new(),

@@ -1,6 +1,9 @@
 //! The changes there are, as the journal writes them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cloud::CloudError;
 
 use super::change::{Change, Stage};
 use super::changes::function::Starve;
@@ -12,68 +15,95 @@ use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
 use super::changes::schedule::Arm;
 use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
 use super::changes::user::{AskForPassword, Newcomer};
+use super::discover::Finder;
 
-/// A change, as a line of the journal and of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum Action {
-    /// Keeps other runs away.
-    Lock(Lock),
-    /// Tells on a resource what a run is about to change.
-    Mark(Mark),
+/// Makes [`Action`] of a list of changes.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A change, as a line of the journal and of a plan.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "action", rename_all = "snake_case")]
+        pub enum Action {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        impl Action {
+            /// What it does.
+            pub fn change(&self) -> &dyn Change {
+                match self {
+                    $(Self::$name(change) => change,)*
+                }
+            }
+
+            /// The change that a call of a schedule undoes.
+            pub(super) fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+                $(if let Some(change) = $name::healed_by(operation, input) {
+                    return Some(Self::$name(change));
+                })*
+                None
+            }
+
+            /// Finds what runs left of every change, in the order of the list.
+            pub(super) async fn leftovers(finder: &mut Finder<'_>) -> Result<(), CloudError> {
+                $($name::leftovers(finder).await?;)*
+                Ok(())
+            }
+
+            /// Whether two changes are of the same thing, however much each tells of it.
+            pub(super) fn same_target(&self, other: &Self) -> bool {
+                match (self, other) {
+                    $((Self::$name(one), Self::$name(other)) => one.same_target(other),)*
+                    _ => false,
+                }
+            }
+
+            /// What to undo where a schedule alone tells of it.
+            pub(super) async fn scheduled_alone(self, finder: &Finder<'_>) -> Result<Option<Self>, CloudError> {
+                Ok(match self {
+                    $(Self::$name(change) => change.scheduled_alone(finder).await?.map(Self::$name),)*
+                })
+            }
+        }
+    };
+}
+
+// Every change, by its name in the journal. In this order its leftovers are found.
+actions! {
     /// Makes a network ACL with another one's rules.
-    CreateClone(CreateClone),
+    CreateClone,
     /// Gives a clone a rule of its original.
-    CopyRule(CopyRule),
+    CopyRule,
     /// Moves a subnet from its network ACL to the clone.
-    Swap(Swap),
+    Swap,
     /// Denies traffic of all subnets on a clone.
-    Deny(Deny),
+    Deny,
     /// Makes a security group.
-    CreateEmpty(CreateEmpty),
+    CreateEmpty,
     /// Takes a new security group's egress rules away.
-    Empty(Empty),
+    Empty,
     /// Gives a target the empty security group.
-    SwapGroups(SwapGroups),
+    SwapGroups,
     /// Takes an inbound rule out of a security group.
-    Revoke(Revoke),
+    Revoke,
     /// Inverts a health check.
-    Invert(Invert),
-    /// Throttles a function.
-    Starve(Starve),
+    Invert,
     /// Sets the limit of sign-ins.
-    Provision(Provision),
+    Provision,
+    /// Throttles a function.
+    Starve,
+    /// Tells on a resource what a run is about to change.
+    Mark,
     /// Schedules what heals if the runner cannot.
-    Arm(Arm),
+    Arm,
     /// A user sets the new password that it is asked for.
-    AskForPassword(AskForPassword),
+    AskForPassword,
     /// Somebody signs up, or signs in by a provider for the first time.
-    Newcomer(Newcomer),
+    Newcomer,
+    /// Keeps other runs away.
+    Lock,
 }
 
 impl Action {
-    /// What it does.
-    pub fn change(&self) -> &dyn Change {
-        match self {
-            Self::Lock(change) => change,
-            Self::Mark(change) => change,
-            Self::CreateClone(change) => change,
-            Self::CopyRule(change) => change,
-            Self::Swap(change) => change,
-            Self::Deny(change) => change,
-            Self::CreateEmpty(change) => change,
-            Self::Empty(change) => change,
-            Self::SwapGroups(change) => change,
-            Self::Revoke(change) => change,
-            Self::Invert(change) => change,
-            Self::Starve(change) => change,
-            Self::Provision(change) => change,
-            Self::Arm(change) => change,
-            Self::AskForPassword(change) => change,
-            Self::Newcomer(change) => change,
-        }
-    }
-
     /// When it is made.
     pub fn stage(&self) -> Stage {
         self.change().stage()

@@ -5,15 +5,19 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
+use super::discover::Finder;
+use super::dry_run::{Answer, DryRun};
 use super::live::{Freshness, Live};
 use super::pace::Pace;
+use super::permits::Permits;
 use super::plan::MutationSink;
-use super::state::{Attribute, Kind, Own};
+use super::state::{Attribute, Kind, Own, Part};
 
 /// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +76,7 @@ pub enum Undone {
 /// One API call that changes something, with its inverse.
 ///
 /// Both directions may be repeated at any time: each looks at the live state first, or is harmless by itself.
-pub trait Change: Send + Sync {
+pub trait Change: Send + Sync + 'static {
     /// The API operation, as `ec2:CreateNetworkAcl`.
     fn call(&self) -> &'static str;
 
@@ -90,6 +94,21 @@ pub trait Change: Send + Sync {
         None
     }
 
+    /// The VPC in which it makes something; every run locks each of its own.
+    fn vpc(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a reader of the plan must know of it, in a sentence.
+    fn note(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether its call would be refused, by EC2's `DryRun`; nothing where the call has none, or needs what is not there yet.
+    fn dry_run<'a>(&'a self, _: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Whether IPv4 traffic stops by it.
     fn cuts_ipv4(&self) -> bool {
         false
@@ -100,8 +119,51 @@ pub trait Change: Send + Sync {
         None
     }
 
+    /// The change that such a call undoes, as far as the call tells it; `operation` as in [`Universal::operation`].
+    fn healed_by(_operation: &str, _input: &Value) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
+    /// Finds what runs left of it in an account, with no journal: by tags, names and marks.
+    fn leftovers<'a>(_: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>>
+    where
+        Self: Sized,
+    {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Whether another change is of the same thing, however much each tells of it.
+    fn same_target(&self, _: &Self) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
+
+    /// What to undo where a schedule alone tells of it; nothing where that is nothing to undo.
+    fn scheduled_alone<'a>(self, _: &'a Finder<'_>) -> BoxFuture<'a, Result<Option<Self>, CloudError>>
+    where
+        Self: Sized,
+    {
+        Box::pin(async { Ok(Some(self)) })
+    }
+
+    /// What whoever runs and rolls back may call for it, on exactly its resources.
+    fn permit(&self, _: &mut Permits<'_>) {}
+
+    /// What the dead-man role may call for it: the call of [`Change::universal`].
+    fn permit_heal(&self, _: &mut Permits<'_>) {}
+
     /// What of a resource it changes, and what that becomes by it; nothing where it changes only what the run itself made.
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+        None
+    }
+
+    /// What describes the resource that it changes, where the scope of the fault does not.
+    fn described_by(&self) -> Option<Part> {
         None
     }
 
@@ -133,7 +195,7 @@ pub struct Universal {
     /// The call, as the SDK names it: `SERVICE:OPERATION`.
     pub operation: &'static str,
     /// The request.
-    pub input: serde_json::Value,
+    pub input: Value,
 }
 
 impl Universal {

@@ -5,9 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{ResourceType, TagSpecification};
 
-use super::action::Action;
-use super::changes::group_rule;
-use super::network::Vpc;
 use super::plan::Plan;
 use super::tags::{LOCK_TAG, RUN_TAG, tag};
 use crate::cloud::{Cloud, CloudError, ErrorClass, RegionClients};
@@ -34,13 +31,13 @@ impl Plan {
         let mut told = DryRuns::default();
         let mut asked = BTreeSet::new();
         for fault in &self.faults {
-            let asking = Asking { clients: cloud.of(&fault.region)?, run };
+            let ask = DryRun { clients: cloud.of(&fault.region)?, run };
             for action in &fault.actions {
                 let call = action.change().call();
                 if !asked.insert((fault.region.clone(), call)) {
                     continue;
                 }
-                if let Some(answer) = asking.about(action).await? {
+                if let Some(answer) = action.change().dry_run(&ask).await? {
                     told.take(&fault.region, answer);
                 }
                 if told.ignored.is_some() {
@@ -49,7 +46,7 @@ impl Plan {
             }
         }
         for (region, vpc) in &self.vpcs {
-            let answer = Asking { clients: cloud.of(region)?, run }.lock(vpc).await;
+            let answer = DryRun { clients: cloud.of(region)?, run }.lock(vpc).await;
             told.take(region, answer);
             if told.ignored.is_some() {
                 break;
@@ -69,90 +66,48 @@ impl DryRuns {
     }
 }
 
-enum Answer {
+/// What a dry run told.
+pub enum Answer {
+    /// The call would be made.
     Fine,
+    /// It would be refused.
     Refused(CloudError),
+    /// It was made although it was a dry run, and is undone.
     Made(&'static str),
 }
 
-struct Asking<'a> {
-    clients: &'a RegionClients,
-    run: &'a RunId,
+impl Answer {
+    /// Of what EC2 answers to a dry run. Anything but a refusal is no finding: the call itself will tell.
+    pub fn of(error: CloudError) -> Self {
+        let refused = error.class == ErrorClass::Denied && error.code.as_deref() != Some(WOULD_SUCCEED);
+        if refused { Self::Refused(error) } else { Self::Fine }
+    }
 }
 
-impl Asking<'_> {
-    /// Nothing where the call has no dry run, or needs what is not there yet.
-    async fn about(&self, action: &Action) -> Result<Option<Answer>, CloudError> {
-        let ec2 = &self.clients.ec2_mutating;
-        Ok(match action {
-            Action::CreateClone(change) => {
-                let call = ec2.create_network_acl().dry_run(true).vpc_id(&change.vpc);
-                let call = call.tag_specifications(self.tags(ResourceType::NetworkAcl, &change.tags)).send();
-                match call.await.map_err(CloudError::of("ec2:CreateNetworkAcl")) {
-                    Err(error) => Some(judged(error)),
-                    Ok(made) => {
-                        let id = made.network_acl().and_then(|acl| acl.network_acl_id()).unwrap_or_default();
-                        let undone = ec2.delete_network_acl().network_acl_id(id).send().await;
-                        undone.map_err(CloudError::of("ec2:DeleteNetworkAcl"))?;
-                        Some(Answer::Made("ec2:CreateNetworkAcl"))
-                    }
-                }
-            }
-            Action::Swap(change) => {
-                let operation = "ec2:ReplaceNetworkAclAssociation";
-                let described = Vpc::describe(self.clients, &change.vpc).await?;
-                // To the ACL that it has, so that it would change nothing at all.
-                let Some(used) = described.association(&change.subnet) else { return Ok(None) };
-                let call = ec2.replace_network_acl_association().dry_run(true).association_id(&used.id);
-                let answer = call.network_acl_id(&used.acl).send().await.map_err(CloudError::of(operation));
-                Some(answer.map_or_else(judged, |_| Answer::Made(operation)))
-            }
-            Action::CreateEmpty(change) => {
-                let call = ec2.create_security_group().dry_run(true).vpc_id(&change.vpc).group_name(&change.name);
-                let call = call.description("GameDay: nothing passes");
-                let call = call.tag_specifications(self.tags(ResourceType::SecurityGroup, &change.tags)).send();
-                match call.await.map_err(CloudError::of("ec2:CreateSecurityGroup")) {
-                    Err(error) => Some(judged(error)),
-                    Ok(made) => {
-                        let undone = ec2.delete_security_group().set_group_id(made.group_id).send().await;
-                        undone.map_err(CloudError::of("ec2:DeleteSecurityGroup"))?;
-                        Some(Answer::Made("ec2:CreateSecurityGroup"))
-                    }
-                }
-            }
-            // What a revoked rule comes back with; it is there still, so that it would change nothing at all.
-            Action::Revoke(change) => {
-                let operation = "ec2:AuthorizeSecurityGroupIngress";
-                let call = ec2.authorize_security_group_ingress().dry_run(true).group_id(&change.group);
-                let call = call.ip_permissions(change.rule.permission());
-                let call = call.set_tag_specifications(group_rule::tag_specifications(&change.tags)).send();
-                let answer = call.await.map_err(CloudError::of(operation));
-                Some(answer.map_or_else(judged, |_| Answer::Made(operation)))
-            }
-            _ => None,
-        })
-    }
+/// What dry runs are made with.
+pub struct DryRun<'a> {
+    /// Clients of the Region.
+    pub clients: &'a RegionClients,
+    /// The run, for tags.
+    pub run: &'a RunId,
+}
 
+impl DryRun<'_> {
     /// The lock's tag.
     async fn lock(&self, vpc: &str) -> Answer {
         let ec2 = &self.clients.ec2_mutating;
         let lock = || tag(LOCK_TAG, "dry run");
         let call = ec2.create_tags().dry_run(true).resources(vpc).tags(lock()).send();
         if let Err(error) = call.await.map_err(CloudError::of("ec2:CreateTags")) {
-            return judged(error);
+            return Answer::of(error);
         }
         let undone = ec2.delete_tags().resources(vpc).tags(lock()).send().await;
-        undone.map_err(CloudError::of("ec2:DeleteTags")).map_or_else(judged, |_| Answer::Made("ec2:CreateTags"))
+        undone.map_err(CloudError::of("ec2:DeleteTags")).map_or_else(Answer::of, |_| Answer::Made("ec2:CreateTags"))
     }
 
-    fn tags(&self, of: ResourceType, asked_for: &BTreeMap<String, String>) -> TagSpecification {
+    /// The tags of something new: those that the environment asks for, and the run's.
+    pub fn tags(&self, of: ResourceType, asked_for: &BTreeMap<String, String>) -> TagSpecification {
         let all = asked_for.iter().map(|(key, value)| tag(key, value)).chain([tag(RUN_TAG, self.run.as_str())]);
         TagSpecification::builder().resource_type(of).set_tags(Some(all.collect())).build()
     }
-}
-
-/// Anything but a refusal is no finding: the call itself will tell.
-fn judged(error: CloudError) -> Answer {
-    let refused = error.class == ErrorClass::Denied && error.code.as_deref() != Some(WOULD_SUCCEED);
-    if refused { Answer::Refused(error) } else { Answer::Fine }
 }

@@ -21,7 +21,7 @@ use super::journal::JournalError;
 use super::kinds;
 use super::network::AclRule;
 use super::quota::AclQuotas;
-use super::state::Scope;
+use super::state::{Part, Scope};
 use super::tags::{MARK_TAG, WAS_TAG};
 use super::target::{Subnet, of_two_emulators, subnets};
 
@@ -114,7 +114,10 @@ pub struct Planned {
 impl Planned {
     /// A fault that covers subnets.
     pub fn of_subnets(ask: &Ask<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
-        let vpcs = subnets.iter().map(|subnet| (ask.clients.region.clone(), subnet.vpc.clone())).collect();
+        let mut scope = Scope::default();
+        for subnet in subnets {
+            scope.insert(Part::NetworkAcls, &ask.clients.region, &subnet.vpc);
+        }
         let target =
             |subnet: &Subnet| Target { id: subnet.id.clone(), label: subnet.label(), tags: subnet.tags.clone() };
         Self {
@@ -125,7 +128,7 @@ impl Planned {
                 ..Cover::default()
             },
             actions,
-            scope: Scope { vpcs, ..Scope::default() },
+            scope,
         }
     }
 }
@@ -308,7 +311,7 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
         let (selected, quotas, earlier) = (&selected[role], &quotas[role], &plan.faults);
         let sts = &cloud.sts;
         let ask = Ask { number, spec, site, clients, run, earlier, selected, quotas, sts, account: &account };
-        let planned = kinds::plan(&ask).await?;
+        let planned = kinds::of(spec.kind).plan(&ask).await?;
         let Planned { targets, cover, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));
@@ -336,12 +339,10 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
             plan.notes.push(format!("the quotas of network ACLs in {region} are taken to be AWS's defaults: {why}"));
         }
     }
-    let renewed = plan.faults.iter().flat_map(|fault| &fault.actions).filter_map(|action| match action {
-        Action::Revoke(change) => Some(change.told_beforehand()),
-        _ => None,
-    });
-    plan.notes.extend(renewed.collect::<Vec<_>>());
-    plan.vpcs.extend(plan.scope.vpcs.iter().chain(&plan.scope.groups).cloned());
+    let notes = plan.faults.iter().flat_map(|fault| &fault.actions).filter_map(|action| action.change().note());
+    plan.notes.extend(notes.collect::<Vec<_>>());
+    let described = [Part::NetworkAcls, Part::SecurityGroups].into_iter().flat_map(|part| plan.scope.all(part));
+    plan.vpcs.extend(described.map(|(region, vpc)| (region.clone(), vpc.to_owned())));
     Ok(plan)
 }
 

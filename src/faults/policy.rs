@@ -1,23 +1,19 @@
 //! The least that a run may be allowed: an IAM policy for exactly the calls of a plan, and one for the dead-man role.
 //!
-//! Actions, resource types and condition keys follow the AWS service authorization reference.
+//! What a change calls it says itself, by [`super::Change::permit`]; here is what every run calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use crate::env::{Population, SecretRef, Site, UserList};
 use crate::model::{Flow, Region, RegionRole, UserAction};
-use crate::scenario::{FaultKind, Scenario};
+use crate::scenario::Scenario;
 
-use super::action::Action;
-use super::changes::mark::Marked;
-use super::changes::security_group::{Grouped, Revoke};
-use super::plan::Plan;
-use super::tags::{LOCK_TAG, MARK_TAG, RUN_TAG, WAS_TAG};
-
-/// What begins the ID of every run.
-const RUNS: &str = "gd-*";
+use super::kinds;
+use super::permits::{self, Permits, RUNS, Statements, document};
+use super::plan::{Fault, Plan};
+use super::tags::LOCK_TAG;
 
 /// What a policy is written for.
 #[derive(Debug)]
@@ -34,50 +30,14 @@ pub struct Policies<'a> {
     pub armed: bool,
 }
 
-#[derive(Debug, Default)]
-struct Statement {
-    actions: BTreeSet<String>,
-    resources: BTreeSet<String>,
-    conditions: BTreeMap<&'static str, BTreeMap<String, BTreeSet<String>>>,
-}
-
-impl Statement {
-    fn allow<const N: usize>(&mut self, actions: [&str; N], resources: impl IntoIterator<Item = String>) -> &mut Self {
-        self.actions.extend(actions.map(str::to_owned));
-        self.resources.extend(resources);
-        self
-    }
-
-    fn when(&mut self, operator: &'static str, key: &str, values: impl IntoIterator<Item = String>) -> &mut Self {
-        self.conditions.entry(operator).or_default().entry(key.to_owned()).or_default().extend(values);
-        self
-    }
-
-    fn json(&self, name: &str) -> Value {
-        let mut statement = json!({
-            "Sid": name, "Effect": "Allow", "Action": self.actions, "Resource": self.resources,
-        });
-        if !self.conditions.is_empty() {
-            statement["Condition"] = json!(self.conditions);
-        }
-        statement
-    }
-}
-
-type Statements = BTreeMap<&'static str, Statement>;
-
-fn document(statements: &Statements) -> Value {
-    let statements = statements.iter().map(|(name, statement)| statement.json(name));
-    json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
-}
-
 impl Policies<'_> {
     fn ec2(&self, region: &Region, resource: &str) -> String {
-        format!("arn:{}:ec2:{region}:{}:{resource}", region.partition().name(), self.account)
+        permits::ec2(region, self.account, resource)
     }
 
-    fn actions(&self) -> impl Iterator<Item = (&Region, &Action)> {
-        self.plan.faults.iter().flat_map(|fault| fault.actions.iter().map(|action| (&fault.region, action)))
+    fn permits<'a>(&'a self, fault: &'a Fault, statements: &'a mut Statements) -> Permits<'a> {
+        let pool = self.pool(fault.spec.region);
+        Permits { region: &fault.region, account: self.account, pool, statements }
     }
 
     /// For whoever runs `gameday run` and `gameday rollback`.
@@ -86,8 +46,10 @@ impl Policies<'_> {
         self.reads(&mut all);
         self.identity(&mut all);
         self.lock(&mut all);
-        for (region, action) in self.actions() {
-            self.change(region, action, &mut all);
+        for fault in &self.plan.faults {
+            let mut permits = self.permits(fault, &mut all);
+            kinds::of(fault.spec.kind).permit(&mut permits);
+            fault.actions.iter().for_each(|action| action.change().permit(&mut permits));
         }
         if self.armed {
             self.arm(&mut all);
@@ -98,41 +60,9 @@ impl Policies<'_> {
     /// For the role that EventBridge Scheduler assumes.
     pub fn dead_man(&self) -> Value {
         let mut all = Statements::new();
-        for (region, action) in self.actions() {
-            match action {
-                Action::Deny(_) => {
-                    let heal = all.entry("HealNetworkAcls").or_default();
-                    heal.allow(["ec2:DeleteNetworkAclEntry"], [self.ec2(region, "network-acl/*")]);
-                    heal.when("StringLike", &format!("aws:ResourceTag/{RUN_TAG}"), [RUNS.to_owned()]);
-                }
-                Action::SwapGroups(change) => {
-                    let heal = all.entry("HealSecurityGroups").or_default();
-                    self.swap(region, &change.target, change.was.iter().map(String::as_str), heal);
-                }
-                Action::Revoke(change) => {
-                    let heal = all.entry("HealSecurityGroupRules").or_default();
-                    let group = self.ec2(region, &format!("security-group/{}", change.group));
-                    heal.allow(["ec2:AuthorizeSecurityGroupIngress"], [group]);
-                    self.tag_rule(region, change, &mut all);
-                }
-                Action::Invert(change) => {
-                    let heal = all.entry("HealHealthCheck").or_default();
-                    heal.allow(["route53:UpdateHealthCheck"], [self.health_check(&change.health_check)]);
-                }
-                Action::Starve(change) => {
-                    let heal = all.entry("HealFunctions").or_default();
-                    let call = if change.was.is_some() {
-                        "lambda:PutFunctionConcurrency"
-                    } else {
-                        "lambda:DeleteFunctionConcurrency"
-                    };
-                    heal.allow([call], [change.function.clone()]);
-                }
-                Action::Provision(_) => {
-                    Self::limits(region, ["cognito-idp:UpdateProvisionedLimit"], "HealLimits", &mut all);
-                }
-                _ => {}
-            }
+        for fault in &self.plan.faults {
+            let mut permits = self.permits(fault, &mut all);
+            fault.actions.iter().for_each(|action| action.change().permit_heal(&mut permits));
         }
         document(&all)
     }
@@ -153,32 +83,18 @@ impl Policies<'_> {
         let covers = self.plan.faults.iter().any(|fault| !fault.cover.vpcs().is_empty());
         let mut regions: BTreeSet<String> = self.plan.vpcs.iter().map(|(region, _)| region.to_string()).collect();
         regions.extend(self.plan.faults.iter().map(|fault| fault.region.to_string()));
-        let describe = all.entry("DescribeNetwork").or_default();
+        let describe = all.entry(permits::DESCRIBE_NETWORK).or_default();
         // Who holds the lock stands in a group's tag, and in the VPC's.
         describe.allow(["ec2:DescribeSubnets", "ec2:DescribeTags", "ec2:DescribeSecurityGroups"], any());
-        if !self.plan.scope.vpcs.is_empty() {
-            describe.allow(["ec2:DescribeNetworkAcls"], any());
-        }
-        if covers || !self.plan.scope.groups.is_empty() {
+        self.plan.scope.reads().for_each(|call| {
+            describe.allow([call], any());
+        });
+        if covers {
             describe.allow(["ec2:DescribeNetworkInterfaces"], any());
-        }
-        if !self.plan.scope.rules.is_empty() {
-            describe.allow(["ec2:DescribeSecurityGroupRules"], any());
-        }
-        if self.plan.faults.iter().any(|fault| fault.spec.kind == FaultKind::SecurityGroupBlackhole) {
-            describe.allow(["ec2:DescribeVpcEndpoints"], any());
-        }
-        let swaps_balancer = |action: &Action| match action {
-            Action::SwapGroups(change) => matches!(change.target, Grouped::Balancer(_)),
-            _ => false,
-        };
-        if self.actions().any(|(_, action)| swaps_balancer(action)) {
-            let calls = ["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"];
-            describe.allow(calls, any());
         }
         describe.when("StringEquals", "aws:RequestedRegion", regions);
         let zone = format!("arn:{}:route53:::hostedzone/{}", self.global(), self.site.dns.hosted_zone_id);
-        let check = self.health_check(&self.site.dns.health_check_id);
+        let check = permits::health_check(&self.site.primary.region, &self.site.dns.health_check_id);
         let records = all.entry("ReadRecord").or_default();
         records.allow(["route53:ListResourceRecordSets"], [zone]);
         if self.site.dns.authoritative.is_empty() {
@@ -200,10 +116,6 @@ impl Policies<'_> {
         self.site.primary.region.partition().name()
     }
 
-    fn health_check(&self, id: &str) -> String {
-        format!("arn:{}:route53:::healthcheck/{id}", self.global())
-    }
-
     /// The user pool's canary and triggers, and secrets.
     fn identity(&self, all: &mut Statements) {
         let pool = |role| self.pool(role);
@@ -211,11 +123,6 @@ impl Policies<'_> {
             let write = all.entry("WriteCanary").or_default();
             write.allow(["cognito-idp:AdminUpdateUserAttributes"], [pool(RegionRole::Primary)]);
             all.entry("ReadCanary").or_default().allow(["cognito-idp:AdminGetUser"], [pool(RegionRole::Replica)]);
-        }
-        let asks = [FaultKind::LambdaTriggerBreak, FaultKind::ProvisionedLimit];
-        for fault in self.plan.faults.iter().filter(|fault| asks.contains(&fault.spec.kind)) {
-            let pools = all.entry("ReadUserPool").or_default();
-            pools.allow(["cognito-idp:DescribeUserPool"], [pool(fault.spec.region)]);
         }
         let server = self.scenario.users.flows.iter().filter(|share| share.flow == Flow::AdminUserPassword);
         for share in server {
@@ -286,7 +193,7 @@ impl Policies<'_> {
         let take = all.entry("MakeSecurityGroups").or_default();
         take.allow(["ec2:CreateSecurityGroup"], vpcs.clone().chain(groups.iter().cloned()));
         for group in &groups {
-            Self::tag_new(group.clone(), "CreateSecurityGroup", all);
+            permits::tag_new(all, group.clone(), "CreateSecurityGroup");
         }
         let give_back = all.entry("GiveLockBack").or_default();
         give_back.allow(["ec2:DeleteSecurityGroup"], groups);
@@ -294,141 +201,6 @@ impl Policies<'_> {
         let lock = all.entry("Lock").or_default();
         lock.allow(["ec2:CreateTags", "ec2:DeleteTags"], vpcs);
         lock.when("ForAllValues:StringEquals", "aws:TagKeys", [LOCK_TAG.to_owned()]);
-    }
-
-    fn swap<'a>(
-        &self,
-        region: &Region,
-        target: &Grouped,
-        groups: impl Iterator<Item = &'a str>,
-        statement: &mut Statement,
-    ) {
-        let groups = groups.map(|group| self.ec2(region, &format!("security-group/{group}")));
-        match target {
-            Grouped::Interface(id) => {
-                let interface = self.ec2(region, &format!("network-interface/{id}"));
-                statement.allow(["ec2:ModifyNetworkInterfaceAttribute"], groups.chain([interface]))
-            }
-            Grouped::Endpoint(id) => {
-                let endpoint = self.ec2(region, &format!("vpc-endpoint/{id}"));
-                statement.allow(["ec2:ModifyVpcEndpoint"], groups.chain([endpoint]))
-            }
-            Grouped::Balancer(arn) => statement.allow(["elasticloadbalancing:SetSecurityGroups"], [arn.clone()]),
-        };
-    }
-
-    fn change(&self, region: &Region, action: &Action, all: &mut Statements) {
-        let tagged = || (format!("aws:ResourceTag/{RUN_TAG}"), [RUNS.to_owned()]);
-        match action {
-            Action::CreateClone(change) => {
-                let (acls, vpc) = (self.ec2(region, "network-acl/*"), self.ec2(region, &format!("vpc/{}", change.vpc)));
-                all.entry("MakeNetworkAcls").or_default().allow(["ec2:CreateNetworkAcl"], [acls.clone(), vpc]);
-                Self::tag_new(acls.clone(), "CreateNetworkAcl", all);
-                let (key, values) = tagged();
-                let own = all.entry("ChangeOwnNetworkAcls").or_default();
-                own.allow(["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl"], [acls]);
-                // Where somebody deletes the original, the copy becomes the subnets' own.
-                own.allow(["ec2:DeleteTags"], []);
-                own.when("StringLike", &key, values);
-            }
-            Action::Swap(change) => {
-                let subnet = self.ec2(region, &format!("subnet/{}", change.subnet));
-                let swap = all.entry("MoveSubnets").or_default();
-                swap.allow(["ec2:ReplaceNetworkAclAssociation"], [subnet, self.ec2(region, "network-acl/*")]);
-            }
-            Action::CreateEmpty(change) => {
-                let groups = self.ec2(region, "security-group/*");
-                let vpc = self.ec2(region, &format!("vpc/{}", change.vpc));
-                all.entry("MakeSecurityGroups").or_default().allow(["ec2:CreateSecurityGroup"], [groups.clone(), vpc]);
-                Self::tag_new(groups.clone(), "CreateSecurityGroup", all);
-                let (key, values) = tagged();
-                let own = all.entry("ChangeOwnSecurityGroups").or_default();
-                own.allow(["ec2:RevokeSecurityGroupEgress", "ec2:DeleteSecurityGroup"], [groups]);
-                own.when("StringLike", &key, values);
-            }
-            Action::SwapGroups(change) => {
-                // The empty group has no ID yet.
-                let swap = all.entry("SwapSecurityGroups").or_default();
-                self.swap(region, &change.target, ["*"].into_iter(), swap);
-            }
-            Action::Revoke(change) => {
-                let group = self.ec2(region, &format!("security-group/{}", change.group));
-                let rules = all.entry("ChangeSecurityGroupRules").or_default();
-                rules.allow(["ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"], [group]);
-                self.tag_rule(region, change, all);
-            }
-            Action::Mark(change) => match &change.on {
-                Marked::HealthCheck(id) => {
-                    let mark = all.entry("MarkHealthCheck").or_default();
-                    mark.allow(["route53:ChangeTagsForResource"], [self.health_check(id)]);
-                }
-                Marked::Function(arn) => {
-                    let mark = all.entry("MarkFunctions").or_default();
-                    mark.allow(["lambda:TagResource", "lambda:UntagResource"], [arn.clone()]);
-                }
-                Marked::Pool(arn) => {
-                    let mark = all.entry("MarkUserPool").or_default();
-                    let calls =
-                        ["cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:ListTagsForResource"];
-                    mark.allow(calls, [arn.clone()]);
-                }
-                Marked::Group(id) => {
-                    let mark = all.entry("MarkSecurityGroups").or_default();
-                    let group = self.ec2(region, &format!("security-group/{id}"));
-                    mark.allow(["ec2:CreateTags", "ec2:DeleteTags"], [group]);
-                    mark.when("ForAllValues:StringLike", "aws:TagKeys", [MARK_TAG.to_owned(), format!("{WAS_TAG}*")]);
-                }
-            },
-            Action::Invert(change) => {
-                let check = self.health_check(&change.health_check);
-                let invert = all.entry("InvertHealthCheck").or_default();
-                invert.allow(["route53:UpdateHealthCheck", "route53:ListTagsForResource"], [check]);
-            }
-            Action::Starve(change) => {
-                let functions = all.entry("ThrottleFunctions").or_default();
-                functions.allow(
-                    ["lambda:PutFunctionConcurrency", "lambda:GetFunctionConcurrency", "lambda:ListTags"],
-                    [change.function.clone()],
-                );
-                if change.was.is_none() {
-                    functions.allow(["lambda:DeleteFunctionConcurrency"], []);
-                }
-            }
-            Action::Provision(_) => {
-                let calls = ["cognito-idp:GetProvisionedLimit", "cognito-idp:UpdateProvisionedLimit"];
-                Self::limits(region, calls, "ProvisionLimits", all);
-            }
-            // What users change is no part of a plan.
-            Action::AskForPassword(_)
-            | Action::Newcomer(_)
-            | Action::CopyRule(_)
-            | Action::Deny(_)
-            | Action::Empty(_)
-            | Action::Lock(_)
-            | Action::Arm(_) => {}
-        }
-    }
-
-    /// Limits are the account's and have no ARN, so the Region bounds them.
-    fn limits<const N: usize>(region: &Region, calls: [&str; N], name: &'static str, all: &mut Statements) {
-        let limits = all.entry(name).or_default();
-        limits.allow(calls, ["*".to_owned()]);
-        limits.when("StringEquals", "aws:RequestedRegion", [region.to_string()]);
-    }
-
-    /// Rules that are authorized again get the tags that they had.
-    fn tag_rule(&self, region: &Region, change: &Revoke, all: &mut Statements) {
-        if !change.tags.is_empty() {
-            let tag = all.entry("TagSecurityGroupRules").or_default();
-            tag.allow(["ec2:CreateTags"], [self.ec2(region, "security-group-rule/*")]);
-            tag.when("ForAllValues:StringEquals", "aws:TagKeys", change.tags.keys().cloned());
-        }
-    }
-
-    fn tag_new(resources: String, creating: &str, all: &mut Statements) {
-        let tag = all.entry("TagWhatIsMade").or_default();
-        tag.allow(["ec2:CreateTags"], [resources]);
-        tag.when("StringEquals", "ec2:CreateAction", [creating.to_owned()]);
     }
 
     fn arm(&self, all: &mut Statements) {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::action::Action;
 use super::journal::Recorded;
 use crate::cloud::{CloudError, RegionClients};
 
@@ -15,7 +14,8 @@ pub async fn unseen_vpcs(clients: &[RegionClients], actions: &[Recorded]) -> Res
     let mut unseen = Vec::new();
     for clients in clients {
         let here = actions.iter().filter(|recorded| recorded.region == clients.region);
-        let vpcs: BTreeSet<&str> = here.filter_map(|recorded| vpc_of(&recorded.action)).collect();
+        let vpcs: BTreeSet<&str> =
+            here.filter_map(|recorded| recorded.action.change().vpc()).filter(|vpc| !vpc.is_empty()).collect();
         for vpc in vpcs {
             if !clients.sees_vpc(vpc).await? {
                 unseen.push(format!("{vpc} in {}", clients.region));
@@ -23,15 +23,4 @@ pub async fn unseen_vpcs(clients: &[RegionClients], actions: &[Recorded]) -> Res
         }
     }
     Ok(unseen)
-}
-
-/// The VPC that an action names; every run locks each of its own.
-fn vpc_of(action: &Action) -> Option<&str> {
-    let vpc = match action {
-        Action::Lock(change) => &change.vpc,
-        Action::CreateClone(change) => &change.vpc,
-        Action::CreateEmpty(change) => &change.vpc,
-        _ => return None,
-    };
-    Some(vpc.as_str()).filter(|vpc| !vpc.is_empty())
 }

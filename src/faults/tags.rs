@@ -2,6 +2,8 @@
 
 use aws_sdk_ec2::types::Tag;
 
+/// What begins the ID of every run, and so the name of its schedules and groups.
+pub const RUNS_BEGIN: &str = "gd-";
 /// The tag that every resource of a run carries.
 pub const RUN_TAG: &str = "gameday:run";
 /// The tag that tells a resource's key: the fault's number and what it stands in for.

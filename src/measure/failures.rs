@@ -1,5 +1,6 @@
 //! Why logins failed, where and when; who tried again; and who was throttled.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
@@ -17,8 +18,8 @@ const LIMIT_CALL: &str = "cognito-idp:UpdateProvisionedLimit";
 /// Logins that failed in the same way at the same Region.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// [`LoginOutcome::label`]: class, step and detail.
-    pub label: String,
+    /// How they ended.
+    pub outcome: LoginOutcome,
     /// Where, if a Region was reached.
     pub region: Option<Region>,
     /// How many, by the phase in which they were scheduled.
@@ -48,14 +49,14 @@ pub(super) fn failures(book: &Logbook, zero: Option<Timestamp>) -> Vec<Failure> 
     }
     let after = |at: Timestamp| zero.map(|zero| seconds_between(zero, at));
     let failure = |((outcome, region), (by_phase, first, last)): ((&LoginOutcome, Option<&Region>), Seen)| Failure {
-        label: outcome.label(),
+        outcome: outcome.clone(),
         region: region.cloned(),
         by_phase,
         first_s: after(first),
         last_s: after(last),
     };
     let mut all: Vec<Failure> = seen.into_iter().map(failure).collect();
-    all.sort_by(|a, b| b.count().cmp(&a.count()).then_with(|| (&a.label, &a.region).cmp(&(&b.label, &b.region))));
+    all.sort_by_cached_key(|failure| (Reverse(failure.count()), failure.outcome.label(), failure.region.clone()));
     all
 }
 
@@ -69,7 +70,7 @@ pub struct Tries {
     /// By the number of tries: logins, and those that succeeded.
     pub by_tries: BTreeMap<u8, (u64, u64)>,
     /// Why tries before the last one failed.
-    pub failed: BTreeMap<String, u64>,
+    pub failed: BTreeMap<LoginOutcome, u64>,
     /// Arrivals that repeat one that failed: users who try again.
     pub repeats: u64,
     /// Users who got in after a failure, by the number of arrivals that it took.
@@ -81,7 +82,7 @@ pub struct Tries {
 pub(super) fn tries(book: &Logbook) -> Tries {
     let mut found = Tries::default();
     for (outcome, count) in book.earlier() {
-        *found.failed.entry(outcome.label()).or_default() += count;
+        *found.failed.entry(outcome.clone()).or_default() += count;
     }
     let mut repeats: Vec<LoginRef<'_>> = Vec::new();
     for login in book.iter().filter(|login| !login.cancelled()) {

@@ -5,13 +5,18 @@ use super::interval::Interval;
 use super::logins::Logins;
 use super::milestones::Reached;
 use super::objectives::{ObjectiveResult, Verdict};
-use crate::model::{Finding, LoginOutcome, Milestone, Phase, Region, RunFailure, RunStarted};
+use crate::model::{Finding, LoginOutcome, Milestone, Phase, Predicts, Region, RegionRole, RunFailure, RunStarted};
+use crate::scenario::Objective;
 
 /// A finding of preflight, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foretold {
     /// What was found.
     pub finding: Finding,
+    /// What it predicts.
+    pub predicts: Predicts,
+    /// Where.
+    pub regions: Vec<RegionRole>,
     /// Whether what it predicts came.
     pub became: Became,
 }
@@ -45,48 +50,34 @@ impl Became {
     }
 }
 
-/// What a code predicts of a failover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Predicts {
-    /// Users do not get in at the primary, even before the fault.
-    PrimaryFails,
-    /// Users do not get in at the replica, or get tokens that are of no use.
-    ReplicaFails,
-    /// There are no sessions from before the fault whose tokens could be refreshed.
-    NoSessions,
-    /// The record does not lead to the replica.
-    NoFailover,
-    /// The record leads to the replica all the time, so that nobody comes back.
-    NoFailback,
-    /// Users get somewhere, and the run cannot tell to which Region.
-    Unseen,
-    /// The failover takes longer than it may.
-    Slow,
-    /// The replica throttles.
-    Throttled,
-    /// Nothing that a run could show.
-    Nothing,
+/// What a finding predicts, and where.
+fn predicted(finding: &Finding) -> (Predicts, Vec<RegionRole>) {
+    match finding.predicts {
+        Some(predicts) => (predicts, finding.regions.clone()),
+        None => older(&finding.code),
+    }
 }
 
-fn predicts(finding: &Finding, run: &RunStarted) -> Predicts {
-    let told = |region: &Region| finding.evidence.contains(&format!(" in {region}"));
-    match finding.code.as_str() {
-        "GD101" => Predicts::PrimaryFails,
-        // Of the functions of both Regions: this one is of the primary.
-        "GD403" | "GD404" | "GD407" if told(&run.primary) && !told(&run.replica) => Predicts::PrimaryFails,
+/// What the codes of 0.1.0 predicted, whose logs say neither that nor where. Some were about a function of either Region.
+fn older(code: &str) -> (Predicts, Vec<RegionRole>) {
+    use RegionRole::{Primary, Replica};
+    let predicts = match code {
+        "GD101" => return (Predicts::FailedLogins, vec![Primary]),
+        "GD403" | "GD404" | "GD407" => return (Predicts::FailedLogins, vec![Primary, Replica]),
         "GD104" => Predicts::NoSessions,
-        "GD510" => Predicts::Unseen,
-        "GD520" => Predicts::NoFailback,
-        "GD502" | "GD507" => Predicts::Slow,
+        "GD510" => Predicts::UnknownAddress,
+        "GD520" => Predicts::Unreached(Milestone::FirstPrimaryLoginAfterFailback),
+        "GD502" | "GD507" => Predicts::SlowRecovery,
         // Found in the run, not before it.
         "GD103" => Predicts::Nothing,
         code => match code.as_bytes().get(2) {
-            Some(b'1'..=b'4' | b'7') => Predicts::ReplicaFails,
-            Some(b'5') => Predicts::NoFailover,
-            Some(b'6') => Predicts::Throttled,
+            Some(b'1'..=b'4' | b'7') => Predicts::FailedLogins,
+            Some(b'5') => Predicts::Unreached(Milestone::DnsFlipAuthoritative),
+            Some(b'6') => Predicts::Throttling,
             _ => Predicts::Nothing,
         },
-    }
+    };
+    (predicts, vec![Replica])
 }
 
 /// What a run showed.
@@ -99,56 +90,86 @@ pub(super) struct Shown<'a> {
     pub failures: &'a [Failure],
     pub throttling: &'a [Throttling],
     pub milestones: &'a [Reached],
-    pub objectives: &'a [ObjectiveResult],
+    /// Those on the time of recovery.
+    pub recovery_time: Vec<&'a ObjectiveResult>,
+}
+
+/// The results of the objectives on the time of recovery.
+pub(super) fn recovery_time<'a>(all: &[Objective], results: &'a [ObjectiveResult]) -> Vec<&'a ObjectiveResult> {
+    let timed = |objective: &Objective| matches!(objective, Objective::Rto { .. } | Objective::SustainedRto { .. });
+    all.iter().zip(results).filter(|(objective, _)| timed(objective)).map(|(_, result)| result).collect()
 }
 
 /// What became of each finding.
 pub(super) fn foretold(findings: &[Finding], shown: &Shown<'_>) -> Vec<Foretold> {
-    findings.iter().map(|finding| Foretold { finding: finding.clone(), became: shown.became(finding) }).collect()
+    let of = |finding: &Finding| {
+        let (predicts, regions) = predicted(finding);
+        Foretold { finding: finding.clone(), predicts, became: shown.became(predicts, &regions), regions }
+    };
+    findings.iter().map(of).collect()
 }
 
 impl Foretold {
     /// Whether it foretold these logins' failure.
     pub fn explains(&self, failure: &Failure, run: &RunStarted) -> bool {
-        let true_at = |region: &Region| failure.region.as_ref() == Some(region);
+        let at = |role: RegionRole| failure.region.as_ref() == Some(run.region(role));
+        let failed_there = |role: &RegionRole| match role {
+            // What fails there after the cut is the fault's.
+            RegionRole::Primary => at(*role) && failure.by_phase.contains_key(&Phase::Baseline),
+            RegionRole::Replica => at(*role),
+        };
         let came = matches!(self.became, Became::CameTrue(_));
-        came && match predicts(&self.finding, run) {
-            Predicts::PrimaryFails => true_at(&run.primary) && failure.by_phase.contains_key(&Phase::Baseline),
-            Predicts::ReplicaFails => true_at(&run.replica),
-            Predicts::Throttled => true_at(&run.replica) && failure.label.starts_with("throttled"),
-            Predicts::NoSessions => failure.label == LoginOutcome::NoSession.label(),
-            // Whoever goes on to the primary finds nobody there.
-            Predicts::NoFailover => !true_at(&run.replica),
-            Predicts::Unseen => failure.region.is_none(),
-            // Those who stay at the replica get in.
-            Predicts::NoFailback | Predicts::Slow | Predicts::Nothing => false,
+        came && match self.predicts {
+            Predicts::FailedLogins => self.regions.iter().any(failed_there),
+            Predicts::Throttling => {
+                self.regions.iter().any(|role| at(*role)) && matches!(failure.outcome, LoginOutcome::Throttled { .. })
+            }
+            Predicts::NoSessions => failure.outcome == LoginOutcome::NoSession,
+            // Where the record does not move, whoever goes on to the primary finds nobody there.
+            Predicts::Unreached(Milestone::DnsFlipAuthoritative) => !at(RegionRole::Replica),
+            Predicts::UnknownAddress => failure.region.is_none(),
+            // Where nobody comes back, those who stay at the replica get in.
+            Predicts::Unreached(_) | Predicts::SlowRecovery | Predicts::Nothing => false,
         }
     }
 }
 
 impl Shown<'_> {
-    fn became(&self, finding: &Finding) -> Became {
-        let predicted = predicts(finding, self.run);
-        if predicted == Predicts::Nothing {
+    fn became(&self, predicts: Predicts, regions: &[RegionRole]) -> Became {
+        if predicts == Predicts::Nothing {
             return Became::Untested("a run does not show it".to_owned());
         }
         if self.failure == Some(&RunFailure::PreflightRefused) {
             return Became::Untested("the run was refused".to_owned());
         }
-        if !self.cut && !matches!(predicted, Predicts::PrimaryFails | Predicts::NoSessions) {
-            return Became::Untested("nothing was cut".to_owned());
-        }
-        match predicted {
-            Predicts::PrimaryFails => self.logins_at(&self.run.primary, Some(Phase::Baseline)),
-            Predicts::ReplicaFails => self.logins_at(&self.run.replica, None),
+        match predicts {
+            Predicts::FailedLogins => self.failed_logins(regions),
             Predicts::NoSessions => self.no_sessions(),
-            Predicts::NoFailover => self.failover(),
-            Predicts::NoFailback => self.failback(),
-            Predicts::Unseen => self.unseen(),
-            Predicts::Slow => self.slow(),
-            Predicts::Throttled => self.throttled(),
+            _ if !self.cut => Became::Untested("nothing was cut".to_owned()),
+            Predicts::Unreached(Milestone::FirstPrimaryLoginAfterFailback) => self.failback(),
+            Predicts::Unreached(Milestone::DnsFlipAuthoritative) => self.failover(),
+            Predicts::Unreached(milestone) => self.unreached(milestone),
+            Predicts::UnknownAddress => self.unseen(),
+            Predicts::SlowRecovery => self.slow(),
+            Predicts::Throttling => self.throttled(regions),
             Predicts::Nothing => Became::Untested(String::new()),
         }
+    }
+
+    /// Whether logins failed in any of the Regions.
+    fn failed_logins(&self, regions: &[RegionRole]) -> Became {
+        let mut became = Became::Untested("it does not say where".to_owned());
+        for role in regions {
+            became = match role {
+                RegionRole::Primary => self.logins_at(&self.run.primary, Some(Phase::Baseline)),
+                RegionRole::Replica if !self.cut => Became::Untested("nothing was cut".to_owned()),
+                RegionRole::Replica => self.logins_at(&self.run.replica, None),
+            };
+            if matches!(became, Became::CameTrue(_)) {
+                break;
+            }
+        }
+        became
     }
 
     /// In one phase, or in all of them.
@@ -158,8 +179,8 @@ impl Shown<'_> {
             None => failure.count(),
         };
         let mine = self.failures.iter().filter(|failure| failure.region.as_ref() == Some(region));
-        let mut failed: Vec<(u64, &str)> =
-            mine.map(|failure| (count(failure), failure.label.as_str())).filter(|(count, _)| *count > 0).collect();
+        let mut failed: Vec<(u64, String)> =
+            mine.map(|failure| (count(failure), failure.outcome.label())).filter(|(count, _)| *count > 0).collect();
         failed.sort_by(|a, b| b.cmp(a));
         let groups = self.logins.by_phase_and_region.iter();
         let groups =
@@ -183,8 +204,8 @@ impl Shown<'_> {
     }
 
     fn no_sessions(&self) -> Became {
-        let label = LoginOutcome::NoSession.label();
-        let without = self.failures.iter().filter(|failure| failure.label == label).map(Failure::count).sum();
+        let none = |failure: &&Failure| failure.outcome == LoginOutcome::NoSession;
+        let without = self.failures.iter().filter(none).map(Failure::count).sum();
         match without {
             0_u64 => Became::DidNot("nobody came to refresh a token and had none".to_owned()),
             _ => Became::CameTrue(format!("{without} refreshes had no session to refresh")),
@@ -230,10 +251,17 @@ impl Shown<'_> {
         }
     }
 
+    fn unreached(&self, milestone: Milestone) -> Became {
+        let name = milestone.as_str();
+        match self.reached(milestone) {
+            None => Became::CameTrue(format!("{name} was not reached")),
+            Some(at) => Became::DidNot(format!("{name} was reached at most {:.1} s after the cut", at.upper)),
+        }
+    }
+
     fn slow(&self) -> Became {
-        let timed = self.objectives.iter().filter(|objective| objective.name.contains("rto"));
         let (mut missed, mut met) = (Vec::new(), Vec::new());
-        for objective in timed {
+        for objective in &self.recovery_time {
             match objective.verdict {
                 Verdict::Missed => missed.push(objective.name.as_str()),
                 Verdict::Met => met.push(objective.name.as_str()),
@@ -249,16 +277,18 @@ impl Shown<'_> {
         }
     }
 
-    fn throttled(&self) -> Became {
-        let replica = &self.run.replica;
-        let throttled = self.throttling.iter().find(|at| at.region == *replica && at.all.throttled > 0);
-        match throttled {
-            Some(at) => {
-                let (throttled, attempted) = (at.all.throttled, at.all.attempted);
-                Became::CameTrue(format!("{throttled} of {attempted} logins at {replica} were throttled"))
-            }
-            None => Became::DidNot(format!("no login at {replica} was throttled")),
+    fn throttled(&self, regions: &[RegionRole]) -> Became {
+        let names = || regions.iter().map(|role| self.run.region(*role));
+        let throttled =
+            self.throttling.iter().find(|at| at.all.throttled > 0 && names().any(|name| at.region == *name));
+        if let Some(Throttling { region, all, .. }) = throttled {
+            return Became::CameTrue(format!(
+                "{} of {} logins at {region} were throttled",
+                all.throttled, all.attempted
+            ));
         }
+        let names: Vec<&str> = names().map(Region::as_str).collect();
+        Became::DidNot(format!("no login at {} was throttled", names.join(" and ")))
     }
 }
 
@@ -271,10 +301,15 @@ mod tests {
     use crate::measure::logins::Group;
     use crate::measure::milestones::BeforeCut;
     use crate::measure::objectives::Unit;
-    use crate::model::Severity;
+    use crate::model::LoginOutcome::{ConnectTimeout, NoSession, Succeeded};
+    use crate::model::{LoginStep, Severity};
 
     const PRIMARY: &str = "us-east-1";
     const REPLICA: &str = "us-west-2";
+
+    fn refusal() -> LoginOutcome {
+        LoginOutcome::Rejected { step: LoginStep::InitiateAuth, code: "NotAuthorizedException".into() }
+    }
 
     /// A run that was cut and healed, in which nothing else was seen yet.
     struct Seen {
@@ -285,7 +320,7 @@ mod tests {
         failures: Vec<Failure>,
         throttling: Vec<Throttling>,
         milestones: Vec<Reached>,
-        objectives: Vec<ObjectiveResult>,
+        recovery_time: Vec<ObjectiveResult>,
     }
 
     impl Seen {
@@ -317,7 +352,7 @@ mod tests {
                 failures: Vec::new(),
                 throttling: Vec::new(),
                 milestones: Vec::new(),
-                objectives: Vec::new(),
+                recovery_time: Vec::new(),
             }
             .reached(Milestone::FaultReverted)
         }
@@ -328,20 +363,20 @@ mod tests {
         }
 
         /// So many logins of a phase at a Region, or at none; those that did not succeed failed like this.
-        fn logins(mut self, phase: Phase, region: Option<&str>, counts: (u64, u64), label: &str) -> Self {
+        fn logins(mut self, phase: Phase, region: Option<&str>, counts: (u64, u64), outcome: LoginOutcome) -> Self {
             let (attempted, succeeded) = counts;
             let region: Option<Region> = region.map(Region::from);
             let group = Group { attempted, succeeded, ..Group::default() };
             self.logins.by_phase_and_region.insert((phase, region.clone()), group);
             if attempted > succeeded {
                 let by_phase = [(phase, attempted - succeeded)].into();
-                self.failures.push(Failure { label: label.to_owned(), region, by_phase, first_s: None, last_s: None });
+                self.failures.push(Failure { outcome, region, by_phase, first_s: None, last_s: None });
             }
             self
         }
 
         fn objective(mut self, name: &str, verdict: Verdict) -> Self {
-            self.objectives.push(ObjectiveResult {
+            self.recovery_time.push(ObjectiveResult {
                 name: name.to_owned(),
                 demand: String::new(),
                 target: 60.0,
@@ -361,12 +396,23 @@ mod tests {
             self
         }
 
-        fn foretold(&self, code: &str, evidence: &str) -> Foretold {
+        /// A finding of an older log, which says by its code alone what it predicts.
+        fn older(&self, code: &str) -> Foretold {
+            self.foretold(code, None, &[])
+        }
+
+        fn predicted(&self, predicts: Predicts, regions: &[RegionRole]) -> &'static str {
+            self.foretold("GD999", Some(predicts), regions).became.verdict()
+        }
+
+        fn foretold(&self, code: &str, predicts: Option<Predicts>, regions: &[RegionRole]) -> Foretold {
             let finding = Finding {
                 code: code.to_owned(),
                 severity: Severity::Blocker,
+                regions: regions.to_vec(),
+                predicts,
                 title: String::new(),
-                evidence: evidence.to_owned(),
+                evidence: String::new(),
                 remedy: String::new(),
                 accepted: None,
                 ignored: true,
@@ -379,75 +425,118 @@ mod tests {
                 failures: &self.failures,
                 throttling: &self.throttling,
                 milestones: &self.milestones,
-                objectives: &self.objectives,
+                recovery_time: self.recovery_time.iter().collect(),
             };
             foretold(&[finding], &shown).pop().unwrap()
         }
 
         fn verdict(&self, code: &str) -> &'static str {
-            self.foretold(code, "").became.verdict()
+            self.older(code).became.verdict()
         }
 
         /// The labels of the failures that a finding explains.
-        fn explained(&self, code: &str, evidence: &str) -> Vec<&str> {
-            let foretold = self.foretold(code, evidence);
+        fn explained(&self, code: &str) -> Vec<LoginOutcome> {
+            self.explained_by(&self.older(code))
+        }
+
+        fn explained_by(&self, foretold: &Foretold) -> Vec<LoginOutcome> {
             let mine = self.failures.iter().filter(|failure| foretold.explains(failure, &self.run));
-            mine.map(|failure| failure.label.as_str()).collect()
+            mine.map(|failure| failure.outcome.clone()).collect()
         }
     }
 
     #[test]
     fn what_breaks_the_replica_is_seen_in_logins_there_and_nowhere_else() {
-        let nobody = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout");
-        let refused = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout").logins(
+        let nobody = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
+        let refused = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout).logins(
             Phase::Hold,
             Some(REPLICA),
             (7, 2),
-            "refused",
+            refusal(),
         );
-        let fine = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (7, 7), "");
+        let fine = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (7, 7), Succeeded);
         for code in ["GD102", "GD116", "GD203", "GD301", "GD404", "GD702"] {
             assert_eq!(nobody.verdict(code), "untested", "{code}");
             assert_eq!(refused.verdict(code), "came_true", "{code}");
             assert_eq!(fine.verdict(code), "did_not", "{code}");
-            assert_eq!(refused.explained(code, ""), ["refused"], "{code}");
+            assert_eq!(refused.explained(code), [refusal()], "{code}");
         }
-        let told = refused.foretold("GD203", "").became;
-        assert_eq!(told.evidence(), "5 of 7 logins at us-west-2 failed, 5 of them: refused");
+        let told = refused.older("GD203").became;
+        assert_eq!(
+            told.evidence(),
+            "5 of 7 logins at us-west-2 failed, 5 of them: rejected at InitiateAuth (NotAuthorizedException)"
+        );
     }
 
     #[test]
     fn what_breaks_the_primary_is_seen_before_the_cut() {
-        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), "refused");
+        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
         // What fails after the cut is the fault's.
-        let after = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 5), "").logins(
+        let after = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 5), Succeeded).logins(
             Phase::Outage,
             Some(PRIMARY),
             (5, 0),
-            "connect_timeout",
+            ConnectTimeout,
         );
         assert_eq!((before.verdict("GD101"), after.verdict("GD101")), ("came_true", "did_not"));
-        assert_eq!(before.explained("GD101", ""), ["refused"]);
-        assert!(after.explained("GD101", "").is_empty());
-        // A function of either Region: which one, the evidence tells.
-        let (here, there) = ("fn in us-east-1 has State Failed", "fn in us-west-2 has State Failed");
-        assert_eq!(before.foretold("GD404", here).became.verdict(), "came_true");
-        assert_eq!(before.foretold("GD404", there).became.verdict(), "untested");
-        let both = "reserved of fn is 5 in us-east-1 and 2 in us-west-2";
-        assert_eq!(before.foretold("GD407", both).became.verdict(), "untested");
+        assert_eq!(before.explained("GD101"), [refusal()]);
+        assert!(after.explained("GD101").is_empty());
+        // A function of either Region: an older log does not say of which.
+        assert_eq!(before.verdict("GD404"), "came_true");
+        assert_eq!(before.explained("GD404"), [refusal()]);
+    }
+
+    #[test]
+    fn a_prediction_holds_in_the_regions_that_the_finding_names() {
+        use RegionRole::{Primary, Replica};
+        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
+        let there = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (5, 0), refusal());
+        let fails = Predicts::FailedLogins;
+        let verdicts =
+            |seen: &Seen| [&[Primary][..], &[Replica], &[Primary, Replica]].map(|at| seen.predicted(fails, at));
+        assert_eq!(verdicts(&before), ["came_true", "untested", "came_true"]);
+        assert_eq!(verdicts(&there), ["untested", "came_true", "came_true"]);
+        assert_eq!(verdicts(&Seen { cut: false, ..there }), ["untested"; 3]);
+        let at_primary = before.foretold("GD203", Some(fails), &[Primary]);
+        assert_eq!(before.explained_by(&at_primary), [refusal()]);
+        let at_replica = before.foretold("GD203", Some(fails), &[Replica]);
+        assert!(before.explained_by(&at_replica).is_empty());
+        let throttled = Seen::nothing().throttled(PRIMARY, 4);
+        let throttling = [&[Primary][..], &[Replica]].map(|at| throttled.predicted(Predicts::Throttling, at));
+        assert_eq!(throttling, ["came_true", "did_not"]);
+        // What it says goes before what its code once said.
+        assert_eq!(before.foretold("GD101", Some(Predicts::Nothing), &[Primary]).became.verdict(), "untested");
+    }
+
+    #[test]
+    fn any_milestone_may_be_predicted_to_stay_away() {
+        let sustained = Predicts::Unreached(Milestone::ReplicaSustained);
+        let reached = Seen::nothing().reached(Milestone::ReplicaSustained);
+        assert_eq!(Seen::nothing().predicted(sustained, &[]), "came_true");
+        assert_eq!(reached.predicted(sustained, &[]), "did_not");
+    }
+
+    #[test]
+    fn objectives_on_the_time_of_recovery_are_told_by_what_they_are() {
+        let at_most = crate::model::Span(std::time::Duration::from_mins(1));
+        let all = [Objective::Rto { at_most }, Objective::Failback { at_most }, Objective::SustainedRto { at_most }];
+        let seen = ["rto", "failback", "sustained_rto"].into_iter();
+        let seen = seen.fold(Seen::nothing(), |seen, name| seen.objective(name, Verdict::Met));
+        let timed = recovery_time(&all, &seen.recovery_time);
+        assert_eq!(timed.iter().map(|result| result.name.as_str()).collect::<Vec<_>>(), ["rto", "sustained_rto"]);
     }
 
     #[test]
     fn a_record_that_does_not_move_leaves_users_at_the_primary() {
-        let stays = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), "connect_timeout");
+        let stays = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
         let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
         assert_eq!((stays.verdict("GD501"), moved.verdict("GD501")), ("came_true", "did_not"));
-        assert_eq!(stays.explained("GD501", ""), ["connect_timeout"]);
+        assert_eq!(stays.explained("GD501"), [ConnectTimeout]);
     }
 
     #[test]
     fn a_record_that_never_comes_back_keeps_users_away() {
-        let away = Seen::nothing().logins(Phase::Outage, Some(REPLICA), (9, 9), "");
+        let away = Seen::nothing().logins(Phase::Outage, Some(REPLICA), (9, 9), Succeeded);
         let back = Seen::nothing().reached(Milestone::FirstPrimaryLoginAfterFailback);
         let mut broken_off = Seen::nothing();
         broken_off.milestones.clear();
@@ -457,8 +546,9 @@ mod tests {
 
     #[test]
     fn who_gets_to_a_place_without_a_name_is_seen_nowhere() {
-        let lost = Seen::nothing().logins(Phase::Hold, None, (8, 0), "token_invalid");
-        assert_eq!(lost.explained("GD510", ""), ["token_invalid"]);
+        let invalid = LoginOutcome::TokenInvalid { reason: "iss".into() };
+        let lost = Seen::nothing().logins(Phase::Hold, None, (8, 0), invalid.clone());
+        assert_eq!(lost.explained("GD510"), [invalid]);
         let unseen = Seen::nothing().reached(Milestone::FirstReplicaLogin);
         let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
         let verdicts = [lost, unseen, moved, Seen::nothing()].map(|seen| seen.verdict("GD510"));
@@ -467,19 +557,19 @@ mod tests {
 
     #[test]
     fn refreshes_without_a_session_are_their_own_failure() {
-        let without = Seen::nothing().logins(Phase::Baseline, None, (8, 0), "no_session").logins(
+        let without = Seen::nothing().logins(Phase::Baseline, None, (8, 0), NoSession).logins(
             Phase::Hold,
             Some(REPLICA),
             (3, 2),
-            "refused",
+            refusal(),
         );
         assert_eq!((without.verdict("GD104"), Seen::nothing().verdict("GD104")), ("came_true", "did_not"));
-        assert_eq!(without.explained("GD104", ""), ["no_session"]);
+        assert_eq!(without.explained("GD104"), [NoSession]);
     }
 
     #[test]
     fn slowness_is_a_matter_of_the_objectives_on_time() {
-        let with = |verdict| Seen::nothing().objective("rto", verdict).objective("failback", Verdict::Missed);
+        let with = |verdict| Seen::nothing().objective("rto", verdict);
         let verdicts =
             [Verdict::Missed, Verdict::Met, Verdict::Inconclusive].map(|verdict| with(verdict).verdict("GD502"));
         assert_eq!(verdicts, ["came_true", "did_not", "untested"]);
@@ -487,20 +577,22 @@ mod tests {
 
     #[test]
     fn throttling_counts_at_the_replica_alone() {
-        let there = Seen::nothing().throttled(REPLICA, 4).logins(Phase::Hold, Some(REPLICA), (4, 0), "throttled at x");
+        let throttled = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
+        let there = Seen::nothing().throttled(REPLICA, 4).logins(Phase::Hold, Some(REPLICA), (4, 0), throttled.clone());
         let here = Seen::nothing().throttled(PRIMARY, 4);
         assert_eq!((there.verdict("GD604"), here.verdict("GD604")), ("came_true", "did_not"));
-        assert_eq!(there.explained("GD604", ""), ["throttled at x"]);
+        assert_eq!(there.explained("GD604"), [throttled]);
     }
 
     #[test]
     fn a_run_that_broke_nothing_tested_nothing() {
-        let failing = || Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), "refused");
+        let failing = || Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
         let refused = Seen { failure: Some(RunFailure::PreflightRefused), ..failing() };
         let uncut = Seen { cut: false, ..failing() };
         for code in ["GD101", "GD404", "GD501", "GD502", "GD510", "GD520", "GD604"] {
             assert_eq!(refused.verdict(code), "untested", "{code}");
-            assert_eq!(uncut.verdict(code), if code == "GD101" { "came_true" } else { "untested" }, "{code}");
+            let at_primary = ["GD101", "GD404"].contains(&code);
+            assert_eq!(uncut.verdict(code), if at_primary { "came_true" } else { "untested" }, "{code}");
         }
         // Nothing that a run could show.
         for code in ["GD103", "GD008", "GD801", "GD945"] {

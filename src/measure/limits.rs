@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::history::{Limit, Logbook};
-use crate::model::{Event, Expect, Finding, Record, Region, RegionRole, RunStarted, Severity};
+use crate::model::{Event, Expect, Finding, Predicts, Record, Region, RegionRole, RunStarted, Severity};
 use crate::scenario::{ExpectedLimit, FlowShare};
 
 /// The code of a finding that a limit did not hold.
@@ -54,6 +54,8 @@ impl LimitResult {
         (self.held == Some(false)).then(|| Finding {
             code: SURPRISE.to_owned(),
             severity: Severity::Risk,
+            regions: vec![self.role],
+            predicts: Some(Predicts::Nothing),
             title,
             evidence: format!("expected {} in {region}, seen: {}", self.expect.as_str(), self.seen),
             remedy: remedy.to_owned(),
@@ -71,17 +73,13 @@ pub(super) fn limits(
     asked: &[FlowShare],
     run: &RunStarted,
 ) -> Vec<LimitResult> {
-    let region = |role| match role {
-        RegionRole::Primary => run.primary.clone(),
-        RegionRole::Replica => run.replica.clone(),
-    };
     let tried: Vec<LimitResult> = records.iter().filter_map(tried).collect();
     let missing = |limit: &&ExpectedLimit| {
         !tried.iter().any(|seen| seen.action == limit.action.as_str() && seen.role == limit.region)
     };
     let missing = stated.iter().filter(missing).map(|limit| LimitResult {
         action: limit.action.as_str().to_owned(),
-        region: region(limit.region),
+        region: run.region(limit.region).clone(),
         role: limit.region,
         expect: limit.expect,
         seen: "not tried".to_owned(),

@@ -111,8 +111,8 @@ pub struct Logins {
     pub by_phase_and_region: BTreeMap<(Phase, Option<Region>), Group>,
     /// By step, in the order in which a login takes them; of every try.
     pub steps: Vec<StepLatency>,
-    /// Failures by [`LoginOutcome::label`].
-    pub errors: BTreeMap<String, u64>,
+    /// Failures by how they ended.
+    pub errors: BTreeMap<LoginOutcome, u64>,
     /// Which required claims were missing, and where.
     pub missing_claims: Vec<MissingClaim>,
     /// How much later than scheduled logins started, in milliseconds of scenario time; those that were not started left out.
@@ -151,7 +151,7 @@ pub(super) fn logins(book: &Logbook, stalls: &Stalls) -> Logins {
         by_phase_and_region: groups(both),
         steps: steps(book),
         start_delay: sorter.start_delay.as_ref().and_then(latency),
-        errors: sorter.errors.into_iter().map(|(outcome, count)| (outcome.label(), count)).collect(),
+        errors: sorter.errors.into_iter().map(|(outcome, count)| (outcome.clone(), count)).collect(),
         missing_claims: sorter.claims.into_iter().map(claim).collect(),
         histograms,
     }

@@ -4,7 +4,7 @@ use super::MeasureError;
 use super::availability::{Availability, availability};
 use super::chain::{Chain, Took, chain, durations};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
-use super::foretold::{Foretold, Shown, foretold};
+use super::foretold::{Foretold, Shown, foretold, recovery_time};
 use super::harness::{Missed, Stalls};
 use super::history::History;
 use super::interval::Interval;
@@ -212,10 +212,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
     let limits = limits(records, &history.logins, &scenario.expectations, &scenario.users.flows, run);
     let rpo = rpo(&line, at(Milestone::FaultEffective));
     let progress = Progress::of(records, &phases, failure.as_ref());
-    let region_of = |role| match role {
-        RegionRole::Primary => run.primary.clone(),
-        RegionRole::Replica => run.replica.clone(),
-    };
+    let region_of = |role| run.region(role).clone();
     let evidence = Evidence {
         line: &line,
         progress: &progress,
@@ -239,7 +236,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         failures: &failures,
         throttling: &throttling,
         milestones: &milestones,
-        objectives: &objectives,
+        recovery_time: recovery_time(&scenario.objectives, &objectives),
     };
     let foretold = foretold(&found, &shown);
     let met = all_met(&objectives, &limits);

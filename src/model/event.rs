@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClockSync, Expectation, Login, Phase, Region, RegionRole, RunId, SessionCall, SteadyState};
+use super::{ClockSync, Expectation, Login, Phase, Predicts, Region, RegionRole, RunId, SessionCall, SteadyState};
 
 /// The version of the event log, of `run.json` and of `truth.json`.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -278,6 +278,16 @@ pub struct RunStarted {
     pub clock_sync: Option<ClockSync>,
 }
 
+impl RunStarted {
+    /// The Region of a part.
+    pub fn region(&self, role: RegionRole) -> &Region {
+        match role {
+            RegionRole::Primary => &self.primary,
+            RegionRole::Replica => &self.replica,
+        }
+    }
+}
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -297,6 +307,12 @@ pub struct Finding {
     pub code: String,
     /// How bad.
     pub severity: Severity,
+    /// The Regions that it is about; absent where it is about none, and in older logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<RegionRole>,
+    /// What it says that a run will show; absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicts: Option<Predicts>,
     /// What is wrong, in one line.
     pub title: String,
     /// What was seen.
@@ -372,7 +388,7 @@ pub enum DnsSource {
 }
 
 /// The milestones of a failover, in causal order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Milestone {
     /// Packets vanish at every front door that the fault covers.

@@ -242,7 +242,7 @@ impl LoginStep {
 
 /// How a login ended. A success means: token with a valid signature and every required claim,
 /// accepted by the protected API.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "class", rename_all = "snake_case")]
 pub enum LoginOutcome {
     /// All of it held.

@@ -11,6 +11,7 @@ mod login;
 mod ntp;
 mod partition;
 mod pattern;
+mod prediction;
 mod ratio;
 mod read;
 mod record;
@@ -30,6 +31,7 @@ pub use login::{Expectation, FailedTry, Login, LoginOutcome, LoginStep, SessionC
 pub use ntp::ClockSync;
 pub use partition::Partition;
 pub use pattern::matches;
+pub use prediction::Predicts;
 pub use ratio::{Percent, Rate};
 pub use read::{LONGEST_DOCUMENT, LONGEST_TEXT, read_at_most, read_text_at_most};
 pub use refusal::not_allowed;

@@ -26,7 +26,7 @@ use login::Sessions;
 use crate::cloud::{Caller, Cloud, ListError, SecretError};
 use crate::dns::{Direct, DnsError, Doors, Server};
 use crate::env::Site;
-use crate::faults::{Fault, Plan, State};
+use crate::faults::{Fault, Part, Plan, State};
 use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
 use crate::net::{TlsError, client_tls, source_address};
 use crate::observe;
@@ -97,18 +97,14 @@ impl Findings {
     }
 
     /// Lets a finding that keeps everybody out of a Region tell of the sign-in that failed there: that follows from it, and is no finding
-    /// beside it. The first Region that evidence names is the one that it is about.
-    fn explain(&mut self, regions: [&Region; 2]) {
-        let about = |evidence: &str| {
-            let mut words = evidence.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
-            words.find_map(|word| regions.iter().position(|region| region.as_str() == word))
-        };
+    /// beside it.
+    fn explain(&mut self) {
         let pages = [steps::LOGIN_PRIMARY.code, steps::LOGIN_REPLICA.code];
         let (failed, mut rest): (Vec<Finding>, Vec<Finding>) =
             self.findings.drain(..).partition(|finding| pages.contains(&finding.code.as_str()));
         for login in failed {
             let keeps_out = |cause: &&mut Finding| {
-                checks::KEEP_OUT.contains(&cause.code.as_str()) && about(&cause.evidence) == about(&login.evidence)
+                checks::KEEP_OUT.contains(&cause.code.as_str()) && cause.regions == login.regions
             };
             match rest.iter_mut().find(keeps_out) {
                 Some(cause) => cause.evidence = format!("{}; {}", cause.evidence, login.evidence),
@@ -228,8 +224,9 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     let Begun { caller, facts, crowd, regions, resolvers, .. } = begun;
     let mut plan = Plan::clone(&plan);
     if let Some(settings) = question.site.dead_man.as_ref().filter(|_| !question.allowed.no_dead_man) {
-        let groups = plan.faults.iter().map(|fault| (fault.region.clone(), settings.group.clone()));
-        plan.scope.schedules = groups.collect();
+        for fault in &plan.faults {
+            plan.scope.insert(Part::Schedules, &fault.region, &settings.group);
+        }
     }
     let before = match State::describe(&facts.cloud, &plan.scope).await {
         Ok(before) => before,
@@ -271,7 +268,7 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
     people::check(&crowd, question, &mut steps);
     tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &resolvers, proxy, &mut steps));
     found.join(steps);
-    found.explain([&site.primary.region, &site.replica.region]);
+    found.explain();
     found.ignore(&question.allowed.ignore);
     if !found.refused() {
         login::sessions(&crowd, open, question, &resolvers, found).await;
@@ -405,15 +402,12 @@ mod tests {
 
     #[test]
     fn a_failed_login_is_told_by_what_keeps_everybody_out_of_that_region() {
-        let [primary, replica] = ["us-east-1", "us-west-2"].map(Region::from);
-        let finding = |code: &str, evidence: &str| {
-            checks::pages().iter().find(|page| page.code == code).unwrap().finding(Sight::of(evidence))
-        };
-        let login = |code, region| finding(code, &format!("USER_SRP_AUTH straight to {region}: refused"));
-        let key = finding("GD206", "kms:GetKeyPolicy in us-west-2: not for arn:aws:x:us-east-1:userpool/us-east-1_P");
+        let finding = |code: &str, sight| checks::pages().iter().find(|page| page.code == code).unwrap().finding(sight);
+        let login = |code, region| finding(code, Sight::of(format!("USER_SRP_AUTH straight to {region}: refused")));
+        let key = finding("GD206", Sight::of("kms:GetKeyPolicy in us-west-2").at(RegionRole::Replica));
         let all = vec![login("GD101", "us-east-1"), login("GD102", "us-west-2"), key];
         let mut found = Findings { findings: all, not_checked: Vec::new() };
-        found.explain([&primary, &replica]);
+        found.explain();
         let told: Vec<_> = found.findings.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(told, ["GD101", "GD206"]);
         assert!(found.findings[1].evidence.ends_with("straight to us-west-2: refused"));

@@ -70,7 +70,7 @@ struct Document<'a> {
     sessions: Option<Sessions<'a>>,
     /// Why logins failed, the most frequent reason first.
     failures: Vec<Failure<'a>>,
-    tries: Retries<'a>,
+    tries: Retries,
     throttling: Vec<Throttling<'a>>,
     /// Times between milestones that have a name of their own.
     durations: Vec<Duration>,

@@ -241,7 +241,8 @@ fn logins(outcome: &Outcome) -> Vec<Family> {
         }
     }
     for failure in &outcome.failures {
-        *counts.entry((region_key(failure.region.as_ref()), one_line(&failure.label))).or_default() += failure.count();
+        *counts.entry((region_key(failure.region.as_ref()), one_line(&failure.outcome.label()))).or_default() +=
+            failure.count();
     }
     let count = |((region, outcome), count): ((String, String), u64)| {
         sample("_total", vec![("region", region), ("outcome", outcome)], count as f64)

@@ -1,7 +1,7 @@
 //! The tables of users, as text: who was back when, what became of sessions, why logins failed.
 
 use super::view::{NONE, foretellers, region_name};
-use super::words::{ms, percent, seconds, seconds_up, span_s};
+use super::words::{by_label, ms, percent, seconds, seconds_up, span_s};
 use crate::measure::{Back, Curve, Fates, LimitResult, Outcome, Recovery, Sessions, Throttling};
 
 /// So many kinds of failure are shown; the rest is in `run.json`.
@@ -224,8 +224,8 @@ fn failure(failure: &crate::measure::Failure, outcome: &Outcome) -> FailureRow {
         failure.by_phase.iter().map(|(phase, count)| format!("{} {count}", phase.as_str())).collect();
     let at = |at: Option<f64>| at.map_or_else(|| NONE.to_owned(), seconds);
     FailureRow {
-        label: failure.label.clone(),
-        predicted: foretellers(outcome, &failure.label, failure.region.as_ref()).join(", "),
+        label: failure.outcome.label(),
+        predicted: foretellers(outcome, failure).join(", "),
         region: region_name(failure.region.as_ref()),
         phases: phases.join(", "),
         count: failure.count(),
@@ -239,8 +239,8 @@ fn tries(outcome: &Outcome) -> Vec<String> {
     let mut sentences = Vec::new();
     if tries.retried > 0 {
         let most = tries.by_tries.last_key_value().map_or(1, |(most, _)| *most);
-        let mut failed: Vec<(&String, &u64)> = tries.failed.iter().collect();
-        failed.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        let mut failed: Vec<(String, u64)> = by_label(&tries.failed).into_iter().collect();
+        failed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let failed: Vec<String> = failed.into_iter().take(3).map(|(label, count)| format!("{label} {count}")).collect();
         sentences.push(format!(
             "{} logins were tried more than once, up to {most} times; {} of them succeeded, by a retry alone. Earlier tries failed by: {}.",

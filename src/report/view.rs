@@ -7,8 +7,8 @@ use super::words::{
     headline, hypothesis_verdict, instant, measured, ms, percent, percent_down, percent_up, seconds, seconds_down,
     seconds_up, span_s, target, width,
 };
-use crate::measure::{Became, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
-use crate::model::{ClockSync, Finding, Milestone, Region, Severity, SteadyPart, SteadyState};
+use crate::measure::{Became, Failure, Foretold, Group, Interval, Latency, Outcome, Rpo, Verdict};
+use crate::model::{ClockSync, Finding, LoginOutcome, Milestone, Region, Severity, SteadyPart, SteadyState};
 
 pub(super) struct View {
     pub title: String,
@@ -196,12 +196,16 @@ pub(super) fn region_name(region: Option<&Region>) -> String {
 
 fn claims(outcome: &Outcome) -> Vec<String> {
     let sentence = |missing: &crate::measure::MissingClaim| {
+        let lacking = LoginOutcome::ClaimMissing { claim: missing.claim.clone() };
+        let same = |failure: &&Failure| failure.outcome == lacking && failure.region == missing.region;
+        let failure = outcome.failures.iter().find(same);
+        let codes = failure.map(|failure| foretellers(outcome, failure)).unwrap_or_default();
         let place = missing.region.as_ref().map(|region| format!(" issued in {region}")).unwrap_or_default();
         format!(
             "{} tokens{place} lacked the required claim {}: such logins look successful and are not.{}",
             missing.count,
             missing.claim,
-            predicted(&foretellers(outcome, &format!("claim_missing ({})", missing.claim), missing.region.as_ref()))
+            predicted(&codes)
         )
     };
     outcome.logins.missing_claims.iter().map(sentence).chain(anomalies(outcome, true)).collect()
@@ -463,10 +467,8 @@ fn foretold(foretold: &Foretold) -> FindingRow {
     FindingRow { became, ..finding(&foretold.finding) }
 }
 
-/// The findings that foretold a failure of logins at a Region.
-pub(super) fn foretellers<'a>(outcome: &'a Outcome, label: &str, region: Option<&Region>) -> Vec<&'a str> {
-    let same = |failure: &&crate::measure::Failure| failure.label == label && failure.region.as_ref() == region;
-    let Some(failure) = outcome.failures.iter().find(same) else { return Vec::new() };
+/// The findings that foretold a failure of logins.
+pub(super) fn foretellers<'a>(outcome: &'a Outcome, failure: &Failure) -> Vec<&'a str> {
     let told = outcome.foretold.iter().filter(|foretold| foretold.explains(failure, &outcome.run));
     let mut codes: Vec<&str> = told.map(|foretold| foretold.finding.code.as_str()).collect();
     codes.dedup();

@@ -1,10 +1,12 @@
 //! How figures are written: always with their unit, bounds rounded outwards, so that rounding
 //! never claims more than was measured.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::measure::{Interval, ObjectiveResult, Outcome, Unit, Verdict};
-use crate::model::{Finding, RunFailure, Severity};
+use crate::model::{Finding, LoginOutcome, RunFailure, Severity};
 
 /// Times are written with so many parts of a second.
 const PARTS_OF_A_SECOND: f64 = 100.0;
@@ -16,6 +18,15 @@ const PARTS_OF_THE_WHOLE: f64 = 10_000.0;
 const SHARE_NOISE: f64 = 1e-6;
 /// Targets of shares have at least so many decimals.
 const DECIMALS: usize = 2;
+
+/// Counts of outcomes by [`LoginOutcome::label`].
+pub fn by_label(counts: &BTreeMap<LoginOutcome, u64>) -> BTreeMap<String, u64> {
+    let mut labelled = BTreeMap::new();
+    for (outcome, count) in counts {
+        *labelled.entry(outcome.label()).or_default() += count;
+    }
+    labelled
+}
 
 /// A lower bound in seconds, rounded down: `29.81 s`.
 pub fn seconds_down(seconds: f64) -> String {

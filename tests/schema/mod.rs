@@ -159,6 +159,8 @@ fn eventful() -> Value {
     let finding = Finding {
         code: "GD502".into(),
         severity: Severity::Risk,
+        regions: vec![RegionRole::Replica],
+        predicts: Some(Predicts::Unreached(Milestone::DnsFlipAuthoritative)),
         title: "The TTL is long".into(),
         evidence: "3600 s".into(),
         remedy: "Shorten it.".into(),

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use gameday::cloud::Cloud;
 use gameday::env::{self, Site};
-use gameday::faults::{Scope, State};
+use gameday::faults::{Part, Scope, State};
 use gameday::model::{Event, Phase, Record};
 use serde_json::Value;
 
@@ -242,26 +242,26 @@ pub struct World {
 pub async fn world(site: &Site, limits: bool) -> World {
     let cloud = Cloud::connect(site).await.unwrap();
     let (mut scope, mut tags, mut schedules) = (Scope::default(), BTreeSet::new(), BTreeSet::new());
-    let id = site.dns.health_check_id.clone();
-    scope.health_checks.insert((cloud.primary.region.clone(), id));
+    scope.insert(Part::HealthCheck, &cloud.primary.region, &site.dns.health_check_id);
     for clients in [&cloud.primary, &cloud.replica] {
         let region = &clients.region;
         for vpc in clients.ec2.describe_vpcs().send().await.unwrap().vpcs() {
-            scope.vpcs.insert((region.clone(), vpc.vpc_id().unwrap().to_owned()));
+            for part in [Part::NetworkAcls, Part::SecurityGroups] {
+                scope.insert(part, region, vpc.vpc_id().unwrap());
+            }
         }
         let pool = clients.cognito.describe_user_pool().user_pool_id(&site.pool.id).send().await.unwrap();
         let function = pool.user_pool().unwrap().lambda_config().unwrap().pre_token_generation().unwrap().to_owned();
-        scope.functions.insert((region.clone(), function));
-        let function = scope.functions.last().unwrap().1.clone();
+        scope.insert(Part::Function, region, &function);
         let own = clients.reading.lambda.list_tags().resource(&function).send().await.unwrap().tags.unwrap_or_default();
         tags.extend(own.iter().map(|(key, value)| format!("{function} {key:?} {value:?}")));
         for tag in clients.ec2.describe_tags().send().await.unwrap().tags() {
             tags.insert(format!("{:?} {:?} {:?}", tag.resource_id(), tag.key(), tag.value()));
         }
         if limits {
-            scope.limits.insert(region.clone());
+            scope.insert(Part::Limit, region, "limit of UserAuthentication");
         }
-        scope.pools.insert((region.clone(), pool.user_pool().unwrap().arn().unwrap().to_owned()));
+        scope.insert(Part::UserPool, region, pool.user_pool().unwrap().arn().unwrap());
         for one in clients.reading.scheduler.list_schedules().send().await.unwrap().schedules() {
             schedules.insert(one.name().unwrap().to_owned());
         }
@@ -270,8 +270,7 @@ pub async fn world(site: &Site, limits: bool) -> World {
     let own = call.resource_type(aws_sdk_route53::types::TagResourceType::Healthcheck).send().await.unwrap();
     let own = own.resource_tag_set.and_then(|set| set.tags).unwrap_or_default();
     tags.extend(own.iter().map(|tag| format!("health check {:?} {:?}", tag.key(), tag.value())));
-    scope.groups.clone_from(&scope.vpcs);
-    assert!(scope.vpcs.len() >= 2, "both Regions have one");
+    assert!(scope.all(Part::NetworkAcls).count() >= 2, "both Regions have one");
     World { state: State::describe(&cloud, &scope).await.unwrap(), tags, schedules }
 }
 

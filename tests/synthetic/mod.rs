@@ -544,6 +544,8 @@ pub fn hostile() -> Vec<Record> {
         Event::Finding(Finding {
             code: HOSTILE.into(),
             severity: Severity::Risk,
+            regions: Vec::new(),
+            predicts: None,
             title: HOSTILE.into(),
             evidence: HOSTILE.into(),
             remedy: HOSTILE.into(),

@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::word;
 use crate::cli::{Exit, Failure, runs};
+use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{Check, Page, all, is_guard_rail, pages};
 
 /// Areas by the first digit of their codes.
@@ -61,8 +62,11 @@ pub fn ignorable(code: &str) -> Result<String, String> {
 /// Prints a page.
 pub fn explain(code: &str) -> Result<Exit, Failure> {
     let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` tells them all"))?;
-    let Page { code, severity, title, why, remedy } = page;
+    let Page { code, severity, title, why, remedy, .. } = page;
     let mut page_text = format!("{code}  {title}  ({})\n\n", word(severity));
+    if let Some(prediction) = prediction(&page) {
+        let _ = writeln!(page_text, "{prediction}\n");
+    }
     if let Some(name) = page.anti_pattern() {
         let _ = writeln!(page_text, "Anti-pattern: {name}\n");
     }
@@ -106,8 +110,27 @@ pub fn write(folder: &Path) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// What a run is predicted to show; nothing where it could not show it.
+fn prediction(page: &Page) -> Option<String> {
+    let place = match page.regions {
+        [RegionRole::Primary] => "at the primary",
+        [RegionRole::Replica] => "at the replica",
+        _ => "in the Region that the finding names",
+    };
+    let words = match page.predicts {
+        Predicts::Nothing => return None,
+        Predicts::FailedLogins => format!("logins fail {place}"),
+        Predicts::Throttling => format!("logins are throttled {place}"),
+        Predicts::NoSessions => "token refreshes find no session from before the fault".to_owned(),
+        Predicts::Unreached(milestone) => format!("the milestone `{}` is not reached", milestone.as_str()),
+        Predicts::UnknownAddress => "users are led to an address of neither Region".to_owned(),
+        Predicts::SlowRecovery => "an objective on the recovery time is missed".to_owned(),
+    };
+    Some(format!("Prediction for a run: {words}."))
+}
+
 fn document(page: Page, check: Option<&Check>) -> String {
-    let Page { code, severity, title, why, remedy } = page;
+    let Page { code, severity, title, why, remedy, .. } = page;
     let severity = word(severity);
     let looks = match check.map(|check| check.calls) {
         Some([]) => {
@@ -125,8 +148,9 @@ fn document(page: Page, check: Option<&Check>) -> String {
         format!("`gameday run --ignore {code}` goes on all the same, and the report tells what became of it.")
     };
     let name = page.anti_pattern().map(|name| format!("Anti-pattern: {name}.\n\n")).unwrap_or_default();
+    let prediction = prediction(&page).map(|prediction| format!("{prediction}\n\n")).unwrap_or_default();
     format!(
-        "# {code}: {title}\n\nSeverity: {severity}, at worst. {ignore}\n\n{name}## Why it matters\n\n{why}\n\n## What to do\n\n\
+        "# {code}: {title}\n\nSeverity: {severity}, at worst. {ignore}\n\n{prediction}{name}## Why it matters\n\n{why}\n\n## What to do\n\n\
          {remedy}\n\n## How it is found\n\n{looks}\n\n[All checks](README.md)\n"
     )
 }

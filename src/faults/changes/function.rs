@@ -3,11 +3,17 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::changes::mark::Marked;
+use crate::faults::discover::Finder;
+use crate::faults::kinds::lambda_trigger_break::functions;
+use crate::faults::permits::Permits;
+use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
+use crate::faults::tags::WAS_TAG;
 
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
 /// "Configuring reserved concurrency"); inverse lambda:DeleteFunctionConcurrency, or the value that it had.
@@ -62,6 +68,19 @@ fn words(reserved: Option<i32>) -> String {
     reserved.map_or_else(|| "none reserved".to_owned(), |number| format!("{number} reserved"))
 }
 
+/// Of a function, by its ARN.
+pub const SNAPSHOT: Snapshot =
+    Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(snapshot(clients, arn, state)) };
+
+async fn snapshot(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
+    let Some(reserved) = there(reserved(clients, arn).await)? else { return Ok(()) };
+    let facts = [(Attribute::ReservedConcurrency, text(reserved_text(reserved)))];
+    state.add(&clients.region, Kind::Function, arn, facts);
+    let tags = there(Marked::Function(arn.to_owned()).tags(clients).await)?.unwrap_or_default();
+    state.add_tags(&clients.region, Kind::Function, arn, tags);
+    Ok(())
+}
+
 impl Change for Starve {
     fn call(&self) -> &'static str {
         "lambda:PutFunctionConcurrency"
@@ -93,6 +112,54 @@ impl Change for Starve {
                 input: json!({ "FunctionName": self.function, "ReservedConcurrentExecutions": was }),
             },
         })
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let functions = permits.statement("ThrottleFunctions");
+        let calls = ["lambda:PutFunctionConcurrency", "lambda:GetFunctionConcurrency", "lambda:ListTags"];
+        functions.allow(calls, [self.function.clone()]);
+        if self.was.is_none() {
+            functions.allow(["lambda:DeleteFunctionConcurrency"], []);
+        }
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        async {
+            let config = finder.user_pool().await?.and_then(|pool| pool.lambda_config.as_ref());
+            for function in config.map(functions).unwrap_or_default() {
+                let on = Marked::Function(function.clone());
+                let Some(tags) = finder.tags_of(&on).await? else { continue };
+                let starve = tags.get(&format!("{WAS_TAG}state")).and_then(|was| Self::of_text(function, was));
+                if let Some((run, starve)) = finder.marked(on, &tags).zip(starve) {
+                    finder.add(&run, Action::Starve(starve));
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        let was = match operation {
+            "lambda:deleteFunctionConcurrency" => None,
+            "lambda:putFunctionConcurrency" => {
+                Some(i32::try_from(input["ReservedConcurrentExecutions"].as_i64()?).ok()?)
+            }
+            _ => return None,
+        };
+        Some(Self { function: input["FunctionName"].as_str()?.to_owned(), was })
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self.function == other.function
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        let call = match self.was {
+            Some(_) => "lambda:PutFunctionConcurrency",
+            None => "lambda:DeleteFunctionConcurrency",
+        };
+        permits.statement("HealFunctions").allow([call], [self.function.clone()]);
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

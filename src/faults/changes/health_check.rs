@@ -4,11 +4,16 @@ use aws_sdk_route53::types::HealthCheckConfig;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, RegionClients};
+use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::changes::mark::Marked;
+use crate::faults::discover::Finder;
+use crate::faults::permits::Permits;
+use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
+use crate::faults::tags::WAS_TAG;
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +61,24 @@ async fn update(clients: &RegionClients, id: &str, version: i64, inverted: bool)
     call.await.map(drop).map_err(CloudError::of("route53:UpdateHealthCheck"))
 }
 
+/// Of a health check, by its ID.
+pub const SNAPSHOT: Snapshot =
+    Snapshot { reads: &[], describe: |clients, id, state| Box::pin(snapshot(clients, id, state)) };
+
+async fn snapshot(clients: &RegionClients, id: &str, state: &mut State) -> Result<(), CloudError> {
+    let Some(described) = there(describe(clients, id).await)? else { return Ok(()) };
+    let config = &described.config;
+    let facts = [
+        (Attribute::Inverted, text(described.inverted().to_string())),
+        (Attribute::Disabled, text(config.disabled().unwrap_or_default().to_string())),
+        (Attribute::FailureThreshold, text(format!("{:?}", config.failure_threshold()))),
+    ];
+    state.add(&clients.region, Kind::HealthCheck, id, facts);
+    let tags = there(Marked::HealthCheck(id.to_owned()).tags(clients).await)?.unwrap_or_default();
+    state.add_tags(&clients.region, Kind::HealthCheck, id, tags);
+    Ok(())
+}
+
 impl Change for Invert {
     fn call(&self) -> &'static str {
         "route53:UpdateHealthCheck"
@@ -76,6 +99,45 @@ impl Change for Invert {
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
         let input = json!({ "HealthCheckId": self.health_check, "Inverted": self.was });
         Some(Universal { operation: "route53:updateHealthCheck", input })
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let check = permits.health_check(&self.health_check);
+        let calls = ["route53:UpdateHealthCheck", "route53:ListTagsForResource"];
+        permits.statement("InvertHealthCheck").allow(calls, [check]);
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        async {
+            // Route 53 is global; the primary's clients ask it.
+            if finder.clients.region != finder.site.primary.region {
+                return Ok(());
+            }
+            let id = finder.site.dns.health_check_id.clone();
+            let on = Marked::HealthCheck(id.clone());
+            let Some(tags) = finder.tags_of(&on).await? else { return Ok(()) };
+            let was = tags.get(&format!("{WAS_TAG}state")).and_then(|was| was.parse().ok());
+            if let Some((run, was)) = finder.marked(on, &tags).zip(was) {
+                finder.add(&run, Action::Invert(Self { health_check: id, was }));
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        let (id, was) = (input["HealthCheckId"].as_str(), input["Inverted"].as_bool());
+        (operation == "route53:updateHealthCheck").then_some(())?;
+        Some(Self { health_check: id?.to_owned(), was: was? })
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self.health_check == other.health_check
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        let check = permits.health_check(&self.health_check);
+        permits.statement("HealHealthCheck").allow(["route53:UpdateHealthCheck"], [check]);
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

@@ -1,16 +1,22 @@
 //! Changes of the provisioned request rates of Cognito user pools.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::types::{LimitClass, LimitDefinitionType};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
+use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::changes::mark::Marked;
+use crate::faults::discover::Finder;
+use crate::faults::permits::Permits;
+use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text};
+use crate::faults::tags::WAS_TAG;
 
 /// The category of sign-ins.
 const CATEGORY: &str = "UserAuthentication";
@@ -106,12 +112,23 @@ impl Provision {
     pub fn text(&self) -> String {
         format!("{} was {}", self.rate.unwrap_or(self.was), self.was)
     }
+}
 
-    /// The change that a schedule's call undoes; by what rate it was made, the call does not tell.
-    pub fn of_call(input: &serde_json::Value) -> Option<Self> {
-        let was = i32::try_from(input["RequestedLimitValue"].as_i64()?).ok()?;
-        (input["LimitDefinition"]["Attributes"]["Category"] == CATEGORY).then_some(Self { rate: None, was })
-    }
+/// Limits are the account's and have no ARN, so the Region bounds them.
+fn permit<const N: usize>(calls: [&str; N], name: &'static str, permits: &mut Permits<'_>) {
+    let region = permits.region.to_string();
+    let limits = permits.statement(name).allow(calls, ["*".to_owned()]);
+    limits.when("StringEquals", "aws:RequestedRegion", [region]);
+}
+
+/// Of a Region's limit of sign-ins, by [`LIMIT`].
+pub const SNAPSHOT: Snapshot =
+    Snapshot { reads: &[], describe: |clients, limit, state| Box::pin(snapshot(clients, limit, state)) };
+
+async fn snapshot(clients: &RegionClients, limit: &str, state: &mut State) -> Result<(), CloudError> {
+    let now = provisioned(clients).await?.provisioned;
+    state.add(&clients.region, Kind::Limit, limit, [(Attribute::ProvisionedLimit, text(rate_text(now)))]);
+    Ok(())
 }
 
 impl Change for Provision {
@@ -138,6 +155,41 @@ impl Change for Provision {
         let definition = json!({ "LimitClass": "API_CATEGORY", "Attributes": { "Category": CATEGORY } });
         let input = json!({ "LimitDefinition": definition, "RequestedLimitValue": self.was });
         Some(Universal { operation: "cognitoidentityprovider:updateProvisionedLimit", input })
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let calls = ["cognito-idp:GetProvisionedLimit", "cognito-idp:UpdateProvisionedLimit"];
+        permit(calls, "ProvisionLimits", permits);
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        async {
+            let Some(pool) = finder.user_pool().await? else { return Ok(()) };
+            let Some(arn) = pool.arn.clone() else { return Ok(()) };
+            let tags: BTreeMap<_, _> = pool.user_pool_tags.clone().unwrap_or_default().into_iter().collect();
+            let provision = tags.get(&format!("{WAS_TAG}limit")).and_then(|was| Self::of_text(was));
+            if let Some((run, provision)) = finder.marked(Marked::Pool(arn), &tags).zip(provision) {
+                finder.add(&run, Action::Provision(provision));
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        // By what rate it was made, the call does not tell.
+        let was = i32::try_from(input["RequestedLimitValue"].as_i64()?).ok()?;
+        let ours = operation == "cognitoidentityprovider:updateProvisionedLimit"
+            && input["LimitDefinition"]["Attributes"]["Category"] == CATEGORY;
+        ours.then_some(Self { rate: None, was })
+    }
+
+    fn same_target(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        permit(["cognito-idp:UpdateProvisionedLimit"], "HealLimits", permits);
     }
 
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {

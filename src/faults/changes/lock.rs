@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
+use crate::faults::discover::Finder;
 use crate::faults::tags::{LOCK_TAG, tag};
 use crate::model::RunId;
 
@@ -177,6 +178,26 @@ impl Lock {
     }
 }
 
+/// Locks, by their groups and by the tags of VPCs.
+async fn locks(finder: &mut Finder<'_>) -> Result<(), CloudError> {
+    let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+    let call = finder.clients.ec2.describe_tags().filters(filter("key", LOCK_TAG));
+    let mut pages = call.filters(filter("resource-type", "vpc")).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for tag in page.map_err(CloudError::of("ec2:DescribeTags"))?.tags() {
+            let Some((vpc, holder)) = tag.resource_id().zip(tag.value().and_then(parse)) else { continue };
+            let run = holder.run.clone();
+            finder.add_lock(run, vpc, holder);
+        }
+    }
+    for group in lock_groups(finder.clients, None).await? {
+        if let Some(holder) = group.holder() {
+            finder.add_lock(holder.run.clone(), &group.vpc, holder);
+        }
+    }
+    Ok(())
+}
+
 impl Change for Lock {
     fn call(&self) -> &'static str {
         "ec2:CreateSecurityGroup"
@@ -195,6 +216,14 @@ impl Change for Lock {
     }
 
     fn makes(&self) -> Option<&str> {
+        Some(&self.vpc)
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        locks(finder).boxed()
+    }
+
+    fn vpc(&self) -> Option<&str> {
         Some(&self.vpc)
     }
 

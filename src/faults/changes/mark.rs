@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
+use crate::faults::permits::Permits;
+use crate::faults::state::{Kind, Snapshot, State, there};
 use crate::faults::tags::{MARK_TAG, WAS_TAG, tag};
 
 /// Tags on a resource, one of them [`MARK_TAG`]; inverse their removal.
@@ -155,6 +157,16 @@ pub fn is_gone(error: &CloudError) -> bool {
     error.class == ErrorClass::NotFound || error.code.as_deref() == Some("NoSuchHealthCheck")
 }
 
+/// Of a user pool's tags, by its ARN.
+pub const POOL_TAGS: Snapshot =
+    Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(pool_tags(clients, arn, state)) };
+
+async fn pool_tags(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
+    let tags = there(Marked::Pool(arn.to_owned()).tags(clients).await)?.unwrap_or_default();
+    state.add_tags(&clients.region, Kind::UserPool, arn, tags);
+    Ok(())
+}
+
 impl Change for Mark {
     fn call(&self) -> &'static str {
         match self.on {
@@ -175,6 +187,29 @@ impl Change for Mark {
 
     fn stage(&self) -> Stage {
         Stage::Mark
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        match &self.on {
+            Marked::HealthCheck(id) => {
+                let check = permits.health_check(id);
+                permits.statement("MarkHealthCheck").allow(["route53:ChangeTagsForResource"], [check]);
+            }
+            Marked::Function(arn) => {
+                let calls = ["lambda:TagResource", "lambda:UntagResource"];
+                permits.statement("MarkFunctions").allow(calls, [arn.clone()]);
+            }
+            Marked::Pool(arn) => {
+                let calls = ["cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:ListTagsForResource"];
+                permits.statement("MarkUserPool").allow(calls, [arn.clone()]);
+            }
+            Marked::Group(id) => {
+                let group = permits.ec2(&format!("security-group/{id}"));
+                let mark = permits.statement("MarkSecurityGroups");
+                mark.allow(["ec2:CreateTags", "ec2:DeleteTags"], [group]);
+                mark.when("ForAllValues:StringLike", "aws:TagKeys", [MARK_TAG.to_owned(), format!("{WAS_TAG}*")]);
+            }
+        }
     }
 
     fn touches(&self) -> String {

@@ -2,18 +2,24 @@
 //!
 //! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
 
+mod leftovers;
+pub mod snapshot;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{IcmpTypeCode, NetworkAclEntry, PortRange, ResourceType, RuleAction, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::discover::Finder;
+use crate::faults::dry_run::{Answer, DryRun};
 use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
+use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 use crate::model::RunId;
@@ -88,6 +94,42 @@ impl Change for CreateClone {
 
     fn makes(&self) -> Option<&str> {
         Some(&self.clone)
+    }
+
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let (acls, vpc) = (permits.ec2("network-acl/*"), permits.ec2(&format!("vpc/{}", self.vpc)));
+        permits.statement("MakeNetworkAcls").allow(["ec2:CreateNetworkAcl"], [acls.clone(), vpc]);
+        permits.tag_new(acls.clone(), "CreateNetworkAcl");
+        // Entries are made and deleted by what goes into the clone. Where somebody deletes the original, the copy becomes the subnets' own,
+        // and loses its tags.
+        let calls =
+            ["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:DeleteNetworkAcl", "ec2:DeleteTags"];
+        permits.statement("ChangeOwnNetworkAcls").allow(calls, [acls]).on_own();
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        leftovers::clones(finder).boxed()
+    }
+
+    fn vpc(&self) -> Option<&str> {
+        Some(&self.vpc)
+    }
+
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        async {
+            let ec2 = &ask.clients.ec2_mutating;
+            let call = ec2.create_network_acl().dry_run(true).vpc_id(&self.vpc);
+            let call = call.tag_specifications(ask.tags(ResourceType::NetworkAcl, &self.tags)).send();
+            let made = match call.await.map_err(CloudError::of(self.call())) {
+                Err(error) => return Ok(Some(Answer::of(error))),
+                Ok(made) => made,
+            };
+            let id = made.network_acl().and_then(|acl| acl.network_acl_id()).unwrap_or_default();
+            let undone = ec2.delete_network_acl().network_acl_id(id).send().await;
+            undone.map_err(CloudError::of("ec2:DeleteNetworkAcl"))?;
+            Ok(Some(Answer::Made(self.call())))
+        }
+        .boxed()
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
@@ -216,6 +258,11 @@ impl Change for Swap {
         Stage::Attach
     }
 
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let resources = [permits.ec2(&format!("subnet/{}", self.subnet)), permits.ec2("network-acl/*")];
+        permits.statement("MoveSubnets").allow(["ec2:ReplaceNetworkAclAssociation"], resources);
+    }
+
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {
         Some((Kind::Subnet, Attribute::NetworkAcl, Own::Refers))
     }
@@ -230,6 +277,19 @@ impl Change for Swap {
             let found = vpc.association(&self.subnet).map_or("no network ACL", |used| used.acl.as_str());
             let same = found == self.original || scene.made.get(&self.clone).as_deref() == Some(found);
             Ok((!same).then(|| format!("{} had {}, and has {found}", self.subnet, self.original)))
+        }
+        .boxed()
+    }
+
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        async {
+            let ec2 = &ask.clients.ec2_mutating;
+            let described = Vpc::describe(ask.clients, &self.vpc).await?;
+            // To the ACL that it has, so that it would change nothing at all.
+            let Some(used) = described.association(&self.subnet) else { return Ok(None) };
+            let call = ec2.replace_network_acl_association().dry_run(true).association_id(&used.id);
+            let answer = call.network_acl_id(&used.acl).send().await.map_err(CloudError::of(self.call()));
+            Ok(Some(answer.map_or_else(Answer::of, |_| Answer::Made(self.call()))))
         }
         .boxed()
     }
@@ -321,6 +381,25 @@ impl Change for Deny {
             "NetworkAclId": made(&self.clone)?, "RuleNumber": self.rule.number, "Egress": self.rule.egress,
         });
         Some(Universal { operation: "ec2:deleteNetworkAclEntry", input })
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        if operation != "ec2:deleteNetworkAclEntry" {
+            return None;
+        }
+        let mut rule = AclRule::deny_all(input["Egress"].as_bool()?, false);
+        rule.number = i32::try_from(input["RuleNumber"].as_i64()?).ok()?;
+        Some(Self { vpc: String::new(), clone: input["NetworkAclId"].as_str()?.to_owned(), rule })
+    }
+
+    fn scheduled_alone<'a>(self, _: &'a Finder<'_>) -> BoxFuture<'a, Result<Option<Self>, CloudError>> {
+        // Its ACL is gone, or was found by itself.
+        async { Ok(None) }.boxed()
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        let acls = permits.ec2("network-acl/*");
+        permits.statement("HealNetworkAcls").allow(["ec2:DeleteNetworkAclEntry"], [acls]).on_own();
     }
 
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {

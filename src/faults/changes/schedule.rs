@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::network_acl::gone;
-use crate::cloud::{CloudError, ErrorClass};
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::state::{Attribute, Kind, Snapshot, State, text};
 
 /// Retries of a call that Scheduler could not make (EventBridge Scheduler user guide, "RetryPolicy": at most 185).
 const RETRIES: i32 = 185;
@@ -49,6 +50,22 @@ impl Arm {
         let at = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         format!("at({})", at.strftime("%Y-%m-%dT%H:%M:%S"))
     }
+}
+
+/// Of the run's schedules in a group, by its name.
+pub const SNAPSHOT: Snapshot =
+    Snapshot { reads: &[], describe: |clients, group, state| Box::pin(snapshot(clients, group, state)) };
+
+async fn snapshot(clients: &RegionClients, group: &str, state: &mut State) -> Result<(), CloudError> {
+    let Some(run) = state.run().cloned() else { return Ok(()) };
+    let call = clients.reading.scheduler.list_schedules().group_name(group).name_prefix(run.as_str());
+    let mut pages = call.into_paginator().items().send();
+    while let Some(schedule) = pages.next().await {
+        let schedule = schedule.map_err(CloudError::of("scheduler:ListSchedules"))?;
+        let name = schedule.name().unwrap_or_default();
+        state.add(&clients.region, Kind::Schedule, name, [(Attribute::Name, text(group))]);
+    }
+    Ok(())
 }
 
 impl Change for Arm {

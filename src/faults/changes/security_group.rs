@@ -4,20 +4,31 @@
 //! The empty group is the run's own and tells in its tags what each target had, so that it can be put back even where
 //! the journal is lost.
 
+mod leftovers;
+mod rule;
+pub mod snapshot;
+
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup, TagSpecification};
+use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, TagSpecification};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::group_rule::{self, GroupRule, Source};
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::discover::Finder;
+use crate::faults::dry_run::{Answer, DryRun};
+use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
+use crate::faults::state::{Attribute, Kind, Own, Part};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
+
+pub use rule::Revoke;
+
+/// The description of an empty group.
+const DESCRIPTION: &str = "GameDay: nothing passes";
 
 /// ec2:CreateSecurityGroup; inverse ec2:DeleteSecurityGroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,21 +76,6 @@ pub enum Grouped {
     Balancer(String),
     /// An interface VPC endpoint, by its ID: ec2:ModifyVpcEndpoint.
     Endpoint(String),
-}
-
-/// ec2:RevokeSecurityGroupIngress; inverse ec2:AuthorizeSecurityGroupIngress.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Revoke {
-    /// The group.
-    pub group: String,
-    /// The rule.
-    pub rule: GroupRule,
-    /// The rule's own ID; EC2 gives it another one when it is authorized again. Nothing in journals of older versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// The rule's own tags, which it is authorized again with.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
 }
 
 impl Grouped {
@@ -134,6 +130,17 @@ impl Grouped {
         Ok(groups)
     }
 
+    /// To give it groups, named by what follows `security-group/`.
+    fn permit<'a>(&self, name: &'static str, groups: impl Iterator<Item = &'a str>, permits: &mut Permits<'_>) {
+        let groups = groups.map(|group| permits.ec2(&format!("security-group/{group}")));
+        let resources: Vec<String> = match self {
+            Self::Interface(id) => groups.chain([permits.ec2(&format!("network-interface/{id}"))]).collect(),
+            Self::Endpoint(id) => groups.chain([permits.ec2(&format!("vpc-endpoint/{id}"))]).collect(),
+            Self::Balancer(arn) => vec![arn.clone()],
+        };
+        permits.statement(name).allow([self.operation()], resources);
+    }
+
     async fn give(&self, clients: &RegionClients, from: &[String], to: &[String]) -> Result<(), CloudError> {
         match self {
             Self::Interface(id) => {
@@ -177,6 +184,39 @@ impl Change for CreateEmpty {
         Some(&self.group)
     }
 
+    fn permit(&self, permits: &mut Permits<'_>) {
+        let (groups, vpc) = (permits.ec2("security-group/*"), permits.ec2(&format!("vpc/{}", self.vpc)));
+        permits.statement("MakeSecurityGroups").allow(["ec2:CreateSecurityGroup"], [groups.clone(), vpc]);
+        permits.tag_new(groups.clone(), "CreateSecurityGroup");
+        let calls = ["ec2:RevokeSecurityGroupEgress", "ec2:DeleteSecurityGroup"];
+        permits.statement("ChangeOwnSecurityGroups").allow(calls, [groups]).on_own();
+    }
+
+    fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
+        leftovers::empty_groups(finder).boxed()
+    }
+
+    fn vpc(&self) -> Option<&str> {
+        Some(&self.vpc)
+    }
+
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+        async {
+            let ec2 = &ask.clients.ec2_mutating;
+            let call = ec2.create_security_group().dry_run(true).vpc_id(&self.vpc).group_name(&self.name);
+            let call = call.description(DESCRIPTION);
+            let call = call.tag_specifications(ask.tags(ResourceType::SecurityGroup, &self.tags)).send();
+            let made = match call.await.map_err(CloudError::of(self.call())) {
+                Err(error) => return Ok(Some(Answer::of(error))),
+                Ok(made) => made,
+            };
+            let undone = ec2.delete_security_group().set_group_id(made.group_id).send().await;
+            undone.map_err(CloudError::of("ec2:DeleteSecurityGroup"))?;
+            Ok(Some(Answer::Made(self.call())))
+        }
+        .boxed()
+    }
+
     fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let mut tags = TagSpecification::builder()
@@ -190,7 +230,7 @@ impl Change for CreateEmpty {
                 tags = tags.tags(tag(key, &groups.join(" ")));
             }
             let call = scene.clients.ec2_mutating.create_security_group().vpc_id(&self.vpc).group_name(&self.name);
-            let call = call.description("GameDay: nothing passes").tag_specifications(tags.build()).send();
+            let call = call.description(DESCRIPTION).tag_specifications(tags.build()).send();
             let answer = async { call.await.map_err(CloudError::of(self.call())) };
             let answer = scene.make(self, Box::pin(answer)).await?;
             let id = answer.group_id().ok_or_else(|| CloudError::incomplete(self.call(), "security group ID"))?;
@@ -328,8 +368,41 @@ impl Change for SwapGroups {
         })
     }
 
+    fn permit(&self, permits: &mut Permits<'_>) {
+        // The empty group has no ID yet.
+        self.target.permit("SwapSecurityGroups", ["*"].into_iter(), permits);
+        if matches!(self.target, Grouped::Balancer(_)) {
+            let calls = ["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"];
+            permits.statement(DESCRIBE_NETWORK).allow(calls, ["*".to_owned()]);
+        }
+    }
+
+    fn healed_by(operation: &str, input: &Value) -> Option<Self> {
+        leftovers::swap_healed_by(operation, input)
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self.target == other.target
+    }
+
+    fn scheduled_alone<'a>(self, finder: &'a Finder<'_>) -> BoxFuture<'a, Result<Option<Self>, CloudError>> {
+        async {
+            let group = leftovers::empty_group_on(finder.clients, &self.target).await?;
+            Ok(group.map(|group| Self { group, ..self }))
+        }
+        .boxed()
+    }
+
+    fn permit_heal(&self, permits: &mut Permits<'_>) {
+        self.target.permit("HealSecurityGroups", self.was.iter().map(String::as_str), permits);
+    }
+
     fn owns(&self) -> Option<(Kind, Attribute, Own)> {
         Some((self.target.kind(), Attribute::Groups, Own::Refers))
+    }
+
+    fn described_by(&self) -> Option<Part> {
+        matches!(self.target, Grouped::Balancer(_)).then_some(Part::LoadBalancer)
     }
 
     fn touches(&self) -> String {
@@ -388,131 +461,6 @@ impl Change for SwapGroups {
             let call = Box::pin(self.target.give(scene.clients, &now, &self.was));
             scene.unmake(self, self.call(), resource, call).await?;
             Ok(Undone::Reverted)
-        }
-        .boxed()
-    }
-}
-
-impl Revoke {
-    /// What whoever keeps the rule's ID must know.
-    pub fn told_beforehand(&self) -> String {
-        let id = self.id.as_ref().map(|id| format!(", which is {id} now")).unwrap_or_default();
-        format!(
-            "{}: the rule {} is revoked and authorized again, so that it comes back with another ID{id}: whatever keeps the ID, as Terraform's state, must \
-             be told",
-            self.group, self.rule
-        )
-    }
-
-    async fn there(&self, scene: &Scene<'_>) -> Result<bool, CloudError> {
-        let call = scene.clients.ec2.describe_security_groups().group_ids(&self.group);
-        let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
-        let mut rules = answer.security_groups().iter().flat_map(SecurityGroup::ip_permissions).flat_map(GroupRule::of);
-        Ok(rules.any(|rule| rule.is(&self.rule)))
-    }
-
-    /// Gives a rule that is back, by whom ever, the tags that it had; says whether it lacked some.
-    async fn tag_again(&self, scene: &Scene<'_>) -> Result<Undone, CloudError> {
-        if self.tags.is_empty() {
-            return Ok(Undone::Already);
-        }
-        let rules = group_rule::described(scene.clients, &self.group).await?;
-        let own = rules.into_iter().find(|known| !known.egress && known.rule.is(&self.rule));
-        let Some(own) = own.filter(|own| self.tags.iter().any(|(key, value)| own.tags.get(key) != Some(value))) else {
-            return Ok(Undone::Already);
-        };
-        let tags = self.tags.iter().map(|(key, value)| tag(key, value)).collect();
-        let call = scene.clients.ec2_mutating.create_tags().resources(&own.id).set_tags(Some(tags)).send();
-        let call = async { call.await.map(drop).map_err(CloudError::of("ec2:CreateTags")) };
-        let resource = format!("{}: tags of {}", self.group, self.rule);
-        scene.unmake(self, "ec2:CreateTags", resource, Box::pin(call)).await?;
-        Ok(Undone::Reverted)
-    }
-}
-
-impl Change for Revoke {
-    fn call(&self) -> &'static str {
-        "ec2:RevokeSecurityGroupIngress"
-    }
-
-    fn resource(&self) -> String {
-        format!("{}: {}", self.group, self.rule)
-    }
-
-    fn inverse(&self) -> &'static str {
-        "ec2:AuthorizeSecurityGroupIngress"
-    }
-
-    fn stage(&self) -> Stage {
-        Stage::Cut
-    }
-
-    fn cuts_ipv4(&self) -> bool {
-        !matches!(self.rule.source, Source::Ipv6(_))
-    }
-
-    fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
-        let mut input = json!({ "GroupId": self.group, "IpPermissions": [self.rule.json()] });
-        if !self.tags.is_empty() {
-            let tags: Vec<_> = self.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-            input["TagSpecifications"] = json!([{ "ResourceType": "security-group-rule", "Tags": tags }]);
-        }
-        Some(Universal { operation: "ec2:authorizeSecurityGroupIngress", input })
-    }
-
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
-        let attribute = Attribute::GroupRule { egress: false, rule: self.rule.undescribed() };
-        Some((Kind::SecurityGroup, attribute, Own::Gone))
-    }
-
-    fn touches(&self) -> String {
-        self.group.clone()
-    }
-
-    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
-        async {
-            let there = self.there(scene).await?;
-            Ok((!there).then(|| format!("{} no longer has the rule {}", self.group, self.rule)))
-        }
-        .boxed()
-    }
-
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
-        async {
-            let call = scene.clients.ec2_mutating.revoke_security_group_ingress().group_id(&self.group);
-            let call = call.ip_permissions(self.rule.permission()).send();
-            let call = async { call.await.map(drop).map_err(CloudError::of(self.call())) };
-            scene.make(self, Box::pin(call)).await?;
-            Ok(Applied::default())
-        }
-        .boxed()
-    }
-
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok((!self.there(scene).await?).then(Applied::default)) }.boxed()
-    }
-
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
-        async {
-            match self.there(scene).await {
-                Ok(true) if !scene.blind => return self.tag_again(scene).await,
-                // The look may lag behind the revoke: authorizing again what is there is refused as a duplicate.
-                Ok(_) => {}
-                Err(error) if error.class == ErrorClass::NotFound => {
-                    return Ok(Undone::LeftAlone(format!("{} is no longer there", self.group)));
-                }
-                Err(error) => return Err(error),
-            }
-            let call = scene.clients.ec2_mutating.authorize_security_group_ingress().group_id(&self.group);
-            let call = call.ip_permissions(self.rule.permission());
-            let call = call.set_tag_specifications(group_rule::tag_specifications(&self.tags)).send();
-            let name = "ec2:AuthorizeSecurityGroupIngress";
-            let call = async { call.await.map(drop).map_err(CloudError::of(name)) };
-            match scene.unmake(self, name, self.resource(), Box::pin(call)).await {
-                Ok(()) => Ok(Undone::Reverted),
-                Err(error) if error.class == ErrorClass::Exists => self.tag_again(scene).await,
-                Err(error) => Err(error),
-            }
         }
         .boxed()
     }

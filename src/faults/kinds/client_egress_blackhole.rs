@@ -1,17 +1,15 @@
 //! `client-egress-blackhole`: nothing gets from the synthetic users' own subnets to the primary's front door, for teams
 //! whose primary is only reached over a VPC endpoint. Health checkers take another way and do not notice.
 
-use super::acl_clones;
+use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned};
 use crate::faults::target::subnets;
 use crate::model::Cidr;
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let region = ask.site.region(ask.spec.region);
     if region.clients.is_empty() {
         return Err(FaultError::Refused(

@@ -1,17 +1,16 @@
 //! `health-check-invert`: the health check says the opposite of what its checkers see, so that the record moves while
 //! the primary stays up: Route 53's documented way to drill (Cognito developer guide, "Multi-Region replication").
 
+use super::{Kind, nothing_else};
 use crate::faults::action::Action;
 use crate::faults::changes::health_check::{Invert, describe};
 use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let id = ask.site.dns.health_check_id.clone();
     let described = describe(ask.clients, &id).await?;
     if described.config.disabled() == Some(true) {
@@ -26,6 +25,6 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         targets: vec![Target { id: id.clone(), label, tags }],
         cover: Cover::default(),
         actions: vec![mark, Action::Invert(Invert { health_check: id.clone(), was })],
-        scope: Scope { health_checks: [(ask.clients.region.clone(), id)].into(), ..Scope::default() },
+        scope: Scope::of(Part::HealthCheck, &ask.clients.region, &id),
     })
 }

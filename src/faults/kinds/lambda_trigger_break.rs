@@ -5,19 +5,18 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cognitoidentityprovider::types::{LambdaConfigType, PreTokenGenerationVersionConfigType};
 
+use super::{Kind, user_pool};
 use crate::cloud::CloudError;
 use crate::faults::action::Action;
 use crate::faults::changes::function::{Starve, reserved};
 use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 use crate::scenario::Trigger;
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let trigger = ask.spec.trigger.unwrap_or_default();
     let pool = &ask.site.pool.id;
     let call = ask.clients.cognito.describe_user_pool().user_pool_id(pool).send();
@@ -40,7 +39,7 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         targets: vec![Target { id: function.clone(), label, tags }],
         cover: Cover::default(),
         actions: vec![mark, Action::Starve(starve)],
-        scope: Scope { functions: [(ask.clients.region.clone(), function)].into(), ..Scope::default() },
+        scope: Scope::of(Part::Function, &ask.clients.region, &function),
     })
 }
 

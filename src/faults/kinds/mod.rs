@@ -2,6 +2,7 @@
 
 mod acl_clones;
 mod client_egress_blackhole;
+mod health_check_disable;
 mod health_check_invert;
 pub mod lambda_trigger_break;
 mod nacl_blackhole;
@@ -9,21 +10,54 @@ mod nacl_deny_entries;
 mod provisioned_limit;
 mod security_group_blackhole;
 
+use futures::future::BoxFuture;
+
+use super::permits::Permits;
 use super::plan::{Ask, FaultError, Planned};
 use crate::scenario::FaultKind;
 
-/// Resolves a fault to concrete targets and changes. Only reads.
-pub(super) async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
-    match ask.spec.kind {
-        FaultKind::NaclBlackhole => nacl_blackhole::plan(ask).await,
-        FaultKind::NaclDenyEntries => nacl_deny_entries::plan(ask).await,
-        FaultKind::SecurityGroupBlackhole => security_group_blackhole::plan(ask).await,
-        FaultKind::ClientEgressBlackhole => client_egress_blackhole::plan(ask).await,
-        FaultKind::HealthCheckInvert => health_check_invert::plan(ask).await,
-        FaultKind::LambdaTriggerBreak => lambda_trigger_break::plan(ask).await,
-        FaultKind::ProvisionedLimit => provisioned_limit::plan(ask).await,
-        FaultKind::HealthCheckDisable => Err(FaultError::Refused(
-            "a disabled health check counts as healthy, so nothing would fail over: use nacl-blackhole",
-        )),
+/// What a kind of fault is.
+pub(super) struct Kind {
+    /// Resolves a fault to concrete targets and changes. Only reads.
+    plan: for<'a> fn(&'a Ask<'a>) -> BoxFuture<'a, Result<Planned, FaultError>>,
+    /// What planning it asks, beyond what every run asks.
+    permit: fn(&mut Permits<'_>),
+}
+
+/// Asks nothing else.
+fn nothing_else(_: &mut Permits<'_>) {}
+
+/// Planning asks for the user pool.
+fn user_pool(permits: &mut Permits<'_>) {
+    let pool = permits.pool.clone();
+    permits.statement("ReadUserPool").allow(["cognito-idp:DescribeUserPool"], [pool]);
+}
+
+/// Every kind, by its name in a scenario.
+pub(super) fn of(kind: FaultKind) -> &'static Kind {
+    match kind {
+        FaultKind::NaclBlackhole => &nacl_blackhole::KIND,
+        FaultKind::NaclDenyEntries => &nacl_deny_entries::KIND,
+        FaultKind::SecurityGroupBlackhole => &security_group_blackhole::KIND,
+        FaultKind::ClientEgressBlackhole => &client_egress_blackhole::KIND,
+        FaultKind::HealthCheckInvert => &health_check_invert::KIND,
+        FaultKind::HealthCheckDisable => &health_check_disable::KIND,
+        FaultKind::LambdaTriggerBreak => &lambda_trigger_break::KIND,
+        FaultKind::ProvisionedLimit => &provisioned_limit::KIND,
+    }
+}
+
+impl Kind {
+    /// Resolves a fault to concrete targets and changes. Only reads.
+    ///
+    /// # Errors
+    /// [`FaultError`].
+    pub(super) async fn plan(&self, ask: &Ask<'_>) -> Result<Planned, FaultError> {
+        (self.plan)(ask).await
+    }
+
+    /// What planning it asks, beyond what every run asks.
+    pub(super) fn permit(&self, permits: &mut Permits<'_>) {
+        (self.permit)(permits);
     }
 }

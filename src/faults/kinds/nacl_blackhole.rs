@@ -1,14 +1,12 @@
 //! `nacl-blackhole`: all traffic of the selected subnets vanishes, in both directions and IP families.
 
-use super::acl_clones;
+use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
 use crate::faults::plan::{Ask, FaultError, Planned};
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let subnets = ask.subnets().await?;
     let denied: Vec<AclRule> = [false, true]
         .into_iter()

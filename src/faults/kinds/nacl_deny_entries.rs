@@ -1,7 +1,7 @@
 //! `nacl-deny-entries`: chosen traffic of the selected subnets vanishes: by the other end's addresses, destination
 //! port and direction.
 
-use super::acl_clones;
+use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
 use crate::faults::plan::{Ask, FaultError, Planned};
 use crate::model::{Cidr, PortRange};
@@ -10,11 +10,9 @@ use crate::scenario::Direction;
 /// The IANA number of TCP.
 const TCP: &str = "6";
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let subnets = ask.subnets().await?;
     let actions = acl_clones::deny(ask, &subnets, &denied(ask)).await?;
     Ok(Planned::of_subnets(ask, &subnets, actions))

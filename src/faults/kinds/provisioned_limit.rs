@@ -4,17 +4,16 @@
 //! AWS lets only pools without managed login set the limit, up to the account's maximum in Service Quotas, and asks money for what is above
 //! the default while it lasts.
 
+use super::{Kind, user_pool};
 use crate::faults::action::Action;
-use crate::faults::changes::limit::{Provision, provisioned};
+use crate::faults::changes::limit::{LIMIT, Provision, provisioned};
 use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let region = &ask.clients.region;
     // Validation has proved that there is a rate, and that it is a whole one.
     let rate =
@@ -41,7 +40,7 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         targets: vec![target],
         cover: Cover::default(),
         actions: vec![mark, Action::Provision(provision)],
-        scope: Scope { limits: [region.clone()].into(), pools: [(region.clone(), pool)].into(), ..Scope::default() },
+        scope: Scope::of(Part::Limit, region, LIMIT).with(Part::UserPool, region, &pool),
     })
 }
 

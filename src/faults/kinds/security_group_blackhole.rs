@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::{Filter, IpPermission, NetworkInterface, SecurityGroup, Tag, VpcEndpoint};
 use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 
+use super::Kind;
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::action::Action;
 use crate::faults::changes::group_rule::{self, DescribedRule, GroupRule, Source};
 use crate::faults::changes::mark::Marked;
 use crate::faults::changes::security_group::{CreateEmpty, Empty, Grouped, Revoke, SwapGroups};
+use crate::faults::permits::DESCRIBE_NETWORK;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
-use crate::faults::state::Scope;
+use crate::faults::state::{Part, Scope};
 use crate::faults::tags::{TAGS_OF_A_RESOURCE, VALUE_CHARACTERS, WAS_TAG};
 use crate::faults::target::Subnet;
 use crate::model::{Cidr, PortRange};
@@ -57,11 +59,14 @@ struct Chosen {
     subnets: BTreeSet<String>,
 }
 
-/// Plans it.
-///
-/// # Errors
-/// [`FaultError`].
-pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+pub const KIND: Kind = Kind {
+    plan: |ask| Box::pin(plan(ask)),
+    permit: |permits| {
+        permits.statement(DESCRIBE_NETWORK).allow(["ec2:DescribeVpcEndpoints"], ["*".to_owned()]);
+    },
+};
+
+async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let subnets = ask.all_subnets().await?;
     let vpcs: BTreeSet<String> = subnets.iter().map(|subnet| subnet.vpc.clone()).collect();
     let selected: BTreeSet<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
@@ -90,7 +95,10 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         GroupMethod::SwapGroups => swaps(ask, &chosen)?,
         GroupMethod::RevokeRules => revokes(ask, &chosen, &interfaces).await?,
     };
-    let region = &ask.clients.region;
+    let mut scope = Scope::default();
+    for one in &chosen {
+        scope.insert(Part::SecurityGroups, &ask.clients.region, &one.vpc);
+    }
     Ok(Planned {
         targets: chosen
             .iter()
@@ -106,10 +114,7 @@ pub async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
             ..Cover::default()
         },
         actions,
-        scope: Scope {
-            groups: chosen.iter().map(|one| (region.clone(), one.vpc.clone())).collect(),
-            ..Scope::default()
-        },
+        scope,
     })
 }
 

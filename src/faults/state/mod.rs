@@ -6,13 +6,65 @@ mod fact;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cloud::{Cloud, CloudError};
+use futures::future::BoxFuture;
+
+use crate::cloud::{Cloud, CloudError, RegionClients};
 use crate::model::{Region, RunId};
 
 use super::changes::security_group::Grouped;
+use super::changes::{function, health_check, limit, mark, network_acl, schedule, security_group};
 
 pub use compare::Comparison;
+pub(super) use describe::{ids, text, there};
 pub use fact::{Attribute, Fact, Kind, Own, Resource, Value};
+
+/// How something that changes touch is described.
+pub struct Snapshot {
+    /// Calls that know no resources, beyond those of every run.
+    pub(super) reads: &'static [&'static str],
+    /// Adds what it is now; nothing where it is not there.
+    pub(super) describe: for<'a> fn(&'a RegionClients, &'a str, &'a mut State) -> BoxFuture<'a, Result<(), CloudError>>,
+}
+
+/// Makes [`Part`] of a list of snapshots.
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident = $snapshot:path,)*) => {
+        /// What can be described before and after. In this order it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Part {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Part {
+            pub(super) fn snapshot(self) -> &'static Snapshot {
+                match self {
+                    $(Self::$name => &$snapshot,)*
+                }
+            }
+        }
+    };
+}
+
+parts! {
+    /// The network ACLs of a VPC, and who uses them.
+    NetworkAcls = network_acl::snapshot::ACLS,
+    /// The security groups of a VPC, and who has them.
+    SecurityGroups = security_group::snapshot::GROUPS,
+    /// The IDs and tags of a security group's rules.
+    GroupRules = security_group::snapshot::RULES,
+    /// A load balancer's own security groups.
+    LoadBalancer = security_group::snapshot::BALANCER,
+    /// A health check.
+    HealthCheck = health_check::SNAPSHOT,
+    /// A Lambda function.
+    Function = function::SNAPSHOT,
+    /// The limit of sign-ins.
+    Limit = limit::SNAPSHOT,
+    /// A user pool's tags, by its ARN.
+    UserPool = mark::POOL_TAGS,
+    /// The run's schedules in a group.
+    Schedules = schedule::SNAPSHOT,
+}
 
 /// What to describe, and which of it a run changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,54 +73,54 @@ pub struct Scope {
     pub run: Option<RunId>,
     /// What the run's own actions change, and what they make of it. Everything else in the scope is others'.
     pub own: BTreeMap<Fact, Own>,
-    /// VPCs, for their network ACLs and who uses them.
-    pub vpcs: BTreeSet<(Region, String)>,
-    /// VPCs, for their security groups and who uses them.
-    pub groups: BTreeSet<(Region, String)>,
-    /// Load balancers, for their own security groups; of interfaces and VPC endpoints, `groups` tells.
-    pub balancers: BTreeSet<(Region, String)>,
-    /// Security groups, for the IDs and tags of their rules.
-    pub rules: BTreeSet<(Region, String)>,
-    /// Health checks.
-    pub health_checks: BTreeSet<(Region, String)>,
-    /// Lambda functions.
-    pub functions: BTreeSet<(Region, String)>,
-    /// Regions, for the limit of sign-ins.
-    pub limits: BTreeSet<Region>,
-    /// User pools, by ARN, for their tags.
-    pub pools: BTreeSet<(Region, String)>,
-    /// Groups of schedules, for those of the run.
-    pub schedules: BTreeSet<(Region, String)>,
+    /// What is described: what it is, where, and its ID, ARN or name.
+    parts: BTreeSet<(Part, Region, String)>,
 }
 
 impl Scope {
+    /// Of one thing.
+    pub fn of(part: Part, region: &Region, id: &str) -> Self {
+        Self::default().with(part, region, id)
+    }
+
+    /// And of another one.
+    #[must_use]
+    pub fn with(mut self, part: Part, region: &Region, id: &str) -> Self {
+        self.insert(part, region, id);
+        self
+    }
+
+    /// And of another one.
+    pub fn insert(&mut self, part: Part, region: &Region, id: &str) {
+        self.parts.insert((part, region.clone(), id.to_owned()));
+    }
+
+    /// Where and what of a kind is described.
+    pub fn all(&self, part: Part) -> impl Iterator<Item = (&Region, &str)> {
+        self.parts.iter().filter(move |(of, ..)| *of == part).map(|(_, region, id)| (region, id.as_str()))
+    }
+
     /// Adds another scope.
     pub fn add(&mut self, other: Self) {
         self.run = self.run.take().or(other.run);
         self.own.extend(other.own);
-        self.vpcs.extend(other.vpcs);
-        self.groups.extend(other.groups);
-        self.balancers.extend(other.balancers);
-        self.rules.extend(other.rules);
-        self.health_checks.extend(other.health_checks);
-        self.functions.extend(other.functions);
-        self.limits.extend(other.limits);
-        self.pools.extend(other.pools);
-        self.schedules.extend(other.schedules);
+        self.parts.extend(other.parts);
     }
 
     /// Adds what an action of the run changes.
     pub fn own(&mut self, region: &Region, action: &super::action::Action) {
         let Some((kind, attribute, own)) = action.change().owns() else { return };
         let id = action.change().touches();
-        if kind == Kind::LoadBalancer {
-            self.balancers.insert((region.clone(), id.clone()));
-        }
-        if matches!(attribute, Attribute::GroupRule { .. }) {
-            self.rules.insert((region.clone(), id.clone()));
+        if let Some(part) = action.change().described_by() {
+            self.insert(part, region, &id);
         }
         let resource = Resource { region: region.clone(), kind, id };
         self.own.insert(Fact { resource, attribute }, own);
+    }
+
+    /// The calls of its descriptions that know no resources.
+    pub(super) fn reads(&self) -> impl Iterator<Item = &'static str> {
+        self.parts.iter().flat_map(|(part, ..)| part.snapshot().reads).copied()
     }
 }
 
@@ -98,9 +150,21 @@ impl State {
     /// [`CloudError`].
     pub async fn describe(cloud: &Cloud, scope: &Scope) -> Result<Self, CloudError> {
         let mut state = Self { run: scope.run.clone(), own: scope.own.clone(), ..Self::default() };
-        state.network(cloud, scope).await?;
-        state.services(cloud, scope).await?;
+        for (part, region, id) in &scope.parts {
+            (part.snapshot().describe)(cloud.of(region)?, id, &mut state).await?;
+        }
         Ok(state)
+    }
+
+    /// The run, where it is described for one.
+    pub(super) fn run(&self) -> Option<&RunId> {
+        self.run.as_ref()
+    }
+
+    /// Remembers the ID of a security group's rule.
+    pub(super) fn add_rule_id(&mut self, region: &Region, group: &str, attribute: Attribute, id: String) {
+        let resource = Resource { region: region.clone(), kind: Kind::SecurityGroup, id: group.to_owned() };
+        self.rule_ids.insert(Fact { resource, attribute }, id);
     }
 
     /// What is different in a later description of what the run itself is going to change, in words.

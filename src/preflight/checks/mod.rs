@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use futures::future::{BoxFuture, join_all, try_join};
 
-use crate::model::{Finding, RegionRole, Severity};
+use crate::model::{Finding, Predicts, RegionRole, Severity};
 
 use super::Findings;
 use super::facts::{Facts, Missing};
@@ -30,6 +30,10 @@ pub struct Check {
     pub code: &'static str,
     /// How bad its finding is at worst.
     pub severity: Severity,
+    /// The Regions that its finding is about, where a place does not tell another one.
+    pub regions: &'static [RegionRole],
+    /// What its finding says that a run will show.
+    pub predicts: Predicts,
     /// What its finding says, in one line.
     pub title: &'static str,
     /// Why it matters for a failover: whole sentences, Markdown.
@@ -49,6 +53,10 @@ pub struct Page {
     pub code: &'static str,
     /// How bad its finding is at worst.
     pub severity: Severity,
+    /// The Regions that its finding is about, where a place does not tell another one.
+    pub regions: &'static [RegionRole],
+    /// What its finding says that a run will show.
+    pub predicts: Predicts,
     /// What its finding says, in one line.
     pub title: &'static str,
     /// Why it matters for a failover: whole sentences, Markdown.
@@ -69,12 +77,14 @@ pub struct Sight {
     pub remedy: Option<String>,
     /// How bad it is here, where that is less than [`Check::severity`].
     pub severity: Option<Severity>,
+    /// The Regions of this very place; [`Check::regions`] where there are none.
+    pub regions: Vec<RegionRole>,
 }
 
 impl Sight {
     /// As bad as the check says, with the check's remedy.
     pub fn of(evidence: impl Into<String>) -> Self {
-        Self { evidence: evidence.into(), remedy: None, severity: None }
+        Self { evidence: evidence.into(), remedy: None, severity: None, regions: Vec::new() }
     }
 
     /// With the command for this place.
@@ -83,12 +93,26 @@ impl Sight {
         Self { remedy: Some(remedy.into()), ..self }
     }
 
+    /// In this Region, and in those that were named before.
+    #[must_use]
+    pub fn at(mut self, role: RegionRole) -> Self {
+        self.regions.push(role);
+        self
+    }
+
     /// Less bad than the check says.
     #[must_use]
     pub fn severity(self, severity: Severity) -> Self {
         Self { severity: Some(severity), ..self }
     }
 }
+
+/// The Regions of a finding.
+pub const PRIMARY: &[RegionRole] = &[RegionRole::Primary];
+/// The Regions of a finding.
+pub const REPLICA: &[RegionRole] = &[RegionRole::Replica];
+/// The Regions of a finding that is about both, or about the one that its place tells.
+pub const BOTH: &[RegionRole] = &[RegionRole::Primary, RegionRole::Replica];
 
 /// Every area, in the order of its hundreds.
 const AREAS: [&[&Check]; 11] = [
@@ -147,20 +171,24 @@ where
     F: Future<Output = Result<Vec<String>, Missing>>,
 {
     let (here, there) = try_join(look(facts, RegionRole::Primary), look(facts, RegionRole::Replica)).await?;
-    let mut seen: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (place, texts) in [(&facts.site.primary, here), (&facts.site.replica, there)] {
+    let mut seen: BTreeMap<String, Vec<RegionRole>> = BTreeMap::new();
+    for (role, texts) in [(RegionRole::Primary, here), (RegionRole::Replica, there)] {
         for text in texts {
-            seen.entry(text).or_default().push(place.region.as_str());
+            seen.entry(text).or_default().push(role);
         }
     }
-    Ok(seen.into_iter().map(|(text, regions)| Sight::of(format!("{}: {text}", regions.join(" and ")))).collect())
+    let sight = |(text, regions): (String, Vec<RegionRole>)| {
+        let names: Vec<&str> = regions.iter().map(|role| facts.site.region(*role).region.as_str()).collect();
+        Sight { regions, ..Sight::of(format!("{}: {text}", names.join(" and "))) }
+    };
+    Ok(seen.into_iter().map(sight).collect())
 }
 
 impl Check {
     /// Its page.
     pub const fn page(&self) -> Page {
-        let Self { code, severity, title, why, remedy, .. } = *self;
-        Page { code, severity, title, why, remedy }
+        let Self { code, severity, regions, predicts, title, why, remedy, .. } = *self;
+        Page { code, severity, regions, predicts, title, why, remedy }
     }
 }
 
@@ -175,11 +203,27 @@ impl Page {
         Finding {
             code: self.code.to_owned(),
             severity: sight.severity.unwrap_or(self.severity),
+            regions: if sight.regions.is_empty() { self.regions.to_vec() } else { sight.regions },
+            predicts: Some(self.predicts),
             title: self.title.to_owned(),
             evidence: sight.evidence,
             remedy: sight.remedy.unwrap_or_else(|| self.remedy.to_owned()),
             accepted: None,
             ignored: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shows_in_a_region_names_it_once() {
+        for Page { code, predicts, regions, .. } in pages() {
+            let somewhere = matches!(predicts, Predicts::FailedLogins | Predicts::Throttling);
+            assert!(!somewhere || !regions.is_empty(), "{code} does not say where");
+            assert!(regions.windows(2).all(|pair| pair[0] < pair[1]), "{code}: {regions:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the steps find that a run makes anyway: whose credentials these are, who is to log in, and whether they can.
 
-use super::Page;
+use super::{PRIMARY, Page, REPLICA};
+use crate::model::Predicts;
 use crate::model::Severity::{Blocker, Risk};
 
 /// By code.
@@ -27,6 +28,8 @@ pub const ALL: &[Page] = &[
 pub const CREDENTIALS: Page = Page {
     code: "GD001",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "AWS does not accept the credentials",
     why: "Nothing can be looked at, and nothing that a run breaks could be put back.",
     remedy: "AWS has answered, and refused: the keys are wrong, expired, deactivated or of another partition, or this machine's clock is \
@@ -37,6 +40,8 @@ pub const CREDENTIALS: Page = Page {
 pub const CLIENT: Page = Page {
     code: "GD004",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The scenario needs an app client that the environment does not have",
     why: "Each login flow needs an app client that allows it: one with a secret for client credentials, one with a redirect URI \
           for managed login.",
@@ -48,6 +53,8 @@ pub const CLIENT: Page = Page {
 pub const USERS: Page = Page {
     code: "GD005",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The scenario needs users that the environment does not have",
     why: "Synthetic users log in with real passwords. A flow without users would leave a hole in every figure.",
     remedy: "Add them to `[[users.populations]]` of the environment file; `gameday users seed` makes synthetic ones.",
@@ -57,6 +64,8 @@ pub const USERS: Page = Page {
 pub const MANAGED_LOGIN: Page = Page {
     code: "GD006",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The scenario needs managed login, which the environment does not describe",
     why: "Browser flows begin at the managed login's domain, and federated ones go on to an identity provider.",
     remedy: "Add `[managed_login]` to the environment file, or take the flow out of the scenario.",
@@ -66,6 +75,8 @@ pub const MANAGED_LOGIN: Page = Page {
 pub const EXPECTATION: Page = Page {
     code: "GD007",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "Nobody can try what the scenario expects of a Region",
     why: "What a replica may not do is tried there by users who could do it at the primary; without such users nothing is proved.",
     remedy: "Add them to the environment file, or take the expectation out of the scenario.",
@@ -75,6 +86,8 @@ pub const EXPECTATION: Page = Page {
 pub const UNREACHABLE: Page = Page {
     code: "GD009",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "AWS cannot be reached from here",
     why: "No answer of AWS has come: the connection was refused or timed out, the name was not found, TLS failed, or a proxy answered in \
           AWS's place. That says nothing of the credentials. What cannot be reached now could not be put back later.",
@@ -88,6 +101,8 @@ pub const UNREACHABLE: Page = Page {
 pub const NO_CREDENTIALS: Page = Page {
     code: "GD010",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "There are no AWS credentials that could be used",
     why: "No call was sent, since there is nothing to sign it with: nobody has signed in, a session has ended, the profile does not exist, or \
           it wants something that GameDay does not ask for. A profile that the environment file names wins over AWS_ACCESS_KEY_ID and \
@@ -101,6 +116,8 @@ pub const NO_CREDENTIALS: Page = Page {
 pub const EXPIRY: Page = Page {
     code: "GD011",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The credentials may expire before everything is put back",
     why: "A restore without credentials leaves the network cut until somebody signs in, or the dead-man switch heals it. Credentials that \
           were exported once end for good; those of SSO or of a `credential_process` are fetched again while the session behind them lasts; \
@@ -112,6 +129,8 @@ pub const EXPIRY: Page = Page {
 pub const REDIRECTED: Page = Page {
     code: "GD012",
     severity: Risk,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The process's environment sends AWS calls elsewhere",
     why: "What the environment file, the lab or a journal say of an endpoint always holds. For every other service AWS_ENDPOINT_URL, \
           AWS_ENDPOINT_URL_<SERVICE> and `services` of a profile hold, as in every AWS SDK: left over from work with an emulator, they let \
@@ -124,6 +143,8 @@ pub const REDIRECTED: Page = Page {
 pub const LOGIN_PRIMARY: Page = Page {
     code: "GD101",
     severity: Blocker,
+    regions: PRIMARY,
+    predicts: Predicts::FailedLogins,
     title: "A login at the primary fails",
     why: "What does not work before the fault cannot be seen to come back after it.",
     remedy: "Make a sign-in work there first; try: `aws cognito-idp initiate-auth --region REGION --client-id CLIENT`",
@@ -133,6 +154,8 @@ pub const LOGIN_PRIMARY: Page = Page {
 pub const LOGIN_REPLICA: Page = Page {
     code: "GD102",
     severity: Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A login at the replica fails",
     why: "DNS would lead users to a Region that lets nobody in: the failure that a drill exists to find, found without one. A \
           replica that is INACTIVE, lacks its key, or whose trigger fails looks exactly like this.",
@@ -144,6 +167,8 @@ pub const LOGIN_REPLICA: Page = Page {
 pub const SURPRISE: Page = Page {
     code: "GD103",
     severity: Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "A Region does not do what the scenario expects of it",
     why: "A replica refuses some things: signing up, changing passwords, TOTP. Where it lets them happen, they are lost at \
           failback; where it refuses what it should do, users need to be told. Found during a run, in its hold phase.",
@@ -154,6 +179,8 @@ pub const SURPRISE: Page = Page {
 pub const SESSIONS: Page = Page {
     code: "GD104",
     severity: Blocker,
+    regions: PRIMARY,
+    predicts: Predicts::NoSessions,
     title: "No session could be opened whose refresh token could be used",
     why: "The scenario has users who refresh tokens through the failover. Without sessions from before it there is nothing to \
           refresh.",
@@ -173,6 +200,8 @@ pub const FEW_CODES: Page = Page {
 pub const CLAIM: Page = Page {
     code: "GD402",
     severity: Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The replica's tokens lack a required claim",
     why: "A login that looks successful and is not: the Pre-Token-Generation trigger of the replica's Region failed silently, or \
           read a table that is not there, and every API that needs the claim refuses the token. Health checks stay green.",
@@ -185,6 +214,8 @@ pub const CLAIM: Page = Page {
 pub const ACCOUNT: Page = Page {
     code: "GD901",
     severity: Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The credentials belong to an account that the environment does not allow",
     why: "`account.allowed` is the last thing between a drill and the wrong account.",
     remedy: "Use credentials of an allowed account, or add the account to `account.allowed` of the environment file.",

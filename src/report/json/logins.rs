@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::measure;
 use crate::model::{Phase, Region};
+use crate::report::words::by_label;
 
 /// Stands in `by_region` for logins that reached no Region.
 const NO_REGION: &str = "none";
@@ -25,7 +26,7 @@ pub(super) struct Logins<'a> {
     /// Of the successes, from the scheduled instant.
     latency_ms: Latency,
     /// Failures by their class, step and detail.
-    errors: &'a BTreeMap<String, u64>,
+    errors: BTreeMap<String, u64>,
     by_cohort: BTreeMap<&'a str, Group>,
     /// Stopped because the run ended; counted nowhere else.
     cancelled: u64,
@@ -143,7 +144,7 @@ impl<'a> Logins<'a> {
             by_flow: named(&logins.by_flow).collect(),
             by_phase: logins.by_phase.iter().map(|(phase, group)| (*phase, Group::of(group))).collect(),
             latency_ms: Latency::of(logins.all.latency),
-            errors: &logins.errors,
+            errors: by_label(&logins.errors),
             by_cohort: named(&logins.by_cohort).collect(),
             cancelled: logins.cancelled,
             expected_refusals: logins.all.expected_refusals,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{lower, upper};
 use crate::measure::{self, LimitResult, Throttled};
 use crate::model::{Phase, Region};
+use crate::report::words::by_label;
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Recovery<'a> {
@@ -109,7 +110,7 @@ struct Calls {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Failure<'a> {
-    error: &'a str,
+    error: String,
     /// Null where no Region was reached.
     region: Option<&'a Region>,
     count: u64,
@@ -121,14 +122,14 @@ pub(super) struct Failure<'a> {
 
 /// Who tried again.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Retries<'a> {
+pub(super) struct Retries {
     /// Logins of more than one try.
     retried: u64,
     /// Those of them that succeeded.
     rescued: u64,
     by_tries: Vec<ByTries>,
     /// Why tries that were not the last failed.
-    failed_tries: &'a BTreeMap<String, u64>,
+    failed_tries: BTreeMap<String, u64>,
     /// Arrivals that repeat one that failed.
     repeated_arrivals: u64,
     back_in: Vec<BackIn>,
@@ -266,7 +267,7 @@ impl Calls {
 impl<'a> Failure<'a> {
     pub fn of(failure: &'a measure::Failure) -> Self {
         Self {
-            error: &failure.label,
+            error: failure.outcome.label(),
             region: failure.region.as_ref(),
             count: failure.count(),
             by_phase: failure.by_phase.clone(),
@@ -276,8 +277,8 @@ impl<'a> Failure<'a> {
     }
 }
 
-impl<'a> Retries<'a> {
-    pub fn of(tries: &'a measure::Tries) -> Self {
+impl Retries {
+    pub fn of(tries: &measure::Tries) -> Self {
         let by_tries = |(tries, (logins, succeeded)): (&u8, &(u64, u64))| ByTries {
             tries: *tries,
             logins: *logins,
@@ -288,7 +289,7 @@ impl<'a> Retries<'a> {
             retried: tries.retried,
             rescued: tries.rescued,
             by_tries: tries.by_tries.iter().map(by_tries).collect(),
-            failed_tries: &tries.failed,
+            failed_tries: by_label(&tries.failed),
             repeated_arrivals: tries.repeats,
             back_in: tries.back_in.iter().map(back_in).collect(),
             gave_up: tries.gave_up,

@@ -1,5 +1,6 @@
 //! GD013: what AWS would refuse.
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::Missing;
 
@@ -7,6 +8,8 @@ use crate::preflight::facts::Missing;
 pub const CHECK: Check = Check {
     code: "GD013",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "AWS would refuse a call that the faults need",
     why: "Each kind of call that creates, replaces or authorizes something is asked for with `DryRun`, which changes nothing. So a service control policy, a \
           permissions boundary or a missing permission is found before anything is cut, not between the cut and the way back.",

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 
 use futures::future::try_join_all;
 
-use crate::model::RegionRole;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{Check, PRIMARY, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD008",
     severity: crate::model::Severity::Risk,
+    regions: PRIMARY,
+    predicts: Predicts::Nothing,
     title: "A front door of the primary is outside the fault",
     why: "Users whose resolver gives them this address go on as if nothing had happened. Then the drill is a partial outage: the \
           figures mix users who failed over with users who had no reason to.",

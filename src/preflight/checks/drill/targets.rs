@@ -1,6 +1,7 @@
 //! GD002, GD003 and, for quotas, GD602: whether the faults' targets can be resolved.
 
 use crate::faults::FaultError;
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Looked, Sight};
 use crate::preflight::facts::Facts;
 
@@ -35,6 +36,8 @@ const CALLS: &[&str] = &["ec2:DescribeSubnets", "ec2:DescribeNetworkAcls", "serv
 pub const SELECTION: Check = Check {
     code: "GD002",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "A fault's targets cannot be resolved",
     why: "Before anything is touched, every target of every fault is resolved to an ID and frozen. A selection that is empty, that \
           overlaps with another one, or that could not be put back is refused here.",
@@ -47,6 +50,8 @@ pub const SELECTION: Check = Check {
 pub const DESCRIBED: Check = Check {
     code: "GD003",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "AWS refuses a call by which a fault's targets are resolved",
     why: "A run describes what it will change, so that it can be put back exactly. What it may not read, it must not touch.",
     remedy: "Grant the missing permission (`gameday iam-policy SCENARIO --env FILE` prints the least policy), or correct the ID; \
@@ -59,6 +64,8 @@ pub const DESCRIBED: Check = Check {
 pub const QUOTA: Check = Check {
     code: "GD602",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "A fault does not fit into a quota",
     why: "A blackhole takes a network ACL of its own and two rules in it, or a security group of its own. Where a quota leaves no \
           room for them, the cut would stop half-way.",

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::{unless_one_is_good, working};
-use crate::model::RegionRole;
 use crate::model::Severity::Note;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD926",
     severity: Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No trail records the services that are no Region's",
     why: "A failover is a change in Route 53, and who may make it is decided in IAM: both are recorded only where global service events \
           are included.",

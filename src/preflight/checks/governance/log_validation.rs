@@ -1,15 +1,17 @@
 //! GD923: whether it can be proved that the record was not changed.
 
 use super::{in_both, unless_one_is_good, working};
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD923",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No trail of a Region validates its log files",
     why: "With validation CloudTrail signs a digest of its files every hour. Without it nobody can prove that the record of a \
           failover is what was recorded.",

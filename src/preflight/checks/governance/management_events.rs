@@ -5,15 +5,17 @@ use aws_sdk_cloudtrail::types::ReadWriteType;
 use futures::future::try_join_all;
 
 use super::{in_both, working};
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD922",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The trails of a Region leave out management events",
     why: "Cognito's calls are management events: sign-ins as well as changes of the pool. A trail with selectors of its own may leave \
           out reads, writes or all of them, and the record of a failover has holes.",

@@ -1,15 +1,17 @@
 //! GD924: whether the record can be deleted.
 
 use super::{Kept, in_both, retentions};
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD924",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The bucket of a trail has no Object Lock with a retention",
     why: "Whoever can write to the account could delete the record of what was done in it. Object Lock with a default retention keeps \
           every file for its time, whoever asks.",

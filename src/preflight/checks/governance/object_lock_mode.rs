@@ -3,15 +3,17 @@
 use aws_sdk_s3::types::ObjectLockRetentionMode;
 
 use super::{in_both, retentions};
-use crate::model::RegionRole;
 use crate::model::Severity::Note;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD925",
     severity: Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The trail's Object Lock can be bypassed",
     why: "In governance mode whoever has `s3:BypassGovernanceRetention` deletes files before their time. An auditor will ask who has \
           it; in compliance mode nobody has.",

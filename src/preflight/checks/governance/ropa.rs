@@ -1,12 +1,15 @@
 //! GD931: whether the record of processing activities tells of the replication.
 
+use crate::model::Predicts;
 use crate::model::Severity::Note;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD931",
     severity: Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No Record of Processing Activities tells of the replication",
     why: "Replicating users to another Region is a processing of personal data of its own, with another place and perhaps another law. \
           The record (ROPA) must tell of it, with the controls that hold in both Regions; auditors ask for it by its number.",

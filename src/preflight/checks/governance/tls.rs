@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
+use crate::model::{Predicts, RegionRole};
 use crate::net::Agreed;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::Missing;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD940",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "A front door agrees on no TLS 1.2 or later, or on another version than the other Region's",
     why: "Identity data may not travel over less than TLS 1.2, and controls must be equivalent in both Regions: a failover must not be a \
           way to weaker encryption. The check shakes hands with every address and offers TLS 1.2 and 1.3; older versions are not in the \

@@ -1,15 +1,17 @@
 //! GD920: whether anything records what is done.
 
 use super::in_both;
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD920",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No CloudTrail trail records a Region of the identity plane",
     why: "Regulators ask who changed what in an authentication system, and a failover moves all of it to the other Region. A trail that \
           records the primary alone ends on the very day that will be asked about.",

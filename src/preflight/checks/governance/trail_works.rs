@@ -1,9 +1,9 @@
 //! GD921: whether the record goes on, and arrives.
 
 use super::in_both;
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::governance::Recorder;
 use crate::preflight::facts::{Facts, Missing};
 
@@ -11,6 +11,8 @@ use crate::preflight::facts::{Facts, Missing};
 pub const CHECK: Check = Check {
     code: "GD921",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The trails of a Region record nothing, or it does not arrive",
     why: "A trail that was stopped, or whose bucket refuses it, looks like a trail in every list. What happens meanwhile is not \
           recorded anywhere for longer than the 90 days of the event history.",

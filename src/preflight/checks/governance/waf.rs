@@ -1,15 +1,17 @@
 //! GD945: whether a web ACL stands before the pool in both Regions.
 
 use super::in_both;
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD945",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No WAF web ACL stands before the user pool of a Region",
     why: "Web ACLs are set for each Region and not replicated. Where the replica has none, a failover opens the door to what the primary \
           keeps out: password spraying and bots, at the moment when everybody looks elsewhere.",

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use aws_sdk_wafv2::types::WebAcl;
 
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD946",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The web ACLs of the two Regions have different rules",
     why: "Controls must be equivalent in both Regions. A rule that only one of them has either lets something in after the failover, or \
           keeps users out who could sign in before it.",

@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 
+use crate::model::Predicts;
 use crate::observe::in_alarm;
 use crate::preflight::checks::{Check, Sight};
 
@@ -9,6 +10,8 @@ use crate::preflight::checks::{Check, Sight};
 pub const CHECK: Check = Check {
     code: "GD909",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "An alarm that would stop the run is in ALARM already, or cannot be read",
     why: "`guard.alarms` end a run as soon as one of them is in ALARM. One that is so already says that something is wrong before \
           anything was broken; one that cannot be read would not stop anything.",

@@ -1,12 +1,14 @@
 //! GD906: how long anything may be broken.
 
-use crate::model::format_duration;
+use crate::model::{Predicts, format_duration};
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD906",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The fault may last longer than the environment allows",
     why: "Outage and hold are the longest that users of the primary may be cut off, by plan. `guard.max_duration` bounds it for \
           every scenario.",

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD905",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "A fault covers a forbidden resource",
     why: "`guard.forbidden_ids` names what no fault may touch, and where none may be: subnets, VPCs, network interfaces, functions, \
           health checks.",

@@ -1,11 +1,14 @@
 //! GD904: tags that targets must not carry.
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD904",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "A target carries a forbidden tag",
     why: "By `guard.forbidden_tags` the owners of resources keep drills away from them.",
     remedy: "Leave it out by the fault's `targets`, or by the environment's `subnets`.",

@@ -2,12 +2,15 @@
 
 use jiff::SignedDuration;
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD908",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The run would not lie within the allowed hours",
     why: "`guard.hours` says when those are at work who can help if a drill goes wrong. A run must also have ended by then.",
     remedy: "Run it within `guard.hours` of the environment file.",

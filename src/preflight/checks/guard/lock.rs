@@ -4,12 +4,15 @@ use futures::future::join_all;
 
 use crate::cloud::CloudError;
 use crate::faults::held_by_another;
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD910",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "Another run is at work in this environment, or may be",
     why: "Two runs at once would take each other's changes for the normal state, and put that back. A tag on each VPC is the lock; \
           who cannot read it cannot know.",

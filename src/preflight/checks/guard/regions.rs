@@ -1,11 +1,14 @@
 //! GD902: where faults may be.
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD902",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "A fault is meant for a Region that the environment does not allow",
     why: "`guard.regions` of the environment file says where faults may be, for every scenario.",
     remedy: "Change the fault's `region`, or add the Region to `guard.regions`.",

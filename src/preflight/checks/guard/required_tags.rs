@@ -1,11 +1,14 @@
 //! GD903: tags that targets must carry.
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD903",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "A target does not carry a required tag",
     why: "By `guard.required_tags` the owners of resources agree to drills. What does not carry them is not to be broken.",
     remedy: "Tag it once its owner has agreed (`aws ec2 create-tags`), or leave it out by the fault's `targets`.",

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Percent, RegionRole};
+use crate::model::{Percent, Predicts, RegionRole};
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD907",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The faults cover more subnets than the environment allows",
     why: "`guard.max_share` bounds the blast radius: the share of a Region's selected subnets that faults may reach into.",
     remedy: "Narrow the faults by `targets` (zones, count, percentage), or raise `guard.max_share`.",

@@ -1,10 +1,12 @@
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD201",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The pool is encrypted with a key of AWS's own",
     why: "A native replica needs a multi-Region key of yours. A key of AWS's own is in nobody's hands here: you can neither see its \
           policy nor shut a third party out, and the requirement that data at rest be encrypted under your control is not met.",

@@ -1,10 +1,12 @@
 use super::{held, key_id};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD202",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The Regions' keys are independent of each other",
     why: "*Anti-pattern: independent keys.* What one key has encrypted the other cannot decrypt, so that data must be encrypted anew on its \
           way, and whatever comes with the data itself (a backup, an export) is of no use in the other Region. A multi-Region key (`mrk-`) \

@@ -1,10 +1,12 @@
 use super::described;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD204",
     severity: Severity::Blocker,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "The pool's key is not enabled in one Region",
     why: "Each Region's copy of a multi-Region key has a state of its own. Cognito cannot decrypt users with a key that is disabled there: \
           every sign-in fails, while the other Region goes on as if nothing were wrong.",
@@ -20,6 +22,7 @@ pub const CHECK: Check = Check {
                 let bad = state != "Enabled" && !state.starts_with("Pending") || state == "PendingImport";
                 bad.then(|| {
                     Sight::of(format!("kms:DescribeKey in {}: KeyState {state} of {}", held.region, held.arn))
+                        .at(held.role)
                         .remedy(format!("aws kms enable-key --region {} --key-id {}", held.region, held.arn))
                 })
             });

@@ -1,10 +1,12 @@
 use super::described;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD205",
     severity: Severity::Blocker,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "The pool's key is about to be deleted",
     why: "A key that is pending deletion encrypts and decrypts nothing any more: every sign-in in that Region fails now. When its time is \
           over it is gone, and with it everything that it encrypted; nobody can bring that back.",
@@ -19,6 +21,7 @@ pub const CHECK: Check = Check {
                 let when = key.deletion_date().map(|date| format!(", DeletionDate {date}")).unwrap_or_default();
                 ["PendingDeletion", "PendingReplicaDeletion"].contains(&state).then(|| {
                     Sight::of(format!("kms:DescribeKey in {}: KeyState {state}{when} of {}", held.region, held.arn))
+                        .at(held.role)
                         .remedy(format!("aws kms cancel-key-deletion --region {} --key-id {}", held.region, held.arn))
                 })
             });

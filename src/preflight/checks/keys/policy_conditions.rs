@@ -1,11 +1,13 @@
 use super::policies;
 use super::policy::{CONTEXT, statements};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD207",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The key's policy trusts Cognito for every account or every pool",
     why: "A service principal is the same for all of AWS. Without `aws:SourceAccount` (or `aws:SourceArn`) Cognito may use your key on \
           behalf of somebody else's user pool: a confused deputy. Without the encryption context it may decrypt with it what was not \
@@ -25,10 +27,10 @@ pub const CHECK: Check = Check {
                     // Log delivery tells its own context instead.
                     let bound = ["aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:SourceArn"];
                     if !bound.iter().any(|key| statement.asks_for(key)) {
-                        sights.push(Sight::of(format!("{of}: {label} asks for no aws:SourceAccount")));
+                        sights.push(Sight::of(format!("{of}: {label} asks for no aws:SourceAccount")).at(held.role));
                     } else if statement.covers("kms:Decrypt") && !statement.asks_for_some("kms:EncryptionContext:") {
                         let evidence = format!("{of}: {label} asks for no {CONTEXT}");
-                        sights.push(Sight::of(evidence).severity(Severity::Note));
+                        sights.push(Sight::of(evidence).at(held.role).severity(Severity::Note));
                     }
                 }
             }

@@ -2,12 +2,14 @@ use futures::future::try_join_all;
 
 use super::policies;
 use super::policy::{Call, statements};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD206",
     severity: Severity::Blocker,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "The key's policy does not let Cognito use it for the pool of that Region",
     why: "A key policy is not replicated with the key: each Region has its own. The one of the replica must name the replica's ARN, which \
           has the replica's Region and the primary's pool ID. Copied as it is from the primary it names the wrong Region, and every sign-in \
@@ -45,7 +47,7 @@ pub const CHECK: Check = Check {
                 } else {
                     format!("its conditions do not hold for {arn}: {}", failed.join("; "))
                 };
-                Ok(Some(Sight::of(format!("kms:GetKeyPolicy in {} of {}: {why}", held.region, held.arn))))
+                Ok(Some(Sight::of(format!("kms:GetKeyPolicy in {} of {}: {why}", held.region, held.arn)).at(held.role)))
             });
             Ok(try_join_all(looks).await?.into_iter().flatten().collect())
         })

@@ -1,11 +1,13 @@
 use super::policies;
 use super::policy::{COGNITO, LOG_DELIVERY, statements};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD210",
     severity: Severity::Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The key's policy serves other services than Cognito",
     why: "A key that several services use cannot be disabled, rotated or deleted for one of them alone, and whoever may act through the \
           others may decrypt users' data with it. A user pool deserves a key of its own.",
@@ -26,6 +28,7 @@ pub const CHECK: Check = Check {
                             "kms:GetKeyPolicy in {} of {}: {} allows {service}",
                             held.region, held.arn, statement.label
                         ))
+                        .at(held.role)
                     }));
                 }
             }

@@ -1,11 +1,13 @@
 use super::policies;
 use super::policy::statements;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD209",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The key's policy lets a third party in",
     why: "Whoever may use the pool's key can read what it encrypts. Data of users under a key that another account can use is not under \
           your control alone, which is what the encryption is there to prove to an auditor. Accounts in `account.allowed` of the \
@@ -31,6 +33,7 @@ pub const CHECK: Check = Check {
                             "kms:GetKeyPolicy in {} of {}: {} allows {principal}",
                             held.region, held.arn, statement.label
                         ))
+                        .at(held.role)
                     }));
                 }
             }

@@ -1,11 +1,13 @@
 use super::policies;
 use super::policy::statements;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD208",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The key's policy lets anybody in",
     why: "`\"Principal\": \"*\"` in a key policy means every principal of every account. Only a condition that ties the caller down \
           (`kms:ViaService`, `kms:CallerAccount`, `aws:PrincipalOrgID` and the like) makes it less than that.",
@@ -31,6 +33,7 @@ pub const CHECK: Check = Check {
                         "kms:GetKeyPolicy in {} of {}: {} has Principal * and no condition that ties it down",
                         held.region, held.arn, statement.label
                     ))
+                    .at(held.role)
                 }));
             }
             Ok(sights)

@@ -1,13 +1,15 @@
 use futures::future::try_join_all;
 
 use super::{held, key_id};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::found;
 
 pub const CHECK: Check = Check {
     code: "GD203",
     severity: Severity::Blocker,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "The pool's key is not there in one Region",
     why: "A multi-Region key is only in the Regions that it was replicated to. A pool whose key is not in its own Region can decrypt \
           nothing there: every sign-in fails.",
@@ -21,7 +23,7 @@ pub const CHECK: Check = Check {
             let keys = try_join_all(looks).await?;
             let gone = held.iter().zip(keys).filter(|(_, key)| key.is_none());
             let told = gone.map(|(held, _)| {
-                Sight::of(format!("kms:DescribeKey in {}: NotFoundException for {}", held.region, held.arn)).remedy(format!(
+                Sight::of(format!("kms:DescribeKey in {}: NotFoundException for {}", held.region, held.arn)).at(held.role).remedy(format!(
                     "aws kms replicate-key --region {} --key-id {} --replica-region {} --policy file://replica-policy.json",
                     facts.cloud.primary.region,
                     key_id(&held.arn),

@@ -1,13 +1,15 @@
 use futures::future::try_join_all;
 
 use super::held;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::found;
 
 pub const CHECK: Check = Check {
     code: "GD211",
     severity: Severity::Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The pool's key is never rotated",
     why: "Rotation makes new material for the same key, in all its Regions at once, and needs no change anywhere else. Most rules that an \
           auditor brings ask for it once a year. It is set at the primary key of a multi-Region key and holds for its replicas.",
@@ -28,6 +30,7 @@ pub const CHECK: Check = Check {
                     "kms:GetKeyRotationStatus in {}: KeyRotationEnabled false for {}",
                     held.region, held.arn
                 ))
+                .at(held.role)
             });
             Ok(told.collect())
         })

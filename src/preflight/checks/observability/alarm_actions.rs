@@ -1,13 +1,16 @@
 //! GD807: whether alarms tell anybody.
 
 use super::identity_alarms;
+use crate::model::Predicts;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD807",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "An alarm of the identity plane tells nobody",
     why: "An alarm without an action, or whose actions are off, turns red on a console that nobody looks at: the failover goes on \
           without the people who should follow it.",

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::ROLES;
+use crate::model::Predicts;
 use crate::model::Severity::Note;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::cloudwatch::{COGNITO, Dashboard};
 
@@ -12,6 +13,8 @@ use crate::preflight::facts::cloudwatch::{COGNITO, Dashboard};
 pub const CHECK: Check = Check {
     code: "GD808",
     severity: Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No dashboard shows the identity plane of both Regions",
     why: "During a failover the question is where users are now: sign-ins fall in one Region and rise in the other. On two consoles, \
           one of which may be the Region that is gone, nobody sees that.",

@@ -2,13 +2,16 @@
 
 use super::dashboard::{shown, shows_both};
 use super::{ROLES, RPO, WATCHED};
+use crate::model::Predicts;
 use crate::model::Severity::Note;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD809",
     severity: Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The cross-Region dashboard leaves out a metric of the identity plane",
     why: "Sign-ins tell that users get in, throttles that they do not, refreshed tokens that sessions live on, and the lag what a \
           failover would lose. Whoever decides about a failback needs all four, of both Regions.",

@@ -1,8 +1,9 @@
 //! GD805: whether somebody hears of a long lag.
 
 use super::no_alarm_at;
+use crate::model::Predicts;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::preflight::checks::{BOTH, Check};
 
 /// Twice the SLO of 30 s, in seconds.
 const ALARM_S: f64 = 60.0;
@@ -11,6 +12,8 @@ const ALARM_S: f64 = 60.0;
 pub const CHECK: Check = Check {
     code: "GD805",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No alarm goes off at a replication lag of 60 s",
     why: "The plane's objective is a lag below 30 s. Twice that is the time to look, while a failover would still lose little; \
           without an alarm the first to see it is whoever fails over.",

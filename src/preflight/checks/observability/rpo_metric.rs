@@ -3,8 +3,9 @@
 use jiff::SignedDuration;
 
 use super::{ROLES, RPO};
+use crate::model::Predicts;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::cloudwatch::Span;
 
 /// A metric that has no value for so long is not measured any more; alarms look at shorter periods.
@@ -14,6 +15,8 @@ const LATEST: SignedDuration = SignedDuration::from_mins(15);
 pub const CHECK: Check = Check {
     code: "GD804",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The replication lag is not measured",
     why: "Cognito promises no lag and publishes no figure that one may rely on. What is lost at a failover is what the replica has not \
           got yet, so the lag is measured by canary writes, and kept as the custom metric `IdentityPlaneRPO`, in seconds. Without it \

@@ -1,8 +1,9 @@
 //! GD806: whether somebody is woken by a lag that breaks the objective.
 
 use super::no_alarm_at;
+use crate::model::Predicts;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::preflight::checks::{BOTH, Check};
 
 /// Four times the SLO of 30 s, in seconds.
 const PAGE_S: f64 = 120.0;
@@ -11,6 +12,8 @@ const PAGE_S: f64 = 120.0;
 pub const CHECK: Check = Check {
     code: "GD806",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "Nobody is paged at a replication lag of 120 s",
     why: "A lag of two minutes means that passwords and sign-ups of two minutes are lost if the primary goes now. That is worth waking \
           somebody, who may hold back a planned failover.",

@@ -1,13 +1,16 @@
 //! GD810: whether an alarm on the lag goes off when the lag is not measured any more.
 
 use super::rpo_alarms;
+use crate::model::Predicts;
 use crate::model::Severity::Note;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD810",
     severity: Note,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "An alarm on the replication lag stays silent when the lag is no longer measured",
     why: "The metric is written by a program of your own. When that stops, or cannot reach the primary, there is no value: the very \
           moment in which the lag grows unseen. `TreatMissingData` decides whether that counts as a breach.",
@@ -21,6 +24,7 @@ pub const CHECK: Check = Check {
                 let treats = alarm.treat_missing_data().unwrap_or("missing");
                 (treats != "breaching").then(|| {
                     Sight::of(format!("cloudwatch:DescribeAlarms: {name} in {region}: TreatMissingData={treats}"))
+                        .at(role)
                 })
             };
             Ok(rpo_alarms(facts).await?.into_iter().filter_map(sight).collect())

@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 
 use super::{RPO, in_both};
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::cloudwatch::Span;
 use crate::preflight::facts::{Facts, Missing};
 
@@ -18,6 +18,8 @@ const NOW: SignedDuration = SignedDuration::from_mins(15);
 pub const CHECK: Check = Check {
     code: "GD811",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "The measured replication lag is above its objective of 30 s",
     why: "What the replica has not got yet is lost if the primary goes. Above the objective a failover now would miss its RPO before \
           it has begun.",

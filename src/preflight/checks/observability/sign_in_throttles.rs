@@ -1,9 +1,9 @@
 //! GD803: whether somebody hears of throttled sign-ins.
 
 use super::{identity_alarms, in_both};
-use crate::model::RegionRole;
 use crate::model::Severity::Risk;
-use crate::preflight::checks::Check;
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
 
 /// What is looked at.
@@ -13,6 +13,8 @@ const METRIC: &str = "SignInThrottles";
 pub const CHECK: Check = Check {
     code: "GD803",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "No alarm looks at throttled sign-ins in a Region",
     why: "At a failover all sign-ins meet the quota of one Region. Throttled ones are counted by `SignInThrottles` alone, which has no \
           value until the first of them, so that only an alarm tells that they have begun.",

@@ -1,12 +1,14 @@
 use aws_sdk_cognitoidentityprovider::types::SchemaAttributeType;
 
 use super::Schemas;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD112",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A custom attribute has other limits in the other Region",
     why: "A value within the limits of one pool can lie outside those of the other: such users fail to be copied, one by one, and are \
           missing when they are needed. Limits are fixed when the attribute is created.",

@@ -1,10 +1,13 @@
 use super::Schemas;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::RegionRole::{Primary, Replica};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD110",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "A custom attribute is missing in one Region",
     why: "Users who are copied to a pool without the attribute lose it, and whatever reads it after the failover (a token trigger, an \
           authorizer, the application) decides without it. The schema of a pool only ever grows: an attribute can be added, never \
@@ -17,20 +20,21 @@ pub const CHECK: Check = Check {
     look: |facts| {
         Box::pin(async move {
             let schemas = Schemas::of(facts).await?;
-            let (primary, replica) = (&facts.cloud.primary.region, &facts.cloud.replica.region);
             let lacking = |these: &[_], those: &[_], here, there| {
+                let [from, to] = [here, there].map(|role| &facts.site.region(role).region);
                 names(these)
                     .into_iter()
                     .filter(|name| !names(those).contains(name))
                     .map(|name| {
                         Sight::of(format!(
-                            "cognito-idp:DescribeUserPool: SchemaAttributes has {name} in {here} and not in {there}"
+                            "cognito-idp:DescribeUserPool: SchemaAttributes has {name} in {from} and not in {to}"
                         ))
+                        .at(there)
                     })
                     .collect::<Vec<_>>()
             };
-            let mut sights = lacking(&schemas.primary, &schemas.replica, primary, replica);
-            sights.extend(lacking(&schemas.replica, &schemas.primary, replica, primary));
+            let mut sights = lacking(&schemas.primary, &schemas.replica, Primary, Replica);
+            sights.extend(lacking(&schemas.replica, &schemas.primary, Replica, Primary));
             Ok(sights)
         })
     },

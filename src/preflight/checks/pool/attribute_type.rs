@@ -1,12 +1,14 @@
 use aws_sdk_cognitoidentityprovider::types::SchemaAttributeType;
 
 use super::Schemas;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD111",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A custom attribute is of another kind in the other Region",
     why: "A value that one pool accepts is refused by the other where type, mutability or necessity differ, so that users cannot be \
           copied as they are, and a change at the standby fails after the failover. Type and mutability of an attribute are fixed when it \

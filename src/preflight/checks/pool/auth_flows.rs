@@ -1,10 +1,12 @@
 use super::{both_there, difference};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD118",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "An app client allows other sign-in flows at the replica",
     why: "A flow that the standby's app client does not list in `ExplicitAuthFlows` is refused there with `InvalidParameterException`, for \
           every user, at the first call. `ALLOW_REFRESH_TOKEN_AUTH` among them: without it every session ends at the failover. A flow that \

@@ -1,10 +1,12 @@
 use super::{both_there, difference};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD120",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "An app client has other callback URLs at the replica",
     why: "Managed login sends a browser back to a registered URL and nowhere else: with one that the standby does not know, users end on an \
           error page (`redirect_mismatch`) after a failover that looks perfect from outside.",

@@ -1,10 +1,12 @@
 use super::{both_there, label};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD117",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "An app client has another ID at the replica",
     why: "Cognito makes the IDs of app clients itself, so that independent pools never share them. An application that knows but one ID is \
           refused by the standby, refresh tokens of one Region are worth nothing in the other, and whatever checks `aud` or `client_id` \

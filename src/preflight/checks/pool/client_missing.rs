@@ -1,10 +1,12 @@
 use super::client_pairs;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD116",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "An app client is missing at the replica",
     why: "Whoever comes by that app client is told `ResourceNotFoundException` by the standby, whatever DNS, health checks and a probe \
           of the login page say. With native replication app clients are copied; with independent pools somebody has to copy each one.",

@@ -8,8 +8,8 @@ use super::{ClientPair, both_there};
 use crate::cloud::{CloudError, resolve_secret};
 use crate::env::SecretRef;
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{RegionRole, Secret, Severity};
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, RegionRole, Secret, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing};
 use crate::users::secret_hash;
 
@@ -19,6 +19,8 @@ const SIGN_IN: &str = "cognito-idp:InitiateAuth";
 pub const CHECK: Check = Check {
     code: "GD122",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "An app client has another secret at the replica",
     // InitiateAuth needs no permission.
     why: "A server proves itself by the app client's secret: as `SECRET_HASH` of each sign-in, as password at the token endpoint. A standby \

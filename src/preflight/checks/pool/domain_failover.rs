@@ -1,9 +1,11 @@
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD126",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "Managed login does not fail over",
     why: "Managed login fails over by itself, but only where its domain says to which Region and on which health check \
           (`Routing.Failover`). Without it users of the login pages stay with the primary, while callers of the API are at the replica.",

@@ -2,12 +2,14 @@ use aws_sdk_cognitoidentityprovider::types::GroupType;
 use tokio::try_join;
 
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD115",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "A group has another role or precedence in the other Region",
     why: "The group with the lowest precedence decides which role an identity pool gives a user (`cognito:preferred_role`). With another \
           role or precedence at the standby, users act with other permissions from the moment of the failover.",

@@ -2,12 +2,14 @@ use tokio::try_join;
 
 use super::difference;
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD114",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "A group is missing in one Region",
     why: "Groups become the claim `cognito:groups`, by which applications decide what a user may do. Where a group is missing its \
           members sign in as before and may do less, or where a rule denies a group, more: nothing fails that a probe of the login page \

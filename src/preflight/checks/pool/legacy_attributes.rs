@@ -1,10 +1,12 @@
 use super::Schemas;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD113",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "The schema has an attribute with a legacy name",
     why: "*Anti-pattern: replication before a schema audit.* Developer-only attributes (`dev:`, `dev:custom:`) are a legacy of early user \
           pools: no app client can write them, and few tools copy them. A schema is never cleaned up later, and a replica inherits it as \

@@ -1,10 +1,12 @@
 use super::{both_there, difference};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD119",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "An app client allows other OAuth flows or scopes at the replica",
     why: "Managed login and the token endpoint answer `unauthorized_client` to a grant that the app client does not list, and \
           `invalid_scope` to a scope. A client that asks for the same as ever is refused by the standby alone; one without a scope gets \

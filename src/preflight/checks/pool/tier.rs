@@ -1,10 +1,12 @@
 use crate::model::RegionRole::Primary;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD123",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The pool's feature plan has no replication",
     why: "Native multi-Region replication needs the Essentials or the Plus plan. With Lite there is no replica that anybody could sign in \
           at, whatever DNS says.",

@@ -1,12 +1,14 @@
 use aws_sdk_cognitoidentityprovider::types::{TimeUnitsType, UserPoolClientType};
 
 use super::both_there;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD121",
     severity: Severity::Note,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "Tokens of an app client are good for another time at the replica",
     why: "Shorter tokens at the standby mean more refreshes exactly when it takes over all users, and a shorter refresh token sends them \
           all to the login form. Units count: `30` is 30 days or 30 minutes, by `TokenValidityUnits`.",

@@ -1,13 +1,15 @@
 use futures::future::try_join_all;
 
 use crate::model::RegionRole::Primary;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::Facts;
 
 pub const CHECK: Check = Check {
     code: "GD124",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "Users sign in with an authenticator app, which a replica refuses",
     why: "Users of TOTP software tokens cannot sign in at a native replica (Cognito developer guide, \"Multi-Region replication for user \
           pools\"): their password is right, and they are refused all the same until the primary is back. Users of the environment file's \

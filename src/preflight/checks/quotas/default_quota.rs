@@ -1,7 +1,7 @@
 //! GD608: the rate that everybody gets.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// From this share of the rate on, a peak that is an average over five minutes comes too near; our own choice.
@@ -11,6 +11,8 @@ const NEAR: f64 = 0.8;
 pub const CHECK: Check = Check {
     code: "GD608",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Throttling,
     title: "The replica runs on the default quota of sign-ins, and the peak comes near",
     why: "The default rate of InitiateAuth is 120 a second for the account in each Region. Figures of the peak are averages over five \
           minutes, and after a failover clients sign in again all at once: a peak above 80 % of it is a peak above it.",

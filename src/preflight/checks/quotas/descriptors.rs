@@ -2,7 +2,7 @@
 
 use super::super::{Check, Sight};
 use crate::env::{EnvironmentKind, Site, Timeouts};
-use crate::model::{Flow, Severity};
+use crate::model::{Flow, Predicts, Severity};
 use crate::net::descriptors;
 use crate::preflight::facts::Facts;
 use crate::scenario::UserLoad;
@@ -11,6 +11,8 @@ use crate::scenario::UserLoad;
 pub const CHECK: Check = Check {
     code: "GD610",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "This machine lets the runner open fewer sockets than the load needs",
     why: "A blackhole is when sockets pile up: every login that hangs holds one, and looks up names through another. Where none is left, logins \
           and looks of observers fail by the runner's own fault. They are told apart from failures of the service and count nowhere, so that \

@@ -1,13 +1,15 @@
 //! GD601: what the replica lets through, beside the primary.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD601",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Throttling,
     title: "The replica lets fewer sign-ins through than the primary",
     why: "Request rates are the account's in each Region, and raised there alone. What somebody once raised at the primary was needed \
           there, and is needed at the replica from the moment of the failover: it takes all sign-ins and refreshes, and answers what is \

@@ -1,7 +1,7 @@
 //! GD609: how many triggers can run at once.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// How long Cognito waits for a trigger, in seconds (Cognito developer guide, "Customizing user pool workflows with Lambda triggers").
@@ -11,6 +11,8 @@ const LONGEST_S: f64 = 5.0;
 pub const CHECK: Check = Check {
     code: "GD609",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Throttling,
     title: "At the peak the replica's functions are throttled where triggers are slow",
     why: "Every sign-in and every refresh runs the token trigger, and holds one of the account's concurrent executions for as long. After a \
           failover triggers are slow: they start cold, and what they depend on has just moved as well. With each at Cognito's patience of 5 s \

@@ -1,14 +1,16 @@
 //! GD604: what the replica lets through, beside what users need.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::{COGNITO, SIGN_INS_CODE};
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD604",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Throttling,
     title: "At the peak the replica would throttle",
     why: "After a failover one Region takes the sign-ins and the token refreshes of both. What is above its enforced rate is answered with \
           `TooManyRequestsException`; users who try again make it worse. CloudWatch's figures are averages over five minutes, and only \

@@ -1,14 +1,16 @@
 //! GD603: the other categories of requests, beside the primary's.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::{COGNITO, SIGN_INS_CODE};
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD603",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Throttling,
     title: "A quota beside that of sign-ins is lower at the replica",
     why: "Users do more than sign in: they come back from an identity provider (UserFederation), revoke tokens (UserToken), and \
           applications read users (UserRead). Each has a quota of its own in each Region, and the lowest one decides what works after a \

@@ -1,7 +1,7 @@
 //! GD605: what the replica lets through, beside what the drill itself sends.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{Flow, RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Flow, Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 use crate::scenario::UserLoad;
 
@@ -9,6 +9,8 @@ use crate::scenario::UserLoad;
 pub const CHECK: Check = Check {
     code: "GD605",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Throttling,
     title: "The scenario sends more sign-ins than the replica lets through",
     why: "After the failover the replica takes every sign-in and refresh of the drill, beside those of real users. What is above its enforced \
           rate is answered with `TooManyRequestsException`: the drill then measures the quota, and throttles real users with it. Steps of \

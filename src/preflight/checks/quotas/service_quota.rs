@@ -1,14 +1,16 @@
 //! GD606: how far the replica's rate can be raised.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::{COGNITO, SIGN_INS_CODE};
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD606",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Throttling,
     title: "The replica's rate of sign-ins cannot be raised as far as the primary's",
     why: "UpdateProvisionedLimit acts at once, also in the middle of a failover, but only up to what Service Quotas allows in that Region. \
           Beyond it stands a request to AWS, which takes as long as it takes.",

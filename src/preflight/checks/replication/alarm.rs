@@ -1,12 +1,14 @@
 use super::metrics::no_metric;
 use super::{LAG_METRIC, slo};
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD308",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "No alarm watches the replication lag",
     why: "Replication that stands still is noticed at the failover, when it is too late. Before any rehearsal an alarm on `ReplicationLag` \
           must be there that tells somebody. Where the metric does not exist this says \"not checked\": then the custom metric of the \

@@ -2,13 +2,15 @@ use futures::future::try_join_all;
 
 use super::SAMPLE;
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing, found};
 
 pub const CHECK: Check = Check {
     code: "GD306",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "Users are in other groups at the replica",
     why: "Groups are in every token (`cognito:groups`), and decide what a user may do. Where the standby has a user in fewer groups the \
           sign-in succeeds and the work does not. Groups whose name begins with the pool's ID are Cognito's own and are not compared. What \

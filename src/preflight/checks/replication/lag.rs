@@ -8,8 +8,8 @@ use super::slo;
 use crate::cloud::CloudError;
 use crate::env::Canary;
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing};
 
 const WRITE: &str = "cognito-idp:AdminUpdateUserAttributes";
@@ -19,6 +19,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub const CHECK: Check = Check {
     code: "GD309",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "Replication is behind by more than is aimed at",
     why: "What the primary has accepted and the replica has not heard of is lost for as long as the primary is gone: the recovery point. \
           No lag is published, so one is measured now: an attribute of the canary user (`users.canary`) is set at the primary, and the \

@@ -2,8 +2,8 @@ use jiff::SignedDuration;
 
 use super::{LAG_METRIC, slo};
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::cloudwatch::{COGNITO_PERIOD_S, Span};
 use crate::preflight::facts::{Facts, Missing};
 
@@ -15,6 +15,8 @@ const SINCE: SignedDuration = SignedDuration::from_hours(1);
 pub const CHECK: Check = Check {
     code: "GD307",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "CloudWatch tells of replication that is behind or down",
     why: "Only what has been replicated can take over. The reference architecture names the metrics `UserPoolReplicationStatus` (1 while \
           replication is in order) and `ReplicationLag` (seconds). Cognito's documentation lists neither, so that this looks at what is \

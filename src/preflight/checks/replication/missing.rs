@@ -1,9 +1,11 @@
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD301",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The pool has no replica in the Region that should take over",
     why: "There is nothing to fail over to: DNS goes to the other Region, and every sign-in is answered by `ResourceNotFoundException`.",
     remedy: "Make the replica, wait until it is INACTIVE, configure what is not replicated (triggers, e-mail, SMS, WAF), and let it \

@@ -1,10 +1,12 @@
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD303",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "Primary and replica are not where the environment file says",
     why: "The drill would blackhole the standby and prove nothing, and canaries would be written where no writes are taken. No operation \
           swaps the roles of a pool and its replica: the primary is where the pool was made.",

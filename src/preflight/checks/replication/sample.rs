@@ -5,8 +5,8 @@ use futures::future::try_join_all;
 
 use super::SAMPLE;
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing, found};
 
 /// Attributes that independent pools give each user anew.
@@ -15,6 +15,8 @@ const OF_THE_POOL: [&str; 2] = ["sub", "identities"];
 pub const CHECK: Check = Check {
     code: "GD305",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "Users are not the same in both Regions",
     why: "What replication has not brought, or a copy by hand has lost, is told by no metric: one user is missing, another one has an old \
           address or a tenant that the token trigger goes by. A sample of users is compared attribute by attribute. What differs at first \

@@ -1,9 +1,11 @@
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 pub const CHECK: Check = Check {
     code: "GD302",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The replica does not serve",
     why: "A new replica is INACTIVE: it can be read and configured, and signs nobody in. So does one that is still being made or about to be \
           deleted. Its API answers, its keys are published, a probe is content, and every sign-in is refused.",

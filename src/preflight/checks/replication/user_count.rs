@@ -1,6 +1,6 @@
 use crate::model::RegionRole::{Primary, Replica};
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{Check, REPLICA, Sight};
 
 /// By so much the counts may differ: they are estimates, and taken at different times.
 const TOLERANCE: f64 = 0.05;
@@ -8,6 +8,8 @@ const TOLERANCE: f64 = 0.05;
 pub const CHECK: Check = Check {
     code: "GD304",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The Regions do not have the same number of users",
     why: "The initial replication is not complete, or copying by hand has lost users: those who are not at the standby are told \
           `UserNotFoundException` there. The count is Cognito's estimate, so that a difference of up to 5 % is no finding; single users \

@@ -1,13 +1,15 @@
 //! GD527: an alias with an opinion of its own.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD527",
     severity: Severity::Note,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The primary's alias takes on its target's health besides the health check's",
     why: "With `EvaluateTargetHealth` the record moves as soon as either the health check or the target is unhealthy, a load balancer \
           whose targets all fail for instance. That may be what you want; but then the record can move while the health check says healthy, \

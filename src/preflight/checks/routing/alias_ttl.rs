@@ -1,7 +1,7 @@
 //! GD509: an alias has the TTL of what it leads to.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// The TTL that answers should have, in seconds; that of aliases of AWS's load balancers (Route 53 FAQ, "DNS failover").
@@ -11,6 +11,8 @@ const TTL_S: u32 = 60;
 pub const CHECK: Check = Check {
     code: "GD509",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::SlowRecovery,
     title: "The failover record is an alias whose answers are kept for longer than 60 s",
     why: "An alias has no TTL of its own: its answers have the TTL of what it leads to. For a load balancer that is 60 s; for another \
           record of the zone it is whatever that one has, which nobody looks at when the failover record is reviewed.",

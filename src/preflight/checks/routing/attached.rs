@@ -1,5 +1,6 @@
 //! GD503: whose health decides.
 
+use crate::model::{Milestone, Predicts};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::{counts, found};
 
@@ -7,6 +8,8 @@ use crate::preflight::facts::{counts, found};
 pub const CHECK: Check = Check {
     code: "GD503",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The environment's health check is not attached to the primary record",
     why: "Route 53 gives the secondary record only while the health check on the primary one is unhealthy. Without a health check \
           it never does; with another one, it follows something that this drill neither breaks nor watches.",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 
-use crate::model::Severity;
+use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::Missing;
 use crate::scenario::FaultKind;
@@ -13,6 +13,8 @@ use crate::scenario::FaultKind;
 pub const CHECK: Check = Check {
     code: "GD506",
     severity: Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check's target is not behind the fault",
     why: "Route 53's checkers come from the Internet and ask one target. If packets to that target do not vanish with those of the \
           users, the health check stays healthy, the record never moves, and the drill is an outage without a failover. So would \

@@ -1,13 +1,15 @@
 //! GD517: a health check over the health check.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::{Facts, counts, found};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD517",
     severity: Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "A calculated health check hides the primary's outage",
     why: "The record hangs on a health check that counts others, and stays healthy while enough of them are. With fewer needed than there \
           are, the one that watches the primary's front door may fail for as long as it likes: the record never moves, and nobody gets to \

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{BOTH, Check, Looked, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// How long they must be valid yet, in days.
@@ -13,6 +13,8 @@ pub const DAYS: i64 = 30;
 pub const CHECK: Check = Check {
     code: "GD523",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "A certificate that a front door presents ends within 30 days",
     why: "A certificate that ends turns every user away at once, and the health check does not see it: checkers do not verify certificates. \
           At a replica that nobody uses, nobody sees it either, until the day of the failover.",
@@ -27,12 +29,13 @@ async fn look(facts: &Facts) -> Looked {
     let (judge, host) = (facts.judge()?, &facts.site.front_door.name);
     let now = facts.clock.wall_now();
     let mut sights = Vec::new();
-    for door in primary.iter().chain(replica.iter()) {
+    let doors = [(RegionRole::Primary, &primary), (RegionRole::Replica, &replica)];
+    for (role, door) in doors.into_iter().flat_map(|(role, doors)| doors.iter().map(move |door| (role, door))) {
         let Some(ends) = door.ends(&judge, host) else { continue };
         let left = ends.duration_since(now);
         if left < SignedDuration::from_hours(24 * DAYS) {
             let days = left.as_secs().div_euclid(24 * 3600);
-            sights.push(Sight::of(format!("{}: ends {ends}, in {days} days", door.address)));
+            sights.push(Sight::of(format!("{}: ends {ends}, in {days} days", door.address)).at(role));
         }
     }
     Ok(sights)

@@ -1,7 +1,7 @@
 //! GD522: for which names the certificates are.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{Region, RegionRole, Severity};
+use super::super::{BOTH, Check, Looked, Sight};
+use crate::model::{Predicts, Region, RegionRole, Severity};
 use crate::net::Flaw;
 use crate::preflight::facts::{Facts, Missing, covers, found};
 
@@ -9,6 +9,8 @@ use crate::preflight::facts::{Facts, Missing, covers, found};
 pub const CHECK: Check = Check {
     code: "GD522",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "A certificate does not cover the name that users connect to",
     why: "Users connect to one name, whichever Region answers. A replica whose certificate was made for its own Region's name, or a login \
           domain whose certificate lacks it, turns every client away in the handshake, before anything is logged.",
@@ -22,9 +24,10 @@ async fn look(facts: &Facts) -> Looked {
     let (primary, replica) = futures::try_join!(facts.doors(RegionRole::Primary), facts.doors(RegionRole::Replica))?;
     let (judge, name, now) = (facts.judge()?, &facts.site.front_door.name, facts.clock.wall_now());
     let mut sights = Vec::new();
-    for door in primary.iter().chain(replica.iter()) {
+    let doors = [(RegionRole::Primary, &primary), (RegionRole::Replica, &replica)];
+    for (role, door) in doors.into_iter().flat_map(|(role, doors)| doors.iter().map(move |door| (role, door))) {
         if let Err(flaw @ Flaw::OtherName(_)) = judge.judge(&door.chain, name, now) {
-            sights.push(Sight::of(format!("{}: {flaw}, not {name}", door.address)));
+            sights.push(Sight::of(format!("{}: {flaw}, not {name}", door.address)).at(role));
         }
     }
     sights.extend(login(facts).await?);

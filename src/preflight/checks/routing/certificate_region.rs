@@ -1,7 +1,7 @@
 //! GD525: where the login domain's certificate lies.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// Where Cognito takes certificates of custom domains from, whatever the pool's Region (Cognito developer guide, "Using your own domain for
@@ -12,6 +12,8 @@ const REGION: &str = "us-east-1";
 pub const CHECK: Check = Check {
     code: "GD525",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The login domain's certificate is not in us-east-1",
     why: "A custom domain of managed login is served by CloudFront, which takes certificates from us-east-1 alone, for a pool in whatever \
           Region and for its replica too. With one from elsewhere the domain cannot be changed any more, nor a renewed certificate be \

@@ -3,9 +3,9 @@
 use aws_sdk_acm::types::{CertificateStatus, CertificateSummary, RenewalEligibility};
 use jiff::Timestamp;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{BOTH, Check, Looked, Sight};
 use super::certificate_end::DAYS;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, covers};
 
 /// An imported certificate, which nobody renews by itself, is told of so many days before its end.
@@ -15,6 +15,8 @@ const IMPORTED_DAYS: i64 = 60;
 pub const CHECK: Check = Check {
     code: "GD524",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "Certificate Manager will not keep a certificate of the front door good",
     why: "ACM renews what it issued, for as long as its DNS validation records stand; imported certificates it does not renew. What is not \
           issued, ends within 30 days, or was imported and ends within 60, is about to turn users away in its Region.",
@@ -34,7 +36,7 @@ async fn look(facts: &Facts) -> Looked {
         let region = &facts.site.region(role).region;
         for certificate in list.iter().filter(|certificate| is_ours(facts, certificate)) {
             let arn = certificate.certificate_arn().unwrap_or("-");
-            sights.extend(judge(certificate, now).map(|what| Sight::of(format!("{region}, {arn}: {what}"))));
+            sights.extend(judge(certificate, now).map(|what| Sight::of(format!("{region}, {arn}: {what}")).at(role)));
         }
     }
     Ok(sights)

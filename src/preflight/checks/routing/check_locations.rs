@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// Route 53 recommends no fewer (Route 53 API reference, HealthCheckConfig, `Regions`).
@@ -13,6 +13,8 @@ const LEAST: usize = 3;
 pub const CHECK: Check = Check {
     code: "GD516",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The checkers are in too few places",
     why: "The health check is healthy while more than 18 % of its checkers say so, from wherever they are. Where all of them sit on one \
           continent, or in one or two Regions, trouble of the network there looks like an outage of the primary, and an outage that \

@@ -1,13 +1,15 @@
 //! GD512: which page decides.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::{Facts, asks};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD512",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check asks for no health page",
     why: "Whatever `/` answers, it was not made to tell whether users can sign in: a start page, a redirect or a CDN's cached copy stays \
           good while the user pool behind it does not. A health page of its own looks at what sign-in needs in its Region, and at nothing \

@@ -3,7 +3,7 @@
 use aws_sdk_route53::types::HealthCheckType;
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// The ports where a health check names none (Route 53 API reference, HealthCheckConfig).
@@ -14,6 +14,8 @@ const HTTP: i32 = 80;
 pub const CHECK: Check = Check {
     code: "GD513",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check asks at another port than users",
     why: "A listener of its own for health checks has rules, certificates and security groups of its own. It answers while the users' \
           listener does not, and the record stays; or it is the one that breaks, and the record moves for nothing.",

@@ -3,13 +3,15 @@
 use aws_sdk_route53::types::HealthCheckType;
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD514",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check does not name the host in the TLS handshake",
     why: "Load balancers, CloudFront and API Gateway choose the certificate, and some of them the site, by the name in the handshake \
           (SNI). Without it they answer for another one or close the connection: then the health check does not see what users see.",

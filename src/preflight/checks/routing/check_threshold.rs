@@ -1,7 +1,7 @@
 //! GD515: how easily the record moves.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::{DEFAULT_THRESHOLD, Facts};
 
 /// Failures in a row that a checker should wait for (the article: 3 of 10 s).
@@ -11,6 +11,8 @@ const FAILURES: i32 = 3;
 pub const CHECK: Check = Check {
     code: "GD515",
     severity: Severity::Note,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "Fewer than three failures move the record",
     why: "A failover is no small thing: users of the replica cannot sign up, change a password or use an authenticator app. One or two \
           failures in a row happen on any busy day, and then everybody moves there and back.",

@@ -3,13 +3,15 @@
 use aws_sdk_route53::types::HealthCheckType;
 
 use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD511",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check does not ask as users do",
     why: "Users come by HTTPS. A TCP check is content with an open port, whatever stands behind it; an HTTP check asks another listener; an \
           alarm or a switch (CLOUDWATCH_METRIC, RECOVERY_CONTROL) does not ask at all, and turns when something else says so. The record \

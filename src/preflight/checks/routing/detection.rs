@@ -1,5 +1,6 @@
 //! GD507: how fast a fault is seen.
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD};
 
@@ -7,6 +8,8 @@ use crate::preflight::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD};
 pub const CHECK: Check = Check {
     code: "GD507",
     severity: crate::model::Severity::Risk,
+    regions: &[],
+    predicts: Predicts::SlowRecovery,
     title: "The health check is slower than 3 failures of 10 s",
     why: "Detection takes about the interval times the threshold, and is the first link of the recovery time. With 30 s and 3 it \
           takes 90 s, three quarters of a target of 2 min.",

@@ -2,13 +2,15 @@
 
 use futures::future::join_all;
 
-use crate::model::RegionRole;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, RegionRole};
+use crate::preflight::checks::{BOTH, Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD510",
     severity: crate::model::Severity::Blocker,
+    regions: BOTH,
+    predicts: Predicts::UnknownAddress,
     title: "A front door's direct name does not resolve",
     why: "By these names a run tells the Regions apart, logs in at each of them beforehand, and probes when packets stop. Without \
           them it could not say where a user got in.",
@@ -21,8 +23,9 @@ pub const CHECK: Check = Check {
             let failed = answers.into_iter().flat_map(|(role, answers)| {
                 let failed = answers.into_iter().filter_map(|(name, answer)| Some((name, answer.err()?)));
                 failed.map(move |(name, error)| {
-                    let role = role.as_str();
+                    let (at, role) = (role, role.as_str());
                     Sight::of(format!("{name} of the {role} Region: {error}"))
+                        .at(at)
                         .remedy(format!("Correct `{role}.direct` in the environment file; then: dig {name}"))
                 })
             });

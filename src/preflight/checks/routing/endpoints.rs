@@ -1,13 +1,15 @@
 //! GD519: whether both front doors answer.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{BOTH, Check, Looked, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Door, Facts};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD519",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "A front door does not answer what the health check asks",
     why: "After a failover the replica's front door is all that there is, and after the failback the primary's again. An address that gives \
           no good answer today turns users away then. Nothing else asks the replica while the primary serves.",
@@ -27,8 +29,10 @@ async fn look(facts: &Facts) -> Looked {
         match door.status {
             Ok(status) if (200..400).contains(&status) => None,
             Ok(_) if role == RegionRole::Primary && !seen => None,
-            Ok(status) => Some(Sight::of(format!("{region}, {}: GET {path} answered HTTP {status}", door.address))),
-            Err(ref error) => Some(Sight::of(format!("{region}, {}: {error}", door.address))),
+            Ok(status) => {
+                Some(Sight::of(format!("{region}, {}: GET {path} answered HTTP {status}", door.address)).at(role))
+            }
+            Err(ref error) => Some(Sight::of(format!("{region}, {}: {error}", door.address)).at(role)),
         }
     };
     let sights = primary.iter().filter_map(|door| judge(RegionRole::Primary, door));

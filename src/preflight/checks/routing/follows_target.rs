@@ -1,11 +1,14 @@
 //! GD505: a health check that does not follow its target.
 
+use crate::model::{Milestone, Predicts};
 use crate::preflight::checks::{Check, Sight};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD505",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check does not follow its target",
     why: "A disabled health check counts as healthy whatever its checkers see, so the record never moves. An inverted one moves it \
           to the replica while the primary is well, and back when it breaks.",

@@ -1,5 +1,6 @@
 //! GD504: the health check is there.
 
+use crate::model::{Milestone, Predicts};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::found;
 
@@ -7,6 +8,8 @@ use crate::preflight::facts::found;
 pub const CHECK: Check = Check {
     code: "GD504",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check does not exist",
     why: "Failover begins when this health check turns unhealthy, and the run times that. One that is gone leaves a record that \
           names it in an undefined state, and the run without its first figure.",

@@ -1,13 +1,15 @@
 //! GD520: whether there is anything to fail over from.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use super::super::{Check, Looked, PRIMARY, Sight};
+use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD520",
     severity: Severity::Blocker,
+    regions: PRIMARY,
+    predicts: Predicts::Unreached(Milestone::FirstPrimaryLoginAfterFailback),
     title: "The health check is unhealthy already",
     why: "The record gives the replica already, so a drill would break a Region that serves nobody: the replica's figures look well because \
           nothing had to move, and after the heal nobody comes back. In earnest it means that the last failover was never undone, or that the \

@@ -1,13 +1,15 @@
 //! GD518: whether managed login turns with everything else.
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD518",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "Managed login fails over on another health check",
     why: "The login pages move by the health check of the domain's `Routing.Failover`, the API by that of the record. On two different ones \
           they part: users sign in at one Region, and their applications redeem codes and refresh tokens at the other, before the replication \

@@ -1,6 +1,6 @@
 //! GD501: the failover record pair.
 
-use crate::model::RegionRole;
+use crate::model::{Milestone, Predicts, RegionRole};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::{found, side};
 
@@ -8,6 +8,8 @@ use crate::preflight::facts::{found, side};
 pub const CHECK: Check = Check {
     code: "GD501",
     severity: crate::model::Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The failover record pair is not there",
     why: "Users find a Region by this name. Route 53 moves it only where one record set is PRIMARY and another is SECONDARY; \
           with a single record, or none, nobody is ever led to the replica, however well everything else works.",

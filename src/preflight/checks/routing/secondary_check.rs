@@ -1,13 +1,15 @@
 //! GD526: what the secondary record hangs on.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use crate::model::{Milestone, Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, side};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD526",
     severity: Severity::Blocker,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The secondary record hangs on the primary's health check",
     why: "Where both records are unhealthy, Route 53 gives the primary's. With one health check on both of them, the primary's outage makes \
           both unhealthy in the same moment: the record never moves.",

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::super::{Check, Looked, Sight};
 use crate::dns::Answer;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Milestone, Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD521",
     severity: Severity::Risk,
+    regions: &[],
+    predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The zone's name servers do not agree",
     why: "Each resolver asks whichever of them it likes. One that does not answer costs time at each look-up; one that gives something else \
           (a delegation to a zone that was replaced, a secondary that no longer transfers) does not follow the health check, and keeps its \

@@ -1,7 +1,7 @@
 //! GD508: how often resolvers come back.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, side};
 
 /// The TTL that the failover record should have, in seconds.
@@ -11,6 +11,8 @@ const TTL_S: i64 = 60;
 pub const CHECK: Check = Check {
     code: "GD508",
     severity: Severity::Note,
+    regions: &[],
+    predicts: Predicts::Nothing,
     title: "The failover record's TTL is below 60 s, and nothing says why",
     why: "A shorter TTL saves a part of a minute after a failover, and pays for it every day: resolvers ask the name servers that much \
           more often, and every sign-in waits for a look-up more often. 60 s is where both are bearable; whoever wants less has a reason.",

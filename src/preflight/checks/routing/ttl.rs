@@ -1,5 +1,6 @@
 //! GD502: how long a dead answer is kept.
 
+use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 
 /// The TTL that the failover record should have, in seconds: more delays clients, less floods the servers.
@@ -9,6 +10,8 @@ const TTL_S: i64 = 60;
 pub const CHECK: Check = Check {
     code: "GD502",
     severity: crate::model::Severity::Risk,
+    regions: &[],
+    predicts: Predicts::SlowRecovery,
     title: "The failover record's TTL is above 60 s",
     why: "Resolvers and clients keep the primary's address for up to the TTL after Route 53 gives the replica's. Whatever it is \
           above 60 s comes on top of the recovery time, for every user.",

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::{access_validity, client_label};
-use crate::model::{RegionRole, Severity, format_duration};
+use crate::model::{Predicts, RegionRole, Severity, format_duration};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD706",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "Access tokens end before an outage does",
     why: "Who holds a good access token does not notice that sign-in is out: it is verified without Cognito. With a validity shorter than \
           the outage every signed-in user runs into it, and all of them refresh at the replica as soon as it answers, on top of those \

@@ -2,15 +2,17 @@
 
 use futures::future::try_join_all;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::is_updated;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, Missing, found};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD705",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A function that verifies tokens is told of one Region's keys alone",
     why: "With the issuer ORIGINAL tokens of the replica are signed with keys that the primary does not publish. An authorizer that is \
           configured with the primary's JWKS alone refuses everybody who signs in after the failover, and the replica's own refuses every \

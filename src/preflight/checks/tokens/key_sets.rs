@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 
 use jsonwebtoken::jwk::JwkSet;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::is_updated;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD702",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The Regions' signing keys are not what the issuer promises",
     why: "Validators find keys by the issuer that a token names. With the issuer UPDATED that is one for both Regions, and both must publish \
           the same keys; with ORIGINAL each Region must publish its own. Keys that are not there, or not the same, make every token of one \
@@ -32,9 +34,11 @@ async fn look(facts: &Facts) -> Looked {
     let (one, other) = match (one.and_then(|body| ids(&body)), other.and_then(|body| ids(&body))) {
         (Ok(one), Ok(other)) => (one, other),
         (one, other) => {
-            let failed = [(here, one.err()), (there, other.err())].into_iter();
-            let sights =
-                failed.filter_map(|(region, error)| Some(Sight::of(format!("{region}: GET {path}: {}", error?))));
+            let failed =
+                [(RegionRole::Primary, here, one.err()), (RegionRole::Replica, there, other.err())].into_iter();
+            let sights = failed.filter_map(|(role, region, error)| {
+                Some(Sight::of(format!("{region}: GET {path}: {}", error?)).at(role))
+            });
             return Ok(sights.collect());
         }
     };

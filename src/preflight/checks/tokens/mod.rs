@@ -14,7 +14,7 @@ use aws_sdk_apigateway::types::AuthorizerType;
 use aws_sdk_cognitoidentityprovider::types::{IssuerType, TimeUnitsType, UserPoolClientType};
 
 use super::Check;
-use crate::model::{Region, RegionRole};
+use crate::model::RegionRole;
 use crate::preflight::facts::{Facts, Guarded, Missing};
 
 /// By code.
@@ -40,11 +40,11 @@ async fn is_updated(facts: &Facts) -> Result<bool, Missing> {
 }
 
 /// The COGNITO_USER_POOLS authorizers of both Regions' REST APIs that ask for the pool.
-async fn pool_authorizers(facts: &Facts) -> Result<Vec<(Region, Guarded)>, Missing> {
+async fn pool_authorizers(facts: &Facts) -> Result<Vec<(RegionRole, Guarded)>, Missing> {
     let (one, other) =
         futures::try_join!(facts.authorizers(RegionRole::Primary), facts.authorizers(RegionRole::Replica))?;
-    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
-    let all = one.into_iter().map(|it| (here.clone(), it)).chain(other.into_iter().map(|it| (there.clone(), it)));
+    let one = one.into_iter().map(|it| (RegionRole::Primary, it));
+    let all = one.chain(other.into_iter().map(|it| (RegionRole::Replica, it)));
     let suffix = format!("/{}", facts.site.pool.id);
     let ours = |guarded: &Guarded| guarded.authorizer.provider_arns().iter().any(|arn| arn.ends_with(&suffix));
     let cognito = |guarded: &Guarded| guarded.authorizer.r#type() == Some(&AuthorizerType::CognitoUserPools);

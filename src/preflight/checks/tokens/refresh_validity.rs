@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::{client_label, refresh_validity};
-use crate::model::{RegionRole, Severity, format_duration};
+use crate::model::{Predicts, RegionRole, Severity, format_duration};
 use crate::preflight::facts::Facts;
 
 /// A failback waits until people are awake who can judge it: so long a session must last in any case; our own choice.
@@ -14,6 +14,8 @@ const LEAST: Duration = Duration::from_hours(8);
 pub const CHECK: Check = Check {
     code: "GD707",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::Nothing,
     title: "Refresh tokens end before a failover is over",
     why: "A session must outlive failover and failback, in a drill and in earnest, when the failback waits for the next working day. With \
           refresh tokens that end in between, users are thrown out although nothing is wrong, all of them sign in again at a Region that was \

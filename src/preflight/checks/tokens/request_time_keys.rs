@@ -1,14 +1,16 @@
 //! GD709: when keys are fetched.
 
-use super::super::{Check, Sight};
+use super::super::{Check, REPLICA, Sight};
 use crate::env::JwksFetch;
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Missing;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD709",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "Tokens are verified with keys that are fetched at request time",
     why: "A validator that fetches the JWKS while a request waits depends on the Region that publishes it, for every request. When the \
           primary's front door swallows packets, every token that the primary issued is refused wherever it is shown: who was signed in \

@@ -1,14 +1,16 @@
 //! GD704: authorizers that do not know the UPDATED issuer.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{BOTH, Check, Looked, Sight};
 use super::{is_updated, pool_authorizers};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD704",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "An API refuses the UPDATED issuer",
     why: "COGNITO_USER_POOLS authorizers of API Gateway accept the issuer ORIGINAL alone. With UPDATED they answer 401 to every token, in \
           both Regions: what is behind them is out of reach already, and no failover will help.",
@@ -25,6 +27,9 @@ async fn look(facts: &Facts) -> Looked {
     }
     let found = pool_authorizers(facts).await?.into_iter();
     Ok(found
-        .map(|(region, it)| Sight::of(format!("{region}, {}: COGNITO_USER_POOLS; issuer UPDATED", it.label())))
+        .map(|(role, it)| {
+            let region = &facts.site.region(role).region;
+            Sight::of(format!("{region}, {}: COGNITO_USER_POOLS; issuer UPDATED", it.label())).at(role)
+        })
         .collect())
 }

@@ -1,11 +1,13 @@
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// GD408.
 pub const CHECK: Check = Check {
     code: "GD408",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The account may run fewer functions at once in the replica's Region",
     why: "The concurrent executions of Lambda are a quota of the account in each Region, and raised there alone. After a failover the \
           replica's triggers take the whole load, beside everything else in that Region; whoever comes beyond the quota cannot sign in.",

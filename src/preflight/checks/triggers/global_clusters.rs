@@ -1,8 +1,8 @@
 use aws_sdk_rds::types::{GlobalCluster, GlobalClusterMemberSynchronizationStatus};
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use crate::env::DependencyKind;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::dependencies::Dependency;
 
@@ -10,6 +10,8 @@ use crate::preflight::facts::dependencies::Dependency;
 pub const CHECK: Check = Check {
     code: "GD416",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The database behind a trigger has no cluster in the replica's Region",
     why: "An Aurora cluster ends with its Region, unless a global cluster has a second one. A trigger that writes to it, or reads what only \
           it has, then fails or does without, and nothing can be promoted.",

@@ -1,13 +1,15 @@
 use std::collections::BTreeSet;
 
-use super::super::{Check, Sight};
+use super::super::{Check, REPLICA, Sight};
 use super::{Both, beside};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 
 /// GD412.
 pub const CHECK: Check = Check {
     code: "GD412",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The replica's function has other layers",
     why: "Layers belong to a Region. Code that counts on a layer fails where the layer is missing, and Lambda cannot load one of the \
           primary's Region while that Region is gone.",

@@ -23,7 +23,7 @@ mod vpc;
 use serde_json::Value;
 
 use super::{Check, Looked, Sight};
-use crate::model::Region;
+use crate::model::{Region, RegionRole};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
 use crate::preflight::facts::triggers::{Deployed, Pair};
@@ -52,10 +52,10 @@ pub const ALL: &[&Check] = &[
 ];
 
 /// Every function that is there, in both Regions.
-fn deployed<'a>(facts: &'a Facts, pairs: &'a [Pair]) -> Vec<(&'a Deployed, &'a Configuration, &'a Region)> {
-    let regions = [&facts.site.primary.region, &facts.site.replica.region];
+fn deployed(pairs: &[Pair]) -> Vec<(&Deployed, &Configuration, RegionRole)> {
+    let regions = [RegionRole::Primary, RegionRole::Replica];
     let all = pairs.iter().flat_map(|pair| [&pair.primary, &pair.replica].into_iter().zip(regions));
-    all.filter_map(|(deployed, region)| Some((deployed, deployed.configuration.as_deref()?, region))).collect()
+    all.filter_map(|(deployed, role)| Some((deployed, deployed.configuration.as_deref()?, role))).collect()
 }
 
 /// A function of the replica beside the primary's.

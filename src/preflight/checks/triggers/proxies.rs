@@ -1,14 +1,16 @@
 use aws_sdk_rds::types::DbProxyStatus;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use crate::env::DependencyKind;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// GD417.
 pub const CHECK: Check = Check {
     code: "GD417",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The RDS Proxy that a trigger connects to is missing in the replica's Region",
     why: "Functions reach Aurora through an RDS Proxy of their Region, and the proxy is made there by hand. Where it is missing or not \
           available the function waits for a name that does not exist, and the sign-in with it.",

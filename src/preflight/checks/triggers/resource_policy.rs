@@ -1,9 +1,9 @@
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{BOTH, Check, Looked, Sight};
 use super::many;
-use crate::model::{RegionRole, Severity, matches};
+use crate::model::{Predicts, RegionRole, Severity, matches};
 use crate::preflight::facts::{Facts, Missing};
 
 const SERVICE: &str = "cognito-idp.amazonaws.com";
@@ -12,6 +12,8 @@ const SERVICE: &str = "cognito-idp.amazonaws.com";
 pub const CHECK: Check = Check {
     code: "GD410",
     severity: Severity::Blocker,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "A trigger's function does not let the replica invoke it",
     why: "Cognito invokes a function in the name of the pool's ARN in the same Region: the replica's ARN has the **replica's Region** and \
           the **primary's pool ID**. A resource policy that was copied from the primary allows the primary's ARN alone, and every \
@@ -47,7 +49,7 @@ async fn look(facts: &Facts) -> Looked {
              lambda:InvokeFunction --principal {SERVICE} --source-arn {pool}"
         );
         let evidence = format!("lambda:GetPolicy: {told}; the pool's ARN there is {pool}");
-        Ok::<_, Missing>(Some(Sight::of(evidence).remedy(command)))
+        Ok::<_, Missing>(Some(Sight::of(evidence).at(role).remedy(command)))
     });
     Ok(try_join_all(looked).await?.into_iter().flatten().collect())
 }

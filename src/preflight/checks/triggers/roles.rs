@@ -3,15 +3,17 @@ use std::collections::BTreeSet;
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use super::many;
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::{Facts, Missing};
 
 /// GD418.
 pub const CHECK: Check = Check {
     code: "GD418",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The execution role of the replica's function allows the primary's Region alone",
     why: "Roles are global, and the ARNs in their policies are not. A role whose policy names the table or the secret of the primary's \
           Region denies the function in the replica's Region the same thing there: it fails with `AccessDeniedException`, or leaves \

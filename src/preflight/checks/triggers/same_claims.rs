@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::lambda::Invoked;
 use crate::preflight::facts::{Facts, Missing};
 
@@ -15,6 +15,8 @@ const NOBODY: &str = "gameday-preflight";
 pub const CHECK: Check = Check {
     code: "GD419",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The token trigger adds other claims in the replica",
     why: "The same code with other variables, another table or another layer adds other claims. Both Regions' functions are invoked with \
           the same event of a user who does not exist, and what they add is compared by name. Claims that the scenario requires are \

@@ -1,11 +1,13 @@
-use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// GD405.
 pub const CHECK: Check = Check {
     code: "GD405",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A trigger's function has other code in the replica",
     why: "Functions are deployed to each Region by itself. A deployment that went to one Region only leaves the other with code that \
           nobody tests, and that issues other claims from the moment of the failover on.",

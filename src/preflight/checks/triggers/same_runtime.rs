@@ -1,11 +1,13 @@
-use super::super::{Check, Sight};
+use super::super::{Check, REPLICA, Sight};
 use super::{Both, beside};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 
 /// GD406.
 pub const CHECK: Check = Check {
     code: "GD406",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A trigger's function has another runtime in the replica",
     why: "The same code on another runtime or processor is another program: libraries may be missing, and defaults differ. With less \
           memory a function has less processor, too, and may take longer than the 5 s that Cognito waits.",

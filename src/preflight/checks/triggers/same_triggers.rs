@@ -1,5 +1,5 @@
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// Sign-in by custom authentication is nothing without these (Cognito developer guide, "Custom authentication challenge Lambda
@@ -10,6 +10,8 @@ const DECISIVE: [&str; 3] = ["DefineAuthChallenge", "CreateAuthChallenge", "Veri
 pub const CHECK: Check = Check {
     code: "GD401",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The Regions do not have the same Lambda triggers",
     why: "Lambda triggers are set in each Region; replication does not carry them over. A replica without the Pre-Token-Generation \
           trigger signs users in and gives them tokens without the claims that APIs require, and one without its custom \

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
 
@@ -9,6 +9,8 @@ use crate::preflight::facts::lambda::Configuration;
 pub const CHECK: Check = Check {
     code: "GD420",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The replica's function lacks environment variables that the primary's has",
     why: "Variables are set in each Region by itself. One that was added at the primary alone makes the same code do something else at the \
           replica: a default, or an error at the first sign-in after a failover.",

@@ -1,15 +1,17 @@
 use aws_sdk_secretsmanager::types::StatusType;
 use futures::future::try_join_all;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use crate::env::DependencyKind;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, Missing};
 
 /// GD415.
 pub const CHECK: Check = Check {
     code: "GD415",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A secret that a trigger needs is not replicated to the replica's Region",
     why: "Secrets Manager keeps a secret in the Region where it was made, until it is told to replicate it. A function that finds no secret in \
           its Region cannot open its database, and every sign-in that waits for it fails. A replica that is not in sync has the \

@@ -1,15 +1,17 @@
 use aws_sdk_dynamodb::types::{ReplicaStatus, TableStatus};
 use futures::future::try_join_all;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, Looked, REPLICA, Sight};
 use crate::env::DependencyKind;
-use crate::model::{RegionRole, Severity};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, Missing};
 
 /// GD414.
 pub const CHECK: Check = Check {
     code: "GD414",
     severity: Severity::Blocker,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "A table that a trigger reads has no working replica in the replica's Region",
     why: "\"DNS goes to the secondary Region, but login silently fails because the trigger can't find the correct DynamoDB\": a \
           function reads the table of its own Region. Where that is missing the function fails, or leaves out the claims that it would \
@@ -46,7 +48,7 @@ async fn look(facts: &Facts) -> Looked {
             return Ok(Some(Sight::of(format!("{said} has TableStatus {status} in {there}"))));
         }
         let Some(one) = one else {
-            return Ok(Some(Sight::of(format!("{said} does not exist in {here}")).severity(Severity::Risk)));
+            return Ok(Some(Sight::of(format!("{said} does not exist in {here}")).at(RegionRole::Primary).severity(Severity::Risk)));
         };
         let replica = one.replicas().iter().find(|replica| replica.region_name() == Some(there.as_str()));
         Ok(match replica.map(|replica| replica.replica_status()) {

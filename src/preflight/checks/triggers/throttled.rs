@@ -1,13 +1,15 @@
 use futures::future::try_join_all;
 
-use super::super::{Check, Looked, Sight};
-use crate::model::{RegionRole, Severity};
+use super::super::{BOTH, Check, Looked, Sight};
+use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 
 /// GD407.
 pub const CHECK: Check = Check {
     code: "GD407",
     severity: Severity::Blocker,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "A trigger's function is throttled",
     why: "A reserved concurrency of 0 stops a function for everybody, Cognito included: every sign-in fails with \
           `UnexpectedLambdaException`. One that is lower than the primary's throttles the users that come over at a failover, all of \
@@ -29,13 +31,13 @@ async fn look(facts: &Facts) -> Looked {
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let mut sights = Vec::new();
     for (pair, one, other) in try_join_all(both).await? {
-        let regions = [(&pair.primary, one, here), (&pair.replica, other, there)];
-        for (function, _, region) in regions.into_iter().filter(|(_, reserved, _)| *reserved == Some(0)) {
-            let name = function.name();
+        let regions = [(&pair.primary, one, RegionRole::Primary), (&pair.replica, other, RegionRole::Replica)];
+        for (function, _, role) in regions.into_iter().filter(|(_, reserved, _)| *reserved == Some(0)) {
+            let (name, region) = (function.name(), &facts.site.region(role).region);
             let evidence =
                 format!("lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {name} in {region} is 0");
             let command = format!("aws lambda delete-function-concurrency --region {region} --function-name {name}");
-            sights.push(Sight::of(evidence).remedy(command));
+            sights.push(Sight::of(evidence).at(role).remedy(command));
         }
         // None reserved means a share of the account's; that one is compared by GD408.
         let Some(reserved) = other.filter(|other| *other > 0 && one.is_none_or(|one| *other < one)) else { continue };
@@ -44,7 +46,7 @@ async fn look(facts: &Facts) -> Looked {
             "lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {} is {primary} in {here} and {reserved} in {there}",
             pair.replica.name()
         ));
-        sights.push(sight.severity(Severity::Risk));
+        sights.push(sight.at(RegionRole::Replica).severity(Severity::Risk));
     }
     Ok(sights)
 }

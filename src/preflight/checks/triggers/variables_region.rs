@@ -1,11 +1,13 @@
-use super::super::{Check, Looked, Sight};
-use crate::model::Severity;
+use super::super::{Check, Looked, REPLICA, Sight};
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 
 /// GD411.
 pub const CHECK: Check = Check {
     code: "GD411",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "An environment variable of the replica's function points at the primary's Region",
     why: "A function that was copied with its variables still asks the primary's tables, secrets and databases from the replica's Region. That \
           works every day, and ends when the primary does: just when users come to the replica. Values are not shown here, as they may \

@@ -1,14 +1,16 @@
 use aws_sdk_lambda::types::VpcConfigResponse;
 
-use super::super::{Check, Sight};
+use super::super::{Check, REPLICA, Sight};
 use super::{Both, beside};
-use crate::model::Severity;
+use crate::model::{Predicts, Severity};
 use crate::preflight::facts::lambda::Configuration;
 
 /// GD413.
 pub const CHECK: Check = Check {
     code: "GD413",
     severity: Severity::Risk,
+    regions: REPLICA,
+    predicts: Predicts::FailedLogins,
     title: "The replica's function is connected to the network otherwise",
     why: "A function reaches databases and proxies through the VPC that it is in. One that is in a VPC at the primary and in none at the \
           replica reaches nothing private there, and one with a single subnet ends with its Availability Zone.",

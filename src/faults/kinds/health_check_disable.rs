@@ -1,0 +1,12 @@
+//! `health-check-disable`: refused, with the reason.
+
+use super::{Kind, nothing_else};
+use crate::faults::plan::FaultError;
+
+pub const KIND: Kind = Kind {
+    plan: |_| {
+        let why = "a disabled health check counts as healthy, so nothing would fail over: use nacl-blackhole";
+        Box::pin(async move { Err(FaultError::Refused(why)) })
+    },
+    permit: nothing_else,
+};
