@@ -1,6 +1,6 @@
 //! What the steps find that a run makes anyway: whose credentials these are, who is to log in, and whether they can.
 
-use super::{PRIMARY, Page, REPLICA};
+use super::{BOTH, PRIMARY, Page, REPLICA};
 use crate::model::Predicts;
 use crate::model::Severity::{Blocker, Risk};
 
@@ -191,8 +191,11 @@ pub const SESSIONS: Page = Page {
 pub const FEW_CODES: Page = Page {
     code: "GD105",
     severity: Risk,
+    regions: BOTH,
+    predicts: Predicts::Nothing,
     title: "Too few users with a software token for the rate",
-    why: "A TOTP code counts once in its 30 seconds. A population with fewer users than logins that start within 30 s has nobody to send:           those logins are not made, and are counted as failures of the runner.",
+    why: "A TOTP code counts once in its 30 seconds. A population with fewer users than logins that start within 30 s has nobody to send: \
+          those logins are not made, and are counted as failures of the runner.",
     remedy: "Add users to the population in the environment file, or lower the rate or the share of its flows in the scenario.",
 };
 

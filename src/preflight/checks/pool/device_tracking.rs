@@ -1,11 +1,13 @@
 use crate::model::RegionRole::Primary;
-use crate::model::Severity;
-use crate::preflight::checks::{Check, Sight};
+use crate::model::{Predicts, Severity};
+use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::scenario::{FlowShare, UserLoad};
 
 pub const CHECK: Check = Check {
     code: "GD127",
     severity: Severity::Risk,
+    regions: BOTH,
+    predicts: Predicts::FailedLogins,
     title: "The pool remembers devices, without whose key no session is refreshed",
     why: "With device tracking Cognito gives each sign-in a device key, and refuses a refresh that does not send it (`Invalid Refresh Token`). \
           GameDay's users have no device: their refreshes fail at both Regions, which looks like sessions that the failover has cost. A \
