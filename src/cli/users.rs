@@ -1,5 +1,6 @@
 //! `gameday users`: synthetic users made and removed.
 
+use crate::report::words::counted;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -28,7 +29,7 @@ pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
     match command {
         UsersCommand::Seed(args) => {
             let prefix = &args.prefix;
-            let what = format!("{} users `{prefix}…` will be made in its user pool.", args.count);
+            let what = format!("{} `{prefix}…` will be made in its user pool.", counted(args.count, "user"));
             let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "at the environment file" };
             let names: Vec<String> = (1..=args.count).map(|number| format!("{prefix}{number:05}")).collect();
             let file = PasswordFile::new(&args.out, &names)?;
@@ -122,7 +123,11 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
         file.write(ready)?;
     }
     let made = done - known;
-    tell(&format!("{made} users made, {known} of the group `{GROUP}` given a new password: {}", path.display()));
+    tell(&format!(
+        "{} made, {known} of the group `{GROUP}` given a new password: {}",
+        counted(made, "user"),
+        path.display()
+    ));
     if !foreign.is_empty() {
         tell(&format!("left alone, since they are there and not in that group: {}", some(&foreign)));
     }
@@ -136,7 +141,7 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
     let census = pool.census(prefix).await.map_err(|error| refused(&error))?;
     let wanted = census.ours.len();
     if dry_run {
-        tell(&format!("{wanted} users would be deleted: {}", some(&census.ours)));
+        tell(&format!("{} would be deleted: {}", counted(wanted, "user"), some(&census.ours)));
     }
     let (mut gone, mut failed) = (0, Vec::new());
     if !dry_run {
@@ -153,7 +158,7 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
         };
         pool.purge(census.ours, &stop, count).await;
         bar.finish_and_clear();
-        tell(&format!("{gone} of {wanted} users deleted"));
+        tell(&format!("{gone} of {} deleted", counted(wanted, "user")));
     }
     if !census.other_names.is_empty() {
         tell(&format!("left, in the group `{GROUP}` without the prefix `{prefix}`: {}", some(&census.other_names)));

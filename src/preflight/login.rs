@@ -1,5 +1,6 @@
 //! A login at each Region directly, and the sessions that refresh later.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -173,6 +174,7 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, fo
         };
         let sign_in = FlowShare::of(Flow::UserSrp, flow.client.clone(), flow.users.clone(), flow.share);
         let mut opened = 0;
+        let mut failed: BTreeMap<String, usize> = BTreeMap::new();
         for number in 0..count {
             let Some(account) = users.accounts.get(number % users.accounts.len().max(1)) else { break };
             let Some(ended) = crowd.direct(&way, &sign_in, account, addresses).await else { break };
@@ -180,10 +182,12 @@ pub async fn sessions(crowd: &Crowd, open: Sessions, question: &Question<'_>, fo
                 crowd.tokens.put(&flow.label(), Token { user: account.name.clone(), refresh });
                 opened += 1;
             } else {
-                let ended = ended.outcome.label();
-                let what = format!("session {} of {}: {ended}", number + 1, flow.label());
-                found.not_checked(steps::SESSIONS.code, &what);
+                *failed.entry(ended.outcome.label()).or_default() += 1;
             }
+        }
+        for (why, times) in failed {
+            let what = format!("{times} of {count} sessions of {} could not be opened: {why}", flow.label());
+            found.not_checked(steps::SESSIONS.code, &what);
         }
         if opened == 0 {
             let evidence = format!("{}: none of {count} sign-ins at the primary gave a refresh token", flow.label());
