@@ -53,6 +53,12 @@ impl Statement {
         self
     }
 
+    /// Only these tags. `ForAllValues` alone also holds for a request that names none, and `ec2:DeleteTags` without tags deletes all of them
+    /// (IAM user guide, "Set operators for multivalued context keys").
+    fn only_tags(&mut self, operator: &'static str, keys: impl IntoIterator<Item = String>) {
+        self.when(operator, "aws:TagKeys", keys).when("Null", "aws:TagKeys", ["false".to_owned()]);
+    }
+
     fn json(&self, name: &str) -> Value {
         let mut statement = json!({
             "Sid": name, "Effect": "Allow", "Action": self.actions, "Resource": self.resources,
@@ -293,7 +299,7 @@ impl Policies<'_> {
         give_back.when("StringLike", &format!("aws:ResourceTag/{LOCK_TAG}"), [RUNS.to_owned()]);
         let lock = all.entry("Lock").or_default();
         lock.allow(["ec2:CreateTags", "ec2:DeleteTags"], vpcs);
-        lock.when("ForAllValues:StringEquals", "aws:TagKeys", [LOCK_TAG.to_owned()]);
+        lock.only_tags("ForAllValues:StringEquals", [LOCK_TAG.to_owned()]);
     }
 
     fn swap<'a>(
@@ -376,7 +382,7 @@ impl Policies<'_> {
                     let mark = all.entry("MarkSecurityGroups").or_default();
                     let group = self.ec2(region, &format!("security-group/{id}"));
                     mark.allow(["ec2:CreateTags", "ec2:DeleteTags"], [group]);
-                    mark.when("ForAllValues:StringLike", "aws:TagKeys", [MARK_TAG.to_owned(), format!("{WAS_TAG}*")]);
+                    mark.only_tags("ForAllValues:StringLike", [MARK_TAG.to_owned(), format!("{WAS_TAG}*")]);
                 }
             },
             Action::Invert(change) => {
@@ -421,7 +427,7 @@ impl Policies<'_> {
         if !change.tags.is_empty() {
             let tag = all.entry("TagSecurityGroupRules").or_default();
             tag.allow(["ec2:CreateTags"], [self.ec2(region, "security-group-rule/*")]);
-            tag.when("ForAllValues:StringEquals", "aws:TagKeys", change.tags.keys().cloned());
+            tag.only_tags("ForAllValues:StringEquals", change.tags.keys().cloned());
         }
     }
 
