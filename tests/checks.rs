@@ -30,8 +30,8 @@ const FORCED: [(&str, &str, &[&str]); 3] = [
         "tests/forced_logins.rs",
         include_str!("forced_logins.rs"),
         &[
-            "GD101", "GD102", "GD104", "GD401", "GD403", "GD404", "GD407", "GD410", "GD414", "GD415", "GD417", "GD418",
-            "GD510",
+            "GD101", "GD102", "GD104", "GD401", "GD402", "GD403", "GD404", "GD407", "GD410", "GD414", "GD415", "GD417",
+            "GD418", "GD510",
         ],
     ),
     (

@@ -8,8 +8,11 @@ use std::process::{Command, Output};
 
 use crate::support;
 use crate::support::{gameday, tools};
-use gameday::compare::{Accepted, Bounds, CLAIMS, Change, Contender, Figure, Probed, RunRecord, Verdict, pair, trend};
+use gameday::compare::{
+    Accepted, Bounds, CLAIMS, Change, Contender, Figure, Pair, Probed, Room, RunRecord, Verdict, pair, trend,
+};
 use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 /// The committed sample: a run that went its way to the end.
@@ -48,20 +51,27 @@ fn said(output: &Output) -> String {
 }
 
 proptest! {
-    /// Marked only where no value of one interval is a value of the other.
+    /// Marked only where the intervals lie further apart than chance explains.
     #[test]
-    fn a_change_is_marked_only_where_intervals_do_not_overlap(a in 0.0..100.0f64, b in 0.0..9.0f64, c in 0.0..100.0f64, d in 0.0..9.0f64) {
+    fn a_change_is_marked_only_beyond_bounds_and_chance(
+        (a, b) in (0.0..100.0f64, 0.0..9.0f64),
+        (c, d) in (0.0..100.0f64, 0.0..9.0f64),
+        by_chance in 0.0..40.0f64,
+    ) {
         let (before, now) = (Bounds { lower_s: a, upper_s: Some(a + b) }, Bounds { lower_s: c, upper_s: Some(c + d) });
-        let overlap = a.max(c) <= (a + b).min(c + d);
-        let change = now.change(before);
-        prop_assert_eq!(change == Change::WithinBounds, overlap);
-        let back = before.change(now);
+        let apart = a.max(c) - (a + b).min(c + d);
+        let chance = Some(Room { earlier_s: by_chance, later_s: by_chance });
+        let change = now.change(before, chance);
+        prop_assert_eq!(change == Change::WithinBounds, apart <= 0.0);
+        prop_assert_eq!(change == Change::WithinChance, apart > 0.0 && apart <= by_chance);
+        prop_assert_eq!(now.change(before, None) == Change::CannotTell, apart > 0.0);
+        let back = before.change(now, chance);
         prop_assert_eq!(change == Change::Regression, back == Change::Improvement);
         prop_assert_eq!(change == Change::Improvement, back == Change::Regression);
         // Without an upper bound nothing is ever better.
         let open = Bounds { lower_s: c, upper_s: None };
-        prop_assert!(open.change(before) != Change::Improvement);
-        prop_assert!(before.change(open) != Change::Regression);
+        prop_assert!(open.change(before, chance) != Change::Improvement);
+        prop_assert!(before.change(open, chance) != Change::Regression);
     }
 }
 
@@ -70,13 +80,15 @@ fn figures_are_compared_with_the_last_run_that_went_to_its_end() {
     let mut aborted = run("2026-05-01", &[("first_replica_login", 500.0)]);
     aborted["exit_code"] = json!(4);
     let mut never = run("2026-11-01", &[]);
+    let mut phases = never["phases"].as_array_mut().unwrap().iter_mut();
+    phases.find(|phase| phase["name"] == "outage").unwrap()["ended_at"] = json!("2026-11-28T21:34:00Z");
     for milestone in never["milestones"].as_array_mut().unwrap() {
         if milestone["name"] == "first_replica_login" {
             (milestone["lower_s"], milestone["upper_s"]) = (Value::Null, Value::Null);
         }
     }
     let runs = [
-        run("2026-08-01", &[("first_replica_login", 20.0)]),
+        run("2026-08-01", &[("first_replica_login", 40.0)]),
         run("2026-02-01", &[]),
         never,
         aborted,
@@ -92,6 +104,163 @@ fn figures_are_compared_with_the_last_run_that_went_to_its_end() {
     assert_eq!((rto(2).bounds, rto(4).bounds), (None, None));
     let worse: Vec<Figure> = trend.regressions().iter().map(|(_, cell)| cell.figure).collect();
     assert_eq!(worse, [Figure::Rto]);
+}
+
+/// Five runs of one lab, by five seeds.
+fn unchanged() -> Vec<Value> {
+    let quarters = (1..=4).map(|quarter| format!("reports/sample-quarters/q{quarter}/run.json"));
+    quarters.map(|path| support::json(&tools::in_repository(&path))).chain([sample()]).collect()
+}
+
+fn set(run: &mut Value, name: &str, at: f64, width: f64) {
+    let milestones = run["milestones"].as_array_mut().unwrap();
+    let milestone = milestones.iter_mut().find(|milestone| milestone["name"] == name).unwrap();
+    (milestone["lower_s"], milestone["upper_s"]) = (json!(at - width), json!(at));
+}
+
+/// A run of the lab as another seed would have it: 16 checkers anywhere in their 10 s, a cache anywhere in its TTL, two users a second, lags from a
+/// lognormal distribution.
+fn by_seed(seed: u64) -> Value {
+    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+    let mut run = sample();
+    let mut phases: Vec<f64> = (0..16).map(|_| rng.random_range(0.0..10.0)).collect();
+    phases.sort_by(f64::total_cmp);
+    let (unhealthy, flip) = (20.3 + phases[13], rng.random_range(0.0..1.0));
+    let cached = rng.random_range(0.0..60.0);
+    let first = unhealthy + flip + cached + rng.random_range(0.0..0.7);
+    set(&mut run, "health_check_unhealthy", unhealthy, 1.0);
+    set(&mut run, "dns_flip_authoritative", unhealthy + flip, 0.5);
+    set(&mut run, "dns_flip_resolver", unhealthy + flip + cached, 0.5);
+    set(&mut run, "first_replica_login", first, 0.1);
+    set(&mut run, "replica_sustained", first + rng.random_range(0.0..0.5), 0.5);
+    let reverted = run["milestones"][7]["upper_s"].as_f64().unwrap();
+    let healthy = reverted + 20.0 + phases[2];
+    set(&mut run, "health_check_healthy", healthy, 1.0);
+    set(&mut run, "dns_failback_authoritative", healthy + flip, 0.5);
+    let back = healthy + flip + rng.random_range(0.0..60.0) + rng.random_range(0.0..0.7);
+    set(&mut run, "first_primary_login_after_failback", back, 0.1);
+    let mut lag = || (rng.random_range(0.0..1.0_f64) + rng.random_range(0.0..1.0) + rng.random_range(0.0..1.0)).exp();
+    let lags: Vec<f64> = (0..30).map(|_| lag()).collect();
+    let most = lags.iter().copied().fold(0.0, f64::max);
+    run["chance"]["replication_lag_s"] = json!({ "lower_s": 0.0, "upper_s": most, "samples": 30 });
+    let rpo = lag();
+    (run["rpo"]["lower_s"], run["rpo"]["upper_s"]) = (json!((rpo - 1.4).max(0.0)), json!(rpo));
+    run["chance"]["health_check_interval_s"] = json!(10.0);
+    run["run_id"] = json!(format!("seed {seed}"));
+    run
+}
+
+fn changes(pair: &Pair, change: Change) -> Vec<String> {
+    let parts = pair.figures.iter().chain(&pair.links).filter(|part| part.change == change);
+    parts.map(|part| format!("{}: {:?}", part.name, part)).collect()
+}
+
+#[test]
+fn a14_runs_of_an_unchanged_lab_differ_by_chance_alone() {
+    let made: Vec<RunRecord> = unchanged().iter().map(record).collect();
+    let drawn: Vec<RunRecord> = (0..60).map(|seed| record(&by_seed(seed))).collect();
+    let mut by_chance = 0;
+    for runs in [&made, &drawn] {
+        for (a, b) in runs.iter().flat_map(|a| runs.iter().map(move |b| (a, b))) {
+            let pair = pair(a, b);
+            for change in [Change::Regression, Change::Improvement, Change::CannotTell] {
+                assert_eq!(changes(&pair, change), [""; 0], "{} and {}", a.run_id, b.run_id);
+            }
+            by_chance += changes(&pair, Change::WithinChance).len();
+        }
+    }
+    assert!(by_chance > 0, "chance explains what bounds alone do not");
+}
+
+#[test]
+fn a14_an_unchanged_lab_does_not_fail_a_gate() {
+    let runs: Vec<PathBuf> =
+        (1..=4).map(|quarter| tools::in_repository(&format!("reports/sample-quarters/q{quarter}"))).collect();
+    let sample = tools::in_repository("reports/sample-full-failover");
+    for runs in [&runs[..], &[sample.clone(), runs[0].clone()], &[sample, runs[3].clone()]] {
+        let done = gameday().arg("trend").args(runs).arg("--fail-on-regression").output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    }
+}
+
+#[test]
+fn a14_what_is_beyond_chance_is_a_regression() {
+    let slower = |run: &Value, later: &[(&str, f64)]| {
+        let mut run = run.clone();
+        for milestone in run["milestones"].as_array_mut().unwrap() {
+            if let Some((_, by)) = later.iter().find(|(name, _)| milestone["name"] == *name) {
+                for bound in ["lower_s", "upper_s"] {
+                    milestone[bound] = json!(milestone[bound].as_f64().unwrap() + by);
+                }
+            }
+        }
+        record(&run)
+    };
+    let of = |pair: &Pair, figure: Figure| pair.figures.iter().find(|part| part.name == figure.name()).unwrap().change;
+    let minute = [("dns_flip_resolver", 60.0), ("first_replica_login", 60.0), ("replica_sustained", 60.0)];
+    // One more failed check of 10 s: every event after it comes later by that much.
+    let later = ["health_check_unhealthy", "dns_flip_authoritative", "dns_flip_resolver", "first_replica_login"];
+    for (a, b) in unchanged().iter().flat_map(|a| unchanged().into_iter().map(move |b| (a.clone(), b))) {
+        let (pair_up, back) = (pair(&record(&a), &slower(&b, &minute)), pair(&slower(&b, &minute), &record(&a)));
+        for figure in [Figure::Rto, Figure::SustainedRto, Figure::Dns] {
+            assert_eq!(of(&pair_up, figure), Change::Regression, "{pair_up:?}");
+            assert_eq!(of(&back, figure), Change::Improvement, "{back:?}");
+        }
+        assert_ne!(of(&pair_up, Figure::Detection), Change::Regression);
+        let (mut a, mut b) = (a, b);
+        for run in [&mut a, &mut b] {
+            run["chance"]["health_check_interval_s"] = json!(10.0);
+        }
+        let check = pair(&record(&a), &slower(&b, &later.map(|name| (name, 10.0))));
+        assert_eq!(of(&check, Figure::Detection), Change::Regression, "{check:?}");
+        b["rpo"] = json!({ "lower_s": 40.0, "upper_s": 41.0 });
+        b["chance"]["replication_lag_s"] = json!({ "lower_s": 30.0, "upper_s": 45.0, "samples": 30 });
+        assert_eq!(of(&pair(&record(&a), &record(&b)), Figure::Rpo), Change::Regression);
+    }
+}
+
+/// Not reached says as much as it was waited for.
+#[test]
+fn a14_what_was_not_reached_is_worse_where_it_was_waited_for_long_enough() {
+    let whole = record(&sample());
+    let mut never = sample();
+    for milestone in never["milestones"].as_array_mut().unwrap() {
+        if milestone["name"] == "first_replica_login" {
+            (milestone["lower_s"], milestone["upper_s"]) = (Value::Null, Value::Null);
+        }
+    }
+    let rto = |first: &RunRecord, second: &RunRecord| {
+        pair(first, second).figures.iter().find(|part| part.name == "RTO").unwrap().change
+    };
+    for (ended_at, then, back) in [
+        ("2026-11-28T21:32:42Z", Change::Regression, Change::Improvement),
+        ("2026-11-28T21:30:45Z", Change::WithinChance, Change::WithinChance),
+    ] {
+        never["phases"].as_array_mut().unwrap().iter_mut().find(|phase| phase["name"] == "outage").unwrap()["ended_at"] =
+            json!(ended_at);
+        let never = record(&never);
+        assert_eq!((rto(&whole, &never), rto(&never, &whole)), (then, back), "{ended_at}");
+    }
+}
+
+#[test]
+fn a14_of_older_runs_it_cannot_be_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut first, mut second) = (run("2026-02-01", &[]), run("2026-05-01", &[("first_replica_login", 5.0)]));
+    for run in [&mut first, &mut second] {
+        run.as_object_mut().unwrap().remove("chance");
+    }
+    let folders = [save(folder.path(), "a", &first), save(folder.path(), "b", &second)];
+    let done = gameday().arg("trend").args(&folders).arg("--fail-on-regression").output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert!(
+        said(&done).contains("? cannot tell") && said(&done).contains("whether RTO changed beyond chance"),
+        "{}",
+        said(&done)
+    );
+    // Of an unchanged environment, what one of them says holds for both.
+    first["chance"] = sample()["chance"].clone();
+    assert_eq!(changes(&pair(&record(&first), &record(&second)), Change::CannotTell), [""; 0]);
 }
 
 #[test]
@@ -205,7 +374,7 @@ fn a_difference_is_explained_link_by_link() {
     let pair = pair(&record(&first), &record(&second));
     assert!(
         pair.explanation.contains(
-            "the RTO changed by +30.00 s (a difference beyond the bounds): first login at the replica +30.00 s"
+            "the RTO changed by +30.00 s (a difference beyond bounds and chance): first login at the replica +30.00 s"
         ),
         "{}",
         pair.explanation

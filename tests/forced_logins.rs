@@ -24,7 +24,8 @@ macro_rules! foretold {
 }
 
 foretold! {
-    gd401: "GD401" beside &[], seen by "tenant";
+    gd401: "GD401" beside &["GD402"], seen by "tenant";
+    gd402: "GD402" beside &[], seen by "risk_profile";
     gd403: "GD403" beside &[AT_REPLICA], seen by NOT_RUN;
     gd404_and_gd102: "GD404" beside &[AT_REPLICA], seen by NOT_RUN;
     gd407: "GD407" beside &[AT_REPLICA], seen by NOT_RUN;

@@ -91,3 +91,28 @@ fn a_lab_writes_new_files_for_their_owner_alone_and_shows_its_secret_to_terminal
     let key = secrets["secret_access_key"].as_str().unwrap();
     assert!(!shown().contains(key) && shown().contains("AWS_ACCESS_KEY_ID"), "{}", shown());
 }
+
+#[test]
+fn a17_an_environment_in_place_of_a_scenario_is_named() {
+    let said = |arguments: &[&str]| {
+        let done = gameday().args(arguments).output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    for command in ["plan", "run", "iam-policy"] {
+        let (code, text) = said(&[command, "environments/lab.toml"]);
+        assert!(code == Some(2) && text.contains("is an environment") && text.contains("--env"), "{command}: {text}");
+    }
+    let (code, text) = said(&["plan", FULL_FAILOVER, "--env", FULL_FAILOVER]);
+    assert!(code == Some(2) && text.contains("is a scenario"), "{text}");
+}
+
+#[test]
+fn a17_a_check_is_explained_by_its_number_and_can_be_copied() {
+    let explained = |code: &str| gameday().args(["preflight", "--explain", code]).output().unwrap().stdout;
+    let text = String::from_utf8(explained("402")).unwrap();
+    assert_eq!(text.as_bytes(), explained("gd402"));
+    assert!(text.starts_with("GD402 "), "{text}");
+    for whole in ["get-function-configuration", "--user-pool-id"] {
+        assert!(text.lines().any(|line| line.contains(whole)), "{whole} is broken: {text}");
+    }
+}

@@ -1,6 +1,6 @@
 //! `gameday iam-policy` against every call that the lab was really asked: it is enough, and nothing in it is too much.
 //!
-//! The judge knows what these policies use of IAM: Allow statements, wildcards, four operators (IAM user guide, "Policy
+//! The judge knows what these policies use of IAM: Allow statements, wildcards, five operators (IAM user guide, "Policy
 //! evaluation logic" and "Condition operators").
 
 use std::collections::BTreeMap;
@@ -43,6 +43,7 @@ fn holds(conditions: &Value, call: &Value, tags: &Value) -> bool {
             match operator.as_str() {
                 "ForAllValues:StringEquals" | "ForAllValues:StringLike" => has.iter().all(one),
                 "StringEquals" | "StringLike" => has.iter().any(one),
+                "Null" => wanted == [if has.is_empty() { "true" } else { "false" }],
                 other => panic!("the judge does not know {other}"),
             }
         })
@@ -263,4 +264,72 @@ fn what_users_call_with_credentials_is_allowed_and_every_secret_is_read() {
             assert!(allowed(statements, &call("secretsmanager:GetSecretValue", &arn)), "{name}");
         }
     }
+}
+
+#[test]
+fn a17_policies_are_bound_to_tags_and_resources() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--speed", "20", "--seed", "5"]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let policies = policy(&root.join(FULL_FAILOVER), &lab.environment);
+    let statements = |of: &str| policies[of]["Statement"].as_array().unwrap().clone();
+    let (runner, preflight) = (statements("runner"), statements("preflight"));
+
+    // Without tags, `ec2:DeleteTags` deletes all of them.
+    let vpc = runner.iter().find(|statement| statement["Sid"] == "Lock").unwrap()["Resource"][0].clone();
+    let delete = |context: Value| {
+        serde_json::json!({
+            "action": "ec2:DeleteTags", "resources": [{ "arn": vpc, "tags": {} }], "context": context,
+        })
+    };
+    let lock = serde_json::json!({ "aws:TagKeys": ["gameday:lock"] });
+    let other = serde_json::json!({ "aws:TagKeys": ["gameday:lock", "CostCentre"] });
+    for (context, expected) in [(serde_json::json!({}), false), (lock, true), (other, false)] {
+        assert_eq!(allowed(&runner, &delete(context.clone())), expected, "{context}");
+    }
+    for statement in runner.iter().filter(|statement| statement["Condition"].to_string().contains("ForAllValues")) {
+        assert_eq!(statement["Condition"]["Null"]["aws:TagKeys"], serde_json::json!(["false"]), "{statement}");
+    }
+
+    let call =
+        |action: &str, arn: &str| serde_json::json!({ "action": action, "resources": [{ "arn": arn, "tags": {} }] });
+    let (account, pool) = ("111122223333", &lab.site().pool.id);
+    let trigger = format!("arn:aws:lambda:us-west-2:{account}:function:gameday-pre-token");
+    for (action, arn, expected) in [
+        ("cognito-idp:ListUsers", format!("arn:aws:cognito-idp:us-west-2:{account}:userpool/{pool}"), true),
+        ("cognito-idp:ListUsers", format!("arn:aws:cognito-idp:us-west-2:{account}:userpool/us-west-2_OTHER"), false),
+        ("lambda:GetFunctionConfiguration", trigger.clone(), true),
+        ("lambda:InvokeFunction", trigger, true),
+        ("lambda:InvokeFunction", format!("arn:aws:lambda:us-west-2:{account}:function:payments"), false),
+        ("route53:ListResourceRecordSets", "arn:aws:route53:::hostedzone/ZOTHER".to_owned(), false),
+        ("iam:GetRolePolicy", format!("arn:aws:iam::{account}:role/gameday"), true),
+        ("dynamodb:DescribeTable", format!("arn:aws:dynamodb:us-west-2:{account}:table/claims"), true),
+        ("dynamodb:DescribeTable", format!("arn:aws:dynamodb:eu-west-1:{account}:table/claims"), false),
+    ] {
+        assert_eq!(allowed(&preflight, &call(action, &arn)), expected, "{action} {arn}: {preflight:#?}");
+    }
+    // What is left on everything lists, or knows no resource (service authorization reference).
+    let anything = preflight.iter().find(|statement| statement["Resource"] == serde_json::json!(["*"])).unwrap();
+    let lists = |action: &str| {
+        let known = [
+            "acm:ListCertificates",
+            "cloudtrail:DescribeTrails",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricData",
+            "cloudwatch:ListDashboards",
+            "cloudwatch:ListMetrics",
+            "cognito-idp:DescribeUserPoolDomain",
+            "cognito-idp:GetProvisionedLimit",
+            "lambda:GetAccountSettings",
+            "rds:DescribeDBProxies",
+            "rds:DescribeGlobalClusters",
+            "servicequotas:ListServiceQuotas",
+            "wafv2:GetWebACLForResource",
+        ];
+        known.contains(&action)
+            || action.starts_with("ec2:Describe")
+            || action.starts_with("elasticloadbalancing:Describe")
+    };
+    let bound: Vec<&str> = texts(&anything["Action"]).into_iter().filter(|action| !lists(action)).collect();
+    assert!(bound.is_empty(), "these could be bound to resources: {bound:?}");
 }

@@ -317,7 +317,7 @@ fn a_run_that_was_aborted_or_not_put_back_confirms_nothing() {
 }
 
 #[test]
-fn preflight_that_refuses_touches_nothing() {
+fn a16_preflight_that_refuses_touches_nothing_and_says_why_first() {
     let finding = Finding {
         code: "GD501".into(),
         severity: Severity::Blocker,
@@ -345,6 +345,16 @@ fn preflight_that_refuses_touches_nothing() {
         "{markdown}"
     );
     assert!(report(&outcome, "junit.xml").contains("nothing was touched"));
+    // A16: the reason comes before everything else, and no empty table stands in its way.
+    let page = report(&outcome, "report.html");
+    for (text, reason) in [(&markdown, "**GD501**"), (&page, "<strong>GD501</strong>")] {
+        let (reason, timeline) = (text.find(reason).unwrap(), text.find("Nothing was cut").unwrap());
+        assert!(reason < timeline, "{text}");
+        for empty in ["Objectives</h2>", "## Objectives", "What each link of the chain cost"] {
+            assert!(!text.contains(empty), "{empty}: {text}");
+        }
+        assert_eq!(text.matches("Findings of preflight").count(), 1);
+    }
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! `gameday validate`, `schema` and `report`: files in, documents out.
 
-use crate::files::Document;
 use crate::model::compress_log;
 use crate::{env, report, scenario};
 
 use super::output::{self, say, tell};
 use super::run::{outcome_of, write_reports};
+use super::world::is_environment;
 use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs};
 
 /// Checks files of either kind: one with `kind` at its top is an environment.
 pub fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
     let mut last = None;
     for path in &args.files {
-        let is_environment = Document::open::<env::Environment>(path).is_ok_and(|file| file.has("kind"));
+        let is_environment = is_environment(path);
         let problems = if is_environment { env::load(path).err() } else { scenario::load(path, None).err() };
         match problems {
             None => {

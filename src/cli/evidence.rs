@@ -1,5 +1,6 @@
 //! `gameday evidence`: the archive for an auditor, and its check.
 
+use crate::report::words::counted;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -134,7 +135,7 @@ async fn make(args: &EvidenceArgs, folder: &Path) -> Result<Exit, Failure> {
         }
         Format::Human => {
             let mut lines = vec![
-                format!("{}: {} files of run {}", out.display(), manifest.files.len(), manifest.run_id),
+                format!("{}: {} of run {}", out.display(), counted(manifest.files.len(), "file"), manifest.run_id),
                 format!("{} bytes, SHA-256 {}", bundle.bytes, bundle.sha256),
             ];
             lines.extend(stored.map(|stored| format!("put to {stored}")));
@@ -279,7 +280,7 @@ fn human(file: &Path, verified: &Verified, genuine: Option<bool>) -> String {
             || "no journal".to_owned(),
             |chain| {
                 let end = if chain.closed { "everything was restored" } else { "NOT CLOSED" };
-                format!("journal: {} lines, {end}, chain ends with {}", chain.lines, chain.head_sha256)
+                format!("journal: {}, {end}, chain ends with {}", counted(chain.lines, "line"), chain.head_sha256)
             },
         ));
     }

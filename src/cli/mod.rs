@@ -103,7 +103,7 @@ enum Command {
         gameday trend reports/*                                      on the terminal\n  \
         gameday trend reports/* --format html --out trend.html\n  \
         gameday trend reports/* --fail-on-regression                 for CI\n\n\
-        Exit codes: 0 no regression, or none asked for; 1 a regression, or a latest run that was not restored; 2 bad arguments or files")]
+        Exit codes: 0 no regression, or none asked for; 1 a regression beyond what chance explains, or a latest run that was not restored; 2 bad arguments or files")]
     Trend(runs::TrendArgs),
     /// Explain why two runs differ, link by link of the failover chain.
     Compare(runs::CompareArgs),

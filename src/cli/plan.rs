@@ -1,9 +1,11 @@
 //! `gameday plan`.
 
+use super::summary::empty_table;
+use crate::report::words::counted;
 use std::sync::Arc;
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -142,8 +144,7 @@ fn cost(planned: &Planned) -> f64 {
 }
 
 fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = empty_table();
     table.set_header(header);
     table
 }
@@ -176,9 +177,9 @@ fn human(planned: &Planned) -> String {
     }
     let dead_man = match &planned.dead_man {
         Some(settings) => format!(
-            "Dead-man switch: {} schedules, which heal {} to {} after the planned end if this machine cannot. They cost \
+            "Dead-man switch: {}, to heal {} to {} after the planned end if this machine cannot. Cost: \
              {:.6} USD, or nothing within the {FREE_INVOCATIONS} free invocations of a month.",
-            schedules(planned),
+            counted(schedules(planned), "schedule"),
             settings.margin,
             Span(settings.margin.0 + SCHEDULER_PRECISION.0),
             cost(planned),

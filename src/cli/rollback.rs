@@ -1,5 +1,6 @@
 //! `gameday rollback`.
 
+use crate::report::words::counted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -196,7 +197,7 @@ impl Work {
         for note in &restored.notes {
             tell(&format!("note: {note}"));
         }
-        tell(&format!("{} of {} mutations of {run} are reverted", restored.reverted, restored.mutations));
+        tell(&format!("{} of {} of {run} are reverted", restored.reverted, counted(restored.mutations, "mutation")));
         if let Some(why) = journal.contents().incomplete.filter(|_| restored.left.is_empty()) {
             say(&format!(
                 "the journal is incomplete: {why}. What it tells is put back; what it does not tell may be left"
@@ -264,7 +265,7 @@ impl Work {
             let restored = match journal_of(&run, &left, &world, &access) {
                 Ok(journal) => {
                     let path = journal.path().display();
-                    tell(&format!("{run}: {} changes found; journal {path}", left.actions.len()));
+                    tell(&format!("{run}: {} found; journal {path}", counted(left.actions.len(), "change")));
                     Box::pin(self.restore(journal, &run, clients, world.clock, (&again, None))).await
                 }
                 Err(error) => Err(not_restored(error)),

@@ -200,7 +200,12 @@ fn folder(out: Option<&Path>, scenario: &str, began: Timestamp) -> Result<PathBu
         },
         Path::to_owned,
     );
-    let fail = |error: std::io::Error| Failure::plain(format!("the run's folder {}: {error}", path.display()));
+    let fail = |error: std::io::Error| {
+        Failure::with_help(
+            format!("the run's folder {}: {error}", path.display()),
+            "Give a folder that can be written with --out",
+        )
+    };
     fs::create_dir_all(&path).map_err(fail)?;
     if ["events.ndjson", "events.ndjson.zst"].iter().any(|log| path.join(log).exists()) {
         return Err(Failure::with_help(

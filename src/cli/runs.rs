@@ -39,7 +39,7 @@ pub struct TrendArgs {
     /// Write it to a file instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with code 1 where the latest run of a scenario with figures is worse than the one before, beyond uncertainty, or where the
+    /// Exit with code 1 where the latest run of a scenario with figures is worse than the one before, by more than bounds and chance explain, or where the
     /// latest run was not restored.
     #[arg(long)]
     fail_on_regression: bool,
@@ -123,6 +123,14 @@ pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
         let name = cell.figure.name();
         say(&format!("{} in {}: {name} is worse than before: {bounds}", series.scenario, series.environment));
     }
+    for (series, cell) in trend.untold() {
+        say(&format!(
+            "{} in {}: whether {} changed beyond chance cannot be told; `gameday report DIR` writes an older run.json again",
+            series.scenario,
+            series.environment,
+            cell.figure.name()
+        ));
+    }
     let without_figures = trend.without_figures();
     for (series, row) in &without_figures {
         let Row { run_id, ending, .. } = row;
@@ -179,7 +187,7 @@ fn colour(change: Change) -> Color {
     match change {
         Change::Regression => Color::Red,
         Change::Improvement => Color::Green,
-        Change::WithinBounds | Change::First => Color::Reset,
+        _ => Color::Reset,
     }
 }
 
@@ -206,7 +214,8 @@ fn human(trend: &Trend) -> String {
         parts.push(format!("{} in {}\n{table}", series.scenario, series.environment));
     }
     parts.push(
-        "A figure is marked as worse or better only where its bounds do not overlap those of the run before.".into(),
+        "A figure is marked as worse or better only where its bounds lie further from those of the run before than chance explains."
+            .into(),
     );
     parts.join("\n\n")
 }
@@ -214,7 +223,7 @@ fn human(trend: &Trend) -> String {
 fn side_by_side(pair: &Pair) -> String {
     let side = |title: &str, parts: &[Part]| {
         let mut table = empty_table();
-        table.set_header([title, "first run", "second run", "beside each other"]);
+        table.set_header([title, "first run", "second run", "by chance", "beside each other"]);
         for part in parts {
             let text =
                 |bounds: Option<compare::Bounds>| bounds.map_or_else(|| part.absent.into(), compare::Bounds::text);
@@ -222,6 +231,7 @@ fn side_by_side(pair: &Pair) -> String {
                 Cell::new(&part.name),
                 Cell::new(text(part.before)),
                 Cell::new(text(part.after)),
+                Cell::new(part.chance.map(compare::Room::text).unwrap_or_default()),
                 Cell::new(part.change.mark()).fg(colour(part.change)),
             ]);
         }

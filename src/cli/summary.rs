@@ -78,5 +78,26 @@ pub fn empty_table() -> Table {
     if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         table.force_no_tty();
     }
+    if let Some(width) = width(table.width()) {
+        table.set_width(width);
+    }
     table
+}
+
+/// As wide as a terminal is at least.
+pub const NARROWEST: u16 = 80;
+
+/// What a table is to be set to: a terminal that nobody has told its size, as under `docker run -t`, `ssh -tt` or `script`, has no columns.
+fn width(terminal: Option<u16>) -> Option<u16> {
+    (terminal == Some(0)).then_some(NARROWEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a17_a_terminal_without_columns_is_taken_for_one_of_80() {
+        assert_eq!([Some(0), Some(120), None].map(width), [Some(80), None, None]);
+    }
 }

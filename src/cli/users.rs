@@ -1,5 +1,6 @@
 //! `gameday users`: synthetic users made and removed.
 
+use crate::report::words::counted;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -31,7 +32,7 @@ pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
     match command {
         UsersCommand::Seed(args) => {
             let prefix = &args.prefix;
-            let what = format!("{} users `{prefix}…` will be made in its user pool.", args.count);
+            let what = format!("{} `{prefix}…` will be made in its user pool.", counted(args.count, "user"));
             let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "at the environment file" };
             let environment = load(&args.env)?;
             let list = listed(&environment);
@@ -175,7 +176,11 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
         file.write(ready)?;
     }
     let made = done - known;
-    tell(&format!("{made} users made, {known} of the group `{GROUP}` given a new password: {}", path.display()));
+    tell(&format!(
+        "{} made, {known} of the group `{GROUP}` given a new password: {}",
+        counted(made, "user"),
+        path.display()
+    ));
     if !foreign.is_empty() {
         tell(&format!("left alone, since they are there and not in that group: {}", some(&foreign)));
     }
@@ -190,7 +195,7 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
     let wanted = census.ours.len();
     if dry_run {
         let logins: Vec<String> = census.ours.iter().map(|user| user.login.clone()).collect();
-        tell(&format!("{wanted} users would be deleted: {}", some(&logins)));
+        tell(&format!("{} would be deleted: {}", counted(wanted, "user"), some(&logins)));
     }
     let (mut gone, mut failed) = (0, Vec::new());
     if !dry_run {
@@ -207,7 +212,7 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
         };
         pool.purge(census.ours, &stop, count).await;
         bar.finish_and_clear();
-        tell(&format!("{gone} of {wanted} users deleted"));
+        tell(&format!("{gone} of {} deleted", counted(wanted, "user")));
     }
     if !census.other_names.is_empty() {
         tell(&format!("left, in the group `{GROUP}` without the prefix `{prefix}`: {}", some(&census.other_names)));

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::cloud::{Caller, Cloud};
 use crate::env::{self, Environment, EnvironmentKind, Site};
-use crate::files::{FileProblems, Loaded};
+use crate::files::{Document, FileProblems, Loaded};
 use crate::lab::truth::TruthReport;
 use crate::lab::{Lab, LabOptions};
 use crate::model::{Clock, LONGEST_TEXT, Seed, read_text_at_most};
@@ -33,6 +33,19 @@ pub struct World {
 
 /// Reads both files and tells the problems of both.
 pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>, Loaded<Environment>), Failure> {
+    if let Some(path) = scenario.filter(|path| is_environment(path)) {
+        let path = path.display();
+        return Err(Failure::with_help(
+            format!("{path} is an environment, and a scenario is wanted here"),
+            format!("Give it with --env {path}, and a scenario as scenarios/full-failover.toml in its place"),
+        ));
+    }
+    if let Some(path) = place.env.as_deref().filter(|path| is_scenario(path)) {
+        return Err(Failure::with_help(
+            format!("{} is a scenario, and --env wants an environment", path.display()),
+            "Give the scenario without --env; without an environment the built-in lab is taken",
+        ));
+    }
     let environment = environment(place.env.as_deref());
     let ttl = environment.as_ref().ok().and_then(|env| env.value.lab.as_ref()).map(|lab| lab.ttl.0);
     let scenario = match scenario {
@@ -50,6 +63,16 @@ pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>,
             Err(second.into())
         }
     }
+}
+
+/// Whether a file has what environments alone have.
+pub fn is_environment(path: &Path) -> bool {
+    Document::open::<Environment>(path).is_ok_and(|file| file.has("kind"))
+}
+
+/// Whether a file has what scenarios alone have.
+fn is_scenario(path: &Path) -> bool {
+    Document::open::<Scenario>(path).is_ok_and(|file| file.has("phases") && !file.has("kind"))
 }
 
 /// Reads the environment file, or takes the built-in one.

@@ -1,5 +1,6 @@
 use askama::Template;
 
+use super::chance::Room;
 use super::figure::{Change, Figure, difference};
 use super::pair::{Pair, Part};
 use super::trend::{Row, Series, Trend};
@@ -41,6 +42,7 @@ struct PartView<'a> {
     before: String,
     after: String,
     difference: String,
+    chance: String,
     mark: &'static str,
 }
 
@@ -125,6 +127,7 @@ fn part(part: &Part) -> PartView<'_> {
         before: text(part.before),
         after: text(part.after),
         difference: part.difference_s.map(|(least, most)| difference(least, most)).unwrap_or_default(),
+        chance: part.chance.map(Room::text).unwrap_or_default(),
         mark: part.change.mark(),
     }
 }
@@ -200,7 +203,7 @@ fn chart(series: &Series, figure: Figure) -> Option<Chart> {
             tone: match cell.change {
                 Change::Regression => "worse",
                 Change::Improvement => "better",
-                Change::WithinBounds | Change::First => "bar",
+                _ => "bar",
             },
         })
     };

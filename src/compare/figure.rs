@@ -1,5 +1,6 @@
 use serde::Serialize;
 
+use super::chance::Room;
 use super::record::RunRecord;
 use crate::measure::Interval;
 use crate::model::Milestone;
@@ -60,13 +61,27 @@ impl Figure {
         }
     }
 
-    /// What it means beside the earlier one. Only of what was waited for does its absence say anything.
-    pub fn change(self, before: Option<Bounds>, now: Option<Bounds>) -> Change {
-        match (before, now) {
-            (Some(before), Some(now)) => now.change(before),
-            (Some(_), None) if self != Self::Rpo => Change::Regression,
-            (None, Some(_)) if self != Self::Rpo => Change::Improvement,
-            _ => Change::First,
+    /// What the second run's figure means beside the first one's. Only of what was waited for does its absence say anything.
+    pub fn beside(self, before: &RunRecord, now: &RunRecord) -> Beside {
+        let bounds = (self.of(before), self.of(now));
+        match bounds {
+            (Some(then), Some(now_)) => {
+                let chance = self.chance(before, now);
+                Beside { change: now_.change(then, chance), chance }
+            }
+            (Some(then), None) if self != Self::Rpo => {
+                let chance = self.chance_alone(before);
+                Beside {
+                    change: self.unreached(now).map_or(Change::Regression, |now| now.change(then, chance)),
+                    chance,
+                }
+            }
+            (None, Some(now_)) if self != Self::Rpo => {
+                let chance = self.chance_alone(now);
+                let back = self.unreached(before).map_or(Change::Regression, |then| then.change(now_, chance));
+                Beside { change: back.mirrored(), chance }
+            }
+            _ => Beside::NOTHING,
         }
     }
 
@@ -126,27 +141,50 @@ impl Bounds {
         (least, self.upper_s.map(|upper| upper - before.lower_s))
     }
 
-    /// What a figure means beside the earlier one.
-    pub fn change(self, before: Self) -> Change {
+    /// What a figure means beside the earlier one, where chance explains so much.
+    pub fn change(self, before: Self, chance: Option<Room>) -> Change {
         let (least, most) = self.since(before);
+        let beyond = |by: f64, explained: fn(Room) -> f64, change: Change| match chance.map(explained) {
+            Some(explained) if by > explained => change,
+            Some(_) => Change::WithinChance,
+            None => Change::CannotTell,
+        };
         match most {
-            _ if least > 0.0 => Change::Regression,
-            Some(most) if most < 0.0 => Change::Improvement,
+            _ if least > 0.0 => beyond(least, |room| room.later_s, Change::Regression),
+            Some(most) if most < 0.0 => beyond(-most, |room| room.earlier_s, Change::Improvement),
             _ => Change::WithinBounds,
         }
     }
+}
+
+/// What a figure means beside the earlier run's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beside {
+    /// In a word.
+    pub change: Change,
+    /// What chance explains; nothing where the runs do not tell.
+    pub chance: Option<Room>,
+}
+
+impl Beside {
+    /// There is nothing to compare with.
+    pub const NOTHING: Self = Self { change: Change::First, chance: None };
 }
 
 /// A figure beside the last run's that had it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// Longer, and the intervals do not overlap; or reached before and not reached now.
+    /// Longer, by more than the intervals and chance explain; or reached before and not reached now.
     Regression,
-    /// Shorter, and the intervals do not overlap; or not reached before and reached now.
+    /// Shorter, by more than the intervals and chance explain; or not reached before and reached now.
     Improvement,
     /// The intervals overlap: no difference that was measured.
     WithinBounds,
+    /// The intervals do not overlap, but runs of an unchanged environment differ as much.
+    WithinChance,
+    /// The intervals do not overlap, and the runs do not say how far chance moves them.
+    CannotTell,
     /// There is nothing to compare with.
     First,
 }
@@ -158,7 +196,19 @@ impl Change {
             Self::Regression => "▲ regression",
             Self::Improvement => "▼ improvement",
             Self::WithinBounds => "= within bounds",
+            Self::WithinChance => "= within chance",
+            Self::CannotTell => "? cannot tell",
             Self::First => "",
+        }
+    }
+
+    /// What the earlier run is beside the later one.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Regression => Self::Improvement,
+            Self::Improvement => Self::Regression,
+            other => other,
         }
     }
 }

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::figure::{Bounds, Change, Figure};
+use super::chance::{Room, link_chance};
+use super::figure::{Beside, Bounds, Change, Figure};
 use super::record::{Link, RunRecord};
 use super::trend::unequal;
 
@@ -41,17 +42,20 @@ pub struct Part {
     pub absent: &'static str,
     /// How much longer it took, at least and at most, in seconds; nothing where there is nothing to compare with.
     pub difference_s: Option<(f64, Option<f64>)>,
-    /// Whether that is beyond uncertainty.
+    /// Whether that is beyond what bounds and chance explain.
     pub change: Change,
+    /// How much shorter and longer chance alone may make it; nothing where the runs do not tell.
+    pub chance: Option<Room>,
 }
 
 impl Part {
-    fn new(name: &str, absent: &'static str, [before, after]: [Option<Bounds>; 2], change: Change) -> Self {
+    fn new(name: &str, absent: &'static str, [before, after]: [Option<Bounds>; 2], beside: Beside) -> Self {
+        let Beside { change, chance } = beside;
         let difference_s = match change {
             Change::First => None,
             _ => before.zip(after).map(|(before, after)| after.since(before)),
         };
-        Self { name: name.to_owned(), before, after, absent, difference_s, change }
+        Self { name: name.to_owned(), before, after, absent, difference_s, change, chance }
     }
 
     /// The middles' difference.
@@ -68,10 +72,10 @@ pub fn pair(first: &RunRecord, second: &RunRecord) -> Pair {
         .filter(|(_, run)| !run.counts())
         .map(|(which, run)| format!("the {which} run was {}: its figures say nothing of a failover", run.ending()))
         .collect();
-    let counted = |change: Change| if without_figures.is_empty() { change } else { Change::First };
+    let counted = |beside: Beside| if without_figures.is_empty() { beside } else { Beside::NOTHING };
     let figure = |figure: Figure| {
         let (before, after) = (figure.of(first), figure.of(second));
-        Part::new(figure.name(), figure.absent(), [before, after], counted(figure.change(before, after)))
+        Part::new(figure.name(), figure.absent(), [before, after], counted(figure.beside(first, second)))
     };
     let cost = |links: &[Link], name: &str| {
         let link = links.iter().find(|link| link.name == name)?;
@@ -80,8 +84,11 @@ pub fn pair(first: &RunRecord, second: &RunRecord) -> Pair {
     let link = |of: &Link| {
         let (before, after) = (cost(&first.chain.links, &of.name), cost(&second.chain.links, &of.name));
         // A link that was not observed took its time all the same: it is in the one after it.
-        let change = before.zip(after).map_or(Change::First, |(before, after)| after.change(before));
-        Part::new(&of.name, "not observed", [before, after], counted(change))
+        let beside = before.zip(after).map_or(Beside::NOTHING, |(before, after)| {
+            let chance = link_chance(first, second, of);
+            Beside { change: after.change(before, chance), chance }
+        });
+        Part::new(&of.name, "not observed", [before, after], counted(beside))
     };
     let figures: Vec<Part> = Figure::ALL.into_iter().map(figure).collect();
     let links: Vec<Part> = first.chain.links.iter().map(link).collect();
@@ -128,7 +135,9 @@ fn explanation(figures: &[Part], links: &[Part]) -> String {
     };
     let verdict = match rto.change {
         Change::WithinBounds => "a difference that lies within the bounds, so none was measured",
-        _ => "a difference beyond the bounds",
+        Change::WithinChance => "a difference that chance alone explains",
+        Change::CannotTell => "a difference beyond the bounds; whether beyond chance, these runs do not tell",
+        _ => "a difference beyond bounds and chance",
     };
     let mut parts: Vec<(&str, f64)> =
         links.iter().filter_map(|link| Some((link.name.as_str(), link.shift()?))).collect();

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::chance::ChainSettings;
 use crate::measure::Interval;
 use crate::model::{SCHEMA_VERSION, Severity};
 
@@ -61,6 +62,24 @@ pub struct RunRecord {
     /// When the runner itself did not keep up; nothing where it did.
     #[serde(default)]
     pub runner_stalled: Option<RunnerStalled>,
+    /// What moves its figures by chance; nothing in files of versions that did not write it.
+    #[serde(default)]
+    pub chance: Option<ChainSettings>,
+    /// When the first call that cuts was sent.
+    #[serde(default)]
+    pub zero_at: Option<Timestamp>,
+    /// In their order.
+    #[serde(default)]
+    pub phases: Vec<PhaseEnd>,
+}
+
+/// When a phase was over.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PhaseEnd {
+    /// As `outage`.
+    pub name: String,
+    /// Nothing where the log breaks off in it.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Times in which a run's own runner did not keep up, in seconds of scenario time.
@@ -127,6 +146,10 @@ pub struct Chain {
 pub struct Link {
     /// What takes its time here.
     pub name: String,
+    /// A milestone.
+    pub from: String,
+    /// A milestone.
+    pub to: String,
     /// The least it can have cost, in seconds.
     pub lower_s: Option<f64>,
     /// The most.

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::figure::{Bounds, Change, Figure};
+use super::chance::Room;
+use super::figure::{Beside, Bounds, Change, Figure};
 use super::record::RunRecord;
 
 /// Runs over quarters.
@@ -62,14 +63,26 @@ pub struct Cell {
     pub bounds: Option<Bounds>,
     /// Beside the run before.
     pub change: Change,
+    /// How much earlier and later chance alone may make it than the run before; nothing where the runs do not tell.
+    pub chance: Option<Room>,
 }
 
 impl Trend {
-    /// Figures of the latest run with figures of each series that are worse than before, beyond uncertainty.
+    /// Figures of the latest run with figures of each series that are worse than before, beyond what bounds and chance explain.
     pub fn regressions(&self) -> Vec<(&Series, Cell)> {
+        self.latest().filter(|(_, cell)| cell.change == Change::Regression).collect()
+    }
+
+    /// Figures of the latest run with figures of each series of which nothing can be told.
+    pub fn untold(&self) -> Vec<(&Series, Cell)> {
+        self.latest().filter(|(_, cell)| cell.change == Change::CannotTell).collect()
+    }
+
+    fn latest(&self) -> impl Iterator<Item = (&Series, Cell)> {
         let latest = |series: &Series| series.runs.iter().rev().find(|row| row.counts).map(|row| row.figures.clone());
-        let of = |series| latest(series).unwrap_or_default().into_iter().map(move |cell| (series, cell));
-        self.series.iter().flat_map(of).filter(|(_, cell)| cell.change == Change::Regression).collect()
+        self.series
+            .iter()
+            .flat_map(move |series| latest(series).unwrap_or_default().into_iter().map(move |cell| (series, cell)))
     }
 
     /// The latest run of each series that has no figures.
@@ -110,11 +123,11 @@ fn rows(runs: &[RunRecord]) -> Vec<Row> {
 fn row(run: &RunRecord, before: Option<&RunRecord>) -> Row {
     let cell = |figure: Figure| {
         let bounds = figure.of(run).filter(|_| run.counts());
-        let change = match before {
-            Some(before) if run.counts() => figure.change(figure.of(before), bounds),
-            _ => Change::First,
+        let beside = match before {
+            Some(before) if run.counts() => figure.beside(before, run),
+            _ => Beside::NOTHING,
         };
-        Cell { figure, bounds, change }
+        Cell { figure, bounds, change: beside.change, chance: beside.chance }
     };
     let (codes, known) = (run.by_code(), before.map(RunRecord::by_code).unwrap_or_default());
     let beyond = |a: &BTreeMap<&str, _>, b: &BTreeMap<&str, _>| -> Vec<String> {

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::Event as LogEvent;
 use crate::observe::{Checkers, Observers};
 use crate::preflight::Preflighted;
 use crate::users::{Arrived, Crowd, Trial};
@@ -40,6 +41,10 @@ impl Load {
         ended: &UnboundedSender<Event>,
     ) -> std::io::Result<Self> {
         let (stop, stop_writing) = (CancellationToken::new(), CancellationToken::new());
+        run.log.write(LogEvent::HealthCheckRead {
+            interval_s: ready.targets.request_interval.as_secs_f64(),
+            threshold: ready.targets.failure_threshold,
+        });
         let observers = Observers {
             targets: Arc::new(ready.targets.clone()),
             periods: run.site.observe.clone(),

@@ -46,6 +46,12 @@ impl Statement {
         self.when("StringLike", &format!("aws:ResourceTag/{RUN_TAG}"), [RUNS.to_owned()])
     }
 
+    /// Only these tags. `ForAllValues` alone also holds for a request that names none, and `ec2:DeleteTags` without tags deletes all of them
+    /// (IAM user guide, "Set operators for multivalued context keys").
+    pub fn only_tags(&mut self, operator: &'static str, keys: impl IntoIterator<Item = String>) {
+        self.when(operator, "aws:TagKeys", keys).when("Null", "aws:TagKeys", ["false".to_owned()]);
+    }
+
     fn json(&self, name: &str) -> Value {
         let mut statement = json!({
             "Sid": name, "Effect": "Allow", "Action": self.actions, "Resource": self.resources,

@@ -200,7 +200,7 @@ impl Policies<'_> {
         give_back.when("StringLike", &format!("aws:ResourceTag/{LOCK_TAG}"), [RUNS.to_owned()]);
         let lock = all.entry("Lock").or_default();
         lock.allow(["ec2:CreateTags", "ec2:DeleteTags"], vpcs);
-        lock.when("ForAllValues:StringEquals", "aws:TagKeys", [LOCK_TAG.to_owned()]);
+        lock.only_tags("ForAllValues:StringEquals", [LOCK_TAG.to_owned()]);
     }
 
     fn arm(&self, all: &mut Statements) {

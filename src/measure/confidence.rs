@@ -30,6 +30,19 @@ pub fn least_for(share: f64) -> Option<u64> {
     (share < 1.0 && least.is_finite()).then_some((least as u64).max(1))
 }
 
+/// What is left out on either side of the range that chance is granted between runs: a run lies outside once in a thousand.
+const RARE_TAIL: f64 = 0.0005;
+
+/// Where the `nth` smallest of `of` independent moments lies that may each be anywhere between 0 and 1 with the same chance: the ends between
+/// which it is 999 times of a thousand. It has a beta distribution (H. A. David and H. N. Nagaraja, "Order Statistics", 2003, section 2.3).
+/// All of it where `nth` is none of them.
+pub fn order_statistic_range(nth: u32, of: u32) -> (f64, f64) {
+    match Beta::new(f64::from(nth), f64::from(of) + 1.0 - f64::from(nth)) {
+        Ok(beta) if (1..=of).contains(&nth) => (beta.inverse_cdf(RARE_TAIL), beta.inverse_cdf(1.0 - RARE_TAIL)),
+        _ => (0.0, 1.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use super::MeasureError;
 use super::availability::{Availability, availability};
 use super::chain::{Chain, Took, chain, durations};
+use super::chance::{Chance, chance};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
 use super::foretold::{Foretold, Shown, foretold, recovery_time};
 use super::harness::{Missed, Stalls};
@@ -96,6 +97,8 @@ pub struct Outcome {
     pub foretold: Vec<Foretold>,
     /// What preflight could not look at.
     pub not_checked: Vec<String>,
+    /// What moves the figures by chance.
+    pub chance: Chance,
     /// What a reader of the figures must know.
     pub anomalies: Vec<Anomaly>,
     /// What the log of an interrupted run does not say; empty for a whole one.
@@ -240,6 +243,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
     };
     let foretold = foretold(&found, &shown);
     let met = all_met(&objectives, &limits);
+    let lags = lag_over_time(&line);
     Ok(Outcome {
         exit_code: ended.map(|failure| exit_code(failure.as_ref(), &rollback, met)),
         started_at: *started_at,
@@ -249,7 +253,8 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         durations: durations(at, line.zero, &stalls),
         missed: stalls.missed(),
         propagation: propagation(&line, &at),
-        lag_over_time: lag_over_time(&line),
+        chance: chance(records, run, &scenario, &line, &lags),
+        lag_over_time: lags,
         availability: availability(&history.logins, &line, &stalls, scenario.slo.as_ref()),
         anomalies: anomalies(records, &line, run.speed, &throttling, &stalls, &at),
         missing: missing(records, &line, &phases),

@@ -91,6 +91,13 @@ pub enum Event {
         /// Healthy by Route 53's rule: more than 18 % of the checkers say so (Route 53 developer guide).
         status_healthy: bool,
     },
+    /// The health check's settings, as the observers follow them.
+    HealthCheckRead {
+        /// Its RequestInterval, in seconds.
+        interval_s: f64,
+        /// Its FailureThreshold.
+        threshold: u32,
+    },
     /// The record, asked of one server.
     Answer {
         /// When.

@@ -29,8 +29,8 @@ use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
 use crate::net::{LocalFailure, connect};
 
 pub use alarms::in_alarm;
-pub use checkers::Checkers;
 use checkers::Minds;
+pub use checkers::{Checkers, HEALTHY_SHARE};
 
 /// A path probe gives up after this much scenario time.
 const PATH_PATIENCE: Duration = Duration::from_secs(2);

@@ -1,11 +1,14 @@
 //! What should happen in a run, from what the health check, the record and the faults say.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures::future::try_join_all;
 
-use crate::faults::Plan;
-use crate::scenario::FaultKind;
+use crate::faults::{Fault, Plan};
+use crate::model::format_duration;
+use crate::scenario::{FaultKind, FaultWindow, Scenario};
 
 use super::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, Missing};
 
@@ -32,8 +35,10 @@ struct Seen {
     target: String,
     /// How many addresses it leads to.
     addresses: usize,
-    /// How many of them are behind the faults.
+    /// How many of them are behind the faults at some time.
     covered: usize,
+    /// When all of them are, in order: from when, and until when where a fault ends by itself.
+    all_covered: Vec<FaultWindow>,
     /// Between two checks of one checker.
     interval: Duration,
     /// FailureThreshold.
@@ -53,7 +58,10 @@ async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
     let covered = try_join_all(plan.faults.iter().map(|fault| facts.covered(fault))).await.map_err(words)?;
     let seconds =
         |seconds: Option<i64>| Duration::from_secs(seconds.and_then(|s| s.try_into().ok()).unwrap_or_default());
+    let windows = plan.faults.iter().map(|fault| fault.spec.windows());
+    let by_fault: Vec<(Vec<FaultWindow>, BTreeSet<IpAddr>)> = windows.zip(covered.iter().cloned()).collect();
     Ok(Seen {
+        all_covered: all_covered(addresses, &by_fault),
         covered: addresses.iter().filter(|address| covered.iter().any(|of| of.contains(address))).count(),
         addresses: addresses.len(),
         target,
@@ -61,6 +69,34 @@ async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
         threshold: u32::try_from(config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD)).unwrap_or(1).max(1),
         ttl: seconds(record.ttl()),
     })
+}
+
+/// When every address is behind some fault: faults may begin late, end early and take turns.
+fn all_covered(addresses: &[IpAddr], faults: &[(Vec<FaultWindow>, BTreeSet<IpAddr>)]) -> Vec<FaultWindow> {
+    let stands = |window: &FaultWindow, at: Duration| window.0 <= at && window.1.is_none_or(|end| at < end);
+    let all = |at: Duration| {
+        let standing = |(windows, _): &&(Vec<FaultWindow>, _)| windows.iter().any(|window| stands(window, at));
+        let behind = |address| faults.iter().filter(standing).any(|(_, covered)| covered.contains(address));
+        !addresses.is_empty() && addresses.iter().all(behind)
+    };
+    let windows = || faults.iter().flat_map(|(windows, _)| windows);
+    // What stands changes at these moments alone.
+    let moments: BTreeSet<Duration> =
+        windows().map(|(from, _)| *from).chain(windows().filter_map(|(_, to)| *to)).collect();
+    let mut found: Vec<FaultWindow> = Vec::new();
+    let mut since = None;
+    for at in moments {
+        match (all(at), since) {
+            (true, None) => since = Some(at),
+            (false, Some(from)) => {
+                found.push((from, Some(at)));
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    found.extend(since.map(|from| (from, None)));
+    found
 }
 
 fn expect_at(event: impl Into<String>, from: Duration, to: Duration) -> Expectation {
@@ -72,19 +108,44 @@ fn expect_at(event: impl Into<String>, from: Duration, to: Duration) -> Expectat
 /// # Errors
 /// In words, when the health check or the record cannot be read.
 pub async fn expect(facts: &Facts, plan: &Plan) -> Result<(String, Vec<Expectation>), String> {
-    let (seen, scenario) = (seen(facts, plan).await?, &facts.scenario);
-    let inverted = plan.faults.iter().any(|fault| fault.spec.kind == FaultKind::HealthCheckInvert);
-    let (all, none) = (seen.covered == seen.addresses && seen.addresses > 0, seen.covered == 0);
-    let checkers = match () {
-        () if inverted => "the health check is inverted, so its status is the opposite of what they see".to_owned(),
-        () if all => format!("every address of {} is behind the faults: every check fails until the heal", seen.target),
-        () if none => format!("no address of {} is behind the faults: the health check stays healthy", seen.target),
-        () => format!(
-            "{} of {} addresses of {} are behind the faults: checks of the others succeed, and the health check may stay \
-             healthy",
-            seen.covered, seen.addresses, seen.target
+    let seen = seen(facts, plan).await?;
+    Ok((checkers(&seen, inversion(plan).is_some()), chain(&seen, plan, &facts.scenario)))
+}
+
+/// When the health check is inverted first, where a fault does that.
+fn inversion(plan: &Plan) -> Option<Duration> {
+    let inverts = |fault: &&Fault| fault.spec.kind == FaultKind::HealthCheckInvert;
+    plan.faults.iter().filter(inverts).filter_map(|fault| Some(fault.spec.windows().first()?.0)).min()
+}
+
+/// What health checkers will see.
+fn checkers(seen: &Seen, inverted: bool) -> String {
+    let Seen { target, covered, addresses, all_covered, .. } = seen;
+    if inverted {
+        return "the health check is inverted, so its status is the opposite of what they see".to_owned();
+    }
+    match (&all_covered[..], covered) {
+        ([(Duration::ZERO, None), ..], _) => {
+            format!("every address of {target} is behind the faults: every check fails until the heal")
+        }
+        ([(from, to), rest @ ..], _) => {
+            let until = to.map_or_else(|| "the heal".to_owned(), format_duration);
+            let again = if rest.is_empty() { "" } else { ", and again later" };
+            format!(
+                "every address of {target} is behind the faults from {} to {until} after the cut{again}: only then every check fails",
+                format_duration(*from)
+            )
+        }
+        ([], 0) => format!("no address of {target} is behind the faults: the health check stays healthy"),
+        ([], _) => format!(
+            "{covered} of {addresses} addresses of {target} are behind the faults, and never all at once: checks of the others succeed, and the \
+             health check may stay healthy"
         ),
-    };
+    }
+}
+
+/// The chain of events with times. It begins when the health check has a reason to turn, which faults that begin late give late.
+fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
     let hold = scenario.phases.outage.0 + scenario.phases.hold.0;
     let mut chain = Vec::new();
     for fault in &plan.faults {
@@ -95,20 +156,89 @@ pub async fn expect(facts: &Facts, plan: &Plan) -> Result<(String, Vec<Expectati
             chain.push(expect_at(format!("fault {}, {}{turns}", fault.number, fault.spec.kind.as_str()), *from, end));
         }
     }
-    if inverted || all {
-        let (interval, threshold) = (seen.interval, seen.threshold);
-        // The first failure comes within an interval; the last of them may take a connect timeout.
-        let slowest = interval * threshold + CONNECT;
-        let (from, to) = if inverted { (Duration::ZERO, PROPAGATION) } else { (interval * (threshold - 1), slowest) };
-        chain.push(expect_at("the health check is unhealthy", from, to));
-        chain.push(expect_at("authoritative servers give the replica", from, to + PROPAGATION));
-        let ttl = seen.ttl;
-        chain.push(expect_at("resolvers give the replica, and users log in there", from, to + PROPAGATION + ttl));
-        // The outage ends early when users are at the replica; the hold lasts until every fault has had its turns.
-        let early = (to + PROPAGATION + ttl + scenario.phases.hold.0).max(plan.lasts()).min(hold);
-        chain.push(expect_at("restore: everything is put back", early, hold));
-    } else {
+    // The first failure comes within an interval; the last of them may take a connect timeout.
+    let (fastest, slowest) = (seen.interval * (seen.threshold - 1), seen.interval * seen.threshold + CONNECT);
+    let lasts = |(from, to): &&FaultWindow| to.is_none_or(|to| to.saturating_sub(*from) > fastest);
+    let failing = seen.all_covered.iter().find(lasts).map(|(from, _)| (*from + fastest, *from + slowest));
+    let turned = inversion(plan).map(|at| (at, at + PROPAGATION));
+    let Some((from, to)) = [failing, turned].into_iter().flatten().min() else {
         chain.push(expect_at("restore: everything is put back; the record is not expected to move", hold, hold));
+        return chain;
+    };
+    chain.push(expect_at("the health check is unhealthy", from, to));
+    chain.push(expect_at("authoritative servers give the replica", from, to + PROPAGATION));
+    let ttl = seen.ttl;
+    chain.push(expect_at("resolvers give the replica, and users log in there", from, to + PROPAGATION + ttl));
+    // The outage ends early when users are at the replica; the hold lasts until every fault has had its turns.
+    let early = (to + PROPAGATION + ttl + scenario.phases.hold.0).max(plan.lasts()).min(hold);
+    chain.push(expect_at("restore: everything is put back", early, hold));
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::Cover;
+    use crate::model::Region;
+
+    fn seconds(number: u64) -> Duration {
+        Duration::from_secs(number)
     }
-    Ok((checkers, chain))
+
+    fn seen(faults: &[(Vec<FaultWindow>, &[u8])]) -> Seen {
+        let address = |last: &u8| IpAddr::from([10, 0, 0, *last]);
+        let addresses = [1, 2].map(|last| address(&last));
+        let faults: Vec<(Vec<FaultWindow>, BTreeSet<IpAddr>)> =
+            faults.iter().map(|(windows, of)| (windows.clone(), of.iter().map(address).collect())).collect();
+        Seen {
+            target: "auth".to_owned(),
+            addresses: 2,
+            covered: addresses.iter().filter(|a| faults.iter().any(|(_, of)| of.contains(*a))).count(),
+            all_covered: all_covered(&addresses, &faults),
+            interval: seconds(10),
+            threshold: 3,
+            ttl: seconds(60),
+        }
+    }
+
+    fn told(scenario: &str, seen: &Seen) -> Vec<(String, u64, u64)> {
+        let scenario = crate::scenario::read_str("s.toml", scenario, None).unwrap().value;
+        let fault = |(number, spec): (usize, &crate::scenario::FaultSpec)| Fault {
+            number,
+            spec: spec.clone(),
+            region: Region::from("us-east-1"),
+            targets: Vec::new(),
+            cover: Cover::default(),
+            actions: Vec::new(),
+        };
+        let plan = Plan { faults: (1..).zip(&scenario.faults).map(fault).collect(), ..Plan::default() };
+        let row = |e: Expectation| (e.event, e.from.as_secs(), e.to.unwrap_or(e.from).as_secs());
+        chain(seen, &plan, &scenario).into_iter().map(row).collect()
+    }
+
+    /// One Availability Zone at once, the other one 45 s later.
+    #[test]
+    fn a7_a_chain_begins_when_every_address_is_behind_the_faults() {
+        let staggered = seen(&[(vec![(seconds(0), None)], &[1]), (vec![(seconds(45), None)], &[2])]);
+        assert!(checkers(&staggered, false).contains("from 45s to the heal"), "{}", checkers(&staggered, false));
+        let full = include_str!("../../scenarios/full-failover.toml");
+        let zone = "[[faults]]\nkind = \"nacl-blackhole\"\nregion = \"primary\"\n";
+        let scenario = full.replacen(zone, &format!("{zone}\n{zone}at = \"45s\"\n"), 1);
+        let chain = told(&scenario, &staggered);
+        assert_eq!(chain[2], ("the health check is unhealthy".to_owned(), 65, 79));
+        assert_eq!((chain[3].1, chain[3].2), (65, 84));
+        assert_eq!((chain[4].1, chain[4].2), (65, 144));
+    }
+
+    #[test]
+    fn a7_turns_that_are_too_short_move_nothing() {
+        let full = include_str!("../../scenarios/full-failover.toml");
+        let turns = |lasts| (0..3).map(|n| (seconds(60 * n), Some(seconds(60 * n + lasts)))).collect::<Vec<_>>();
+        let [short, long] = [15, 40].map(|lasts| told(full, &seen(&[(turns(lasts), &[1, 2])])));
+        assert!(short[1].0.ends_with("the record is not expected to move"), "{short:?}");
+        assert_eq!((long[1].1, long[1].2), (20, 34));
+        // One zone after the other, and never both.
+        let apart = seen(&[(vec![(seconds(0), Some(seconds(40)))], &[1]), (vec![(seconds(40), None)], &[2])]);
+        assert!(apart.all_covered.is_empty() && checkers(&apart, false).contains("never all at once"));
+    }
 }

@@ -1,6 +1,6 @@
 //! A login at each Region directly, and the sessions that refresh later.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -311,6 +311,7 @@ pub async fn sessions(
         let by = crowd.load.sign_in_flow(flow.client.as_deref(), flow.users.as_deref());
         let sign_in = FlowShare::of(by, flow.client.clone(), flow.users.clone(), flow.share);
         let mut opened = 0;
+        let mut failed: BTreeMap<String, usize> = BTreeMap::new();
         for number in 0..count {
             let account = if users.has_codes() {
                 crowd.next_user(users).await
@@ -324,10 +325,12 @@ pub async fn sessions(
                 crowd.tokens.put(&flow.label(), Token::new(account.name.clone(), ended.username, refresh));
                 opened += 1;
             } else {
-                let ended = ended.outcome.label();
-                let what = format!("session {} of {}: {ended}", number + 1, flow.label());
-                found.not_checked(steps::SESSIONS.code, &what);
+                *failed.entry(ended.outcome.label()).or_default() += 1;
             }
+        }
+        for (why, times) in failed {
+            let what = format!("{times} of {count} sessions of {} could not be opened: {why}", flow.label());
+            found.not_checked(steps::SESSIONS.code, &what);
         }
         if opened == 0 {
             let evidence = format!("{}: none of {count} sign-ins at the primary gave a refresh token", flow.label());

@@ -8,6 +8,7 @@ mod identity;
 mod login;
 mod people;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, SocketAddr};
@@ -57,7 +58,7 @@ pub struct Preflighted {
 /// What preflight found.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// In the order of the checks.
+    /// What others follow from first, then what refuses a run, then the rest.
     pub findings: Vec<Finding>,
     /// What could not be looked at, and why.
     pub not_checked: Vec<NotChecked>,
@@ -92,7 +93,7 @@ impl Findings {
     fn join(&mut self, other: Self) {
         self.findings.extend(other.findings);
         self.not_checked.extend(other.not_checked);
-        self.findings.sort_by(|a, b| a.code.cmp(&b.code));
+        self.findings.sort_by(reason_first);
         self.not_checked.sort_by_key(|missing| missing.code);
     }
 
@@ -111,7 +112,7 @@ impl Findings {
                 None => rest.push(login),
             }
         }
-        rest.sort_by(|a, b| a.code.cmp(&b.code));
+        rest.sort_by(reason_first);
         self.findings = rest;
     }
 
@@ -136,6 +137,15 @@ impl Findings {
             log.write(Event::NotChecked { what: what.to_string() });
         }
     }
+}
+
+/// What others follow from comes first, then what refuses a run, then the rest; each by code.
+fn reason_first(a: &Finding, b: &Finding) -> Ordering {
+    let rank = |finding: &Finding| {
+        let code = finding.code.as_str();
+        (!checks::EXPLAIN_OTHERS.contains(&code), finding.severity != Severity::Blocker)
+    };
+    rank(a).cmp(&rank(b)).then_with(|| a.code.cmp(&b.code))
 }
 
 /// What `gameday preflight` tells.
@@ -399,6 +409,20 @@ async fn targets(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a16_the_reason_for_a_refusal_comes_first() {
+        let finding = |code: &str| {
+            checks::pages().iter().find(|page| page.code == code).unwrap().finding(Sight::of("us-east-1: seen"))
+        };
+        let codes = ["GD101", "GD502", "GD506", "GD901", "GD910"];
+        let mut found = Findings { findings: codes.map(finding).into(), not_checked: Vec::new() };
+        found.explain([&Region::from("us-east-1"), &Region::from("us-west-2")]);
+        let told: Vec<_> = found.findings.iter().map(|finding| finding.code.as_str()).collect();
+        assert_eq!(told[..3], ["GD910", "GD101", "GD506"], "{told:?}");
+        let blockers = found.findings.iter().map(|finding| finding.severity != Severity::Blocker);
+        assert!(blockers.is_sorted(), "{told:?}");
+    }
 
     #[test]
     fn a_failed_login_is_told_by_what_keeps_everybody_out_of_that_region() {

@@ -1,5 +1,6 @@
 //! `run.json`: the document as types, so that its schema is derived from what is written.
 
+mod chance;
 mod figures;
 mod logins;
 mod users;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use super::words::instant;
 use crate::measure::{BeforeCut, Interval, Missed, Outcome};
 use crate::model::{Finding, Region, SCHEMA_VERSION, SteadyState};
+use chance::Chance;
 use figures::{Availability, Duration, LagPoint, Propagation, Rpo, WaterfallBar};
 use logins::Logins;
 use users::{Expectation, Failure, Recovery, Retries, Sessions, Throttling};
@@ -80,6 +82,7 @@ struct Document<'a> {
     availability: Option<Availability>,
     /// The replication lag of every acknowledged canary write, in the order of their sequence.
     lag_over_time: Vec<LagPoint>,
+    chance: Chance,
     /// Whether steady state was there, part by part: before the fault, and after failback. Absent where the run did not ask.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     steady_state: &'a [SteadyState],
@@ -287,6 +290,7 @@ impl<'a> Document<'a> {
             propagation: outcome.propagation.iter().map(Propagation::of).collect(),
             availability: outcome.availability.as_ref().map(Availability::of),
             lag_over_time: outcome.lag_over_time.iter().map(LagPoint::of).collect(),
+            chance: Chance::of(&outcome.chance),
             steady_state: &outcome.steady,
             runner_stalled: outcome.missed.map(|Missed { times, all_s, longest_s }| RunnerStalled {
                 times,

@@ -1,7 +1,7 @@
 //! The tables of users, as text: who was back when, what became of sessions, why logins failed.
 
 use super::view::{NONE, foretellers, region_name};
-use super::words::{by_label, ms, percent, seconds, seconds_up, span_s};
+use super::words::{by_label, counted, ms, percent, seconds, seconds_up, span_s};
 use crate::measure::{Back, Curve, Fates, LimitResult, Outcome, Recovery, Sessions, Throttling};
 
 /// So many kinds of failure are shown; the rest is in `run.json`.
@@ -129,12 +129,13 @@ fn recovery(recovery: &Recovery) -> Vec<RecoveryRow> {
 
 /// When, and on how many logins that rests.
 fn back(back: &Back) -> (String, String) {
-    let rests = format!("{} logins", back.logins);
+    let rests = counted(back.logins, "login");
     match back.at {
         None if back.logins > 0 => ("too few to tell".to_owned(), rests),
         None => ("not back".to_owned(), String::new()),
         Some(_) if back.never_fewer() => ("never fewer".to_owned(), rests),
         Some(at) if back.after_heal => (span_s(at), format!("after the heal, {rests}")),
+        Some(at) if back.too_few => (span_s(at), format!("{rests}: too few for {} %", back.percent)),
         Some(at) => (span_s(at), rests),
     }
 }

@@ -125,6 +125,13 @@ pub fn measured(objective: &ObjectiveResult) -> String {
     }
 }
 
+/// A number of things: `1 target`, `2 targets`.
+pub fn counted(number: impl TryInto<u64>, one: &str) -> String {
+    // What is no u64 is more than one.
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The verdict on the run, in one sentence; and, where there is something, what others changed meanwhile.
 pub fn headline(outcome: &Outcome) -> String {
     let others: Vec<&str> = outcome.rollback.by_others.iter().map(|other| other.resource.as_str()).collect();

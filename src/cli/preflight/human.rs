@@ -1,14 +1,12 @@
 //! For people at a terminal.
 
+use crate::cli::summary::{NARROWEST, empty_table};
 use std::io::IsTerminal;
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, Table};
 
 use super::{Told, by_lack, summary, word};
 use crate::model::{Finding, Severity};
-
-/// As wide as a terminal is at least; also where there is none.
-const WIDTH: u16 = 80;
 
 /// Everything.
 pub fn text(told: &Told) -> String {
@@ -28,19 +26,14 @@ pub fn text(told: &Told) -> String {
 }
 
 fn wrapped(text: &str) -> String {
-    textwrap::fill(text, textwrap::Options::new(WIDTH.into()).subsequent_indent("  "))
+    textwrap::fill(text, textwrap::Options::new(NARROWEST.into()).subsequent_indent("  "))
 }
 
 fn table(findings: &[Finding]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    // comfy-table colours on terminals alone; NO_COLOR is ours to honour.
+    let mut table = empty_table();
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if plain {
-        table.force_no_tty();
-    }
     if plain || !std::io::stdout().is_terminal() {
-        table.set_width(WIDTH);
+        table.set_width(NARROWEST);
     }
     table.set_header(["code", "severity", "finding, what was seen, and what to do"]);
     for found in findings {

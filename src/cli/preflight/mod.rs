@@ -5,6 +5,7 @@ mod markdown;
 mod pages;
 mod sarif;
 
+use crate::report::words::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -170,15 +171,14 @@ fn word(severity: Severity) -> &'static str {
 
 /// `1 blocker, 2 risks, 0 notes`, and what else there is to know of them.
 fn summary(told: &Told) -> String {
-    let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let [blockers, risks, notes] =
-        [Severity::Blocker, Severity::Risk, Severity::Note].map(|severity| many(told.count(severity), word(severity)));
+    let [blockers, risks, notes] = [Severity::Blocker, Severity::Risk, Severity::Note]
+        .map(|severity| counted(told.count(severity), word(severity)));
     let accepted = told.findings.iter().filter(|found| found.accepted.is_some()).count();
     let accepted = if accepted == 0 { String::new() } else { format!(", {accepted} accepted") };
     format!(
         "{blockers}, {risks}, {notes}{accepted}; {} not checked. {} in {:.1} s",
         told.not_checked.len(),
-        many(told.calls(), "call"),
+        counted(told.calls(), "call"),
         told.took.as_secs_f64()
     )
 }

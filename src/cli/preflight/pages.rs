@@ -1,10 +1,12 @@
 //! The pages of the checks: one as text, all as a list, and all as files.
 
+use crate::cli::summary::empty_table;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::presets;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::word;
 use crate::cli::{Exit, Failure, runs};
@@ -25,10 +27,11 @@ const AREAS: [(char, &str); 10] = [
     ('9', "Governance"),
 ];
 
-/// The page of a code; where there is none, which is nearest.
+/// The page of a code, also by its number alone; where there is none, which is nearest.
 fn page(code: &str) -> Result<Page, String> {
     let pages = pages();
-    let wanted = code.to_uppercase();
+    let named = code.trim().to_uppercase();
+    let wanted = if named.starts_with(|first: char| first.is_ascii_digit()) { format!("GD{named:0>3}") } else { named };
     if let Some(page) = pages.iter().find(|page| page.code == wanted) {
         return Ok(*page);
     }
@@ -59,6 +62,15 @@ pub fn ignorable(code: &str) -> Result<String, String> {
     Ok(page.code.to_owned())
 }
 
+/// In lines of 80 columns. Words stay whole: what is to be copied must not be broken at its hyphens.
+fn wrapped(text: &str) -> String {
+    let whole_words = Options::new(80)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .break_words(false);
+    textwrap::fill(text, whole_words)
+}
+
 /// Prints a page.
 pub fn explain(code: &str) -> Result<Exit, Failure> {
     let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` tells them all"))?;
@@ -70,10 +82,10 @@ pub fn explain(code: &str) -> Result<Exit, Failure> {
     if let Some(name) = page.anti_pattern() {
         let _ = writeln!(page_text, "Anti-pattern: {name}\n");
     }
-    let _ = writeln!(page_text, "Why it matters\n\n{}\n", textwrap::fill(why, 80));
+    let _ = writeln!(page_text, "Why it matters\n\n{}\n", wrapped(why));
     // Snippets stay as they are.
     let (text, snippet) = remedy.split_once("\n\n```").map_or((remedy, None), |(text, rest)| (text, Some(rest)));
-    let _ = writeln!(page_text, "What to do\n\n{}", textwrap::fill(text, 80));
+    let _ = writeln!(page_text, "What to do\n\n{}", wrapped(text));
     if let Some(rest) = snippet {
         let _ = writeln!(page_text, "\n```{rest}");
     }
@@ -82,8 +94,8 @@ pub fn explain(code: &str) -> Result<Exit, Failure> {
 
 /// Prints all codes.
 pub fn list() -> Result<Exit, Failure> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = empty_table();
+    table.load_style(presets::NOTHING);
     for page in pages() {
         table.add_row([page.code, word(page.severity), page.title]);
     }

@@ -1,5 +1,6 @@
 //! What a run has shown so far, from its events as they come. These are sightings for whoever watches; the report has the bounds.
 
+use crate::observe::HEALTHY_SHARE;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -258,7 +259,10 @@ impl Board {
                     return Vec::new();
                 }
                 let word = if *status_healthy { "healthy" } else { "unhealthy" };
-                let text = format!("health check {word} ({healthy} of {checkers} checkers say healthy)");
+                // Inverted or disabled, its status is not what the checkers see.
+                let agrees = (f64::from(*healthy) > HEALTHY_SHARE * f64::from(*checkers)) == *status_healthy;
+                let by_hand = if agrees { "" } else { "by its settings, " };
+                let text = format!("health check {word} ({by_hand}{healthy} of {checkers} checkers say healthy)");
                 vec![self.milestone(at, text)]
             }
             Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),

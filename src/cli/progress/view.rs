@@ -1,5 +1,6 @@
 //! The board drawn on a terminal of any size.
 
+use crate::report::words::counted;
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -141,7 +142,7 @@ fn fault_lines(frame: &mut Frame<'_>, area: Rect, board: &Board, now: Timestamp,
         (false, _, false) => Span::raw("not yet in force"),
     };
     let line = |planned: &super::board::Planned| {
-        let what = format!("{} in {}, {} targets: ", planned.fault, planned.region, planned.targets);
+        let what = format!("{} in {}, {}: ", planned.fault, planned.region, counted(planned.targets, "target"));
         Line::from(vec![Span::raw(one_line(&what)), state.clone()])
     };
     frame.render_widget(Paragraph::new(board.faults.iter().map(line).collect::<Vec<_>>()), area);

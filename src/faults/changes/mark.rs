@@ -207,7 +207,7 @@ impl Change for Mark {
                 let group = permits.ec2(&format!("security-group/{id}"));
                 let mark = permits.statement("MarkSecurityGroups");
                 mark.allow(["ec2:CreateTags", "ec2:DeleteTags"], [group]);
-                mark.when("ForAllValues:StringLike", "aws:TagKeys", [MARK_TAG.to_owned(), format!("{WAS_TAG}*")]);
+                mark.only_tags("ForAllValues:StringLike", [MARK_TAG.to_owned(), format!("{WAS_TAG}*")]);
             }
         }
     }

@@ -110,7 +110,8 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             return control.world.read(|state| ec2(state, control.role, params, &context));
         }
         Asked::Query(params) if matches!(service, Service::Rds | Service::Iam) => {
-            return vec![call(related(service, params), Vec::new())];
+            let (action, arns) = related(service, params);
+            return vec![call(action, arns)];
         }
         Asked::Query(params) => {
             let action = format!("elasticloadbalancing:{}", params.get("Action").unwrap_or_default());
@@ -173,9 +174,6 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             let (operation, arn) = lambda(control, parts, &segments);
             calls.push(call(operation, arn.into_iter().collect()));
         }
-        Service::CloudWatch => {
-            calls.push(call(format!("cloudwatch:{}", cloudwatch::operation(parts, body)), Vec::new()));
-        }
         Service::Kms => {
             let (action, arn) = key(region, parts, body);
             calls.push(call(action, vec![arn]));
@@ -186,13 +184,14 @@ pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
             calls.push(call(format!("apigateway:{}", parts.method), resource));
         }
         Service::Quotas
+        | Service::CloudWatch
         | Service::DynamoDb
         | Service::Secrets
         | Service::Acm
         | Service::CloudTrail
         | Service::S3
         | Service::Waf => {
-            let (action, arns) = read(service, region, parts);
+            let (action, arns) = read(service, region, parts, body);
             calls.push(call(action, arns));
         }
         // Everybody may ask who they are; the query protocol's services were answered above.
@@ -221,22 +220,49 @@ fn lambda(control: &Control, parts: &Parts, segments: &[&str]) -> (String, Optio
     (format!("lambda:{operation}"), function.map(|function| function.arn().to_owned()))
 }
 
+/// A call of CloudWatch's API. A dashboard is of no Region; which one it is stands in three protocols.
+fn metrics(parts: &Parts, body: &[u8]) -> (String, Vec<String>) {
+    let operation = cloudwatch::operation(parts, body);
+    let dashboard = format!("arn:aws:cloudwatch::{}:dashboard/asked-for", topology::ACCOUNT);
+    (format!("cloudwatch:{operation}"), (operation == "GetDashboard").then_some(dashboard).into_iter().collect())
+}
+
 /// A call of a service that is only read.
-fn related(service: Service, params: &Params) -> String {
+fn related(service: Service, params: &Params) -> (String, Vec<String>) {
     let prefix = if service == Service::Rds { "rds" } else { "iam" };
-    format!("{prefix}:{}", params.get("Action").unwrap_or_default())
+    let role = params.get("RoleName").map(|name| format!("arn:aws:iam::{}:role/{name}", topology::ACCOUNT));
+    let arns = role.into_iter().chain(params.get("PolicyArn").map(str::to_owned));
+    (format!("{prefix}:{}", params.get("Action").unwrap_or_default()), arns.collect())
 }
 
 /// A call of a service that checks alone read, and the ARNs of what it uses.
-fn read(service: Service, region: &str, parts: &Parts) -> (String, Vec<String>) {
+fn read(service: Service, region: &str, parts: &Parts, body: &[u8]) -> (String, Vec<String>) {
     let account = topology::ACCOUNT;
+    let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    // By name or by ARN.
+    let named = |key: &str, resource: &dyn Fn(&str) -> String| -> Vec<String> {
+        let arn = |name: &str| {
+            if name.starts_with("arn:") { name.to_owned() } else { format!("arn:aws:{}", resource(name)) }
+        };
+        input[key].as_str().map(arn).into_iter().collect()
+    };
     let (name, operation, arns) = match service {
-        Service::Acm => ("acm", acm::operation(parts), Vec::new()),
-        Service::DynamoDb => ("dynamodb", dynamodb::operation(parts), Vec::new()),
-        Service::Secrets => ("secretsmanager", secrets::operation(parts), Vec::new()),
+        Service::CloudWatch => return metrics(parts, body),
+        Service::Acm => ("acm", acm::operation(parts), named("CertificateArn", &str::to_owned)),
+        Service::DynamoDb => (
+            "dynamodb",
+            dynamodb::operation(parts),
+            named("TableName", &|name| format!("dynamodb:{region}:{account}:table/{name}")),
+        ),
+        Service::Secrets => (
+            "secretsmanager",
+            secrets::operation(parts),
+            named("SecretId", &|name| format!("secretsmanager:{region}:{account}:secret:{name}-000000")),
+        ),
         Service::CloudTrail => {
-            let all = format!("arn:aws:cloudtrail:{region}:{account}:trail/*");
-            ("cloudtrail", cloudtrail::operation(parts), vec![all])
+            let trail = |name: &str| format!("cloudtrail:{region}:{account}:trail/{name}");
+            let named = ["Name", "TrailName"].into_iter().flat_map(|key| named(key, &trail)).collect();
+            ("cloudtrail", cloudtrail::operation(parts), named)
         }
         // The permission has another name than the operation, GetObjectLockConfiguration.
         Service::S3 => {

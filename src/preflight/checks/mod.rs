@@ -132,6 +132,9 @@ const AREAS: [&[&Check]; 11] = [
 /// Findings that keep everybody out of the Region that their evidence names: pool, key or replica do not serve there.
 pub const KEEP_OUT: [&str; 7] = ["GD123", "GD203", "GD204", "GD205", "GD206", "GD301", "GD302"];
 
+/// Findings from which others follow: while another run is at work or has left its fault, logins, health check and paths fail.
+pub const EXPLAIN_OTHERS: [&str; 1] = ["GD910"];
+
 /// Every check, by code.
 pub fn all() -> Vec<&'static Check> {
     let mut all: Vec<&Check> = AREAS.into_iter().flatten().copied().collect();

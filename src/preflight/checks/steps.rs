@@ -202,12 +202,13 @@ pub const FEW_CODES: Page = Page {
 /// GD402
 pub const CLAIM: Page = Page {
     code: "GD402",
-    severity: Risk,
+    severity: Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "The replica's tokens lack a required claim",
     why: "A login that looks successful and is not: the Pre-Token-Generation trigger of the replica's Region failed silently, or \
-          read a table that is not there, and every API that needs the claim refuses the token. Health checks stay green.",
+          read a table that is not there, and every API that needs the claim refuses the token. Health checks stay green, and DNS leads \
+          everybody to logins that are worth nothing.",
     remedy: "Compare the trigger, its environment variables, its role and its table between the Regions: `aws cognito-idp \
              describe-user-pool --region REGION --user-pool-id POOL --query UserPool.LambdaConfig`, then `aws lambda \
              get-function-configuration`.",

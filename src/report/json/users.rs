@@ -41,6 +41,8 @@ struct Back {
     after_heal: bool,
     /// Logins from then on that tell so.
     logins: u64,
+    /// Whether these are too few for that share, so that it may have been back later.
+    too_few: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -202,6 +204,7 @@ impl Curve {
             upper_s: upper(back.at),
             after_heal: back.after_heal,
             logins: back.logins,
+            too_few: back.too_few,
         };
         let window = |window: &measure::Window| Window {
             from_s: window.from_s,

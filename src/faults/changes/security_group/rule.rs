@@ -39,7 +39,7 @@ impl Revoke {
         if !self.tags.is_empty() {
             let rules = permits.ec2("security-group-rule/*");
             let tag = permits.statement("TagSecurityGroupRules").allow(["ec2:CreateTags"], [rules]);
-            tag.when("ForAllValues:StringEquals", "aws:TagKeys", self.tags.keys().cloned());
+            tag.only_tags("ForAllValues:StringEquals", self.tags.keys().cloned());
         }
     }
 
