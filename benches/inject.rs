@@ -21,7 +21,7 @@ use std::{env, fs};
 use aws_sdk_ec2::types::Tag;
 use gameday::cloud::{Access, Cloud};
 use gameday::env::Site;
-use gameday::faults::{Executor, Journal, Scope, State, Vpc, plan};
+use gameday::faults::{Executor, Journal, Part, Scope, State, Vpc, plan};
 use gameday::model::{Clock, RunId};
 use gameday::scenario::FaultSpec;
 use moto::Moto;
@@ -85,8 +85,7 @@ impl Ground {
 
     /// Past the proxy, so that looking is neither counted nor slowed down.
     async fn state(&self) -> State {
-        let vpcs = [(self.cloud.primary.region.clone(), self.vpc.clone())].into();
-        let scope = Scope { vpcs, ..Scope::default() };
+        let scope = Scope::of(Part::NetworkAcls, &self.cloud.primary.region, &self.vpc);
         State::describe(&self.cloud, &scope).await.unwrap()
     }
 

@@ -417,7 +417,7 @@ mod tests {
         };
         let codes = ["GD101", "GD502", "GD506", "GD901", "GD910"];
         let mut found = Findings { findings: codes.map(finding).into(), not_checked: Vec::new() };
-        found.explain([&Region::from("us-east-1"), &Region::from("us-west-2")]);
+        found.explain();
         let told: Vec<_> = found.findings.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(told[..3], ["GD910", "GD101", "GD506"], "{told:?}");
         let blockers = found.findings.iter().map(|finding| finding.severity != Severity::Blocker);
