@@ -1025,7 +1025,7 @@ fn users_at_the_replica_before_the_cut_give_no_rto() {
         assert_eq!(verdict(name).reason.as_deref(), Some("first_replica_login was already so before the cut"));
     }
     assert_eq!(outcome.exit_code, Some(1));
-    let row = "| `first_replica_login` | the protected API accepted a token of the replica | already so before the cut | – | – |";
+    let row = "| `first_replica_login` | a user can sign in at the replica | already so before the cut | – | – |";
     assert!(report(&outcome, "report.md").contains(row));
     let run = run_json(&outcome);
     let milestone = run["milestones"].as_array().unwrap().iter().find(|m| m["name"] == "first_replica_login").unwrap();

@@ -15,6 +15,7 @@ mod plan;
 mod preflight;
 mod progress;
 mod registry;
+mod resolution;
 mod rollback;
 mod run;
 mod runs;

@@ -17,6 +17,7 @@ use crate::preflight::facts::Facts;
 use crate::preflight::{self, Expectation};
 use crate::scenario::Scenario;
 
+use super::resolution::Resolution;
 use super::world::{self, World};
 use super::{Exit, Failure, Format, PlanArgs, runs};
 
@@ -33,6 +34,7 @@ struct Planned {
     checkers: String,
     chain: Vec<Expectation>,
     dead_man: Option<DeadMan>,
+    resolution: Resolution,
 }
 
 /// One call, in the order in which a run makes them.
@@ -73,7 +75,7 @@ async fn look(scenario: &Scenario, world: &World, dead_man: Option<DeadMan>) -> 
     let looked = Box::pin(preflight::expect(&facts, &plan)).await;
     let (checkers, chain) = looked.map_err(|error| Failure::with_help(error, "See also: gameday preflight"))?;
     let calls = calls(&plan, scenario, dead_man.as_ref());
-    Ok(Planned { plan, calls, checkers, chain, dead_man })
+    Ok(Planned { plan, calls, checkers, chain, dead_man, resolution: Resolution::of(scenario) })
 }
 
 /// The order of the run that follows, and of its journal.
@@ -133,6 +135,7 @@ fn as_json(planned: &Planned) -> Value {
         "notes": planned.plan.notes,
         "health_checkers": planned.checkers,
         "expected": chain.collect::<Vec<_>>(),
+        "resolution": planned.resolution.json(),
         "dead_man": planned.dead_man.as_ref().map(|settings| json!({
             "schedules": schedules(planned), "margin_s": settings.margin.0.as_secs_f64(), "cost_usd": cost(planned),
         })),
@@ -189,7 +192,8 @@ fn human(planned: &Planned) -> String {
     let notes = planned.plan.notes.iter().fold(String::new(), |notes, note| notes + "Note: " + note + "\n\n");
     format!(
         "Targets\n{targets}\n\nCalls, in this order; each is undone by its inverse, what hurts first\n{calls}\n\n\
-         {notes}Health checkers: {}\n\n{chain}\n\n{dead_man}\nNothing was changed.",
-        planned.checkers
+         {notes}Health checkers: {}\n\n{chain}\n\n{}\n\n{dead_man}\nNothing was changed.",
+        planned.checkers,
+        planned.resolution.text()
     )
 }

@@ -34,7 +34,7 @@ mod user_notes;
 pub use availability::{AVAILABILITY_WINDOW_S, Availability, ErrorBudget, Second, UserMinutes};
 pub use chain::{Bar, Chain, Link, Took};
 pub use chance::Chance;
-pub use confidence::{clopper_pearson_95, order_statistic_range};
+pub use confidence::{clopper_pearson_95, least_for, order_statistic_range};
 pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
 pub use foretold::{Became, Foretold};
 pub use harness::Missed;

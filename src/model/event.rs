@@ -408,7 +408,7 @@ pub enum Milestone {
     DnsFlipAuthoritative,
     /// Every resolver gives the replica.
     DnsFlipResolver,
-    /// The protected API accepted a token of the replica.
+    /// A user can sign in at the replica, whether one does or not.
     FirstReplicaLogin,
     /// From here on, every login succeeds at the replica, to the end of the hold phase.
     ReplicaSustained,
@@ -418,7 +418,7 @@ pub enum Milestone {
     HealthCheckHealthy,
     /// Every authoritative server gives the primary again.
     DnsFailbackAuthoritative,
-    /// The protected API accepted a token of the primary again.
+    /// A user can sign in at the primary again.
     FirstPrimaryLoginAfterFailback,
 }
 

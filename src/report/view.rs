@@ -234,12 +234,12 @@ fn meaning(milestone: Milestone) -> &'static str {
         Milestone::HealthCheckUnhealthy => "the health check says unhealthy",
         Milestone::DnsFlipAuthoritative => "every authoritative server gives the replica",
         Milestone::DnsFlipResolver => "every resolver gives the replica",
-        Milestone::FirstReplicaLogin => "the protected API accepted a token of the replica",
+        Milestone::FirstReplicaLogin => "a user can sign in at the replica",
         Milestone::ReplicaSustained => "from here on every login succeeds at the replica",
         Milestone::FaultReverted => "packets pass again at every front door",
         Milestone::HealthCheckHealthy => "the health check says healthy again",
         Milestone::DnsFailbackAuthoritative => "every authoritative server gives the primary again",
-        Milestone::FirstPrimaryLoginAfterFailback => "the protected API accepted a token of the primary again",
+        Milestone::FirstPrimaryLoginAfterFailback => "a user can sign in at the primary again",
     }
 }
 
