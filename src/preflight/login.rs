@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -24,6 +25,9 @@ const LEAST_SESSIONS: usize = 10;
 
 /// No more than this, so that preflight stays below Cognito's default quota of 120 sign-ins a second.
 const MOST_SESSIONS: usize = 100;
+
+/// So long a code of a software token lasts (RFC 6238, section 5.2).
+const CODE_LASTS: Duration = Duration::from_secs(30);
 
 /// How many sessions to open of each flow that lives on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +74,7 @@ async fn fetch_keys(
     port: u16,
     pool: &str,
 ) -> Result<Vec<u8>, String> {
-    let patience = std::time::Duration::from_secs(5);
+    let patience = Duration::from_secs(5);
     let mut failed = "no address".to_owned();
     for address in addresses {
         let work = async {
@@ -186,12 +190,26 @@ fn is_for(crowd: &Crowd, flow: &FlowShare, role: RegionRole) -> bool {
 
 /// One login by the next of the flow's users.
 async fn once(crowd: &Crowd, way: &Way, flow: &FlowShare, addresses: &[IpAddr]) -> Option<Ended> {
-    let who = if flow.flow == Flow::ClientCredentials {
-        Who::Machine
-    } else {
-        Who::Account(crowd.next_user(crowd.door.population(flow.users.as_deref())?).await?)
+    let login = async || {
+        let who = if flow.flow == Flow::ClientCredentials {
+            Who::Machine
+        } else {
+            Who::Account(crowd.next_user(crowd.door.population(flow.users.as_deref())?).await?)
+        };
+        crowd.direct(way, flow, who, addresses).await
     };
-    crowd.direct(way, flow, who, addresses).await
+    with_fresh_code(crowd, login).await
+}
+
+/// A code that another process has just shown, as a preflight before this one, is of no more use: then once more with the next.
+async fn with_fresh_code(crowd: &Crowd, login: impl AsyncFn() -> Option<Ended>) -> Option<Ended> {
+    let ended = login().await?;
+    let used = |outcome: &LoginOutcome| matches!(outcome, LoginOutcome::Rejected { code, .. } if code == "ExpiredCodeException");
+    if !used(&ended.outcome) {
+        return Some(ended);
+    }
+    crowd.door.clock.sleep(CODE_LASTS).await;
+    login().await
 }
 
 /// What two logins that fail for one cause have in common: the code of an error, at whatever step it came.
@@ -218,12 +236,15 @@ fn failure(crowd: &Crowd, flow: &FlowShare, ended: Ended) -> Option<LoginOutcome
 async fn expected_limit(crowd: &Crowd, question: &Question<'_>, way: &Way, found: &mut Findings) {
     let wanted = question.scenario.expectations.iter().any(|limit| limit.action == UserAction::TotpSignIn);
     let Some(account) = crowd.actor(UserAction::TotpSignIn).filter(|_| wanted) else { return };
-    for users in crowd.door.populations.values().filter(|users| users.accounts.contains(&account)) {
-        crowd.code_left(users, &account).await;
-    }
     let flow = FlowShare::of(crowd.load.sign_in_flow(None, None), None, None, Percent(1.0));
     let primary = crowd.door.addresses_of(RegionRole::Primary);
-    let Some(ended) = crowd.direct(way, &flow, Who::Account(account), &primary).await else { return };
+    let login = async || {
+        for users in crowd.door.populations.values().filter(|users| users.accounts.contains(&account)) {
+            crowd.code_left(users, &account).await;
+        }
+        crowd.direct(way, &flow, Who::Account(account.clone()), &primary).await
+    };
+    let Some(ended) = with_fresh_code(crowd, login).await else { return };
     if ended.outcome != LoginOutcome::Succeeded {
         let evidence = format!(
             "`totp-sign-in` proves nothing of the replica: its user cannot sign in at the primary either, {}: {}",
