@@ -1,8 +1,8 @@
 //! Which addresses lead to which Region: what the Regions' direct names give, asked again through a run, since a load balancer's addresses change.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use futures::future::join_all;
 
@@ -27,18 +27,15 @@ pub struct Direct {
 pub struct Doors {
     regions: Vec<Direct>,
     resolvers: Vec<Server>,
-    /// Nothing is forgotten: who keeps an old address still goes where it led.
-    known: RwLock<BTreeMap<IpAddr, RegionRole>>,
+    /// Of each Region, in their order. Nothing is forgotten: who keeps an old address still goes where it led.
+    known: RwLock<Vec<BTreeSet<IpAddr>>>,
 }
 
 impl Doors {
     /// What is known at first, and whom to ask for more.
     pub fn new(regions: Vec<Direct>, resolvers: Vec<Server>) -> Self {
-        let of = |direct: &Direct| {
-            let role = direct.role;
-            direct.addresses.iter().map(move |address| (*address, role)).collect::<Vec<_>>()
-        };
-        let known = RwLock::new(regions.iter().flat_map(of).collect());
+        let known = regions.iter().map(|direct| direct.addresses.iter().copied().collect()).collect();
+        let known = RwLock::new(known);
         Self { regions, resolvers, known }
     }
 
@@ -47,9 +44,14 @@ impl Doors {
         self.regions.iter().map(|direct| (direct.role, &direct.region))
     }
 
-    /// The part of the Region that an address leads to.
+    fn known(&self) -> RwLockReadGuard<'_, Vec<BTreeSet<IpAddr>>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The part of the Region that an address leads to; the first one's, where both Regions' names give it.
     pub fn role_of(&self, address: IpAddr) -> Option<RegionRole> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&address).copied()
+        let place = self.known().iter().position(|known| known.contains(&address))?;
+        self.regions.get(place).map(|direct| direct.role)
     }
 
     /// The Region that an address leads to.
@@ -60,32 +62,30 @@ impl Doors {
 
     /// The addresses that lead to a Region.
     pub fn addresses_of(&self, role: RegionRole) -> Vec<IpAddr> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().filter(|(_, own)| **own == role).map(|(address, _)| *address).collect()
+        let known = self.known();
+        let own = self.regions.iter().zip(known.iter()).filter(|(direct, _)| direct.role == role);
+        own.flat_map(|(_, known)| known.iter().copied()).collect()
     }
 
     /// Which Region addresses of one answer lead to, where they lead to one, as far as they are known; and those that are not.
     pub fn judge(&self, addresses: &[IpAddr]) -> (Option<RegionRole>, Vec<IpAddr>) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let unknown = addresses.iter().filter(|address| !known.contains_key(address)).copied().collect();
-        let mut roles = addresses.iter().filter_map(|address| known.get(address));
-        let first = roles.next().copied();
-        (first.filter(|first| roles.all(|role| role == first)), unknown)
+        let unknown = addresses.iter().filter(|address| self.role_of(**address).is_none()).copied().collect();
+        let mut roles = addresses.iter().filter_map(|address| self.role_of(*address));
+        let first = roles.next();
+        (first.filter(|first| roles.all(|role| role == *first)), unknown)
     }
 
-    /// Asks for the direct names again; gives what is new. An address that both Regions' names give stays with the first.
+    /// Asks for the direct names again; gives what is new.
     pub async fn ask_again(&self) -> Vec<(&Region, IpAddr)> {
-        let names = self.regions.iter().flat_map(|direct| direct.names.iter().map(move |name| (direct, name)));
-        let answers = join_all(names.map(async |(direct, name)| (direct, self.addresses(name).await))).await;
+        let names = self.regions.iter().enumerate();
+        let names = names.flat_map(|(place, direct)| direct.names.iter().map(move |name| (place, name)));
+        let answers = join_all(names.map(async |(place, name)| (place, self.addresses(name).await))).await;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut new = Vec::new();
-        for (direct, address) in
-            answers.into_iter().flat_map(|(direct, all)| all.into_iter().map(move |one| (direct, one)))
-        {
-            known.entry(address).or_insert_with(|| {
-                new.push((&direct.region, address));
-                direct.role
-            });
+        for (place, addresses) in answers {
+            let (Some(direct), Some(known)) = (self.regions.get(place), known.get_mut(place)) else { continue };
+            let unseen = addresses.into_iter().filter(|address| known.insert(*address));
+            new.extend(unseen.map(|address| (&direct.region, address)));
         }
         new
     }
@@ -126,6 +126,15 @@ mod tests {
         assert_eq!(doors.judge(&[address(9)]), (None, vec![address(9)]));
         assert_eq!(doors.judge(&[address(1), address(2)]), (None, Vec::new()));
         assert_eq!(doors.judge(&[]), (None, Vec::new()));
+    }
+
+    #[test]
+    fn an_address_of_both_regions_leads_to_both() {
+        let direct =
+            |role, region: &str| Direct { role, region: region.into(), names: Vec::new(), addresses: vec![address(1)] };
+        let both = Doors::new(vec![direct(RegionRole::Primary, "a"), direct(RegionRole::Replica, "b")], Vec::new());
+        assert_eq!(both.role_of(address(1)), Some(RegionRole::Primary));
+        assert_eq!(both.addresses_of(RegionRole::Replica), both.addresses_of(RegionRole::Primary));
     }
 
     #[tokio::test]
