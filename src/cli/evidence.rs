@@ -1,6 +1,5 @@
 //! `gameday evidence`: the archive for an auditor, and its check.
 
-use crate::report::words::counted;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +15,7 @@ use serde_json::json;
 use crate::cloud::CloudError;
 use crate::evidence::{self, Bundle, EvidenceError, Verified};
 use crate::model::{Clock, RegionRole};
+use crate::report::words::counted;
 
 use super::runs::put;
 use super::world::{self, World};

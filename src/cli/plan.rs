@@ -1,7 +1,5 @@
 //! `gameday plan`.
 
-use super::summary::empty_table;
-use crate::report::words::counted;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +13,11 @@ use crate::faults::{self, Action, Arming, Holder, Plan, Stage};
 use crate::model::{Region, RunId, Span, format_duration};
 use crate::preflight::facts::Facts;
 use crate::preflight::{self, Expectation};
+use crate::report::words::counted;
 use crate::scenario::Scenario;
 
 use super::resolution::Resolution;
+use super::summary::empty_table;
 use super::world::{self, World};
 use super::{Exit, Failure, Format, PlanArgs, runs};
 

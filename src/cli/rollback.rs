@@ -1,6 +1,5 @@
 //! `gameday rollback`.
 
-use crate::report::words::counted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -13,6 +12,7 @@ use crate::cloud::{Access, RegionClients, reconnect};
 use crate::faults::{Action, Discovered, Executor, Journal, JournalError, MutationSink, discover};
 use crate::model::{Clock, Event, Region, RunId};
 use crate::report::escape::shell_word;
+use crate::report::words::counted;
 
 use super::output::{say, tell};
 use super::registry::{self, Process};

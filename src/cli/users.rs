@@ -1,6 +1,5 @@
 //! `gameday users`: synthetic users made and removed.
 
-use crate::report::words::counted;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,6 +14,7 @@ use crate::env::{self, Environment, EnvironmentKind, Site, UserList};
 use crate::files::Loaded;
 use crate::model::Secret;
 use crate::report::escape::shell_word;
+use crate::report::words::counted;
 use crate::users::{GROUP, Made, Removed, Synthetics};
 
 use super::confirm::{Consent, confirm};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use futures::future::join_all;
 
@@ -29,6 +29,8 @@ pub struct Doors {
     resolvers: Vec<Server>,
     /// Of each Region, in their order. Nothing is forgotten: who keeps an old address still goes where it led.
     known: RwLock<Vec<BTreeSet<IpAddr>>>,
+    /// Addresses that none gave when they were met for the first time.
+    strangers: Mutex<BTreeSet<IpAddr>>,
 }
 
 impl Doors {
@@ -36,7 +38,7 @@ impl Doors {
     pub fn new(regions: Vec<Direct>, resolvers: Vec<Server>) -> Self {
         let known = regions.iter().map(|direct| direct.addresses.iter().copied().collect()).collect();
         let known = RwLock::new(known);
-        Self { regions, resolvers, known }
+        Self { regions, resolvers, known, strangers: Mutex::default() }
     }
 
     /// Both Regions.
@@ -65,6 +67,17 @@ impl Doors {
         let known = self.known();
         let own = self.regions.iter().zip(known.iter()).filter(|(direct, _)| direct.role == role);
         own.flat_map(|(_, known)| known.iter().copied()).collect()
+    }
+
+    /// Whether one of the addresses is not known, and was never met before: then it is worth asking at once. Whoever stays unknown is asked for with
+    /// the others, from time to time.
+    pub fn meets_stranger(&self, addresses: &[IpAddr]) -> bool {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = false;
+        for address in addresses.iter().filter(|address| self.role_of(**address).is_none()) {
+            new |= strangers.insert(*address);
+        }
+        new
     }
 
     /// Which Region addresses of one answer lead to, where they lead to one, as far as they are known; and those that are not.
@@ -135,6 +148,15 @@ mod tests {
         let both = Doors::new(vec![direct(RegionRole::Primary, "a"), direct(RegionRole::Replica, "b")], Vec::new());
         assert_eq!(both.role_of(address(1)), Some(RegionRole::Primary));
         assert_eq!(both.addresses_of(RegionRole::Replica), both.addresses_of(RegionRole::Primary));
+    }
+
+    #[test]
+    fn a_stranger_is_worth_asking_for_once() {
+        let doors = doors(Vec::new());
+        assert!(!doors.meets_stranger(&[address(1), address(2)]));
+        assert!(doors.meets_stranger(&[address(1), address(9)]));
+        assert!(!doors.meets_stranger(&[address(9)]));
+        assert!(doors.meets_stranger(&[address(9), address(8)]));
     }
 
     #[tokio::test]

@@ -15,7 +15,6 @@ use crate::env::Site;
 use crate::model::{Region, RunId};
 
 use super::action::Action;
-use super::change::Stage;
 use super::changes::lock::{Holder, Lock};
 use super::changes::mark::{Mark, Marked, is_gone, marks};
 use super::changes::schedule::Arm;
@@ -43,9 +42,7 @@ pub async fn discover(
     let searched = search(clients, site, found).await;
     if searched.is_err() {
         for left in found.values_mut() {
-            left.actions.retain(|(region, action)| {
-                *region != clients.region || action.stage().is_of_fault() && !Stage::HEALERS.contains(&action.stage())
-            });
+            left.actions.retain(|(region, action)| *region != clients.region || action.stage().is_of_fault());
         }
         found.retain(|_, left| !left.actions.is_empty());
     }

@@ -216,7 +216,7 @@ impl Observers {
             Err(error) => return self.gap(window, server.label(), error.to_string()),
         };
         let doors = &self.targets.doors;
-        if answer.addresses.iter().any(|address| doors.role_of(*address).is_none()) {
+        if doors.meets_stranger(&answer.addresses) {
             self.clone().ask_for_doors().await;
         }
         let (role, unknown) = doors.judge(&answer.addresses);

@@ -15,7 +15,7 @@ use crate::model::{Clock, Expect, Flow, LoginOutcome, LoginStep, Percent, Region
 use crate::net::{Connection, connect, host_header, server_name};
 use crate::scenario::{FlowShare, Scenario, UserLoad};
 use crate::tokens::{Expectations, Fetch, JwksCache};
-use crate::users::{Crowd, Ended, Token, Way, Who};
+use crate::users::{Crowd, Ended, TOTP_STEP_SECONDS, Token, Way, Who};
 
 use super::checks::{Page, Sight, steps};
 use super::{Findings, Question};
@@ -25,9 +25,6 @@ const LEAST_SESSIONS: usize = 10;
 
 /// No more than this, so that preflight stays below Cognito's default quota of 120 sign-ins a second.
 const MOST_SESSIONS: usize = 100;
-
-/// So long a code of a software token lasts (RFC 6238, section 5.2).
-const CODE_LASTS: Duration = Duration::from_secs(30);
 
 /// How many sessions to open of each flow that lives on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,7 +205,7 @@ async fn with_fresh_code(crowd: &Crowd, login: impl AsyncFn() -> Option<Ended>) 
     if !used(&ended.outcome) {
         return Some(ended);
     }
-    crowd.door.clock.sleep(CODE_LASTS).await;
+    crowd.door.clock.sleep(Duration::from_secs(TOTP_STEP_SECONDS.unsigned_abs())).await;
     login().await
 }
 

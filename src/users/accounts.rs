@@ -20,7 +20,7 @@ pub struct Account {
 }
 
 /// Seconds for which a software token shows a code (what authenticator apps assume, and Cognito with them).
-pub(super) const TOTP_STEP_SECONDS: i64 = 30;
+pub const TOTP_STEP_SECONDS: i64 = 30;
 
 /// The number of the code that software tokens show at a moment.
 pub(super) fn totp_step(at: Timestamp) -> i64 {

@@ -18,7 +18,7 @@ mod way;
 mod wire;
 
 pub use crate::srp::secret_hash;
-pub use accounts::{Account, Population, Token, Tokens};
+pub use accounts::{Account, Population, TOTP_STEP_SECONDS, Token, Tokens};
 pub use arrivals::{Arrival, ArrivalPlan};
 pub use attempt::{Attempt, Ended, Who, login};
 pub use crowd::{Crowd, CurrentPhase};

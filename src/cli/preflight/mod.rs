@@ -5,7 +5,6 @@ mod markdown;
 mod pages;
 mod sarif;
 
-use crate::report::words::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use crate::env::{Baseline, load_baseline};
 use crate::files::Loaded;
 use crate::model::{Clock, EventLog, Finding, RunId, Seed, Severity};
 use crate::preflight::{self, Allowed, Looked, NotChecked, Question};
+use crate::report::words::counted;
 use crate::scenario::Scenario;
 
 use super::world::{self, World};
