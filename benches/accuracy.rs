@@ -2,7 +2,7 @@
 //! seed, and for every milestone that the lab knows, and the RPO, the share of runs whose interval holds the true
 //! moment, the error of the interval's middle, and whether it is as narrow as its observer allows.
 //!
-//! The first half as the environment is; the second with poll periods, arrivals and the record's TTL drawn at random, in a lab that others use meanwhile:
+//! One half as the environment is; beside it the other, with poll periods, arrivals and the record's TTL drawn at random, in a lab that others use meanwhile:
 //! tests/conformance/observer.py asks for names, connects and signs in.
 //!
 //! `RUNS` says how many runs of each kind (50), `SPEED` how fast (10), `GAMEDAY` which binary.
@@ -11,12 +11,12 @@ use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-type Fallible<T> = Result<T, Box<dyn Error>>;
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How a run's intervals and the truth differ; in scenario seconds.
 struct Sample {
@@ -60,8 +60,12 @@ fn main() -> Fallible<()> {
     let target = root.join("target/bench");
     fs::create_dir_all(&target)?;
     let bench = Bench { gameday, root: root.to_owned(), target: target.clone(), speed: speed.clone() };
-    let plain = bench.measure(runs, "accuracy", Bench::run)?;
-    let drawn = bench.measure(runs, "accuracy-drawn", Bench::run_drawn)?;
+    let (plain, drawn) = thread::scope(|scope| {
+        let plain = scope.spawn(|| bench.measure(runs, "accuracy", Bench::run));
+        let drawn = bench.measure(runs, "accuracy-drawn", Bench::run_drawn);
+        (plain.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), drawn)
+    });
+    let (plain, drawn) = (plain?, drawn?);
     let tables = [table(&plain), table(&drawn)];
     println!("{}\n{}", tables[0], tables[1]);
     let rows = json!({ "rows": rows(&plain, ""), "drawn": rows(&drawn, "drawn ") });
@@ -164,7 +168,7 @@ impl Bench {
                 fs::remove_dir_all(&folder)?;
             }
             let status = run(self, seed, &folder)?;
-            samples.extend(said(seed, status, &folder)?);
+            samples.extend(said(name, seed, status, &folder)?);
         }
         Ok(summarise(&samples))
     }
@@ -182,7 +186,7 @@ impl Draws {
 }
 
 /// Compares a run with its truth, and says how far they are apart.
-fn said(seed: u64, status: ExitStatus, folder: &Path) -> Fallible<Vec<Sample>> {
+fn said(name: &str, seed: u64, status: ExitStatus, folder: &Path) -> Fallible<Vec<Sample>> {
     {
         let of_run = compare(folder)?;
         let missed: Vec<&str> =
@@ -192,7 +196,7 @@ fn said(seed: u64, status: ExitStatus, folder: &Path) -> Fallible<Vec<Sample>> {
             .filter(|sample| sample.width().is_some_and(|width| width > sample.allowed))
             .map(|sample| sample.milestone.as_str())
             .collect();
-        eprintln!("seed {seed}: {status}; not covered: {missed:?}; too wide: {wide:?}");
+        eprintln!("{name}, seed {seed}: {status}; not covered: {missed:?}; too wide: {wide:?}");
         if missed.is_empty() && wide.is_empty() {
             fs::remove_dir_all(folder)?;
         } else {
@@ -360,14 +364,14 @@ fn document([plain, drawn]: &[String; 2], runs: u64, speed: &str) -> String {
         "# Accuracy\n\n\
          How far a report is from what really happened. The lab notes its own ground truth (`truth.json`): when packets\n\
          began to vanish, when the health check flipped, when each DNS server's answer changed, from when on a sign-in would have\n\
-         succeeded, which writes the replica had not got. The runner knows none of it; it sees what it would see in AWS. Every report gives each\n\
+         succeeded, which writes the replica did not have. The runner knows none of it; it sees what it would see in AWS. Every report gives each\n\
          milestone as an interval; the difference between the two is the instrument's error.\n\n\
          {plain}\n\
          All figures are in scenario time, from {runs} runs of `scenarios/full-failover.toml` with `--speed {speed}` and the seeds\n\
-         1 to {runs}, one after the other. The scheduling noise of the machine counts {speed} times at that speed: at `--speed 1`\n\
+         1 to {runs}, each beside one of the second table. The scheduling noise of the machine counts {speed} times at that speed: at `--speed 1`\n\
          the errors that do not come from poll periods are that much smaller.\n\n\
-         The same with arrivals at random, between 1 and 4 logins a second, poll periods between 0.25 s and 4 s, TTLs from 5 s to 60 s, and a client of\n\
-         others at work in the lab (`tests/conformance/observer.py`):\n\n\
+         The same with arrivals at random, between 1 and 4 logins a second, poll periods between 0.25 s and 4 s, TTLs from 5 s to 60 s, and another\n\
+         client at work in the lab (`tests/conformance/observer.py`):\n\n\
          {drawn}\n\
          - **coverage**: in how many runs the true moment lies inside the reported interval.\n\
          - **error**: how far the interval's middle is from the true moment.\n\
@@ -379,11 +383,11 @@ fn document([plain, drawn]: &[String; 2], runs: u64, speed: &str) -> String {
          What each truth rests on, so that none is compared with what it made itself:\n\n\
          | figure | the lab's truth | made by an observer of ours? |\n\
          |---|---|---|\n\
-         | `fault_effective`, `fault_reverted` | the moment at which the lab's network takes a rule away or in, at the last front door | no |\n\
+         | `fault_effective`, `fault_reverted` | the moment at which the lab's network takes a rule away or in, at the last endpoint | no |\n\
          | `health_check_unhealthy`, `health_check_healthy` | the lab's own checkers | no |\n\
          | `dns_flip_authoritative`, `dns_failback_authoritative` | when the last server took the change over | no |\n\
-         | `dns_flip_resolver`, `replica_sustained` | the later of that and the end of what the resolver kept; whoever asks next is told so | no; what it keeps depends on who asked before |\n\
-         | `first_replica_login`, `first_primary_login_after_failback` | the same: from then on whoever asks is led there, and a sign-in succeeds; that the Region serves, the first token that its API accepts shows | no; a client that need not be led may be earlier, and then counts itself |\n\
+         | `dns_flip_resolver`, `replica_sustained` | the later of that and the end of what the resolver kept; a client that asks next gets it | no; what it keeps depends on who asked before |\n\
+         | `first_replica_login`, `first_primary_login_after_failback` | the same: from then on a client that asks is led there, and its sign-in succeeds; the first token that the Region's API accepts shows that it serves | no; a client that needs no answer may be earlier, and then its own sign-in counts |\n\
          | `first_failed_login` | none: only the client knows when it gave up | left out |\n\
          | `rpo` | of every write to the primary, whoever made it | the canary's writes are among them |\n\n\
          - **`rpo`** is no moment but an age: of the oldest write that the replica did not have when the fault became effective.\n\

@@ -104,6 +104,8 @@ impl Ground {
     async fn ours(&self, way: Way, number: usize) -> Sample {
         let before = self.state().await;
         let cloud = Cloud::connect(&self.site).await.unwrap();
+        // With its first call a client reads the system's certificates.
+        Vpc::describe(&cloud.primary, &self.vpc).await.unwrap();
         let (run, clock) = (RunId(format!("gd-bench-{number}")), Clock::start(1.0));
         let path = self.folder.join(format!("journal-{number}.ndjson"));
         let stop = CancellationToken::new();
