@@ -140,7 +140,7 @@ strategies: build
 	$(foreach name,$(STRATEGIES),$(GAMEDAY) report reports/strategies/$(name) --compress-log > /dev/null$(newline))
 	$(MAKE) --no-print-directory reports
 
-bench-accuracy: tools
+bench-accuracy: tools $(VENV)/installed
 	cargo bench --profile dev --bench accuracy
 
 target/bench/venv/installed: benches/requirements.txt | test-tools

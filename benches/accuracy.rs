@@ -59,6 +59,10 @@ fn main() -> Fallible<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = root.join("target/bench");
     fs::create_dir_all(&target)?;
+    let python = root.join("target/conformance/venv/bin/python");
+    if !python.exists() {
+        return Err(format!("{} is missing: start this by `make bench-accuracy`", python.display()).into());
+    }
     let bench = Bench { gameday, root: root.to_owned(), target: target.clone(), speed: speed.clone() };
     let (plain, drawn) = thread::scope(|scope| {
         let plain = scope.spawn(|| bench.measure(runs, "accuracy", Bench::run));
