@@ -381,7 +381,7 @@ fn preflight_refuses_an_app_client_that_lacks_what_its_flow_needs() {
         })
         .collect();
     let expected = [
-        "managed-login: the app client `confidential` has no `redirect_uri` that is a URL",
+        "managed-login: the app client `confidential` has no `redirect_uri` with a valid URL",
         "client-credentials: the app client `web` has no `secret`",
     ];
     assert_eq!(found, expected, "{}", String::from_utf8_lossy(&done.stderr));

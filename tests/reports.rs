@@ -614,7 +614,7 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
 #[test]
 fn an_outage_of_the_replica_is_no_refusal_that_is_expected() {
     let untold = ["HTTP 500", "InternalErrorException", "UnexpectedLambdaException", "ResourceNotFoundException"];
-    for code in untold.into_iter().chain(["the form came again"]) {
+    for code in untold.into_iter().chain(["the login form was shown again"]) {
         let mut records = World::sample().run().0;
         let mut failed = 0;
         logins(&mut records, |login| {
@@ -948,15 +948,15 @@ fn failures_name_their_cause() {
                 _ => {}
             }
         } else if login.arrival == 1 {
-            login.outcome = LoginOutcome::HarnessFailed { what: "an app client without a callback URL".into() };
+            login.outcome = LoginOutcome::HarnessFailed { what: "the app client has no callback URL".into() };
         }
     });
     let outcome = outcome(&records).unwrap();
     // What the runner itself could not make counts nowhere.
-    let missing = LoginOutcome::HarnessFailed { what: "an app client without a callback URL".into() };
+    let missing = LoginOutcome::HarnessFailed { what: "the app client has no callback URL".into() };
     assert_eq!(outcome.logins.all.attempted, sample().logins.all.attempted - 1);
     assert_eq!(outcome.logins.errors[&missing], 1);
-    assert!(anomaly(&outcome, "harness_failed").contains("an app client without a callback URL"));
+    assert!(anomaly(&outcome, "harness_failed").contains("the app client has no callback URL"));
     assert!(
         anomaly(&outcome, "no_session").contains("found no session")
             && outcome.logins.errors[&LoginOutcome::NoSession] > 1

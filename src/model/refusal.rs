@@ -60,7 +60,7 @@ mod tests {
             "UserNotFoundException",
             "LimitExceededException",
             "CodeMismatchException",
-            "the form came again",
+            "the login form was shown again",
             "invalid_request: PreTokenGeneration failed with error timeout.",
             "server_error",
             "SRP: the claim is not enabled",

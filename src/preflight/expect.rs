@@ -50,7 +50,7 @@ struct Seen {
 async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
     let words = |missing: Missing| missing.to_string();
     let record = facts.primary_record().await.map_err(words)?;
-    let record = record.ok_or("the failover record pair is not there")?;
+    let record = record.ok_or("the failover record pair does not exist")?;
     let config = facts.health_check().await.map_err(words)?;
     let target = facts.health_target().await.map_err(words)?.ok_or("the health check has no target address")?;
     let addresses = facts.addresses(&target).await.map_err(words)?;
@@ -122,24 +122,25 @@ fn inversion(plan: &Plan) -> Option<Duration> {
 fn checkers(seen: &Seen, inverted: bool) -> String {
     let Seen { target, covered, addresses, all_covered, .. } = seen;
     if inverted {
-        return "the health check is inverted, so its status is the opposite of what they see".to_owned();
+        return "the health check is inverted, so its status is the opposite of what the checkers see".to_owned();
     }
     match (&all_covered[..], covered) {
         ([(Duration::ZERO, None), ..], _) => {
-            format!("every address of {target} is behind the faults: every check fails until the heal")
+            format!("every address of {target} is behind the faults: every check fails until the restore")
         }
         ([(from, to), rest @ ..], _) => {
-            let until = to.map_or_else(|| "the heal".to_owned(), format_duration);
+            let until = to.map_or_else(|| "the restore".to_owned(), format_duration);
             let again = if rest.is_empty() { "" } else { ", and again later" };
             format!(
-                "every address of {target} is behind the faults from {} to {until} after the cut{again}: only then every check fails",
+                "every address of {target} is behind the faults from {} to {until} after the fault injection{again}: every check \
+                 fails only then",
                 format_duration(*from)
             )
         }
         ([], 0) => format!("no address of {target} is behind the faults: the health check stays healthy"),
         ([], _) => format!(
-            "{covered} of {addresses} addresses of {target} are behind the faults, and never all at once: checks of the others succeed, and the \
-             health check may stay healthy"
+            "{covered} of {addresses} addresses of {target} are behind the faults, but never all at once: checks of the \
+             others succeed, and the health check can stay healthy"
         ),
     }
 }
@@ -151,7 +152,7 @@ fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
     for fault in &plan.faults {
         let windows = fault.spec.windows();
         if let (Some((from, _)), Some((last, to))) = (windows.first(), windows.last()) {
-            let turns = if windows.len() > 1 { format!(" ({} turns)", windows.len()) } else { String::new() };
+            let turns = if windows.len() > 1 { format!(" ({} times)", windows.len()) } else { String::new() };
             let end = to.unwrap_or(hold).max(*last);
             chain.push(expect_at(format!("fault {}, {}{turns}", fault.number, fault.spec.kind.as_str()), *from, end));
         }
@@ -162,16 +163,16 @@ fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
     let failing = seen.all_covered.iter().find(lasts).map(|(from, _)| (*from + fastest, *from + slowest));
     let turned = inversion(plan).map(|at| (at, at + PROPAGATION));
     let Some((from, to)) = [failing, turned].into_iter().flatten().min() else {
-        chain.push(expect_at("restore: everything is put back; the record is not expected to move", hold, hold));
+        chain.push(expect_at("restore: all changes are reverted; the record is not expected to move", hold, hold));
         return chain;
     };
     chain.push(expect_at("the health check is unhealthy", from, to));
-    chain.push(expect_at("authoritative servers give the replica", from, to + PROPAGATION));
+    chain.push(expect_at("authoritative servers answer with the replica", from, to + PROPAGATION));
     let ttl = seen.ttl;
-    chain.push(expect_at("resolvers give the replica, and users log in there", from, to + PROPAGATION + ttl));
+    chain.push(expect_at("resolvers answer with the replica, and users log in there", from, to + PROPAGATION + ttl));
     // The outage ends early when users are at the replica; the hold lasts until every fault has had its turns.
     let early = (to + PROPAGATION + ttl + scenario.phases.hold.0).max(plan.lasts()).min(hold);
-    chain.push(expect_at("restore: everything is put back", early, hold));
+    chain.push(expect_at("restore: all changes are reverted", early, hold));
     chain
 }
 
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn a7_a_chain_begins_when_every_address_is_behind_the_faults() {
         let staggered = seen(&[(vec![(seconds(0), None)], &[1]), (vec![(seconds(45), None)], &[2])]);
-        assert!(checkers(&staggered, false).contains("from 45s to the heal"), "{}", checkers(&staggered, false));
+        assert!(checkers(&staggered, false).contains("from 45s to the restore"), "{}", checkers(&staggered, false));
         let full = include_str!("../../scenarios/full-failover.toml");
         let zone = "[[faults]]\nkind = \"nacl-blackhole\"\nregion = \"primary\"\n";
         let scenario = full.replacen(zone, &format!("{zone}\n{zone}at = \"45s\"\n"), 1);

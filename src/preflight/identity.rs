@@ -69,14 +69,14 @@ fn too_short(expiry: Expiry, end: jiff::Timestamp) -> Option<Sight> {
     let told = |more: &str| {
         let margin = RESTORE_MARGIN.as_secs() / 60;
         Sight::of(format!(
-            "the credentials expire at {at:.0}; the run ends by {end:.0}, {margin} min for the restore included{more}"
+            "the credentials expire at {at:.0}; the run can last until {end:.0}, including {margin} min for the restore{more}"
         ))
     };
     match renewal {
         _ if at >= end => None,
         Renewal::ByItself => None,
         Renewal::WhileSessionLasts => {
-            Some(told(". New ones are fetched as long as the session behind them lasts").severity(Severity::Risk))
+            Some(told(". They are renewed as long as their session lasts").severity(Severity::Risk))
         }
         Renewal::None => Some(told("")),
     }
@@ -89,7 +89,7 @@ fn redirected(regions: [&Ambient; 2]) -> Option<Sight> {
         .collect();
     let list: Vec<String> = all.into_iter().collect();
     (!list.is_empty()).then(|| {
-        Sight::of(format!("AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> or the profile sends {}", list.join(", ")))
+        Sight::of(format!("AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> or the profile redirects {}", list.join(", ")))
     })
 }
 

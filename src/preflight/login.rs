@@ -244,7 +244,7 @@ async fn expected_limit(crowd: &Crowd, question: &Question<'_>, way: &Way, found
     let Some(ended) = with_fresh_code(crowd, login).await else { return };
     if ended.outcome != LoginOutcome::Succeeded {
         let evidence = format!(
-            "`totp-sign-in` proves nothing of the replica: its user cannot sign in at the primary either, {}: {}",
+            "`totp-sign-in` cannot be tested at the replica, because its user cannot sign in at the primary either: {}: {}",
             flow.label(),
             ended.outcome.label()
         );
@@ -257,16 +257,23 @@ fn told(failed: &Failed, question: &Question<'_>, proxy: Option<&str>) -> (Page,
     let past = proxy.and_then(|variable| past_the_proxy(variable, outcome)).unwrap_or_default();
     let pools = two_pools(*role, &question.site.pool).unwrap_or_default();
     let (first, others) = flows.split_first().map_or(("", &[][..]), |(first, others)| (first.as_str(), others));
-    let others = if others.is_empty() { String::new() } else { format!(", and so is {}", others.join(", ")) };
+    let others = if others.is_empty() { String::new() } else { format!("; the same for {}", others.join(", ")) };
     let evidence = format!("{first} straight to {region}: {}{others}{past}{pools}", outcome.label());
     match outcome {
         LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => {
-            let trigger = format!("the Pre-Token-Generation trigger in {region} leaves out `{claim}`");
+            let trigger = format!("the Pre-Token-Generation trigger in {region} does not add `{claim}`");
             (steps::CLAIM, Sight::of(format!("{evidence}: {trigger}")))
         }
         _ => {
-            let command = format!("aws cognito-idp initiate-auth --region {region} --client-id {client}");
-            let sight = Sight::of(evidence).remedy(format!("Make a sign-in work there first; try: {command}"));
+            let without = match role {
+                RegionRole::Primary => "",
+                RegionRole::Replica => ". To rehearse without a working replica, run with `--allow-no-replica`",
+            };
+            let sight = Sight::of(evidence).remedy(format!(
+                "Make a sign-in in {region} work first; try it yourself (add `SECRET_HASH` if the app client has a \
+                 secret): `aws cognito-idp initiate-auth --region {region} --client-id {client} --auth-flow \
+                 USER_PASSWORD_AUTH --auth-parameters USERNAME=USERNAME,PASSWORD=PASSWORD`{without}"
+            ));
             match role {
                 RegionRole::Primary => (steps::LOGIN_PRIMARY, sight),
                 RegionRole::Replica if question.allowed.no_replica => {
@@ -282,9 +289,9 @@ fn told(failed: &Failed, question: &Question<'_>, proxy: Option<&str>) -> (Page,
 fn two_pools(role: RegionRole, pool: &Pool) -> Option<String> {
     let own = pool.replica_id.as_ref().filter(|_| role == RegionRole::Replica)?;
     Some(format!(
-        ". `pool.replica_id` of the environment file names a pool of the Region's own, {own}; users sign in at both Regions with the ID, the \
-         app clients and the issuer of {}. Two pools with IDs, clients, issuers or keys of their own cannot be rehearsed unless a broker at \
-         the front door translates between them",
+        ". `pool.replica_id` in the environment file names an independent pool in this Region, {own}, but users sign in at \
+         both Regions with the ID, the app clients and the issuer of {}. Two independent pools cannot be rehearsed unless \
+         a broker at the endpoint translates between their IDs, app clients, issuers and keys",
         pool.id
     ))
 }
@@ -298,8 +305,8 @@ fn past_the_proxy(variable: &str, outcome: &LoginOutcome) -> Option<String> {
     };
     connecting.then(|| {
         format!(
-            ". Calls to AWS go through the proxy that {variable} names; synthetic users and DNS never do: this machine needs a way of its own \
-             to the front doors and to port 53 of the name servers"
+            ". Calls to AWS use the proxy in {variable}, but synthetic users and DNS never use it: this machine needs a \
+             direct connection to the endpoints and to port 53 of the name servers"
         )
     })
 }
@@ -351,7 +358,8 @@ pub async fn sessions(
             found.not_checked(steps::SESSIONS.code, &what);
         }
         if opened == 0 {
-            let evidence = format!("{}: none of {count} sign-ins at the primary gave a refresh token", flow.label());
+            let evidence =
+                format!("{}: none of {count} sign-ins at the primary returned a refresh token", flow.label());
             found.add(steps::SESSIONS, Sight::of(evidence));
         }
     }

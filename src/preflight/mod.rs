@@ -378,7 +378,7 @@ async fn targets(
 ) -> observe::Targets {
     let site = question.site;
     let authoritative = facts.authoritative().await.unwrap_or_else(|missing| {
-        found.not_checked(CHECK_OF_SERVERS, &format!("DNS is timed at the resolvers alone: {missing}"));
+        found.not_checked(CHECK_OF_SERVERS, &format!("DNS is measured at the resolvers only: {missing}"));
         Vec::new()
     });
     let check = facts.health_check().await.ok();

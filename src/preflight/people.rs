@@ -99,7 +99,7 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
     let flows = load.flows.iter().map(|share| (share.flow, share.client.as_deref(), share.users.as_deref()));
     let sessions = load.sessions.iter().map(|plan| (plan.refresh, plan.client.as_deref(), plan.users.as_deref()));
     for (flow, client, users) in flows.chain(sessions) {
-        let named = client.map_or_else(|| format!("one that fits {}", flow.as_str()), |name| format!("`{name}`"));
+        let named = client.map_or_else(|| format!("for {}", flow.as_str()), |name| format!("`{name}`"));
         let evidence = match crowd.door.client(flow, client) {
             None => Some(format!("no app client {named} in `[[pool.clients]]`")),
             Some(found) => Door::lacks(flow, found).map(|what| format!("the app client {named} has no {what}")),
@@ -152,9 +152,9 @@ fn few_codes(users: usize, logins: f64, sessions: u32) -> Option<String> {
     let what = if logins >= f64::from(sessions) {
         format!("up to {logins} of its logins start within 30 s")
     } else {
-        format!("{sessions} of its sessions begin at about the same time")
+        format!("{sessions} of its sessions start at about the same time")
     };
-    (needed > users as f64).then(|| format!("has {users} users, and {what}"))
+    (needed > users as f64).then(|| format!("has {users} users, but {what}"))
 }
 
 /// Whether somebody can try what the scenario expects of a replica.
@@ -168,7 +168,7 @@ fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findin
             _ if crowd.actor(limit.action).is_some() => continue,
             UserAction::TotpSignIn => "a population with a `totp_secret`",
             UserAction::FirstFederatedSignIn => {
-                "`managed_login.identity_provider`, and a population of users there whose password strangers share"
+                "`managed_login.identity_provider`, and a population of its users with a shared password"
             }
             UserAction::SignUp | UserAction::PasswordReset | UserAction::PasswordChange => "users in `[users]`",
         };
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn c09_a_population_that_is_too_small_for_its_rate_is_found() {
-        assert_eq!(few_codes(5, 30.0, 0).unwrap(), "has 5 users, and up to 30 of its logins start within 30 s");
+        assert_eq!(few_codes(5, 30.0, 0).unwrap(), "has 5 users, but up to 30 of its logins start within 30 s");
         assert!(few_codes(5, 3.0, 6).unwrap().contains("6 of its sessions"));
         assert_eq!((few_codes(40, 7.0, 40), few_codes(30, 30.0, 0)), (None, None));
     }

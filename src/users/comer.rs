@@ -20,12 +20,12 @@ pub(super) struct Comer<'a> {
 
 /// Preflight lets no flow through that has nobody.
 fn nobody() -> LoginOutcome {
-    LoginOutcome::harness("nobody to log in")
+    LoginOutcome::harness("no user is available to log in")
 }
 
 /// A code that counts no second time would only show that there are too few users; preflight tells of that, too.
 fn no_code() -> LoginOutcome {
-    LoginOutcome::harness("every user of the population has used the TOTP code of these 30 s")
+    LoginOutcome::harness("every user of the population has already used the TOTP code of these 30 s")
 }
 
 fn next(users: &Population, draw: u32, now: Timestamp) -> Result<Account, LoginOutcome> {

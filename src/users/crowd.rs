@@ -203,7 +203,7 @@ impl Crowd {
             Err(outcome) => return self.not_started(due, outcome, told),
         };
         let Some(client) = self.door.client(flow.flow, flow.client.as_deref()) else {
-            return self.not_started(due, LoginOutcome::harness("no app client for it"), told);
+            return self.not_started(due, LoginOutcome::harness("no app client supports the flow"), told);
         };
         let user = who.user().map(str::to_owned);
         let began = self.began(&flow, user.clone());

@@ -118,7 +118,7 @@ impl Door {
         let lands = |uri: &String| Url::parse(uri).is_ok();
         match flow {
             Flow::ManagedLogin | Flow::Federated if !client.redirect_uri.as_ref().is_some_and(lands) => {
-                Some("`redirect_uri` that is a URL")
+                Some("`redirect_uri` with a valid URL")
             }
             Flow::ClientCredentials if client.secret.is_none() => Some("`secret`"),
             _ => None,

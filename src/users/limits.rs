@@ -51,7 +51,7 @@ impl Came {
             LoginOutcome::Succeeded => Self::Works,
             LoginOutcome::Rejected { code, .. } if not_allowed(outcome) => Self::Refused(code.clone()),
             LoginOutcome::Rejected { code, .. } if code == USERS_OWN => Self::Unknown(format!(
-                "{code}: the user's password or state, which does not tell what the Region allows"
+                "{code}: caused by the user's password or state, so it does not show what the Region allows"
             )),
             LoginOutcome::Rejected { code, .. } => Self::Unknown(code.clone()),
             other => Self::Unknown(other.label()),
@@ -147,19 +147,19 @@ impl Crowd {
 
     /// `named` takes the name that the pool has for a federated user.
     async fn act(&self, limit: &ExpectedLimit, actor: Option<&Account>, named: &mut Option<String>) -> Came {
-        let Some(actor) = actor else { return Came::Unknown("nobody to try it".to_owned()) };
+        let Some(actor) = actor else { return Came::Unknown("no user is available to try it".to_owned()) };
         let told = |done: Result<(), LoginOutcome>| Came::of(&done.err().unwrap_or(LoginOutcome::Succeeded));
         match limit.action {
             UserAction::TotpSignIn => match self.sign_in_at(Flow::UserSrp, actor, limit.region).await {
                 Some(ended) => Came::of(&ended.outcome),
-                None => Came::Unknown("no app client for it".to_owned()),
+                None => Came::Unknown("no app client is available to try it".to_owned()),
             },
             UserAction::FirstFederatedSignIn => match self.sign_in_at(Flow::Federated, actor, limit.region).await {
                 Some(ended) => {
                     named.clone_from(&ended.username);
                     Came::of(&ended.outcome)
                 }
-                None => Came::Unknown("no app client for it".to_owned()),
+                None => Came::Unknown("no app client is available to try it".to_owned()),
             },
             UserAction::SignUp => told(self.sign_up(actor, limit.region).await),
             UserAction::PasswordReset => told(self.reset(actor, limit.region).await),
@@ -167,8 +167,8 @@ impl Crowd {
                 Some(Ended { outcome: LoginOutcome::Succeeded, access: Some(access), .. }) => {
                     told(self.change(actor, &access, limit.region).await)
                 }
-                Some(ended) => Came::Unknown(format!("no sign-in: {}", ended.outcome.label())),
-                None => Came::Unknown("nobody to try it".to_owned()),
+                Some(ended) => Came::Unknown(format!("the sign-in failed: {}", ended.outcome.label())),
+                None => Came::Unknown("no user is available to try it".to_owned()),
             },
         }
     }
@@ -223,7 +223,7 @@ impl Crowd {
         call: impl AsyncFnOnce(&mut Visit<'_>) -> Result<(), LoginOutcome>,
     ) -> Result<(), LoginOutcome> {
         let (Some(client), Some(way)) = (self.own_client(), self.ways.first()) else {
-            return Err(LoginOutcome::harness("no app client or no cohort to try it"));
+            return Err(LoginOutcome::harness("no app client or no cohort is available to try it"));
         };
         let addresses = self.door.addresses_of(region);
         let lookup = Lookup::Fixed(&addresses);
@@ -239,7 +239,7 @@ impl Crowd {
             let connection = visit.connection().await?;
             let email = AttributeType::builder().name("email").value(format!("{}@example.com", newcomer.name)).build();
             // `email` has the one member that its builder wants.
-            let email = email.map_err(|_| LoginOutcome::harness("an e-mail address that is none"))?;
+            let email = email.map_err(|_| LoginOutcome::harness("the e-mail address is invalid"))?;
             let call = visit.cognito(&connection).sign_up().client_id(&visit.client.id).username(&newcomer.name);
             let call = call.password(newcomer.password.expose()).user_attributes(email);
             let call = call.set_secret_hash(visit.secret_hash(&newcomer.name));

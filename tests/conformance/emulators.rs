@@ -371,7 +371,7 @@ async fn ministack_which_verifies_takes_what_is_right_and_nothing_else() {
     assert_eq!(ended.outcome, LoginOutcome::Succeeded);
     // It leaves refresh tokens alive, which a sign-out that is believed without a look would not notice.
     let ended = bench.login_and(Flow::UserSrp, "", Who::Account(ann), vec![AfterLogin::GlobalSignOut]).await;
-    let code = "the session lives on".to_owned();
+    let code = "the session is still valid after the sign-out".to_owned();
     assert_eq!(ended.outcome, LoginOutcome::Rejected { step: LoginStep::SignOut, code });
     let new = bench.new_user().await;
     let ended = bench.login(Flow::UserSrp, "confidential", Who::Account(new)).await;

@@ -31,9 +31,13 @@ pub const CREDENTIALS: Page = Page {
     regions: &[],
     predicts: Predicts::Nothing,
     title: "AWS does not accept the credentials",
-    why: "Nothing can be looked at, and nothing that a run breaks could be put back.",
-    remedy: "AWS has answered, and refused: the keys are wrong, expired, deactivated or of another partition, or this machine's clock is \
-             wrong. Sign in again or take other credentials; then: `aws sts get-caller-identity`",
+    why: "Without valid credentials, preflight cannot read anything, and a run could not restore what it breaks.",
+    remedy: "Sign in again, or use other credentials. AWS has answered and refused them: the keys are wrong, expired, \
+             deactivated or of another partition, or the clock of this machine is wrong. This command shows whose \
+             credentials are used:\n\n\
+             ```sh\n\
+             aws sts get-caller-identity\n\
+             ```",
 };
 
 /// GD004
@@ -42,11 +46,11 @@ pub const CLIENT: Page = Page {
     severity: Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The scenario needs an app client that the environment does not have",
-    why: "Each login flow needs an app client that allows it: one with a secret for client credentials, one with a redirect URI \
-          for managed login.",
-    remedy: "Add the app client, or what it lacks, to `[[pool.clients]]` of the environment file, name another one in the scenario, or \
-             take the flow out.",
+    title: "The scenario needs an app client that the environment file does not define",
+    why: "Each login flow needs an app client that allows it: one with a secret for client credentials, one with a \
+          redirect URI for managed login.",
+    remedy: "Add the app client, or its missing setting, to `[[pool.clients]]` in the environment file. Or name \
+             another app client in the scenario, or remove the flow.",
 };
 
 /// GD005
@@ -55,9 +59,13 @@ pub const USERS: Page = Page {
     severity: Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The scenario needs users that the environment does not have",
-    why: "Synthetic users log in with real passwords. A flow without users would leave a hole in every figure.",
-    remedy: "Add them to `[[users.populations]]` of the environment file; `gameday users seed` makes synthetic ones.",
+    title: "The scenario needs users that the environment file does not define",
+    why: "Synthetic users log in with real passwords. A flow without users would leave a gap in every result.",
+    remedy: "Add users to `[users]` or `[[users.populations]]` in the environment file. This command creates synthetic \
+             users:\n\n\
+             ```sh\n\
+             gameday users seed --env FILE --count 100\n\
+             ```",
 };
 
 /// GD006
@@ -66,9 +74,9 @@ pub const MANAGED_LOGIN: Page = Page {
     severity: Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The scenario needs managed login, which the environment does not describe",
-    why: "Browser flows begin at the managed login's domain, and federated ones go on to an identity provider.",
-    remedy: "Add `[managed_login]` to the environment file, or take the flow out of the scenario.",
+    title: "The scenario needs managed login, which the environment file does not define",
+    why: "Browser flows start at the domain of managed login, and federated flows continue at an identity provider.",
+    remedy: "Add `[managed_login]` to the environment file, or remove the flow from the scenario.",
 };
 
 /// GD007
@@ -77,9 +85,10 @@ pub const EXPECTATION: Page = Page {
     severity: Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "Nobody can try what the scenario expects of a Region",
-    why: "What a replica may not do is tried there by users who could do it at the primary; without such users nothing is proved.",
-    remedy: "Add them to the environment file, or take the expectation out of the scenario.",
+    title: "No user can test an expectation of the scenario",
+    why: "An action that a replica should refuse is tested there by users who can do it at the primary. Without such \
+          users the test proves nothing.",
+    remedy: "Add such users to the environment file, or remove the expectation from the scenario.",
 };
 
 /// GD009
@@ -88,13 +97,18 @@ pub const UNREACHABLE: Page = Page {
     severity: Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "AWS cannot be reached from here",
-    why: "No answer of AWS has come: the connection was refused or timed out, the name was not found, TLS failed, or a proxy answered in \
-          AWS's place. That says nothing of the credentials. What cannot be reached now could not be put back later.",
-    remedy: "Try `curl -v https://sts.REGION.amazonaws.com` from this machine. Behind a proxy set HTTPS_PROXY (and NO_PROXY for VPC \
-             endpoints); behind TLS inspection set SSL_CERT_FILE to the company's certificate authorities. With FIPS or dual-stack \
-             endpoints asked for, see whether the Region has them. For a lab or an emulator, see whether it still runs. Synthetic users \
-             never use a proxy: they connect to the front door directly, as users do.",
+    title: "AWS cannot be reached from this machine",
+    why: "No answer from AWS has arrived: the connection was refused or timed out, the name was not found, TLS failed, \
+          or a proxy answered instead of AWS. This does not mean that the credentials are wrong. If AWS cannot be \
+          reached now, a run could not restore its changes later.",
+    remedy: "Test the connection from this machine:\n\n\
+             ```sh\n\
+             curl -v https://sts.REGION.amazonaws.com\n\
+             ```\n\n\
+             Behind a proxy, set HTTPS_PROXY (and NO_PROXY for VPC endpoints). Behind TLS inspection, set \
+             SSL_CERT_FILE to the company's certificate authorities. If FIPS or dual-stack endpoints are configured, \
+             check that the Region has them. For a lab or an emulator, check that it is running. Synthetic users never \
+             use a proxy: they connect to the endpoint directly, as users do.",
 };
 
 /// GD010
@@ -103,13 +117,17 @@ pub const NO_CREDENTIALS: Page = Page {
     severity: Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "There are no AWS credentials that could be used",
-    why: "No call was sent, since there is nothing to sign it with: nobody has signed in, a session has ended, the profile does not exist, or \
-          it wants something that GameDay does not ask for. A profile that the environment file names wins over AWS_ACCESS_KEY_ID and \
-          the other variables, and nothing else is tried in its place.",
-    remedy: "Sign in (`aws sso login`), export credentials, or correct `credentials` in the environment file; then: `aws sts \
-             get-caller-identity`. A profile with MFA or `aws login` works by way of `credential_process = aws configure \
-             export-credentials --profile NAME`.",
+    title: "No usable AWS credentials were found",
+    why: "No call was sent, because there are no credentials to sign it with: you are not signed in, the session has \
+          ended, the profile does not exist, or it needs input that GameDay does not ask for. A profile in the \
+          environment file takes precedence over AWS_ACCESS_KEY_ID and the other variables; no other source is tried.",
+    remedy: "Sign in, export credentials, or correct `credentials` in the environment file. Then check them:\n\n\
+             ```sh\n\
+             aws sso login --profile PROFILE\n\
+             aws sts get-caller-identity --profile PROFILE\n\
+             ```\n\n\
+             For a profile with MFA or `aws login`, define a profile with `credential_process = aws configure \
+             export-credentials --profile PROFILE`.",
 };
 
 /// GD011
@@ -118,11 +136,12 @@ pub const EXPIRY: Page = Page {
     severity: Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The credentials may expire before everything is put back",
-    why: "A restore without credentials leaves the network cut until somebody signs in, or the dead-man switch heals it. Credentials that \
-          were exported once end for good; those of SSO or of a `credential_process` are fetched again while the session behind them lasts; \
-          those of a role or an instance renew themselves.",
-    remedy: "Sign in again for a session that outlasts the drill, or take a profile that renews itself instead of exported variables.",
+    title: "The credentials can expire before everything is restored",
+    why: "Without credentials a restore fails: the fault stays until someone signs in, or the dead-man switch restores \
+          the network. Exported temporary credentials cannot be renewed; those of SSO or of a `credential_process` are \
+          fetched again while their session lasts; those of a role or an instance are renewed automatically.",
+    remedy: "Sign in again for a session that outlasts the drill, or use a profile with automatic renewal instead of \
+             exported variables.",
 };
 
 /// GD012
@@ -131,12 +150,13 @@ pub const REDIRECTED: Page = Page {
     severity: Risk,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The process's environment sends AWS calls elsewhere",
-    why: "What the environment file, the lab or a journal say of an endpoint always holds. For every other service AWS_ENDPOINT_URL, \
-          AWS_ENDPOINT_URL_<SERVICE> and `services` of a profile hold, as in every AWS SDK: left over from work with an emulator, they let \
-          a run look at one place and change another. A run's journal records the endpoints that were used.",
-    remedy: "Unset the variables, set AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true, or write the endpoints that are meant into `endpoints` of \
-             the environment file.",
+    title: "Environment variables redirect AWS calls to other endpoints",
+    why: "Endpoints in the environment file, the lab or a journal always take precedence. For every other service, \
+          AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> and `services` of a profile apply, as in every AWS SDK. If they \
+          are left over from work with an emulator, a run reads one place and changes another. A run's journal records \
+          the endpoints that were used.",
+    remedy: "Unset the variables, set AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true, or write the intended endpoints into \
+             `endpoints` of the environment file.",
 };
 
 /// GD101
@@ -146,8 +166,14 @@ pub const LOGIN_PRIMARY: Page = Page {
     regions: PRIMARY,
     predicts: Predicts::FailedLogins,
     title: "A login at the primary fails",
-    why: "What does not work before the fault cannot be seen to come back after it.",
-    remedy: "Make a sign-in work there first; try: `aws cognito-idp initiate-auth --region REGION --client-id CLIENT`",
+    why: "If a login does not work before the fault, a run cannot show that it works again afterwards.",
+    remedy: "Make a sign-in at the primary work first. Try it yourself (add `SECRET_HASH` if the app client has a \
+             secret):\n\n\
+             ```sh\n\
+             aws cognito-idp initiate-auth --region PRIMARY_REGION --client-id CLIENT_ID --auth-flow \
+             USER_PASSWORD_AUTH \\\n  \
+             --auth-parameters USERNAME=USERNAME,PASSWORD=PASSWORD\n\
+             ```",
 };
 
 /// GD102
@@ -157,10 +183,17 @@ pub const LOGIN_REPLICA: Page = Page {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "A login at the replica fails",
-    why: "DNS would lead users to a Region that lets nobody in: the failure that a drill exists to find, found without one. A \
-          replica that is INACTIVE, lacks its key, or whose trigger fails looks exactly like this.",
-    remedy: "Make a sign-in work there first; try: `aws cognito-idp initiate-auth --region REGION --client-id CLIENT`. To rehearse \
-             without a replica on purpose: `gameday run --allow-no-replica`",
+    why: "After a failover DNS would send users to a Region where no login works. This is the failure that a drill is \
+          meant to find, and preflight has found it without a fault. Possible causes: the replica is INACTIVE, its key \
+          is missing, or its trigger fails.",
+    remedy: "Make a sign-in at the replica work first. Try it yourself (add `SECRET_HASH` if the app client has a \
+             secret):\n\n\
+             ```sh\n\
+             aws cognito-idp initiate-auth --region REPLICA_REGION --client-id CLIENT_ID --auth-flow \
+             USER_PASSWORD_AUTH \\\n  \
+             --auth-parameters USERNAME=USERNAME,PASSWORD=PASSWORD\n\
+             ```\n\n\
+             To rehearse without a working replica: `gameday run SCENARIO --env FILE --allow-no-replica`",
 };
 
 /// GD103
@@ -169,10 +202,12 @@ pub const SURPRISE: Page = Page {
     severity: Risk,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "A Region does not do what the scenario expects of it",
-    why: "A replica refuses some things: signing up, changing passwords, TOTP. Where it lets them happen, they are lost at \
-          failback; where it refuses what it should do, users need to be told. Found during a run, in its hold phase.",
-    remedy: "Find out whether the pool is a replica or one of its own; then correct `expect` in the scenario, or the pool.",
+    title: "A Region does not behave as the scenario expects",
+    why: "A replica refuses some actions: sign-up, password changes, TOTP. If it allows them, their results are lost \
+          at the failback. If it refuses an action that should work, users must know. A run finds this in its hold \
+          phase.",
+    remedy: "Find out whether the pool is a replica or an independent pool, then correct `expect` in the scenario, or \
+             the pool.",
 };
 
 /// GD104
@@ -181,10 +216,10 @@ pub const SESSIONS: Page = Page {
     severity: Blocker,
     regions: PRIMARY,
     predicts: Predicts::NoSessions,
-    title: "No session could be opened whose refresh token could be used",
-    why: "The scenario has users who refresh tokens through the failover. Without sessions from before it there is nothing to \
-          refresh.",
-    remedy: "Make the sign-in work first, or take the flow out of the scenario.",
+    title: "No session with a refresh token could be opened",
+    why: "The scenario has users who refresh tokens during the failover. Without sessions from before the fault there \
+          are no tokens to refresh.",
+    remedy: "Make the sign-in work first (GD101), or remove the flow from the scenario.",
 };
 
 /// GD105
@@ -193,10 +228,11 @@ pub const FEW_CODES: Page = Page {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "Too few users with a software token for the rate",
-    why: "A TOTP code counts once in its 30 seconds. A population with fewer users than logins that start within 30 s has nobody to send: \
-          those logins are not made, and are counted as failures of the runner.",
-    remedy: "Add users to the population in the environment file, or lower the rate or the share of its flows in the scenario.",
+    title: "Too few TOTP users for the rate",
+    why: "A TOTP code is accepted once in its 30 seconds. If a population has fewer users than logins that start \
+          within 30 s, some logins cannot be sent; they count as failures of the runner.",
+    remedy: "Add users to the population in the environment file, or lower the rate or the share of its flows in the \
+             scenario.",
 };
 
 /// GD402
@@ -206,12 +242,15 @@ pub const CLAIM: Page = Page {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "The replica's tokens lack a required claim",
-    why: "A login that looks successful and is not: the Pre-Token-Generation trigger of the replica's Region failed silently, or \
-          read a table that is not there, and every API that needs the claim refuses the token. Health checks stay green, and DNS leads \
-          everybody to logins that are worth nothing.",
-    remedy: "Compare the trigger, its environment variables, its role and its table between the Regions: `aws cognito-idp \
-             describe-user-pool --region REGION --user-pool-id POOL --query UserPool.LambdaConfig`, then `aws lambda \
-             get-function-configuration`.",
+    why: "The login seems to succeed, but every API that needs the claim refuses the token: the Pre-Token-Generation \
+          trigger in the replica's Region failed silently, or read a table that does not exist there. Health checks \
+          stay healthy, and DNS sends all users to useless logins.",
+    remedy: "Compare the trigger, its environment variables, its role and its table between the Regions:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region REGION --user-pool-id USER_POOL_ID --query \
+             UserPool.LambdaConfig\n\
+             aws lambda get-function-configuration --region REGION --function-name FUNCTION\n\
+             ```",
 };
 
 /// GD901
@@ -221,6 +260,6 @@ pub const ACCOUNT: Page = Page {
     regions: &[],
     predicts: Predicts::Nothing,
     title: "The credentials belong to an account that the environment does not allow",
-    why: "`account.allowed` is the last thing between a drill and the wrong account.",
-    remedy: "Use credentials of an allowed account, or add the account to `account.allowed` of the environment file.",
+    why: "`account.allowed` prevents a drill in the wrong account.",
+    remedy: "Use credentials of an allowed account, or add the account to `account.allowed` in the environment file.",
 };

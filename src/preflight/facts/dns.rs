@@ -111,7 +111,7 @@ impl Facts {
         self.once("authoritative answers", async {
             let servers = self.authoritative().await?;
             if servers.is_empty() {
-                return Err(Missing::because("the zone's name servers", "Route 53 tells of none"));
+                return Err(Missing::because("the zone's name servers", "Route 53 lists none"));
             }
             let asked = servers.iter().map(async |server| {
                 let answer = server.addresses(&self.site.dns.record).await;

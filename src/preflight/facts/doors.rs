@@ -58,7 +58,7 @@ impl Facts {
         let addresses = addresses.map(|(.., addresses)| addresses).unwrap_or_default();
         if addresses.is_empty() {
             return Err(Missing::because(
-                format!("an address of the {} Region's front door", role.as_str()),
+                format!("an address of the {} Region's endpoint", role.as_str()),
                 "see GD510",
             ));
         }

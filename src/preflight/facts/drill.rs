@@ -59,7 +59,7 @@ impl Facts {
             .as_ref()
             .as_ref()
             .cloned()
-            .map_err(|_| Missing::because("the faults' targets", "they cannot be resolved, see GD002, GD003 and GD602"))
+            .map_err(|_| Missing::because("the faults' targets", "they cannot be resolved; see GD002, GD003 and GD602"))
     }
 
     /// The network interfaces of a VPC.

@@ -126,6 +126,6 @@ impl Facts {
     pub async fn pool_arn(&self, role: RegionRole) -> Result<String, Missing> {
         let pool = self.user_pool(role).await?;
         let arn = pool.arn().map(str::to_owned);
-        arn.ok_or_else(|| Missing::because("the user pool's ARN", "cognito-idp:DescribeUserPool gives none"))
+        arn.ok_or_else(|| Missing::because("the user pool's ARN", "cognito-idp:DescribeUserPool returns none"))
     }
 }

@@ -80,7 +80,8 @@ pub struct Missing {
 
 impl Display for Missing {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        write!(out, "missing {}", self.what)?;
+        let permission = if self.region.is_some() && self.reason.is_none() { "permission " } else { "" };
+        write!(out, "missing {permission}{}", self.what)?;
         if let Some(region) = &self.region {
             write!(out, " in {region}")?;
         }
@@ -181,7 +182,7 @@ impl Facts {
             let cell = Arc::clone(lock(&self.answers).entry(key.clone()).or_default());
             let answer =
                 cell.get_or_init(|| async { work.await.map(|it| Arc::new(it) as Arc<dyn Any + Send + Sync>) }).await;
-            let unlike = || Missing::because(key, "two facts of different types share a key");
+            let unlike = || Missing::because(key, "internal error: two facts of different types share a key");
             answer.clone()?.downcast().map_err(|_| unlike())
         }
         .boxed()

@@ -31,7 +31,7 @@ impl Facts {
         let doors = self.front_doors().await.into_iter().find(|(own, ..)| *own == role);
         let addresses = doors.map(|(.., addresses)| addresses).unwrap_or_default();
         if addresses.is_empty() {
-            return Err(Missing::because(format!("an address of the {}'s front door", role.as_str()), "see GD510"));
+            return Err(Missing::because(format!("an address of the {}'s endpoint", role.as_str()), "see GD510"));
         }
         self.once(&format!("handshakes {}", role.as_str()), async move {
             let (name, port) = (&self.site.front_door.name, self.site.front_door.port);

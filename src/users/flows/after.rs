@@ -47,7 +47,7 @@ async fn get_user(visit: &mut Visit<'_>, session: &Session<'_>) -> Result<(), Lo
     if session.username == Some(user.username()) {
         Ok(())
     } else {
-        Err(LoginOutcome::Rejected { step, code: "another user than the token's".to_owned() })
+        Err(LoginOutcome::Rejected { step, code: "GetUser returned another user".to_owned() })
     }
 }
 
@@ -71,5 +71,5 @@ async fn sign_out(visit: &mut Visit<'_>, session: &Session<'_>) -> Result<(), Lo
             visit.door.clock.sleep(BETWEEN_LOOKS).await;
         }
     }
-    Err(LoginOutcome::Rejected { step, code: "the session lives on".to_owned() })
+    Err(LoginOutcome::Rejected { step, code: "the session is still valid after the sign-out".to_owned() })
 }

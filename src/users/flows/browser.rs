@@ -93,11 +93,13 @@ pub(super) async fn ask(
     let step = visit.progress.step;
     let refused = |code: &str| LoginOutcome::Rejected { step, code: code.to_owned() };
     // A password or a code must not go out in the clear, whoever asks for it.
-    let (Some(host), "https") = (url.host_str(), url.scheme()) else { return Err(refused("sent to no HTTPS address")) };
+    let (Some(host), "https") = (url.host_str(), url.scheme()) else {
+        return Err(refused("redirect to a URL without HTTPS"));
+    };
     let connection = visit.connection_to(host, url.port_or_known_default().unwrap_or(443)).await?;
     let mut request = http::Request::new(Bytes::from(body));
     *request.method_mut() = method;
-    *request.uri_mut() = url.as_str().parse().map_err(|_| refused("sent to an address that is none"))?;
+    *request.uri_mut() = url.as_str().parse().map_err(|_| refused("redirect to an invalid URL"))?;
     *request.headers_mut() = headers;
     connection.send(request).await.map_err(|error| broken(&error, step))
 }

@@ -87,7 +87,8 @@ pub(super) async fn tokens(
             _ => None,
         };
         let Some((step, key, value)) = next else {
-            let challenge = answer.challenge.map_or_else(|| "none, and no tokens".to_owned(), |name| name.to_string());
+            let challenge =
+                answer.challenge.map_or_else(|| "no challenge and no tokens".to_owned(), |name| name.to_string());
             return Err(LoginOutcome::ChallengeUnsupported { step: visit.progress.step, challenge });
         };
         visit.next(step);

@@ -7,7 +7,8 @@ use super::{Signed, token_endpoint};
 
 pub(super) async fn sign_in(visit: &mut Visit<'_>) -> Result<Signed, LoginOutcome> {
     // Preflight lets no such flow through without managed login.
-    let managed = visit.door.managed.as_ref().ok_or_else(|| LoginOutcome::harness("no managed login"))?;
+    let managed =
+        visit.door.managed.as_ref().ok_or_else(|| LoginOutcome::harness("the environment has no managed login"))?;
     visit.connection_to(&managed.domain, managed.port).await?;
     visit.next(LoginStep::Token);
     let scopes = visit.client.scopes.join(" ");

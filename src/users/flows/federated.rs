@@ -10,5 +10,10 @@ use super::{Signed, managed};
 pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
     // Preflight lets no such flow through without a provider.
     let provider = visit.door.managed.as_ref().and_then(|managed| managed.identity_provider.as_deref());
-    managed::browse(visit, account, Some(provider.ok_or_else(|| LoginOutcome::harness("no identity provider"))?)).await
+    managed::browse(
+        visit,
+        account,
+        Some(provider.ok_or_else(|| LoginOutcome::harness("the environment has no identity provider"))?),
+    )
+    .await
 }

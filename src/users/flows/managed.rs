@@ -37,9 +37,10 @@ pub(super) async fn browse(
     provider: Option<&str>,
 ) -> Result<Signed, LoginOutcome> {
     // Preflight lets no such flow through without managed login and a callback URL.
-    let managed = visit.door.managed.as_ref().ok_or_else(|| LoginOutcome::harness("no managed login"))?;
+    let managed =
+        visit.door.managed.as_ref().ok_or_else(|| LoginOutcome::harness("the environment has no managed login"))?;
     let callback = visit.client.redirect_uri.as_deref().unwrap_or_default();
-    let to = Url::parse(callback).map_err(|_| LoginOutcome::harness("an app client without a callback URL"))?;
+    let to = Url::parse(callback).map_err(|_| LoginOutcome::harness("the app client has no callback URL"))?;
     visit.connection_to(&managed.domain, managed.port).await?;
     visit.next(LoginStep::Authorize);
     let (state, nonce, verifier) = (random(), random(), random());
@@ -64,9 +65,9 @@ pub(super) async fn browse(
     let step = visit.progress.step;
     let parameter = |name: &str| back.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     if parameter("state").as_deref() != Some(&state) {
-        return Err(LoginOutcome::Rejected { step, code: "the answer has another state".to_owned() });
+        return Err(LoginOutcome::Rejected { step, code: "the answer has a different state parameter".to_owned() });
     }
-    let no_code = || LoginOutcome::Rejected { step, code: "the answer has no code".to_owned() };
+    let no_code = || LoginOutcome::Rejected { step, code: "the answer has no authorization code".to_owned() };
     let code = parameter("code").ok_or_else(no_code)?;
     visit.next(LoginStep::Token);
     let grant = [
@@ -112,7 +113,7 @@ impl Journey<'_> {
                 None => self.fill(visit, &mut browser, &page).await?,
             };
         }
-        Err(LoginOutcome::Rejected { step: visit.progress.step, code: "sent in a circle".to_owned() })
+        Err(LoginOutcome::Rejected { step: visit.progress.step, code: "redirect loop".to_owned() })
     }
 
     fn is_own(&self, url: &Url) -> bool {
@@ -137,7 +138,7 @@ impl Journey<'_> {
         let handed_on =
             || forms.iter().find(|form| form.asks() == Some(Asks::Nothing)).map(|form| (form, Asks::Nothing));
         let Some((form, asks)) = asking.or_else(handed_on) else {
-            return Err(refused(visit, "a page without a login form"));
+            return Err(refused(visit, "the page has no login form"));
         };
         if own && !self.by_provider && visit.progress.step == LoginStep::Authorize {
             visit.next(LoginStep::LoginForm);
@@ -147,11 +148,11 @@ impl Journey<'_> {
         }
         // Nobody types a password of the pool at the provider, or the other way round.
         if asks != Asks::Nothing && own == self.by_provider {
-            let code = if own { "the pool's own login form" } else { "a login form of another host" };
+            let code = if own { "unexpected login form of the pool" } else { "login form of an unexpected host" };
             return Err(refused(visit, code));
         }
         if asks != Asks::Nothing && self.sent.contains(&asks) {
-            return Err(refused(visit, "the form came again"));
+            return Err(refused(visit, "the login form was shown again"));
         }
         let code = self.account.totp_secret.as_ref().and_then(|secret| totp::shown(visit, self.account, secret));
         if asks == Asks::Code && code.is_none() {
@@ -160,9 +161,9 @@ impl Journey<'_> {
         }
         self.sent.push(asks);
         let action = form.action.as_deref().unwrap_or_default();
-        let action = page.url.join(action).map_err(|_| refused(visit, "a form that leads nowhere"))?;
+        let action = page.url.join(action).map_err(|_| refused(visit, "the form has an invalid action URL"))?;
         if asks != Asks::Nothing && self.is_own(&action) != own {
-            return Err(refused(visit, "a form that leads to another host"));
+            return Err(refused(visit, "the form submits to another host"));
         }
         let account = self.account;
         let code = code.unwrap_or_default();

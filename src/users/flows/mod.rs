@@ -60,6 +60,6 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, flow: Flow, who: &Who) -> Res
         (Flow::ManagedLogin, Who::Account(account)) => managed::sign_in(visit, account).await,
         (Flow::Federated, Who::Account(account)) => federated::sign_in(visit, account).await,
         (Flow::ClientCredentials, Who::Machine) => client_credentials::sign_in(visit).await,
-        _ => Err(LoginOutcome::harness("somebody whom the flow is not for")),
+        _ => Err(LoginOutcome::harness("the flow does not support this kind of user")),
     }
 }

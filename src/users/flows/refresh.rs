@@ -21,7 +21,7 @@ pub(super) async fn initiate_auth(visit: &mut Visit<'_>, token: &Token) -> Resul
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
     let challenge = || LoginOutcome::ChallengeUnsupported {
         step: LoginStep::InitiateAuth,
-        challenge: answer.challenge_name().map_or_else(|| "none, and no tokens".to_owned(), ToString::to_string),
+        challenge: answer.challenge_name().map_or_else(|| "no challenge and no tokens".to_owned(), ToString::to_string),
     };
     Signed::of(answer.authentication_result().ok_or_else(challenge)?)
 }

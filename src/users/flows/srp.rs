@@ -41,7 +41,7 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
     let (id, challenge) = (asked.user_id, asked.challenge);
     // Two exponentiations; on the async threads they would delay other users' clocks.
     let claim = tokio::task::spawn_blocking(move || session.claim(&pool, &id, &password, &challenge, &stamp)).await;
-    let claim = claim.map_err(|_| LoginOutcome::harness("the SRP computation broke off"))?.map_err(|error| {
+    let claim = claim.map_err(|_| LoginOutcome::harness("the SRP computation was interrupted"))?.map_err(|error| {
         LoginOutcome::Rejected { step: LoginStep::RespondToAuthChallenge, code: format!("SRP: {error}") }
     })?;
     let mut call = cognito

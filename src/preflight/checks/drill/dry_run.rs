@@ -10,11 +10,15 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "AWS would refuse a call that the faults need",
-    why: "Each kind of call that creates, replaces or authorizes something is asked for with `DryRun`, which changes nothing. So a service control policy, a \
-          permissions boundary or a missing permission is found before anything is cut, not between the cut and the way back.",
-    remedy: "Grant the permission (`gameday iam-policy SCENARIO --env FILE` prints the least policy). Where a service control policy demands tags of \
-             whatever is created, name them in `[tags]` of the environment file.",
+    title: "AWS refuses a call that the faults need",
+    why: "Each kind of call that creates, replaces or authorizes something is tested with `DryRun`, which changes \
+          nothing. A service control policy, a permissions boundary or a missing permission is found before the fault, \
+          and not between the fault and the restore.",
+    remedy: "Grant the permission; the command prints the least-privilege policy. If a service control policy requires \
+             tags on new resources, name them in `[tags]` of the environment file.\n\n\
+             ```sh\n\
+             gameday iam-policy SCENARIO --env FILE\n\
+             ```",
     calls: &[
         "ec2:CreateNetworkAcl",
         "ec2:ReplaceNetworkAclAssociation",
@@ -29,7 +33,7 @@ pub const CHECK: Check = Check {
             let told = plan.dry_runs(&facts.cloud, &facts.run).await;
             let told = told.map_err(|error| Missing::because("a dry run", error.to_string()))?;
             if let Some(call) = told.ignored {
-                let reason = format!("the endpoint makes {call} although it is asked with DryRun; it was undone");
+                let reason = format!("the endpoint executed {call} although DryRun was set; the call was reverted");
                 return Err(Missing::because("a dry run", reason));
             }
             Ok(told.refused.iter().map(|(region, error)| Sight::of(format!("in {region}: {error}"))).collect())

@@ -14,10 +14,11 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Risk,
     regions: PRIMARY,
     predicts: Predicts::Nothing,
-    title: "A front door of the primary is outside the fault",
-    why: "Users whose resolver gives them this address go on as if nothing had happened. Then the drill is a partial outage: the \
-          figures mix users who failed over with users who had no reason to.",
-    remedy: "Add the front door's subnet to `primary.subnets`, unless the scenario means a partial outage.",
+    title: "An address of the primary's endpoint is outside the fault",
+    why: "Users whose resolver returns this address do not notice the fault. The drill is then a partial outage: the \
+          results mix users who failed over with users who had no reason to.",
+    remedy: "Add the subnet of this address to `primary.subnets` in the environment file, unless the scenario is meant \
+             as a partial outage.",
     calls: &["ec2:DescribeNetworkInterfaces"],
     look: |facts| {
         Box::pin(async move {
@@ -38,7 +39,7 @@ pub const CHECK: Check = Check {
                 .map(ToString::to_string)
                 .collect();
             let sight =
-                || Sight::of(format!("{} stays reachable: some users may not notice the fault", outside.join(", ")));
+                || Sight::of(format!("{} stays reachable: some users do not notice the fault", outside.join(", ")));
             Ok((!outside.is_empty()).then(sight).into_iter().collect())
         })
     },

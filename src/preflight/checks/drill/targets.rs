@@ -39,9 +39,12 @@ pub const SELECTION: Check = Check {
     regions: &[],
     predicts: Predicts::Nothing,
     title: "A fault's targets cannot be resolved",
-    why: "Before anything is touched, every target of every fault is resolved to an ID and frozen. A selection that is empty, that \
-          overlaps with another one, or that could not be put back is refused here.",
-    remedy: "Correct `subnets` in the environment file or `targets` in the scenario; then: `gameday plan SCENARIO --env FILE`",
+    why: "Before any change, every target of every fault is resolved to an ID and fixed. A selection that is empty, \
+          that overlaps with another one, or that could not be restored is refused here.",
+    remedy: "Correct `subnets` in the environment file or `targets` in the scenario, then check the plan:\n\n\
+             ```sh\n\
+             gameday plan SCENARIO --env FILE\n\
+             ```",
     calls: CALLS,
     look: |facts| Box::pin(look(facts, Kind::Files)),
 };
@@ -52,10 +55,15 @@ pub const DESCRIBED: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "AWS refuses a call by which a fault's targets are resolved",
-    why: "A run describes what it will change, so that it can be put back exactly. What it may not read, it must not touch.",
-    remedy: "Grant the missing permission (`gameday iam-policy SCENARIO --env FILE` prints the least policy), or correct the ID; \
-             then: `gameday plan SCENARIO --env FILE`",
+    title: "AWS refuses a call that resolves a fault's targets",
+    why: "A run reads everything that it will change, so that it can restore it exactly. It must not change what it \
+          cannot read.",
+    remedy: "Grant the missing permission, or correct the ID. These commands print the least-privilege policy and the \
+             plan:\n\n\
+             ```sh\n\
+             gameday iam-policy SCENARIO --env FILE\n\
+             gameday plan SCENARIO --env FILE\n\
+             ```",
     calls: CALLS,
     look: |facts| Box::pin(look(facts, Kind::Calls)),
 };
@@ -66,11 +74,14 @@ pub const QUOTA: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "A fault does not fit into a quota",
-    why: "A blackhole takes a network ACL of its own and two rules in it, or a security group of its own. Where a quota leaves no \
-          room for them, the cut would stop half-way.",
-    remedy: "Raise the quota (`aws service-quotas request-service-quota-increase`), or delete ACLs, groups and rules that nothing \
-             uses.",
+    title: "A fault would exceed a quota",
+    why: "A blackhole needs a new network ACL with two rules, or a new security group. Without room in the quota, the \
+          fault injection would stop half-way.",
+    remedy: "Raise the quota, or delete unused network ACLs, security groups and rules:\n\n\
+             ```sh\n\
+             aws service-quotas request-service-quota-increase --region REGION --service-code vpc \\\n  \
+             --quota-code QUOTA_CODE --desired-value NUMBER\n\
+             ```",
     calls: CALLS,
     look: |facts| Box::pin(look(facts, Kind::Quota)),
 };

@@ -11,12 +11,16 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "Users' data lie in a Region that the residency list does not allow",
-    why: "A replica holds names, e-mail addresses and whatever custom attributes hold, an ID number perhaps, of every user. Data \
-          protection law (LGPD, GDPR) treats that as a transfer to the replica's country from the moment the replica is made, not from \
-          the failover.",
-    remedy: "Put the replica into an allowed Region, or have the transfer approved and add the Region to `preflight.allowed_regions` of \
-             the environment file",
+    title: "User data is stored in a Region that the residency list does not allow",
+    why: "A replica stores the names, e-mail addresses and custom attributes of every user, possibly ID numbers. Data \
+          protection law (LGPD, GDPR) treats this as a transfer to the replica's country from the creation of the \
+          replica, not from the failover.",
+    remedy: "Create the replica in an allowed Region, or have the transfer approved and add the Region to \
+             `preflight.allowed_regions` in the environment file:\n\n\
+             ```toml\n\
+             [preflight]\n\
+             allowed_regions = [\"PRIMARY_REGION\", \"REPLICA_REGION\"]\n\
+             ```",
     calls: &[],
     look: |facts| {
         Box::pin(async move {
@@ -27,7 +31,7 @@ pub const CHECK: Check = Check {
             let names: Vec<&str> = allowed.iter().map(crate::model::Region::as_str).collect();
             let sight = |role: RegionRole| {
                 let region = &facts.site.region(role).region;
-                let text = format!("the {} lies in {region}; allowed: {}", role.as_str(), names.join(", "));
+                let text = format!("the {} is in {region}; allowed: {}", role.as_str(), names.join(", "));
                 (!allowed.contains(region)).then(|| Sight::of(text).at(role))
             };
             Ok([RegionRole::Primary, RegionRole::Replica].into_iter().filter_map(sight).collect())

@@ -13,11 +13,13 @@ pub const CHECK: Check = Check {
     severity: Note,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "No trail records the services that are no Region's",
-    why: "A failover is a change in Route 53, and who may make it is decided in IAM: both are recorded only where global service events \
-          are included.",
-    remedy: "`aws cloudtrail update-trail --name TRAIL --include-global-service-events` (in Terraform `include_global_service_events = \
-             true`)",
+    title: "No trail records global service events",
+    why: "A failover changes Route 53, and IAM decides who may make that change. Both services are recorded only by a \
+          trail that includes global service events.",
+    remedy: "Include global service events in a trail (in Terraform: `include_global_service_events = true`):\n\n\
+             ```sh\n\
+             aws cloudtrail update-trail --region HOME_REGION --name TRAIL --include-global-service-events\n\
+             ```",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
     look: |facts| {
         Box::pin(async move {

@@ -13,10 +13,13 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::Nothing,
     title: "No trail of a Region validates its log files",
-    why: "With validation CloudTrail signs a digest of its files every hour. Without it nobody can prove that the record of a \
-          failover is what was recorded.",
-    remedy: "`aws cloudtrail update-trail --name TRAIL --enable-log-file-validation` (in Terraform `enable_log_file_validation = true`); \
-             it counts from then on",
+    why: "With validation, CloudTrail signs a digest of its log files every hour. Without it you cannot prove that the \
+          audit log of a failover was not changed.",
+    remedy: "Turn on log file validation (in Terraform: `enable_log_file_validation = true`). It applies to new log \
+             files only:\n\n\
+             ```sh\n\
+             aws cloudtrail update-trail --region HOME_REGION --name TRAIL --enable-log-file-validation\n\
+             ```",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

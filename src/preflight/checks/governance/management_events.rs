@@ -16,11 +16,14 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The trails of a Region leave out management events",
-    why: "Cognito's calls are management events: sign-ins as well as changes of the pool. A trail with selectors of its own may leave \
-          out reads, writes or all of them, and the record of a failover has holes.",
-    remedy: "`aws cloudtrail put-event-selectors --trail-name TRAIL --event-selectors \
-             '[{\"ReadWriteType\":\"All\",\"IncludeManagementEvents\":true}]'`",
+    title: "The trails of a Region exclude management events",
+    why: "Cognito's calls are management events: sign-ins as well as changes of the pool. A trail with custom \
+          selectors can exclude reads, writes or both, and the audit log of a failover is then incomplete.",
+    remedy: "Record all management events:\n\n\
+             ```sh\n\
+             aws cloudtrail put-event-selectors --region HOME_REGION --trail-name TRAIL \\\n  \
+             --event-selectors '[{\"ReadWriteType\":\"All\",\"IncludeManagementEvents\":true}]'\n\
+             ```",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

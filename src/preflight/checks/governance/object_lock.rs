@@ -12,12 +12,15 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The bucket of a trail has no Object Lock with a retention",
-    why: "Whoever can write to the account could delete the record of what was done in it. Object Lock with a default retention keeps \
-          every file for its time, whoever asks.",
-    remedy: "`aws s3api put-object-lock-configuration --bucket BUCKET --object-lock-configuration \
-             '{\"ObjectLockEnabled\":\"Enabled\",\"Rule\":{\"DefaultRetention\":{\"Mode\":\"COMPLIANCE\",\"Years\":7}}}'`; versioning must \
-             be on, and a retention in compliance mode cannot be shortened by anybody",
+    title: "The bucket of a trail has no Object Lock with a default retention",
+    why: "Any principal with sufficient permissions in the account can delete the audit log. Object Lock with a \
+          default retention keeps every file for the retention time.",
+    remedy: "Set a default retention. Versioning must be on, and a retention in compliance mode cannot be shortened, \
+             not even by the root user:\n\n\
+             ```sh\n\
+             aws s3api put-object-lock-configuration --bucket BUCKET --object-lock-configuration \\\n  \
+             '{\"ObjectLockEnabled\":\"Enabled\",\"Rule\":{\"DefaultRetention\":{\"Mode\":\"COMPLIANCE\",\"Years\":7}}}'\n\
+             ```",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "s3:GetBucketObjectLockConfiguration"],
     look: |facts| Box::pin(in_both(facts, look)),
 };
@@ -29,7 +32,7 @@ async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
     }
     let told = |Kept { trail, bucket, locked, .. }: &Kept| {
         let state = if *locked { "no DefaultRetention" } else { "ObjectLockConfigurationNotFoundError" };
-        format!("s3:GetObjectLockConfiguration of {bucket}, where {trail} goes: {state}")
+        format!("s3:GetObjectLockConfiguration of {bucket}, the bucket of {trail}: {state}")
     };
     Ok(all.iter().map(told).collect())
 }

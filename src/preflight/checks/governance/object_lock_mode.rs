@@ -14,11 +14,14 @@ pub const CHECK: Check = Check {
     severity: Note,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The trail's Object Lock can be bypassed",
-    why: "In governance mode whoever has `s3:BypassGovernanceRetention` deletes files before their time. An auditor will ask who has \
-          it; in compliance mode nobody has.",
-    remedy: "Set the default retention's mode to COMPLIANCE (`aws s3api put-object-lock-configuration`), or note in your records who may \
-             bypass it, and why",
+    title: "The Object Lock of a trail's bucket can be bypassed",
+    why: "In governance mode, a principal with `s3:BypassGovernanceRetention` can delete files before the retention \
+          ends. An auditor will ask who has this permission. In compliance mode the retention cannot be bypassed.",
+    remedy: "Set the mode of the default retention to COMPLIANCE, or record who may bypass it, and why:\n\n\
+             ```sh\n\
+             aws s3api put-object-lock-configuration --bucket BUCKET --object-lock-configuration \\\n  \
+             '{\"ObjectLockEnabled\":\"Enabled\",\"Rule\":{\"DefaultRetention\":{\"Mode\":\"COMPLIANCE\",\"Years\":7}}}'\n\
+             ```",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "s3:GetBucketObjectLockConfiguration"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

@@ -10,16 +10,21 @@ pub const CHECK: Check = Check {
     severity: Note,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "No Record of Processing Activities tells of the replication",
-    why: "Replicating users to another Region is a processing of personal data of its own, with another place and perhaps another law. \
-          The record (ROPA) must tell of it, with the controls that hold in both Regions; auditors ask for it by its number.",
-    remedy: "Describe the replication in the ROPA (Regions, categories of data, encryption by your own key, retention), then name the \
-             place in the environment file: `[preflight]` `ropa = \"ROPA-2026-017, section 4\"`",
+    title: "The Record of Processing Activities does not name the replication",
+    why: "Replicating users to another Region is a separate processing of personal data, in another place and perhaps \
+          under another law. The record (ROPA) must describe it, with the controls in both Regions; auditors ask for \
+          its number.",
+    remedy: "Describe the replication in the ROPA (Regions, categories of data, encryption with your own key, \
+             retention), then name the entry in the environment file:\n\n\
+             ```toml\n\
+             [preflight]\n\
+             ropa = \"ROPA-2026-017, section 4\"\n\
+             ```",
     calls: &[],
     look: |facts| {
         Box::pin(async move {
             let named = facts.site.preflight.ropa.as_ref().is_some_and(|ropa| !ropa.trim().is_empty());
-            let text = "`preflight.ropa` of the environment file is empty or left out";
+            let text = "`preflight.ropa` of the environment file is empty or missing";
             Ok((!named).then(|| Sight::of(text)).into_iter().collect())
         })
     },

@@ -14,13 +14,19 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "A front door agrees on no TLS 1.2 or later, or on another version than the other Region's",
-    why: "Identity data may not travel over less than TLS 1.2, and controls must be equivalent in both Regions: a failover must not be a \
-          way to weaker encryption. The check shakes hands with every address and offers TLS 1.2 and 1.3; older versions are not in the \
-          library, so that a door which accepts them beside newer ones is not found here.",
-    remedy: "Set the same policy in both Regions: `aws elbv2 modify-listener --ssl-policy ELBSecurityPolicy-TLS13-1-2-2021-06` for a load \
-             balancer, `security_policy = \"TLS_1_2\"` for an API Gateway domain. To see that old versions are refused: `openssl s_client \
-             -connect ADDRESS:443 -servername NAME -tls1_1`",
+    title: "An endpoint refuses TLS 1.2 and later, or its TLS version differs between the Regions",
+    why: "Identity data requires TLS 1.2 or later, and controls must be equivalent in both Regions: a failover must \
+          not lead to weaker encryption. The check connects to every address and offers TLS 1.2 and 1.3. It does not \
+          offer older versions, so it does not detect an endpoint that accepts them in addition.",
+    remedy: "Set the same TLS policy in both Regions, for a load balancer or for an API Gateway domain:\n\n\
+             ```sh\n\
+             aws elbv2 modify-listener --region REGION --listener-arn LISTENER_ARN --ssl-policy \
+             ELBSecurityPolicy-TLS13-1-2-2021-06\n\
+             aws apigateway update-domain-name --region REGION --domain-name NAME \\\n  \
+             --patch-operations op=replace,path=/securityPolicy,value=TLS_1_2\n\
+             ```\n\n\
+             This command must fail, because it offers TLS 1.1 only: `openssl s_client -connect ADDRESS:443 \
+             -servername NAME -tls1_1`",
     calls: &[],
     look: |facts| {
         Box::pin(async move {
@@ -49,7 +55,7 @@ pub const CHECK: Check = Check {
                 && !there.is_empty()
             {
                 let told = |own: &BTreeSet<&str>| own.iter().copied().collect::<Vec<_>>().join(" and ");
-                let text = format!("agreed on {} in {primary}, on {} in {replica}", told(here), told(there));
+                let text = format!("negotiated {} in {primary}, {} in {replica}", told(here), told(there));
                 sights.push(Sight::of(text));
             }
             Ok(sights)

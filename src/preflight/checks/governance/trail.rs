@@ -13,11 +13,14 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::Nothing,
     title: "No CloudTrail trail records a Region of the identity plane",
-    why: "Regulators ask who changed what in an authentication system, and a failover moves all of it to the other Region. A trail that \
-          records the primary alone ends on the very day that will be asked about.",
-    remedy: "Make a trail that records every Region: `aws cloudtrail create-trail --name identity-audit --s3-bucket-name BUCKET \
-             --is-multi-region-trail --include-global-service-events --enable-log-file-validation`, then `aws cloudtrail start-logging \
-             --name identity-audit`; in Terraform `is_multi_region_trail = true`",
+    why: "Regulators ask who changed what in an authentication system, and a failover moves all of it to the other \
+          Region. A trail that records only the primary has no events from the time of the failover.",
+    remedy: "Create a trail that records every Region (in Terraform: `is_multi_region_trail = true`):\n\n\
+             ```sh\n\
+             aws cloudtrail create-trail --region HOME_REGION --name identity-audit --s3-bucket-name BUCKET \\\n  \
+             --is-multi-region-trail --include-global-service-events --enable-log-file-validation\n\
+             aws cloudtrail start-logging --region HOME_REGION --name identity-audit\n\
+             ```",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

@@ -13,11 +13,15 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The trails of a Region record nothing, or it does not arrive",
-    why: "A trail that was stopped, or whose bucket refuses it, looks like a trail in every list. What happens meanwhile is not \
-          recorded anywhere for longer than the 90 days of the event history.",
-    remedy: "`aws cloudtrail start-logging --name TRAIL`; where a delivery failed, correct the bucket's policy: `aws cloudtrail \
-             get-trail-status --name TRAIL` names the reason",
+    title: "The trails of a Region do not record or deliver events",
+    why: "A trail that is stopped, or whose bucket refuses its files, still appears in every list. Events of that time \
+          are kept only in the event history, for 90 days.",
+    remedy: "Start the trail. If the delivery failed, `get-trail-status` shows the reason: correct the bucket's \
+             policy.\n\n\
+             ```sh\n\
+             aws cloudtrail start-logging --region HOME_REGION --name TRAIL\n\
+             aws cloudtrail get-trail-status --region HOME_REGION --name TRAIL\n\
+             ```",
     calls: &["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

@@ -12,11 +12,15 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "No WAF web ACL stands before the user pool of a Region",
-    why: "Web ACLs are set for each Region and not replicated. Where the replica has none, a failover opens the door to what the primary \
-          keeps out: password spraying and bots, at the moment when everybody looks elsewhere.",
-    remedy: "`aws wafv2 associate-web-acl --region REGION --web-acl-arn ACL_ARN --resource-arn \
-             arn:aws:cognito-idp:REGION:ACCOUNT:userpool/POOL` (in Terraform `aws_wafv2_web_acl_association`, once for each Region)",
+    title: "No WAF web ACL protects the user pool of a Region",
+    why: "Web ACLs are set in each Region and are not replicated. If the replica has none, a failover exposes it to \
+          what the primary blocks, such as password spraying and bots.",
+    remedy: "Associate a web ACL with the pool (in Terraform: `aws_wafv2_web_acl_association`, once for each \
+             Region):\n\n\
+             ```sh\n\
+             aws wafv2 associate-web-acl --region REGION --web-acl-arn WEB_ACL_ARN \\\n  \
+             --resource-arn arn:aws:cognito-idp:REGION:ACCOUNT_ID:userpool/USER_POOL_ID\n\
+             ```",
     calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "cognito-idp:DescribeUserPool"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

@@ -15,10 +15,13 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::Nothing,
     title: "The web ACLs of the two Regions have different rules",
-    why: "Controls must be equivalent in both Regions. A rule that only one of them has either lets something in after the failover, or \
-          keeps users out who could sign in before it.",
-    remedy: "Make both web ACLs from one definition (one Terraform module for both Regions), then compare: `aws wafv2 \
-             get-web-acl-for-resource --region REGION --resource-arn ARN --query WebACL.Rules[].Name`",
+    why: "Controls must be equivalent in both Regions. With a rule in one Region only, the failover either allows \
+          requests that were blocked before, or blocks users who could sign in before.",
+    remedy: "Define both web ACLs in one place (one Terraform module for both Regions), then compare their rules:\n\n\
+             ```sh\n\
+             aws wafv2 get-web-acl-for-resource --region REGION --query 'WebACL.Rules[].Name' \\\n  \
+             --resource-arn arn:aws:cognito-idp:REGION:ACCOUNT_ID:userpool/USER_POOL_ID\n\
+             ```",
     calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
@@ -30,7 +33,7 @@ pub const CHECK: Check = Check {
             let alone = |own: &BTreeSet<&str>, other: &BTreeSet<&str>, role: RegionRole| {
                 let only: Vec<&str> = own.difference(other).copied().collect();
                 let region = &facts.site.region(role).region;
-                (!only.is_empty()).then(|| format!("{} in {region} alone", only.join(", ")))
+                (!only.is_empty()).then(|| format!("{} in {region} only", only.join(", ")))
             };
             let parts: Vec<String> =
                 [alone(&primary, &replica, RegionRole::Primary), alone(&replica, &primary, RegionRole::Replica)]

@@ -12,10 +12,14 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "An alarm that would stop the run is in ALARM already, or cannot be read",
-    why: "`guard.alarms` end a run as soon as one of them is in ALARM. One that is so already says that something is wrong before \
-          anything was broken; one that cannot be read would not stop anything.",
-    remedy: "Wait until it is OK, or find out why it is not; or correct `guard.alarms`, or grant cloudwatch:DescribeAlarms.",
+    title: "An alarm that stops the run is already in ALARM, or cannot be read",
+    why: "A run ends as soon as one of `guard.alarms` is in ALARM. An alarm that is already in ALARM shows a problem \
+          before the fault. An alarm that cannot be read cannot stop the run.",
+    remedy: "Find out why the alarm is in ALARM, and wait until it is OK. If it cannot be read, correct `guard.alarms` \
+             or grant `cloudwatch:DescribeAlarms`.\n\n\
+             ```sh\n\
+             aws cloudwatch describe-alarms --region REGION --alarm-names ALARM\n\
+             ```",
     calls: &["cloudwatch:DescribeAlarms"],
     look: |facts| {
         Box::pin(async move {

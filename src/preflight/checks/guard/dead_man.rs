@@ -9,10 +9,15 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "Nothing heals the faults if this machine dies",
-    why: "A run puts everything back by itself, on every way out. If its machine dies, schedules in the account heal instead, a \
-          while after the planned end. Without `[dead_man]` there are none.",
-    remedy: "Add `[dead_man]` with the role of `gameday iam-policy --of dead-man`, or accept the risk with `--no-dead-man`.",
+    title: "No dead-man switch: nothing restores the network if this machine fails",
+    why: "A run reverts all its changes when it ends, also after an error. If its machine fails, schedules in the \
+          account (the dead-man switch) revert them some time after the planned end. Without `[dead_man]` there are no \
+          such schedules, and the fault stays in place.",
+    remedy: "Add `[dead_man]` with a role to the environment file, or accept the risk with `--no-dead-man`. This \
+             command prints the policy of the role:\n\n\
+             ```sh\n\
+             gameday iam-policy SCENARIO --env FILE --of dead-man\n\
+             ```",
     calls: &[],
     look: |facts| {
         Box::pin(async move {

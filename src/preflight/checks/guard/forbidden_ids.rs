@@ -11,10 +11,10 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "A fault covers a forbidden resource",
-    why: "`guard.forbidden_ids` names what no fault may touch, and where none may be: subnets, VPCs, network interfaces, functions, \
-          health checks.",
-    remedy: "Leave it out by the fault's `targets`.",
+    title: "A fault affects a forbidden resource",
+    why: "`guard.forbidden_ids` lists resources that no fault may change or affect: subnets, VPCs, network interfaces, \
+          functions, health checks.",
+    remedy: "Exclude the resource with the fault's `targets` in the scenario.",
     calls: &[],
     look: |facts| {
         Box::pin(async move {

@@ -9,9 +9,10 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "A target carries a forbidden tag",
-    why: "By `guard.forbidden_tags` the owners of resources keep drills away from them.",
-    remedy: "Leave it out by the fault's `targets`, or by the environment's `subnets`.",
+    title: "A target has a forbidden tag",
+    why: "With `guard.forbidden_tags`, the owners of resources exclude them from drills.",
+    remedy: "Exclude the resource with the fault's `targets` in the scenario, or with `subnets` in the environment \
+             file.",
     calls: &[],
     look: |facts| {
         Box::pin(async move {

@@ -11,9 +11,10 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The run would not lie within the allowed hours",
-    why: "`guard.hours` says when those are at work who can help if a drill goes wrong. A run must also have ended by then.",
-    remedy: "Run it within `guard.hours` of the environment file.",
+    title: "The run is outside the allowed hours",
+    why: "`guard.hours` are the hours in which people are available to help if a drill goes wrong. The run must also \
+          end within them.",
+    remedy: "Start the run earlier or later, so that all of it is within `guard.hours` of the environment file.",
     calls: &[],
     look: |facts| {
         Box::pin(async move {

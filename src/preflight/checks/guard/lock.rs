@@ -13,11 +13,11 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "Another run is at work in this environment, or may be",
-    why: "Two runs at once would take each other's changes for the normal state, and put that back. A tag on each VPC is the lock; \
-          who cannot read it cannot know.",
-    remedy: "Wait until the other run has ended; after a crash: `gameday rollback --all` on its machine, or `gameday rollback \
-             --discover`. To read the lock, ec2:DescribeTags is needed.",
+    title: "Another run holds the lock of this environment, or the lock cannot be read",
+    why: "Two concurrent runs would record each other's changes as the original state, and restore the wrong state. \
+          The lock is a tag on each VPC; without permission to read it, a run cannot exclude another one.",
+    remedy: "Wait until the other run ends. After a crash, run `gameday rollback --all` on its machine, or `gameday \
+             rollback --discover --env FILE` on any machine. To read the lock, grant `ec2:DescribeTags`.",
     calls: &["ec2:DescribeTags"],
     look: |facts| {
         Box::pin(async move {

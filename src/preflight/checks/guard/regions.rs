@@ -9,9 +9,10 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "A fault is meant for a Region that the environment does not allow",
-    why: "`guard.regions` of the environment file says where faults may be, for every scenario.",
-    remedy: "Change the fault's `region`, or add the Region to `guard.regions`.",
+    title: "A fault targets a Region that the environment does not allow",
+    why: "`guard.regions` in the environment file lists the Regions in which faults are allowed, for every scenario.",
+    remedy: "Change `region` of the fault in the scenario, or add the Region to `guard.regions` in the environment \
+             file.",
     calls: &[],
     look: |facts| {
         Box::pin(async move {
@@ -22,7 +23,7 @@ pub const CHECK: Check = Check {
             let plan = facts.plan().await?;
             let outside = plan.faults.iter().filter(|fault| !allowed.contains(&fault.region));
             Ok(outside
-                .map(|fault| Sight::of(format!("fault {} ({}) is in {}", fault.number, fault.spec, fault.region)))
+                .map(|fault| Sight::of(format!("fault {} ({}) targets {}", fault.number, fault.spec, fault.region)))
                 .collect())
         })
     },

@@ -9,9 +9,14 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "A target does not carry a required tag",
-    why: "By `guard.required_tags` the owners of resources agree to drills. What does not carry them is not to be broken.",
-    remedy: "Tag it once its owner has agreed (`aws ec2 create-tags`), or leave it out by the fault's `targets`.",
+    title: "A target lacks a required tag",
+    why: "With `guard.required_tags`, the owners of resources agree to drills. Resources without these tags must not \
+          be broken.",
+    remedy: "Tag the resource after its owner has agreed, or exclude it with the fault's `targets` in the \
+             scenario:\n\n\
+             ```sh\n\
+             aws ec2 create-tags --region REGION --resources RESOURCE_ID --tags Key=KEY,Value=VALUE\n\
+             ```",
     calls: &[],
     look: |facts| {
         Box::pin(async move {
@@ -24,7 +29,7 @@ pub const CHECK: Check = Check {
             let lacking = targets.flat_map(|target| {
                 let lacks = required.iter().filter(|(key, value)| target.tags.get(*key) != Some(value));
                 lacks.map(|(key, value)| {
-                    let has = target.tags.get(key).map_or("not there", String::as_str);
+                    let has = target.tags.get(key).map_or("missing", String::as_str);
                     Sight::of(format!("{}: {key} must be {value}, is {has}", target.label))
                 })
             });

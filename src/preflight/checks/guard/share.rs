@@ -11,9 +11,10 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The faults cover more subnets than the environment allows",
-    why: "`guard.max_share` bounds the blast radius: the share of a Region's selected subnets that faults may reach into.",
-    remedy: "Narrow the faults by `targets` (zones, count, percentage), or raise `guard.max_share`.",
+    title: "The faults affect more subnets than the environment allows",
+    why: "`guard.max_share` limits the blast radius: the share of a Region's selected subnets that the faults affect.",
+    remedy: "Restrict the faults with `targets` (zones, count, percentage) in the scenario, or raise `guard.max_share` \
+             in the environment file.",
     calls: &["ec2:DescribeSubnets"],
     look: |facts| {
         Box::pin(async move {

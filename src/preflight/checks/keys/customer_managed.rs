@@ -7,13 +7,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The pool is encrypted with a key of AWS's own",
-    why: "A native replica needs a multi-Region key of yours. A key of AWS's own is in nobody's hands here: you can neither see its \
-          policy nor shut a third party out, and the requirement that data at rest be encrypted under your control is not met.",
-    remedy: "Make a multi-Region key, give Cognito access to it by its policy, and set it:\n\n\
-             ```\naws kms create-key --multi-region --policy file://key-policy.json\n\
-             aws cognito-idp update-user-pool --user-pool-id POOL \\\n  \
-             --key-configuration KeyType=CUSTOMER_MANAGED_KEY,KmsKeyArn=ARN ...\n```",
+    title: "The pool uses an AWS-owned key",
+    why: "A native replica needs a customer-managed multi-Region key. With an AWS-owned key you can neither read the \
+          key policy nor exclude a third party, and the requirement to encrypt data at rest under your own control is \
+          not met.",
+    remedy: "Create a multi-Region key, allow Cognito in its policy, and set it on the pool. `update-user-pool` resets \
+             every setting that it does not receive: put the current settings of the pool into `pool.json`, in the \
+             form that `aws cognito-idp update-user-pool --generate-cli-skeleton` prints.\n\n\
+             ```sh\n\
+             aws kms create-key --region PRIMARY_REGION --multi-region --policy file://key-policy.json\n\
+             aws cognito-idp describe-user-pool --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
+             aws cognito-idp update-user-pool --region PRIMARY_REGION --cli-input-json file://pool.json \\\n  \
+             --key-configuration KeyType=CUSTOMER_MANAGED_KEY,KmsKeyArn=KEY_ARN\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
@@ -21,7 +27,7 @@ pub const CHECK: Check = Check {
             let clouds = [(&facts.cloud.primary.region, primary), (&facts.cloud.replica.region, replica)];
             let without = clouds.into_iter().filter(|(_, arn)| arn.is_none());
             let told = without.map(|(region, _)| {
-                Sight::of(format!("cognito-idp:DescribeUserPool in {region}: no KeyConfiguration with a KmsKeyArn"))
+                Sight::of(format!("cognito-idp:DescribeUserPool in {region}: KeyConfiguration has no KmsKeyArn"))
             });
             Ok(told.collect())
         })

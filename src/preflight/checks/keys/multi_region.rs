@@ -8,12 +8,16 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "The Regions' keys are independent of each other",
-    why: "*Anti-pattern: independent keys.* What one key has encrypted the other cannot decrypt, so that data must be encrypted anew on its \
-          way, and whatever comes with the data itself (a backup, an export) is of no use in the other Region. A multi-Region key (`mrk-`) \
-          has the same material in both; native replication asks for one.",
-    remedy: "A key cannot be made multi-Region later. Make a new one, replicate it, and set it on the pool:\n\n\
-             ```\naws kms create-key --region PRIMARY --multi-region --policy file://key-policy.json\n\
-             aws kms replicate-key --region PRIMARY --key-id mrk-ID --replica-region REPLICA --policy file://replica-policy.json\n```\n\n\
+    why: "*Anti-pattern: independent keys.* One key cannot decrypt what the other has encrypted: data must be \
+          encrypted again on its way, and a backup or an export cannot be used in the other Region. A multi-Region key \
+          (`mrk-`) has the same key material in both Regions, and native replication needs one.",
+    remedy: "Create a multi-Region key, replicate it, and set it on the pool (GD201). An existing key cannot become \
+             multi-Region.\n\n\
+             ```sh\n\
+             aws kms create-key --region PRIMARY_REGION --multi-region --policy file://key-policy.json\n\
+             aws kms replicate-key --region PRIMARY_REGION --key-id mrk-KEY_ID --replica-region REPLICA_REGION \\\n  \
+             --policy file://replica-policy.json\n\
+             ```\n\n\
              In Terraform: `aws_kms_key { multi_region = true }` and `aws_kms_replica_key`.",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {

@@ -8,10 +8,14 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::FailedLogins,
     title: "The pool's key is not enabled in one Region",
-    why: "Each Region's copy of a multi-Region key has a state of its own. Cognito cannot decrypt users with a key that is disabled there: \
-          every sign-in fails, while the other Region goes on as if nothing were wrong.",
-    remedy: "Enable it in that Region:\n\n```\naws kms enable-key --region REGION --key-id ID\n```\n\n\
-             `PendingImport` waits for key material, `Creating` and `Updating` pass by themselves.",
+    why: "Each Region's copy of a multi-Region key has its own state. Cognito cannot decrypt users with a disabled \
+          key: every sign-in in that Region fails, while the other Region works normally.",
+    remedy: "Enable the key in that Region:\n\n\
+             ```sh\n\
+             aws kms enable-key --region REGION --key-id KEY_ID\n\
+             ```\n\n\
+             A key in the state `PendingImport` needs key material. The states `Creating` and `Updating` end without \
+             an action.",
     calls: &["cognito-idp:DescribeUserPool", "kms:DescribeKey"],
     look: |facts| {
         Box::pin(async move {
@@ -23,7 +27,11 @@ pub const CHECK: Check = Check {
                 bad.then(|| {
                     Sight::of(format!("kms:DescribeKey in {}: KeyState {state} of {}", held.region, held.arn))
                         .at(held.role)
-                        .remedy(format!("aws kms enable-key --region {} --key-id {}", held.region, held.arn))
+                        .remedy(format!(
+                            "Enable the key in that Region: `aws kms enable-key --region {} --key-id {}`. A key in the \
+                             state `PendingImport` needs key material; `Creating` and `Updating` end without an action.",
+                            held.region, held.arn
+                        ))
                 })
             });
             Ok(told.collect())

@@ -7,11 +7,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: BOTH,
     predicts: Predicts::FailedLogins,
-    title: "The pool's key is about to be deleted",
-    why: "A key that is pending deletion encrypts and decrypts nothing any more: every sign-in in that Region fails now. When its time is \
-          over it is gone, and with it everything that it encrypted; nobody can bring that back.",
+    title: "The pool's key is scheduled for deletion",
+    why: "A key that is pending deletion does not encrypt or decrypt: every sign-in in that Region already fails. When \
+          the waiting period ends, the key and everything that it encrypted are lost permanently.",
     remedy: "Cancel the deletion, then enable the key:\n\n\
-             ```\naws kms cancel-key-deletion --region REGION --key-id ID\naws kms enable-key --region REGION --key-id ID\n```",
+             ```sh\n\
+             aws kms cancel-key-deletion --region REGION --key-id KEY_ID\n\
+             aws kms enable-key --region REGION --key-id KEY_ID\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "kms:DescribeKey"],
     look: |facts| {
         Box::pin(async move {
@@ -22,7 +25,15 @@ pub const CHECK: Check = Check {
                 ["PendingDeletion", "PendingReplicaDeletion"].contains(&state).then(|| {
                     Sight::of(format!("kms:DescribeKey in {}: KeyState {state}{when} of {}", held.region, held.arn))
                         .at(held.role)
-                        .remedy(format!("aws kms cancel-key-deletion --region {} --key-id {}", held.region, held.arn))
+                        .remedy(format!(
+                            "Cancel the deletion, then enable the key:\n\n\
+                             ```sh\n\
+                             aws kms cancel-key-deletion --region {region} --key-id {arn}\n\
+                             aws kms enable-key --region {region} --key-id {arn}\n\
+                             ```",
+                            region = held.region,
+                            arn = held.arn
+                        ))
                 })
             });
             Ok(told.collect())

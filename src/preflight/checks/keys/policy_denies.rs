@@ -10,21 +10,34 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: BOTH,
     predicts: Predicts::FailedLogins,
-    title: "The key's policy does not let Cognito use it for the pool of that Region",
-    why: "A key policy is not replicated with the key: each Region has its own. The one of the replica must name the replica's ARN, which \
-          has the replica's Region and the primary's pool ID. Copied as it is from the primary it names the wrong Region, and every sign-in \
-          at the replica fails.",
-    remedy: "Give the key in that Region a statement for the service principal of Cognito with the pool's ARN of that Region, as the \
-             developer guide has it (\"Data protection in Amazon Cognito\"):\n\n\
-             ```json\n{\n  \"Effect\": \"Allow\",\n  \
+    title: "The key policy does not let Cognito use the key for the pool of that Region",
+    why: "A key policy is not replicated with the key: each Region has its own. The replica's key policy must name the \
+          replica's ARN, which has the replica's Region and the primary's pool ID. A policy that is copied from the \
+          primary names the wrong Region, and every sign-in at the replica fails.",
+    remedy: "Add a statement for Cognito's service principals with the ARN that the pool has in that Region, as in the \
+             developer guide (\"Data protection in Amazon Cognito\"):\n\n\
+             ```json\n\
+             {\n  \
+             \"Effect\": \"Allow\",\n  \
              \"Principal\": { \"Service\": [\"cognito-idp.amazonaws.com\", \"identitystore.amazonaws.com\"] },\n  \
-             \"Action\": [\"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncrypt*\", \"kms:GenerateDataKeyWithoutPlainText\"],\n  \
-             \"Resource\": \"*\",\n  \"Condition\": {\n    \
-             \"ArnEquals\": { \"aws:SourceArn\": \"arn:aws:cognito-idp:REGION:ACCOUNT:userpool/POOL\" },\n    \
-             \"StringEquals\": { \"aws:SourceAccount\": \"ACCOUNT\" },\n    \
-             \"StringLike\": { \"kms:EncryptionContext:aws:cognito-idp:userpool-arn\": \"arn:aws:cognito-idp:REGION:ACCOUNT:userpool/POOL\" }\n  \
-             }\n}\n```\n\n\
-             ```\naws kms put-key-policy --region REGION --key-id ID --policy-name default --policy file://key-policy.json\n```",
+             \"Action\": [\"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncrypt*\", \
+             \"kms:GenerateDataKeyWithoutPlainText\"],\n  \
+             \"Resource\": \"*\",\n  \
+             \"Condition\": {\n    \
+             \"ArnEquals\": { \"aws:SourceArn\": \"arn:aws:cognito-idp:REGION:ACCOUNT_ID:userpool/USER_POOL_ID\" },\n    \
+             \"StringEquals\": { \"aws:SourceAccount\": \"ACCOUNT_ID\" },\n    \
+             \"StringLike\": { \"kms:EncryptionContext:aws:cognito-idp:userpool-arn\": \
+             \"arn:aws:cognito-idp:REGION:ACCOUNT_ID:userpool/USER_POOL_ID\" }\n  \
+             }\n\
+             }\n\
+             ```\n\n\
+             Read the policy, edit `key-policy.json`, and write it back:\n\n\
+             ```sh\n\
+             aws kms get-key-policy --region REGION --key-id KEY_ID --policy-name default --query Policy --output text \
+             > key-policy.json\n\
+             aws kms put-key-policy --region REGION --key-id KEY_ID --policy-name default --policy \
+             file://key-policy.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "kms:GetKeyPolicy"],
     look: |facts| {
         Box::pin(async move {
@@ -45,7 +58,7 @@ pub const CHECK: Check = Check {
                 let why = if serving.is_empty() {
                     "no statement allows cognito-idp.amazonaws.com kms:Decrypt".to_owned()
                 } else {
-                    format!("its conditions do not hold for {arn}: {}", failed.join("; "))
+                    format!("its conditions do not match {arn}: {}", failed.join("; "))
                 };
                 Ok(Some(Sight::of(format!("kms:GetKeyPolicy in {} of {}: {why}", held.region, held.arn)).at(held.role)))
             });

@@ -8,11 +8,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Note,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The key's policy serves other services than Cognito",
-    why: "A key that several services use cannot be disabled, rotated or deleted for one of them alone, and whoever may act through the \
-          others may decrypt users' data with it. A user pool deserves a key of its own.",
-    remedy: "Give the other service a key of its own, and take it out of this policy:\n\n\
-             ```\naws kms put-key-policy --region REGION --key-id ID --policy-name default --policy file://key-policy.json\n```",
+    title: "The key policy allows services other than Cognito",
+    why: "A key that several services share cannot be disabled, rotated or deleted for one of them only. Any principal \
+          that can act through the other services may be able to decrypt users' data. Use a separate key for the user \
+          pool.",
+    remedy: "Give the other service its own key, and remove it from this policy. Read the policy, edit \
+             `key-policy.json`, and write it back:\n\n\
+             ```sh\n\
+             aws kms get-key-policy --region REGION --key-id KEY_ID --policy-name default --query Policy --output text \
+             > key-policy.json\n\
+             aws kms put-key-policy --region REGION --key-id KEY_ID --policy-name default --policy \
+             file://key-policy.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "kms:GetKeyPolicy"],
     look: |facts| {
         Box::pin(async move {

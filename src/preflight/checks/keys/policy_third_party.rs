@@ -8,12 +8,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The key's policy lets a third party in",
-    why: "Whoever may use the pool's key can read what it encrypts. Data of users under a key that another account can use is not under \
-          your control alone, which is what the encryption is there to prove to an auditor. Accounts in `account.allowed` of the \
-          environment file are not third parties.",
-    remedy: "Take the principal out of the policy, or add its account to `account.allowed` where it is yours:\n\n\
-             ```\naws kms put-key-policy --region REGION --key-id ID --policy-name default --policy file://key-policy.json\n```",
+    title: "The key policy allows a third party",
+    why: "Every principal that may use the pool's key can read what it encrypts. If another account can use the key, \
+          users' data is not under your control alone, which is what the encryption must prove to an auditor. Accounts \
+          in `account.allowed` of the environment file are not third parties.",
+    remedy: "Remove the principal from the policy. If the account is yours, add it to `account.allowed` instead. Read \
+             the policy, edit `key-policy.json`, and write it back:\n\n\
+             ```sh\n\
+             aws kms get-key-policy --region REGION --key-id KEY_ID --policy-name default --query Policy --output text \
+             > key-policy.json\n\
+             aws kms put-key-policy --region REGION --key-id KEY_ID --policy-name default --policy \
+             file://key-policy.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "kms:GetKeyPolicy"],
     look: |facts| {
         Box::pin(async move {

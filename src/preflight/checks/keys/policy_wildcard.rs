@@ -8,12 +8,20 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The key's policy lets anybody in",
-    why: "`\"Principal\": \"*\"` in a key policy means every principal of every account. Only a condition that ties the caller down \
-          (`kms:ViaService`, `kms:CallerAccount`, `aws:PrincipalOrgID` and the like) makes it less than that.",
-    remedy: "Name the principals, or add a condition that ties them down:\n\n\
-             ```json\n\"Condition\": { \"StringEquals\": { \"kms:CallerAccount\": \"ACCOUNT\" } }\n```\n\n\
-             ```\naws kms put-key-policy --region REGION --key-id ID --policy-name default --policy file://key-policy.json\n```",
+    title: "The key policy allows every AWS principal",
+    why: "`\"Principal\": \"*\"` in a key policy means every principal of every account. Only a condition that \
+          restricts the caller (for example `kms:ViaService`, `kms:CallerAccount` or `aws:PrincipalOrgID`) limits it.",
+    remedy: "Name the principals, or add a condition that restricts them:\n\n\
+             ```json\n\
+             \"Condition\": { \"StringEquals\": { \"kms:CallerAccount\": \"ACCOUNT_ID\" } }\n\
+             ```\n\n\
+             Read the policy, edit `key-policy.json`, and write it back:\n\n\
+             ```sh\n\
+             aws kms get-key-policy --region REGION --key-id KEY_ID --policy-name default --query Policy --output text \
+             > key-policy.json\n\
+             aws kms put-key-policy --region REGION --key-id KEY_ID --policy-name default --policy \
+             file://key-policy.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "kms:GetKeyPolicy"],
     look: |facts| {
         Box::pin(async move {
@@ -30,7 +38,7 @@ pub const CHECK: Check = Check {
                 };
                 sights.extend(statements(&policy).iter().filter(|statement| open(statement)).map(|statement| {
                     Sight::of(format!(
-                        "kms:GetKeyPolicy in {} of {}: {} has Principal * and no condition that ties it down",
+                        "kms:GetKeyPolicy in {} of {}: {} has Principal * and no condition that restricts the caller",
                         held.region, held.arn, statement.label
                     ))
                     .at(held.role)

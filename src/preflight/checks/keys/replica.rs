@@ -10,11 +10,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: BOTH,
     predicts: Predicts::FailedLogins,
-    title: "The pool's key is not there in one Region",
-    why: "A multi-Region key is only in the Regions that it was replicated to. A pool whose key is not in its own Region can decrypt \
-          nothing there: every sign-in fails.",
-    remedy: "Replicate the key, with a policy for the pool's ARN of that Region:\n\n\
-             ```\naws kms replicate-key --region PRIMARY --key-id mrk-ID --replica-region REPLICA --policy file://replica-policy.json\n```",
+    title: "The pool's key does not exist in one Region",
+    why: "A multi-Region key exists only in the Regions to which it was replicated. A pool whose key is not in its own \
+          Region cannot decrypt there: every sign-in fails.",
+    remedy: "Replicate the key, with a policy that names the pool's ARN of that Region (GD206):\n\n\
+             ```sh\n\
+             aws kms replicate-key --region PRIMARY_REGION --key-id mrk-KEY_ID --replica-region REPLICA_REGION \\\n  \
+             --policy file://replica-policy.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "kms:DescribeKey"],
     look: |facts| {
         Box::pin(async move {
@@ -23,12 +26,18 @@ pub const CHECK: Check = Check {
             let keys = try_join_all(looks).await?;
             let gone = held.iter().zip(keys).filter(|(_, key)| key.is_none());
             let told = gone.map(|(held, _)| {
-                Sight::of(format!("kms:DescribeKey in {}: NotFoundException for {}", held.region, held.arn)).at(held.role).remedy(format!(
-                    "aws kms replicate-key --region {} --key-id {} --replica-region {} --policy file://replica-policy.json",
-                    facts.cloud.primary.region,
-                    key_id(&held.arn),
-                    held.region
-                ))
+                Sight::of(format!("kms:DescribeKey in {}: NotFoundException for {}", held.region, held.arn))
+                    .at(held.role)
+                    .remedy(format!(
+                        "Replicate the key, with a policy that names the pool's ARN of that Region (GD206):\n\n\
+                     ```sh\n\
+                     aws kms replicate-key --region {} --key-id {} --replica-region {} \
+                     --policy file://replica-policy.json\n\
+                     ```",
+                        facts.cloud.primary.region,
+                        key_id(&held.arn),
+                        held.region
+                    ))
             });
             Ok(told.collect())
         })

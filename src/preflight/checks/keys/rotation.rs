@@ -10,11 +10,13 @@ pub const CHECK: Check = Check {
     severity: Severity::Note,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The pool's key is never rotated",
-    why: "Rotation makes new material for the same key, in all its Regions at once, and needs no change anywhere else. Most rules that an \
-          auditor brings ask for it once a year. It is set at the primary key of a multi-Region key and holds for its replicas.",
-    remedy: "Turn it on at the primary key:\n\n\
-             ```\naws kms enable-key-rotation --region PRIMARY --key-id ID --rotation-period-in-days 365\n```",
+    title: "Rotation of the pool's key is off",
+    why: "Rotation replaces the key material in all Regions at once and needs no other change. Most audit rules \
+          require it once a year. It is set on the primary key of a multi-Region key, and applies to its replicas.",
+    remedy: "Turn on rotation at the primary key:\n\n\
+             ```sh\n\
+             aws kms enable-key-rotation --region PRIMARY_REGION --key-id KEY_ID --rotation-period-in-days 365\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "kms:GetKeyRotationStatus"],
     look: |facts| {
         Box::pin(async move {

@@ -11,11 +11,15 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "An alarm of the identity plane tells nobody",
-    why: "An alarm without an action, or whose actions are off, turns red on a console that nobody looks at: the failover goes on \
-          without the people who should follow it.",
-    remedy: "`aws cloudwatch enable-alarm-actions --region REGION --alarm-names ALARM`, and give it a topic that somebody has \
-             subscribed to: `--alarm-actions TOPIC_ARN` of `aws cloudwatch put-metric-alarm`",
+    title: "An alarm of the identity plane notifies no recipient",
+    why: "An alarm without actions, or with disabled actions, changes its state only in the console: the people who \
+          must react to a failover are not notified.",
+    remedy: "Enable the actions of the alarm, and give it a topic that has subscribers (`--alarm-actions TOPIC_ARN` of \
+             `aws cloudwatch put-metric-alarm`):\n\n\
+             ```sh\n\
+             aws cloudwatch enable-alarm-actions --region REGION --alarm-names ALARM\n\
+             aws sns list-subscriptions-by-topic --region REGION --topic-arn TOPIC_ARN\n\
+             ```",
     calls: &["cloudwatch:DescribeAlarms"],
     look: |facts| {
         Box::pin(async move {

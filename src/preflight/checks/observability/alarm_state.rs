@@ -13,10 +13,13 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "An alarm of the identity plane is in ALARM before anything is broken",
-    why: "Something is wrong already. A drill on top of it measures two failures as one, and the alarm that should tell of the drill \
-          has gone off before it.",
-    remedy: "Find out why first: `aws cloudwatch describe-alarm-history --region REGION --alarm-name ALARM`",
+    title: "An alarm of the identity plane is in ALARM before the fault",
+    why: "Something is already wrong. A drill now would measure two failures as one, and the alarm cannot report the \
+          drill's failure, because it is already in ALARM.",
+    remedy: "Find the cause first:\n\n\
+             ```sh\n\
+             aws cloudwatch describe-alarm-history --region REGION --alarm-name ALARM\n\
+             ```",
     calls: &["cloudwatch:DescribeAlarms"],
     look: |facts| {
         Box::pin(async move {

@@ -16,10 +16,14 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::Nothing,
     title: "No dashboard shows the identity plane of both Regions",
-    why: "During a failover the question is where users are now: sign-ins fall in one Region and rise in the other. On two consoles, \
-          one of which may be the Region that is gone, nobody sees that.",
-    remedy: "Make one dashboard whose widgets name the Region of each metric (`\"region\"` in the metric's options): `aws cloudwatch \
-             put-dashboard --dashboard-name identity-plane --dashboard-body file://dashboard.json`",
+    why: "During a failover you must see where users are: sign-ins fall in one Region and rise in the other. Two \
+          consoles do not show that, and one of them may be in the Region that is down.",
+    remedy: "Create one dashboard whose widgets name the Region of each metric (`\"region\"` in the options of the \
+             metric):\n\n\
+             ```sh\n\
+             aws cloudwatch put-dashboard --region REPLICA_REGION --dashboard-name identity-plane --dashboard-body \
+             file://dashboard.json\n\
+             ```",
     calls: &["cloudwatch:ListDashboards", "cloudwatch:GetDashboard"],
     look: |facts| {
         Box::pin(async move {
@@ -31,7 +35,7 @@ pub const CHECK: Check = Check {
             let told = if names.is_empty() {
                 "no dashboard".to_owned()
             } else {
-                format!("{}; none has metrics of {COGNITO} of both Regions", names.join(", "))
+                format!("{}; none shows metrics of {COGNITO} from both Regions", names.join(", "))
             };
             Ok(vec![Sight::of(format!("cloudwatch:ListDashboards: {told}"))])
         })

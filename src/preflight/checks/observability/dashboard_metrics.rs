@@ -12,10 +12,16 @@ pub const CHECK: Check = Check {
     severity: Note,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "The cross-Region dashboard leaves out a metric of the identity plane",
-    why: "Sign-ins tell that users get in, throttles that they do not, refreshed tokens that sessions live on, and the lag what a \
-          failover would lose. Whoever decides about a failback needs all four, of both Regions.",
-    remedy: "Add the metric to a widget of the dashboard, with its Region in the options; then `aws cloudwatch put-dashboard`",
+    title: "The cross-Region dashboard lacks a metric of the identity plane",
+    why: "Sign-ins show that users get in, throttles that they do not, token refreshes that sessions survive, and the \
+          lag what a failover would lose. The decision on a failback needs all four, from both Regions.",
+    remedy: "Add the metric to a widget of the dashboard, with its Region in the options:\n\n\
+             ```sh\n\
+             aws cloudwatch get-dashboard --region REGION --dashboard-name DASHBOARD --query DashboardBody --output \
+             text > dashboard.json\n\
+             aws cloudwatch put-dashboard --region REGION --dashboard-name DASHBOARD --dashboard-body \
+             file://dashboard.json\n\
+             ```",
     calls: &["cloudwatch:ListDashboards", "cloudwatch:GetDashboard"],
     look: |facts| {
         Box::pin(async move {

@@ -53,7 +53,9 @@ async fn without_values(facts: &Facts, name: &str) -> Looked {
 async fn nothing(facts: &Facts, role: RegionRole, name: &str) -> Result<Vec<String>, Missing> {
     let none = facts.pool_metrics(role, name).await?.is_empty();
     let pool = &facts.site.pool.id;
-    let text = format!("cloudwatch:ListMetrics: no metric {name} of user pool {pool} with a value in {PEAK_DAYS} days");
+    let text = format!(
+        "cloudwatch:ListMetrics: no metric {name} of user pool {pool} with a value in the last {PEAK_DAYS} days"
+    );
     Ok(none.then_some(text).into_iter().collect())
 }
 

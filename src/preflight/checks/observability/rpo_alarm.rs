@@ -14,12 +14,18 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "No alarm goes off at a replication lag of 60 s",
-    why: "The plane's objective is a lag below 30 s. Twice that is the time to look, while a failover would still lose little; \
-          without an alarm the first to see it is whoever fails over.",
-    remedy: "`aws cloudwatch put-metric-alarm --region REPLICA --alarm-name identity-rpo-60s --namespace GameDay --metric-name \
-             IdentityPlaneRPO --dimensions Name=UserPool,Value=POOL --statistic Maximum --period 60 --evaluation-periods 1 \
-             --threshold 60 --comparison-operator GreaterThanThreshold --treat-missing-data breaching --alarm-actions TOPIC_ARN`",
+    title: "No alarm on a replication lag of 60 s",
+    why: "The objective is a lag below 30 s. An alarm at twice that value gives time to react while a failover would \
+          still lose little. Without it, the lag is first noticed at the failover.",
+    remedy: "Create the alarm in the replica's Region:\n\n\
+             ```sh\n\
+             aws cloudwatch put-metric-alarm --region REPLICA_REGION --alarm-name identity-rpo-60s --namespace GameDay \
+             \\\n  \
+             --metric-name IdentityPlaneRPO --dimensions Name=UserPool,Value=USER_POOL_ID --statistic Maximum --period \
+             60 \\\n  \
+             --evaluation-periods 1 --threshold 60 --comparison-operator GreaterThanThreshold \\\n  \
+             --treat-missing-data breaching --alarm-actions TOPIC_ARN\n\
+             ```",
     calls: &["cloudwatch:DescribeAlarms"],
     look: |facts| Box::pin(no_alarm_at(facts, ALARM_S)),
 };

@@ -18,13 +18,20 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::Nothing,
     title: "The replication lag is not measured",
-    why: "Cognito promises no lag and publishes no figure that one may rely on. What is lost at a failover is what the replica has not \
-          got yet, so the lag is measured by canary writes, and kept as the custom metric `IdentityPlaneRPO`, in seconds. Without it \
-          the RPO of this plane is a hope.",
-    remedy: "Every minute, write an attribute of a canary user at the primary (`aws cognito-idp admin-update-user-attributes`), read \
-             it at the replica until it is there, and put the seconds in between, from the replica's Region: `aws cloudwatch \
-             put-metric-data --region REPLICA --namespace GameDay --metric-data \
-             'MetricName=IdentityPlaneRPO,Dimensions=[{Name=UserPool,Value=POOL}],Value=SECONDS,Unit=Seconds'`",
+    why: "Cognito guarantees no lag and publishes no reliable metric. A failover loses everything that the replica has \
+          not received yet, so the lag must be measured with canary writes, and published as the custom metric \
+          `IdentityPlaneRPO`, in seconds. Without it the RPO is unknown.",
+    remedy: "Every minute, write an attribute of a canary user at the primary, read it at the replica until the value \
+             arrives, and publish the seconds in between from the replica's Region:\n\n\
+             ```sh\n\
+             aws cognito-idp admin-update-user-attributes --region PRIMARY_REGION --user-pool-id USER_POOL_ID \
+             --username CANARY_USER \\\n  \
+             --user-attributes Name=custom:canary,Value=VALUE\n\
+             aws cognito-idp admin-get-user --region REPLICA_REGION --user-pool-id USER_POOL_ID --username \
+             CANARY_USER\n\
+             aws cloudwatch put-metric-data --region REPLICA_REGION --namespace GameDay --metric-data \\\n  \
+             'MetricName=IdentityPlaneRPO,Dimensions=[{Name=UserPool,Value=USER_POOL_ID}],Value=SECONDS,Unit=Seconds'\n\
+             ```",
     calls: &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData"],
     look: |facts| {
         Box::pin(async move {
@@ -33,7 +40,7 @@ pub const CHECK: Check = Check {
                 futures::future::try_join(facts.metrics(primary, RPO), facts.metrics(replica, RPO)).await?;
             if here.is_empty() && there.is_empty() {
                 return Ok(vec![Sight::of(format!(
-                    "cloudwatch:ListMetrics: no metric {RPO} in either Region with a value in 14 days"
+                    "cloudwatch:ListMetrics: no metric {RPO} with a value in the last 14 days in either Region"
                 ))]);
             }
             let span = Span { statistic: "Maximum", period_s: 60, since: LATEST };
@@ -41,7 +48,7 @@ pub const CHECK: Check = Check {
             let (here, there) = futures::future::try_join(values.0, values.1).await?;
             let stale = here.iter().chain(&there).all(|series| series.is_empty());
             let text = format!(
-                "cloudwatch:GetMetricData: {RPO} has no value of the last {} min in either Region",
+                "cloudwatch:GetMetricData: {RPO} has no value in the last {} min in either Region",
                 LATEST.as_mins()
             );
             Ok(stale.then(|| Sight::of(text)).into_iter().collect())

@@ -14,13 +14,18 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "Nobody is paged at a replication lag of 120 s",
-    why: "A lag of two minutes means that passwords and sign-ups of two minutes are lost if the primary goes now. That is worth waking \
-          somebody, who may hold back a planned failover.",
-    remedy: "`aws cloudwatch put-metric-alarm --region REPLICA --alarm-name identity-rpo-120s --namespace GameDay --metric-name \
-             IdentityPlaneRPO --dimensions Name=UserPool,Value=POOL --statistic Maximum --period 60 --evaluation-periods 1 \
-             --threshold 120 --comparison-operator GreaterThanThreshold --treat-missing-data breaching --alarm-actions \
-             PAGER_TOPIC_ARN`",
+    title: "No alarm pages at a replication lag of 120 s",
+    why: "At a lag of two minutes, the passwords and sign-ups of two minutes are lost if the primary fails now. The \
+          on-call engineer must know this, for example to delay a planned failover.",
+    remedy: "Create the alarm in the replica's Region, with the topic that pages:\n\n\
+             ```sh\n\
+             aws cloudwatch put-metric-alarm --region REPLICA_REGION --alarm-name identity-rpo-120s --namespace \
+             GameDay \\\n  \
+             --metric-name IdentityPlaneRPO --dimensions Name=UserPool,Value=USER_POOL_ID --statistic Maximum --period \
+             60 \\\n  \
+             --evaluation-periods 1 --threshold 120 --comparison-operator GreaterThanThreshold \\\n  \
+             --treat-missing-data breaching --alarm-actions PAGER_TOPIC_ARN\n\
+             ```",
     calls: &["cloudwatch:DescribeAlarms"],
     look: |facts| Box::pin(no_alarm_at(facts, PAGE_S)),
 };

@@ -11,10 +11,18 @@ pub const CHECK: Check = Check {
     severity: Note,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "An alarm on the replication lag stays silent when the lag is no longer measured",
-    why: "The metric is written by a program of your own. When that stops, or cannot reach the primary, there is no value: the very \
-          moment in which the lag grows unseen. `TreatMissingData` decides whether that counts as a breach.",
-    remedy: "Put the alarm again with `--treat-missing-data breaching` (in Terraform `treat_missing_data = \"breaching\"`)",
+    title: "An alarm on the replication lag ignores missing data",
+    why: "Your own program writes the metric. If it stops, or cannot reach the primary, the metric has no value, \
+          exactly when the lag may grow. `TreatMissingData` decides whether that counts as a breach.",
+    remedy: "Create the alarm again with `--treat-missing-data breaching` (in Terraform: `treat_missing_data = \
+             \"breaching\"`):\n\n\
+             ```sh\n\
+             aws cloudwatch put-metric-alarm --region REPLICA_REGION --alarm-name ALARM --namespace GameDay \\\n  \
+             --metric-name IdentityPlaneRPO --dimensions Name=UserPool,Value=USER_POOL_ID --statistic Maximum --period \
+             60 \\\n  \
+             --evaluation-periods 1 --threshold SECONDS --comparison-operator GreaterThanThreshold \\\n  \
+             --treat-missing-data breaching --alarm-actions TOPIC_ARN\n\
+             ```",
     calls: &["cloudwatch:DescribeAlarms"],
     look: |facts| {
         Box::pin(async move {

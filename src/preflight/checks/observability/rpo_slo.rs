@@ -21,10 +21,15 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::Nothing,
     title: "The measured replication lag is above its objective of 30 s",
-    why: "What the replica has not got yet is lost if the primary goes. Above the objective a failover now would miss its RPO before \
-          it has begun.",
-    remedy: "Wait until the lag is back below 30 s, and find out what makes so many writes: `aws cloudwatch get-metric-data --region \
-             REPLICA` for IdentityPlaneRPO, beside the rates of `UserCreation` and `UserUpdate` in Service Quotas",
+    why: "Data that the replica has not received is lost if the primary fails. A failover now would miss its RPO.",
+    remedy: "Wait until the lag is below 30 s, and find out what causes the writes. Compare the lag with the rates of \
+             `UserCreation` and `UserUpdate` in Service Quotas:\n\n\
+             ```sh\n\
+             aws cloudwatch get-metric-statistics --region REPLICA_REGION --namespace GameDay --metric-name \
+             IdentityPlaneRPO \\\n  \
+             --dimensions Name=UserPool,Value=USER_POOL_ID --statistics Maximum --period 60 --start-time START \
+             --end-time END\n\
+             ```",
     calls: &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

@@ -15,13 +15,19 @@ pub const CHECK: Check = Check {
     severity: Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "No alarm looks at throttled sign-ins in a Region",
-    why: "At a failover all sign-ins meet the quota of one Region. Throttled ones are counted by `SignInThrottles` alone, which has no \
-          value until the first of them, so that only an alarm tells that they have begun.",
-    remedy: "`aws cloudwatch put-metric-alarm --region REGION --alarm-name identity-sign-in-throttles --namespace AWS/Cognito \
-             --metric-name SignInThrottles --dimensions Name=UserPool,Value=POOL Name=UserPoolClient,Value=CLIENT --statistic Sum \
-             --period 300 --evaluation-periods 1 --threshold 0 --comparison-operator GreaterThanThreshold --treat-missing-data \
-             notBreaching --alarm-actions TOPIC_ARN`",
+    title: "No alarm watches throttled sign-ins in a Region",
+    why: "After a failover all sign-ins count against the quota of one Region. Only `SignInThrottles` counts throttled \
+          sign-ins, and it has no value before the first one, so only an alarm shows when throttling starts.",
+    remedy: "Create the alarm in each Region:\n\n\
+             ```sh\n\
+             aws cloudwatch put-metric-alarm --region REGION --alarm-name identity-sign-in-throttles --namespace \
+             AWS/Cognito \\\n  \
+             --metric-name SignInThrottles --dimensions Name=UserPool,Value=USER_POOL_ID \
+             Name=UserPoolClient,Value=CLIENT_ID \\\n  \
+             --statistic Sum --period 300 --evaluation-periods 1 --threshold 0 --comparison-operator \
+             GreaterThanThreshold \\\n  \
+             --treat-missing-data notBreaching --alarm-actions TOPIC_ARN\n\
+             ```",
     calls: &["cloudwatch:DescribeAlarms"],
     look: |facts| Box::pin(in_both(facts, look)),
 };

@@ -9,13 +9,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "A custom attribute has other limits in the other Region",
-    why: "A value within the limits of one pool can lie outside those of the other: such users fail to be copied, one by one, and are \
-          missing when they are needed. Limits are fixed when the attribute is created.",
-    remedy: "An attribute's limits cannot be changed. Add one of another name with the wider limits to both pools, move the values, and \
-             use that:\n\n\
-             ```\naws cognito-idp add-custom-attributes --region REGION --user-pool-id POOL --custom-attributes \\\n  \
-             'Name=NAME,AttributeDataType=String,Mutable=true,StringAttributeConstraints={MinLength=0,MaxLength=2048}'\n```",
+    title: "A custom attribute has different limits in the two Regions",
+    why: "A value that fits the limits of one pool can violate the limits of the other. Users with such a value are \
+          not copied, and after a failover they cannot sign in. The limits of an attribute are fixed when it is \
+          created.",
+    remedy: "Add an attribute with a new name and the wider limits to both pools, move the values, and use the new \
+             attribute. The limits of an existing attribute cannot be changed.\n\n\
+             ```sh\n\
+             aws cognito-idp add-custom-attributes --region REGION --user-pool-id USER_POOL_ID --custom-attributes \
+             \\\n  \
+             'Name=ATTRIBUTE,AttributeDataType=String,Mutable=true,StringAttributeConstraints={MinLength=0,MaxLength=2048}'\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {

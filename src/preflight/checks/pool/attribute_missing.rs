@@ -9,13 +9,16 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::FailedLogins,
     title: "A custom attribute is missing in one Region",
-    why: "Users who are copied to a pool without the attribute lose it, and whatever reads it after the failover (a token trigger, an \
-          authorizer, the application) decides without it. The schema of a pool only ever grows: an attribute can be added, never \
-          renamed or removed, so that the two Regions cannot be brought together later by taking one away.",
-    remedy: "Add the attribute to the pool that lacks it, exactly as the other has it; it can never be changed afterwards:\n\n\
-             ```\naws cognito-idp add-custom-attributes --region REGION --user-pool-id POOL \\\n  \
-             --custom-attributes Name=NAME,AttributeDataType=String,Mutable=true\n```\n\n\
-             Then copy its values to the users there.",
+    why: "Users who are copied to a pool without the attribute lose its value. After a failover, every component that \
+          reads it (a token trigger, an authorizer, the application) decides without it. The schema of a pool only \
+          grows: an attribute can be added, but never renamed or removed.",
+    remedy: "Add the attribute to the pool that lacks it, with the same type, mutability and limits as in the other \
+             pool. They cannot be changed later.\n\n\
+             ```sh\n\
+             aws cognito-idp add-custom-attributes --region REGION --user-pool-id USER_POOL_ID \\\n  \
+             --custom-attributes Name=ATTRIBUTE,AttributeDataType=String,Mutable=true\n\
+             ```\n\n\
+             Then copy the values of the attribute to the users of that pool.",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
@@ -27,7 +30,7 @@ pub const CHECK: Check = Check {
                     .filter(|name| !names(those).contains(name))
                     .map(|name| {
                         Sight::of(format!(
-                            "cognito-idp:DescribeUserPool: SchemaAttributes has {name} in {from} and not in {to}"
+                            "cognito-idp:DescribeUserPool: SchemaAttributes contains {name} in {from}, but not in {to}"
                         ))
                         .at(there)
                     })

@@ -9,15 +9,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "A custom attribute is of another kind in the other Region",
-    why: "A value that one pool accepts is refused by the other where type, mutability or necessity differ, so that users cannot be \
-          copied as they are, and a change at the standby fails after the failover. Type and mutability of an attribute are fixed when it \
-          is created.",
-    remedy: "An attribute cannot be changed. Add one of another name to both pools with the same type and `Mutable`, move the values, \
-             and use that:\n\n\
-             ```\naws cognito-idp add-custom-attributes --region REGION --user-pool-id POOL \\\n  \
-             --custom-attributes Name=NAME,AttributeDataType=String,Mutable=true\n```\n\n\
-             While the replica has no users yet, make its pool anew with the right schema.",
+    title: "A custom attribute has a different type in the two Regions",
+    why: "If the type, `Mutable` or `Required` differ, one pool refuses a value that the other accepts. Users cannot \
+          be copied unchanged, and after a failover a change of the attribute fails at the replica. Type and \
+          mutability of an attribute are fixed when it is created.",
+    remedy: "Add an attribute with a new name, the same type and the same `Mutable` to both pools, move the values, \
+             and use the new attribute. An existing attribute cannot be changed.\n\n\
+             ```sh\n\
+             aws cognito-idp add-custom-attributes --region REGION --user-pool-id USER_POOL_ID \\\n  \
+             --custom-attributes Name=ATTRIBUTE,AttributeDataType=String,Mutable=true\n\
+             ```\n\n\
+             If the pool in the replica's Region has no users yet, create it again with the right schema.",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {

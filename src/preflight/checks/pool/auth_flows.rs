@@ -7,14 +7,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "An app client allows other sign-in flows at the replica",
-    why: "A flow that the standby's app client does not list in `ExplicitAuthFlows` is refused there with `InvalidParameterException`, for \
-          every user, at the first call. `ALLOW_REFRESH_TOKEN_AUTH` among them: without it every session ends at the failover. A flow that \
-          only the standby allows is a note: a way in that nobody decided on.",
-    remedy: "Give both app clients the same list; update-user-pool-client resets what it is not told, so pass the whole \
-             configuration:\n\n\
-             ```\naws cognito-idp update-user-pool-client --region REGION --user-pool-id POOL --client-id ID \\\n  \
-             --explicit-auth-flows ALLOW_USER_SRP_AUTH ALLOW_REFRESH_TOKEN_AUTH ...\n```",
+    title: "An app client allows different sign-in flows at the replica",
+    why: "The replica refuses every flow that its app client does not list in `ExplicitAuthFlows`: the first call of \
+          each user fails with `InvalidParameterException`. Without `ALLOW_REFRESH_TOKEN_AUTH` every session ends at \
+          the failover. A flow that only the replica allows is a note, because it is probably not intended.",
+    remedy: "Give both app clients the same `ExplicitAuthFlows`. `update-user-pool-client` resets every setting that \
+             it does not receive, so send the whole configuration:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool-client --region REGION --user-pool-id USER_POOL_ID --client-id \
+             CLIENT_ID --output json \\\n  \
+             | jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate)' > client.json\n\
+             aws cognito-idp update-user-pool-client --region REGION --cli-input-json file://client.json \\\n  \
+             --explicit-auth-flows ALLOW_USER_SRP_AUTH ALLOW_REFRESH_TOKEN_AUTH\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| {
         Box::pin(async move {

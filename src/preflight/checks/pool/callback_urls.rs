@@ -7,12 +7,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "An app client has other callback URLs at the replica",
-    why: "Managed login sends a browser back to a registered URL and nowhere else: with one that the standby does not know, users end on an \
-          error page (`redirect_mismatch`) after a failover that looks perfect from outside.",
-    remedy: "Register the same callback and sign-out URLs in both Regions:\n\n\
-             ```\naws cognito-idp update-user-pool-client --region REGION --user-pool-id POOL --client-id ID \\\n  \
-             --callback-urls URL ... --logout-urls URL ...\n```",
+    title: "An app client has different callback URLs at the replica",
+    why: "Managed login redirects a browser only to a registered URL. If the replica does not know the URL, users see \
+          an error page (`redirect_mismatch`) after a failover, while DNS and health checks look correct.",
+    remedy: "Register the same callback and sign-out URLs in both Regions. `update-user-pool-client` resets every \
+             setting that it does not receive, so send the whole configuration:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool-client --region REGION --user-pool-id USER_POOL_ID --client-id \
+             CLIENT_ID --output json \\\n  \
+             | jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate)' > client.json\n\
+             aws cognito-idp update-user-pool-client --region REGION --cli-input-json file://client.json \\\n  \
+             --callback-urls https://APP/callback --logout-urls https://APP/signed-out\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| {
         Box::pin(async move {

@@ -7,13 +7,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "An app client has another ID at the replica",
-    why: "Cognito makes the IDs of app clients itself, so that independent pools never share them. An application that knows but one ID is \
-          refused by the standby, refresh tokens of one Region are worth nothing in the other, and whatever checks `aud` or `client_id` \
-          rejects the other Region's tokens. With native replication the ID is the same.",
-    remedy: "Move to native replication, which keeps the ID:\n\n\
-             ```\naws cognito-idp create-user-pool-replica --user-pool-id POOL --region-name REGION\n```\n\n\
-             Until then configure the application with both IDs and let every token validator accept both.",
+    title: "An app client has a different ID at the replica",
+    why: "Cognito generates the IDs of app clients, so independent pools never share them. The replica refuses an \
+          application that knows only one ID, refresh tokens of one Region do not work in the other, and every \
+          validator of `aud` or `client_id` rejects the other Region's tokens. With native replication the ID is the \
+          same.",
+    remedy: "Change to native replication, which keeps the ID:\n\n\
+             ```sh\n\
+             aws cognito-idp create-user-pool-replica --region PRIMARY_REGION --user-pool-id USER_POOL_ID \
+             --region-name REPLICA_REGION\n\
+             ```\n\n\
+             Until then, configure both IDs in the application, and accept both in every token validator.",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| {
         Box::pin(async move {

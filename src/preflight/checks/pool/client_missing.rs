@@ -8,14 +8,25 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "An app client is missing at the replica",
-    why: "Whoever comes by that app client is told `ResourceNotFoundException` by the standby, whatever DNS, health checks and a probe \
-          of the login page say. With native replication app clients are copied; with independent pools somebody has to copy each one.",
-    remedy: "With independent pools make it there too, with the same flows, scopes and callback URLs; its ID will be another one, which \
-             the application must know:\n\n\
-             ```\naws cognito-idp describe-user-pool-client --user-pool-id POOL --client-id ID\n\
-             aws cognito-idp create-user-pool-client --region REGION --user-pool-id POOL_THERE --client-name NAME ...\n```\n\n\
-             With native replication look whether the initial replication is complete:\n\n\
-             ```\naws cognito-idp list-user-pool-replicas --user-pool-id POOL\n```",
+    why: "After a failover, every request with this app client fails with `ResourceNotFoundException`, even if DNS, \
+          health checks and a probe of the login page look correct. Native replication copies app clients; with \
+          independent pools each app client must be created in both Regions.",
+    remedy: "With independent pools, create the app client in the replica's Region with the same flows, scopes and \
+             callback URLs:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool-client --region PRIMARY_REGION --user-pool-id USER_POOL_ID --client-id \
+             CLIENT_ID --output json \\\n  \
+             | jq '.UserPoolClient | del(.UserPoolId, .ClientId, .ClientSecret, .CreationDate, .LastModifiedDate)' > \
+             client.json\n\
+             aws cognito-idp create-user-pool-client --region REPLICA_REGION --user-pool-id REPLICA_USER_POOL_ID \
+             --cli-input-json file://client.json\n\
+             ```\n\n\
+             Add `--generate-secret` if the app client has a secret. The new app client has another ID: configure it \
+             in the application.\n\n\
+             With native replication, check whether the initial replication is complete:\n\n\
+             ```sh\n\
+             aws cognito-idp list-user-pool-replicas --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| {
         Box::pin(async move {
@@ -23,7 +34,7 @@ pub const CHECK: Check = Check {
             let told = pairs.map(|pair| {
                 let (here, there) = (&facts.cloud.primary.region, &facts.cloud.replica.region);
                 Sight::of(format!(
-                    "cognito-idp:ListUserPoolClients in {here} has {}, in {there} there is none of that ID or name",
+                    "cognito-idp:ListUserPoolClients lists {} in {here}, but no app client with that ID or name in {there}",
                     pair.label()
                 ))
             });

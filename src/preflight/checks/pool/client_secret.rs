@@ -21,15 +21,20 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "An app client has another secret at the replica",
+    title: "An app client has a different secret at the replica",
     // InitiateAuth needs no permission.
-    why: "A server proves itself by the app client's secret: as `SECRET_HASH` of each sign-in, as password at the token endpoint. A standby \
-          with another secret refuses every sign-in of that client with `NotAuthorizedException`, and refresh tokens with it. Where the \
-          environment file has the secret, it is proven by the first half of a sign-in, signed with it and without any password; the \
-          others are compared in memory. No secret is ever shown.",
-    remedy: "Native replication copies secrets after a while; look again, and then at GD304. With independent pools a secret cannot be \
-             chosen: let the application know both, for example as one secret of Secrets Manager in each Region:\n\n\
-             ```\naws secretsmanager put-secret-value --region REGION --secret-id NAME --secret-string file://secret\n```",
+    why: "A server authenticates with the secret of its app client: as `SECRET_HASH` in each sign-in, and as the \
+          password at the token endpoint. If the replica has another secret, it refuses every sign-in and refresh of \
+          that client with `NotAuthorizedException`. If the environment file has the secret, preflight tests it: it \
+          starts a sign-in that is signed with the secret and needs no password. Other secrets are compared in memory. \
+          Secrets are never shown.",
+    remedy: "With native replication, wait until the secret is replicated, and run preflight again (see also GD304). \
+             With independent pools a secret cannot be chosen: give the application both secrets, for example one \
+             secret of Secrets Manager in each Region:\n\n\
+             ```sh\n\
+             aws secretsmanager put-secret-value --region REGION --secret-id SECRET_NAME --secret-string \
+             file://secret\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| {
         Box::pin(async move {
@@ -67,7 +72,7 @@ async fn look(facts: &Facts, pair: &ClientPair, replica: &UserPoolClientType) ->
             tokio::try_join!(proof(facts, Primary, ids[0], &secret), proof(facts, Replica, ids[1], &secret))?;
         return Ok(match (here.as_ref(), there.as_ref()) {
             (None, Some(refused)) => Some(format!(
-                "{SIGN_IN}: signed with the secret of the environment file, {} lets {label} begin a sign-in and {} answers {refused}",
+                "{SIGN_IN} with the secret of the environment file: {} starts a sign-in of {label}, {} answers {refused}",
                 facts.cloud.primary.region, facts.cloud.replica.region
             )),
             _ => None,
@@ -75,9 +80,8 @@ async fn look(facts: &Facts, pair: &ClientPair, replica: &UserPoolClientType) ->
     }
     let bytes = [here, there].map(|secret| secret.unwrap_or_default().as_bytes());
     let same = constant_time::verify_slices_are_equal(bytes[0], bytes[1]).is_ok();
-    Ok((!same).then(|| {
-        format!("cognito-idp:DescribeUserPoolClient: ClientSecret of {label} is not the same in both Regions")
-    }))
+    Ok((!same)
+        .then(|| format!("cognito-idp:DescribeUserPoolClient: ClientSecret of {label} differs between the Regions")))
 }
 
 /// Where the environment file has the secret of an app client.

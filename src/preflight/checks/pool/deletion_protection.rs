@@ -9,12 +9,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "A user pool can be deleted by one call",
-    why: "Somebody who tidies up \"the unused pool in the other Region\" takes the standby away, and nobody notices before the failover: a \
-          deleted pool cannot be restored.",
-    remedy: "Turn deletion protection on; pass the whole configuration, since update-user-pool resets what it is not told:\n\n\
-             ```\naws cognito-idp update-user-pool --region REGION --user-pool-id POOL --deletion-protection ACTIVE ...\n```\n\n\
-             In Terraform: `deletion_protection = \"ACTIVE\"`.",
+    title: "Deletion protection of a user pool is off",
+    why: "One call deletes the pool, for example when someone removes an apparently unused pool in the other Region. A \
+          deleted pool cannot be restored, and the loss is noticed only at the next failover.",
+    remedy: "Turn on deletion protection (in Terraform: `deletion_protection = \"ACTIVE\"`). `update-user-pool` resets \
+             every setting that it does not receive: put the current settings of the pool into `pool.json`, in the \
+             form that `aws cognito-idp update-user-pool --generate-cli-skeleton` prints.\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region REGION --user-pool-id USER_POOL_ID\n\
+             aws cognito-idp update-user-pool --region REGION --cli-input-json file://pool.json --deletion-protection \
+             ACTIVE\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {

@@ -8,13 +8,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::FailedLogins,
-    title: "The pool remembers devices, without whose key no session is refreshed",
-    why: "With device tracking Cognito gives each sign-in a device key, and refuses a refresh that does not send it (`Invalid Refresh Token`). \
-          GameDay's users have no device: their refreshes fail at both Regions, which looks like sessions that the failover has cost. A \
-          device can be confirmed at the primary alone, so that users who sign in at a replica for the first time have the same trouble.",
-    remedy: "Rehearse refreshes with a pool that does not remember devices (`aws cognito-idp describe-user-pool` shows \
-             `DeviceConfiguration`; in Terraform leave `device_configuration` out), or take the flows on refresh tokens and the sessions out \
-             of the scenario.",
+    title: "The pool remembers devices, so a refresh needs a device key",
+    why: "With device tracking, Cognito gives each sign-in a device key, and refuses a refresh without it (`Invalid \
+          Refresh Token`). GameDay's users have no device: their refreshes fail in both Regions, which looks like \
+          sessions lost in the failover. Only the primary can confirm a device, so real users who sign in at a replica \
+          for the first time have the same problem.",
+    remedy: "Rehearse refreshes with a pool that does not remember devices, or remove the refresh-token flows and the \
+             sessions from the scenario. This command shows the setting (in Terraform: omit \
+             `device_configuration`):\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region REGION --user-pool-id USER_POOL_ID --query \
+             UserPool.DeviceConfiguration\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
@@ -24,7 +29,7 @@ pub const CHECK: Check = Check {
                 let evidence = format!("cognito-idp:DescribeUserPool in {region} has a DeviceConfiguration");
                 let refreshes = refreshes(&facts.scenario.users);
                 if refreshes.is_empty() {
-                    let evidence = format!("{evidence}; nothing in the scenario refreshes");
+                    let evidence = format!("{evidence}; no flow of the scenario refreshes tokens");
                     return Sight::of(evidence).severity(Severity::Note);
                 }
                 Sight::of(format!("{evidence}; {} would be refused", refreshes.join(", ")))

@@ -7,12 +7,15 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::Nothing,
     title: "Managed login does not fail over",
-    why: "Managed login fails over by itself, but only where its domain says to which Region and on which health check \
-          (`Routing.Failover`). Without it users of the login pages stay with the primary, while callers of the API are at the replica.",
+    why: "Managed login fails over only if `Routing.Failover` of its domain names the secondary Region and a health \
+          check. Without it, users of the login pages stay at the primary while API clients move to the replica.",
     remedy: "Add the routing to the custom domain, with the health check of the failover record:\n\n\
-             ```\naws cognito-idp update-user-pool-domain --domain NAME --user-pool-id POOL \\\n  \
-             --custom-domain-config CertificateArn=ARN \\\n  \
-             --routing 'Failover={SecondaryRegion=REGION,PrimaryRoute53HealthCheckId=ID}'\n```",
+             ```sh\n\
+             aws cognito-idp update-user-pool-domain --region PRIMARY_REGION --domain DOMAIN --user-pool-id \
+             USER_POOL_ID \\\n  \
+             --custom-domain-config CertificateArn=CERTIFICATE_ARN \\\n  \
+             --routing 'Failover={SecondaryRegion=REPLICA_REGION,PrimaryRoute53HealthCheckId=HEALTH_CHECK_ID}'\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolDomain"],
     look: |facts| {
         Box::pin(async move {
@@ -27,7 +30,7 @@ pub const CHECK: Check = Check {
             let told = match failover.map(aws_sdk_cognitoidentityprovider::types::FailoverType::secondary_region) {
                 None => Some("no Routing.Failover".to_owned()),
                 Some(region) if region != replica.as_str() => {
-                    Some(format!("Routing.Failover.SecondaryRegion {region}, the replica is in {replica}"))
+                    Some(format!("Routing.Failover.SecondaryRegion {region}, but the replica is in {replica}"))
                 }
                 Some(_) => None,
             };

@@ -10,12 +10,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "A group has another role or precedence in the other Region",
-    why: "The group with the lowest precedence decides which role an identity pool gives a user (`cognito:preferred_role`). With another \
-          role or precedence at the standby, users act with other permissions from the moment of the failover.",
-    remedy: "Bring the group into line:\n\n\
-             ```\naws cognito-idp update-group --region REGION --user-pool-id POOL --group-name NAME \\\n  \
-             --role-arn ROLE --precedence NUMBER\n```",
+    title: "A group has a different role or precedence in the two Regions",
+    why: "The group with the lowest precedence decides which role an identity pool gives a user \
+          (`cognito:preferred_role`). If the role or the precedence differs at the replica, users have other \
+          permissions from the moment of the failover.",
+    remedy: "Set the same role and precedence in both Regions:\n\n\
+             ```sh\n\
+             aws cognito-idp update-group --region REGION --user-pool-id USER_POOL_ID --group-name GROUP \\\n  \
+             --role-arn ROLE_ARN --precedence NUMBER\n\
+             ```",
     calls: &["cognito-idp:ListGroups"],
     look: |facts| {
         Box::pin(async move {

@@ -11,13 +11,17 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::Nothing,
     title: "A group is missing in one Region",
-    why: "Groups become the claim `cognito:groups`, by which applications decide what a user may do. Where a group is missing its \
-          members sign in as before and may do less, or where a rule denies a group, more: nothing fails that a probe of the login page \
-          would see.",
-    remedy: "Make the group, with its role and precedence, and put its members into it:\n\n\
-             ```\naws cognito-idp create-group --region REGION --user-pool-id POOL --group-name NAME \\\n  \
-             --role-arn ROLE --precedence NUMBER\n```\n\n\
-             A native replica takes no groups of its own: look whether replication is complete (GD304).",
+    why: "Groups become the claim `cognito:groups`, which applications use to authorize users. If a group is missing, \
+          its members still sign in, but with fewer permissions, or with more where a rule denies a group. A probe of \
+          the login page does not detect this.",
+    remedy: "Create the group with its role and precedence, and add its members:\n\n\
+             ```sh\n\
+             aws cognito-idp create-group --region REGION --user-pool-id USER_POOL_ID --group-name GROUP \\\n  \
+             --role-arn ROLE_ARN --precedence NUMBER\n\
+             aws cognito-idp admin-add-user-to-group --region REGION --user-pool-id USER_POOL_ID --username USERNAME \
+             --group-name GROUP\n\
+             ```\n\n\
+             Groups cannot be created at a native replica: check whether the replication is complete (GD304).",
     calls: &["cognito-idp:ListGroups"],
     look: |facts| {
         Box::pin(async move {

@@ -8,14 +8,16 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::Nothing,
     title: "The schema has an attribute with a legacy name",
-    why: "*Anti-pattern: replication before a schema audit.* Developer-only attributes (`dev:`, `dev:custom:`) are a legacy of early user \
-          pools: no app client can write them, and few tools copy them. A schema is never cleaned up later, and a replica inherits it as \
-          it is, so what is wrong with it is frozen in both Regions from then on.",
-    remedy: "Audit the schema before replication is set up:\n\n\
-             ```\naws cognito-idp describe-user-pool --user-pool-id POOL --query \
-             'UserPool.SchemaAttributes[?starts_with(Name, `dev:`) || starts_with(Name, `custom:custom:`)]'\n```\n\n\
-             Move the values to a custom attribute, restrict it by the app clients' `WriteAttributes`, and where the pool is not \
-             replicated yet, consider a new pool with a clean schema.",
+    why: "*Anti-pattern: replication before a schema audit.* Developer-only attributes (`dev:`, `dev:custom:`) come \
+          from early user pools: no app client can write them, and few tools copy them. A replica inherits the schema, \
+          and a schema cannot be cleaned up later, so replication makes the mistake permanent in both Regions.",
+    remedy: "Audit the schema before you set up replication:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region REGION --user-pool-id USER_POOL_ID --query \\\n  \
+             'UserPool.SchemaAttributes[?starts_with(Name, `dev:`) || starts_with(Name, `custom:custom:`)]'\n\
+             ```\n\n\
+             Move the values to a custom attribute, and restrict it with `WriteAttributes` of the app clients. If the \
+             pool is not replicated yet, consider a new pool with a clean schema.",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
@@ -32,7 +34,7 @@ pub const CHECK: Check = Check {
                 if !names.is_empty() {
                     let region = &clients.region;
                     sights.push(Sight::of(format!(
-                        "cognito-idp:DescribeUserPool in {region}: SchemaAttributes has {}",
+                        "cognito-idp:DescribeUserPool in {region}: SchemaAttributes contains {}",
                         names.join(", ")
                     )));
                 }

@@ -7,14 +7,20 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "An app client allows other OAuth flows or scopes at the replica",
-    why: "Managed login and the token endpoint answer `unauthorized_client` to a grant that the app client does not list, and \
-          `invalid_scope` to a scope. A client that asks for the same as ever is refused by the standby alone; one without a scope gets \
-          tokens that the API behind it rejects.",
-    remedy: "Give both app clients the same flows, scopes and identity providers; resource servers and identity providers must exist in \
-             both pools first:\n\n\
-             ```\naws cognito-idp update-user-pool-client --region REGION --user-pool-id POOL --client-id ID \\\n  \
-             --allowed-o-auth-flows code --allowed-o-auth-scopes openid ... --supported-identity-providers COGNITO ...\n```",
+    title: "An app client allows different OAuth flows or scopes at the replica",
+    why: "Managed login and the token endpoint answer `unauthorized_client` to a grant that the app client does not \
+          list, and `invalid_scope` to a scope that it does not list. After a failover the replica refuses requests \
+          that the primary accepted; without a required scope, clients get tokens that the API rejects.",
+    remedy: "Give both app clients the same flows, scopes and identity providers. Create missing resource servers and \
+             identity providers in both pools first. `update-user-pool-client` resets every setting that it does not \
+             receive, so send the whole configuration:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool-client --region REGION --user-pool-id USER_POOL_ID --client-id \
+             CLIENT_ID --output json \\\n  \
+             | jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate)' > client.json\n\
+             aws cognito-idp update-user-pool-client --region REGION --cli-input-json file://client.json \\\n  \
+             --allowed-o-auth-flows code --allowed-o-auth-scopes openid --supported-identity-providers COGNITO\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| {
         Box::pin(async move {

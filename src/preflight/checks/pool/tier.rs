@@ -7,13 +7,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The pool's feature plan has no replication",
-    why: "Native multi-Region replication needs the Essentials or the Plus plan. With Lite there is no replica that anybody could sign in \
-          at, whatever DNS says.",
-    remedy: "Change the plan, which changes the price for each monthly active user:\n\n\
-             ```\naws cognito-idp update-user-pool --user-pool-id POOL --user-pool-tier ESSENTIALS ...\n```\n\n\
-             update-user-pool resets what it is not told: pass the whole configuration, or change the plan in Terraform \
-             (`user_pool_tier = \"ESSENTIALS\"`). Where the replica is a pool of its own, set `pool.replica_id` in the environment file.",
+    title: "The pool's feature plan does not support replication",
+    why: "Native multi-Region replication needs the Essentials or the Plus plan. With Lite there is no replica, so \
+          after a failover no user can sign in.",
+    remedy: "Change the feature plan (in Terraform: `user_pool_tier = \"ESSENTIALS\"`). This changes the price for \
+             each monthly active user. `update-user-pool` resets every setting that it does not receive: put the \
+             current settings of the pool into `pool.json`, in the form that `aws cognito-idp update-user-pool \
+             --generate-cli-skeleton` prints.\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
+             aws cognito-idp update-user-pool --region PRIMARY_REGION --cli-input-json file://pool.json \
+             --user-pool-tier ESSENTIALS\n\
+             ```\n\n\
+             If the replica is an independent pool, set `pool.replica_id` in the environment file.",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
@@ -25,7 +31,7 @@ pub const CHECK: Check = Check {
             let (region, replica) = (&facts.cloud.primary.region, &facts.cloud.replica.region);
             let told = lite.map(|tier| {
                 Sight::of(format!(
-                    "no replica in {replica} can serve: cognito-idp:DescribeUserPool in {region} has UserPoolTier {}",
+                    "cognito-idp:DescribeUserPool in {region}: UserPoolTier {}, which allows no replica in {replica}",
                     tier.as_str()
                 ))
             });

@@ -9,13 +9,20 @@ pub const CHECK: Check = Check {
     severity: Severity::Note,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "Tokens of an app client are good for another time at the replica",
-    why: "Shorter tokens at the standby mean more refreshes exactly when it takes over all users, and a shorter refresh token sends them \
-          all to the login form. Units count: `30` is 30 days or 30 minutes, by `TokenValidityUnits`.",
-    remedy: "Give both app clients the same validity, with its units:\n\n\
-             ```\naws cognito-idp update-user-pool-client --region REGION --user-pool-id POOL --client-id ID \\\n  \
+    title: "Token validity differs at the replica",
+    why: "Shorter tokens at the replica cause more refreshes exactly when it takes over all users, and a shorter \
+          refresh token sends users back to the login page. The units matter: `30` means 30 days or 30 minutes, \
+          depending on `TokenValidityUnits`.",
+    remedy: "Give both app clients the same validity, with the same units. `update-user-pool-client` resets every \
+             setting that it does not receive, so send the whole configuration:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool-client --region REGION --user-pool-id USER_POOL_ID --client-id \
+             CLIENT_ID --output json \\\n  \
+             | jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate)' > client.json\n\
+             aws cognito-idp update-user-pool-client --region REGION --cli-input-json file://client.json \\\n  \
              --access-token-validity 60 --id-token-validity 60 --refresh-token-validity 30 \\\n  \
-             --token-validity-units AccessToken=minutes,IdToken=minutes,RefreshToken=days\n```",
+             --token-validity-units AccessToken=minutes,IdToken=minutes,RefreshToken=days\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| {
         Box::pin(async move {
@@ -23,14 +30,11 @@ pub const CHECK: Check = Check {
             let told = pairs.filter_map(|(pair, replica)| {
                 let (here, there) = (validity(&pair.primary), validity(&replica));
                 let differ = (0..here.len()).filter(|at| here[*at].1 != there[*at].1);
-                let told: Vec<String> =
-                    differ.map(|at| format!("{} {} s and {} s", here[at].0, here[at].1, there[at].1)).collect();
+                let told: Vec<String> = differ
+                    .map(|at| format!("{} is {} s, {} s at the replica", here[at].0, here[at].1, there[at].1))
+                    .collect();
                 (!told.is_empty()).then(|| {
-                    Sight::of(format!(
-                        "cognito-idp:DescribeUserPoolClient: {}: {} at the replica",
-                        pair.label(),
-                        told.join(", ")
-                    ))
+                    Sight::of(format!("cognito-idp:DescribeUserPoolClient: {}: {}", pair.label(), told.join(", ")))
                 })
             });
             Ok(told.collect())

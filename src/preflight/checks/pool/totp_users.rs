@@ -11,14 +11,18 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "Users sign in with an authenticator app, which a replica refuses",
-    why: "Users of TOTP software tokens cannot sign in at a native replica (Cognito developer guide, \"Multi-Region replication for user \
-          pools\"): their password is right, and they are refused all the same until the primary is back. Users of the environment file's \
-          `[users]` do not count: they are the drill's own.",
-    remedy: "Find out how many they are, tell them or their support, and give those who must get in another factor (passkey, SMS, \
-             e-mail):\n\n\
-             ```\naws cognito-idp admin-set-user-mfa-preference --user-pool-id POOL --username NAME \\\n  \
-             --email-mfa-settings Enabled=true,PreferredMfa=true --software-token-mfa-settings Enabled=false\n```\n\n\
-             Rehearse it with `[[expectations]]` of the action `totp_sign_in` in a scenario.",
+    why: "Users with a TOTP software token cannot sign in at a native replica (Cognito developer guide, \"Multi-Region \
+          replication for user pools\"). After a failover they are refused, even with the right password and code, \
+          until the primary is back. Users of `[users]` in the environment file are not counted, because they belong \
+          to the drill.",
+    remedy: "Give the users who must sign in during a failover another factor (passkey, SMS, e-mail), and inform the \
+             other users and the support team:\n\n\
+             ```sh\n\
+             aws cognito-idp admin-set-user-mfa-preference --region PRIMARY_REGION --user-pool-id USER_POOL_ID \
+             --username USERNAME \\\n  \
+             --email-mfa-settings Enabled=true,PreferredMfa=true --software-token-mfa-settings Enabled=false\n\
+             ```\n\n\
+             To rehearse this, add `[[expectations]]` with the action `totp-sign-in` to a scenario.",
     calls: &["cognito-idp:ListUsers", "cognito-idp:AdminGetUser", "cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {
@@ -34,7 +38,7 @@ pub const CHECK: Check = Check {
                 return Ok(Vec::new());
             }
             Ok(vec![Sight::of(format!(
-                "cognito-idp:AdminGetUser: {count} of {} users that were looked at have SOFTWARE_TOKEN_MFA; the pool has about {} \
+                "cognito-idp:AdminGetUser: {count} of {} sampled users have SOFTWARE_TOKEN_MFA; the pool has about {} \
                  users, MfaConfiguration {}",
                 names.len(),
                 pool.estimated_number_of_users(),

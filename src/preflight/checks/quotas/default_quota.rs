@@ -13,14 +13,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Throttling,
-    title: "The replica runs on the default quota of sign-ins, and the peak comes near",
-    why: "The default rate of InitiateAuth is 120 a second for the account in each Region. Figures of the peak are averages over five \
-          minutes, and after a failover clients sign in again all at once: a peak above 80 % of it is a peak above it.",
+    title: "The replica uses the default sign-in quota, and the peak is close to it",
+    why: "The default rate of InitiateAuth is 120 per second for the account in each Region. The measured peak is an \
+          average over five minutes, and after a failover all clients sign in again at once: if the average is above \
+          80 % of the quota, the real peak exceeds it, and sign-ins are throttled.",
     remedy: "Raise the quota in the replica's Region before it is needed, and provision it there:\n\n\
-             ```sh\naws service-quotas request-service-quota-increase --region REPLICA --service-code cognito-idp \
-             --quota-code L-026ADBA3 --desired-value N\n\
-             aws cognito-idp update-provisioned-limit --region REPLICA --requested-limit-value N \
-             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n```",
+             ```sh\n\
+             aws service-quotas request-service-quota-increase --region REPLICA_REGION --service-code cognito-idp \\\n  \
+             --quota-code L-026ADBA3 --desired-value NUMBER\n\
+             aws cognito-idp update-provisioned-limit --region REPLICA_REGION --requested-limit-value NUMBER \\\n  \
+             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n\
+             ```\n\n\
+             Pools with managed login do not support `update-provisioned-limit` for UserAuthentication and \
+             UserFederation: only request a quota increase.",
     calls: &["cognito-idp:GetProvisionedLimit", "cloudwatch:ListMetrics", "cloudwatch:GetMetricData"],
     look: |facts| Box::pin(look(facts)),
 };

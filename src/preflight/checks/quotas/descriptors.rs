@@ -13,12 +13,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "This machine lets the runner open fewer sockets than the load needs",
-    why: "A blackhole is when sockets pile up: every login that hangs holds one, and looks up names through another. Where none is left, logins \
-          and looks of observers fail by the runner's own fault. They are told apart from failures of the service and count nowhere, so that \
-          figures have gaps and objectives may be inconclusive. The runner raises its soft limit to the hard one by itself when it starts.",
-    remedy: "Raise the hard limit of open files (`ulimit -Hn`, `LimitNOFILE=` of the systemd unit, `--ulimit nofile=` of the container), or \
-             lower `users.most_in_flight` or the arrival rate of the scenario.",
+    title: "This machine allows fewer open sockets than the load needs",
+    why: "During a blackhole many sockets are open at once: every login that hangs holds one, and uses another for \
+          name look-ups. If none is left, logins and observer probes fail because of the runner. Such failures are \
+          counted separately from failures of the service and excluded from the results, so results have gaps and \
+          objectives can be inconclusive. The runner raises its soft limit to the hard limit when it starts.",
+    remedy: "Raise the hard limit of open files: `ulimit -Hn 65536`, `LimitNOFILE=65536` in the systemd unit, or \
+             `--ulimit nofile=65536` for the container. Or lower `users.most_in_flight` or the arrival rate of the \
+             scenario.",
     calls: &[],
     look: |facts| Box::pin(async move { Ok(look(facts, descriptors())) }),
 };
@@ -38,7 +40,7 @@ fn look(facts: &Facts, limit: Option<u64>) -> Vec<Sight> {
     let needed = needed(users, site, in_flight);
     let sight = |limit| {
         Sight::of(format!(
-            "up to {in_flight} logins under way need about {needed} descriptors; the limit of this process is {limit}"
+            "up to {in_flight} concurrent logins need about {needed} descriptors; the limit of this process is {limit}"
         ))
     };
     limit.filter(|limit| *limit < needed).map(sight).into_iter().collect()

@@ -10,14 +10,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Throttling,
-    title: "The replica lets fewer sign-ins through than the primary",
-    why: "Request rates are the account's in each Region, and raised there alone. What somebody once raised at the primary was needed \
-          there, and is needed at the replica from the moment of the failover: it takes all sign-ins and refreshes, and answers what is \
-          above its own limit with `TooManyRequestsException`.",
-    remedy: "Provision the same in the replica's Region, within what Service Quotas allows there; it acts at once, and costs money while it \
-             lasts:\n\n\
-             ```sh\naws cognito-idp update-provisioned-limit --region REPLICA --requested-limit-value N \
-             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n```",
+    title: "The replica allows fewer sign-ins per second than the primary",
+    why: "Request rates are account limits in each Region, and are raised for each Region separately. After a failover \
+          the replica takes all sign-ins and refreshes, and answers requests above its limit with \
+          `TooManyRequestsException`.",
+    remedy: "Provision the same rate in the replica's Region, within its quota. The change takes effect at once, and \
+             costs money while it lasts:\n\n\
+             ```sh\n\
+             aws cognito-idp update-provisioned-limit --region REPLICA_REGION --requested-limit-value NUMBER \\\n  \
+             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n\
+             ```\n\n\
+             Pools with managed login do not support `update-provisioned-limit` for UserAuthentication and \
+             UserFederation: request a quota increase instead.",
     calls: &["cognito-idp:GetProvisionedLimit"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -29,7 +33,7 @@ async fn look(facts: &Facts) -> Looked {
     let lost = 100.0 * (1.0 - f64::from(other.enforced) / f64::from(one.enforced.max(1)));
     let sight = || {
         Sight::of(format!(
-            "UserAuthentication enforced: {}/s in {here}, {}/s in {there}; of a load that fills the primary's, {lost:.0} % would be throttled",
+            "UserAuthentication enforced: {}/s in {here}, {}/s in {there}; at the primary's full rate, {lost:.0} % would be throttled",
             one.enforced, other.enforced
         ))
     };

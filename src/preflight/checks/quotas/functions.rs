@@ -13,13 +13,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Throttling,
-    title: "At the peak the replica's functions are throttled where triggers are slow",
-    why: "Every sign-in and every refresh runs the token trigger, and holds one of the account's concurrent executions for as long. After a \
-          failover triggers are slow: they start cold, and what they depend on has just moved as well. With each at Cognito's patience of 5 s \
-          the replica needs five times the peak's rate; beyond the quota sign-ins fail.",
+    title: "Slow triggers exceed the replica's Lambda concurrency at the peak",
+    why: "Every sign-in and every refresh runs the token trigger, which holds one of the account's concurrent \
+          executions. After a failover triggers are slow: they start cold, and their dependencies have just failed \
+          over, too. If each takes the 5 s that Cognito waits, the replica needs five times the peak rate; above the \
+          quota sign-ins fail.",
     remedy: "Raise the quota in the replica's Region, or keep functions warm with provisioned concurrency there:\n\n\
-             ```sh\naws service-quotas request-service-quota-increase --region REPLICA --service-code lambda \
-             --quota-code L-B99A9384 --desired-value N\n```",
+             ```sh\n\
+             aws service-quotas request-service-quota-increase --region REPLICA_REGION --service-code lambda \\\n  \
+             --quota-code L-B99A9384 --desired-value NUMBER\n\
+             aws lambda put-provisioned-concurrency-config --region REPLICA_REGION --function-name FUNCTION \
+             --qualifier ALIAS \\\n  \
+             --provisioned-concurrent-executions NUMBER\n\
+             ```",
     calls: &["lambda:GetAccountSettings", "cloudwatch:ListMetrics", "cloudwatch:GetMetricData"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -30,7 +36,7 @@ async fn look(facts: &Facts) -> Looked {
     let sight = || {
         let (region, longest) = (&facts.site.replica.region, 1000.0 * allowed / need.total());
         Sight::of(format!(
-            "{}: {wanted:.0} at once, 5 s each; {region} allows {allowed}, enough for triggers of {longest:.0} ms",
+            "{}: {wanted:.0} concurrent executions of 5 s each; {region} allows {allowed}, enough for {longest:.0} ms each",
             need.words()
         ))
     };

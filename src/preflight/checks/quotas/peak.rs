@@ -11,15 +11,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Throttling,
-    title: "At the peak the replica would throttle",
-    why: "After a failover one Region takes the sign-ins and the token refreshes of both. What is above its enforced rate is answered with \
-          `TooManyRequestsException`; users who try again make it worse. CloudWatch's figures are averages over five minutes, and only \
-          successes: the real peak is higher.",
+    title: "The replica would throttle sign-ins at the peak",
+    why: "After a failover one Region takes the sign-ins and token refreshes of both. It answers requests above its \
+          enforced rate with `TooManyRequestsException`, and retries make it worse. CloudWatch's figures are averages \
+          over five minutes, and count successes only: the real peak is higher.",
     remedy: "Raise the quota in the replica's Region now, not during the failover, and provision it there:\n\n\
-             ```sh\naws service-quotas request-service-quota-increase --region REPLICA --service-code cognito-idp \
-             --quota-code L-026ADBA3 --desired-value N\n\
-             aws cognito-idp update-provisioned-limit --region REPLICA --requested-limit-value N \
-             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n```",
+             ```sh\n\
+             aws service-quotas request-service-quota-increase --region REPLICA_REGION --service-code cognito-idp \\\n  \
+             --quota-code L-026ADBA3 --desired-value NUMBER\n\
+             aws cognito-idp update-provisioned-limit --region REPLICA_REGION --requested-limit-value NUMBER \\\n  \
+             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n\
+             ```\n\n\
+             Pools with managed login do not support `update-provisioned-limit` for UserAuthentication and \
+             UserFederation: only request a quota increase.",
     calls: &[
         "cognito-idp:GetProvisionedLimit",
         "cloudwatch:ListMetrics",
@@ -38,10 +42,10 @@ async fn look(facts: &Facts) -> Looked {
     let most = facts.applied(RegionRole::Replica, COGNITO).await;
     let most = most.ok().and_then(|all| all.get(SIGN_INS_CODE).map(|quota| quota.value));
     let most = most.map_or_else(
-        || "what may be provisioned could not be asked".to_owned(),
+        || "the quota could not be read".to_owned(),
         |most| {
             format!(
-                "up to {most}/s may be provisioned, which is {}",
+                "up to {most}/s can be provisioned, which is {}",
                 if most < wanted { "too little" } else { "enough" }
             )
         },

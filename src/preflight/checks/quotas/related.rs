@@ -11,12 +11,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Throttling,
-    title: "A quota beside that of sign-ins is lower at the replica",
-    why: "Users do more than sign in: they come back from an identity provider (UserFederation), revoke tokens (UserToken), and \
-          applications read users (UserRead). Each has a quota of its own in each Region, and the lowest one decides what works after a \
-          failover.",
-    remedy: "```sh\naws service-quotas request-service-quota-increase --region REPLICA --service-code cognito-idp --quota-code CODE \
-             --desired-value N\n```\n\nThen provision it with `aws cognito-idp update-provisioned-limit`.",
+    title: "Another Cognito quota is lower at the replica",
+    why: "Users do more than sign in: they return from an identity provider (UserFederation) and revoke tokens \
+          (UserToken), and applications read users (UserRead). Each category has its own quota in each Region. After a \
+          failover, requests above the replica's lower quota are throttled.",
+    remedy: "Raise the quota in the replica's Region, then provision it:\n\n\
+             ```sh\n\
+             aws service-quotas request-service-quota-increase --region REPLICA_REGION --service-code cognito-idp \\\n  \
+             --quota-code QUOTA_CODE --desired-value NUMBER\n\
+             aws cognito-idp update-provisioned-limit --region REPLICA_REGION --requested-limit-value NUMBER \\\n  \
+             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=CATEGORY}'\n\
+             ```",
     calls: &["servicequotas:ListServiceQuotas"],
     look: |facts| Box::pin(look(facts)),
 };

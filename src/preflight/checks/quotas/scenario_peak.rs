@@ -11,14 +11,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Throttling,
-    title: "The scenario sends more sign-ins than the replica lets through",
-    why: "After the failover the replica takes every sign-in and refresh of the drill, beside those of real users. What is above its enforced \
-          rate is answered with `TooManyRequestsException`: the drill then measures the quota, and throttles real users with it. Steps of \
-          managed login count each, and users who try again come on top of that.",
-    remedy: "Lower `rate` (of a ramp, `to`) in `[users.arrivals]` of the scenario; where the throttling is what you want to see, \
-             leave it. To let the load through, provision the rate at the replica:\n\n\
-             ```sh\naws cognito-idp update-provisioned-limit --region REPLICA --requested-limit-value N \
-             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n```",
+    title: "The scenario sends more sign-ins than the replica allows",
+    why: "After the failover the replica takes every sign-in and refresh of the drill, in addition to those of real \
+          users. It answers requests above its enforced rate with `TooManyRequestsException`: the drill then measures \
+          the quota, and throttles real users. Each step of managed login counts, and retries add to the rate.",
+    remedy: "Lower `rate` (for a ramp, `to`) in `[users.arrivals]` of the scenario. If you want to rehearse \
+             throttling, keep it. To allow the load, provision the rate at the replica:\n\n\
+             ```sh\n\
+             aws cognito-idp update-provisioned-limit --region REPLICA_REGION --requested-limit-value NUMBER \\\n  \
+             --limit-definition 'LimitClass=API_CATEGORY,Attributes={Category=UserAuthentication}'\n\
+             ```\n\n\
+             Pools with managed login do not support `update-provisioned-limit` for UserAuthentication and \
+             UserFederation: request a quota increase instead.",
     calls: &["cognito-idp:GetProvisionedLimit"],
     look: |facts| Box::pin(look(facts)),
 };

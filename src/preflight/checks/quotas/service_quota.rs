@@ -11,11 +11,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Throttling,
-    title: "The replica's rate of sign-ins cannot be raised as far as the primary's",
-    why: "UpdateProvisionedLimit acts at once, also in the middle of a failover, but only up to what Service Quotas allows in that Region. \
-          Beyond it stands a request to AWS, which takes as long as it takes.",
-    remedy: "```sh\naws service-quotas request-service-quota-increase --region REPLICA --service-code cognito-idp \
-             --quota-code L-026ADBA3 --desired-value N\n```",
+    title: "The replica's sign-in quota is lower than the primary's",
+    why: "UpdateProvisionedLimit works during a failover, too, but only up to the quota in that Region. A higher rate \
+          needs a quota increase by AWS, whose duration is not known.",
+    remedy: "Raise the quota in the replica's Region:\n\n\
+             ```sh\n\
+             aws service-quotas request-service-quota-increase --region REPLICA_REGION --service-code cognito-idp \\\n  \
+             --quota-code L-026ADBA3 --desired-value NUMBER\n\
+             ```",
     calls: &["servicequotas:ListServiceQuotas"],
     look: |facts| Box::pin(look(facts)),
 };

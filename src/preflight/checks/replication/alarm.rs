@@ -10,14 +10,16 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::Nothing,
     title: "No alarm watches the replication lag",
-    why: "Replication that stands still is noticed at the failover, when it is too late. Before any rehearsal an alarm on `ReplicationLag` \
-          must be there that tells somebody. Where the metric does not exist this says \"not checked\": then the custom metric of the \
-          canary needs the alarms.",
-    remedy: "Make one, in the Region that is to take over:\n\n\
-             ```\naws cloudwatch put-metric-alarm --region REGION --alarm-name identity-replication-lag \\\n  \
-             --namespace AWS/Cognito --metric-name ReplicationLag --dimensions Name=UserPool,Value=POOL \\\n  \
+    why: "Without an alarm on `ReplicationLag`, a stopped replication is noticed only at the failover, when the data \
+          is already lost. If the metric does not exist, this check reports \"not checked\"; then the custom metric of \
+          the canary needs the alarms.",
+    remedy: "Create an alarm in the replica's Region:\n\n\
+             ```sh\n\
+             aws cloudwatch put-metric-alarm --region REPLICA_REGION --alarm-name identity-replication-lag \\\n  \
+             --namespace AWS/Cognito --metric-name ReplicationLag --dimensions Name=UserPool,Value=USER_POOL_ID \\\n  \
              --statistic Maximum --period 300 --evaluation-periods 1 --threshold 0 \\\n  \
-             --comparison-operator GreaterThanThreshold --alarm-actions TOPIC_ARN\n```",
+             --comparison-operator GreaterThanThreshold --alarm-actions TOPIC_ARN\n\
+             ```",
     calls: &["cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms"],
     look: |facts| {
         Box::pin(async move {
@@ -40,9 +42,9 @@ pub const CHECK: Check = Check {
             let late = |alarm: &&&aws_sdk_cloudwatch::types::MetricAlarm| alarm.threshold().is_some_and(|it| it > most);
             let told = match on_lag.as_slice() {
                 [] => Some(format!("no alarm on {LAG_METRIC} in either Region")),
-                all if all.iter().all(|alarm| deaf(&alarm)) => Some(format!("{} tells nobody", names(all))),
+                all if all.iter().all(|alarm| deaf(&alarm)) => Some(format!("{} has no enabled action", names(all))),
                 all if all.iter().all(|alarm| late(&alarm)) => {
-                    Some(format!("{} waits for more than the {most} s that are aimed at", names(all)))
+                    Some(format!("the threshold of {} is above the target of {most} s", names(all)))
                 }
                 _ => None,
             };

@@ -11,12 +11,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "Users are in other groups at the replica",
-    why: "Groups are in every token (`cognito:groups`), and decide what a user may do. Where the standby has a user in fewer groups the \
-          sign-in succeeds and the work does not. Groups whose name begins with the pool's ID are Cognito's own and are not compared. What \
-          differs at first is looked at once more after the lag that is aimed at.",
-    remedy: "Put them into their groups; with native replication, at the primary, which replicates it anew:\n\n\
-             ```\naws cognito-idp admin-add-user-to-group --region REGION --user-pool-id POOL --username NAME --group-name GROUP\n```",
+    title: "Users are in different groups at the replica",
+    why: "Groups are in every token (`cognito:groups`), and applications use them to authorize users. If a user is in \
+          fewer groups at the replica, the sign-in succeeds, but the application denies access. Groups whose name \
+          begins with the pool's ID belong to Cognito and are not compared. Differences are checked again after the \
+          target lag (`preflight.lag_slo`).",
+    remedy: "Add the users to their groups. With native replication, do this at the primary, which replicates the user \
+             again:\n\n\
+             ```sh\n\
+             aws cognito-idp admin-add-user-to-group --region REGION --user-pool-id USER_POOL_ID --username USERNAME \
+             --group-name GROUP\n\
+             ```",
     calls: &["cognito-idp:ListUsers", "cognito-idp:AdminListGroupsForUser"],
     look: |facts| {
         Box::pin(async move {

@@ -21,13 +21,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "Replication is behind by more than is aimed at",
-    why: "What the primary has accepted and the replica has not heard of is lost for as long as the primary is gone: the recovery point. \
-          No lag is published, so one is measured now: an attribute of the canary user (`users.canary`) is set at the primary, and the \
-          replica is asked until it has it. **This is the one write of preflight**, the same that the observers of a run make. What is \
-          aimed at is `preflight.lag_slo` of the environment file, 30 s where that is left out.",
-    remedy: "Look for the reason before any failover: a bulk import, a throttled bridge, an incident (AWS Health). Measure again:\n\n\
-             ```\ngameday preflight SCENARIO --env FILE\n```",
+    title: "The replication lag is above its target",
+    why: "Data that the primary has accepted and the replica has not received is lost while the primary is down: this \
+          is the recovery point. No lag is published, so preflight measures it: it sets an attribute of the canary \
+          user (`users.canary`) at the primary, and polls the replica until the value arrives. **This is the only \
+          write of preflight**; the observers of a run make the same one. The target is `preflight.lag_slo` of the \
+          environment file, by default 30 s.",
+    remedy: "Find the cause before any failover: a bulk import, a throttled bridge, an incident (AWS Health). Then \
+             measure again:\n\n\
+             ```sh\n\
+             gameday preflight SCENARIO --env FILE\n\
+             ```",
     calls: &[WRITE, "cognito-idp:AdminGetUser"],
     look: |facts| {
         Box::pin(async move {
@@ -35,7 +39,7 @@ pub const CHECK: Check = Check {
             let aim = slo(facts);
             let told = measure(facts, canary, aim).await?.map(|waited| {
                 Sight::of(format!(
-                    "{WRITE} in {} set {} of {}; cognito-idp:AdminGetUser in {} did not have it after {:.0} s, aimed at are {} s",
+                    "{WRITE} in {} set {} of {}; cognito-idp:AdminGetUser in {} did not return it after {:.0} s; the target is {} s",
                     facts.cloud.primary.region,
                     canary.attribute,
                     canary.username,

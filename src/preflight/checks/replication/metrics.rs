@@ -17,12 +17,16 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "CloudWatch tells of replication that is behind or down",
-    why: "Only what has been replicated can take over. The reference architecture names the metrics `UserPoolReplicationStatus` (1 while \
-          replication is in order) and `ReplicationLag` (seconds). Cognito's documentation lists neither, so that this looks at what is \
-          there: where neither exists it says \"not checked\", and the canary of GD309 is what is known of the lag.",
-    remedy: "Do not fail over before replication has caught up. Look at the replica, and at AWS Health:\n\n\
-             ```\naws cognito-idp list-user-pool-replicas --user-pool-id POOL\naws health describe-events --filter services=COGNITO\n```",
+    title: "CloudWatch reports that replication is delayed or stopped",
+    why: "Only replicated data can be used after a failover. The reference architecture names the metrics \
+          `UserPoolReplicationStatus` (1 while replication works) and `ReplicationLag` (seconds). Cognito's \
+          documentation lists neither of them, so this check reads them only if they exist; otherwise it reports \"not \
+          checked\", and the canary of GD309 measures the lag.",
+    remedy: "Do not fail over before the replication has caught up. Check the replica and AWS Health:\n\n\
+             ```sh\n\
+             aws cognito-idp list-user-pool-replicas --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
+             aws health describe-events --region us-east-1 --filter services=COGNITO\n\
+             ```",
     calls: &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData"],
     look: |facts| {
         Box::pin(async move {
@@ -34,11 +38,12 @@ pub const CHECK: Check = Check {
             }
             let mut sights = Vec::new();
             for (place, value) in status.into_iter().filter(|(_, value)| *value < 1.0) {
-                sights.push(Sight::of(format!("cloudwatch:GetMetricData: {STATUS_METRIC} {place} was {value} lately")));
+                sights
+                    .push(Sight::of(format!("cloudwatch:GetMetricData: the last {STATUS_METRIC} {place} is {value}")));
             }
             let most = slo(facts).as_secs_f64();
             for (place, value) in lag.into_iter().filter(|(_, value)| *value > most) {
-                let told = format!("{LAG_METRIC} {place} was {value} s lately, aimed at is {most} s");
+                let told = format!("the last {LAG_METRIC} {place} is {value} s; the target is {most} s");
                 sights.push(Sight::of(format!("cloudwatch:GetMetricData: {told}")));
             }
             Ok(sights)
@@ -50,7 +55,7 @@ pub fn no_metric() -> Missing {
     Missing {
         what: format!("CloudWatch metric {LAG_METRIC}"),
         region: None,
-        reason: Some("neither Region has it for the pool".to_owned()),
+        reason: Some("it does not exist for the pool in either Region".to_owned()),
         absent: true,
     }
 }

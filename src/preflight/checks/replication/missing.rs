@@ -6,14 +6,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The pool has no replica in the Region that should take over",
-    why: "There is nothing to fail over to: DNS goes to the other Region, and every sign-in is answered by `ResourceNotFoundException`.",
-    remedy: "Make the replica, wait until it is INACTIVE, configure what is not replicated (triggers, e-mail, SMS, WAF), and let it \
-             serve:\n\n\
-             ```\naws cognito-idp create-user-pool-replica --user-pool-id POOL --region-name REGION\n\
-             aws cognito-idp list-user-pool-replicas --user-pool-id POOL\n\
-             aws cognito-idp update-user-pool-replica --user-pool-id POOL --region-name REGION --status ACTIVE\n```\n\n\
-             Where the other Region has a pool of its own, set `pool.replica_id` in the environment file.",
+    title: "The pool has no replica in the replica's Region",
+    why: "DNS moves to the other Region at a failover, and every sign-in there fails with `ResourceNotFoundException`.",
+    remedy: "Create the replica, wait until it is INACTIVE, configure what is not replicated (triggers, e-mail, SMS, \
+             WAF), and activate it:\n\n\
+             ```sh\n\
+             aws cognito-idp create-user-pool-replica --region PRIMARY_REGION --user-pool-id USER_POOL_ID \
+             --region-name REPLICA_REGION\n\
+             aws cognito-idp list-user-pool-replicas --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
+             aws cognito-idp update-user-pool-replica --region PRIMARY_REGION --user-pool-id USER_POOL_ID \\\n  \
+             --region-name REPLICA_REGION --status ACTIVE\n\
+             ```\n\n\
+             If the other Region has an independent pool, set `pool.replica_id` in the environment file.",
     calls: &["cognito-idp:ListUserPoolReplicas"],
     look: |facts| {
         Box::pin(async move {
@@ -24,13 +28,19 @@ pub const CHECK: Check = Check {
             let region = &facts.cloud.replica.region;
             let listed: Vec<&str> = replicas.iter().filter_map(|replica| replica.region_name()).collect();
             let told = (!listed.contains(&region.as_str())).then(|| {
-                let listed = if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") };
-                Sight::of(format!("cognito-idp:ListUserPoolReplicas: {region} is not listed, {listed} is")).remedy(
-                    format!(
-                        "aws cognito-idp create-user-pool-replica --user-pool-id {} --region-name {region}",
-                        facts.site.pool.id
-                    ),
-                )
+                let listed = if listed.is_empty() { "none".to_owned() } else { listed.join(", ") };
+                let (primary, pool) = (&facts.cloud.primary.region, &facts.site.pool.id);
+                let evidence = format!("cognito-idp:ListUserPoolReplicas: no replica in {region}; listed: {listed}");
+                Sight::of(evidence).remedy(format!(
+                    "Create the replica, wait until it is INACTIVE, configure what is not replicated (triggers, \
+                     e-mail, SMS, WAF), and activate it:\n\n\
+                     ```sh\n\
+                     aws cognito-idp create-user-pool-replica --region {primary} --user-pool-id {pool} \
+                     --region-name {region}\n\
+                     aws cognito-idp update-user-pool-replica --region {primary} --user-pool-id {pool} \
+                     --region-name {region} --status ACTIVE\n\
+                     ```"
+                ))
             });
             Ok(told.into_iter().collect())
         })

@@ -7,11 +7,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "Primary and replica are not where the environment file says",
-    why: "The drill would blackhole the standby and prove nothing, and canaries would be written where no writes are taken. No operation \
-          swaps the roles of a pool and its replica: the primary is where the pool was made.",
-    remedy: "Swap `[primary]` and `[replica]` in the environment file; then:\n\n\
-             ```\naws cognito-idp list-user-pool-replicas --user-pool-id POOL\n```",
+    title: "The environment file swaps primary and replica",
+    why: "The drill would break the replica and prove nothing, and canary writes would go to a Region that refuses \
+          writes. No operation swaps the roles of a pool and its replica: the primary is in the Region where the pool \
+          was created.",
+    remedy: "Swap `[primary]` and `[replica]` in the environment file. This command shows the roles:\n\n\
+             ```sh\n\
+             aws cognito-idp list-user-pool-replicas --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolReplicas"],
     look: |facts| {
         Box::pin(async move {
@@ -28,7 +31,7 @@ pub const CHECK: Check = Check {
                     .map(aws_sdk_cognitoidentityprovider::types::ReplicaRoleType::as_str);
                 if let Some(has) = has.filter(|has| *has != wanted) {
                     sights.push(Sight::of(format!(
-                        "cognito-idp:ListUserPoolReplicas: {region} is {has}, the environment file has it as the {}",
+                        "cognito-idp:ListUserPoolReplicas: {region} is {has}, but the environment file names it as the {}",
                         role.as_str()
                     )));
                 }

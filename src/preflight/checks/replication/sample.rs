@@ -17,14 +17,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "Users are not the same in both Regions",
-    why: "What replication has not brought, or a copy by hand has lost, is told by no metric: one user is missing, another one has an old \
-          address or a tenant that the token trigger goes by. A sample of users is compared attribute by attribute. What differs at first \
-          is looked at once more after the lag that is aimed at (`preflight.lag_slo`), since somebody may just have changed it. Evidence \
-          names attributes, never their values.",
-    remedy: "Look at one of them in both Regions:\n\n\
-             ```\naws cognito-idp admin-get-user --region REGION --user-pool-id POOL --username NAME\n```\n\n\
-             Wait for the initial replication, or import the users again; a change at the primary replicates a user anew.",
+    title: "Users differ between the Regions",
+    why: "No metric shows data that the replication or a manual copy has lost: a missing user, an old address, or a \
+          tenant attribute that the token trigger reads. Preflight compares a sample of users, attribute by attribute. \
+          It checks differences again after the target lag (`preflight.lag_slo`), because a user may just have \
+          changed. Evidence names attributes, never their values.",
+    remedy: "Compare one of the users in both Regions:\n\n\
+             ```sh\n\
+             aws cognito-idp admin-get-user --region REGION --user-pool-id USER_POOL_ID --username USERNAME\n\
+             ```\n\n\
+             Wait for the initial replication, or import the users again. A change at the primary replicates a user \
+             again.",
     calls: &["cognito-idp:ListUsers", "cognito-idp:AdminGetUser"],
     look: |facts| {
         Box::pin(async move {
@@ -79,5 +82,5 @@ async fn difference(facts: &Facts, name: &str, turn: u32) -> Result<Option<Strin
     if here.user_status() != there.user_status() {
         differ.push("UserStatus");
     }
-    Ok((!differ.is_empty()).then(|| format!("{name} in {}", differ.join(", "))))
+    Ok((!differ.is_empty()).then(|| format!("{name} ({})", differ.join(", "))))
 }

@@ -6,11 +6,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The replica does not serve",
-    why: "A new replica is INACTIVE: it can be read and configured, and signs nobody in. So does one that is still being made or about to be \
-          deleted. Its API answers, its keys are published, a probe is content, and every sign-in is refused.",
-    remedy: "Once its triggers, e-mail, SMS and WAF are configured, let it serve:\n\n\
-             ```\naws cognito-idp update-user-pool-replica --user-pool-id POOL --region-name REGION --status ACTIVE\n```",
+    title: "The replica is not ACTIVE",
+    why: "A new replica is INACTIVE: it can be read and configured, but refuses every sign-in. A replica that is being \
+          created or deleted refuses them, too. A probe does not detect this, because the API answers and the keys are \
+          published.",
+    remedy: "Configure the triggers, e-mail, SMS and WAF of the replica, then activate it:\n\n\
+             ```sh\n\
+             aws cognito-idp update-user-pool-replica --region PRIMARY_REGION --user-pool-id USER_POOL_ID \\\n  \
+             --region-name REPLICA_REGION --status ACTIVE\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolReplicas"],
     look: |facts| {
         Box::pin(async move {
@@ -22,9 +26,13 @@ pub const CHECK: Check = Check {
             let told = ours.filter_map(|replica| {
                 let status = replica.status()?.as_str();
                 (status != "ACTIVE").then(|| {
+                    let (primary, pool) = (&facts.cloud.primary.region, &facts.site.pool.id);
                     Sight::of(format!("cognito-idp:ListUserPoolReplicas: {region} is {status}")).remedy(format!(
-                        "aws cognito-idp update-user-pool-replica --user-pool-id {} --region-name {region} --status ACTIVE",
-                        facts.site.pool.id
+                        "Configure the triggers, e-mail, SMS and WAF of the replica, then activate it:\n\n\
+                         ```sh\n\
+                         aws cognito-idp update-user-pool-replica --region {primary} --user-pool-id {pool} \
+                         --region-name {region} --status ACTIVE\n\
+                         ```"
                     ))
                 })
             });

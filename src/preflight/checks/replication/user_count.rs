@@ -10,13 +10,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The Regions do not have the same number of users",
-    why: "The initial replication is not complete, or copying by hand has lost users: those who are not at the standby are told \
-          `UserNotFoundException` there. The count is Cognito's estimate, so that a difference of up to 5 % is no finding; single users \
-          are compared by GD305.",
-    remedy: "Wait for the initial replication, and look again:\n\n\
-             ```\naws cognito-idp describe-user-pool --region REGION --user-pool-id POOL --query UserPool.EstimatedNumberOfUsers\n```\n\n\
-             With pools of their own, import the missing users (aws cognito-idp create-user-import-job).",
+    title: "The number of users differs between the Regions",
+    why: "The initial replication is not complete, or a manual copy has lost users. After a failover the missing users \
+          get `UserNotFoundException`. The count is Cognito's estimate, so a difference of up to 5 % is not reported; \
+          GD305 compares single users.",
+    remedy: "Wait for the initial replication, then compare the counts again:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region REGION --user-pool-id USER_POOL_ID --query \
+             UserPool.EstimatedNumberOfUsers\n\
+             ```\n\n\
+             With independent pools, import the missing users: `aws cognito-idp create-user-import-job --region \
+             REPLICA_REGION --user-pool-id REPLICA_USER_POOL_ID --job-name JOB --cloud-watch-logs-role-arn ROLE_ARN`",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| {
         Box::pin(async move {

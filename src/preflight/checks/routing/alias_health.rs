@@ -10,12 +10,22 @@ pub const CHECK: Check = Check {
     severity: Severity::Note,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The primary's alias takes on its target's health besides the health check's",
-    why: "With `EvaluateTargetHealth` the record moves as soon as either the health check or the target is unhealthy, a load balancer \
-          whose targets all fail for instance. That may be what you want; but then the record can move while the health check says healthy, \
-          managed login stays behind, and what a drill measures as detection is not what moves the record in earnest.",
-    remedy: "Set `EvaluateTargetHealth` of the PRIMARY record's alias to false, so that the health check alone decides; or leave it, and \
-             know it.",
+    title: "The primary's alias also follows the health of its target",
+    why: "With `EvaluateTargetHealth`, the record fails over as soon as either the health check or the alias target is \
+          unhealthy (for example a load balancer whose targets all fail). The record can then move while the health \
+          check is healthy: managed login stays at the primary, and the detection time of a drill does not apply to a \
+          real failure.",
+    remedy: "Set `EvaluateTargetHealth` of the PRIMARY alias to false, so that only the health check decides (in \
+             Terraform: `alias { evaluate_target_health = false }`). If you need both, keep the setting and accept \
+             this finding.\n\n\
+             ```sh\n\
+             aws route53 list-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --output json \\\n  \
+             | jq '{Changes: [.ResourceRecordSets[] | select(.Name == \"RECORD.\" and .Failover == \"PRIMARY\")\n    \
+             | .AliasTarget.EvaluateTargetHealth = false | {Action: \"UPSERT\", ResourceRecordSet: .}]}' > \
+             change.json\n\
+             aws route53 change-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --change-batch \
+             file://change.json\n\
+             ```",
     calls: &["route53:ListResourceRecordSets"],
     look: |facts| Box::pin(look(facts)),
 };

@@ -13,11 +13,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::SlowRecovery,
-    title: "The failover record is an alias whose answers are kept for longer than 60 s",
-    why: "An alias has no TTL of its own: its answers have the TTL of what it leads to. For a load balancer that is 60 s; for another \
-          record of the zone it is whatever that one has, which nobody looks at when the failover record is reviewed.",
-    remedy: "Lower the TTL of the record that the alias leads to:\n\n\
-             ```sh\naws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://ttl-60.json\n```",
+    title: "The failover record is an alias with a TTL above 60 s",
+    why: "An alias has no TTL: its answers have the TTL of its target. For a load balancer that is 60 s; for another \
+          record of the zone it is the TTL of that record, which is easy to miss in a review. Clients keep the \
+          primary's address for that time after a failover.",
+    remedy: "Lower the TTL of the record that the alias points to:\n\n\
+             ```sh\n\
+             aws route53 list-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --output json \\\n  \
+             | jq '{Changes: [.ResourceRecordSets[] | select(.Name == \"TARGET_RECORD.\")\n    \
+             | .TTL = 60 | {Action: \"UPSERT\", ResourceRecordSet: .}]}' > change.json\n\
+             aws route53 change-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --change-batch \
+             file://change.json\n\
+             ```",
     calls: &["route53:ListResourceRecordSets", "route53:GetHostedZone"],
     look: |facts| Box::pin(look(facts)),
 };

@@ -11,17 +11,26 @@ pub const CHECK: Check = Check {
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The environment's health check is not attached to the primary record",
-    why: "Route 53 gives the secondary record only while the health check on the primary one is unhealthy. Without a health check \
-          it never does; with another one, it follows something that this drill neither breaks nor watches.",
-    remedy: "Set `HealthCheckId` of the PRIMARY record set (`aws route53 change-resource-record-sets`; in Terraform \
-             `health_check_id`), or correct `dns.health_check_id` of the environment file.",
+    why: "Route 53 answers with the secondary record only while the health check of the primary record is unhealthy. \
+          Without a health check it never fails over. With another health check it follows something that this drill \
+          neither breaks nor observes.",
+    remedy: "Set `HealthCheckId` of the PRIMARY record set (in Terraform: `health_check_id`), or correct \
+             `dns.health_check_id` in the environment file.\n\n\
+             ```sh\n\
+             aws route53 list-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --output json \\\n  \
+             | jq '{Changes: [.ResourceRecordSets[] | select(.Name == \"RECORD.\" and .Failover == \"PRIMARY\")\n    \
+             | .HealthCheckId = \"HEALTH_CHECK_ID\" | {Action: \"UPSERT\", ResourceRecordSet: .}]}' > change.json\n\
+             aws route53 change-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --change-batch \
+             file://change.json\n\
+             ```",
     calls: &["route53:ListResourceRecordSets", "route53:GetHealthCheck"],
     look: |facts| {
         Box::pin(async move {
             let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
             let (attached, wanted) = (primary.health_check_id(), &facts.site.dns.health_check_id);
-            let sight =
-                || Sight::of(format!("attached: {}; environment: {wanted}", attached.unwrap_or("no health check")));
+            let sight = || {
+                Sight::of(format!("attached: {}; environment file: {wanted}", attached.unwrap_or("no health check")))
+            };
             if attached == Some(wanted.as_str()) {
                 return Ok(Vec::new());
             }

@@ -16,11 +16,15 @@ pub const CHECK: Check = Check {
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check's target is not behind the fault",
-    why: "Route 53's checkers come from the Internet and ask one target. If packets to that target do not vanish with those of the \
-          users, the health check stays healthy, the record never moves, and the drill is an outage without a failover. So would \
-          the real thing be. Where only part of the addresses is covered, checkers that reach the others may keep it healthy.",
-    remedy: "Let the health check ask the primary's front door, or add the subnets of its target to `primary.subnets` of the \
-             environment file.",
+    why: "The fault does not drop the packets of the Route 53 health checkers, so the health check stays healthy, the \
+          record never fails over, and the drill is an outage without a failover. A real outage of the same components \
+          would not trigger a failover either. If the fault covers only some addresses of the target, checkers that \
+          reach the others can keep it healthy.",
+    remedy: "Let the health check probe the primary's endpoint, or add the subnets of its target to `primary.subnets` \
+             in the environment file. This command shows the target:\n\n\
+             ```sh\n\
+             aws route53 get-health-check --health-check-id HEALTH_CHECK_ID\n\
+             ```",
     calls: &["route53:GetHealthCheck", "ec2:DescribeNetworkInterfaces"],
     look: |facts| {
         Box::pin(async move {
@@ -35,7 +39,7 @@ pub const CHECK: Check = Check {
             }
             let Some(target) = facts.health_target().await? else {
                 let id = &facts.site.dns.health_check_id;
-                return Err(Missing::because("a target", format!("health check {id} asks no address of its own")));
+                return Err(Missing::because("a target", format!("health check {id} probes no address")));
             };
             let addresses = facts.addresses(&target).await?;
             let addresses = match addresses.as_ref() {
@@ -51,7 +55,7 @@ pub const CHECK: Check = Check {
             }
             let all = outside.len() == addresses.len();
             let sight = Sight::of(format!(
-                "{target} leads to {}, which is on no network interface that the faults cover",
+                "{target} resolves to {}, which is on no network interface that the faults cover",
                 outside.join(", ")
             ));
             Ok(vec![if all { sight } else { sight.severity(Severity::Risk) }])

@@ -10,12 +10,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "A calculated health check hides the primary's outage",
-    why: "The record hangs on a health check that counts others, and stays healthy while enough of them are. With fewer needed than there \
-          are, the one that watches the primary's front door may fail for as long as it likes: the record never moves, and nobody gets to \
-          the replica.",
-    remedy: "Let all children be needed, or attach the front door's own health check to the PRIMARY record:\n\n\
-             ```sh\naws route53 update-health-check --health-check-id PARENT --health-threshold CHILDREN\n```",
+    title: "A calculated health check hides an outage of the primary",
+    why: "The record uses a calculated health check, which stays healthy while enough of its child health checks are \
+          healthy. The child that checks the primary's endpoint can fail without making it unhealthy: the record never \
+          fails over, and no user reaches the replica.",
+    remedy: "Require all children to be healthy, or attach the health check of the endpoint to the PRIMARY record:\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id PARENT_HEALTH_CHECK_ID --health-threshold \
+             NUMBER_OF_CHILDREN\n\
+             ```",
     calls: &["route53:ListResourceRecordSets", "route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -31,9 +34,9 @@ async fn look(facts: &Facts) -> Looked {
     let without = if others == counted.children.len() { others.saturating_sub(1) } else { others };
     let sight = || {
         let (needed, all) = (counted.needed, counted.children.len());
-        let watched = if own == id { "the one that watches the front door" } else { own.as_str() };
+        let watched = if own == id { "the one that checks the endpoint" } else { own.as_str() };
         Sight::of(format!(
-            "PRIMARY record hangs on {id}: CALCULATED, healthy while {needed} of {all} children are; without {watched}, {without} are left"
+            "PRIMARY record uses {id}: CALCULATED, healthy while {needed} of {all} children are; without {watched}, {without} remain"
         ))
     };
     Ok((without >= counted.needed).then(sight).into_iter().collect())

@@ -15,11 +15,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "A certificate that a front door presents ends within 30 days",
-    why: "A certificate that ends turns every user away at once, and the health check does not see it: checkers do not verify certificates. \
-          At a replica that nobody uses, nobody sees it either, until the day of the failover.",
-    remedy: "Renew it and see that what answers presents the new one:\n\n\
-             ```sh\nopenssl s_client -connect ADDRESS:443 -servername NAME </dev/null | openssl x509 -noout -enddate\n```",
+    title: "A certificate of an endpoint expires within 30 days",
+    why: "When the certificate expires, every client refuses the connection. The health check does not detect this, \
+          because Route 53 does not verify certificates. At a replica without traffic the problem stays unnoticed \
+          until the failover.",
+    remedy: "Renew the certificate, and check that the endpoint presents the new one:\n\n\
+             ```sh\n\
+             openssl s_client -connect ADDRESS:443 -servername NAME </dev/null | openssl x509 -noout -enddate\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -35,7 +38,7 @@ async fn look(facts: &Facts) -> Looked {
         let left = ends.duration_since(now);
         if left < SignedDuration::from_hours(24 * DAYS) {
             let days = left.as_secs().div_euclid(24 * 3600);
-            sights.push(Sight::of(format!("{}: ends {ends}, in {days} days", door.address)).at(role));
+            sights.push(Sight::of(format!("{}: expires at {ends}, in {days} days", door.address)).at(role));
         }
     }
     Ok(sights)

@@ -12,10 +12,13 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::FailedLogins,
     title: "A certificate does not cover the name that users connect to",
-    why: "Users connect to one name, whichever Region answers. A replica whose certificate was made for its own Region's name, or a login \
-          domain whose certificate lacks it, turns every client away in the handshake, before anything is logged.",
-    remedy: "Request a certificate for the name in that Region, and attach it to what answers there:\n\n\
-             ```sh\naws acm request-certificate --region REGION --domain-name NAME --validation-method DNS\n```",
+    why: "Users connect to the same name in both Regions. If the replica's certificate covers only its own Region's \
+          name, or the certificate of the login domain does not cover that domain, every client fails in the TLS \
+          handshake, before any request is logged.",
+    remedy: "Request a certificate for the name in that Region, and attach it to the endpoint there:\n\n\
+             ```sh\n\
+             aws acm request-certificate --region REGION --domain-name NAME --validation-method DNS\n\
+             ```",
     calls: &["route53:GetHealthCheck", "cognito-idp:DescribeUserPoolDomain", "acm:DescribeCertificate"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -43,6 +46,6 @@ async fn login(facts: &Facts) -> Result<Option<Sight>, Missing> {
     };
     let Some(certificate) = found(facts.certificate(role, &login.arn).await)? else { return Ok(None) };
     let names = certificate.subject_alternative_names();
-    let told = || format!("{} of login domain {}: covers {}", login.arn, login.domain, names.join(", "));
+    let told = || format!("{} of login domain {} covers {}", login.arn, login.domain, names.join(", "));
     Ok((!covers(names, &login.domain)).then(|| Sight::of(told())))
 }

@@ -15,12 +15,16 @@ pub const CHECK: Check = Check {
     regions: &[],
     predicts: Predicts::Nothing,
     title: "The login domain's certificate is not in us-east-1",
-    why: "A custom domain of managed login is served by CloudFront, which takes certificates from us-east-1 alone, for a pool in whatever \
-          Region and for its replica too. With one from elsewhere the domain cannot be changed any more, nor a renewed certificate be \
-          attached to it.",
+    why: "A custom domain of managed login is served by CloudFront, which uses certificates from us-east-1 only, for a \
+          pool in any Region and for its replica. With a certificate from another Region, the domain cannot be \
+          changed, and a renewed certificate cannot be attached.",
     remedy: "Request the certificate in us-east-1, and attach it to the domain:\n\n\
-             ```sh\naws acm request-certificate --region us-east-1 --domain-name DOMAIN --validation-method DNS\n\
-             aws cognito-idp update-user-pool-domain --user-pool-id POOL --domain DOMAIN --custom-domain-config CertificateArn=ARN\n```",
+             ```sh\n\
+             aws acm request-certificate --region us-east-1 --domain-name DOMAIN --validation-method DNS\n\
+             aws cognito-idp update-user-pool-domain --region PRIMARY_REGION --user-pool-id USER_POOL_ID --domain \
+             DOMAIN \\\n  \
+             --custom-domain-config CertificateArn=CERTIFICATE_ARN\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPoolDomain"],
     look: |facts| Box::pin(look(facts)),
 };

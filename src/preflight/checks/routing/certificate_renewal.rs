@@ -17,12 +17,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::Nothing,
-    title: "Certificate Manager will not keep a certificate of the front door good",
-    why: "ACM renews what it issued, for as long as its DNS validation records stand; imported certificates it does not renew. What is not \
-          issued, ends within 30 days, or was imported and ends within 60, is about to turn users away in its Region.",
-    remedy: "See what ACM waits for, and put the validation records back or import a new certificate:\n\n\
-             ```sh\naws acm describe-certificate --region REGION --certificate-arn ARN \
-             --query 'Certificate.[Status,NotAfter,RenewalSummary,DomainValidationOptions]'\n```",
+    title: "Certificate Manager does not keep a certificate of an endpoint valid",
+    why: "ACM renews the certificates that it issued, as long as their DNS validation records exist; it does not renew \
+          imported certificates. A certificate that is not issued, expires within 30 days, or is imported and expires \
+          within 60 days will soon lock users out of its Region.",
+    remedy: "Find out what ACM waits for, then restore the DNS validation records or import a new certificate:\n\n\
+             ```sh\n\
+             aws acm describe-certificate --region REGION --certificate-arn CERTIFICATE_ARN \\\n  \
+             --query 'Certificate.[Status,NotAfter,RenewalSummary,DomainValidationOptions]'\n\
+             ```",
     calls: &["acm:ListCertificates"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -60,7 +63,7 @@ fn judge(certificate: &CertificateSummary, now: Timestamp) -> Option<String> {
     let days = (ends - now.as_second()).div_euclid(24 * 3600);
     let renewed = certificate.renewal_eligibility() == Some(&RenewalEligibility::Eligible);
     let least = if renewed { DAYS } else { IMPORTED_DAYS };
-    let eligible = if renewed { "is renewed by ACM" } else { "is not renewed by ACM" };
+    let eligible = if renewed { "ACM renews it" } else { "ACM does not renew it" };
     (days < least)
-        .then(|| format!("ends in {days} days ({}), and {eligible}", jiff::Timestamp::from_second(ends).unwrap_or(now)))
+        .then(|| format!("expires in {days} days ({}); {eligible}", jiff::Timestamp::from_second(ends).unwrap_or(now)))
 }

@@ -15,12 +15,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The checkers are in too few places",
-    why: "The health check is healthy while more than 18 % of its checkers say so, from wherever they are. Where all of them sit on one \
-          continent, or in one or two Regions, trouble of the network there looks like an outage of the primary, and an outage that \
-          users elsewhere meet is not seen.",
-    remedy: "Let all checkers ask, or choose at least three Regions on two continents:\n\n\
-             ```sh\naws route53 update-health-check --health-check-id ID --reset-elements Regions\n```",
+    title: "The health checkers are in too few locations",
+    why: "The health check is healthy while more than 18 % of its checkers report healthy. If all of them are on one \
+          continent, or in one or two Regions, a network problem there looks like an outage of the primary, and an \
+          outage that affects users elsewhere is not detected.",
+    remedy: "Use all checker locations, or choose at least three Regions on two continents:\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id HEALTH_CHECK_ID --reset-elements Regions\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };

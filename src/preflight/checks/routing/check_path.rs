@@ -10,12 +10,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The health check asks for no health page",
-    why: "Whatever `/` answers, it was not made to tell whether users can sign in: a start page, a redirect or a CDN's cached copy stays \
-          good while the user pool behind it does not. A health page of its own looks at what sign-in needs in its Region, and at nothing \
-          in another one.",
-    remedy: "Serve a health page, and ask for it:\n\n\
-             ```sh\naws route53 update-health-check --health-check-id ID --resource-path /health\n```",
+    title: "The health check does not request a health page",
+    why: "The answer to `/` does not show whether users can sign in: a start page, a redirect or a cached copy of a \
+          CDN stays good while the user pool behind it fails, and the record does not fail over. A dedicated health \
+          page tests what sign-in needs in its Region, and nothing in the other.",
+    remedy: "Serve a health page, and let the health check request it:\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id HEALTH_CHECK_ID --resource-path /health\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -26,7 +28,7 @@ async fn look(facts: &Facts) -> Looked {
     let bare = asks(&config) && path.is_none_or(|path| path == "/");
     let sight = || {
         let id = &facts.site.dns.health_check_id;
-        Sight::of(format!("{id}: ResourcePath {}", path.unwrap_or("is not set, which asks for /")))
+        Sight::of(format!("{id}: ResourcePath {}", path.unwrap_or("is not set, so it requests /")))
     };
     Ok(bare.then(sight).into_iter().collect())
 }

@@ -16,11 +16,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The health check asks at another port than users",
-    why: "A listener of its own for health checks has rules, certificates and security groups of its own. It answers while the users' \
-          listener does not, and the record stays; or it is the one that breaks, and the record moves for nothing.",
-    remedy: "Ask at the users' port, or correct `front_door.port` of the environment file:\n\n\
-             ```sh\naws route53 update-health-check --health-check-id ID --port 443\n```",
+    title: "The health check uses another port than users",
+    why: "A separate listener for health checks has separate rules, certificates and security groups. If the users' \
+          listener fails and this one does not, the record does not fail over. If only this one fails, the record \
+          fails over without need.",
+    remedy: "Check the port that users connect to, or correct `front_door.port` in the environment file:\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id HEALTH_CHECK_ID --port 443\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };

@@ -12,10 +12,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The health check does not name the host in the TLS handshake",
-    why: "Load balancers, CloudFront and API Gateway choose the certificate, and some of them the site, by the name in the handshake \
-          (SNI). Without it they answer for another one or close the connection: then the health check does not see what users see.",
-    remedy: "```sh\naws route53 update-health-check --health-check-id ID --enable-sni\n```",
+    title: "The health check does not send SNI in the TLS handshake",
+    why: "Load balancers, CloudFront and API Gateway select the certificate, and some of them the site, by the name in \
+          the TLS handshake (SNI). Without it they answer for another site or close the connection, so the health \
+          check does not test what users reach.",
+    remedy: "Turn on SNI for the health check:\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id HEALTH_CHECK_ID --enable-sni\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };

@@ -13,10 +13,13 @@ pub const CHECK: Check = Check {
     severity: Severity::Note,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "Fewer than three failures move the record",
-    why: "A failover is no small thing: users of the replica cannot sign up, change a password or use an authenticator app. One or two \
-          failures in a row happen on any busy day, and then everybody moves there and back.",
-    remedy: "```sh\naws route53 update-health-check --health-check-id ID --failure-threshold 3\n```",
+    title: "Fewer than three failed checks trigger a failover",
+    why: "One or two consecutive failures occur on any busy day, and each time all users move to the replica and back. \
+          At the replica they cannot sign up, change a password or use an authenticator app.",
+    remedy: "Set the failure threshold to 3:\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id HEALTH_CHECK_ID --failure-threshold 3\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };

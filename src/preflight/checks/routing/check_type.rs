@@ -12,13 +12,16 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The health check does not ask as users do",
-    why: "Users come by HTTPS. A TCP check is content with an open port, whatever stands behind it; an HTTP check asks another listener; an \
-          alarm or a switch (CLOUDWATCH_METRIC, RECOVERY_CONTROL) does not ask at all, and turns when something else says so. The record \
-          then stays with a Region that signs nobody in, or leaves one that does.",
-    remedy: "The type is fixed when a health check is made: make one that asks by HTTPS, and attach it to the PRIMARY record.\n\n\
-             ```sh\naws route53 create-health-check --caller-reference NEW --health-check-config \
-             Type=HTTPS,FullyQualifiedDomainName=NAME,Port=443,ResourcePath=/health,RequestInterval=10,FailureThreshold=3,EnableSNI=true\n```",
+    title: "The health check does not use HTTPS as users do",
+    why: "Users connect with HTTPS. A TCP check only tests that the port is open; an HTTP check tests another \
+          listener; an alarm or a switch (CLOUDWATCH_METRIC, RECOVERY_CONTROL) does not probe the endpoint. The record \
+          can then stay with a Region where sign-in fails, or leave a Region where it works.",
+    remedy: "Create a health check that uses HTTPS, and attach it to the PRIMARY record. The type of an existing \
+             health check cannot be changed.\n\n\
+             ```sh\n\
+             aws route53 create-health-check --caller-reference UNIQUE_TEXT --health-check-config \\\n  \
+             Type=HTTPS,FullyQualifiedDomainName=NAME,Port=443,ResourcePath=/health,RequestInterval=10,FailureThreshold=3,EnableSNI=true\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };

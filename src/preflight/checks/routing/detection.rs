@@ -10,11 +10,16 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Risk,
     regions: &[],
     predicts: Predicts::SlowRecovery,
-    title: "The health check is slower than 3 failures of 10 s",
-    why: "Detection takes about the interval times the threshold, and is the first link of the recovery time. With 30 s and 3 it \
-          takes 90 s, three quarters of a target of 2 min.",
-    remedy: "`FailureThreshold` 3: `aws route53 update-health-check --health-check-id ID --failure-threshold 3`. `RequestInterval` \
-             is fixed when a health check is created: make a new one with 10, and attach it to the PRIMARY record.",
+    title: "The health check is slower than 3 failures at 10 s",
+    why: "Detection takes about the interval times the threshold, and it is the first part of the recovery time. With \
+          an interval of 30 s and a threshold of 3 it takes 90 s, which is three quarters of a target of 2 min.",
+    remedy: "Set `FailureThreshold` to 3. `RequestInterval` cannot be changed: if it is 30, create a health check with \
+             10, and attach it to the PRIMARY record.\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id HEALTH_CHECK_ID --failure-threshold 3\n\
+             aws route53 create-health-check --caller-reference UNIQUE_TEXT --health-check-config \\\n  \
+             Type=HTTPS,FullyQualifiedDomainName=NAME,Port=443,ResourcePath=/health,RequestInterval=10,FailureThreshold=3,EnableSNI=true\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| {
         Box::pin(async move {

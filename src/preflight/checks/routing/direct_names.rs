@@ -11,10 +11,14 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: BOTH,
     predicts: Predicts::UnknownAddress,
-    title: "A front door's direct name does not resolve",
-    why: "By these names a run tells the Regions apart, logs in at each of them beforehand, and probes when packets stop. Without \
-          them it could not say where a user got in.",
-    remedy: "Correct `primary.direct` and `replica.direct` in the environment file; `dig NAME` must give addresses.",
+    title: "A direct name of an endpoint does not resolve",
+    why: "With these names a run distinguishes the Regions, logs in at each of them beforehand, and probes when \
+          packets are dropped. Without them it cannot report at which Region a user logged in.",
+    remedy: "Correct `primary.direct` and `replica.direct` in the environment file. Each name must resolve to \
+             addresses:\n\n\
+             ```sh\n\
+             dig +short NAME\n\
+             ```",
     calls: &[],
     look: |facts| {
         Box::pin(async move {
@@ -24,9 +28,9 @@ pub const CHECK: Check = Check {
                 let failed = answers.into_iter().filter_map(|(name, answer)| Some((name, answer.err()?)));
                 failed.map(move |(name, error)| {
                     let (at, role) = (role, role.as_str());
-                    Sight::of(format!("{name} of the {role} Region: {error}"))
-                        .at(at)
-                        .remedy(format!("Correct `{role}.direct` in the environment file; then: dig {name}"))
+                    Sight::of(format!("{name} of the {role} Region: {error}")).at(at).remedy(format!(
+                        "Correct `{role}.direct` in the environment file. It must resolve: `dig +short {name}`"
+                    ))
                 })
             });
             Ok(failed.collect())

@@ -10,11 +10,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::FailedLogins,
-    title: "A front door does not answer what the health check asks",
-    why: "After a failover the replica's front door is all that there is, and after the failback the primary's again. An address that gives \
-          no good answer today turns users away then. Nothing else asks the replica while the primary serves.",
-    remedy: "Ask it by hand, and repair what answers there:\n\n\
-             ```sh\ncurl -v --resolve NAME:443:ADDRESS https://NAME/health\n```",
+    title: "An endpoint does not answer the health check's request",
+    why: "After a failover all users depend on the replica's endpoint, and after the failback on the primary's again. \
+          An address that does not give a good answer today rejects users then. Nothing else tests the replica while \
+          the primary serves the users.",
+    remedy: "Send the request yourself, and repair the service at that address:\n\n\
+             ```sh\n\
+             curl -v --resolve NAME:443:ADDRESS https://NAME/health\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| Box::pin(look(facts)),
 };

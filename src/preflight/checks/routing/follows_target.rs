@@ -9,17 +9,20 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The health check does not follow its target",
-    why: "A disabled health check counts as healthy whatever its checkers see, so the record never moves. An inverted one moves it \
-          to the replica while the primary is well, and back when it breaks.",
-    remedy: "`aws route53 update-health-check --health-check-id ID --no-disabled --no-inverted`",
+    title: "The health check is disabled or inverted",
+    why: "A disabled health check is always healthy, so the record never fails over. An inverted one moves the record \
+          to the replica while the primary is healthy, and back when the primary fails.",
+    remedy: "Enable the health check, and turn off its inversion:\n\n\
+             ```sh\n\
+             aws route53 update-health-check --health-check-id HEALTH_CHECK_ID --no-disabled --no-inverted\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| {
         Box::pin(async move {
             let (config, id) = (facts.health_check().await?, &facts.site.dns.health_check_id);
             let set = [(config.disabled(), "disabled"), (config.inverted(), "inverted")];
             let sight = |what| {
-                let remedy = format!("aws route53 update-health-check --health-check-id {id} --no-{what}");
+                let remedy = format!("`aws route53 update-health-check --health-check-id {id} --no-{what}`");
                 Sight::of(format!("{id} is {what}")).remedy(remedy)
             };
             Ok(set.into_iter().filter(|(set, _)| *set == Some(true)).map(|(_, what)| sight(what)).collect())

@@ -11,14 +11,18 @@ pub const CHECK: Check = Check {
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check does not exist",
-    why: "Failover begins when this health check turns unhealthy, and the run times that. One that is gone leaves a record that \
-          names it in an undefined state, and the run without its first figure.",
-    remedy: "Correct `dns.health_check_id`: `aws route53 list-health-checks` tells those that are there.",
+    why: "The failover starts when this health check becomes unhealthy, and the run measures that time. If the health \
+          check does not exist, the state of a record that refers to it is undefined, and the run cannot measure the \
+          detection.",
+    remedy: "Correct `dns.health_check_id` in the environment file. This command lists the health checks:\n\n\
+             ```sh\n\
+             aws route53 list-health-checks\n\
+             ```",
     calls: &["route53:GetHealthCheck"],
     look: |facts| {
         Box::pin(async move {
             let gone = found(facts.health_check().await)?.is_none();
-            let sight = || Sight::of(format!("Route 53 knows no health check {}", facts.site.dns.health_check_id));
+            let sight = || Sight::of(format!("Route 53 has no health check {}", facts.site.dns.health_check_id));
             Ok(gone.then(sight).into_iter().collect())
         })
     },

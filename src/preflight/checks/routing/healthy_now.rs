@@ -10,12 +10,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: PRIMARY,
     predicts: Predicts::Unreached(Milestone::FirstPrimaryLoginAfterFailback),
-    title: "The health check is unhealthy already",
-    why: "The record gives the replica already, so a drill would break a Region that serves nobody: the replica's figures look well because \
-          nothing had to move, and after the heal nobody comes back. In earnest it means that the last failover was never undone, or that the \
-          health check has been wrong for as long.",
-    remedy: "Find out what the checkers see, and bring the primary back first:\n\n\
-             ```sh\naws route53 get-health-check-status --health-check-id ID\n```",
+    title: "The health check is already unhealthy",
+    why: "DNS already points to the replica, so a drill would break a Region that serves no users: the results look \
+          good because nothing has to fail over, and after the restore no user returns to the primary. It also means \
+          that an earlier failover was never reverted, or that the health check is wrong.",
+    remedy: "Find out what the checkers see, and restore the primary first:\n\n\
+             ```sh\n\
+             aws route53 get-health-check-status --health-check-id HEALTH_CHECK_ID\n\
+             ```",
     calls: &["route53:GetHealthCheck", "route53:GetHealthCheckStatus"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -30,5 +32,5 @@ async fn look(facts: &Facts) -> Looked {
     let failed: Vec<&String> = seen.iter().filter(|status| !status.starts_with("Success")).collect();
     let first = failed.first().map_or("-", |status| status.as_str());
     let (id, all) = (&facts.site.dns.health_check_id, seen.len());
-    Ok(vec![Sight::of(format!("{id}: {} of {all} checkers fail, the first with: {first}", failed.len()))])
+    Ok(vec![Sight::of(format!("{id}: {} of {all} checkers fail; the first reports: {first}", failed.len()))])
 }

@@ -10,13 +10,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "Managed login fails over on another health check",
-    why: "The login pages move by the health check of the domain's `Routing.Failover`, the API by that of the record. On two different ones \
-          they part: users sign in at one Region, and their applications redeem codes and refresh tokens at the other, before the replication \
-          has brought them there.",
-    remedy: "Give the domain the record's health check, and the replica's Region:\n\n\
-             ```sh\naws cognito-idp update-user-pool-domain --user-pool-id POOL --domain DOMAIN --custom-domain-config CertificateArn=ARN \
-             --routing 'Failover={SecondaryRegion=REPLICA,PrimaryRoute53HealthCheckId=ID}'\n```",
+    title: "Managed login fails over on a different health check",
+    why: "The login pages follow the health check of the domain's `Routing.Failover`; the API follows that of the \
+          record. With two health checks they can diverge: users sign in at one Region, and their applications redeem \
+          codes and refresh tokens at the other, before the replication has copied them.",
+    remedy: "Give the domain the record's health check and the replica's Region:\n\n\
+             ```sh\n\
+             aws cognito-idp update-user-pool-domain --region PRIMARY_REGION --user-pool-id USER_POOL_ID --domain \
+             DOMAIN \\\n  \
+             --custom-domain-config CertificateArn=CERTIFICATE_ARN \\\n  \
+             --routing 'Failover={SecondaryRegion=REPLICA_REGION,PrimaryRoute53HealthCheckId=HEALTH_CHECK_ID}'\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolDomain"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -30,7 +34,7 @@ async fn look(facts: &Facts) -> Looked {
     let other = failover.primary_route53_health_check_id() != wanted || failover.secondary_region() != region.as_str();
     let sight = || {
         Sight::of(format!(
-            "Routing.Failover: {} on {}; the record: {region} on {wanted}",
+            "Routing.Failover: to {} on health check {}; the record: to {region} on {wanted}",
             failover.secondary_region(),
             failover.primary_route53_health_check_id()
         ))

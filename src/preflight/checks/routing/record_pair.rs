@@ -10,21 +10,40 @@ pub const CHECK: Check = Check {
     severity: crate::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The failover record pair is not there",
-    why: "Users find a Region by this name. Route 53 moves it only where one record set is PRIMARY and another is SECONDARY; \
-          with a single record, or none, nobody is ever led to the replica, however well everything else works.",
-    remedy: "Create both record sets with the Failover routing policy, and the health check on the PRIMARY one:\n\n\
+    title: "The failover record pair does not exist",
+    why: "Users find a Region through this DNS name. Route 53 fails over only if one record set is PRIMARY and another \
+          is SECONDARY. With a single record, or none, users never reach the replica.",
+    remedy: "Create both record sets with the failover routing policy, and attach the health check to the PRIMARY \
+             one:\n\n\
              ```terraform\n\
-             resource \"aws_route53_record\" \"primary\" {\n  zone_id         = var.zone_id\n  name            = var.record\n  \
-             type            = \"A\"\n  ttl             = 60\n  set_identifier  = \"primary\"\n  records         = var.primary_addresses\n  \
-             health_check_id = var.health_check_id\n  failover_routing_policy { type = \"PRIMARY\" }\n}\n```\n\n\
-             and the same with `SECONDARY`. Then: `aws route53 list-resource-record-sets --hosted-zone-id ZONE`",
+             resource \"aws_route53_record\" \"primary\" {\n  \
+             zone_id         = var.zone_id\n  \
+             name            = var.record\n  \
+             type            = \"A\"\n  \
+             ttl             = 60\n  \
+             set_identifier  = \"primary\"\n  \
+             records         = var.primary_addresses\n  \
+             health_check_id = var.health_check_id\n  \
+             failover_routing_policy { type = \"PRIMARY\" }\n\
+             }\n\n\
+             resource \"aws_route53_record\" \"secondary\" {\n  \
+             zone_id        = var.zone_id\n  \
+             name           = var.record\n  \
+             type           = \"A\"\n  \
+             ttl            = 60\n  \
+             set_identifier = \"secondary\"\n  \
+             records        = var.replica_addresses\n  \
+             failover_routing_policy { type = \"SECONDARY\" }\n\
+             }\n\
+             ```\n\n\
+             This command lists the record sets: `aws route53 list-resource-record-sets --hosted-zone-id \
+             HOSTED_ZONE_ID`",
     calls: &["route53:ListResourceRecordSets"],
     look: |facts| {
         Box::pin(async move {
             let dns = &facts.site.dns;
             let Some(sets) = found(facts.record_sets().await)? else {
-                return Ok(vec![Sight::of(format!("Route 53 knows no hosted zone {}", dns.hosted_zone_id))]);
+                return Ok(vec![Sight::of(format!("Route 53 has no hosted zone {}", dns.hosted_zone_id))]);
             };
             if side(&sets, RegionRole::Primary).is_some() && side(&sets, RegionRole::Replica).is_some() {
                 return Ok(Vec::new());

@@ -10,11 +10,18 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The secondary record hangs on the primary's health check",
-    why: "Where both records are unhealthy, Route 53 gives the primary's. With one health check on both of them, the primary's outage makes \
-          both unhealthy in the same moment: the record never moves.",
-    remedy: "Take the health check off the SECONDARY record, or attach one that asks the replica's front door \
-             (`aws route53 change-resource-record-sets`; in Terraform `health_check_id` of the secondary record).",
+    title: "The secondary record uses the primary's health check",
+    why: "If both records are unhealthy, Route 53 answers with the primary record. With the same health check on both \
+          records, an outage of the primary makes both unhealthy at the same time, and the record never fails over.",
+    remedy: "Remove the health check from the SECONDARY record (in Terraform: `health_check_id`), or attach one that \
+             checks the replica's endpoint:\n\n\
+             ```sh\n\
+             aws route53 list-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --output json \\\n  \
+             | jq '{Changes: [.ResourceRecordSets[] | select(.Name == \"RECORD.\" and .Failover == \"SECONDARY\")\n    \
+             | del(.HealthCheckId) | {Action: \"UPSERT\", ResourceRecordSet: .}]}' > change.json\n\
+             aws route53 change-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --change-batch \
+             file://change.json\n\
+             ```",
     calls: &["route53:ListResourceRecordSets"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -24,6 +31,7 @@ async fn look(facts: &Facts) -> Looked {
     let of = |role| side(&sets, role).and_then(|set| set.health_check_id());
     let (primary, secondary) = (of(RegionRole::Primary), of(RegionRole::Replica));
     let same = primary.is_some() && primary == secondary;
-    let sight = || Sight::of(format!("PRIMARY and SECONDARY record: HealthCheckId {}", primary.unwrap_or_default()));
+    let sight =
+        || Sight::of(format!("PRIMARY and SECONDARY record both have HealthCheckId {}", primary.unwrap_or_default()));
     Ok(same.then(sight).into_iter().collect())
 }

@@ -13,12 +13,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
-    title: "The zone's name servers do not agree",
-    why: "Each resolver asks whichever of them it likes. One that does not answer costs time at each look-up; one that gives something else \
-          (a delegation to a zone that was replaced, a secondary that no longer transfers) does not follow the health check, and keeps its \
-          part of the users at the dead Region.",
-    remedy: "Compare the delegation with the zone's name servers, and each of their answers:\n\n\
-             ```sh\naws route53 get-hosted-zone --id ZONE --query DelegationSet.NameServers\ndig +norecurse @SERVER NAME\n```",
+    title: "The zone's name servers give different answers",
+    why: "A resolver can ask any of the name servers. One that does not answer slows down look-ups. One that gives a \
+          different answer (a delegation to a replaced zone, a secondary that no longer transfers) does not follow the \
+          health check, and keeps some users at the failed Region.",
+    remedy: "Compare the delegation with the zone's name servers, and the answers of each server:\n\n\
+             ```sh\n\
+             aws route53 get-hosted-zone --id HOSTED_ZONE_ID --query DelegationSet.NameServers\n\
+             dig +norecurse @NAME_SERVER RECORD\n\
+             ```",
     calls: &["route53:GetHostedZone", "route53:ListResourceRecordSets"],
     look: |facts| Box::pin(look(facts)),
 };

@@ -13,11 +13,21 @@ pub const CHECK: Check = Check {
     severity: Severity::Note,
     regions: &[],
     predicts: Predicts::Nothing,
-    title: "The failover record's TTL is below 60 s, and nothing says why",
-    why: "A shorter TTL saves a part of a minute after a failover, and pays for it every day: resolvers ask the name servers that much \
-          more often, and every sign-in waits for a look-up more often. 60 s is where both are bearable; whoever wants less has a reason.",
-    remedy: "Set `TTL` of both record sets to 60, or write the reason into the environment file:\n\n\
-             ```toml\n[preflight]\nshort_ttl_reason = \"...\"\n```",
+    title: "The failover record's TTL is below 60 s without a stated reason",
+    why: "A shorter TTL saves part of a minute after a failover, but costs every day: resolvers query the name servers \
+          more often, and more sign-ins wait for a look-up. 60 s is a good compromise; a lower value needs a reason.",
+    remedy: "Set the TTL of both record sets to 60 (see below), or write the reason into the environment file:\n\n\
+             ```toml\n\
+             [preflight]\n\
+             short_ttl_reason = \"REASON\"\n\
+             ```\n\n\
+             ```sh\n\
+             aws route53 list-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --output json \\\n  \
+             | jq '{Changes: [.ResourceRecordSets[] | select(.Name == \"RECORD.\" and .Failover != null)\n    \
+             | .TTL = 60 | {Action: \"UPSERT\", ResourceRecordSet: .}]}' > change.json\n\
+             aws route53 change-resource-record-sets --hosted-zone-id HOSTED_ZONE_ID --change-batch \
+             file://change.json\n\
+             ```",
     calls: &["route53:ListResourceRecordSets"],
     look: |facts| Box::pin(look(facts)),
 };

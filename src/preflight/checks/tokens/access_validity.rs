@@ -13,13 +13,25 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "Access tokens end before an outage does",
-    why: "Who holds a good access token does not notice that sign-in is out: it is verified without Cognito. With a validity shorter than \
-          the outage every signed-in user runs into it, and all of them refresh at the replica as soon as it answers, on top of those \
-          who sign in.",
-    remedy: "Let access tokens be good for longer than an outage that you expect (an hour is Cognito's default), or write down how long that \
-             is:\n\n\
-             ```toml\n[preflight]\nexpected_outage = \"5m\"\n```",
+    title: "Access tokens expire before an outage ends",
+    why: "APIs verify an access token without Cognito, so a user with a valid access token does not notice that \
+          sign-in is down. If tokens expire during the outage, all signed-in users refresh at the replica as soon as \
+          it answers, on top of the users who sign in.",
+    remedy: "Make access tokens valid for longer than the outage that you expect (Cognito's default is one hour), or \
+             write the expected outage into the environment file:\n\n\
+             ```toml\n\
+             [preflight]\n\
+             expected_outage = \"5m\"\n\
+             ```\n\n\
+             To change the validity, send the whole configuration, because `update-user-pool-client` resets every \
+             setting that it does not receive:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool-client --region PRIMARY_REGION --user-pool-id USER_POOL_ID --client-id \
+             CLIENT_ID --output json \\\n  \
+             | jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate)\n    \
+             | .AccessTokenValidity = 60 | .TokenValidityUnits.AccessToken = \"minutes\"' > client.json\n\
+             aws cognito-idp update-user-pool-client --region PRIMARY_REGION --cli-input-json file://client.json\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -34,7 +46,7 @@ async fn look(facts: &Facts) -> Looked {
     let short = clients.iter().filter_map(|client| {
         let validity: Duration = access_validity(client);
         let (is, wanted) = (format_duration(validity), format_duration(expected));
-        let told = || format!("{}: access tokens are good for {is}; {whence}: {wanted}", client_label(client));
+        let told = || format!("{}: access tokens are valid for {is}; {whence}: {wanted}", client_label(client));
         (validity < expected).then(|| Sight::of(told()))
     });
     Ok(short.collect())

@@ -13,14 +13,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "A function that verifies tokens is told of one Region's keys alone",
-    why: "With the issuer ORIGINAL tokens of the replica are signed with keys that the primary does not publish. An authorizer that is \
-          configured with the primary's JWKS alone refuses everybody who signs in after the failover, and the replica's own refuses every \
-          session that began before it.",
-    remedy: "Name both Regions' issuers or JWKS in the function's environment, in both Regions, and try both before a token is refused:\n\n\
-             ```sh\naws lambda update-function-configuration --region REGION --function-name NAME --environment \
-             'Variables={JWKS_URLS=\"https://cognito-idp.PRIMARY.amazonaws.com/POOL/.well-known/jwks.json \
-             https://cognito-idp.REPLICA.amazonaws.com/POOL/.well-known/jwks.json\"}'\n```",
+    title: "A function that verifies tokens knows the keys of one Region only",
+    why: "With the issuer ORIGINAL, tokens of the replica can be signed with keys that the primary does not publish. \
+          An authorizer that is configured with the primary's JWKS only then refuses all users who sign in after the \
+          failover. One that is configured with the replica's JWKS only refuses all sessions from before it.",
+    remedy: "Configure the issuers or JWKS of both Regions in the environment of the function, in both Regions, and \
+             let it try both before it refuses a token:\n\n\
+             ```sh\n\
+             aws lambda update-function-configuration --region REGION --function-name FUNCTION --environment \\\n  \
+             'Variables={JWKS_URLS=\"https://cognito-idp.PRIMARY_REGION.amazonaws.com/USER_POOL_ID/.well-known/jwks.json \
+             https://cognito-idp.REPLICA_REGION.amazonaws.com/USER_POOL_ID/.well-known/jwks.json\"}'\n\
+             ```\n\n\
+             This command replaces all environment variables of the function: list the existing ones in `Variables`, \
+             too.",
     calls: &["cognito-idp:DescribeUserPool", "apigateway:GET", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -53,7 +58,7 @@ async fn functions(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missi
 async fn judge(facts: &Facts, role: RegionRole, function: &str) -> Result<Option<Sight>, Missing> {
     let region = &facts.site.region(role).region;
     let Some(configuration) = found(facts.function(role, function).await)? else {
-        return Ok(Some(Sight::of(format!("{region}, {function}: there is no such function"))));
+        return Ok(Some(Sight::of(format!("{region}, {function}: the function does not exist"))));
     };
     let variables = configuration.environment().and_then(|environment| environment.variables());
     let names_of = |host: &str| -> Vec<&str> {
@@ -68,7 +73,7 @@ async fn judge(facts: &Facts, role: RegionRole, function: &str) -> Result<Option
     };
     match &named {
         [one, other] if one.is_empty() && other.is_empty() => {
-            let why = "no environment variable of it names an issuer or a JWKS of the user pool";
+            let why = "none of its environment variables names an issuer or a JWKS of the user pool";
             Err(Missing::because(format!("where {function} gets its keys"), why))
         }
         [one, other] if other.is_empty() => Ok(Some(sight(one, regions[1].as_str()))),

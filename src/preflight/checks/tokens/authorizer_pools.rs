@@ -11,14 +11,19 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "An API accepts tokens of one Region's issuer alone",
-    why: "With the issuer ORIGINAL each Region names itself in the tokens that it issues, and signs them with keys of its own. A \
-          COGNITO_USER_POOLS authorizer that lists one Region's user pool refuses the other's tokens: who signed in before the failover is \
-          refused at the replica's API, who signed in during it at the primary's after the failback.",
-    remedy: "List the ARN of both Regions' user pools, which share their ID:\n\n\
-             ```sh\naws apigateway update-authorizer --rest-api-id API --authorizer-id AUTHORIZER \
-             --patch-operations op=add,path=/providerARNs,value=arn:aws:cognito-idp:OTHER-REGION:ACCOUNT:userpool/POOL\n```\n\n\
-             or verify tokens in a Lambda authorizer that holds both Regions' keys.",
+    title: "An API accepts tokens of one Region's issuer only",
+    why: "With the issuer ORIGINAL, the tokens of the two Regions can have different issuers and signing keys. A \
+          COGNITO_USER_POOLS authorizer that lists the user pool of one Region then refuses the tokens of the other: \
+          users who signed in before the failover are refused at the replica's API, and users who signed in during it \
+          are refused at the primary's after the failback.",
+    remedy: "List the ARNs of both Regions' user pools, which share their ID:\n\n\
+             ```sh\n\
+             aws apigateway update-authorizer --region REGION --rest-api-id API_ID --authorizer-id AUTHORIZER_ID \\\n  \
+             --patch-operations \
+             op=add,path=/providerARNs,value=arn:aws:cognito-idp:OTHER_REGION:ACCOUNT_ID:userpool/USER_POOL_ID\n\
+             aws apigateway create-deployment --region REGION --rest-api-id API_ID --stage-name STAGE\n\
+             ```\n\n\
+             Or verify tokens in a Lambda authorizer that has the keys of both Regions.",
     calls: &["cognito-idp:DescribeUserPool", "apigateway:GET"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -34,7 +39,7 @@ async fn look(facts: &Facts) -> Looked {
         let knows = |region: &str| known.iter().any(|arn| arn.split(':').nth(3) == Some(region));
         let missing: Vec<&str> = regions.iter().map(|it| it.as_str()).filter(|region| !knows(region)).collect();
         let told = || format!("{region}, {}: issuer ORIGINAL; providerARNs {}", guarded.label(), known.join(", "));
-        (!missing.is_empty()).then(|| Sight::of(format!("{}, of {} none", told(), missing.join(", "))))
+        (!missing.is_empty()).then(|| Sight::of(format!("{}; no user pool of {}", told(), missing.join(", "))))
     });
     Ok(sights.collect())
 }

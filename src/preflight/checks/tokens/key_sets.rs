@@ -15,13 +15,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The Regions' signing keys are not what the issuer promises",
-    why: "Validators find keys by the issuer that a token names. With the issuer UPDATED that is one for both Regions, and both must publish \
-          the same keys; with ORIGINAL each Region must publish its own. Keys that are not there, or not the same, make every token of one \
-          Region worthless where it is verified.",
-    remedy: "Compare what the Regions publish; keys of a native replica are AWS's to keep in step, so open a support case for them. \
-             Independent pools cannot share an issuer: set theirs back to ORIGINAL.\n\n\
-             ```sh\ncurl https://cognito-idp.REGION.amazonaws.com/POOL/.well-known/jwks.json\n```",
+    title: "The Regions' published signing keys do not match the issuer",
+    why: "Validators find the signing keys through the issuer that a token names. With the issuer UPDATED both Regions \
+          must publish the same keys; with ORIGINAL each Region must publish a key set. If keys are missing or differ, \
+          every token of one Region is refused.",
+    remedy: "Compare the keys that the Regions publish:\n\n\
+             ```sh\n\
+             curl https://cognito-idp.PRIMARY_REGION.amazonaws.com/USER_POOL_ID/.well-known/jwks.json\n\
+             curl https://cognito-idp.REPLICA_REGION.amazonaws.com/USER_POOL_ID/.well-known/jwks.json\n\
+             ```\n\n\
+             AWS keeps the keys of a native replica in step: open a support case if they differ. Independent pools \
+             cannot share an issuer: set their issuer back to ORIGINAL.",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -51,5 +55,5 @@ async fn look(facts: &Facts) -> Looked {
 fn ids(document: &[u8]) -> Result<BTreeSet<String>, String> {
     let set: JwkSet = serde_json::from_slice(document).map_err(|error| format!("not a JWKS document: {error}"))?;
     let ids: BTreeSet<String> = set.keys.into_iter().filter_map(|key| key.common.key_id).collect();
-    if ids.is_empty() { Err("it holds no key with an ID".to_owned()) } else { Ok(ids) }
+    if ids.is_empty() { Err("it contains no key with an ID".to_owned()) } else { Ok(ids) }
 }

@@ -16,14 +16,21 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::Nothing,
-    title: "Refresh tokens end before a failover is over",
-    why: "A session must outlive failover and failback, in a drill and in earnest, when the failback waits for the next working day. With \
-          refresh tokens that end in between, users are thrown out although nothing is wrong, all of them sign in again at a Region that was \
-          just moved, and a drill's figures of lost sessions say nothing of the failover.",
-    remedy: "Let refresh tokens be good for longer than a drill (Cognito's default is 30 days), and mind `TokenValidityUnits`: a number \
-             without a unit is in days:\n\n\
-             ```sh\naws cognito-idp update-user-pool-client --user-pool-id POOL --client-id CLIENT --refresh-token-validity 30 \
-             --token-validity-units RefreshToken=days\n```",
+    title: "Refresh tokens expire before a failover is over",
+    why: "A session must outlive failover and failback, also in a real failover, when the failback waits for the next \
+          working day. If refresh tokens expire in between, users are signed out without need and all sign in again at \
+          a Region that has just taken over, and a drill's figures of lost sessions do not show the effect of the \
+          failover.",
+    remedy: "Make refresh tokens valid for longer than a drill (Cognito's default is 30 days). A number without a unit \
+             in `TokenValidityUnits` is in days. `update-user-pool-client` resets every setting that it does not \
+             receive, so send the whole configuration:\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool-client --region PRIMARY_REGION --user-pool-id USER_POOL_ID --client-id \
+             CLIENT_ID --output json \\\n  \
+             | jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate)\n    \
+             | .RefreshTokenValidity = 30 | .TokenValidityUnits.RefreshToken = \"days\"' > client.json\n\
+             aws cognito-idp update-user-pool-client --region PRIMARY_REGION --cli-input-json file://client.json\n\
+             ```",
     calls: &["cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -35,7 +42,7 @@ async fn look(facts: &Facts) -> Looked {
         let validity = refresh_validity(client);
         let (is, wanted) = (format_duration(validity), format_duration(drill));
         let told =
-            || format!("{}: refresh tokens are good for {is}; a failover may take {wanted}", client_label(client));
+            || format!("{}: refresh tokens are valid for {is}; a failover can take {wanted}", client_label(client));
         (validity < drill).then(|| Sight::of(told()))
     });
     Ok(short.collect())

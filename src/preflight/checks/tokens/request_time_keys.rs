@@ -11,13 +11,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "Tokens are verified with keys that are fetched at request time",
-    why: "A validator that fetches the JWKS while a request waits depends on the Region that publishes it, for every request. When the \
-          primary's front door swallows packets, every token that the primary issued is refused wherever it is shown: who was signed in \
-          before the failover has to sign in again, and until then waits for a fetch that hangs.",
-    remedy: "Hold the keys of both Regions, refresh them in the background (every 10 min), keep the last ones while a Region is down, and \
-             never fetch on the request path. `examples/jwks_cache.rs` is a validator that does. Then say so:\n\n\
-             ```toml\n[preflight]\njwks_fetch = \"cached\"\n```",
+    title: "Token validators fetch the JWKS at request time",
+    why: "A validator that fetches the JWKS during a request depends on the Region that publishes it, for every \
+          request. While packets to the primary are dropped, every token that the primary issued is refused: users who \
+          signed in before the failover wait for a fetch that hangs, and must sign in again.",
+    remedy: "Cache the keys of both Regions, refresh them in the background (every 10 min), keep the last ones while a \
+             Region is down, and never fetch on the request path. `examples/jwks_cache.rs` is a validator that does \
+             this. Then state it in the environment file:\n\n\
+             ```toml\n\
+             [preflight]\n\
+             jwks_fetch = \"cached\"\n\
+             ```",
     calls: &[],
     look: |facts| {
         Box::pin(async move {

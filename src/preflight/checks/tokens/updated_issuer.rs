@@ -12,11 +12,16 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::FailedLogins,
     title: "An API refuses the UPDATED issuer",
-    why: "COGNITO_USER_POOLS authorizers of API Gateway accept the issuer ORIGINAL alone. With UPDATED they answer 401 to every token, in \
-          both Regions: what is behind them is out of reach already, and no failover will help.",
-    remedy: "Verify tokens in a Lambda authorizer, or set the issuer back:\n\n\
-             ```sh\naws cognito-idp update-user-pool --user-pool-id POOL --issuer-configuration Type=ORIGINAL\n```\n\n\
-             (UpdateUserPool sets what is left out to its default: give it everything that DescribeUserPool tells.)",
+    why: "COGNITO_USER_POOLS authorizers of API Gateway accept only the issuer ORIGINAL. With UPDATED they answer 401 \
+          to every token, in both Regions: the API is already unavailable, and a failover does not change that.",
+    remedy: "Verify tokens in a Lambda authorizer, or set the issuer back to ORIGINAL. `update-user-pool` resets every \
+             setting that it does not receive: put the current settings of the pool into `pool.json`, in the form that \
+             `aws cognito-idp update-user-pool --generate-cli-skeleton` prints.\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
+             aws cognito-idp update-user-pool --region PRIMARY_REGION --cli-input-json file://pool.json \
+             --issuer-configuration Type=ORIGINAL\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "apigateway:GET"],
     look: |facts| Box::pin(look(facts)),
 };

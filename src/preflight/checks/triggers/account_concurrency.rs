@@ -8,12 +8,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The account may run fewer functions at once in the replica's Region",
-    why: "The concurrent executions of Lambda are a quota of the account in each Region, and raised there alone. After a failover the \
-          replica's triggers take the whole load, beside everything else in that Region; whoever comes beyond the quota cannot sign in.",
-    remedy: "Raise the quota in the replica's Region to what the primary's has:\n\n\
-             ```sh\naws service-quotas request-service-quota-increase --region REPLICA --service-code lambda \
-             --quota-code L-B99A9384 --desired-value N\n```",
+    title: "The account's Lambda concurrency quota is lower in the replica's Region",
+    why: "Concurrent executions of Lambda are an account quota in each Region, and are raised for each Region \
+          separately. After a failover the replica's triggers take the whole load, in addition to all other functions \
+          in that Region. Users above the quota cannot sign in.",
+    remedy: "Raise the quota in the replica's Region to the value of the primary's Region:\n\n\
+             ```sh\n\
+             aws service-quotas request-service-quota-increase --region REPLICA_REGION --service-code lambda \\\n  \
+             --quota-code L-B99A9384 --desired-value NUMBER\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetAccountSettings"],
     look: |facts| Box::pin(look(facts)),
 };

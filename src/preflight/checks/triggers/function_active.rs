@@ -12,12 +12,17 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::FailedLogins,
     title: "A trigger's function cannot be invoked",
-    why: "Lambda runs a function that is Active alone. One that is Failed or Pending refuses every invocation, and with it every sign-in. \
-          Lambda makes functions Inactive that were not used for weeks, as a replica's are: the first invocation fails, and wakes it. \
-          A last update that failed leaves older code in place than the primary has.",
-    remedy: "Look at the reason, and deploy again; invoke an Inactive function once:\n\n\
-             ```sh\naws lambda get-function-configuration --region REGION --function-name NAME \
-             --query '[State,StateReason,LastUpdateStatus,LastUpdateStatusReason]'\n```",
+    why: "Lambda runs only functions in the state Active. A function that is Failed or Pending refuses every \
+          invocation, so every sign-in fails. Lambda makes a function Inactive if it was not used for weeks, as at a \
+          replica: the first invocation fails, and activates it again. After a failed update the function runs older \
+          code than the primary's.",
+    remedy: "Find the reason, and deploy the function again. Invoke an Inactive function once:\n\n\
+             ```sh\n\
+             aws lambda get-function-configuration --region REGION --function-name FUNCTION \\\n  \
+             --query '[State,StateReason,LastUpdateStatus,LastUpdateStatusReason]'\n\
+             aws lambda invoke --region REGION --function-name FUNCTION --payload '{}' --cli-binary-format \
+             raw-in-base64-out /dev/stdout\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };

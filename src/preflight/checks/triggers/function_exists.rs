@@ -9,11 +9,15 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::FailedLogins,
     title: "A trigger's function does not exist in its Region",
-    why: "A user pool keeps the ARN of a trigger's function, whether or not the function is still there, and a function of another \
-          Region cannot be one. Every sign-in that needs the trigger then fails with `UnexpectedLambdaException`.",
-    remedy: "Deploy the function to the Region, as the primary has it, or set the trigger to the right one:\n\n\
-             ```sh\naws lambda get-function-configuration --region REGION --function-name ARN\n\
-             aws cognito-idp describe-user-pool --region REGION --user-pool-id POOL --query UserPool.LambdaConfig\n```",
+    why: "A user pool keeps the ARN of a trigger's function even if the function is deleted, and a trigger cannot use \
+          a function of another Region. Every sign-in that needs the trigger fails with `UnexpectedLambdaException`.",
+    remedy: "Deploy the function to that Region, or set the trigger to an existing function. These commands show the \
+             function and the pool's triggers:\n\n\
+             ```sh\n\
+             aws lambda get-function-configuration --region REGION --function-name FUNCTION_ARN\n\
+             aws cognito-idp describe-user-pool --region REGION --user-pool-id USER_POOL_ID --query \
+             UserPool.LambdaConfig\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -26,7 +30,7 @@ async fn look(facts: &Facts) -> Looked {
         for (deployed, role) in regions.into_iter().filter(|(deployed, _)| deployed.configuration.is_none()) {
             let (label, region) = (pair.label(), &facts.site.region(role).region);
             let evidence = format!(
-                "{label} in {region} is {}; lambda:GetFunctionConfiguration there: ResourceNotFoundException",
+                "{label} in {region} is {}; lambda:GetFunctionConfiguration in {region}: ResourceNotFoundException",
                 deployed.arn
             );
             sights.push(Sight::of(evidence).at(role));

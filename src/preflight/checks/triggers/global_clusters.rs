@@ -13,12 +13,16 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "The database behind a trigger has no cluster in the replica's Region",
-    why: "An Aurora cluster ends with its Region, unless a global cluster has a second one. A trigger that writes to it, or reads what only \
-          it has, then fails or does without, and nothing can be promoted.",
-    remedy: "Add a cluster of the replica's Region to the global cluster, and wait until it is connected:\n\n\
-             ```sh\naws rds create-db-cluster --region REPLICA --db-cluster-identifier NAME --engine ENGINE \
-             --global-cluster-identifier GLOBAL\n```\n\n\
-             A database that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+    why: "An Aurora cluster fails with its Region, unless a global cluster has a second cluster. A trigger that needs \
+          the database then fails or works without its data, and there is no cluster to promote.",
+    remedy: "Add a cluster in the replica's Region to the global cluster, and wait until it is connected:\n\n\
+             ```sh\n\
+             aws rds create-db-cluster --region REPLICA_REGION --db-cluster-identifier CLUSTER --engine ENGINE \\\n  \
+             --global-cluster-identifier GLOBAL_CLUSTER\n\
+             aws rds describe-global-clusters --region PRIMARY_REGION --global-cluster-identifier GLOBAL_CLUSTER\n\
+             ```\n\n\
+             If a function needs a database that no environment variable names, add it to `[[preflight.dependencies]]` \
+             of the environment file.",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "rds:DescribeGlobalClusters"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -33,7 +37,7 @@ async fn look(facts: &Facts) -> Looked {
     let sights = named.iter().filter_map(|(dependency, by)| {
         let said = format!("rds:DescribeGlobalClusters in {here}: {}, named by {by},", dependency.name);
         let Some(cluster) = clusters.iter().find(|cluster| is(cluster, dependency)) else {
-            return Some(Sight::of(format!("{said} is no global cluster's")));
+            return Some(Sight::of(format!("{said} belongs to no global cluster")));
         };
         let members = cluster.global_cluster_members().iter();
         let mut member = members.filter(|member| region_of(member.db_cluster_arn()) == Some(there.as_str()));

@@ -10,11 +10,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The replica's function has other layers",
-    why: "Layers belong to a Region. Code that counts on a layer fails where the layer is missing, and Lambda cannot load one of the \
-          primary's Region while that Region is gone.",
-    remedy: "Publish the layer in the replica's Region, and give the function its ARN there:\n\n\
-             ```sh\naws lambda update-function-configuration --region REPLICA --function-name NAME --layers ARN\n```",
+    title: "The replica's function has different layers",
+    why: "Layers belong to a Region. Code that needs a layer fails if the layer is missing, and Lambda cannot load a \
+          layer of the primary's Region while that Region is down.",
+    remedy: "Publish the layer in the replica's Region, and attach it to the function there. `--layers` replaces the \
+             whole list, so name all layers:\n\n\
+             ```sh\n\
+             aws lambda publish-layer-version --region REPLICA_REGION --layer-name LAYER --zip-file \
+             fileb://layer.zip\n\
+             aws lambda update-function-configuration --region REPLICA_REGION --function-name FUNCTION --layers \
+             LAYER_ARN\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(beside(facts, look)),
 };
@@ -31,11 +37,14 @@ fn look(both: &Both<'_>) -> Vec<Sight> {
     let listed = |names: Vec<&str>| names.join(", ");
     let missing = listed(one.difference(&other).copied().collect());
     if !missing.is_empty() {
-        sights.push(Sight::of(format!("{said} lacks the layers of {here}: {missing}")));
+        sights.push(Sight::of(format!("{said} lacks layers that the one in {here} has: {missing}")));
     }
     let more = listed(other.difference(&one).copied().collect());
     if !more.is_empty() {
-        sights.push(Sight::of(format!("{said} has layers that {here} has not: {more}")).severity(Severity::Note));
+        sights.push(
+            Sight::of(format!("{said} has layers that the one in {here} does not have: {more}"))
+                .severity(Severity::Note),
+        );
     }
     sights
 }

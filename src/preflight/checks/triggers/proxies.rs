@@ -11,14 +11,21 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The RDS Proxy that a trigger connects to is missing in the replica's Region",
-    why: "Functions reach Aurora through an RDS Proxy of their Region, and the proxy is made there by hand. Where it is missing or not \
-          available the function waits for a name that does not exist, and the sign-in with it.",
-    remedy: "Create the proxy in the replica's Region, register the cluster there, and give the function its endpoint:\n\n\
-             ```sh\naws rds describe-db-proxies --region REPLICA\n\
-             aws rds create-db-proxy --region REPLICA --db-proxy-name NAME --engine-family FAMILY --role-arn ROLE \
-             --auth file://auth.json --vpc-subnet-ids SUBNET SUBNET\n```\n\n\
-             A proxy that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+    title: "The RDS Proxy that a trigger uses is missing in the replica's Region",
+    why: "Functions connect to Aurora through an RDS Proxy of their Region, which must be created in each Region. If \
+          it is missing or not available, the function waits for a name that does not exist, and the sign-in fails.",
+    remedy: "Create the proxy in the replica's Region, register the cluster, and give its endpoint to the \
+             function:\n\n\
+             ```sh\n\
+             aws rds create-db-proxy --region REPLICA_REGION --db-proxy-name PROXY --engine-family ENGINE_FAMILY \
+             --role-arn ROLE_ARN \\\n  \
+             --auth file://auth.json --vpc-subnet-ids SUBNET_ID SUBNET_ID\n\
+             aws rds register-db-proxy-targets --region REPLICA_REGION --db-proxy-name PROXY --db-cluster-identifiers \
+             CLUSTER\n\
+             aws rds describe-db-proxies --region REPLICA_REGION --db-proxy-name PROXY\n\
+             ```\n\n\
+             If a function needs a proxy that no environment variable names, add it to `[[preflight.dependencies]]` of \
+             the environment file.",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "rds:DescribeDBProxies"],
     look: |facts| Box::pin(look(facts)),
 };

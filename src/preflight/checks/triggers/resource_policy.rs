@@ -14,14 +14,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: BOTH,
     predicts: Predicts::FailedLogins,
-    title: "A trigger's function does not let the replica invoke it",
-    why: "Cognito invokes a function in the name of the pool's ARN in the same Region: the replica's ARN has the **replica's Region** and \
-          the **primary's pool ID**. A resource policy that was copied from the primary allows the primary's ARN alone, and every \
-          sign-in at the replica fails with `UnexpectedLambdaException` and `AccessDeniedException`.",
-    remedy: "Allow the replica's ARN on the replica's function:\n\n\
-             ```sh\naws lambda add-permission --region REPLICA --function-name NAME --statement-id user-pool \
-             --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com \
-             --source-arn arn:aws:cognito-idp:REPLICA:ACCOUNT:userpool/POOL\n```",
+    title: "A trigger's function does not allow the pool of its Region to invoke it",
+    why: "Cognito invokes a function as the pool's ARN in the same Region. The replica's ARN has the **replica's \
+          Region** and the **primary's pool ID**. A resource policy that is copied from the primary allows only the \
+          primary's ARN, and every sign-in at the replica fails with `UnexpectedLambdaException` and \
+          `AccessDeniedException`.",
+    remedy: "Allow the ARN that the pool has in that Region in the function's resource policy:\n\n\
+             ```sh\n\
+             aws lambda add-permission --region REPLICA_REGION --function-name FUNCTION --statement-id user-pool \\\n  \
+             --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com \\\n  \
+             --source-arn arn:aws:cognito-idp:REPLICA_REGION:ACCOUNT_ID:userpool/USER_POOL_ID\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "lambda:GetPolicy"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -45,8 +48,9 @@ async fn look(facts: &Facts) -> Looked {
             None => format!("{name} in {region} has no policy"),
         };
         let command = format!(
-            "aws lambda add-permission --region {region} --function-name {name} --statement-id user-pool --action \
-             lambda:InvokeFunction --principal {SERVICE} --source-arn {pool}"
+            "Allow the pool's ARN in the function's resource policy: `aws lambda add-permission --region {region} \
+             --function-name {name} --statement-id user-pool --action lambda:InvokeFunction --principal {SERVICE} \
+             --source-arn {pool}`"
         );
         let evidence = format!("lambda:GetPolicy: {told}; the pool's ARN there is {pool}");
         Ok::<_, Missing>(Some(Sight::of(evidence).at(role).remedy(command)))

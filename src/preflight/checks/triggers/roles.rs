@@ -14,12 +14,17 @@ pub const CHECK: Check = Check {
     severity: Severity::Blocker,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The execution role of the replica's function allows the primary's Region alone",
-    why: "Roles are global, and the ARNs in their policies are not. A role whose policy names the table or the secret of the primary's \
-          Region denies the function in the replica's Region the same thing there: it fails with `AccessDeniedException`, or leaves \
-          out the claims.",
-    remedy: "Allow the resource in both Regions, or in each by a wildcard for the Region:\n\n\
-             ```json\n\"Resource\": \"arn:aws:dynamodb:*:ACCOUNT:table/TABLE\"\n```",
+    title: "The replica function's execution role allows only resources of the primary's Region",
+    why: "Roles are global, but the ARNs in their policies are not. If a policy names only the table or the secret in \
+          the primary's Region, the function in the replica's Region cannot use its own: it fails with \
+          `AccessDeniedException`, or omits the claims.",
+    remedy: "Allow the resource in both Regions, or use a wildcard for the Region:\n\n\
+             ```json\n\
+             \"Resource\": \"arn:aws:dynamodb:*:ACCOUNT_ID:table/TABLE\"\n\
+             ```\n\n\
+             ```sh\n\
+             aws iam put-role-policy --role-name ROLE --policy-name POLICY --policy-document file://policy.json\n\
+             ```",
     calls: &[
         "cognito-idp:DescribeUserPool",
         "lambda:GetFunctionConfiguration",
@@ -45,7 +50,7 @@ async fn look(facts: &Facts) -> Looked {
         let lonely = lonely(documents.iter().map(AsRef::as_ref), here, there);
         let sight = |arn: &str| {
             Sight::of(format!(
-                "iam:GetPolicyVersion, iam:GetRolePolicy: {name} allows {arn}, and nothing alike in {there}"
+                "iam:GetPolicyVersion, iam:GetRolePolicy: {name} allows {arn}, but no resource of that service in {there}"
             ))
         };
         Ok(lonely.iter().map(|arn| sight(arn)).collect())

@@ -17,12 +17,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The token trigger adds other claims in the replica",
-    why: "The same code with other variables, another table or another layer adds other claims. Both Regions' functions are invoked with \
-          the same event of a user who does not exist, and what they add is compared by name. Claims that the scenario requires are \
-          looked for in a real token as well: GD402.",
-    remedy: "Compare the function, its environment variables and its table's rows between the Regions:\n\n\
-             ```sh\naws lambda invoke --region REGION --function-name NAME --payload fileb://event.json /dev/stdout\n```",
+    title: "The token trigger adds different claims at the replica",
+    why: "The same code adds different claims if its environment variables, table or layers differ. Preflight invokes \
+          the functions of both Regions with the same event of a user who does not exist, and compares the names of \
+          the claims that they add. GD402 checks the claims that the scenario requires in a real token.",
+    remedy: "Compare the function, its environment variables and the rows of its table between the Regions:\n\n\
+             ```sh\n\
+             aws lambda invoke --region REGION --function-name FUNCTION --payload fileb://event.json /dev/stdout\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -43,7 +45,7 @@ async fn look(facts: &Facts) -> Looked {
             Invoked::Answer(answer) => Ok(added(answer)),
             Invoked::Threw(kind) => Err(Missing::because(
                 format!("lambda:InvokeFunction in {region}"),
-                format!("the function threw {kind}"),
+                format!("the function failed with {kind}"),
             )),
         }
     };
@@ -56,9 +58,9 @@ async fn look(facts: &Facts) -> Looked {
     let more = listed(other.difference(&one).filter(known).collect());
     let name = pair.replica.name();
     let told = |verb: &str, claims: &str| {
-        Sight::of(format!("lambda:InvokeFunction: {name} in {there} {verb} {claims}, unlike the one in {here}"))
+        Sight::of(format!("lambda:InvokeFunction: {name} in {there} {verb} {claims}, unlike in {here}"))
     };
-    let sights = [("leaves out", &lost), ("adds", &more)].into_iter().filter(|(_, claims)| !claims.is_empty());
+    let sights = [("omits", &lost), ("adds", &more)].into_iter().filter(|(_, claims)| !claims.is_empty());
     Ok(sights.map(|(verb, claims)| told(verb, claims)).collect())
 }
 

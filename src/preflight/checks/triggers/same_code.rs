@@ -8,11 +8,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "A trigger's function has other code in the replica",
-    why: "Functions are deployed to each Region by itself. A deployment that went to one Region only leaves the other with code that \
-          nobody tests, and that issues other claims from the moment of the failover on.",
-    remedy: "Deploy the same package to both Regions in one pipeline, and compare:\n\n\
-             ```sh\naws lambda get-function-configuration --region REGION --function-name NAME --query CodeSha256\n```",
+    title: "A trigger's function has different code at the replica",
+    why: "Functions are deployed to each Region separately. After a deployment to one Region only, the other Region \
+          runs untested code, which can issue different claims from the moment of the failover.",
+    remedy: "Deploy the same package to both Regions in one pipeline, and compare the hashes:\n\n\
+             ```sh\n\
+             aws lambda update-function-code --region REGION --function-name FUNCTION --s3-bucket BUCKET --s3-key \
+             KEY\n\
+             aws lambda get-function-configuration --region REGION --function-name FUNCTION --query CodeSha256\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };

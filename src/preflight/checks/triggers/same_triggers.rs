@@ -13,12 +13,17 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "The Regions do not have the same Lambda triggers",
-    why: "Lambda triggers are set in each Region; replication does not carry them over. A replica without the Pre-Token-Generation \
-          trigger signs users in and gives them tokens without the claims that APIs require, and one without its custom \
-          authentication triggers signs nobody in. Nothing says so until the record leads there.",
-    remedy: "Set the missing trigger in the Region that lacks it, with a function of that Region:\n\n\
-             ```sh\naws cognito-idp update-user-pool --region REPLICA --user-pool-id POOL --lambda-config file://triggers.json\n```\n\n\
-             `update-user-pool` resets what it is not given: pass every setting that `describe-user-pool` shows.",
+    why: "Lambda triggers are set in each Region; replication does not copy them. A replica without the \
+          Pre-Token-Generation trigger issues tokens without the claims that APIs require, and one without its custom \
+          authentication triggers signs in no users. The problem appears only after the failover.",
+    remedy: "Set the missing trigger in the Region that lacks it, with a function of that Region. `update-user-pool` \
+             resets every setting that it does not receive: put the current settings of the pool into `pool.json`, in \
+             the form that `aws cognito-idp update-user-pool --generate-cli-skeleton` prints.\n\n\
+             ```sh\n\
+             aws cognito-idp describe-user-pool --region REGION --user-pool-id USER_POOL_ID\n\
+             aws cognito-idp update-user-pool --region REGION --cli-input-json file://pool.json --lambda-config \
+             file://triggers.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool"],
     look: |facts| Box::pin(look(facts)),
 };

@@ -11,12 +11,20 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The replica's function lacks environment variables that the primary's has",
-    why: "Variables are set in each Region by itself. One that was added at the primary alone makes the same code do something else at the \
-          replica: a default, or an error at the first sign-in after a failover.",
-    remedy: "Give the replica's function the same variables, with values of its own Region:\n\n\
-             ```sh\naws lambda get-function-configuration --region REGION --function-name NAME \
-             --query 'keys(Environment.Variables)'\n```",
+    title: "The replica's function lacks environment variables of the primary's function",
+    why: "Environment variables are set in each Region separately. If a variable was added at the primary only, the \
+          same code behaves differently at the replica: it uses a default, or fails at the first sign-in after a \
+          failover.",
+    remedy: "Compare the variable names, and give the replica's function the same variables, with values for its own \
+             Region. The last command replaces all variables of the function:\n\n\
+             ```sh\n\
+             aws lambda get-function-configuration --region PRIMARY_REGION --function-name FUNCTION --query \
+             'keys(Environment.Variables)'\n\
+             aws lambda get-function-configuration --region REPLICA_REGION --function-name FUNCTION --query \
+             'keys(Environment.Variables)'\n\
+             aws lambda update-function-configuration --region REPLICA_REGION --function-name FUNCTION --environment \
+             file://variables.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -31,7 +39,7 @@ async fn look(facts: &Facts) -> Looked {
         let name = pair.replica.name();
         (!missing.is_empty()).then(|| {
             let missing = missing.join(", ");
-            Sight::of(format!("lambda:GetFunctionConfiguration: {name} has {missing} in {here}, and not in {there}"))
+            Sight::of(format!("lambda:GetFunctionConfiguration: {name} has {missing} in {here}, but not in {there}"))
         })
     });
     Ok(sights.collect())

@@ -13,13 +13,16 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "A secret that a trigger needs is not replicated to the replica's Region",
-    why: "Secrets Manager keeps a secret in the Region where it was made, until it is told to replicate it. A function that finds no secret in \
-          its Region cannot open its database, and every sign-in that waits for it fails. A replica that is not in sync has the \
-          password of before the last rotation.",
+    why: "Secrets Manager does not replicate a secret by default. A function without the secret in its Region cannot \
+          connect to its database, and every sign-in that needs it fails. A replica of the secret that is not in sync \
+          contains the password from before the last rotation.",
     remedy: "Replicate the secret, with a key of the replica's Region:\n\n\
-             ```sh\naws secretsmanager replicate-secret-to-regions --region PRIMARY --secret-id SECRET \
-             --add-replica-regions Region=REPLICA,KmsKeyId=KEY\n```\n\n\
-             A secret that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+             ```sh\n\
+             aws secretsmanager replicate-secret-to-regions --region PRIMARY_REGION --secret-id SECRET_ID \\\n  \
+             --add-replica-regions Region=REPLICA_REGION,KmsKeyId=KEY_ID\n\
+             ```\n\n\
+             If a function needs a secret that no environment variable names, add it to `[[preflight.dependencies]]` \
+             of the environment file.",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "secretsmanager:DescribeSecret"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -35,8 +38,8 @@ async fn look(facts: &Facts) -> Looked {
             // A name that is no secret's in either Region was no secret's name.
             let sight = (one.is_some() || !secret.guessed).then(|| {
                 let command = format!(
-                    "aws secretsmanager replicate-secret-to-regions --region {here} --secret-id {} --add-replica-regions \
-                     Region={there}",
+                    "Replicate the secret: `aws secretsmanager replicate-secret-to-regions --region {here} --secret-id {} \
+                     --add-replica-regions Region={there}`",
                     secret.name
                 );
                 Sight::of(format!("{said} does not exist in {there}")).remedy(command)
@@ -48,7 +51,7 @@ async fn look(facts: &Facts) -> Looked {
         Ok(match replica.next().map(|replica| (replica.status(), replica.status_message())) {
             None => {
                 let told = format!(
-                    "{said} is a secret of its own in {there}: the primary's ReplicationStatus has no such Region"
+                    "{said} is an independent secret in {there}: ReplicationStatus in {here} does not list that Region"
                 );
                 Some(Sight::of(told).severity(Severity::Risk))
             }

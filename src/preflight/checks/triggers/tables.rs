@@ -13,13 +13,17 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "A table that a trigger reads has no working replica in the replica's Region",
-    why: "\"DNS goes to the secondary Region, but login silently fails because the trigger can't find the correct DynamoDB\": a \
-          function reads the table of its own Region. Where that is missing the function fails, or leaves out the claims that it would \
-          have found; where it is there but no replica, its rows grow old.",
-    remedy: "Make the table a global table with a replica there, and wait until it is ACTIVE:\n\n\
-             ```sh\naws dynamodb update-table --region PRIMARY --table-name TABLE \
-             --replica-updates 'Create={RegionName=REPLICA}'\n```\n\n\
-             A table that functions need and no variable names belongs into `[[preflight.dependencies]]`.",
+    why: "A function reads the DynamoDB table of its own Region. If the table is missing, the function fails, or omits \
+          the claims that it would have found: DNS fails over, but the login fails silently. If the table exists but \
+          is not a replica, its rows become outdated.",
+    remedy: "Make the table a global table with a replica in that Region, and wait until it is ACTIVE:\n\n\
+             ```sh\n\
+             aws dynamodb update-table --region PRIMARY_REGION --table-name TABLE \\\n  \
+             --replica-updates 'Create={RegionName=REPLICA_REGION}'\n\
+             aws dynamodb describe-table --region REPLICA_REGION --table-name TABLE --query Table.TableStatus\n\
+             ```\n\n\
+             If a function needs a table that no environment variable names, add it to `[[preflight.dependencies]]` of \
+             the environment file.",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "dynamodb:DescribeTable"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -35,7 +39,8 @@ async fn look(facts: &Facts) -> Looked {
             // A name that is no table's in either Region was no table's name.
             let sight = (one.is_some() || !table.guessed).then(|| {
                 let command = format!(
-                    "aws dynamodb update-table --region {here} --table-name {} --replica-updates 'Create={{RegionName={there}}}'",
+                    "Make the table a global table: `aws dynamodb update-table --region {here} --table-name {} \
+                     --replica-updates 'Create={{RegionName={there}}}'`",
                     table.name
                 );
                 Sight::of(format!("{said} does not exist in {there}")).remedy(command)
@@ -48,13 +53,16 @@ async fn look(facts: &Facts) -> Looked {
             return Ok(Some(Sight::of(format!("{said} has TableStatus {status} in {there}"))));
         }
         let Some(one) = one else {
-            return Ok(Some(Sight::of(format!("{said} does not exist in {here}")).at(RegionRole::Primary).severity(Severity::Risk)));
+            return Ok(Some(
+                Sight::of(format!("{said} does not exist in {here}")).at(RegionRole::Primary).severity(Severity::Risk),
+            ));
         };
         let replica = one.replicas().iter().find(|replica| replica.region_name() == Some(there.as_str()));
         Ok(match replica.map(|replica| replica.replica_status()) {
             None => {
-                let told =
-                    format!("{said} is a table of its own in {there}: its Replicas in {here} do not have that Region");
+                let told = format!(
+                    "{said} is an independent table in {there}: its Replicas in {here} do not list that Region"
+                );
                 Some(Sight::of(told).severity(Severity::Risk))
             }
             Some(Some(status)) if !matches!(status, ReplicaStatus::Active | ReplicaStatus::Updating) => {

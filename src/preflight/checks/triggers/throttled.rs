@@ -11,12 +11,15 @@ pub const CHECK: Check = Check {
     regions: BOTH,
     predicts: Predicts::FailedLogins,
     title: "A trigger's function is throttled",
-    why: "A reserved concurrency of 0 stops a function for everybody, Cognito included: every sign-in fails with \
-          `UnexpectedLambdaException`. One that is lower than the primary's throttles the users that come over at a failover, all of \
-          them at once.",
-    remedy: "Give the function what the primary's has, or free it:\n\n\
-             ```sh\naws lambda put-function-concurrency --region REGION --function-name NAME --reserved-concurrent-executions N\n\
-             aws lambda delete-function-concurrency --region REGION --function-name NAME\n```",
+    why: "A reserved concurrency of 0 stops a function completely: every sign-in fails with \
+          `UnexpectedLambdaException`. If it is lower than the primary's, the function is throttled at a failover, \
+          when all users arrive at once.",
+    remedy: "Reserve the same concurrency as at the primary, or remove the reservation:\n\n\
+             ```sh\n\
+             aws lambda put-function-concurrency --region REGION --function-name FUNCTION \
+             --reserved-concurrent-executions NUMBER\n\
+             aws lambda delete-function-concurrency --region REGION --function-name FUNCTION\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration", "lambda:GetFunctionConcurrency"],
     look: |facts| Box::pin(look(facts)),
 };
@@ -36,7 +39,9 @@ async fn look(facts: &Facts) -> Looked {
             let (name, region) = (function.name(), &facts.site.region(role).region);
             let evidence =
                 format!("lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {name} in {region} is 0");
-            let command = format!("aws lambda delete-function-concurrency --region {region} --function-name {name}");
+            let command = format!(
+                "Remove the reservation: `aws lambda delete-function-concurrency --region {region} --function-name {name}`"
+            );
             sights.push(Sight::of(evidence).at(role).remedy(command));
         }
         // None reserved means a share of the account's; that one is compared by GD408.

@@ -12,12 +12,14 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: BOTH,
     predicts: Predicts::FailedLogins,
-    title: "A trigger's function may run longer than Cognito waits",
-    why: "Cognito waits 5 s for a trigger, and then tries again up to two times. A function that may run longer goes on after Cognito gave \
-          up: its work is done up to three times, it holds concurrency that others need, and its own error never shows. In a cold \
-          Region, right after a failover, functions are at their slowest.",
-    remedy: "Set a timeout of at most 5 s, and keep the function warm or give it provisioned concurrency:\n\n\
-             ```sh\naws lambda update-function-configuration --region REGION --function-name NAME --timeout 5\n```",
+    title: "A trigger's function can run longer than Cognito waits",
+    why: "Cognito waits 5 s for a trigger, and retries up to two times. A function with a longer timeout continues \
+          after Cognito gives up: its work is done up to three times, it uses concurrency that other invocations need, \
+          and its own error is never seen. Functions are slowest right after a failover, when they start cold.",
+    remedy: "Set a timeout of at most 5 s, and keep the function warm or use provisioned concurrency:\n\n\
+             ```sh\n\
+             aws lambda update-function-configuration --region REGION --function-name FUNCTION --timeout 5\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };

@@ -9,11 +9,15 @@ pub const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
     title: "An environment variable of the replica's function points at the primary's Region",
-    why: "A function that was copied with its variables still asks the primary's tables, secrets and databases from the replica's Region. That \
-          works every day, and ends when the primary does: just when users come to the replica. Values are not shown here, as they may \
-          be secrets.",
-    remedy: "Give the variable the replica's own resource, or derive it from `AWS_REGION` in the code:\n\n\
-             ```sh\naws lambda update-function-configuration --region REPLICA --function-name NAME --environment file://variables.json\n```",
+    why: "A function that was copied with its variables uses the tables, secrets and databases of the primary's Region \
+          from the replica's Region. This works until the primary fails, which is when users come to the replica. \
+          Values are not shown, because they can be secrets.",
+    remedy: "Set the variable to the resource of the replica's Region, or derive it from `AWS_REGION` in the code. The \
+             command replaces all variables of the function:\n\n\
+             ```sh\n\
+             aws lambda update-function-configuration --region REPLICA_REGION --function-name FUNCTION --environment \
+             file://variables.json\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };

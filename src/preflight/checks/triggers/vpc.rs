@@ -11,12 +11,15 @@ pub const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The replica's function is connected to the network otherwise",
-    why: "A function reaches databases and proxies through the VPC that it is in. One that is in a VPC at the primary and in none at the \
-          replica reaches nothing private there, and one with a single subnet ends with its Availability Zone.",
+    title: "The replica's function has a different VPC configuration",
+    why: "A function reaches databases and proxies through its VPC. If it is in a VPC at the primary but not at the \
+          replica, it cannot reach private resources there. If it has only one subnet, it fails with that subnet's \
+          Availability Zone.",
     remedy: "Connect the function to subnets in two Availability Zones of the replica's VPC:\n\n\
-             ```sh\naws lambda update-function-configuration --region REPLICA --function-name NAME \
-             --vpc-config SubnetIds=SUBNET,SUBNET,SecurityGroupIds=GROUP\n```",
+             ```sh\n\
+             aws lambda update-function-configuration --region REPLICA_REGION --function-name FUNCTION \\\n  \
+             --vpc-config SubnetIds=SUBNET_ID,SUBNET_ID,SecurityGroupIds=SECURITY_GROUP_ID\n\
+             ```",
     calls: &["cognito-idp:DescribeUserPool", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(beside(facts, look)),
 };
@@ -27,19 +30,19 @@ fn look(both: &Both<'_>) -> Vec<Sight> {
     let said = "lambda:GetFunctionConfiguration";
     match (vpc(primary), vpc(replica)) {
         (Some(one), None) => sights.push(Sight::of(format!(
-            "{said}: {name} is in {} in {here}, and in no VPC in {there}",
+            "{said}: {name} is in {} in {here}, but in no VPC in {there}",
             one.vpc_id().unwrap_or_default()
         ))),
         (None, Some(other)) => {
             let id = other.vpc_id().unwrap_or_default();
-            let sight = Sight::of(format!("{said}: {name} is in no VPC in {here}, and in {id} in {there}"));
+            let sight = Sight::of(format!("{said}: {name} is in no VPC in {here}, but in {id} in {there}"));
             sights.push(sight.severity(Severity::Note));
         }
         (Some(one), Some(other)) => {
             let (ours, theirs) = (one.subnet_ids().len(), other.subnet_ids().len());
             if theirs < ours && theirs < 2 {
                 sights.push(Sight::of(format!(
-                    "{said}: {name} has {ours} subnets in {here}, and {theirs} in {there}: {}",
+                    "{said}: {name} has {ours} subnets in {here}, but {theirs} in {there}: {}",
                     other.subnet_ids().join(", ")
                 )));
             }
