@@ -106,6 +106,10 @@ impl Bench {
     /// The same with other arrivals, poll periods and TTL, beside other clients.
     fn run_drawn(&self, seed: u64, folder: &Path) -> Fallible<ExitStatus> {
         let place = folder.with_extension("lab");
+        // An earlier lab's file would name addresses where nothing listens any more.
+        if place.exists() {
+            fs::remove_dir_all(&place)?;
+        }
         fs::create_dir_all(&place)?;
         let mut draws = Draws(seed);
         let scenario = fs::read_to_string(self.root.join("scenarios/full-failover.toml"))?;
@@ -171,7 +175,7 @@ impl Bench {
             if folder.exists() {
                 fs::remove_dir_all(&folder)?;
             }
-            let status = run(self, seed, &folder)?;
+            let status = run(self, seed, &folder).inspect_err(|error| eprintln!("{name}, seed {seed}: {error}"))?;
             samples.extend(said(name, seed, status, &folder)?);
         }
         Ok(summarise(&samples))
