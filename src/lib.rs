@@ -13,7 +13,7 @@
 //! - [`runbook`]: what people do in a failover, from environment and last run, without I/O
 //! - [`evidence`]: a run's files in one archive, and whether they are as they were
 //! - [`lab`]: the twin of AWS that answers on the wire
-//! - [`net`]: sockets and TLS
+//! - [`net`]: sockets and TLS; [`timer`]: waiting by the clock
 //! - [`model`]: the vocabulary of all
 
 // A closed pipe makes these panic; `cli::output` is what prints.
@@ -39,5 +39,6 @@ pub mod report;
 pub mod runbook;
 pub mod scenario;
 pub mod srp;
+pub mod timer;
 pub mod tokens;
 pub mod users;

@@ -12,6 +12,7 @@ use gameday::lab::truth::TruthReport;
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Milestone, Seed, Span};
 use gameday::net;
+use gameday::timer::Timer as _;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 

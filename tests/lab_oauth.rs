@@ -11,6 +11,7 @@ use gameday::env::{AppClient, Environment, LabSettings, SecretRef};
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Seed, Span};
 use gameday::net::{self, Connection};
+use gameday::timer::Timer as _;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};

@@ -15,6 +15,7 @@ use gameday::env::{CredentialRef, Environment, LabSettings, RegionEnv, SecretRef
 use gameday::lab::{Lab, LabOptions};
 use gameday::model::{Clock, Milestone, Seed};
 use gameday::net;
+use gameday::timer::Timer as _;
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::{Name, RecordType};
 use jiff::Timestamp;

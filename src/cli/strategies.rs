@@ -20,6 +20,7 @@ use crate::lab::truth::{Draw, TruthReport};
 use crate::measure::Outcome;
 use crate::model::{Clock, Event, EventLog, LONGEST_DOCUMENT, Phase, Record, RegionRole, Secret, read_at_most};
 use crate::scenario::Phases;
+use crate::timer::Timer as _;
 
 use super::output::say;
 use super::run::Companion;
@@ -179,7 +180,7 @@ impl Companion for Probe {
     fn start(&mut self, world: &World, log: &Arc<EventLog>, phases: &Phases) {
         let (site, clock, baseline) = (world.site.clone(), world.clock, phases.baseline.0);
         // From now on, so that no phase is missed.
-        let (found, events) = (Arc::clone(&self.found), log.subscribe());
+        let (found, events) = (Arc::clone(&self.found), engine::subscribe(log));
         let task = tokio::spawn(async move {
             let followed = match ProbeUser::of(&site).await {
                 Ok(user) => user.follow(clock, baseline, events, &found).await,

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Executor, Restored, Stage};
 use crate::model::Event;
+use crate::timer::Timer as _;
 
 use super::gate::Demands;
 use super::machine::Ended;

@@ -275,14 +275,14 @@ fn judge_logins(
 pub(super) struct SteadyWatch {
     tally: Arc<Mutex<Tally>>,
     began: ProcessLoad,
-    began_at: tokio::time::Instant,
+    began_at: std::time::Instant,
     _task: AbortOnDropHandle<()>,
 }
 
 impl SteadyWatch {
     /// Follows from now on.
     pub fn start(log: &Arc<EventLog>, speed: f64) -> Self {
-        let mut events = log.subscribe();
+        let mut events = super::subscribe(log);
         let tally = Arc::new(Mutex::new(Tally::new(speed)));
         let followed = Arc::clone(&tally);
         let task = tokio::spawn(async move {

@@ -2,6 +2,7 @@
 
 mod back;
 mod compare;
+mod events;
 mod forward;
 mod gate;
 mod load;
@@ -25,6 +26,7 @@ use crate::model::{Clock, ClockSync, Event, EventLog, RunFailure, RunId, RunStar
 use crate::preflight::Allowed;
 use crate::scenario::Scenario;
 
+pub use events::subscribe;
 pub use gate::STEADY_STATE;
 pub use signals::{Stop, StopLevel};
 

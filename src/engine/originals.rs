@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::cloud::Cloud;
 use crate::faults::{Original, Vpc};
 use crate::model::{Clock, Event, EventLog};
+use crate::timer::Timer as _;
 
 /// It looks this often; our own choice.
 const LOOK_EVERY: Duration = Duration::from_secs(10);

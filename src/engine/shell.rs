@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::faults::{Executor, FaultError, Journal, Restored};
 use crate::model::{Event as LogEvent, Phase, RunFailure};
 use crate::preflight::Preflighted;
+use crate::timer::Timer as _;
 use crate::users::{Arrived, CurrentPhase, Trial};
 
 use super::Run;

@@ -14,6 +14,7 @@ use crate::env::AlarmRef;
 use crate::model::{Clock, DnsSource, Event, EventLog, LoginOutcome, Record, RegionRole, format_duration};
 use crate::observe::in_alarm;
 use crate::scenario::StopConditions;
+use crate::timer::Timer as _;
 
 /// CloudWatch evaluates alarms every 10 s at the most (CloudWatch user guide, "High-resolution alarms").
 const ALARM_PERIOD: Duration = Duration::from_secs(5);
@@ -39,7 +40,7 @@ pub fn watch(
     stop: &Stop,
 ) -> AbortOnDropHandle<()> {
     let Conditions { scenario, alarms } = conditions;
-    let mut events = log.subscribe();
+    let mut events = super::subscribe(log);
     let mut seen = Seen::new(scenario, zero);
     let users = async move {
         loop {

@@ -38,7 +38,7 @@ pub struct FailoverTracker {
 impl FailoverTracker {
     /// Follows from now on.
     pub fn start(log: &Arc<EventLog>, primary: Region) -> Self {
-        let mut events = log.subscribe();
+        let mut events = super::subscribe(log);
         let seen = Arc::new(watch::Sender::new(Seen::default()));
         let followed = Arc::clone(&seen);
         let task = tokio::spawn(async move {

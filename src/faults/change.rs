@@ -254,11 +254,11 @@ pub struct Scene<'a> {
 
 /// When the last call that changes something was answered, in real time.
 #[derive(Debug, Default)]
-pub struct LastCall(Mutex<Option<tokio::time::Instant>>);
+pub struct LastCall(Mutex<Option<std::time::Instant>>);
 
 impl LastCall {
     /// Nothing before the first one.
-    pub fn get(&self) -> Option<tokio::time::Instant> {
+    pub fn get(&self) -> Option<std::time::Instant> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -38,7 +38,7 @@ struct State {
     per_s: u32,
     bucket: Arc<DefaultDirectRateLimiter>,
     /// When the rate was last changed; never while it is the first one.
-    changed: Option<tokio::time::Instant>,
+    changed: Option<std::time::Instant>,
 }
 
 impl Default for Pace {
@@ -66,7 +66,7 @@ impl Pace {
         self.answered_at(throttled, Clock::real_now());
     }
 
-    fn answered_at(&self, throttled: bool, now: tokio::time::Instant) {
+    fn answered_at(&self, throttled: bool, now: std::time::Instant) {
         let mut state = self.lock();
         let quiet = state.changed.map(|at| now.duration_since(at));
         let per_s = if throttled && quiet.is_none_or(|quiet| quiet >= ONE_EVENT) {

@@ -21,6 +21,7 @@ use super::topology;
 use super::truth::{Draw, Fact, Truth};
 use crate::model::{Clock, Seed};
 use crate::net;
+use crate::timer::Timer as _;
 
 /// For the TCP connection (Route 53 developer guide).
 const CONNECT: Duration = Duration::from_secs(4);

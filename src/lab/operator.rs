@@ -13,6 +13,7 @@ use super::health::HealthCheck;
 use super::topology;
 use super::world::World;
 use crate::model::{Clock, RegionRole};
+use crate::timer::Timer as _;
 
 /// From the outage to the inversion, in minutes of scenario time: what of the article's "30-60 min (manual process)" is not the resolvers'.
 /// That every moment of it is as likely is our own choice.

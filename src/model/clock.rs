@@ -44,8 +44,8 @@ impl Clock {
     }
 
     /// Real time, for what the speed does not reach, as the patience with another service's API.
-    pub fn real_now() -> tokio::time::Instant {
-        tokio::time::Instant::now()
+    pub fn real_now() -> Instant {
+        Instant::now()
     }
 
     /// The processor time that this process has taken so far; nothing where the system does not tell.
@@ -97,28 +97,6 @@ impl Clock {
         let scenario = Duration::try_from(at.duration_since(self.anchor)).unwrap_or_default();
         let real = scenario.div_f64(self.speed);
         self.started + real.saturating_sub(self.offset)
-    }
-
-    /// Sleeps for a duration of scenario time.
-    pub async fn sleep(&self, scenario: Duration) {
-        tokio::time::sleep(self.real(scenario)).await;
-    }
-
-    /// Sleeps until scenario time reads `at`.
-    pub async fn sleep_until(&self, at: Timestamp) {
-        tokio::time::sleep_until(self.instant(at).into()).await;
-    }
-
-    /// Gives `work` a duration of scenario time.
-    ///
-    /// # Errors
-    /// [`tokio::time::error::Elapsed`] when it has not finished by then.
-    pub async fn timeout<F: Future>(
-        &self,
-        scenario: Duration,
-        work: F,
-    ) -> Result<F::Output, tokio::time::error::Elapsed> {
-        tokio::time::timeout(self.real(scenario), work).await
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use sha2::Digest;
 
 /// SHA-256 in lower-case hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -10,14 +10,8 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 /// The same over parts, for what need not be held whole.
-#[derive(Clone)]
-pub struct Sha256(Context);
-
-impl Default for Sha256 {
-    fn default() -> Self {
-        Self(Context::new(&SHA256))
-    }
-}
+#[derive(Clone, Default)]
+pub struct Sha256(sha2::Sha256);
 
 impl std::fmt::Debug for Sha256 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,7 +27,7 @@ impl Sha256 {
 
     /// The digits.
     pub fn finish(self) -> String {
-        self.0.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
+        self.0.finalize().iter().fold(String::new(), |mut hex, byte| {
             // Writing to a String cannot fail.
             let _ = write!(hex, "{byte:02x}");
             hex

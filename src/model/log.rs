@@ -5,8 +5,6 @@ use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use tokio::sync::broadcast;
-
 use super::{Clock, Event, Record};
 
 /// What event logs and archives of runs are compressed with by zstd: well, at hundreds of megabytes a second.
@@ -20,12 +18,23 @@ const BATCH: usize = 256;
 const BATCHES: usize = 8;
 
 /// The append-only event log of a run: one JSON object a line, flushed line by line, and
-/// handed on to whoever subscribed.
+/// handed on to its followers.
 #[derive(Debug)]
 pub struct EventLog {
     clock: Clock,
     inner: Mutex<Inner>,
-    live: broadcast::Sender<Arc<Record>>,
+}
+
+/// Called with every record, until it returns false.
+type Follower = Box<dyn FnMut(&Arc<Record>) -> bool + Send>;
+
+#[derive(Default)]
+struct Followers(Vec<Follower>);
+
+impl std::fmt::Debug for Followers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} followers", self.0.len())
+    }
 }
 
 #[derive(Debug)]
@@ -38,6 +47,7 @@ struct Inner {
     /// The line under way; kept, so that a login costs no allocation here.
     line: Vec<u8>,
     failed: Option<String>,
+    followers: Followers,
 }
 
 /// The event log could not be opened, written or read.
@@ -71,8 +81,16 @@ impl EventLog {
     pub fn create(path: &Path, clock: Clock) -> Result<Self, LogError> {
         let io = |source| LogError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io)?;
-        let inner = Inner { file, path: path.to_owned(), whole: 0, next: 0, line: Vec::new(), failed: None };
-        Ok(Self { clock, inner: Mutex::new(inner), live: broadcast::channel(4096).0 })
+        let inner = Inner {
+            file,
+            path: path.to_owned(),
+            whole: 0,
+            next: 0,
+            line: Vec::new(),
+            failed: None,
+            followers: Followers::default(),
+        };
+        Ok(Self { clock, inner: Mutex::new(inner) })
     }
 
     /// Appends an event, stamped now. A write that fails is kept for [`EventLog::close`]: an
@@ -95,13 +113,14 @@ impl EventLog {
                 inner.failed.get_or_insert_with(|| error.to_string());
             }
         }
-        // No subscriber is no error.
-        let _ = self.live.send(Arc::new(record));
+        let record = Arc::new(record);
+        inner.followers.0.retain_mut(|follower| follower(&record));
     }
 
-    /// The events from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Record>> {
-        self.live.subscribe()
+    /// Calls `follower` with each record from now on, in the order of the log, until it returns false. It must not wait, nor write to the log.
+    pub fn follow(&self, follower: impl FnMut(&Arc<Record>) -> bool + Send + 'static) {
+        let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        inner.followers.0.push(Box::new(follower));
     }
 
     /// Brings the log to disk.

@@ -1,5 +1,6 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
+use sha2::{Digest, Sha256};
 
 /// The number from which every random draw of a run follows. Each purpose gets its own stream,
 /// so that drawing more of one thing does not shift another.
@@ -11,10 +12,7 @@ impl Seed {
     pub fn stream(self, purpose: &str) -> ChaCha12Rng {
         let mut input = self.0.to_be_bytes().to_vec();
         input.extend_from_slice(purpose.as_bytes());
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &input);
-        let mut seed = [0; 32];
-        seed.copy_from_slice(digest.as_ref());
-        ChaCha12Rng::from_seed(seed)
+        ChaCha12Rng::from_seed(Sha256::digest(&input).into())
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn watch(clock: Clock, log: &EventLog, stop: CancellationToken)
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = tokio::time::sleep_until(due) => {}
+            () = tokio::time::sleep_until(due.into()) => {}
         }
         let fired = Clock::real_now();
         // What the machine was up beyond what this process's clock has counted.
@@ -45,7 +45,7 @@ pub(super) async fn watch(clock: Clock, log: &EventLog, stop: CancellationToken)
         if slept_ms > 0.0 {
             known += slept;
         }
-        let window = Window { sent: clock.at(due.into_std()), received: clock.at(fired.into_std()) };
+        let window = Window { sent: clock.at(due), received: clock.at(fired) };
         log.write(Event::HarnessStalled { window, late_ms, slept_ms });
     }
 }

@@ -27,6 +27,7 @@ use crate::dns::{Doors, Server};
 use crate::env::{Canary, Observe, Pool};
 use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
 use crate::net::{LocalFailure, connect};
+use crate::timer::Timer as _;
 
 pub use alarms::in_alarm;
 use checkers::Minds;

@@ -14,6 +14,7 @@ use crate::env::{Pool, Site};
 use crate::model::{Clock, Expect, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Severity, UserAction};
 use crate::net::{Connection, connect, host_header, server_name};
 use crate::scenario::{FlowShare, Scenario, UserLoad};
+use crate::timer::Timer as _;
 use crate::tokens::{Expectations, Fetch, JwksCache};
 use crate::users::{Crowd, Ended, TOTP_STEP_SECONDS, Token, Way, Who};
 

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::model::{Clock, Region};
+use crate::timer::Timer as _;
 
 /// How long fetched keys are fresh (the article's advice for validators: 10 min).
 pub const TTL: Duration = Duration::from_mins(10);

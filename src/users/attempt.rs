@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{FailedTry, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
 use crate::scenario::FlowShare;
+use crate::timer::Timer as _;
 
 use super::accounts::{Account, Token};
 use super::door::{AppClient, Door};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Event, EventLog, Expect, Flow, Login, LoginOutcome, Phase, Seed};
 use crate::scenario::{FlowShare, UserLoad};
+use crate::timer::Timer as _;
 
 use super::accounts::{Account, Population, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};

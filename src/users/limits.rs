@@ -14,6 +14,7 @@ use crate::model::{
     not_allowed,
 };
 use crate::scenario::{ExpectedLimit, FlowShare};
+use crate::timer::Timer as _;
 
 use super::accounts::{Account, Population};
 use super::attempt::{Ended, Who};

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cloud::CloudError;
 use crate::model::Secret;
+use crate::timer::Timer as _;
 
 use super::crowd::Crowd;
 

@@ -13,6 +13,7 @@ use crate::model::{
     Event, LoginOutcome, LoginStep, Percent, Phase, RegionRole, Secret, SessionCall, SessionStep, Window,
 };
 use crate::scenario::{FlowShare, SessionPlan};
+use crate::timer::Timer as _;
 
 use super::accounts::{Account, Token};
 use super::attempt::{Attempt, Who, login};

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use crate::dns::DnsError;
 use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
 use crate::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
+use crate::timer::Timer as _;
 use crate::tokens::{Expectations, TokenError};
 
 use super::door::{AppClient, Door};

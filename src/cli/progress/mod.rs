@@ -75,11 +75,11 @@ impl Progress {
         let Some(screen) = screen else {
             output::say(heading);
             let follower = Follower { clock, board };
-            return Self { way: Way::Plain(tokio::spawn(follower.follow(log.subscribe(), end.clone()))), end };
+            return Self { way: Way::Plain(tokio::spawn(follower.follow(engine::subscribe(log), end.clone()))), end };
         };
         let ((done, ended), (keep, said)) = (channel(), channel());
         output::redirect(Some(keep.clone()));
-        let (heading, events, stop) = (heading.to_owned(), log.subscribe(), end.clone());
+        let (heading, events, stop) = (heading.to_owned(), engine::subscribe(log), end.clone());
         std::thread::spawn(move || {
             let drawer = Drawer { clock, board, heading, events, keep };
             // A panic of the view is told like any other, on the terminal as it was; the run goes on without it.

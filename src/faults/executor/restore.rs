@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use tokio::time::Instant;
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Backoff, CloudError, ErrorClass};
@@ -243,7 +243,7 @@ impl Executor {
     /// Says that work goes on: a silent program is taken for a dead one and killed.
     async fn saying<T>(&self, work: impl Future<Output = T>, what: &str) -> T {
         let began = Clock::real_now();
-        let mut tick = tokio::time::interval_at(began + SAYS_EVERY, SAYS_EVERY);
+        let mut tick = tokio::time::interval_at((began + SAYS_EVERY).into(), SAYS_EVERY);
         let mut work = Box::pin(work);
         loop {
             tokio::select! {

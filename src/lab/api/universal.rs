@@ -13,6 +13,7 @@ use super::query::Params;
 use super::xml::{Element, node, text};
 use super::{Control, LARGEST_BODY_BYTES, Service, answer, answer_query, cognito, route53};
 use crate::lab::services::schedules::{Firing, Key, Schedule};
+use crate::timer::Timer as _;
 
 /// What a universal target's ARN begins with (EventBridge Scheduler user guide, "Using universal targets").
 const UNIVERSAL: &str = "arn:aws:scheduler:::aws-sdk:";

@@ -10,6 +10,7 @@ use crate::lab::estate::routing::Routing;
 use crate::lab::health::HealthCheck;
 use crate::lab::truth::{Fact, Truth};
 use crate::model::{Clock, RegionRole, Seed};
+use crate::timer::Timer as _;
 
 /// How long an authoritative server takes to hear of a flip, in scenario time: "a moment" (DOMAIN.md), spread so that servers disagree.
 const HEARS_AFTER: std::ops::Range<f64> = 0.1..1.0;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::env::JwksFetch;
 use crate::model::Clock;
+use crate::timer::Timer as _;
 use crate::tokens::{self, Claims, Expectations, JwksCache, Source, TokenError};
 
 /// How long one fetch may take where every request makes its own; our own choice.

@@ -14,6 +14,7 @@ use super::later;
 use crate::env::{LabSettings, Strategy};
 use crate::lab::truth::{Draw, Truth};
 use crate::model::Clock;
+use crate::timer::Timer as _;
 
 /// The spread of the log-normal lag: with it and a median of 1 s, one entry in a hundred takes over 5 s and one in a
 /// thousand over 8 s. No figure is published (Cognito says "eventually consistent").

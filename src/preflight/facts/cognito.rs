@@ -12,6 +12,7 @@ use futures::future::try_join_all;
 
 use crate::cloud::{CloudError, ErrorClass};
 use crate::model::RegionRole;
+use crate::timer::Timer as _;
 
 use super::{Facts, Missing};
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{AfterLogin, LoginOutcome, LoginStep, Secret};
+use crate::timer::Timer as _;
 use crate::users::visit::{Visit, service};
 
 use super::refresh;

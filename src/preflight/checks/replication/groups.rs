@@ -5,6 +5,7 @@ use crate::model::RegionRole::{Primary, Replica};
 use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing, found};
+use crate::timer::Timer as _;
 
 pub const CHECK: Check = Check {
     code: "GD306",

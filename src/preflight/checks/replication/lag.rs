@@ -11,6 +11,7 @@ use crate::model::RegionRole::{Primary, Replica};
 use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing};
+use crate::timer::Timer as _;
 
 const WRITE: &str = "cognito-idp:AdminUpdateUserAttributes";
 /// How often the replica is asked.

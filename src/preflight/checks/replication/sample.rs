@@ -8,6 +8,7 @@ use crate::model::RegionRole::{Primary, Replica};
 use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing, found};
+use crate::timer::Timer as _;
 
 /// Attributes that independent pools give each user anew.
 const OF_THE_POOL: [&str; 2] = ["sub", "identities"];
