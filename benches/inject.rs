@@ -20,10 +20,10 @@ use std::{env, fs};
 
 use aws_sdk_ec2::types::Tag;
 use gameday::cloud::{Access, Cloud};
-use gameday::env::Site;
 use gameday::faults::{Executor, Journal, Part, Scope, State, Vpc, plan};
-use gameday::model::{Clock, RunId};
-use gameday::scenario::FaultSpec;
+use gameday_core::env::Site;
+use gameday_core::model::{Clock, RunId};
+use gameday_core::scenario::FaultSpec;
 use moto::Moto;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

@@ -2,7 +2,7 @@
 //!
 //! `LOGINS` says how many (1,000,000), `GAMEDAY` which binary.
 
-#[path = "../tests/synthetic/mod.rs"]
+#[path = "../crates/core/tests/synthetic/mod.rs"]
 mod synthetic;
 
 use std::error::Error;
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use gameday::model::{Clock, Event, EventLog, Login, Phase};
+use gameday_core::model::{Clock, Event, EventLog, Login, Phase};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -74,7 +74,7 @@ fn watch(mut child: Child) -> Fallible<(f64, f64)> {
 /// Writes the sample run's log with so many logins, as a run does: through the event log, with a follower.
 fn record(folder: &Path, logins: u64) -> Fallible<()> {
     let log = EventLog::create(&folder.join("events.ndjson"), Clock::start(1.0))?;
-    let follower = log.subscribe();
+    let follower = gameday::engine::subscribe(&log);
     let (records, _) = synthetic::World::sample().run();
     let samples: Vec<Login> = records
         .iter()

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use gameday::model::{Clock, Region};
-use gameday::net::{self, Connection};
-use gameday::tokens::{Claims, Expectations, Fetch, JwksCache, Source, TokenError};
+use gameday_core::model::{Clock, Region};
+use gameday_protocols::net::{self, Connection};
+use gameday_protocols::tokens::{Claims, Expectations, Fetch, JwksCache, Source, TokenError};
 
 /// How long the first keys may take.
 const PATIENCE: Duration = Duration::from_secs(10);

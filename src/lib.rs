@@ -21,24 +21,10 @@
 
 pub mod cli;
 pub mod cloud;
-pub mod compare;
 pub mod discover;
-pub mod dns;
 pub mod engine;
-pub mod env;
 pub mod evidence;
 pub mod faults;
-pub mod files;
-pub mod lab;
-pub mod measure;
-pub mod model;
-pub mod net;
 pub mod observe;
 pub mod preflight;
-pub mod report;
-pub mod runbook;
-pub mod scenario;
-pub mod srp;
-pub mod timer;
-pub mod tokens;
 pub mod users;

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Credentials, Region as SdkRegion};
 use aws_sdk_cognitoidentityprovider::{Client, Config};
 use gameday::cloud::Access;
-use gameday::env::CredentialRef;
 use gameday::faults::{Action, Journal, read_journal};
-use gameday::model::{Region, RunId};
-use gameday::net::{self, Connection};
 use gameday::users::OneConnection;
+use gameday_core::env::CredentialRef;
+use gameday_core::model::{Region, RunId};
+use gameday_protocols::net::{self, Connection};
 use jiff::Timestamp;
 use serde_json::json;
 

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &str)] = &[
     (
         "cli",
-        "cloud compare discover dns engine env evidence faults files lab measure model net observe preflight report runbook scenario users",
+        "cloud compare discover dns engine env evidence faults files lab measure model net observe preflight report runbook scenario timer users",
     ),
-    ("engine", "preflight faults users observe measure scenario env cloud model"),
-    ("preflight", "cloud scenario env model faults users observe tokens dns net"),
+    ("engine", "preflight faults users observe measure scenario env cloud model timer"),
+    ("preflight", "cloud scenario env model faults users observe tokens dns net timer"),
     ("faults", "cloud scenario env model"),
-    ("users", "tokens srp dns cloud scenario env model net"),
-    ("observe", "dns cloud env model net"),
-    ("tokens", "model"),
+    ("users", "tokens srp dns cloud scenario env model net timer"),
+    ("observe", "dns cloud env model net timer"),
+    ("tokens", "model timer"),
     ("srp", "model"),
     ("dns", "model net"),
     ("discover", "cloud env model"),
@@ -27,8 +27,9 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("compare", "report measure model"),
     ("evidence", "faults measure report model"),
     ("runbook", "compare env model"),
-    ("lab", "tokens srp env model net"),
+    ("lab", "tokens srp env model net timer"),
     ("net", "model"),
+    ("timer", "model"),
     ("model", ""),
 ];
 
@@ -43,7 +44,16 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A file of the program: its path under `src`, and its lines without tests and comments.
+/// The crates of the workspace: the folder of each, the name by which others use it, and how its paths begin here.
+const CRATES: [(&str, &str, &str); 4] = [
+    ("src", "gameday", ""),
+    ("crates/core/src", "gameday_core", ""),
+    ("crates/protocols/src", "gameday_protocols", ""),
+    // Its modules are its own affair: it is one module here.
+    ("crates/lab/src", "gameday_lab", "lab/"),
+];
+
+/// A file of the program: its path under its crate's sources, and its lines without tests and comments.
 struct Source {
     path: String,
     lines: Vec<String>,
@@ -56,16 +66,42 @@ impl Source {
     }
 
     fn all() -> Vec<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = Vec::new();
-        sources(&root, &mut files);
-        let relative = |file: &Path| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-        let read = |file: PathBuf| Self::new(&relative(&file), &std::fs::read_to_string(&file).unwrap());
-        files.into_iter().filter(|file| !file.ends_with("tests.rs")).map(read).collect()
+        let of_crate = |(folder, _, begin): &(&str, &str, &str)| {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut files = Vec::new();
+            sources(&root, &mut files);
+            let relative = |file: &Path| format!("{begin}{}", file.strip_prefix(&root).unwrap().to_str().unwrap());
+            let read = |file: PathBuf| Self::new(&relative(&file), &std::fs::read_to_string(&file).unwrap());
+            files.into_iter().filter(|file| !file.ends_with("tests.rs")).map(read).collect::<Vec<_>>()
+        };
+        CRATES.iter().flat_map(of_crate).collect()
     }
 
     fn module(&self) -> &str {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
+    }
+
+    /// The modules at the top of a crate that this file names: by `crate::`, by another crate's name, by braces after either, and by as
+    /// many `super::` as lead out of its own module.
+    fn knows(&self) -> BTreeSet<String> {
+        let text = self.lines.join("\n");
+        let mut known = BTreeSet::new();
+        let own = if self.module() == "lab" { "lab" } else { "crate" };
+        for (root, of_lab) in [("crate::", own == "lab"), ("gameday_core::", false), ("gameday_protocols::", false)] {
+            if !of_lab {
+                known.extend(after(&text, root).flat_map(heads));
+            }
+        }
+        if has(&text, "gameday_lab") {
+            known.insert("lab".to_owned());
+        }
+        // `a/b.rs` is crate::a::b, `a/mod.rs` and `a.rs` are crate::a: so many `super::` reach the crate.
+        let depth = self.path.trim_end_matches(".rs").trim_end_matches("/mod").split('/').count();
+        if own != "lab" {
+            known.extend(after(&text, &"super::".repeat(depth)).flat_map(heads));
+        }
+        known.remove("");
+        known
     }
 
     /// Where each of `patterns` stands, with the reason why it must not.
@@ -92,6 +128,49 @@ fn has(line: &str, pattern: &str) -> bool {
     })
 }
 
+/// What follows each `root` in a text, where it is not the end of a longer name.
+fn after<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = &'a str> {
+    let part_of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let starts = move |at: &usize| !text[..*at].ends_with(part_of_path);
+    text.match_indices(root).map(|(at, _)| at).filter(starts).map(move |at| &text[at + root.len()..])
+}
+
+/// The first names of a path, or of the paths in braces at its beginning.
+fn heads(path: &str) -> Vec<String> {
+    let name = |path: &str| path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let Some(list) = path.strip_prefix('{') else { return vec![name(path)] };
+    let (mut depth, mut found, mut begin) = (0, Vec::new(), 0);
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                found.push(name(&list[begin..at]));
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(name(&list[begin..at]));
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_way_to_name_a_module_is_seen() {
+    let knows = |path: &str, text: &str| Source::new(path, text).knows().into_iter().collect::<Vec<_>>().join(" ");
+    assert_eq!(knows("users/wire.rs", "use crate::{cloud, faults::{Plan, self}, engine};"), "cloud engine faults");
+    assert_eq!(knows("users/wire.rs", "use crate::{\n    cloud::Cloud,\n    engine,\n};"), "cloud engine");
+    assert_eq!(knows("users/flows/srp.rs", "use super::super::super::engine::Run;"), "engine");
+    assert_eq!(knows("users/flows/srp.rs", "use super::super::door::Door;"), "");
+    assert_eq!(knows("users/mod.rs", "use super::{engine, cli};"), "cli engine");
+    assert_eq!(knows("users/mod.rs", "let x = gameday_core::model::Clock::start(1.0); gameday_lab::Lab"), "lab model");
+    assert_eq!(knows("lab/api/mod.rs", "use crate::health::Checker; use gameday_protocols::net;"), "net");
+    assert_eq!(knows("users/mod.rs", "// use crate::engine;"), "");
+}
+
 #[test]
 fn no_arrow_points_up_and_no_file_is_long() {
     let allowed: BTreeMap<&str, BTreeSet<&str>> =
@@ -103,13 +182,10 @@ fn no_arrow_points_up_and_no_file_is_long() {
             wrong.push(format!("{path} has more than 600 lines"));
         }
         let Some(known) = allowed.get(module) else { continue };
-        for (number, line) in source.lines.iter().enumerate() {
-            for part in line.split("crate::").skip(1) {
-                let target: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                arrows += 1;
-                if allowed.contains_key(target.as_str()) && target != module && !known.contains(target.as_str()) {
-                    wrong.push(format!("{path}:{}: {module} may not know {target}", number + 1));
-                }
+        for target in source.knows() {
+            arrows += 1;
+            if allowed.contains_key(target.as_str()) && target != module && !known.contains(target.as_str()) {
+                wrong.push(format!("{path}: {module} may not know {target}"));
             }
         }
     }
@@ -138,7 +214,7 @@ fn sockets(source: &Source) -> Vec<String> {
     if source.module() == "net" {
         return Vec::new();
     }
-    let mut wrong = source.find(SOCKET_SOURCES, "sockets come from crate::net");
+    let mut wrong = source.find(SOCKET_SOURCES, "sockets come from gameday_protocols::net");
     let calls: Vec<String> = SOCKETS.iter().map(|socket| format!("{socket}::")).collect();
     let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
     wrong.extend(source.find(&calls, "only net opens sockets"));
@@ -149,8 +225,11 @@ fn sockets(source: &Source) -> Vec<String> {
             if import.starts_with('{') { import.split('}').next() } else { import.split([' ', ';', ':']).next() };
         let names = names.unwrap();
         let found = SOCKETS.iter().chain(&["*"]).filter(|socket| has(names, socket));
-        wrong
-            .extend(found.map(|socket| format!("{}: `std::net::{socket}`: sockets come from crate::net", source.path)));
+        wrong.extend(
+            found.map(|socket| {
+                format!("{}: `std::net::{socket}`: sockets come from gameday_protocols::net", source.path)
+            }),
+        );
     }
     // Nested imports would hide the path.
     for import in text.split("use tokio::{").skip(1).filter(|import| has(import.split(';').next().unwrap(), "net")) {
@@ -201,7 +280,7 @@ fn a_socket_or_a_reading_of_time_elsewhere_is_found() {
         "use std::os::unix::net::UnixStream;",
         "use tokio::{net, time};",
         "rustix::net::socket(family, kind, None)?;",
-        "use crate::net::TcpStream;\nTcpStream::connect(at).await?;",
+        "use gameday_protocols::net::TcpStream;\nTcpStream::connect(at).await?;",
         "net::TcpListener::bind(at)",
         "use hickory_resolver::TokioResolver;",
         "use hyper_util::client::legacy::Client;",
@@ -215,7 +294,7 @@ fn a_socket_or_a_reading_of_time_elsewhere_is_found() {
         assert!(!readings(&Source::new("model/log.rs", text)).is_empty(), "{text}");
         assert!(readings(&Source::new("model/clock.rs", text)).is_empty(), "{text}");
     }
-    let fine = "use std::net::{IpAddr, SocketAddr};\nuse crate::net::{self, TcpStream};\n// TcpStream::connect, Instant::now()\n\
+    let fine = "use std::net::{IpAddr, SocketAddr};\nuse gameday_protocols::net::{self, TcpStream};\n// TcpStream::connect, Instant::now()\n\
                 net::connect(SocketAddr::new(at, 443)); clock.now(); Clock::real_now(); \"https://::nowhere\"\n\
                 #[cfg(test)]\nmod tests {\n    TcpStream::connect(at); Instant::now();\n";
     let fine = Source::new("users/wire.rs", fine);
@@ -223,7 +302,7 @@ fn a_socket_or_a_reading_of_time_elsewhere_is_found() {
 }
 
 /// The two files that may be unsafe; clippy sees to a proof at each of their blocks.
-const CALL_C: [&str; 2] = ["src/model/ntp.rs", "src/srp/bignum.rs"];
+const CALL_C: [&str; 2] = ["crates/core/src/model/ntp.rs", "crates/protocols/src/srp/bignum.rs"];
 
 /// Whether a line is unsafe code, or lifts the ban on it.
 fn is_unsafe(line: &str) -> bool {
@@ -235,7 +314,7 @@ fn is_unsafe(line: &str) -> bool {
 fn only_two_files_are_unsafe() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "tests", "benches"] {
+    for folder in ["src", "crates", "tests", "benches", "examples"] {
         sources(&root.join(folder), &mut files);
     }
     // Whole files, tests included.

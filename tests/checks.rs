@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::proxy as wire;
 use crate::proxy::Wire;
 use crate::support::{Lab, gameday};
-use gameday::model::Severity;
+use gameday_core::model::Severity;
 use serde_json::Value;
 
 /// So many labs at once; they wait as much as they work.

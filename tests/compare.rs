@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use crate::support;
 use crate::support::{gameday, tools};
-use gameday::compare::{
+use gameday_core::compare::{
     Accepted, Bounds, CLAIMS, Change, Contender, Figure, Pair, Probed, Room, RunRecord, Verdict, pair, trend,
 };
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::support::{Lab, bounds, events, json, tools};
-use gameday::model::{Event, LoginOutcome};
+use gameday_core::model::{Event, LoginOutcome};
 use jiff::Timestamp;
 
 /// Logins hang for 10 s, so that 300 of them are under way in the outage: more than there are descriptors.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::gameday;
-use gameday::env::{self, Environment, EnvironmentKind};
-use gameday::files::{FileProblems, Loaded};
-use gameday::scenario::{self, Scenario};
+use gameday_core::env::{self, Environment, EnvironmentKind};
+use gameday_core::files::{FileProblems, Loaded};
+use gameday_core::scenario::{self, Scenario};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
 

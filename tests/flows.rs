@@ -8,9 +8,11 @@ use crate::support;
 use crate::support::{Lab, events, gameday, json, keeps_secrets, lab_with, without_debug};
 use aws_sdk_cognitoidentityprovider::types::UserStatusType;
 use gameday::cloud::Cloud;
-use gameday::env::Site;
-use gameday::model::{Event, Expectation, Login, LoginOutcome, LoginStep, Phase, RegionRole, SessionCall, SessionStep};
-use gameday::scenario;
+use gameday_core::env::Site;
+use gameday_core::model::{
+    Event, Expectation, Login, LoginOutcome, LoginStep, Phase, RegionRole, SessionCall, SessionStep,
+};
+use gameday_core::scenario;
 
 const SPEED: &str = "10";
 

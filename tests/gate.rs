@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use aws_sdk_ec2::types::{Filter, RuleAction};
 use gameday::cloud::Cloud;
 use gameday::faults::read_journal;
-use gameday::model::{Event, Phase, SteadyFigures, SteadyState, Step};
+use gameday_core::model::{Event, Phase, SteadyFigures, SteadyState, Step};
 
 use crate::support::{Lab, SHORT_TTL, current_phase, events, gameday, json, lab_with, short_scenario, tools};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::{Lab, SHORT_TTL, current_phase, gameday, json, short_scenario, tools};
 use aws_sdk_cloudwatch::types::StateValue;
 use gameday::cloud::Cloud;
-use gameday::model::Phase;
+use gameday_core::model::Phase;
 use serde_json::Value;
 
 /// An environment file of a lab whose rules are `text`.

@@ -9,10 +9,10 @@ use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, NetworkInterface, ResourceType, RuleAction, Tag, TagSpecification, UserIdGroupPair,
 };
 use bytes::Bytes;
-use gameday::env::{CredentialRef, Environment, LabSettings, SecretRef};
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, Milestone, Seed};
-use gameday::net;
+use gameday_core::env::{CredentialRef, Environment, LabSettings, SecretRef};
+use gameday_core::model::{Clock, Milestone, Seed};
+use gameday_lab::{Lab, LabOptions};
+use gameday_protocols::net;
 
 struct World {
     lab: Lab,
@@ -123,7 +123,7 @@ impl World {
     }
 
     fn has(&self, milestone: Milestone) -> bool {
-        self.lab.truth().report(None).milestones.iter().any(|known| known.name == milestone)
+        self.lab.truth_report(None).milestones.iter().any(|known| known.name == milestone)
     }
 }
 

@@ -7,12 +7,12 @@ use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Filter, RuleAction};
 use bytes::Bytes;
-use gameday::env::{CredentialRef, Environment, HealthTarget, LabSettings, SecretRef};
-use gameday::lab::truth::TruthReport;
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, Milestone, Seed, Span};
-use gameday::net;
-use gameday::timer::Timer as _;
+use gameday_core::env::{CredentialRef, Environment, HealthTarget, LabSettings, SecretRef};
+use gameday_core::model::TruthReport;
+use gameday_core::model::{Clock, Milestone, Seed, Span};
+use gameday_lab::{Lab, LabOptions};
+use gameday_protocols::net;
+use gameday_protocols::timer::Timer as _;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 
@@ -183,7 +183,7 @@ async fn a_blackhole_fails_over_and_heals() {
 
     // New connections hang, and the open one stalls: neither FIN nor RST.
     until("packets vanish", async || {
-        lab.truth().report(None).milestones.iter().any(|known| known.name == Milestone::FaultEffective)
+        lab.truth_report(None).milestones.iter().any(|known| known.name == Milestone::FaultEffective)
     })
     .await;
     for number in [0, 1] {
@@ -202,7 +202,7 @@ async fn a_blackhole_fails_over_and_heals() {
     })
     .await;
     until("the resolver follows", async || block(resolver).await == 2).await;
-    let truth = lab.truth().report(None);
+    let truth = lab.truth_report(None);
     let detected = milestone(&truth, Milestone::HealthCheckUnhealthy);
     assert!((20.0..45.0).contains(&detected), "{detected}");
     let flipped = milestone(&truth, Milestone::DnsFlipAuthoritative);
@@ -225,7 +225,7 @@ async fn a_blackhole_fails_over_and_heals() {
         block(authoritative[0]).await == 1 && block(authoritative[1]).await == 1
     })
     .await;
-    let truth = lab.truth().report(None);
+    let truth = lab.truth_report(None);
     assert!(milestone(&truth, Milestone::FaultReverted) > flipped);
     assert!(milestone(&truth, Milestone::DnsFailbackAuthoritative) > milestone(&truth, Milestone::HealthCheckHealthy));
     assert!(truth.milestones.iter().all(|known| known.at <= clock.now()));
@@ -242,7 +242,7 @@ async fn only_the_denied_source_loses_its_packets() {
     let port = i32::from(environment.front_door.as_ref().unwrap().port);
     let ports = aws_sdk_ec2::types::PortRange::builder().from(port).to(port).build();
     deny.rule_action(RuleAction::Deny).cidr_block("127.0.0.1/32").port_range(ports).send().await.unwrap();
-    until("the users' path is shut", async || !lab.truth().report(None).milestones.is_empty()).await;
+    until("the users' path is shut", async || !lab.truth_report(None).milestones.is_empty()).await;
     let mut stalled = tokio::spawn(async move { open.send(health_request()).await.map(|response| response.status()) });
     assert!(tokio::time::timeout(Duration::from_millis(300), &mut stalled).await.is_err());
     let tls = net::client_tls_unverified(true).unwrap();
@@ -264,7 +264,7 @@ async fn requests_of_clients_that_gave_up_are_not_served_after_the_heal() {
     let acl = prepare(&aws, &environment).await;
     let mut gave_up = https(&lab, door(&environment, 0)).await;
     cut(&aws, &acl).await;
-    until("packets vanish", async || !lab.truth().report(None).milestones.is_empty()).await;
+    until("packets vanish", async || !lab.truth_report(None).milestones.is_empty()).await;
     let sent = tokio::time::timeout(Duration::from_millis(200), gave_up.send(health_request())).await;
     assert!(sent.is_err());
     drop(gave_up);

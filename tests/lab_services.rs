@@ -11,11 +11,11 @@ use aws_sdk_ec2::types::RuleAction;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
 };
-use gameday::env::{CredentialRef, Environment, LabSettings, RegionEnv, SecretRef};
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, Milestone, Seed};
-use gameday::net;
-use gameday::timer::Timer as _;
+use gameday_core::env::{CredentialRef, Environment, LabSettings, RegionEnv, SecretRef};
+use gameday_core::model::{Clock, Milestone, Seed};
+use gameday_lab::{Lab, LabOptions};
+use gameday_protocols::net;
+use gameday_protocols::timer::Timer as _;
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::{Name, RecordType};
 use jiff::Timestamp;
@@ -465,7 +465,7 @@ async fn an_inverted_health_check_moves_the_record_and_back() {
     assert_eq!(inverted.unwrap().health_check().unwrap().health_check_version(), 2);
     let after = clock.now();
     leads_to("inverted, the replica", 2).await;
-    let truth = lab.truth().report(None);
+    let truth = lab.truth_report(None);
     let at = |name| truth.milestones.iter().find(|known| known.name == name).map(|known| known.at);
     assert!((before..=after).contains(&at(Milestone::HealthCheckUnhealthy).unwrap()), "{truth:?}");
     assert!(at(Milestone::DnsFlipAuthoritative) > at(Milestone::HealthCheckUnhealthy));

@@ -11,13 +11,13 @@ use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gameday::cloud::Cloud;
-use gameday::env::{self, SecretRef, Site};
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, RegionRole, Seed, Severity};
 use gameday::preflight::Findings;
 use gameday::preflight::checks;
 use gameday::preflight::facts::Facts;
-use gameday::scenario;
+use gameday_core::env::{self, SecretRef, Site};
+use gameday_core::model::{Clock, RegionRole, Seed, Severity};
+use gameday_core::scenario;
+use gameday_lab::{Lab, LabOptions};
 use serde_json::Value;
 
 const BROKEN: &str = "scenarios/broken";

@@ -11,10 +11,10 @@ use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultT
 use aws_sdk_cognitoidentityprovider::{Client, Config};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gameday::env::{AppClient, CredentialRef, Environment, LabSettings, Population, RegionEnv, SecretRef};
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, RegionRole, Secret, Seed, Span};
-use gameday::srp::{Challenge, ClientSession, secret_hash, timestamp};
+use gameday_core::env::{AppClient, CredentialRef, Environment, LabSettings, Population, RegionEnv, SecretRef};
+use gameday_core::model::{Clock, RegionRole, Secret, Seed, Span};
+use gameday_lab::{Lab, LabOptions};
+use gameday_protocols::srp::{Challenge, ClientSession, secret_hash, timestamp};
 use serde_json::Value;
 
 const ROLES: [RegionRole; 2] = [RegionRole::Primary, RegionRole::Replica];

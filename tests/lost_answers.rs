@@ -9,12 +9,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use gameday::cloud::{Access, Cloud};
-use gameday::env::LabSettings;
 use gameday::faults::{self, Executor, Journal, plan};
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, RunId, Seed, Step};
-use gameday::net::{self, Connection};
-use gameday::scenario::FaultSpec;
+use gameday_core::env::LabSettings;
+use gameday_core::model::{Clock, RunId, Seed, Step};
+use gameday_core::scenario::FaultSpec;
+use gameday_lab::{Lab, LabOptions};
+use gameday_protocols::net::{self, Connection};
 use tokio_util::sync::CancellationToken;
 
 /// What stands between the runner and EC2.

@@ -12,10 +12,10 @@ use crate::tools;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{IcmpTypeCode, PortRange, RuleAction};
 use gameday::cloud::{Access, Cloud, RegionClients};
-use gameday::env::{self, Site};
 use gameday::faults::{Executor, Journal, MutationSink, Plan, RUN_TAG, Restored, State, Vpc, plan, read_journal};
-use gameday::model::{Clock, Event, Mutation, RegionRole, RunId, Step};
-use gameday::scenario::FaultSpec;
+use gameday_core::env::{self, Site};
+use gameday_core::model::{Clock, Event, Mutation, RegionRole, RunId, Step};
+use gameday_core::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
 struct Moto {

@@ -12,9 +12,9 @@ use crate::support;
 use crate::support::{Lab, events, gameday, json, lab_with};
 use aws_sdk_cognitoidentityprovider::Client;
 use gameday::cloud::{Access, Cloud, resolve_secret};
-use gameday::env::Site;
 use gameday::faults::{Action, Journal, Newcomer};
-use gameday::model::{Clock, Event, RunId};
+use gameday_core::env::Site;
+use gameday_core::model::{Clock, Event, RunId};
 
 /// Slow enough for logins on a busy machine.
 const SPEED: &str = "4";
@@ -195,7 +195,7 @@ async fn a_run_that_is_killed_leaves_passwords_and_newcomers_to_its_rollback() {
     place.wire.rule(refusing("AdminSetUserPassword"));
     place
         .killed_when(async || {
-            let works = |record: &&gameday::model::Record| {
+            let works = |record: &&gameday_core::model::Record| {
                 matches!(&record.event, Event::Expectation(seen) if seen.seen == "works")
             };
             events(&place.out()).iter().filter(works).count() == 2

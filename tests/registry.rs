@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use gameday::cloud::{Access, Cloud};
 use gameday::faults::{Executor, Journal, plan};
-use gameday::model::{Clock, Phase, RunId};
-use gameday::scenario::FaultSpec;
+use gameday_core::model::{Clock, Phase, RunId};
+use gameday_core::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Lab, SHORT_TTL, current_phase, gameday, lab_with, short_scenario, tools};

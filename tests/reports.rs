@@ -6,9 +6,9 @@ mod schema;
 use std::collections::BTreeSet;
 
 use crate::synthetic::{self, HOSTILE, World, at, hostile, outcome, started, with_objectives};
-use gameday::measure::{Outcome, Verdict};
-use gameday::model::*;
-use gameday::report::{headline, hypothesis_verdict, reports};
+use gameday_core::measure::{Outcome, Verdict};
+use gameday_core::model::*;
+use gameday_core::report::{headline, hypothesis_verdict, reports};
 use serde_json::{Value, json};
 
 fn sample() -> Outcome {

@@ -9,7 +9,7 @@ use crate::support::{
     FULL_FAILOVER, Lab, SHORT_TTL, bounds, events, gameday, json, keeps_secrets, lab_with, short_scenario, tools,
     without_debug,
 };
-use gameday::model::{Event, Login};
+use gameday_core::model::{Event, Login};
 use serde_json::Value;
 
 #[test]

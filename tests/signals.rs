@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support;
 use crate::support::{Lab, SHORT_TTL, current_phase, events, gameday, json, lab_with, phases, short_scenario, tools};
 use gameday::faults::read_journal;
-use gameday::model::{Event, Phase, Record};
+use gameday_core::model::{Event, Phase, Record};
 use serde_json::Value;
 
 /// A run under way against a lab of its own.

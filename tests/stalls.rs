@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gameday::env::{LabSettings, Timeouts};
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{
+use gameday::preflight::{self, Allowed, Question};
+use gameday::users::{Account, Attempt, Crowd, Ended, Lookup, Token, Who, login};
+use gameday_core::env::{LabSettings, Timeouts};
+use gameday_core::model::{
     AfterLogin, Clock, EventLog, Flow, LoginOutcome, LoginStep, Percent, RegionRole, RunId, Seed, Span,
 };
-use gameday::preflight::{self, Allowed, Question};
-use gameday::scenario::{self, FlowShare};
-use gameday::users::{Account, Attempt, Crowd, Ended, Lookup, Token, Who, login};
+use gameday_core::scenario::{self, FlowShare};
+use gameday_lab::{Lab, LabOptions};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;

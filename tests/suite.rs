@@ -8,6 +8,7 @@ mod moto_server;
 #[path = "support/wire.rs"]
 mod proxy;
 mod support;
+#[path = "../crates/core/tests/synthetic/mod.rs"]
 mod synthetic;
 #[path = "conformance/tools.rs"]
 mod tools;
@@ -37,7 +38,6 @@ mod lab_triggers;
 mod lab_users;
 mod live;
 mod lost_answers;
-mod measure_properties;
 mod moto;
 mod moto_checks;
 mod output;

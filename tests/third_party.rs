@@ -9,8 +9,8 @@ use aws_sdk_route53::types::TagResourceType;
 use futures::future::BoxFuture;
 use gameday::cloud::RegionClients;
 use gameday::faults::{Restored, Vpc};
-use gameday::model::{Event, Phase, Rate};
-use gameday::scenario::{FaultKind, FaultSpec, GroupMethod, Targets};
+use gameday_core::model::{Event, Phase, Rate};
+use gameday_core::scenario::{FaultKind, FaultSpec, GroupMethod, Targets};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{self, Lab, SHORT_TTL, gameday, json, short_scenario};

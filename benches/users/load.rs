@@ -11,15 +11,15 @@ use std::{env, fs};
 
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Region as SdkRegion};
 use bytes::Bytes;
-use gameday::dns::Server;
-use gameday::env::Timeouts;
-use gameday::model::{Clock, Event, EventLog, LoginOutcome, Record, Secret, Seed, Span, read_log};
-use gameday::net::{Connection, client_tls, connect, listen, server_name, server_tls};
-use gameday::scenario::UserLoad;
-use gameday::tokens::{Expectations, Fetch, JwksCache};
 use gameday::users::{
     Account, AppClient, Attempt, Crowd, CurrentPhase, Door, Lookup, Population, Tokens, Way, Who, login,
 };
+use gameday_core::env::Timeouts;
+use gameday_core::model::{Clock, Event, EventLog, LoginOutcome, Record, Secret, Seed, Span, read_log};
+use gameday_core::scenario::UserLoad;
+use gameday_protocols::dns::Server;
+use gameday_protocols::net::{Connection, client_tls, connect, listen, server_name, server_tls};
+use gameday_protocols::tokens::{Expectations, Fetch, JwksCache};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::AsyncReadExt as _;
@@ -67,7 +67,7 @@ fn door(name: &str, port: u16, trust_root: &str, expectations: Expectations, key
         clock,
         keys: Arc::new(keys),
         expectations,
-        doors: Arc::new(gameday::dns::Doors::new(Vec::new(), Vec::new())),
+        doors: Arc::new(gameday_protocols::dns::Doors::new(Vec::new(), Vec::new())),
     }
 }
 
@@ -235,7 +235,7 @@ pub async fn be_the_users() -> bool {
     let patience = Timeouts { connect: Span::secs(600), login: Span::secs(600) };
     let way = Arc::new(Way::new(&load.cohorts[0], &patience, &[], clock));
     // What there is once: the tables of powers, for instance.
-    drop(gameday::srp::ClientSession::new(&mut rand::rng()));
+    drop(gameday_protocols::srp::ClientSession::new(&mut rand::rng()));
     let idle = resident_mib();
     let mut waiting = JoinSet::new();
     for user in 0..users {

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use crate::env::{Environment, EnvironmentKind};
+use gameday_core::env::{Environment, EnvironmentKind};
 
 use super::{Failure, output};
 

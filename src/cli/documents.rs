@@ -1,7 +1,7 @@
 //! `gameday validate`, `schema` and `report`: files in, documents out.
 
-use crate::model::compress_log;
-use crate::{env, report, scenario};
+use gameday_core::model::compress_log;
+use gameday_core::{env, report, scenario};
 
 use super::output::{self, say, tell};
 use super::run::{outcome_of, write_reports};

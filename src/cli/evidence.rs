@@ -14,8 +14,8 @@ use serde_json::json;
 
 use crate::cloud::CloudError;
 use crate::evidence::{self, Bundle, EvidenceError, Verified};
-use crate::model::{Clock, RegionRole};
-use crate::report::words::counted;
+use gameday_core::model::{Clock, RegionRole};
+use gameday_core::report::words::counted;
 
 use super::runs::put;
 use super::world::{self, World};

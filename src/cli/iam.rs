@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
-use crate::env::Site;
 use crate::faults::Policies;
-use crate::model::RegionRole;
 use crate::preflight::checks;
 use crate::preflight::facts::Facts;
+use gameday_core::env::Site;
+use gameday_core::model::RegionRole;
 
 use super::plan::resolve;
 use super::world::{self, World};
@@ -59,7 +59,11 @@ struct Printed {
     trust: Value,
 }
 
-async fn policies(scenario: &crate::scenario::Scenario, world: &World, no_dead_man: bool) -> Result<Printed, Failure> {
+async fn policies(
+    scenario: &gameday_core::scenario::Scenario,
+    world: &World,
+    no_dead_man: bool,
+) -> Result<Printed, Failure> {
     let (cloud, plan) = resolve(scenario, world).await?;
     let caller = cloud.primary.caller().await.map_err(|error| Failure::plain(error.to_string()))?;
     let account = caller.account.as_str();
@@ -75,7 +79,7 @@ async fn policies(scenario: &crate::scenario::Scenario, world: &World, no_dead_m
 }
 
 /// The ARNs of both Regions' trigger functions; every function of the account in a Region whose pool does not tell.
-async fn triggers(scenario: &crate::scenario::Scenario, world: &World, cloud: Cloud) -> BTreeSet<String> {
+async fn triggers(scenario: &gameday_core::scenario::Scenario, world: &World, cloud: Cloud) -> BTreeSet<String> {
     let account = cloud.primary.caller().await.map_or_else(|_| "*".to_owned(), |caller| caller.account);
     let facts = Facts::new(Arc::new(world.site.clone()), cloud, Arc::new(scenario.clone()), world.clock);
     let mut found = BTreeSet::new();

@@ -3,14 +3,15 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::env::{CredentialRef, Environment, EnvironmentKind, Population, SecretRef};
-use crate::files::write_private;
-use crate::lab::estate::Estate;
-use crate::model::{Clock, Seed};
+use gameday_core::env::{CredentialRef, Environment, EnvironmentKind, Population, SecretRef};
+use gameday_core::files::write_private;
+use gameday_core::model::{Clock, Seed};
+use gameday_lab::estate::Estate;
 
+use super::embedded;
 use super::output::tell;
 use super::signals::Signals;
-use super::world::{environment, start_lab};
+use super::world::environment;
 use super::{Exit, Failure, LabArgs, Place, runs};
 
 /// Runs the lab until a signal.
@@ -29,7 +30,7 @@ pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
     let rules = settings.rules();
     let seed = Seed(args.place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
     let mut signals = Signals::listen()?;
-    let lab = start_lab(settings, Clock::start(args.place.speed.unwrap_or(1.0)), seed).await?;
+    let lab = embedded::start(settings, Clock::start(args.place.speed.unwrap_or(1.0)), seed).await?;
     // A pipe or a file keeps what a terminal forgets.
     for (what, value) in lab.describe(std::io::stdout().is_terminal()) {
         tell(&format!("{what:<24} {value}"));

@@ -3,11 +3,13 @@
 mod confirm;
 mod diagnostics;
 mod documents;
+mod embedded;
 mod evidence;
 mod exit;
 mod iam;
 mod identity;
 mod init;
+#[cfg(feature = "lab")]
 mod lab;
 mod output;
 mod pause;
@@ -420,7 +422,7 @@ struct ValidateArgs {
 
 /// The program.
 pub fn main() -> ExitCode {
-    crate::net::raise_descriptors();
+    gameday_protocols::net::raise_descriptors();
     let cli = Cli::parse();
     diagnostics::start();
     let result = match cli.command {
@@ -442,7 +444,10 @@ pub fn main() -> ExitCode {
         Command::IamPolicy(args) => work(iam::iam_policy(args)),
         Command::Preflight(args) => work(preflight::preflight(args)),
         Command::Rollback(args) => work(rollback::rollback(args)),
+        #[cfg(feature = "lab")]
         Command::Lab(args) => work(lab::lab(args)),
+        #[cfg(not(feature = "lab"))]
+        Command::Lab(_) => Err(embedded::missing()),
         Command::Init(args) => work(init::init(args)),
         Command::Users(command) => work(users::users(command)),
     };

@@ -8,9 +8,10 @@ use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::env::SCHEDULER_PRECISION;
-use crate::model::{Clock, Event, EventLog, Phase, Step, format_duration};
-use crate::scenario::Phases;
+use crate::engine;
+use gameday_core::env::SCHEDULER_PRECISION;
+use gameday_core::model::{Clock, Event, EventLog, Phase, Step, format_duration};
+use gameday_core::scenario::Phases;
 
 use super::output::{flush, say};
 use super::{Failure, progress};

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
-use crate::env::{DeadMan, SCHEDULER_PRECISION};
 use crate::faults::{self, Action, Arming, Holder, Plan, Stage};
-use crate::model::{Region, RunId, Span, format_duration};
 use crate::preflight::facts::Facts;
 use crate::preflight::{self, Expectation};
-use crate::report::words::counted;
-use crate::scenario::Scenario;
+use gameday_core::env::{DeadMan, SCHEDULER_PRECISION};
+use gameday_core::model::{Region, RunId, Span, format_duration};
+use gameday_core::report::words::counted;
+use gameday_core::scenario::Scenario;
 
 use super::resolution::Resolution;
 use super::summary::empty_table;

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::Access;
-use crate::files::write_private;
-use crate::model::RunId;
+use gameday_core::files::write_private;
+use gameday_core::model::RunId;
 
 /// Names another folder than those of the XDG base directory specification.
 const STATE_DIR: &str = "GAMEDAY_STATE_DIR";

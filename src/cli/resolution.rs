@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::measure::{clopper_pearson_95, least_for};
-use crate::model::{Cohort, Phase};
-use crate::scenario::{Objective, Scenario};
+use gameday_core::measure::{clopper_pearson_95, least_for};
+use gameday_core::model::{Cohort, Phase};
+use gameday_core::scenario::{Objective, Scenario};
 
 /// What to expect of figures about users.
 pub(super) struct Resolution {
@@ -93,7 +93,7 @@ mod tests {
 
     fn scenario(edit: impl Fn(String) -> String) -> Scenario {
         let text = edit(include_str!("../../scenarios/full-failover.toml").to_owned());
-        crate::scenario::read_str("scenario.toml", &text, None).unwrap().value
+        gameday_core::scenario::read_str("scenario.toml", &text, None).unwrap().value
     }
 
     #[test]

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Access, RegionClients, reconnect};
 use crate::faults::{Action, Discovered, Executor, Journal, JournalError, MutationSink, discover};
-use crate::model::{Clock, Event, Region, RunId};
-use crate::report::escape::shell_word;
-use crate::report::words::counted;
+use gameday_core::model::{Clock, Event, Region, RunId};
+use gameday_core::report::escape::shell_word;
+use gameday_core::report::words::counted;
 
 use super::output::{say, tell};
 use super::registry::{self, Process};

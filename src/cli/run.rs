@@ -10,13 +10,13 @@ use jiff::Timestamp;
 
 use crate::cloud::Access;
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
-use crate::files;
-use crate::measure::{self, History, Outcome};
-use crate::model::{EventLog, RunFailure, RunId, read_log};
 use crate::preflight::Allowed;
-use crate::report;
-use crate::report::escape::shell_word;
-use crate::scenario::Phases;
+use gameday_core::files;
+use gameday_core::measure::{self, History, Outcome};
+use gameday_core::model::{EventLog, RunFailure, RunId, read_log};
+use gameday_core::report;
+use gameday_core::report::escape::shell_word;
+use gameday_core::scenario::Phases;
 
 use super::confirm::{Consent, confirm};
 use super::output::{self, say};
@@ -67,7 +67,7 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
 pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let phases = &scenario.value.phases;
-    let longest = crate::model::format_duration(phases.outage.0 + phases.hold.0);
+    let longest = gameday_core::model::format_duration(phases.outage.0 + phases.hold.0);
     let what = format!("\"{}\" will break its primary for up to {longest}.", scenario.value.title);
     let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
     confirm(consent, &environment.value, &what)?;

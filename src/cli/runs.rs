@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use comfy_table::{Cell, Color};
 
-use crate::compare::{self, Change, Document, Figure, Pair, Part, Row, RunRecord, Trend};
-use crate::files::write_whole;
-use crate::model::{LONGEST_DOCUMENT, read_at_most};
-use crate::runbook;
+use gameday_core::compare::{self, Change, Document, Figure, Pair, Part, Row, RunRecord, Trend};
+use gameday_core::files::write_whole;
+use gameday_core::model::{LONGEST_DOCUMENT, read_at_most};
+use gameday_core::runbook;
 
 use super::output::{self, say};
 use super::summary::empty_table;

@@ -14,13 +14,14 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cloud::{Cloud, CloudError};
-use crate::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed};
-use crate::env::{Pool, SecretRef, Site};
-use crate::lab::truth::{Draw, TruthReport};
-use crate::measure::Outcome;
-use crate::model::{Clock, Event, EventLog, LONGEST_DOCUMENT, Phase, Record, RegionRole, Secret, read_at_most};
-use crate::scenario::Phases;
-use crate::timer::Timer as _;
+use crate::engine;
+use gameday_core::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed};
+use gameday_core::env::{Pool, SecretRef, Site};
+use gameday_core::measure::Outcome;
+use gameday_core::model::{Clock, Event, EventLog, LONGEST_DOCUMENT, Phase, Record, RegionRole, Secret, read_at_most};
+use gameday_core::model::{Draw, TruthReport};
+use gameday_core::scenario::Phases;
+use gameday_protocols::timer::Timer as _;
 
 use super::output::say;
 use super::run::Companion;

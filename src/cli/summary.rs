@@ -5,9 +5,9 @@ use std::path::Path;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
-use crate::measure::{Became, Foretold, Outcome, Verdict};
-use crate::model::Severity;
-use crate::report::words;
+use gameday_core::measure::{Became, Foretold, Outcome, Verdict};
+use gameday_core::model::Severity;
+use gameday_core::report::words;
 
 use super::output;
 

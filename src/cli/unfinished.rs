@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cloud::Access;
-use crate::env::{Environment, EnvironmentKind};
 use crate::faults::{Contents, JournalError, access_of, read_journal};
-use crate::model::read_log;
-use crate::report::escape::shell_word;
+use gameday_core::env::{Environment, EnvironmentKind};
+use gameday_core::model::read_log;
+use gameday_core::report::escape::shell_word;
 
 use super::registry::{self, Registered};
 use super::{Exit, Failure};
@@ -83,7 +83,7 @@ impl Unfinished {
     fn has_touched_nothing(&self) -> bool {
         let mut touched = false;
         let read = read_log(&self.folder.join("events.ndjson"), |record| {
-            touched |= matches!(record.event, crate::model::Event::Mutation(_));
+            touched |= matches!(record.event, gameday_core::model::Event::Mutation(_));
         });
         read.is_ok() && !touched
     }

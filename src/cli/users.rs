@@ -10,12 +10,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{CloudError, Listed, read_list_file};
-use crate::env::{self, Environment, EnvironmentKind, Site, UserList};
-use crate::files::Loaded;
-use crate::model::Secret;
-use crate::report::escape::shell_word;
-use crate::report::words::counted;
 use crate::users::{GROUP, Made, Removed, Synthetics};
+use gameday_core::env::{self, Environment, EnvironmentKind, Site, UserList};
+use gameday_core::files::Loaded;
+use gameday_core::model::Secret;
+use gameday_core::report::escape::shell_word;
+use gameday_core::report::words::counted;
 
 use super::confirm::{Consent, confirm};
 use super::init::LIST;

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::cloud::{Caller, Cloud};
-use crate::env::{self, Environment, EnvironmentKind, Site};
-use crate::files::{Document, FileProblems, Loaded};
-use crate::lab::truth::TruthReport;
-use crate::lab::{Lab, LabOptions};
-use crate::model::{Clock, LONGEST_TEXT, Seed, read_text_at_most};
 use crate::preflight::{Findings, account};
-use crate::scenario::{self, Scenario};
+use gameday_core::env::{self, Environment, EnvironmentKind, Site};
+use gameday_core::files::{Document, FileProblems, Loaded};
+use gameday_core::model::TruthReport;
+use gameday_core::model::{Clock, LONGEST_TEXT, Seed, read_text_at_most};
+use gameday_core::scenario::{self, Scenario};
 
-use super::{Exit, Failure, Place, output};
+use super::{Exit, Failure, Place, embedded, output};
 
 /// An environment at hand.
 pub struct World {
@@ -26,7 +25,7 @@ pub struct World {
     /// SHA-256 of the environment file.
     pub environment_sha256: String,
     /// The embedded lab, where it is one.
-    lab: Option<Lab>,
+    lab: Option<embedded::Lab>,
     /// The running lab's ground truth, where it is one.
     truth_url: Option<String>,
 }
@@ -98,7 +97,12 @@ impl World {
             _ => 1.0,
         };
         if environment.kind == EnvironmentKind::Lab && !running {
-            return Self::embedded(environment, folder, environment_sha256, Clock::start(speed), seed).await;
+            let rules = environment.rules();
+            let clock = Clock::start(speed);
+            let lab = embedded::start(environment, clock, seed).await?;
+            let described = lab.environment().ruled_by(&rules);
+            let site = complete(described, folder, Some(lab.trust_root_pem().to_owned()))?;
+            return Ok(Self { site, clock, seed, environment_sha256, lab: Some(lab), truth_url: None });
         }
         let lab_clock = environment.lab.as_ref().and_then(|lab| lab.clock.clone());
         let clock = match (&lab_clock, place.speed) {
@@ -117,23 +121,10 @@ impl World {
         Ok(Self { site, clock, seed, environment_sha256, lab: None, truth_url })
     }
 
-    async fn embedded(
-        environment: Environment,
-        folder: PathBuf,
-        environment_sha256: String,
-        clock: Clock,
-        seed: Seed,
-    ) -> Result<Self, Failure> {
-        let rules = environment.rules();
-        let lab = start_lab(environment, clock, seed).await?;
-        let site = complete(lab.environment().ruled_by(&rules), folder, Some(lab.trust_root_pem().to_owned()))?;
-        Ok(Self { site, clock, seed, environment_sha256, lab: Some(lab), truth_url: None })
-    }
-
     /// The lab's ground truth after a run; nothing on AWS.
     pub async fn truth(&self, zero_at: Option<Timestamp>) -> Option<TruthReport> {
         if let Some(lab) = &self.lab {
-            return Some(lab.truth().report(zero_at));
+            return Some(lab.truth_report(zero_at));
         }
         let url = self.truth_url.as_deref()?;
         fetch_truth(url, zero_at).await
@@ -150,19 +141,6 @@ impl World {
             lab.shutdown().await;
         }
     }
-}
-
-/// Starts a lab by its environment's settings.
-pub async fn start_lab(environment: Environment, clock: Clock, seed: Seed) -> Result<Lab, Failure> {
-    let options = LabOptions {
-        settings: environment.lab.unwrap_or_default(),
-        observe: environment.observe,
-        timeouts: environment.timeouts,
-        name: environment.name,
-        clock,
-        seed,
-    };
-    Lab::start(options).await.map_err(|error| Failure::plain(format!("the lab could not start: {error}")))
 }
 
 fn trust_root(environment: &Environment, folder: &Path) -> Result<Option<String>, Failure> {
@@ -184,7 +162,8 @@ async fn fetch_truth(url: &str, zero_at: Option<Timestamp>) -> Option<TruthRepor
     let query = zero_at.map(|zero| format!("?zero_at={zero}")).unwrap_or_default();
     let request = http::Request::get(format!("{}{query}", uri.path())).header("host", uri.authority()?.as_str());
     let request = request.body(bytes::Bytes::new()).ok()?;
-    let mut connection = crate::net::Connection::plain(crate::net::connect(address).await.ok()?).await.ok()?;
+    let mut connection =
+        gameday_protocols::net::Connection::plain(gameday_protocols::net::connect(address).await.ok()?).await.ok()?;
     let response = connection.send(request).await.ok()?;
     serde_json::from_slice(response.body()).ok()
 }

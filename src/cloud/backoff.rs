@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use std::time::Instant;
 
-use crate::model::Clock;
+use gameday_core::model::Clock;
 
 /// Pauses between tries, in real time, each twice as long as the one before, up to a longest.
 #[derive(Debug, Clone)]

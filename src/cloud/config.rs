@@ -17,8 +17,8 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::profile::Surroundings;
 use super::{Access, SecretError, resolve_local};
-use crate::env::{CredentialRef, SERVICES};
-use crate::model::Region;
+use gameday_core::env::{CredentialRef, SERVICES};
+use gameday_core::model::Region;
 
 /// What the environment and the profile say about the way of calls, where neither file nor journal does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

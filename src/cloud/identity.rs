@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::error::{Obstacle, obstacle};
 use super::profile::Surroundings;
 use super::{Access, Ambient, Backoff, CloudError, ProfileError, RegionClients};
-use crate::model::Partition;
+use gameday_core::model::Partition;
 
 const WHO: &str = "sts:GetCallerIdentity";
 

@@ -18,8 +18,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::env::{CredentialRef, RegionEnv, SecretRef, Site};
-use crate::model::{Region, RegionRole, Span};
+use gameday_core::env::{CredentialRef, RegionEnv, SecretRef, Site};
+use gameday_core::model::{Region, RegionRole, Span};
 
 pub use backoff::Backoff;
 pub use config::Ambient;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::env::{Population, SecretRef, UserList};
-use crate::model::{LONGEST_DOCUMENT, Secret};
+use gameday_core::env::{Population, SecretRef, UserList};
+use gameday_core::model::{LONGEST_DOCUMENT, Secret};
 
 use super::secret::{flaw, read_private, resolve, resolve_whole};
 

@@ -7,7 +7,7 @@ use aws_credential_types::provider::{ProvideCredentials, Result as Provided, Sha
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use crate::model::Region;
+use gameday_core::model::Region;
 
 /// Why a profile gives a run no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

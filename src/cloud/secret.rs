@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use crate::env::SecretRef;
-use crate::model::{LONGEST_TEXT, Secret, read_text_at_most};
+use gameday_core::env::SecretRef;
+use gameday_core::model::{LONGEST_TEXT, Secret, read_text_at_most};
 
 use super::CloudError;
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use futures::future::BoxFuture;
 
 use crate::cloud::{Cloud, CloudError};
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 pub use pool::Client;
 pub use routing::{Record, Target};

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Executor, Restored, Stage};
-use crate::model::Event;
-use crate::timer::Timer as _;
+use gameday_core::model::Event;
+use gameday_protocols::timer::Timer as _;
 
 use super::gate::Demands;
 use super::machine::Ended;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::faults::{ChangedByOthers, Comparison, State};
-use crate::model::{Clock, Event};
 use crate::preflight::Preflighted;
+use gameday_core::model::{Clock, Event};
 
 use super::shell::{Shell, lock};
 

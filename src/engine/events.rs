@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-use crate::model::{EventLog, Record};
+use gameday_core::model::{EventLog, Record};
 
 /// So many events a receiver may be behind before it misses the oldest.
 const BEHIND: usize = 4096;

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::{self, Arming, Executor, FaultError, Holder, Journal, MutationSink, State};
-use crate::model::Event;
 use crate::preflight::checks::Sight;
 use crate::preflight::{self, Preflighted, Question};
+use gameday_core::model::Event;
 
 use super::gate::{Demands, STEADY_STATE, SteadyWatch};
 use super::load::Load;

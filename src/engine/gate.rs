@@ -12,13 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::measure::{LAG_LEVELS_S, clopper_pearson_95, seconds_between};
-use crate::model::{
+use crate::observe::Targets;
+use gameday_core::measure::{LAG_LEVELS_S, clopper_pearson_95, seconds_between};
+use gameday_core::model::{
     Clock, DnsSource, Event, EventLog, LATE_MS, Login, LoginOutcome, Record, RegionRole, SteadyFigures, SteadyPart,
     SteadyState, SteadyStateAsked, Window,
 };
-use crate::observe::Targets;
-use crate::scenario::{Objective, Scenario};
+use gameday_core::scenario::{Objective, Scenario};
 
 use super::shell::lock;
 
@@ -313,8 +313,8 @@ impl SteadyWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::Server;
-    use crate::model::Phase;
+    use gameday_core::model::Phase;
+    use gameday_protocols::dns::Server;
 
     const DEMANDS: Demands = Demands { success_rate: 0.99, lag_s: 30.0 };
 
@@ -383,7 +383,7 @@ mod tests {
             authoritative: vec![server("127.0.0.1:5301"), server("127.0.0.1:5302")],
             resolvers: vec![server("127.0.0.1:5303")],
             primary: Vec::new(),
-            doors: Arc::new(crate::dns::Doors::new(Vec::new(), Vec::new())),
+            doors: Arc::new(gameday_protocols::dns::Doors::new(Vec::new(), Vec::new())),
             canary: None,
         }
     }

@@ -7,10 +7,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Event as LogEvent;
 use crate::observe::{Checkers, Observers};
 use crate::preflight::Preflighted;
 use crate::users::{Arrived, Crowd, Trial};
+use gameday_core::model::Event as LogEvent;
 
 use super::Run;
 use super::machine::Event;

@@ -9,7 +9,7 @@
 //! There is one way to finish. Before the journal exists nothing can have changed, and the run just ends. From then on it ends through the restore, and
 //! what is not proved to be back is in [`RunFailure::NotRestored`].
 
-use crate::model::{Phase, RunFailure};
+use gameday_core::model::{Phase, RunFailure};
 
 use super::StopLevel;
 

@@ -21,10 +21,10 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 
-use crate::env::{Observe, Site};
-use crate::model::{Clock, ClockSync, Event, EventLog, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
 use crate::preflight::Allowed;
-use crate::scenario::Scenario;
+use gameday_core::env::{Observe, Site};
+use gameday_core::model::{Clock, ClockSync, Event, EventLog, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
+use gameday_core::scenario::Scenario;
 
 pub use events::subscribe;
 pub use gate::STEADY_STATE;

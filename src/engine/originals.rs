@@ -9,8 +9,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::cloud::Cloud;
 use crate::faults::{Original, Vpc};
-use crate::model::{Clock, Event, EventLog};
-use crate::timer::Timer as _;
+use gameday_core::model::{Clock, Event, EventLog};
+use gameday_protocols::timer::Timer as _;
 
 /// It looks this often; our own choice.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -66,7 +66,7 @@ fn once(told: &mut BTreeSet<String>, text: String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::faults::AclRule;
-    use crate::model::Region;
+    use gameday_core::model::Region;
 
     use super::*;
 

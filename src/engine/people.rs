@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cloud::PasswordRef;
 use crate::faults::{Action, AskForPassword, Executor, FaultError, Newcomer, Restored, Stage};
-use crate::model::{Flow, Region, RegionRole, Secret};
 use crate::preflight::Preflighted;
 use crate::users::{Account, Arrived, Trial};
+use gameday_core::model::{Flow, Region, RegionRole, Secret};
 
 use super::shell::Shell;
 

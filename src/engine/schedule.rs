@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Executor, Fault, FaultError, Plan};
-use crate::model::Clock;
-use crate::timer::Timer as _;
+use gameday_core::model::Clock;
+use gameday_protocols::timer::Timer as _;
 
 /// Begins and ends the faults of a plan until all have had their turns, or `stop`. What begins at once was begun
 /// already, at `zero`. No call is in flight when it ends.

@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::faults::{Executor, FaultError, Journal, Restored};
-use crate::model::{Event as LogEvent, Phase, RunFailure};
 use crate::preflight::Preflighted;
-use crate::timer::Timer as _;
 use crate::users::{Arrived, CurrentPhase, Trial};
+use gameday_core::model::{Event as LogEvent, Phase, RunFailure};
+use gameday_protocols::timer::Timer as _;
 
 use super::Run;
 use super::gate::SteadyWatch;

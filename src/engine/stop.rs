@@ -10,11 +10,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Stop;
 use crate::cloud::Cloud;
-use crate::env::AlarmRef;
-use crate::model::{Clock, DnsSource, Event, EventLog, LoginOutcome, Record, RegionRole, format_duration};
 use crate::observe::in_alarm;
-use crate::scenario::StopConditions;
-use crate::timer::Timer as _;
+use gameday_core::env::AlarmRef;
+use gameday_core::model::{Clock, DnsSource, Event, EventLog, LoginOutcome, Record, RegionRole, format_duration};
+use gameday_core::scenario::StopConditions;
+use gameday_protocols::timer::Timer as _;
 
 /// CloudWatch evaluates alarms every 10 s at the most (CloudWatch user guide, "High-resolution alarms").
 const ALARM_PERIOD: Duration = Duration::from_secs(5);

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::measure::Outage;
-use crate::model::{DnsSource, Event, EventLog, LoginOutcome, Region, RegionRole};
 use crate::observe::Targets;
+use gameday_core::measure::Outage;
+use gameday_core::model::{DnsSource, Event, EventLog, LoginOutcome, Region, RegionRole};
 
 /// What was seen last, and when it was asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -136,7 +136,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::model::{Mutation, Step, Window};
+    use gameday_core::model::{Mutation, Step, Window};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
@@ -210,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_cut_is_known_whatever_the_log_drops() {
         let folder = tempfile::tempdir().unwrap();
-        let clock = crate::model::Clock::start(1.0);
+        let clock = gameday_core::model::Clock::start(1.0);
         let log = Arc::new(EventLog::create(&folder.path().join("events.ndjson"), clock).unwrap());
         let tracker = FailoverTracker::start(&log, "us-east-1".into());
         let cut = Event::Mutation(cut(clock.now()));

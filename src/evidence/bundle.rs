@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::EvidenceError;
 use super::manifest::{MANIFEST, Manifest, SUMS, files, hash};
-use crate::model::COMPRESSION;
+use gameday_core::model::COMPRESSION;
 
 /// An archive that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EvidenceError;
 use crate::faults::{self, JournalError};
-use crate::model::{Event, Record, RunStarted, Sha256, read_log};
+use gameday_core::model::{Event, Record, RunStarted, Sha256, read_log};
 
 /// The manifest's name in the archive.
 pub const MANIFEST: &str = "manifest.json";

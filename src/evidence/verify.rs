@@ -5,9 +5,9 @@ use std::path::{Component, Path, PathBuf};
 
 use super::EvidenceError;
 use super::manifest::{Chain, Entry, MANIFEST, MANIFEST_VERSION, Manifest, SUMS, chain, copy, hash};
-use crate::measure::{self, History};
-use crate::model::{LONGEST_DOCUMENT, read_log};
-use crate::report;
+use gameday_core::measure::{self, History};
+use gameday_core::model::{LONGEST_DOCUMENT, read_log};
+use gameday_core::report;
 
 /// What an archive turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

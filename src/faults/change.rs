@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
+use gameday_core::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
 use super::discover::Finder;

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::env::Site;
-use crate::model::{Region, RunId};
+use gameday_core::env::Site;
+use gameday_core::model::{Region, RunId};
 
 use super::action::Action;
 use super::changes::lock::{Holder, Lock};

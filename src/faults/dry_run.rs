@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{ResourceType, TagSpecification};
 use super::plan::Plan;
 use super::tags::{LOCK_TAG, RUN_TAG, tag};
 use crate::cloud::{Cloud, CloudError, ErrorClass, RegionClients};
-use crate::model::{Region, RunId};
+use gameday_core::model::{Region, RunId};
 
 /// What EC2 answers where a call would be made (EC2 API reference, "Error codes").
 const WOULD_SUCCEED: &str = "DryRunOperation";

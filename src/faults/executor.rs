@@ -13,7 +13,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
-use crate::model::{Clock, Region, RunId, Secret};
+use gameday_core::model::{Clock, Region, RunId, Secret};
 
 use super::action::Action;
 use super::change::{Applied, LastCall, Made, Scene, Stage};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::cloud::Access;
-use crate::model::{Region, RunId, sha256};
+use gameday_core::model::{Region, RunId, sha256};
 
 use super::action::Action;
 use super::change::Applied;

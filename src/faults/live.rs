@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::model::Clock;
+use gameday_core::model::Clock;
 
 use super::network::Vpc;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::cloud::{CloudError, ErrorClass};
-use crate::model::Clock;
+use gameday_core::model::Clock;
 
 /// Calls in flight at once.
 pub const CALLS_IN_FLIGHT: usize = 32;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::tags::RUN_TAG;
-use crate::model::Region;
+use gameday_core::model::Region;
 
 /// What begins the ID of every run.
 pub const RUNS: &str = "gd-*";

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OnceCell;
 
 use crate::cloud::{Cloud, CloudError, RegionClients, SecretError};
-use crate::env::{DeadMan, Site};
-use crate::model::{Cidr, Event, Region, RegionRole, RunId};
-use crate::scenario::FaultSpec;
+use gameday_core::env::{DeadMan, Site};
+use gameday_core::model::{Cidr, Event, Region, RegionRole, RunId};
+use gameday_core::scenario::FaultSpec;
 
 use super::action::Action;
 use super::change::Stage;

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::env::{Population, SecretRef, Site, UserList};
-use crate::model::{Flow, Region, RegionRole, UserAction};
-use crate::scenario::Scenario;
+use gameday_core::env::{Population, SecretRef, Site, UserList};
+use gameday_core::model::{Flow, Region, RegionRole, UserAction};
+use gameday_core::scenario::Scenario;
 
 use super::kinds;
 use super::permits::{self, Permits, RUNS, Statements, document};

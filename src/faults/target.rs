@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::Filter;
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::env::SubnetSelector;
-use crate::scenario::Targets;
+use gameday_core::env::SubnetSelector;
+use gameday_core::scenario::Targets;
 
 /// A subnet as EC2 describes it.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::cloud::{Cloud, CloudError, ErrorClass};
-use crate::env::AlarmRef;
+use gameday_core::env::AlarmRef;
 
 /// The first of some alarms that is in ALARM, in words.
 ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_route53::types::HealthCheckObservation;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::Window;
+use gameday_core::model::Window;
 
 /// "Healthy while more than 18 % of the health checkers report healthy" (Route 53 developer guide,
 /// "How Amazon Route 53 determines whether a health check is healthy").

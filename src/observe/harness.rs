@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Clock, Event, EventLog, LATE_MS, Window};
+use gameday_core::model::{Clock, Event, EventLog, LATE_MS, Window};
 
 /// So often the timer fires, in real time: often enough to see a stall from its beginning, seldom enough to cost nothing.
 const BEAT: Duration = Duration::from_millis(25);

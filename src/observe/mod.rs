@@ -23,11 +23,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, RegionClients};
-use crate::dns::{Doors, Server};
-use crate::env::{Canary, Observe, Pool};
-use crate::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
-use crate::net::{LocalFailure, connect};
-use crate::timer::Timer as _;
+use gameday_core::env::{Canary, Observe, Pool};
+use gameday_core::model::{Clock, DnsSource, Event, EventLog, RegionRole, Window};
+use gameday_protocols::dns::{Doors, Server};
+use gameday_protocols::net::{LocalFailure, connect};
+use gameday_protocols::timer::Timer as _;
 
 pub use alarms::in_alarm;
 use checkers::Minds;

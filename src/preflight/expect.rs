@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::future::try_join_all;
 
 use crate::faults::{Fault, Plan};
-use crate::model::format_duration;
-use crate::scenario::{FaultKind, FaultWindow, Scenario};
+use gameday_core::model::format_duration;
+use gameday_core::scenario::{FaultKind, FaultWindow, Scenario};
 
 use super::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, Missing};
 
@@ -180,7 +180,7 @@ fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
 mod tests {
     use super::*;
     use crate::faults::Cover;
-    use crate::model::Region;
+    use gameday_core::model::Region;
 
     fn seconds(number: u64) -> Duration {
         Duration::from_secs(number)
@@ -203,8 +203,8 @@ mod tests {
     }
 
     fn told(scenario: &str, seen: &Seen) -> Vec<(String, u64, u64)> {
-        let scenario = crate::scenario::read_str("s.toml", scenario, None).unwrap().value;
-        let fault = |(number, spec): (usize, &crate::scenario::FaultSpec)| Fault {
+        let scenario = gameday_core::scenario::read_str("s.toml", scenario, None).unwrap().value;
+        let fault = |(number, spec): (usize, &gameday_core::scenario::FaultSpec)| Fault {
             number,
             spec: spec.clone(),
             region: Region::from("us-east-1"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::checks::{Page, Sight, steps};
 use super::{Findings, Question};
 use crate::cloud::{Ambient, Caller, Cloud, Expiry, IdentityError, Renewal, Surroundings, expiry};
-use crate::env::Site;
-use crate::model::{AccountId, Severity};
+use gameday_core::env::Site;
+use gameday_core::model::{AccountId, Severity};
 
 /// What a restore may take after the planned end: ours to choose. 200 subnets are back within 2 min at EC2's request rates
 /// (docs/benchmarks.md), and what describes lag behind is waited for.

@@ -9,14 +9,16 @@ use bytes::Bytes;
 use futures::FutureExt;
 use tokio_rustls::TlsConnector;
 
-use crate::dns::Server;
-use crate::env::{Pool, Site};
-use crate::model::{Clock, Expect, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Severity, UserAction};
-use crate::net::{Connection, connect, host_header, server_name};
-use crate::scenario::{FlowShare, Scenario, UserLoad};
-use crate::timer::Timer as _;
-use crate::tokens::{Expectations, Fetch, JwksCache};
 use crate::users::{Crowd, Ended, TOTP_STEP_SECONDS, Token, Way, Who};
+use gameday_core::env::{Pool, Site};
+use gameday_core::model::{
+    Clock, Expect, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Severity, UserAction,
+};
+use gameday_core::scenario::{FlowShare, Scenario, UserLoad};
+use gameday_protocols::dns::Server;
+use gameday_protocols::net::{Connection, connect, host_header, server_name};
+use gameday_protocols::timer::Timer as _;
+use gameday_protocols::tokens::{Expectations, Fetch, JwksCache};
 
 use super::checks::{Page, Sight, steps};
 use super::{Findings, Question};
@@ -374,7 +376,10 @@ mod tests {
         let text = include_str!("../../scenarios/full-failover.toml");
         let (before, after) = text.split_once("[[users.flows]]").unwrap();
         let rest = &after[after.find("[[users.cohorts]]").unwrap()..];
-        crate::scenario::read_str("scenario.toml", &format!("{before}{flows}\n{rest}"), None).unwrap().value.users
+        gameday_core::scenario::read_str("scenario.toml", &format!("{before}{flows}\n{rest}"), None)
+            .unwrap()
+            .value
+            .users
     }
 
     fn tried(flows: &str) -> Vec<String> {
@@ -391,7 +396,8 @@ mod tests {
         assert_eq!(load(&both).sign_in_flow(Some("web"), None), Flow::UserPassword);
         assert_eq!(load(&both).sign_in_flow(None, None), Flow::UserSrp);
         assert_eq!(tried(&renewals.replace("40%", "100%")), ["USER_SRP_AUTH web"]);
-        let every = crate::scenario::read_str("s.toml", include_str!("../../scenarios/every-flow.toml"), None).unwrap();
+        let every =
+            gameday_core::scenario::read_str("s.toml", include_str!("../../scenarios/every-flow.toml"), None).unwrap();
         let every: Vec<String> = logins(&every.value.users).iter().map(FlowShare::label).collect();
         for flow in ["managed-login", "federated federated", "client-credentials", "ADMIN_USER_PASSWORD_AUTH totp"] {
             assert!(every.iter().any(|label| label.replace(" /", " ") == flow), "{flow}: {every:?}");

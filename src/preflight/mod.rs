@@ -25,14 +25,14 @@ use facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, resolvers};
 use login::Sessions;
 
 use crate::cloud::{Caller, Cloud, ListError, SecretError};
-use crate::dns::{Direct, DnsError, Doors, Server};
-use crate::env::Site;
 use crate::faults::{Fault, Part, Plan, State};
-use crate::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
-use crate::net::{TlsError, client_tls, source_address};
 use crate::observe;
-use crate::scenario::{Direction, FaultKind, FaultSpec, Scenario};
 use crate::users::{Chores, Crowd, CurrentPhase, Door, Tokens, Way};
+use gameday_core::env::Site;
+use gameday_core::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
+use gameday_core::scenario::{Direction, FaultKind, FaultSpec, Scenario};
+use gameday_protocols::dns::{Direct, DnsError, Doors, Server};
+use gameday_protocols::net::{TlsError, client_tls, source_address};
 
 /// What a zone whose servers cannot be asked leaves unseen: whether its record leads anywhere.
 const CHECK_OF_SERVERS: &str = "GD501";

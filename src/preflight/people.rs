@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret, totp_flaw};
-use crate::env::{ManagedLogin, SecretRef, Site, UserList};
-use crate::model::{Flow, UserAction};
 use crate::users::{Account, AppClient, Crowd, Door, Managed, Population};
+use gameday_core::env::{ManagedLogin, SecretRef, Site, UserList};
+use gameday_core::model::{Flow, UserAction};
 
 use super::checks::{Sight, steps};
 use super::{Findings, Question};

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::Secret;
+use gameday_core::model::Secret;
 
 /// A synthetic user.
 #[derive(Debug, Clone, PartialEq, Eq)]

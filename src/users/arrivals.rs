@@ -6,8 +6,8 @@ use rand::{Rng, RngExt};
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, Exp1};
 
-use crate::model::Seed;
-use crate::scenario::{ArrivalProcess, Arrivals, UserLoad};
+use gameday_core::model::Seed;
+use gameday_core::scenario::{ArrivalProcess, Arrivals, UserLoad};
 
 /// A login that is to start.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use rand_chacha::ChaCha12Rng;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{FailedTry, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
-use crate::scenario::FlowShare;
-use crate::timer::Timer as _;
+use gameday_core::model::{FailedTry, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
+use gameday_core::scenario::FlowShare;
+use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Token};
 use super::door::{AppClient, Door};

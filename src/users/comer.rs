@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use crate::model::{Flow, LoginOutcome};
-use crate::scenario::FlowShare;
+use gameday_core::model::{Flow, LoginOutcome};
+use gameday_core::scenario::FlowShare;
 
 use super::accounts::{Account, Population, Token, Turn};
 use super::attempt::{Ended, Who};

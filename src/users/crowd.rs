@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Event, EventLog, Expect, Flow, Login, LoginOutcome, Phase, Seed};
-use crate::scenario::{FlowShare, UserLoad};
-use crate::timer::Timer as _;
+use gameday_core::model::{Event, EventLog, Expect, Flow, Login, LoginOutcome, Phase, Seed};
+use gameday_core::scenario::{FlowShare, UserLoad};
+use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Population, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};

@@ -8,10 +8,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use crate::dns::Doors;
-use crate::model::{Clock, Flow, Region, RegionRole, Secret};
-use crate::srp;
-use crate::tokens::{Expectations, JwksCache};
+use gameday_core::model::{Clock, Flow, Region, RegionRole, Secret};
+use gameday_protocols::dns::Doors;
+use gameday_protocols::srp;
+use gameday_protocols::tokens::{Expectations, JwksCache};
 
 use super::accounts::Population;
 

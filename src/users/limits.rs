@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use aws_sdk_cognitoidentityprovider::types::AttributeType;
 
-use crate::model::{
+use gameday_core::model::{
     Event, Expect, Expectation, Flow, LoginOutcome, LoginStep, Percent, RegionRole, Secret, UserAction, Window,
     not_allowed,
 };
-use crate::scenario::{ExpectedLimit, FlowShare};
-use crate::timer::Timer as _;
+use gameday_core::scenario::{ExpectedLimit, FlowShare};
+use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Population};
 use super::attempt::{Ended, Who};

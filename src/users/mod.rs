@@ -17,12 +17,12 @@ mod visit;
 mod way;
 mod wire;
 
-pub use crate::srp::secret_hash;
 pub use accounts::{Account, Population, TOTP_STEP_SECONDS, Token, Tokens};
 pub use arrivals::{Arrival, ArrivalPlan};
 pub use attempt::{Attempt, Ended, Who, login};
 pub use crowd::{Crowd, CurrentPhase};
 pub use door::{AppClient, Door, Managed};
+pub use gameday_protocols::srp::secret_hash;
 pub use limits::{Arrived, Trial};
 pub use put_back::Chores;
 pub use synthetic::{Census, GROUP, Known, Made, Naming, Removed, Synthetics};

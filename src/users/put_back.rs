@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cloud::CloudError;
-use crate::model::Secret;
-use crate::timer::Timer as _;
+use gameday_core::model::Secret;
+use gameday_protocols::timer::Timer as _;
 
 use super::crowd::Crowd;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt};
 
-use crate::model::{LoginOutcome, Span};
-use crate::scenario::{Retry, RetryPolicy};
+use gameday_core::model::{LoginOutcome, Span};
+use gameday_core::scenario::{Retry, RetryPolicy};
 
 /// The longest wait of the AWS SDKs' standard retry mode (AWS SDKs and Tools reference guide, "Retry behavior").
 const LONGEST: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Seed;
+    use gameday_core::model::Seed;
 
     fn retry(policy: RetryPolicy, longest: Option<Span>) -> Retry {
         Retry { policy, tries: 40, wait: Span::millis(100), longest }

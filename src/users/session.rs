@@ -9,11 +9,11 @@ use rand::RngExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{
+use gameday_core::model::{
     Event, LoginOutcome, LoginStep, Percent, Phase, RegionRole, Secret, SessionCall, SessionStep, Window,
 };
-use crate::scenario::{FlowShare, SessionPlan};
-use crate::timer::Timer as _;
+use gameday_core::scenario::{FlowShare, SessionPlan};
+use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Token};
 use super::attempt::{Attempt, Who, login};

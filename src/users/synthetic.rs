@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::CloudError;
-use crate::model::Secret;
+use gameday_core::model::Secret;
 
 /// The group of synthetic users.
 pub const GROUP: &str = "gameday-synthetic";

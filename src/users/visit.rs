@@ -14,11 +14,11 @@ use aws_smithy_types::retry::RetryConfig;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::dns::DnsError;
-use crate::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
-use crate::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
-use crate::timer::Timer as _;
-use crate::tokens::{Expectations, TokenError};
+use gameday_core::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
+use gameday_protocols::dns::DnsError;
+use gameday_protocols::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
+use gameday_protocols::timer::Timer as _;
+use gameday_protocols::tokens::{Expectations, TokenError};
 
 use super::door::{AppClient, Door};
 use super::way::Way;

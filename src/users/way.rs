@@ -3,10 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::dns::{ClientCache, Keeping, Server};
-use crate::env::Timeouts;
-use crate::model::{Clock, Cohort};
-use crate::scenario::{CohortShare, Retry};
+use gameday_core::env::Timeouts;
+use gameday_core::model::{Clock, Cohort};
+use gameday_core::scenario::{CohortShare, Retry};
+use gameday_protocols::dns::{ClientCache, Keeping, Server};
 
 use super::wire::OneConnection;
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use tokio::sync::Mutex;
 
-use crate::net::{Connection, ConnectionError, host_header};
+use gameday_protocols::net::{Connection, ConnectionError, host_header};
 
 /// A connection that SDK calls and plain requests share.
 #[derive(Debug, Clone)]

@@ -21,15 +21,15 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use gameday::dns::{Direct, Doors, Server};
-use gameday::env::Timeouts;
-use gameday::model::{
+use gameday::users::{Account, AppClient, Attempt, Door, Ended, Lookup, Population, Token, Way, Who, login};
+use gameday_core::env::Timeouts;
+use gameday_core::model::{
     AfterLogin, Clock, Cohort, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Secret, Seed,
 };
-use gameday::net::{self, Connection};
-use gameday::scenario::{CohortShare, FlowShare};
-use gameday::tokens::{Expectations, Fetch, JwksCache};
-use gameday::users::{Account, AppClient, Attempt, Door, Ended, Lookup, Population, Token, Way, Who, login};
+use gameday_core::scenario::{CohortShare, FlowShare};
+use gameday_protocols::dns::{Direct, Doors, Server};
+use gameday_protocols::net::{self, Connection};
+use gameday_protocols::tokens::{Expectations, Fetch, JwksCache};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 
@@ -268,7 +268,7 @@ impl Bench {
             name: None,
             caches_for: None,
             connect_timeout: None,
-            login_timeout: Some(gameday::model::Span::secs(30)),
+            login_timeout: Some(gameday_core::model::Span::secs(30)),
             retry: None,
         };
         let resolver = Server::at(SocketAddr::new(LOCALHOST, 1), true, Duration::from_secs(1)).unwrap();

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use gameday::model::{Event, Phase, Record, RunFailure};
-use gameday::report::reports;
+use gameday_core::model::{Event, Phase, Record, RunFailure};
+use gameday_core::report::reports;
 
 use crate::synthetic::{World, at, outcome};
 use crate::tools::{in_repository, python_tool};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use gameday::model::{Event, Phase, Record, RunFailure};
-use gameday::report::reports;
+use gameday_core::model::{Event, Phase, Record, RunFailure};
+use gameday_core::report::reports;
 
 use super::synthetic::{World, at, hostile, outcome, started};
 use super::tools::{in_repository, node_modules, passes};

@@ -7,8 +7,8 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gameday::model::Secret;
-use gameday::srp::{self, Challenge, ClientSession, ServerSession, Verifier};
+use gameday_core::model::Secret;
+use gameday_protocols::srp::{self, Challenge, ClientSession, ServerSession, Verifier};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use gameday::model::*;
-use gameday::report::run_schema;
+use gameday_core::model::*;
+use gameday_core::report::run_schema;
 use serde_json::{Value, json};
 
 use super::synthetic::{PRIMARY, REPLICA, World, at, outcome};

@@ -14,9 +14,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use gameday::cloud::Cloud;
-use gameday::env::{self, Site};
 use gameday::faults::{Part, Scope, State};
-use gameday::model::{Event, Phase, Record};
+use gameday_core::env::{self, Site};
+use gameday_core::model::{Event, Phase, Record};
 use serde_json::Value;
 
 pub(crate) use crate::tools;

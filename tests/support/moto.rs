@@ -14,7 +14,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckType};
 use gameday::cloud::{Cloud, RegionClients};
-use gameday::env::{self, Site};
+use gameday_core::env::{self, Site};
 
 /// A server that ends when dropped.
 pub struct Moto {

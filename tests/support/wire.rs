@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gameday::net::{self, Connection};
+use gameday_protocols::net::{self, Connection};
 use http::Method;
 use http::request::Parts;
 use http_body_util::{BodyExt, Full};

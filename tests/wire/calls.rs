@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use gameday::scenario::FaultSpec;
+use gameday_core::scenario::FaultSpec;
 
 use super::place::{Arm, Place, Rehearsal, World, from_on, only};
 use crate::proxy::{Seen, Way};

@@ -1,8 +1,8 @@
 //! Every other fault: each call that changes something goes wrong in turn.
 
 use futures::future::join_all;
-use gameday::model::Rate;
-use gameday::scenario::{Direction, FaultKind, FaultSpec, GroupMethod};
+use gameday_core::model::Rate;
+use gameday_core::scenario::{Direction, FaultKind, FaultSpec, GroupMethod};
 
 use super::calls::{calls, one_goes};
 use super::place::{Arm, Place, World, from_on};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gameday::cloud::{Access, Cloud};
-use gameday::env;
 use gameday::faults::{Executor, Journal, Stage, plan, read_journal};
-use gameday::model::{Clock, RunId};
-use gameday::scenario::FaultSpec;
+use gameday_core::env;
+use gameday_core::model::{Clock, RunId};
+use gameday_core::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
 use super::place::{Place, Rehearsal};

@@ -2,7 +2,7 @@
 
 use gameday::cloud::{Access, RegionClients};
 use gameday::faults::{Journal, JournalError, Vpc};
-use gameday::model::RunId;
+use gameday_core::model::RunId;
 use jiff::Timestamp;
 
 use super::place::{Arm, Place, World};

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gameday::cloud::{Access, Cloud, RegionClients};
-use gameday::env::{CredentialRef, LabSettings, SecretRef, Site};
 use gameday::faults::{Comparison, Executor, FaultError, Journal, MutationSink, Plan, RUN_TAG, Restored, State, plan};
-use gameday::lab::{Lab, LabOptions};
-use gameday::model::{Clock, Event, RunId, Seed, Span};
-use gameday::scenario::FaultSpec;
+use gameday_core::env::{CredentialRef, LabSettings, SecretRef, Site};
+use gameday_core::model::{Clock, Event, RunId, Seed, Span};
+use gameday_core::scenario::FaultSpec;
+use gameday_lab::{Lab, LabOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::moto_server::{self as moto, Moto};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use aws_sdk_ec2::types::Tag;
 use gameday::cloud::Access;
 use gameday::faults::{Arming, Executor, Journal, RUN_TAG, discover, read_journal};
-use gameday::model::{Clock, RunId};
-use gameday::scenario::FaultSpec;
+use gameday_core::model::{Clock, RunId};
+use gameday_core::scenario::FaultSpec;
 use tokio_util::sync::CancellationToken;
 
 use super::place::{Arm, Place, Rehearsal, World};

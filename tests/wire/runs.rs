@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gameday::model::Phase;
+use gameday_core::model::Phase;
 
 use super::place::{Said, from_on};
 use crate::proxy::{Call, Way, Wire};

@@ -7,7 +7,7 @@ use toml::Value;
 
 use crate::cloud::Access;
 use crate::discover::{Client, Discovery};
-use crate::model::Region;
+use gameday_core::model::Region;
 
 use super::InitArgs;
 

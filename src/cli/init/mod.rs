@@ -14,10 +14,10 @@ use futures::FutureExt;
 
 use crate::cloud::{Access, Cloud};
 use crate::discover::{self, Question};
-use crate::dns::Server;
-use crate::env::{self, CredentialRef};
-use crate::model::Region;
-use crate::report::escape::shell_word;
+use gameday_core::env::{self, CredentialRef};
+use gameday_core::model::Region;
+use gameday_core::report::escape::shell_word;
+use gameday_protocols::dns::Server;
 
 pub use file::LIST;
 

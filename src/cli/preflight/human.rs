@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use comfy_table::{Attribute, Cell, Color, Table};
 
 use super::{Told, by_lack, summary, word};
-use crate::model::{Finding, Severity};
+use gameday_core::model::{Finding, Severity};
 
 /// Everything.
 pub fn text(told: &Told) -> String {

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Told, by_lack, summary, word};
-use crate::model::Finding;
+use gameday_core::model::Finding;
 
 #[derive(Template)]
 #[template(path = "preflight.md", config = "templates/askama.toml")]

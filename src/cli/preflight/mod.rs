@@ -13,12 +13,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::env::{Baseline, load_baseline};
-use crate::files::Loaded;
-use crate::model::{Clock, EventLog, Finding, RunId, Seed, Severity};
 use crate::preflight::{self, Allowed, Looked, NotChecked, Question};
-use crate::report::words::counted;
-use crate::scenario::Scenario;
+use gameday_core::env::{Baseline, load_baseline};
+use gameday_core::files::Loaded;
+use gameday_core::model::{Clock, EventLog, Finding, RunId, Seed, Severity};
+use gameday_core::report::words::counted;
+use gameday_core::scenario::Scenario;
 
 use super::world::{self, World};
 use super::{Exit, Failure, PreflightArgs, runs};

@@ -10,8 +10,8 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::word;
 use crate::cli::{Exit, Failure, runs};
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{Check, Page, all, is_guard_rail, pages};
+use gameday_core::model::{Predicts, RegionRole};
 
 /// Areas by the first digit of their codes.
 const AREAS: [(char, &str); 10] = [

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Told;
-use crate::model::{Finding, Severity};
 use crate::preflight::checks::{Page, pages};
+use gameday_core::model::{Finding, Severity};
 
 fn level(severity: Severity) -> &'static str {
     match severity {
@@ -31,7 +31,7 @@ fn result(found: &Finding, rules: &[Page], file: &str) -> Value {
         "level": level(found.severity),
         "message": { "text": format!("{}: {}", found.title, found.evidence) },
         "locations": [{ "physicalLocation": { "artifactLocation": { "uri": file } } }],
-        "partialFingerprints": { "finding/v1": crate::model::sha256(format!("{} {}", found.code, found.evidence).as_bytes()) },
+        "partialFingerprints": { "finding/v1": gameday_core::model::sha256(format!("{} {}", found.code, found.evidence).as_bytes()) },
     });
     if let Some(by) = &found.accepted {
         let why = format!("{} (accepted by {} until {})", by.reason, by.owner, by.expires);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{DnsSource, Event, Login, LoginOutcome, Phase, Record, RegionRole, Step};
-use crate::scenario::Phases;
+use gameday_core::model::{DnsSource, Event, Login, LoginOutcome, Phase, Record, RegionRole, Step};
+use gameday_core::scenario::Phases;
 
 /// A stall of the runner is shown from here on, in real milliseconds: our own choice.
 const SHOWN_STALL_MS: f64 = 1000.0;

@@ -16,9 +16,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::output;
-use crate::model::{Clock, EventLog, Record};
-use crate::scenario::Phases;
+use crate::engine;
 use board::Board;
+use gameday_core::model::{Clock, EventLog, Record};
+use gameday_core::scenario::Phases;
 use screen::Screen;
 use view::Palette;
 

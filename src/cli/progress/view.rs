@@ -1,6 +1,6 @@
 //! The board drawn on a terminal of any size.
 
-use crate::report::words::counted;
+use gameday_core::report::words::counted;
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -73,7 +73,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn phase(frame: &mut Frame<'_>, area: Rect, board: &Board, now: Timestamp, palette: Palette) {
-    let name = board.phase.map_or("starting", crate::model::Phase::as_str);
+    let name = board.phase.map_or("starting", gameday_core::model::Phase::as_str);
     let total = board.seconds(now);
     let (label, ratio) = match board.phase_time(now) {
         Some((lasted, Some(planned))) if planned > 0.0 => {
@@ -162,8 +162,8 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::model::{Event, Mutation, Phase, Record, Region, Step, Window};
-    use crate::scenario::Phases;
+    use gameday_core::model::{Event, Mutation, Phase, Record, Region, Step, Window};
+    use gameday_core::scenario::Phases;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()

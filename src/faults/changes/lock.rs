@@ -13,7 +13,7 @@ use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
 use crate::faults::discover::Finder;
 use crate::faults::tags::{LOCK_TAG, tag};
-use crate::model::RunId;
+use gameday_core::model::RunId;
 
 /// The name of the group.
 pub const LOCK_GROUP: &str = "gameday-lock";

@@ -22,7 +22,7 @@ use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
-use crate::model::RunId;
+use gameday_core::model::RunId;
 
 /// ec2:CreateNetworkAcl; inverse ec2:DeleteNetworkAcl.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

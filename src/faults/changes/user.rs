@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, ErrorClass, PasswordRef};
 use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
-use crate::model::Clock;
+use gameday_core::model::Clock;
 
 /// A Region that deletes no users may show one for so long whom the other has just deleted, in real time; our own choice, since Cognito
 /// names no bound for its replication.

@@ -19,7 +19,7 @@ use crate::faults::change::{Scene, Stage, Undone};
 use crate::faults::journal::Recorded;
 use crate::faults::live::Freshness;
 use crate::faults::pace::CALLS_IN_FLIGHT;
-use crate::model::{Clock, Event, Region};
+use gameday_core::model::{Clock, Event, Region};
 
 use super::{Executor, FIRST_PAUSE, IN_FLIGHT_LAGS, LONGEST_PAUSE, Place};
 

@@ -19,11 +19,11 @@ use url::form_urlencoded;
 
 use super::*;
 use crate::cloud::{Access, reconnect};
-use crate::env::{CredentialRef, SecretRef};
 use crate::faults::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
 use crate::faults::network::AclRule;
 use crate::faults::tags::{CLONE_TAG, RUN_TAG};
-use crate::model::{Event, Span};
+use gameday_core::env::{CredentialRef, SecretRef};
+use gameday_core::model::{Event, Span};
 
 const LAG: Duration = Duration::from_millis(60);
 const ALLOWED_FOR: Duration = Duration::from_millis(120);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Contents, END_FILE, Entry, FORMAT, JournalError, Line, link};
 use crate::cloud::Access;
-use crate::model::sha256;
+use gameday_core::model::sha256;
 
 /// Reads a journal. A torn last line is left out and reported.
 ///

@@ -5,7 +5,7 @@ use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned};
 use crate::faults::target::subnets;
-use crate::model::Cidr;
+use gameday_core::model::Cidr;
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
 

@@ -12,7 +12,7 @@ use crate::faults::changes::function::{Starve, reserved};
 use crate::faults::changes::mark::Marked;
 use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
 use crate::faults::state::{Part, Scope};
-use crate::scenario::Trigger;
+use gameday_core::scenario::Trigger;
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
 

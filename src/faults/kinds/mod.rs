@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 
 use super::permits::Permits;
 use super::plan::{Ask, FaultError, Planned};
-use crate::scenario::FaultKind;
+use gameday_core::scenario::FaultKind;
 
 /// What a kind of fault is.
 pub(super) struct Kind {

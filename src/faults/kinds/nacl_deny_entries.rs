@@ -4,8 +4,8 @@
 use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
 use crate::faults::plan::{Ask, FaultError, Planned};
-use crate::model::{Cidr, PortRange};
-use crate::scenario::Direction;
+use gameday_core::model::{Cidr, PortRange};
+use gameday_core::scenario::Direction;
 
 /// The IANA number of TCP.
 const TCP: &str = "6";

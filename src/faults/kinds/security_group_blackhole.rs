@@ -17,8 +17,8 @@ use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
 use crate::faults::state::{Part, Scope};
 use crate::faults::tags::{TAGS_OF_A_RESOURCE, VALUE_CHARACTERS, WAS_TAG};
 use crate::faults::target::Subnet;
-use crate::model::{Cidr, PortRange};
-use crate::scenario::GroupMethod;
+use gameday_core::model::{Cidr, PortRange};
+use gameday_core::scenario::GroupMethod;
 
 /// The empty group's own tags: the run and the group's key.
 const OWN_TAGS: usize = 2;

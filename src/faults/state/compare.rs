@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Attribute, Fact, Kind, Own, Resource, State, Value};
 use crate::faults::executor::ChangedByOthers;
 use crate::faults::tags::{MARK_TAG, RUN_TAG, WAS_TAG};
-use crate::model::{Region, sha256};
+use gameday_core::model::{Region, sha256};
 
 /// What two descriptions differ in, by whose it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl State {
 
     /// Whether the run made it, by its tag, or named it.
     fn is_made(&self, resource: &Resource) -> bool {
-        let run = self.run.as_ref().map(crate::model::RunId::as_str);
+        let run = self.run.as_ref().map(gameday_core::model::RunId::as_str);
         run.is_some() && (resource.kind == Kind::Schedule || self.tag(resource, RUN_TAG) == run)
     }
 
@@ -182,7 +182,7 @@ impl Judge<'_> {
 
     /// Whether a tag is one that the run marks things with. The tags that tell how things were belong to the run of the mark beside them.
     fn is_left_mark(&self, fact: &Fact, key: &str) -> bool {
-        let run = self.before.run.as_ref().map(crate::model::RunId::as_str);
+        let run = self.before.run.as_ref().map(gameday_core::model::RunId::as_str);
         let is_new = self.later.facts.contains_key(fact) && !self.before.facts.contains_key(fact);
         let mark = self.later.tag(&fact.resource, MARK_TAG);
         is_new && run.is_some() && (key == MARK_TAG || key.starts_with(WAS_TAG)) && (mark.is_none() || mark == run)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Attribute, Fact, Kind, Resource, State, Value};
 use crate::cloud::{CloudError, ErrorClass};
-use crate::model::Region;
+use gameday_core::model::Region;
 
 /// Nothing of what is not there.
 pub fn there<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> {

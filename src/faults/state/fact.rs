@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::faults::changes::group_rule::GroupRule;
-use crate::model::Region;
+use gameday_core::model::Region;
 
 /// What a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::BoxFuture;
 
 use crate::cloud::{Cloud, CloudError, RegionClients};
-use crate::model::{Region, RunId};
+use gameday_core::model::{Region, RunId};
 
 use super::changes::security_group::Grouped;
 use super::changes::{function, health_check, limit, mark, network_acl, schedule, security_group};

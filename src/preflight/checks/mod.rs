@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use futures::future::{BoxFuture, join_all, try_join};
 
-use crate::model::{Finding, Predicts, RegionRole, Severity};
+use gameday_core::model::{Finding, Predicts, RegionRole, Severity};
 
 use super::Findings;
 use super::facts::{Facts, Missing};

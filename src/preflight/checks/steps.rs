@@ -1,8 +1,8 @@
 //! What the steps find that a run makes anyway: whose credentials these are, who is to log in, and whether they can.
 
 use super::{BOTH, PRIMARY, Page, REPLICA};
-use crate::model::Predicts;
-use crate::model::Severity::{Blocker, Risk};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::{Blocker, Risk};
 
 /// By code.
 pub const ALL: &[Page] = &[

@@ -6,7 +6,7 @@ use aws_sdk_acm::types::{CertificateDetail, CertificateSummary, Filters, KeyAlgo
 
 use super::{Facts, Missing};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// Every kind of key, since ListCertificates leaves all but RSA of up to 2048 bits out otherwise (ACM API reference, Filters).
 const KEYS: [KeyAlgorithm; 7] = [

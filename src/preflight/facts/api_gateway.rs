@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 
 use super::{Facts, Missing};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// The largest page (API Gateway API reference, GetRestApis).
 const PAGE: i32 = 500;

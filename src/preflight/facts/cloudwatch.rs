@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 use super::{Facts, Missing};
 

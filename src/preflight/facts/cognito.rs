@@ -11,8 +11,8 @@ use aws_sdk_cognitoidentityprovider::types::{
 use futures::future::try_join_all;
 
 use crate::cloud::{CloudError, ErrorClass};
-use crate::model::RegionRole;
-use crate::timer::Timer as _;
+use gameday_core::model::RegionRole;
+use gameday_protocols::timer::Timer as _;
 
 use super::{Facts, Missing};
 

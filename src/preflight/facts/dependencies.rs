@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, Missing};
-use crate::env::DependencyKind;
+use gameday_core::env::DependencyKind;
 
 /// The random end of a secret's ARN: a hyphen and six characters (Secrets Manager API reference, DescribeSecret).
 const RANDOM_END: usize = 7;

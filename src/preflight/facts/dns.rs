@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::{Facts, Missing};
-use crate::dns::{Answer, DnsError, Server};
-use crate::env::Site;
-use crate::model::{Region, RegionRole};
+use gameday_core::env::Site;
+use gameday_core::model::{Region, RegionRole};
+use gameday_protocols::dns::{Answer, DnsError, Server};
 
 /// How long a single DNS question may take, in real time.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use tokio_rustls::TlsConnector;
 
 use super::{Facts, Missing};
-use crate::model::RegionRole;
-use crate::net::{Connection, Flaw, Judge, client_tls, client_tls_unverified, connect, host_header, server_name};
+use gameday_core::model::RegionRole;
+use gameday_protocols::net::{
+    Connection, Flaw, Judge, client_tls, client_tls_unverified, connect, host_header, server_name,
+};
 
 /// How long one look may take, in real time.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -63,7 +65,7 @@ impl Facts {
             ));
         }
         self.once(&format!("doors {}", role.as_str()), async {
-            let failed = |error: crate::net::TlsError| Missing::because("TLS", error.to_string());
+            let failed = |error: gameday_protocols::net::TlsError| Missing::because("TLS", error.to_string());
             let any = client_tls_unverified(true).map_err(failed)?;
             let (name, port) = (&self.site.front_door.name, self.site.front_door.port);
             let doors = addresses.iter().map(async |address| {

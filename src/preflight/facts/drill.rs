@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use super::{Facts, Missing};
 use crate::cloud::CloudError;
 use crate::faults::{self, Fault, FaultError, Plan};
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// A network interface, by what is asked of it.
 #[derive(Debug, Clone)]

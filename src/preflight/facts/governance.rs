@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 
 use super::{Facts, Missing, found};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// A trail that records a Region, with its state.
 #[derive(Debug, Clone)]

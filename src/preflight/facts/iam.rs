@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use super::{Facts, Missing, found};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// What AWS's own policies have in their ARNs, in every partition. They name no Region.
 const OF_AWS: &str = ":iam::aws:policy/";

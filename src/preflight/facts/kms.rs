@@ -7,7 +7,7 @@ use aws_sdk_kms::types::KeyMetadata;
 use serde_json::Value;
 
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 use super::{Facts, Missing};
 

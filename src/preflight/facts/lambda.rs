@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Facts, Missing, found};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// How a function is deployed.
 pub type Configuration = GetFunctionConfigurationOutput;

@@ -35,9 +35,9 @@ use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::cloud::{Cloud, CloudError, ErrorClass};
-use crate::env::Site;
-use crate::model::{Clock, Region, RegionRole, RunId};
-use crate::scenario::Scenario;
+use gameday_core::env::Site;
+use gameday_core::model::{Clock, Region, RegionRole, RunId};
+use gameday_core::scenario::Scenario;
 
 use super::Allowed;
 

@@ -7,7 +7,7 @@ use aws_sdk_cognitoidentityprovider::types::{LimitClass, LimitDefinitionType};
 
 use super::{Facts, Missing};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// The category of sign-ins and token refreshes (Cognito developer guide, "Quotas in Amazon Cognito").
 pub const SIGN_INS: &str = "UserAuthentication";

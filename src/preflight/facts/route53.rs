@@ -8,7 +8,7 @@ use aws_sdk_route53::types::{
 
 use super::{Facts, Missing};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// FailureThreshold where the health check tells none (Route 53 API reference, HealthCheckConfig).
 pub const DEFAULT_THRESHOLD: i32 = 3;

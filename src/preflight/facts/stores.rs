@@ -8,7 +8,7 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
 use super::{Facts, Missing, found};
 use crate::cloud::CloudError;
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 impl Facts {
     /// A DynamoDB table; nothing where there is none.

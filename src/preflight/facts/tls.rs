@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::{Facts, Missing};
-use crate::model::RegionRole;
-use crate::net::{Agreed, agree, client_tls_unverified, connect, server_name};
+use gameday_core::model::RegionRole;
+use gameday_protocols::net::{Agreed, agree, client_tls_unverified, connect, server_name};
 
 /// How long a handshake may take, in real time.
 const PATIENCE: Duration = Duration::from_secs(4);

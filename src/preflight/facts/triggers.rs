@@ -8,7 +8,7 @@ use futures::future::{try_join, try_join_all};
 
 use super::lambda::Configuration;
 use super::{Facts, Missing, found};
-use crate::model::RegionRole;
+use gameday_core::model::RegionRole;
 
 /// A trigger of the pool in one Region.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{AfterLogin, LoginOutcome, LoginStep, Secret};
-use crate::timer::Timer as _;
 use crate::users::visit::{Visit, service};
+use gameday_core::model::{AfterLogin, LoginOutcome, LoginStep, Secret};
+use gameday_protocols::timer::Timer as _;
 
 use super::refresh;
 

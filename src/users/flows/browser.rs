@@ -6,8 +6,8 @@ use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, USER_AGEN
 use http::{HeaderMap, HeaderValue, Method};
 use url::{Url, form_urlencoded};
 
-use crate::model::LoginOutcome;
 use crate::users::visit::{Visit, broken};
+use gameday_core::model::LoginOutcome;
 
 /// What a form's body is.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");

@@ -10,10 +10,10 @@ use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthOutpu
 use aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::RespondToAuthChallengeOutput;
 use aws_sdk_cognitoidentityprovider::types::{AuthenticationResultType, ChallengeNameType};
 
-use crate::model::{LoginOutcome, LoginStep};
 use crate::users::accounts::Account;
 use crate::users::door::AppClient;
 use crate::users::visit::{Visit, service};
+use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::{Signed, totp};
 
@@ -155,8 +155,8 @@ async fn respond(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Secret;
-    use crate::srp;
+    use gameday_core::model::Secret;
+    use gameday_protocols::srp;
 
     #[test]
     fn c10_an_answer_hashes_the_name_that_the_challenge_told() {

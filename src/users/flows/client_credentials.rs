@@ -1,7 +1,7 @@
 //! Client credentials: a machine's own token, by the secret of its app client. No user, no ID token, no refresh token.
 
-use crate::model::{LoginOutcome, LoginStep};
 use crate::users::visit::Visit;
+use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::{Signed, token_endpoint};
 

@@ -1,9 +1,9 @@
 //! Federated sign-in: managed login sends the user to the identity provider of the environment, whose form takes name and password, and
 //! takes the user back.
 
-use crate::model::LoginOutcome;
 use crate::users::accounts::Account;
 use crate::users::visit::Visit;
+use gameday_core::model::LoginOutcome;
 
 use super::{Signed, managed};
 

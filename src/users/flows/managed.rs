@@ -7,10 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngExt;
 use url::Url;
 
-use crate::model::{LoginOutcome, LoginStep};
 use crate::users::accounts::Account;
 use crate::users::door::Managed;
 use crate::users::visit::{Visit, bounded};
+use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::browser::{Browser, Page};
 use super::form::{Asks, Filling, Form};

@@ -16,7 +16,7 @@ mod totp;
 
 use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 
-use crate::model::{Flow, LoginOutcome, Secret};
+use gameday_core::model::{Flow, LoginOutcome, Secret};
 
 use super::attempt::Who;
 use super::visit::Visit;

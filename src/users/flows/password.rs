@@ -2,9 +2,9 @@
 
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
-use crate::model::{LoginOutcome, LoginStep};
 use crate::users::accounts::Account;
 use crate::users::visit::{Visit, service};
+use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::Signed;
 use super::challenge::{self, By};

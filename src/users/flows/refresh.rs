@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
-use crate::model::{LoginOutcome, LoginStep, Secret};
 use crate::users::accounts::Token;
 use crate::users::door::AppClient;
 use crate::users::visit::{Visit, service};
+use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 
 use super::Signed;
 
@@ -56,7 +56,7 @@ pub(super) async fn renew(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::srp;
+    use gameday_protocols::srp;
 
     #[test]
     fn c10_a_refresh_hashes_the_pools_own_name_of_its_user() {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, ChallengeNameType};
 
-use crate::model::{LoginOutcome, LoginStep};
-use crate::srp::{self, Challenge, ClientSession};
 use crate::users::accounts::Account;
 use crate::users::visit::{Visit, service};
+use gameday_core::model::{LoginOutcome, LoginStep};
+use gameday_protocols::srp::{self, Challenge, ClientSession};
 
 use super::Signed;
 use super::challenge::{self, By};

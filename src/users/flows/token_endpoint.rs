@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
-use crate::model::{LoginOutcome, LoginStep, Secret};
 use crate::users::door::Managed;
 use crate::users::visit::{Visit, bounded};
+use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 
 use super::{Signed, browser};
 

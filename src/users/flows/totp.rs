@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use totp_rs::{Algorithm, Builder};
 
-use crate::model::Secret;
 use crate::users::accounts::{Account, TOTP_STEP_SECONDS, totp_step};
 use crate::users::visit::Visit;
+use gameday_core::model::Secret;
 
 /// Digits of a code (what authenticator apps assume, and Cognito with them).
 const DIGITS: u8 = 6;

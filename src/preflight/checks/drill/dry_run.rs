@@ -1,13 +1,13 @@
 //! GD013: what AWS would refuse.
 
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::Missing;
+use gameday_core::model::Predicts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD013",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "AWS refuses a call that the faults need",

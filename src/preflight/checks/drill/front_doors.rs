@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use futures::future::try_join_all;
 
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{Check, PRIMARY, Sight};
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD008",
-    severity: crate::model::Severity::Risk,
+    severity: gameday_core::model::Severity::Risk,
     regions: PRIMARY,
     predicts: Predicts::Nothing,
     title: "An address of the primary's endpoint is outside the fault",

@@ -1,9 +1,9 @@
 //! GD002, GD003 and, for quotas, GD602: whether the faults' targets can be resolved.
 
 use crate::faults::FaultError;
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Looked, Sight};
 use crate::preflight::facts::Facts;
+use gameday_core::model::Predicts;
 
 /// Why a plan could not be made.
 #[derive(PartialEq)]
@@ -35,7 +35,7 @@ const CALLS: &[&str] = &["ec2:DescribeSubnets", "ec2:DescribeNetworkAcls", "serv
 /// See its text.
 pub const SELECTION: Check = Check {
     code: "GD002",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "A fault's targets cannot be resolved",
@@ -52,7 +52,7 @@ pub const SELECTION: Check = Check {
 /// See its text.
 pub const DESCRIBED: Check = Check {
     code: "GD003",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "AWS refuses a call that resolves a fault's targets",
@@ -71,7 +71,7 @@ pub const DESCRIBED: Check = Check {
 /// See its text.
 pub const QUOTA: Check = Check {
     code: "GD602",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "A fault would exceed a quota",

@@ -1,9 +1,9 @@
 //! GD930: whether personal data may lie where it does.
 
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::Missing;
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
             if allowed.is_empty() {
                 return Err(Missing::setting("preflight.allowed_regions"));
             }
-            let names: Vec<&str> = allowed.iter().map(crate::model::Region::as_str).collect();
+            let names: Vec<&str> = allowed.iter().map(gameday_core::model::Region::as_str).collect();
             let sight = |role: RegionRole| {
                 let region = &facts.site.region(role).region;
                 let text = format!("the {} is in {region}; allowed: {}", role.as_str(), names.join(", "));

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{unless_one_is_good, working};
-use crate::model::Severity::Note;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::Severity::Note;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {

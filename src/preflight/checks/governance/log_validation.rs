@@ -1,10 +1,10 @@
 //! GD923: whether it can be proved that the record was not changed.
 
 use super::{in_both, unless_one_is_good, working};
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {

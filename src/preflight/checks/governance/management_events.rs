@@ -5,10 +5,10 @@ use aws_sdk_cloudtrail::types::ReadWriteType;
 use futures::future::try_join_all;
 
 use super::{in_both, working};
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -17,9 +17,9 @@ use aws_sdk_s3::types::DefaultRetention;
 use futures::future::try_join_all;
 
 use super::{Check, in_both};
-use crate::model::RegionRole;
 use crate::preflight::facts::governance::Recorder;
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::RegionRole;
 
 /// By code.
 pub const ALL: &[&Check] = &[

@@ -3,10 +3,10 @@
 use aws_sdk_s3::types::ObjectLockRetentionMode;
 
 use super::{in_both, retentions};
-use crate::model::Severity::Note;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::Severity::Note;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,8 +1,8 @@
 //! GD931: whether the record of processing activities tells of the replication.
 
-use crate::model::Predicts;
-use crate::model::Severity::Note;
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Note;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
-use crate::net::Agreed;
 use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::Missing;
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
+use gameday_protocols::net::Agreed;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,10 +1,10 @@
 //! GD945: whether a web ACL stands before the pool in both Regions.
 
 use super::in_both;
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {

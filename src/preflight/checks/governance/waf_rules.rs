@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_wafv2::types::WebAcl;
 
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {

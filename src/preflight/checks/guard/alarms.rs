@@ -2,14 +2,14 @@
 
 use futures::future::join_all;
 
-use crate::model::Predicts;
 use crate::observe::in_alarm;
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::Predicts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD909",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "An alarm that stops the run is already in ALARM, or cannot be read",

@@ -1,12 +1,12 @@
 //! GD906: how long anything may be broken.
 
-use crate::model::{Predicts, format_duration};
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::{Predicts, format_duration};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD906",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "The fault can last longer than the environment allows",

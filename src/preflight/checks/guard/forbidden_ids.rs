@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::Predicts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD905",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "A fault affects a forbidden resource",

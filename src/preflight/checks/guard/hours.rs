@@ -2,13 +2,13 @@
 
 use jiff::SignedDuration;
 
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::Predicts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD908",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "The run is outside the allowed hours",

@@ -4,13 +4,13 @@ use futures::future::join_all;
 
 use crate::cloud::CloudError;
 use crate::faults::held_by_another;
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::Predicts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD910",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "Another run holds the lock of this environment, or the lock cannot be read",

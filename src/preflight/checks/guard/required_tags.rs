@@ -1,12 +1,12 @@
 //! GD903: tags that targets must carry.
 
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::Predicts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD903",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "A target lacks a required tag",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Percent, Predicts, RegionRole};
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::{Percent, Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD907",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Nothing,
     title: "The faults affect more subnets than the environment allows",

@@ -20,9 +20,9 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::Check;
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Region, RegionRole};
 use crate::preflight::facts::{Facts, Missing, found};
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Region, RegionRole};
 
 /// By code.
 pub const ALL: &[&Check] = &[

@@ -1,6 +1,6 @@
 use super::described;
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD205",

@@ -1,7 +1,7 @@
 use super::policies;
 use super::policy::{CONTEXT, statements};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD207",

@@ -2,8 +2,8 @@ use futures::future::try_join_all;
 
 use super::policies;
 use super::policy::{Call, statements};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD206",

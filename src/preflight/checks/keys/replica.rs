@@ -1,9 +1,9 @@
 use futures::future::try_join_all;
 
 use super::{held, key_id};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::found;
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD203",

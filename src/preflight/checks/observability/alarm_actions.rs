@@ -1,9 +1,9 @@
 //! GD807: whether alarms tell anybody.
 
 use super::identity_alarms;
-use crate::model::Predicts;
-use crate::model::Severity::Risk;
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Risk;
 
 /// See its text.
 pub const CHECK: Check = Check {

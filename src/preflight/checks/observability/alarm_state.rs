@@ -3,9 +3,9 @@
 use aws_sdk_cloudwatch::types::StateValue;
 
 use super::identity_alarms;
-use crate::model::Predicts;
-use crate::model::Severity::Risk;
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Risk;
 
 /// See its text.
 pub const CHECK: Check = Check {

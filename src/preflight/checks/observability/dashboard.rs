@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::ROLES;
-use crate::model::Predicts;
-use crate::model::Severity::Note;
 use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::cloudwatch::{COGNITO, Dashboard};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Note;
 
 /// See its text.
 pub const CHECK: Check = Check {

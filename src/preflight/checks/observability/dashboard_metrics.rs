@@ -2,9 +2,9 @@
 
 use super::dashboard::{shown, shows_both};
 use super::{ROLES, RPO, WATCHED};
-use crate::model::Predicts;
-use crate::model::Severity::Note;
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Note;
 
 /// See its text.
 pub const CHECK: Check = Check {

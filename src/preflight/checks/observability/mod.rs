@@ -18,9 +18,9 @@ use std::sync::Arc;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm};
 
 use super::{Check, Looked, Sight, in_both};
-use crate::model::RegionRole;
 use crate::preflight::facts::cloudwatch::{COGNITO, PEAK_DAYS, USER_POOL};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::RegionRole;
 
 /// By code.
 pub const ALL: &[&Check] = &[

@@ -1,9 +1,9 @@
 //! GD805: whether somebody hears of a long lag.
 
 use super::no_alarm_at;
-use crate::model::Predicts;
-use crate::model::Severity::Risk;
 use crate::preflight::checks::{BOTH, Check};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Risk;
 
 /// Twice the SLO of 30 s, in seconds.
 const ALARM_S: f64 = 60.0;

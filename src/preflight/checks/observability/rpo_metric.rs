@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 
 use super::{ROLES, RPO};
-use crate::model::Predicts;
-use crate::model::Severity::Risk;
 use crate::preflight::checks::{BOTH, Check, Sight};
 use crate::preflight::facts::cloudwatch::Span;
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Risk;
 
 /// A metric that has no value for so long is not measured any more; alarms look at shorter periods.
 const LATEST: SignedDuration = SignedDuration::from_mins(15);

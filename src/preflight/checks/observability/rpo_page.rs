@@ -1,9 +1,9 @@
 //! GD806: whether somebody is woken by a lag that breaks the objective.
 
 use super::no_alarm_at;
-use crate::model::Predicts;
-use crate::model::Severity::Risk;
 use crate::preflight::checks::{BOTH, Check};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Risk;
 
 /// Four times the SLO of 30 s, in seconds.
 const PAGE_S: f64 = 120.0;

@@ -1,9 +1,9 @@
 //! GD810: whether an alarm on the lag goes off when the lag is not measured any more.
 
 use super::rpo_alarms;
-use crate::model::Predicts;
-use crate::model::Severity::Note;
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Note;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 
 use super::{RPO, in_both};
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::cloudwatch::Span;
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// The objective, in seconds.
 const SLO_S: f64 = 30.0;

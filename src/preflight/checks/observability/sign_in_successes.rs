@@ -1,9 +1,9 @@
 //! GD801: whether sign-ins are seen in both Regions.
 
 use super::without_values;
-use crate::model::Predicts;
-use crate::model::Severity::Risk;
 use crate::preflight::checks::{BOTH, Check};
+use gameday_core::model::Predicts;
+use gameday_core::model::Severity::Risk;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,10 +1,10 @@
 //! GD803: whether somebody hears of throttled sign-ins.
 
 use super::{identity_alarms, in_both};
-use crate::model::Severity::Risk;
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::Severity::Risk;
+use gameday_core::model::{Predicts, RegionRole};
 
 /// What is looked at.
 const METRIC: &str = "SignInThrottles";

@@ -1,7 +1,7 @@
 use super::Schemas;
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD110",

@@ -1,8 +1,8 @@
 use aws_sdk_cognitoidentityprovider::types::SchemaAttributeType;
 
 use super::Schemas;
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD111",

@@ -1,6 +1,6 @@
 use super::{both_there, difference};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD118",

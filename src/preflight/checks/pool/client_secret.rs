@@ -6,12 +6,12 @@ use rand::RngExt;
 
 use super::{ClientPair, both_there};
 use crate::cloud::{CloudError, resolve_secret};
-use crate::env::SecretRef;
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Predicts, RegionRole, Secret, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing};
 use crate::users::secret_hash;
+use gameday_core::env::SecretRef;
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Predicts, RegionRole, Secret, Severity};
 
 /// The call that the proof is.
 const SIGN_IN: &str = "cognito-idp:InitiateAuth";

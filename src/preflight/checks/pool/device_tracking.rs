@@ -1,7 +1,7 @@
-use crate::model::RegionRole::Primary;
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{BOTH, Check, Sight};
-use crate::scenario::{FlowShare, UserLoad};
+use gameday_core::model::RegionRole::Primary;
+use gameday_core::model::{Predicts, Severity};
+use gameday_core::scenario::{FlowShare, UserLoad};
 
 pub const CHECK: Check = Check {
     code: "GD127",
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn c11_what_needs_a_device_key_is_named() {
-        let load = |text: &str| crate::scenario::read_str("scenario.toml", text, None).unwrap().value.users;
+        let load = |text: &str| gameday_core::scenario::read_str("scenario.toml", text, None).unwrap().value.users;
         let plain = load(include_str!("../../../../scenarios/quota-throttle.toml"));
         assert_eq!(refreshes(&plain), Vec::<String>::new());
         let every = refreshes(&load(include_str!("../../../../scenarios/every-flow.toml")));

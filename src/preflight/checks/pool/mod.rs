@@ -25,8 +25,8 @@ use aws_sdk_cognitoidentityprovider::types::{SchemaAttributeType, UserPoolClient
 use tokio::try_join;
 
 use super::Check;
-use crate::model::RegionRole::{Primary, Replica};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::RegionRole::{Primary, Replica};
 
 /// By code.
 pub const ALL: &[&Check] = &[

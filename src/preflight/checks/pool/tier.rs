@@ -1,6 +1,6 @@
-use crate::model::RegionRole::Primary;
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
+use gameday_core::model::RegionRole::Primary;
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD123",

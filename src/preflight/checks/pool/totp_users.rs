@@ -1,9 +1,9 @@
 use futures::future::try_join_all;
 
-use crate::model::RegionRole::Primary;
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::Facts;
+use gameday_core::model::RegionRole::Primary;
+use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
     code: "GD124",

@@ -1,8 +1,8 @@
 //! GD608: the rate that everybody gets.
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// From this share of the rate on, a peak that is an average over five minutes comes too near; our own choice.
 const NEAR: f64 = 0.8;

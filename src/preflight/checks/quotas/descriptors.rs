@@ -1,11 +1,11 @@
 //! GD610: the sockets that this machine lets the runner open.
 
 use super::super::{Check, Sight};
-use crate::env::{EnvironmentKind, Site, Timeouts};
-use crate::model::{Flow, Predicts, Severity};
-use crate::net::descriptors;
 use crate::preflight::facts::Facts;
-use crate::scenario::UserLoad;
+use gameday_core::env::{EnvironmentKind, Site, Timeouts};
+use gameday_core::model::{Flow, Predicts, Severity};
+use gameday_core::scenario::UserLoad;
+use gameday_protocols::net::descriptors;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,8 +1,8 @@
 //! GD601: what the replica lets through, beside the primary.
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

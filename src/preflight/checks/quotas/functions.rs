@@ -1,8 +1,8 @@
 //! GD609: how many triggers can run at once.
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// How long Cognito waits for a trigger, in seconds (Cognito developer guide, "Customizing user pool workflows with Lambda triggers").
 const LONGEST_S: f64 = 5.0;

@@ -2,8 +2,8 @@
 
 use super::super::{Check, Looked, REPLICA, Sight};
 use super::{COGNITO, SIGN_INS_CODE};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,9 +1,9 @@
 //! GD605: what the replica lets through, beside what the drill itself sends.
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Flow, Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
-use crate::scenario::UserLoad;
+use gameday_core::model::{Flow, Predicts, RegionRole, Severity};
+use gameday_core::scenario::UserLoad;
 
 /// See its text.
 pub const CHECK: Check = Check {

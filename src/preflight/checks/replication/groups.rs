@@ -1,11 +1,11 @@
 use futures::future::try_join_all;
 
 use super::SAMPLE;
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing, found};
-use crate::timer::Timer as _;
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Predicts, Severity};
+use gameday_protocols::timer::Timer as _;
 
 pub const CHECK: Check = Check {
     code: "GD306",

@@ -6,12 +6,12 @@ use rand::RngExt;
 
 use super::slo;
 use crate::cloud::CloudError;
-use crate::env::Canary;
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing};
-use crate::timer::Timer as _;
+use gameday_core::env::Canary;
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Predicts, Severity};
+use gameday_protocols::timer::Timer as _;
 
 const WRITE: &str = "cognito-idp:AdminUpdateUserAttributes";
 /// How often the replica is asked.

@@ -1,11 +1,11 @@
 use jiff::SignedDuration;
 
 use super::{LAG_METRIC, slo};
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::cloudwatch::{COGNITO_PERIOD_S, Span};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Predicts, Severity};
 
 /// How the metric of the state is called, where it exists.
 const STATUS_METRIC: &str = "UserPoolReplicationStatus";

@@ -4,11 +4,11 @@ use aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserOutp
 use futures::future::try_join_all;
 
 use super::SAMPLE;
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing, found};
-use crate::timer::Timer as _;
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Predicts, Severity};
+use gameday_protocols::timer::Timer as _;
 
 /// Attributes that independent pools give each user anew.
 const OF_THE_POOL: [&str; 2] = ["sub", "identities"];

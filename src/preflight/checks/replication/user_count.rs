@@ -1,6 +1,6 @@
-use crate::model::RegionRole::{Primary, Replica};
-use crate::model::{Predicts, Severity};
 use crate::preflight::checks::{Check, REPLICA, Sight};
+use gameday_core::model::RegionRole::{Primary, Replica};
+use gameday_core::model::{Predicts, Severity};
 
 /// By so much the counts may differ: they are estimates, and taken at different times.
 const TOLERANCE: f64 = 0.05;

@@ -1,8 +1,8 @@
 //! GD527: an alias with an opinion of its own.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,8 +1,8 @@
 //! GD509: an alias has the TTL of what it leads to.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// The TTL that answers should have, in seconds; that of aliases of AWS's load balancers (Route 53 FAQ, "DNS failover").
 const TTL_S: u32 = 60;

@@ -1,13 +1,13 @@
 //! GD503: whose health decides.
 
-use crate::model::{Milestone, Predicts};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::{counts, found};
+use gameday_core::model::{Milestone, Predicts};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD503",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The environment's health check is not attached to the primary record",

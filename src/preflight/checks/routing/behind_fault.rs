@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 
-use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::Missing;
-use crate::scenario::FaultKind;
+use gameday_core::model::{Milestone, Predicts, Severity};
+use gameday_core::scenario::FaultKind;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,8 +1,8 @@
 //! GD517: a health check over the health check.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::{Facts, counts, found};
+use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// How long they must be valid yet, in days.
 pub const DAYS: i64 = 30;

@@ -1,9 +1,9 @@
 //! GD522: for which names the certificates are.
 
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Predicts, Region, RegionRole, Severity};
-use crate::net::Flaw;
 use crate::preflight::facts::{Facts, Missing, covers, found};
+use gameday_core::model::{Predicts, Region, RegionRole, Severity};
+use gameday_protocols::net::Flaw;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,8 +1,8 @@
 //! GD525: where the login domain's certificate lies.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// Where Cognito takes certificates of custom domains from, whatever the pool's Region (Cognito developer guide, "Using your own domain for
 /// managed login").

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::super::{BOTH, Check, Looked, Sight};
 use super::certificate_end::DAYS;
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, covers};
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// An imported certificate, which nobody renews by itself, is told of so many days before its end.
 const IMPORTED_DAYS: i64 = 60;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// Route 53 recommends no fewer (Route 53 API reference, HealthCheckConfig, `Regions`).
 const LEAST: usize = 3;

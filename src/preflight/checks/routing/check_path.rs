@@ -1,8 +1,8 @@
 //! GD512: which page decides.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::{Facts, asks};
+use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -3,8 +3,8 @@
 use aws_sdk_route53::types::HealthCheckType;
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// The ports where a health check names none (Route 53 API reference, HealthCheckConfig).
 const HTTPS: i32 = 443;

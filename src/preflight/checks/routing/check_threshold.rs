@@ -1,8 +1,8 @@
 //! GD515: how easily the record moves.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::{DEFAULT_THRESHOLD, Facts};
+use gameday_core::model::{Predicts, Severity};
 
 /// Failures in a row that a checker should wait for (the article: 3 of 10 s).
 const FAILURES: i32 = 3;

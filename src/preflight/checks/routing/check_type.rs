@@ -3,8 +3,8 @@
 use aws_sdk_route53::types::HealthCheckType;
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,13 +1,13 @@
 //! GD507: how fast a fault is seen.
 
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD};
+use gameday_core::model::Predicts;
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD507",
-    severity: crate::model::Severity::Risk,
+    severity: gameday_core::model::Severity::Risk,
     regions: &[],
     predicts: Predicts::SlowRecovery,
     title: "The health check is slower than 3 failures at 10 s",

@@ -2,13 +2,13 @@
 
 use futures::future::join_all;
 
-use crate::model::{Predicts, RegionRole};
 use crate::preflight::checks::{BOTH, Check, Sight};
+use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD510",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: BOTH,
     predicts: Predicts::UnknownAddress,
     title: "A direct name of an endpoint does not resolve",

@@ -1,8 +1,8 @@
 //! GD519: whether both front doors answer.
 
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Door, Facts};
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

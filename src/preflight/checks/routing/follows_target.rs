@@ -1,12 +1,12 @@
 //! GD505: a health check that does not follow its target.
 
-use crate::model::{Milestone, Predicts};
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::{Milestone, Predicts};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD505",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check is disabled or inverted",

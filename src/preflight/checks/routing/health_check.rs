@@ -1,13 +1,13 @@
 //! GD504: the health check is there.
 
-use crate::model::{Milestone, Predicts};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::found;
+use gameday_core::model::{Milestone, Predicts};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD504",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check does not exist",

@@ -1,8 +1,8 @@
 //! GD520: whether there is anything to fail over from.
 
 use super::super::{Check, Looked, PRIMARY, Sight};
-use crate::model::{Milestone, Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

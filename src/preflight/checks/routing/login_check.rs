@@ -1,8 +1,8 @@
 //! GD518: whether managed login turns with everything else.
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

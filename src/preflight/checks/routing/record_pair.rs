@@ -1,13 +1,13 @@
 //! GD501: the failover record pair.
 
-use crate::model::{Milestone, Predicts, RegionRole};
 use crate::preflight::checks::{Check, Sight};
 use crate::preflight::facts::{found, side};
+use gameday_core::model::{Milestone, Predicts, RegionRole};
 
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD501",
-    severity: crate::model::Severity::Blocker,
+    severity: gameday_core::model::Severity::Blocker,
     regions: &[],
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The failover record pair does not exist",

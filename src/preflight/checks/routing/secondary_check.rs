@@ -1,8 +1,8 @@
 //! GD526: what the secondary record hangs on.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Milestone, Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, side};
+use gameday_core::model::{Milestone, Predicts, RegionRole, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::super::{Check, Looked, Sight};
-use crate::dns::Answer;
-use crate::model::{Milestone, Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Milestone, Predicts, RegionRole, Severity};
+use gameday_protocols::dns::Answer;
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -1,8 +1,8 @@
 //! GD508: how often resolvers come back.
 
 use super::super::{Check, Looked, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, side};
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// The TTL that the failover record should have, in seconds.
 const TTL_S: i64 = 60;

@@ -1,7 +1,7 @@
 //! GD502: how long a dead answer is kept.
 
-use crate::model::Predicts;
 use crate::preflight::checks::{Check, Sight};
+use gameday_core::model::Predicts;
 
 /// The TTL that the failover record should have, in seconds: more delays clients, less floods the servers.
 const TTL_S: i64 = 60;
@@ -9,7 +9,7 @@ const TTL_S: i64 = 60;
 /// See its text.
 pub const CHECK: Check = Check {
     code: "GD502",
-    severity: crate::model::Severity::Risk,
+    severity: gameday_core::model::Severity::Risk,
     regions: &[],
     predicts: Predicts::SlowRecovery,
     title: "The failover record's TTL is above 60 s",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::{Check, Looked, REPLICA, Sight};
 use super::{access_validity, client_label};
-use crate::model::{Predicts, RegionRole, Severity, format_duration};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity, format_duration};
 
 /// See its text.
 pub const CHECK: Check = Check {

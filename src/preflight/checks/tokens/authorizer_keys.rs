@@ -4,8 +4,8 @@ use futures::future::try_join_all;
 
 use super::super::{Check, Looked, REPLICA, Sight};
 use super::is_updated;
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, Missing, found};
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -2,8 +2,8 @@
 
 use super::super::{Check, Looked, REPLICA, Sight};
 use super::{is_updated, pool_authorizers};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

@@ -6,8 +6,8 @@ use jsonwebtoken::jwk::JwkSet;
 
 use super::super::{Check, Looked, REPLICA, Sight};
 use super::is_updated;
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

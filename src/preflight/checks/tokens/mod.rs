@@ -14,8 +14,8 @@ use aws_sdk_apigateway::types::AuthorizerType;
 use aws_sdk_cognitoidentityprovider::types::{IssuerType, TimeUnitsType, UserPoolClientType};
 
 use super::Check;
-use crate::model::RegionRole;
 use crate::preflight::facts::{Facts, Guarded, Missing};
+use gameday_core::model::RegionRole;
 
 /// By code.
 pub const ALL: &[&Check] = &[

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::{Check, Looked, REPLICA, Sight};
 use super::{client_label, refresh_validity};
-use crate::model::{Predicts, RegionRole, Severity, format_duration};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity, format_duration};
 
 /// A failback waits until people are awake who can judge it: so long a session must last in any case; our own choice.
 const LEAST: Duration = Duration::from_hours(8);

@@ -1,9 +1,9 @@
 //! GD709: when keys are fetched.
 
 use super::super::{Check, REPLICA, Sight};
-use crate::env::JwksFetch;
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Missing;
+use gameday_core::env::JwksFetch;
+use gameday_core::model::{Predicts, Severity};
 
 /// See its text.
 pub const CHECK: Check = Check {

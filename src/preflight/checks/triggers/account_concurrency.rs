@@ -1,6 +1,6 @@
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD408.
 pub const CHECK: Check = Check {

@@ -2,8 +2,8 @@ use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
 use super::super::{BOTH, Check, Looked, Sight};
 use super::deployed;
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// GD404.
 pub const CHECK: Check = Check {

@@ -1,6 +1,6 @@
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD403.
 pub const CHECK: Check = Check {

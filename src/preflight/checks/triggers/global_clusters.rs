@@ -1,10 +1,10 @@
 use aws_sdk_rds::types::{GlobalCluster, GlobalClusterMemberSynchronizationStatus};
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::env::DependencyKind;
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::dependencies::Dependency;
+use gameday_core::env::DependencyKind;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD416.
 pub const CHECK: Check = Check {

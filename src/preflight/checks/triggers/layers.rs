@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::super::{Check, REPLICA, Sight};
 use super::{Both, beside};
-use crate::model::{Predicts, Severity};
+use gameday_core::model::{Predicts, Severity};
 
 /// GD412.
 pub const CHECK: Check = Check {

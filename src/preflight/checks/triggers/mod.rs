@@ -23,10 +23,10 @@ mod vpc;
 use serde_json::Value;
 
 use super::{Check, Looked, Sight};
-use crate::model::{Region, RegionRole};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
 use crate::preflight::facts::triggers::{Deployed, Pair};
+use gameday_core::model::{Region, RegionRole};
 
 /// By code.
 pub const ALL: &[&Check] = &[

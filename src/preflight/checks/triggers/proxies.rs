@@ -1,9 +1,9 @@
 use aws_sdk_rds::types::DbProxyStatus;
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::env::DependencyKind;
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::env::DependencyKind;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD417.
 pub const CHECK: Check = Check {

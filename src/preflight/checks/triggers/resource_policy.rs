@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use super::super::{BOTH, Check, Looked, Sight};
 use super::many;
-use crate::model::{Predicts, RegionRole, Severity, matches};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::{Predicts, RegionRole, Severity, matches};
 
 const SERVICE: &str = "cognito-idp.amazonaws.com";
 

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::super::{Check, Looked, REPLICA, Sight};
 use super::many;
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::{Predicts, Severity};
 
 /// GD418.
 pub const CHECK: Check = Check {
@@ -72,7 +72,7 @@ fn lonely<'a>(documents: impl Iterator<Item = &'a Value>, here: &str, there: &st
         resources.iter().any(|resource| {
             **resource == *"*"
                 || place(resource).is_some_and(|(own, region)| {
-                    crate::model::matches(&own, service) && crate::model::matches(&region, there)
+                    gameday_core::model::matches(&own, service) && gameday_core::model::matches(&region, there)
                 })
         })
     };

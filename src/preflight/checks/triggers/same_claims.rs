@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::lambda::Invoked;
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 const TRIGGER: &str = "PreTokenGeneration";
 /// The user that the event is of; no pool has it.

@@ -1,6 +1,6 @@
 use super::super::{Check, REPLICA, Sight};
 use super::{Both, beside};
-use crate::model::{Predicts, Severity};
+use gameday_core::model::{Predicts, Severity};
 
 /// GD406.
 pub const CHECK: Check = Check {

@@ -1,6 +1,6 @@
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// Sign-in by custom authentication is nothing without these (Cognito developer guide, "Custom authentication challenge Lambda
 /// triggers").

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
+use gameday_core::model::{Predicts, Severity};
 
 /// GD420.
 pub const CHECK: Check = Check {

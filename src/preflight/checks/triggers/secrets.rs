@@ -2,9 +2,9 @@ use aws_sdk_secretsmanager::types::StatusType;
 use futures::future::try_join_all;
 
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::env::DependencyKind;
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::{Facts, Missing};
+use gameday_core::env::DependencyKind;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD415.
 pub const CHECK: Check = Check {

@@ -1,8 +1,8 @@
 use futures::future::try_join_all;
 
 use super::super::{BOTH, Check, Looked, Sight};
-use crate::model::{Predicts, RegionRole, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD407.
 pub const CHECK: Check = Check {

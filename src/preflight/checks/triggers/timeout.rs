@@ -1,7 +1,7 @@
 use super::super::{BOTH, Check, Looked, Sight};
 use super::deployed;
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// How long Cognito waits for a function, in seconds (Cognito developer guide, "Customizing user pool workflows with Lambda triggers").
 const COGNITO_WAITS_S: i32 = 5;

@@ -1,6 +1,6 @@
 use super::super::{Check, Looked, REPLICA, Sight};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::Facts;
+use gameday_core::model::{Predicts, Severity};
 
 /// GD411.
 pub const CHECK: Check = Check {

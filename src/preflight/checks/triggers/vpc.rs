@@ -2,8 +2,8 @@ use aws_sdk_lambda::types::VpcConfigResponse;
 
 use super::super::{Check, REPLICA, Sight};
 use super::{Both, beside};
-use crate::model::{Predicts, Severity};
 use crate::preflight::facts::lambda::Configuration;
+use gameday_core::model::{Predicts, Severity};
 
 /// GD413.
 pub const CHECK: Check = Check {

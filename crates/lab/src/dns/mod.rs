@@ -1,0 +1,145 @@
+//! The lab's DNS, on the wire: authoritative servers whose failover record follows the health check, and a caching resolver in front of
+//! them, as a corporate resolver would be.
+
+mod authoritative;
+mod resolver;
+mod zone;
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_proto::op::{Edns, Header, HeaderCounts, LowerQuery, MessageType, Metadata, OpCode, ResponseCode};
+use hickory_proto::rr::{DNSClass, Record};
+use hickory_server::Server;
+use hickory_server::net::runtime::Time;
+use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
+use hickory_server::zone_handler::MessageResponseBuilder;
+
+use gameday_protocols::net::{self, TcpListener, UdpSocket};
+
+pub use authoritative::{Authoritative, Views};
+pub use resolver::Resolver;
+pub use zone::{CALCULATED_CHECK_ID, Failover, HEALTH_CHECK_ID, HOSTED_ZONE_ID, Kind, NEGATIVE_TTL_S, RecordSet, Zone};
+
+/// An idle TCP connection of a DNS client is closed after this; real time.
+const IDLE: Duration = Duration::from_secs(10);
+/// Answers that may wait on one TCP connection.
+const ANSWERS_IN_FLIGHT: usize = 32;
+/// The largest UDP message we take (DNS flag day 2020: 1232 bytes).
+const UDP_PAYLOAD_BYTES: u16 = 1232;
+
+/// What a DNS server says to one question.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The response code.
+    pub code: ResponseCode,
+    /// The answer section.
+    pub answers: Vec<Record>,
+    /// The zone's SOA, where the name or type is not there.
+    pub soa: Vec<Record>,
+}
+
+impl Answer {
+    /// No records, just a code.
+    pub fn code(code: ResponseCode) -> Self {
+        Self { code, ..Self::default() }
+    }
+}
+
+/// One that answers questions.
+pub trait Answerer: Send + Sync + 'static {
+    /// Whether its answers carry AA.
+    const AUTHORITATIVE: bool;
+
+    /// Answers one question.
+    fn answer(&self, query: &LowerQuery) -> impl Future<Output = Answer> + Send;
+}
+
+/// Serves an answerer over UDP and TCP. Dropped, it stops.
+pub fn serve<A: Answerer>(answerer: Arc<A>, sockets: Vec<(UdpSocket, TcpListener)>) -> Server<Handler<A>> {
+    let mut server = Server::new(Handler(answerer));
+    for (udp, tcp) in sockets {
+        server.register_socket(udp);
+        server.register_listener(tcp, IDLE, ANSWERS_IN_FLIGHT);
+    }
+    server
+}
+
+/// Joins an answerer to the DNS library's server.
+pub struct Handler<A>(Arc<A>);
+
+impl<A: Answerer> Handler<A> {
+    async fn handle(&self, request: &Request, mut response: impl ResponseHandler) -> ResponseInfo {
+        let mut metadata = Metadata::response_from_request(&request.metadata);
+        metadata.authoritative = A::AUTHORITATIVE;
+        metadata.recursion_available = !A::AUTHORITATIVE;
+        let answer = self.answer(request).await;
+        metadata.response_code = answer.code;
+        if answer.code == ResponseCode::Refused {
+            metadata.authoritative = false;
+        }
+        let edns = request.edns.as_ref().map(|_| {
+            let mut edns = Edns::new();
+            edns.set_max_payload(UDP_PAYLOAD_BYTES);
+            edns
+        });
+        let builder = MessageResponseBuilder::new(&request.queries, edns.as_ref());
+        let message = builder.build(metadata, &answer.answers, [], &answer.soa, []);
+        match response.send_response(message).await {
+            Ok(info) => info,
+            Err(error) => {
+                tracing::warn!(%error, "DNS answer");
+                let mut metadata = Metadata::new(request.metadata.id, MessageType::Response, OpCode::Query);
+                metadata.response_code = ResponseCode::ServFail;
+                ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
+            }
+        }
+    }
+
+    async fn answer(&self, request: &Request) -> Answer {
+        if request.metadata.op_code != OpCode::Query {
+            return Answer::code(ResponseCode::NotImp);
+        }
+        match request.queries.queries() {
+            [query] if query.query_class() == DNSClass::IN => self.0.answer(query).await,
+            [_] => Answer::code(ResponseCode::Refused),
+            _ => Answer::code(ResponseCode::FormErr),
+        }
+    }
+}
+
+// Written out because the library's trait comes from a macro that this package does not use.
+impl<A: Answerer> RequestHandler for Handler<A> {
+    fn handle_request<'a, 'b, 'f, R, T>(
+        &'a self,
+        request: &'b Request,
+        response_handle: R,
+    ) -> Pin<Box<dyn Future<Output = ResponseInfo> + Send + 'f>>
+    where
+        R: ResponseHandler + 'f,
+        T: Time + 'f,
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        Box::pin(self.handle(request, response_handle))
+    }
+}
+
+/// Turns records so that clients which take the first address spread over all of them, as real servers do.
+fn rotate(records: &mut [Record], turn: usize) {
+    let count = records.len().max(1);
+    records.rotate_left(turn % count);
+}
+
+/// Binds UDP and TCP at one address.
+///
+/// # Errors
+/// What the system says.
+pub async fn bind(at: SocketAddr) -> std::io::Result<(UdpSocket, TcpListener)> {
+    let tcp = net::listen(at, 128)?;
+    let udp = net::bind_udp(at).await?;
+    Ok((udp, tcp))
+}

@@ -1,0 +1,239 @@
+//! The AWS resources around the identity plane that checks read: keys, functions, tables, certificates, trails. One typed document,
+//! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
+
+pub mod acm;
+pub mod api_gateway;
+pub mod cloudwatch;
+pub mod cognito;
+pub mod dynamodb;
+pub mod governance;
+pub mod iam;
+pub mod kms;
+pub mod lambda;
+pub mod quotas;
+pub mod rds;
+pub mod routing;
+pub mod secrets;
+pub mod tokens;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::cognito::Cognito;
+use self::kms::Key;
+use super::{identity, topology};
+use gameday_core::env::{EstateChange, LabSettings, Strategy};
+use gameday_core::model::{Region, RegionRole, Seed};
+
+/// Everything, as it is in the healthy lab or as an environment file broke it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estate {
+    /// CloudWatch, by Region.
+    pub cloudwatch: BTreeMap<String, cloudwatch::CloudWatch>,
+    /// CloudWatch's dashboards, which are the account's and no Region's, by name.
+    pub dashboards: BTreeMap<String, Value>,
+    /// Certificates, by Region.
+    pub acm: BTreeMap<String, acm::Certificates>,
+    /// REST APIs, by Region.
+    pub api_gateway: BTreeMap<String, api_gateway::RestApis>,
+    /// The account's request rates, by Region.
+    pub quotas: BTreeMap<String, quotas::Rates>,
+    /// Trails, their bucket, and web ACLs.
+    pub governance: governance::Governance,
+    /// Route 53 and the front doors.
+    pub routing: routing::Routing,
+    /// The user pool's triggers, by Region.
+    pub triggers: BTreeMap<String, lambda::Triggers>,
+    /// Lambda, by Region.
+    pub lambda: BTreeMap<String, lambda::Lambda>,
+    /// DynamoDB, by Region.
+    pub dynamodb: BTreeMap<String, dynamodb::Tables>,
+    /// Secrets Manager, by Region.
+    pub secrets: BTreeMap<String, secrets::Secrets>,
+    /// Aurora and RDS Proxy.
+    pub rds: rds::Rds,
+    /// IAM.
+    pub iam: iam::Iam,
+    /// The user pool.
+    pub cognito: Cognito,
+    /// Keys, by Region.
+    pub kms: BTreeMap<String, Vec<Key>>,
+    /// What tokens are signed with.
+    pub tokens: tokens::Tokens,
+}
+
+/// The names that the estate's resources are built around.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The user pool's ID.
+    pub pool_id: &'a str,
+    /// The ID of its default app client.
+    pub client_id: &'a str,
+}
+
+impl Estate {
+    /// Nothing is wrong with it.
+    pub fn healthy(names: Names<'_>) -> Self {
+        let regions = [RegionRole::Primary, RegionRole::Replica].map(topology::region);
+        let keys = |region: &str| (region.to_owned(), vec![Key::healthy(region, names.pool_id)]);
+        Self {
+            cloudwatch: cloudwatch::healthy(names),
+            dashboards: cloudwatch::dashboards(names),
+            acm: acm::healthy(),
+            api_gateway: api_gateway::healthy(),
+            quotas: quotas::healthy(),
+            governance: governance::healthy(),
+            routing: routing::Routing::healthy(),
+            triggers: by_region(|role| lambda::triggers(topology::region(role))),
+            lambda: by_region(|role| lambda::Lambda::healthy(topology::region(role), names.pool_id)),
+            dynamodb: by_region(|_| dynamodb::healthy()),
+            secrets: by_region(secrets::healthy),
+            rds: rds::Rds::healthy(),
+            iam: iam::Iam::healthy(),
+            cognito: Cognito::healthy(),
+            kms: regions.map(keys).into(),
+            tokens: tokens::Tokens::default(),
+        }
+    }
+
+    /// The healthy one of a lab with that seed, changed as its settings say.
+    ///
+    /// # Errors
+    /// In words that name the path, where it leads nowhere or the value does not fit there.
+    pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
+        let primary = Region::from(topology::region(RegionRole::Primary));
+        let (pool_id, client_id) = (identity::pool_id(&primary, seed), identity::client_id(&primary, seed));
+        let mut healthy = Self::healthy(Names { pool_id: &pool_id, client_id: &client_id });
+        healthy.follow(settings.strategy, &pool_id);
+        healthy.changed(&settings.estate)
+    }
+
+    /// The strategy's own pools and routing, before anything is broken.
+    fn follow(&mut self, strategy: Strategy, pool_id: &str) {
+        if strategy.is_native() {
+            return;
+        }
+        let region = topology::region(RegionRole::Replica);
+        self.cognito.replicas.clear();
+        if let Some(pool) = self.cognito.pools.get_mut(region) {
+            let own = pool_id.split_once('_').map_or(pool_id, |(_, own)| own);
+            let own = format!("{region}_{}", own.chars().rev().collect::<String>());
+            // Triggers and the key are set for that pool by hand, and without a mistake.
+            let [theirs, ours] = [pool_id, &own].map(|id| arn("cognito-idp", region, &format!("userpool/{id}")));
+            let functions = self.lambda.get_mut(region).into_iter().flat_map(|lambda| lambda.functions.values_mut());
+            for statement in functions.flat_map(|function| &mut function.policy) {
+                if statement.source_arn == theirs {
+                    statement.source_arn.clone_from(&ours);
+                }
+            }
+            self.kms.insert(region.to_owned(), vec![Key::healthy(region, &own)]);
+            pool.id = Some(own);
+        }
+        if strategy == Strategy::ManualSync {
+            self.routing.health_check.get_or_insert_default().disabled = true;
+        }
+    }
+
+    /// Whether there is a secret with that ARN whose value can be read.
+    pub fn has_secret(&self, arn: &str) -> bool {
+        let readable = |(region, secrets): (&String, &secrets::Secrets)| {
+            let mut readable = secrets.iter().filter(|(_, secret)| secret.status == "InSync");
+            readable.any(|(name, _)| secrets::arn_of(region, name) == arn)
+        };
+        self.secrets.iter().any(readable)
+    }
+
+    fn changed(self, changes: &[EstateChange]) -> Result<Self, String> {
+        let mut document = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for change in changes {
+            apply(&mut document, change).map_err(|reason| format!("`lab.estate` path {}: {reason}", change.path))?;
+        }
+        serde_json::from_value(document).map_err(|error| {
+            let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+            format!("`lab.estate` ({}): {error}", paths.join(", "))
+        })
+    }
+}
+
+/// Something of each Region, by its name.
+fn by_region<T>(of: impl Fn(RegionRole) -> T) -> BTreeMap<String, T> {
+    [RegionRole::Primary, RegionRole::Replica].map(|role| (topology::region(role).to_owned(), of(role))).into()
+}
+
+/// The ARN of something in the lab's account.
+pub fn arn(service: &str, region: &str, resource: &str) -> String {
+    format!("arn:aws:{service}:{region}:{}:{resource}", topology::ACCOUNT)
+}
+
+fn apply(document: &mut Value, change: &EstateChange) -> Result<(), String> {
+    let (parent, last) = change.path.rsplit_once('/').ok_or("a path begins with /")?;
+    let last = last.replace("~1", "/").replace("~0", "~");
+    let parent = document.pointer_mut(parent).ok_or_else(|| format!("there is no {parent}"))?;
+    match (parent, change.value.clone()) {
+        (Value::Object(members), Some(value)) => {
+            members.insert(last, value);
+        }
+        (Value::Object(members), None) => {
+            members.shift_remove(&last).ok_or_else(|| format!("there is no `{last}` to take away"))?;
+        }
+        (Value::Array(items), Some(value)) if last == "-" => items.push(value),
+        (Value::Array(items), value) => {
+            let at = last.parse().ok().filter(|at| *at < items.len());
+            let at: usize = at.ok_or_else(|| format!("the list has no item `{last}`"))?;
+            match value {
+                Some(value) => items[at] = value,
+                None => drop(items.remove(at)),
+            }
+        }
+        _ => return Err("leads into a plain value".to_owned()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn change(path: &str, value: Option<Value>) -> EstateChange {
+        EstateChange { path: path.to_owned(), value }
+    }
+
+    #[test]
+    fn a_change_replaces_adds_appends_and_takes_away() {
+        let mut document = json!({ "keys": [{ "enabled": true }], "a/b": 1 });
+        for (path, value) in [
+            ("/keys/0/enabled", Some(json!(false))),
+            ("/keys/-", Some(json!({}))),
+            ("/more", Some(json!("text"))),
+            ("/a~1b", None),
+        ] {
+            apply(&mut document, &change(path, value)).unwrap();
+        }
+        assert_eq!(document, json!({ "keys": [{ "enabled": false }, {}], "more": "text" }));
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_named() {
+        for (path, reason) in [
+            ("keys", "a path begins with /"),
+            ("/none/at", "there is no /none"),
+            ("/keys/7", "the list has no item `7`"),
+            ("/gone", "there is no `gone` to take away"),
+        ] {
+            let mut document = json!({ "keys": [] });
+            assert_eq!(apply(&mut document, &change(path, None)), Err(reason.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_the_estate_does_not_know_is_refused() {
+        let names = Names { pool_id: "us-east-1_LAB", client_id: "client" };
+        let changes = [change("/no-such-service", Some(json!({})))];
+        let told = Estate::healthy(names).changed(&changes).unwrap_err();
+        assert!(told.contains("/no-such-service"), "{told}");
+    }
+}

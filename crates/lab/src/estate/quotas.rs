@@ -1,0 +1,23 @@
+//! The account's request rates in each Region, where they are not what AWS gives everybody: raised, or left behind.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::start::ROLES;
+use crate::topology;
+
+/// The rates of one Region, by category as the Cognito API names it (`UserAuthentication`). What is left out is as `[lab]` says.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// What is enforced.
+    pub provisioned: BTreeMap<String, u32>,
+    /// What Service Quotas allows at most.
+    pub service_quotas: BTreeMap<String, u32>,
+}
+
+/// Both Regions as AWS gives them to everybody.
+pub fn healthy() -> BTreeMap<String, Rates> {
+    ROLES.map(|role| (topology::region(role).to_owned(), Rates::default())).into()
+}

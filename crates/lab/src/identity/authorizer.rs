@@ -1,0 +1,86 @@
+//! The authorizer of a Region's protected API: how it gets keys, and what it makes of a token.
+
+use std::time::Duration;
+
+use gameday_core::env::JwksFetch;
+use gameday_core::model::Clock;
+use gameday_protocols::timer::Timer as _;
+use gameday_protocols::tokens::{self, Claims, Expectations, JwksCache, Source, TokenError};
+
+/// How long one fetch may take where every request makes its own; our own choice.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the first keys may take, in real time: they come over loopback.
+const FIRST_KEYS: Duration = Duration::from_secs(30);
+
+/// Why a request is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The token is not good.
+    Token(TokenError),
+    /// There are no keys to tell by.
+    Keys(String),
+}
+
+/// The authorizer of one Region.
+pub(crate) struct Authorizer {
+    keys: Keys,
+    clock: Clock,
+}
+
+enum Keys {
+    Cached(JwksCache),
+    PerRequest(Vec<Source>),
+}
+
+impl Authorizer {
+    /// Begins to fetch keys, and waits for the first ones where they are held. `sources` has the primary's first.
+    ///
+    /// # Errors
+    /// Where they do not come.
+    pub async fn start(fetch: JwksFetch, sources: Vec<Source>, clock: Clock) -> Result<Self, String> {
+        let keys = match fetch {
+            JwksFetch::PerRequest => Keys::PerRequest(sources),
+            JwksFetch::Cached => {
+                let cache = JwksCache::start(sources, clock);
+                if tokio::time::timeout(FIRST_KEYS, cache.complete()).await.is_err() {
+                    return Err(format!("the authorizer got no keys: {cache:?}"));
+                }
+                Keys::Cached(cache)
+            }
+        };
+        Ok(Self { keys, clock })
+    }
+
+    /// Verifies an access token, by keys at hand or by keys that it fetches now.
+    pub(super) async fn verify(&self, token: &str, expected: &Expectations) -> Result<Claims, Refused> {
+        let fetched;
+        let keys = match &self.keys {
+            Keys::Cached(keys) => keys,
+            Keys::PerRequest(sources) => {
+                fetched = self.fetch(token, sources).await?;
+                &fetched
+            }
+        };
+        keys.verify_access_token(token, expected, self.clock.now()).map_err(Refused::Token)
+    }
+
+    /// The keys of the issuer that the token names. Those of the issuer ORIGINAL come from its own Region; the same keys of UPDATED come
+    /// from several.
+    async fn fetch(&self, token: &str, sources: &[Source]) -> Result<JwksCache, Refused> {
+        let issuer = tokens::claimed_issuer(token).map_err(Refused::Token)?;
+        let of_issuer = |(region, _): &&Source| {
+            let original = format!("https://cognito-idp.{region}.amazonaws.com/");
+            issuer.starts_with(&original) || issuer.starts_with("https://issuer-cognito-idp.")
+        };
+        let mut failed = Refused::Token(TokenError::Issuer);
+        for (region, fetch) in sources.iter().filter(of_issuer) {
+            let answer = self.clock.timeout(FETCH_TIMEOUT, fetch()).await;
+            let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {} s", FETCH_TIMEOUT.as_secs())));
+            match answer.and_then(|document| JwksCache::of_documents(vec![(region.clone(), document)])) {
+                Ok(keys) => return Ok(keys),
+                Err(error) => failed = Refused::Keys(format!("the keys of {region} could not be fetched: {error}")),
+            }
+        }
+        Err(failed)
+    }
+}

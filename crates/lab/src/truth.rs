@@ -1,0 +1,161 @@
+//! Ground truth: what really happened in the lab, and when. The difference between a report and
+//! this is the instrument's error.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use gameday_core::model::{Draw, Milestone, RegionRole, SCHEMA_VERSION, TrueMilestone, TrueRpo, TruthReport};
+
+/// Something that happened in the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// Packets vanish at every front door of the primary, from here on.
+    PathsDown,
+    /// Packets pass at every front door of the primary, from here on.
+    PathsUp,
+    /// The health check's status changed.
+    Health {
+        /// More than 18 % of the checkers say healthy.
+        healthy: bool,
+    },
+    /// Every authoritative server gives that Region, from here on.
+    Authoritative(RegionRole),
+    /// The resolver gives that Region, from here on.
+    Resolver(RegionRole),
+    /// A protected API accepted a token that this Region had issued for a sign-in.
+    Accepted(RegionRole),
+}
+
+/// Draws of one kind that are kept: a lab may run for days.
+const DRAWS_KEPT: usize = 1000;
+
+/// How long a write that has reached the replica is remembered: a cut is noted at its moment, but a little later.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(1);
+
+/// Collects facts in the order in which they happen, and draws.
+#[derive(Debug, Default)]
+pub struct Truth {
+    facts: Mutex<Vec<(Fact, Timestamp)>>,
+    draws: Mutex<BTreeMap<Draw, Vec<f64>>>,
+    writes: Mutex<Writes>,
+}
+
+/// Writes at the primary.
+#[derive(Debug, Default)]
+struct Writes {
+    /// When they were made, and when they reach the replica; those that have reached it long ago are forgotten.
+    on_their_way: Vec<(Timestamp, Timestamp)>,
+    /// What each cut would have lost.
+    at_cuts: Vec<(Timestamp, TrueRpo)>,
+}
+
+impl Truth {
+    /// Notes a fact. Acceptances after the first at the same Region, with nothing else in between, say nothing new.
+    pub fn note(&self, fact: Fact, at: Timestamp) {
+        let mut facts = lock(&self.facts);
+        if matches!(fact, Fact::Accepted(_)) {
+            let epoch = facts.iter().rev().take_while(|(seen, _)| matches!(seen, Fact::Accepted(_)));
+            if epoch.into_iter().any(|(seen, _)| *seen == fact) {
+                return;
+            }
+        }
+        if fact == Fact::PathsDown {
+            lock(&self.writes).cut(at);
+        }
+        facts.push((fact, at));
+    }
+
+    /// Notes that the resolver was found to lead to a Region. It has since its authoritative servers do, and since what it kept ran out; where they were
+    /// not all of one mind yet, since it asked.
+    pub fn leads_to(&self, role: RegionRole, expired: Option<Timestamp>, now: Timestamp) {
+        let mut facts = lock(&self.facts);
+        let given = facts.iter().rev().find(|(fact, _)| matches!(fact, Fact::Authoritative(_)));
+        let since = given.filter(|(fact, _)| *fact == Fact::Authoritative(role)).map(|(_, at)| *at);
+        let at = since.map_or(now, |since| since.max(expired.unwrap_or(since)).min(now));
+        facts.push((Fact::Resolver(role), at));
+    }
+
+    /// Notes a write at the primary, and when it reaches the replica.
+    pub fn wrote(&self, at: Timestamp, due: Timestamp) {
+        let mut writes = lock(&self.writes);
+        writes.on_their_way.retain(|(_, due)| at.duration_since(*due) < REMEMBERED);
+        writes.on_their_way.push((at, due));
+    }
+
+    /// Notes what was drawn.
+    pub fn drew(&self, draw: Draw, value: f64) {
+        let mut draws = lock(&self.draws);
+        let kept = draws.entry(draw).or_default();
+        if kept.len() < DRAWS_KEPT {
+            kept.push(value);
+        }
+    }
+
+    /// The draws, and the milestones of the faults after `zero_at`, or of all of them.
+    pub fn report(&self, zero_at: Option<Timestamp>) -> TruthReport {
+        let facts = lock(&self.facts);
+        let first = |after: Option<Timestamp>, wanted: Fact| {
+            let after = after?;
+            facts.iter().find(|(fact, at)| *fact == wanted && *at >= after).map(|(_, at)| *at)
+        };
+        let start = zero_at.or_else(|| facts.first().map(|(_, at)| *at));
+        let down = first(start, Fact::PathsDown);
+        // A flapping fault is over with its last turn.
+        let last_down = facts.iter().rev().find(|(fact, at)| *fact == Fact::PathsDown && Some(*at) >= down);
+        let up = first(down.and(last_down.map(|(_, at)| *at)), Fact::PathsUp);
+        // A health check that is inverted takes no path down: what follows counts from its flip.
+        let began = down.or_else(|| first(start, Fact::Health { healthy: false }));
+        let ended = if down.is_some() { up } else { first(began, Fact::Health { healthy: true }) };
+        let resolver = first(began, Fact::Resolver(RegionRole::Replica));
+        // From when on a sign-in there would have succeeded: since the resolver leads there, whoever asks, if it serves at all. Clients that need not be led
+        // show that it does at the latest when one of them gets in.
+        let possible = |after, role| {
+            let accepted = first(after, Fact::Accepted(role))?;
+            Some(first(after, Fact::Resolver(role)).map_or(accepted, |led| led.min(accepted)))
+        };
+        let found = [
+            (Milestone::FaultEffective, down),
+            (Milestone::HealthCheckUnhealthy, first(began, Fact::Health { healthy: false })),
+            (Milestone::DnsFlipAuthoritative, first(began, Fact::Authoritative(RegionRole::Replica))),
+            (Milestone::DnsFlipResolver, resolver),
+            (Milestone::FirstReplicaLogin, possible(began, RegionRole::Replica)),
+            // The resolver's cache is the last place in the lab that leads to the primary.
+            (Milestone::ReplicaSustained, resolver),
+            (Milestone::FaultReverted, up),
+            (Milestone::HealthCheckHealthy, first(ended, Fact::Health { healthy: true })),
+            (Milestone::DnsFailbackAuthoritative, first(ended, Fact::Authoritative(RegionRole::Primary))),
+            (Milestone::FirstPrimaryLoginAfterFailback, possible(ended, RegionRole::Primary)),
+        ];
+        let milestones = found
+            .into_iter()
+            .filter_map(|(name, at)| {
+                let at = at?;
+                let at_s = zero_at.map(|zero| at.duration_since(zero).as_secs_f64());
+                Some(TrueMilestone { name, at, at_s })
+            })
+            .collect();
+        let writes = lock(&self.writes);
+        let rpo = writes.at_cuts.iter().find(|(at, _)| Some(*at) == down).map(|(_, rpo)| *rpo);
+        TruthReport { schema_version: SCHEMA_VERSION, milestones, draws: lock(&self.draws).clone(), rpo }
+    }
+}
+
+impl Writes {
+    /// Notes what a cut at that moment would lose.
+    fn cut(&mut self, cut: Timestamp) {
+        // Before the first write there is nothing to tell.
+        if self.on_their_way.is_empty() {
+            return;
+        }
+        let lost: Vec<Timestamp> =
+            self.on_their_way.iter().filter(|(at, due)| *at <= cut && *due > cut).map(|(at, _)| *at).collect();
+        let age_s = lost.iter().min().map_or(0.0, |oldest| cut.duration_since(*oldest).as_secs_f64());
+        self.at_cuts.push((cut, TrueRpo { age_s, writes_lost: lost.len() as u64 }));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

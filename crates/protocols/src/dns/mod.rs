@@ -1,0 +1,245 @@
+//! A stub resolver with client-like caching policies, and questions to a single server.
+
+mod doors;
+mod provider;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use hickory_proto::rr::{RData, RecordType};
+use hickory_resolver::Resolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::net::LocalFailure;
+pub use doors::{Direct, Doors};
+use gameday_core::model::Clock;
+use provider::Sockets;
+
+/// What a server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The addresses, sorted.
+    pub addresses: Vec<IpAddr>,
+    /// The lowest TTL of the records, in seconds.
+    pub ttl_s: u32,
+}
+
+/// A name did not resolve.
+#[derive(Debug, thiserror::Error)]
+pub enum DnsError {
+    /// No resolver is configured on this host.
+    #[error("the system's resolver configuration cannot be read: {0}")]
+    System(String),
+    /// No answer, a refusal, or no such name.
+    #[error("{name} asked of {server}: {reason}")]
+    Lookup {
+        /// The name.
+        name: String,
+        /// Who was asked.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// This machine could not ask.
+    #[error("{name} could not be asked of {server}: {failure}")]
+    Local {
+        /// The name.
+        name: String,
+        /// Who was to be asked.
+        server: String,
+        /// Why not.
+        failure: LocalFailure,
+    },
+}
+
+impl DnsError {
+    /// What this machine lacked, where no server had a part in it.
+    pub fn local(&self) -> Option<LocalFailure> {
+        match self {
+            Self::Local { failure, .. } => Some(*failure),
+            Self::System(_) | Self::Lookup { .. } => None,
+        }
+    }
+}
+
+/// Asks one server, or the system's resolvers; keeps nothing.
+#[derive(Clone)]
+pub struct Server {
+    label: String,
+    resolver: Resolver<Sockets>,
+    sockets: Sockets,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// One server. `recursive` asks it to ask others; an authoritative one is asked without.
+    /// `patience` is real time for one try of two.
+    ///
+    /// # Errors
+    /// [`DnsError::System`] when no resolver can be made.
+    pub fn at(address: SocketAddr, recursive: bool, patience: Duration) -> Result<Self, DnsError> {
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+            connection.port = address.port();
+            connection
+        });
+        let server = NameServerConfig::new(address.ip(), true, connections.into());
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        let sockets = Sockets::default();
+        let mut builder = Resolver::builder_with_config(config, sockets.clone());
+        plain(builder.options_mut(), recursive, patience);
+        let resolver = builder.build().map_err(|error| DnsError::System(error.to_string()))?;
+        Ok(Self { label: address.to_string(), resolver, sockets })
+    }
+
+    /// The resolvers that this host is configured with.
+    ///
+    /// # Errors
+    /// [`DnsError::System`].
+    pub fn system(patience: Duration) -> Result<Self, DnsError> {
+        let fail = |error: NetError| DnsError::System(error.to_string());
+        let sockets = Sockets::default();
+        let mut builder = Resolver::builder(sockets.clone()).map_err(fail)?;
+        plain(builder.options_mut(), true, patience);
+        Ok(Self { label: "system resolver".to_owned(), resolver: builder.build().map_err(fail)?, sockets })
+    }
+
+    /// Its address, or `system resolver`.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The addresses of a name; an address is its own answer. IPv6 is asked for only where there is no IPv4.
+    ///
+    /// # Errors
+    /// [`DnsError::Lookup`].
+    pub async fn addresses(&self, name: &str) -> Result<Answer, DnsError> {
+        if let Ok(address) = name.parse::<IpAddr>() {
+            return Ok(Answer { addresses: vec![address], ttl_s: u32::MAX });
+        }
+        let absolute = format!("{}.", name.trim_end_matches('.'));
+        match self.lookup(&absolute, RecordType::A).await {
+            Ok(answer) => Ok(answer),
+            Err(local) if local.local().is_some() => Err(local),
+            Err(first) => self.lookup(&absolute, RecordType::AAAA).await.map_err(|_| first),
+        }
+    }
+
+    async fn lookup(&self, name: &str, kind: RecordType) -> Result<Answer, DnsError> {
+        let fail = |reason: String| DnsError::Lookup { name: name.to_owned(), server: self.label.clone(), reason };
+        let lacked = self.sockets.lacked();
+        let lookup = self.resolver.lookup(name, kind).await.map_err(|error| match self.local(&error, lacked) {
+            Some(failure) => DnsError::Local { name: name.to_owned(), server: self.label.clone(), failure },
+            None => fail(error.to_string()),
+        })?;
+        let mut answer = Answer { addresses: Vec::new(), ttl_s: u32::MAX };
+        for record in lookup.answers() {
+            match &record.data {
+                RData::A(address) => answer.addresses.push(IpAddr::V4(address.0)),
+                RData::AAAA(address) => answer.addresses.push(IpAddr::V6(address.0)),
+                RData::CNAME(_) => {}
+                _ => continue,
+            }
+            answer.ttl_s = answer.ttl_s.min(record.ttl);
+        }
+        answer.addresses.sort();
+        if answer.addresses.is_empty() { Err(fail("no address".to_owned())) } else { Ok(answer) }
+    }
+
+    /// What this machine lacked, where that is why a question failed that was asked when it had lacked something so often.
+    fn local(&self, error: &NetError, lacked: u64) -> Option<LocalFailure> {
+        match error {
+            NetError::Io(error) => LocalFailure::of(error.as_ref()),
+            // The pool of servers forgets the system's error, and has no connection then.
+            NetError::NoConnections => self.sockets.lacked_since(lacked),
+            _ => None,
+        }
+    }
+}
+
+fn plain(options: &mut ResolverOpts, recursive: bool, patience: Duration) {
+    options.cache_size = 0;
+    options.attempts = 2;
+    options.timeout = patience;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.recursion_desired = recursive;
+    options.edns0 = true;
+}
+
+/// How long a client keeps an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// Not at all.
+    Nothing,
+    /// For its TTL.
+    Ttl,
+    /// For a time of its own, whatever the TTL.
+    For(Duration),
+    /// For ever.
+    Forever,
+}
+
+/// The DNS cache of one cohort of clients.
+#[derive(Debug)]
+pub struct ClientCache {
+    keeping: Keeping,
+    servers: Vec<Server>,
+    clock: Clock,
+    kept: Mutex<HashMap<String, (Vec<IpAddr>, Timestamp)>>,
+}
+
+impl ClientCache {
+    /// An empty cache in front of resolvers, which are tried in order.
+    pub fn new(keeping: Keeping, servers: Vec<Server>, clock: Clock) -> Self {
+        Self { keeping, servers, clock, kept: Mutex::new(HashMap::new()) }
+    }
+
+    /// The addresses of a name, as a client of this cohort finds them.
+    ///
+    /// # Errors
+    /// [`DnsError::Lookup`] or [`DnsError::Local`] when no resolver answers and nothing is kept.
+    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, DnsError> {
+        let asked = self.clock.now();
+        if let Some((addresses, until)) = self.lock().get(name)
+            && *until > asked
+        {
+            return Ok(addresses.clone());
+        }
+        let mut failed = None;
+        for server in &self.servers {
+            match server.addresses(name).await {
+                Ok(answer) => {
+                    self.keep(name, &answer, asked);
+                    return Ok(answer.addresses);
+                }
+                // What this machine could not ask may have been answered.
+                Err(error) => failed = failed.filter(|known: &DnsError| known.local().is_some()).or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| DnsError::System("no resolver is configured".to_owned())))
+    }
+
+    fn keep(&self, name: &str, answer: &Answer, asked: Timestamp) {
+        // Counted from before the question, so that a client never keeps an answer longer than its TTL.
+        let until = match self.keeping {
+            Keeping::Nothing => return,
+            Keeping::Ttl => asked.saturating_add(SignedDuration::from_secs(answer.ttl_s.into())),
+            Keeping::For(time) => asked.saturating_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)),
+            Keeping::Forever => Ok(Timestamp::MAX),
+        };
+        let until = until.unwrap_or(Timestamp::MAX);
+        self.lock().insert(name.to_owned(), (answer.addresses.clone(), until));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Vec<IpAddr>, Timestamp)>> {
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
