@@ -1,7 +1,8 @@
 //! From when on a user could sign in at a Region: after every attempt that proves that it was not possible yet, and by the end of the first that did.
 //!
 //! An attempt proves it for whoever finds the way as it did. Clients that ask the resolver for every login find the same way, so that one proves it
-//! for all of them; what a client keeps is its cohort's own. An attempt that reached the Region and was refused there proves it for its flow alone.
+//! for all of them; what a client keeps is its cohort's own. An attempt that reached the Region and was refused there proves it for its flow alone;
+//! one that reached it and had no answer in time proves nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,13 +110,14 @@ fn proof(login: &LoginRef<'_>, role: RegionRole) -> Proof {
         return Proof::OfTheWay;
     }
     match login.outcome() {
-        LoginOutcome::Succeeded => Proof::None,
         LoginOutcome::DnsFailed | LoginOutcome::ConnectTimeout | LoginOutcome::TlsFailed => Proof::OfTheWay,
         LoginOutcome::ConnectionFailed { step } | LoginOutcome::Stalled { step }
             if matches!(step, LoginStep::Dns | LoginStep::Connect | LoginStep::Tls) =>
         {
             Proof::OfTheWay
         }
+        // Packets pass, and an answer was late: the user's patience ended, which says nothing of whether a quicker one could.
+        LoginOutcome::Succeeded | LoginOutcome::Stalled { .. } => Proof::None,
         outcome if login.api_sent().is_some() && may_be_accepted(outcome) => Proof::None,
         _ => Proof::OfTheFlow,
     }
