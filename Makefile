@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test build tools test-tools conformance-tools generate check-generated compare-generated reports samples strategies bench-accuracy bench-inject bench-log bench-preflight bench-users clean-tools
+.PHONY: help demo test boundaries build tools test-tools conformance-tools generate check-generated compare-generated reports samples strategies bench-accuracy bench-inject bench-log bench-preflight bench-users clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -77,12 +77,21 @@ build: tools
 # an earlier build, which cargo shows again. The runner comes last, so that its verdict is the last thing to read.
 test: export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 test: conformance-tools
-	cargo fmt --check
+	cargo fmt --all --check
+	$(MAKE) --no-print-directory boundaries
 	cargo build --all-targets 2>&1 | tee target/lints.log
 	@! grep -q '^warning' target/lints.log || { echo "FAIL: warnings, see above" >&2; exit 1; }
 	$(MAKE) --no-print-directory compare-generated
 	cargo test --doc
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test --lib --bins --tests -- --test-threads=1; fi
+
+# What no `use` line shows: core's dependencies, the lab without the runner, the runner without the lab. Before the other build, which puts
+# the whole program in its place again.
+boundaries:
+	@cargo tree -p gameday-core -e normal --prefix none > target/core.tree
+	@! grep -E '^(aws|tokio|rustls)' target/core.tree || { echo "FAIL: gameday-core must not depend on these" >&2; exit 1; }
+	cargo build -p gameday-lab
+	cargo build --no-default-features
 
 generate: build
 	mkdir -p docs/schema
