@@ -23,10 +23,12 @@ mod view;
 pub mod words;
 
 pub use chaos::chaos_journal;
+pub(crate) use figures::link_name;
 pub use hlog::hlog;
 pub use html::html;
 pub use json::{run_json, run_schema};
 pub use junit::junit;
+pub(crate) use markdown::PALETTE;
 pub use markdown::markdown;
 pub use openmetrics::openmetrics;
 pub use summary::shown_objectives;
