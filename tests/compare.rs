@@ -362,6 +362,19 @@ fn a_trend_names_findings_and_fails_on_a_regression() {
     assert!(newer.status.code() == Some(2) && said(&newer).contains("schema version is 99"), "{}", said(&newer));
 }
 
+/// Mermaid draws two runs of one name at one place, and an axis that does not begin at 0 makes noise look like a change.
+#[test]
+fn a15_runs_of_one_day_are_drawn_side_by_side() {
+    let runs: Vec<PathBuf> =
+        (1..=4).map(|quarter| tools::in_repository(&format!("reports/sample-quarters/q{quarter}"))).collect();
+    let markdown = said(&gameday().arg("trend").args(runs).args(["--format", "markdown"]).output().unwrap());
+    let axis = |name: &str| markdown.lines().find(|line| line.trim_start().starts_with(name)).unwrap().to_owned();
+    let names: Vec<String> = axis("x-axis").split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    assert!(names.len() == 4 && names.iter().collect::<std::collections::BTreeSet<_>>().len() == 4, "{names:?}");
+    assert!(axis("y-axis").contains(" 0 --> 120") && markdown.contains("plotColorPalette"), "{markdown}");
+    assert!(markdown.contains("## LAB: full-failover in lab"), "{markdown}");
+}
+
 #[test]
 fn a_difference_is_explained_link_by_link() {
     let folder = tempfile::tempdir().unwrap();
@@ -375,7 +388,7 @@ fn a_difference_is_explained_link_by_link() {
     let pair = pair(&record(&first), &record(&second));
     assert!(
         pair.explanation.contains(
-            "the RTO changed by +30.00 s (a difference beyond bounds and chance): first login at the replica +30.00 s"
+            "the RTO changed by +30.00 s (a difference larger than bounds and chance explain): First login at the replica +30.00 s"
         ),
         "{}",
         pair.explanation
@@ -384,7 +397,7 @@ fn a_difference_is_explained_link_by_link() {
     let done = gameday().arg("compare").args(&folders).args(["--format", "markdown"]).output().unwrap();
     assert!(said(&done).contains("- GD601: &lt;b&gt;a\\|b"), "{}", said(&done));
     let same = gameday().arg("compare").args([&folders[0], &folders[0]]).output().unwrap();
-    assert!(said(&same).contains("lies within the bounds, so none was measured"), "{}", said(&same));
+    assert!(said(&same).contains("the intervals overlap, so no difference was measured"), "{}", said(&same));
 }
 
 #[test]
@@ -402,8 +415,8 @@ fn links_that_one_run_did_not_observe_are_in_the_sum() {
     }
     let pair = pair(&record(&first), &record(&second));
     assert_eq!(pair.links[1].change, Change::First);
-    let words = format!("first login at the replica +{missing:.2} s, ");
-    let rest = format!("-{missing:.2} s in links that one run did not observe.");
+    let words = format!("First login at the replica +{missing:.2} s, ");
+    let rest = format!("-{missing:.2} s in parts that one run did not observe.");
     assert!(pair.explanation.contains(&words) && pair.explanation.ends_with(&rest), "{}", pair.explanation);
 }
 
@@ -413,7 +426,7 @@ fn a_run_that_does_not_count_is_compared_with_nothing() {
     aborted["exit_code"] = json!(4);
     let pair = pair(&record(&run("2026-02-01", &[])), &record(&aborted));
     assert!(pair.figures.iter().chain(&pair.links).all(|part| part.change == Change::First));
-    assert_eq!(pair.differences, ["the second run was aborted: its figures say nothing of a failover"]);
+    assert_eq!(pair.differences, ["the second run was aborted: its figures say nothing about a failover"]);
 }
 
 #[test]
@@ -473,7 +486,7 @@ fn a_runbook_says_what_the_environment_and_the_last_run_say() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!text.contains("marked-password"), "{text}");
+    assert!(!text.contains("marked-password") && text.contains("**LAB** (a simulation) run gd-"), "{text}");
     let without =
         gameday().args(["runbook", "--env"]).arg(&environment).env("GAMEDAY_USER_PASSWORD", "x").output().unwrap();
     assert!(said(&without).contains("Not measured yet"), "{}", said(&without));

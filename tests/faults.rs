@@ -147,7 +147,7 @@ fn a_security_group_fails_over_and_the_report_counts_tracked_connections() {
     for milestone in ["fault_effective", "health_check_unhealthy", "dns_flip_authoritative", "fault_reverted"] {
         done.holds_the_truth(milestone);
     }
-    assert!(done.report.contains("logins at the primary rode on such a connection"), "{}", done.report);
+    assert!(done.report.contains("Logins at the primary that used such a connection"), "{}", done.report);
     assert_eq!((done.intents("create_empty"), done.intents("swap_groups")), (1, 2));
     done.restored();
 }

@@ -32,7 +32,7 @@ impl Refused {
         let run = json(&out.join("run.json"));
         assert!(run["zero_at"].is_null() && run["exit_code"] == 3, "{said}");
         let report = std::fs::read_to_string(out.join("report.md")).unwrap();
-        assert!(report.contains("REFUSED before anything was cut"), "{report}");
+        assert!(report.contains("REFUSED before fault injection"), "{report}");
         Self { report, steady }
     }
 

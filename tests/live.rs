@@ -115,7 +115,7 @@ fn a_terminal_shows_the_chain_and_is_left_as_it_was() {
     assert!(!tmux.taken(), "{end}");
     // Lines that are longer than the terminal is wide, in one.
     let end = tmux.call(&["capture-pane", "-p", "-J"]);
-    assert!(end.contains("everything was put back"), "{end}");
+    assert!(end.contains("everything was restored"), "{end}");
     // What the view showed last stays to be read, and the shell echoes again.
     let history = tmux.call(&["capture-pane", "-p", "-J", "-S", "-200"]);
     assert!(history.contains("phase: outage") && history.contains("logins are served by the replica"), "{history}");

@@ -64,18 +64,18 @@ fn the_page_has_every_figure_of_the_markdown() {
     let (markdown, html) = (report(&outcome, "report.md"), report(&outcome, "report.html"));
     let page = rows(&html);
     let groups = ["| Phase | Region ", "| Region | Attempted ", "| Phase | Attempted ", "| Flow ", "| Cohort "];
-    for head in ["| Duration ", "| Place ", "| Figure "].into_iter().chain(groups) {
+    for head in ["| Part ", "| Kind ", "| Figure "].into_iter().chain(groups) {
         let tables: Vec<&str> = markdown.split("\n\n").filter(|block| block.starts_with(head)).collect();
         assert!(!tables.is_empty(), "{head}");
         // The page's tables of figures and values have no head.
         let row = |line: &&str| !line.starts_with("|---") && *line != "| Figure | Value |";
         for line in tables.into_iter().flat_map(str::lines).filter(row) {
-            let cells = line.trim_matches(['|', ' ']).split(" | ").map(|cell| cell.replace(['`', '\\'], ""));
+            let cells = line.trim_matches(['|', ' ']).split(" | ").map(|cell| cell.replace(['`', '\\', '*'], ""));
             let cells: Vec<String> = cells.collect();
             assert!(page.contains(&cells), "{cells:?}");
         }
     }
-    for start in ["How the record's change spread.", "The confidence is ", "Replication before ", "No write lagged "] {
+    for start in ["When each server, ", "The 95 % confidence ", "Replication before ", "No write lagged "] {
         let text = markdown.split("\n\n").find(|block| block.starts_with(start)).unwrap();
         assert!(html.contains(&format!(">{text}</p>")), "{text}");
     }
@@ -253,9 +253,9 @@ fn a_log_that_breaks_off_says_what_is_missing() {
     assert!(headline(&outcome).starts_with("INTERRUPTED"));
     assert!(run_json(&outcome)["exit_code"].is_null());
     let markdown = report(&outcome, "report.md");
-    assert!(markdown.contains("Phases that were not begun: restore, failback, verify."), "{markdown}");
+    assert!(markdown.contains("Phases that did not start: restore, failback, verify."), "{markdown}");
     assert!(markdown.contains("gameday rollback"), "{markdown}");
-    assert!(report(&outcome, "report.html").contains("Phases that were not begun: restore, failback, verify."));
+    assert!(report(&outcome, "report.html").contains("Phases that did not start: restore, failback, verify."));
     let metrics = report(&outcome, "metrics.txt");
     assert!(metrics.contains("\ngameday_run_complete 0\n") && !metrics.contains("exit_code"), "{metrics}");
     let journal: Value = serde_json::from_str(&report(&outcome, "journal.json")).unwrap();
@@ -341,16 +341,16 @@ fn a16_preflight_that_refuses_touches_nothing_and_says_why_first() {
     assert_eq!(outcome.exit_code, Some(3));
     let markdown = report(&outcome, "report.md");
     assert!(
-        markdown.contains("REFUSED") && markdown.contains("GD501") && markdown.contains("Nothing was cut"),
+        markdown.contains("REFUSED") && markdown.contains("GD501") && markdown.contains("No fault was injected"),
         "{markdown}"
     );
-    assert!(report(&outcome, "junit.xml").contains("nothing was touched"));
+    assert!(report(&outcome, "junit.xml").contains("nothing was changed"));
     // A16: the reason comes before everything else, and no empty table stands in its way.
     let page = report(&outcome, "report.html");
     for (text, reason) in [(&markdown, "**GD501**"), (&page, "<strong>GD501</strong>")] {
-        let (reason, timeline) = (text.find(reason).unwrap(), text.find("Nothing was cut").unwrap());
+        let (reason, timeline) = (text.find(reason).unwrap(), text.find("No fault was injected, so").unwrap());
         assert!(reason < timeline, "{text}");
-        for empty in ["Objectives</h2>", "## Objectives", "What each link of the chain cost"] {
+        for empty in ["Objectives</h2>", "## Objectives", "Where the recovery time went"] {
             assert!(!text.contains(empty), "{empty}: {text}");
         }
         assert_eq!(text.matches("Findings of preflight").count(), 1);
@@ -372,7 +372,7 @@ fn a_fault_that_does_not_bite_is_said_and_starts_no_clock() {
     let outcome = outcome(&records).unwrap();
     assert_eq!(outcome.milestone(Milestone::FaultEffective), None);
     assert!(codes(&outcome).contains(&"fault_did_not_bite"));
-    assert!(report(&outcome, "report.md").contains("did not bite on 127.0.1.11"));
+    assert!(report(&outcome, "report.md").contains("had no effect on 127.0.1.11"));
     assert!(outcome.objectives.iter().any(|o| o.name == "rto" && o.verdict == Verdict::Inconclusive));
 }
 
@@ -424,7 +424,7 @@ fn what_bends_the_figures_of_observers_is_put_into_words() {
 
     let mut records = World::sample().run().0;
     let still = records.iter().filter(|record| !(at(50.0)..at(75.0)).contains(&record.at)).cloned().collect::<Vec<_>>();
-    assert!(anomaly(&outcome(&still).unwrap(), "runner_stalled").contains("stood still once, for 25."));
+    assert!(anomaly(&outcome(&still).unwrap(), "runner_stalled").contains("stalled once, for 25."));
     let place = records.iter().position(|record| matches!(record.event, Event::Health { .. })).unwrap();
     records[place].at -= jiff::SignedDuration::from_secs(3600);
     let jumped = outcome(&records).unwrap();
@@ -438,7 +438,7 @@ fn what_bends_the_figures_of_observers_is_put_into_words() {
     let place = records.iter().position(|record| record.at > at(34.0)).unwrap();
     records.insert(place, record(34.0, gap));
     let wide = outcome(&records).unwrap();
-    assert!(anomaly(&wide, "observer_gaps").contains("Among it: health_check_unhealthy."));
+    assert!(anomaly(&wide, "observer_gaps").contains("Affected: health_check_unhealthy."));
     let width = |outcome: &Outcome| outcome.milestone(Milestone::HealthCheckUnhealthy).unwrap().width();
     assert!(width(&wide) > 4.0 && width(&sample()) < 1.0);
 }
@@ -448,7 +448,7 @@ fn an_error_budget_is_that_of_the_scenario_or_an_assumption_that_is_said() {
     let assumed = sample();
     let budget = assumed.availability.as_ref().unwrap().budget;
     assert!(budget.assumed && (budget.budget_s - 2592.0).abs() < 1e-6, "{budget:?}");
-    assert!(report(&assumed, "report.md").contains("assumed, because the scenario has no"));
+    assert!(report(&assumed, "report.md").contains("assumed: the scenario has no"));
     let mut records = World::sample().run().0;
     edit(&mut records, |event| {
         if let Event::RunStarted(run) = event {
@@ -460,7 +460,7 @@ fn an_error_budget_is_that_of_the_scenario_or_an_assumption_that_is_said() {
     assert!(!availability.budget.assumed && (availability.budget.budget_s - 864.0).abs() < 1e-6);
     let used = availability.unavailable_s.upper / 864.0;
     assert!((availability.budget.used.upper - used).abs() < 1e-6 && used > 0.06, "{used}");
-    assert!(report(&told, "report.md").contains("| Error budget | 864 s: 99.00 % over 1 days |"));
+    assert!(report(&told, "report.md").contains("| Error budget | 14 min 24 s: 99.00 % over 1 day |"));
 }
 
 #[test]
@@ -588,7 +588,7 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
     assert!(!calm.logins.errors.keys().any(|outcome| matches!(outcome, LoginOutcome::Rejected { .. })));
     assert!(calm.milestone(Milestone::ReplicaSustained).is_some());
     assert_eq!(run_json(&calm)["expectations"][0]["held"], true);
-    assert!(headline(&calm).contains("all 1 expected limits held"));
+    assert!(headline(&calm).contains("the only expected limit held"));
 
     let mut let_in = 0;
     logins(&mut records, |login| {
@@ -600,11 +600,11 @@ fn a_refusal_that_is_expected_is_no_failure_and_a_surprise_is_a_finding() {
     assert_eq!(surprised.exit_code, Some(1));
     assert_eq!(
         headline(&surprised),
-        "FAILED: 1 of 1 expected limits did not hold (login by USER_PASSWORD_AUTH); everything was put back."
+        "FAILED: 1 of 1 expected limit did not hold (login by USER_PASSWORD_AUTH); everything was restored."
     );
     let finding = surprised.findings.iter().find(|finding| finding.code == "GD103").unwrap();
     assert!(
-        finding.evidence.contains(" rejected at InitiateAuth (OperationNotEnabledException), 1 let in"),
+        finding.evidence.contains(" rejected at InitiateAuth (OperationNotEnabledException), 1 succeeded"),
         "{finding:?}"
     );
     assert!(report(&surprised, "report.md").contains("**surprise**"));
@@ -630,7 +630,7 @@ fn an_outage_of_the_replica_is_no_refusal_that_is_expected() {
         assert_eq!(logins.errors[&rejected(code)], failed, "{code}");
         let row = &run_json(&outcome)["expectations"][0];
         assert!(row["held"].is_null(), "{row}");
-        assert_eq!(row["seen"], format!("0 let in, {failed} failed otherwise, which does not tell"));
+        assert_eq!(row["seen"], format!("0 succeeded, {failed} failed with another error, which proves nothing"));
         assert_eq!(outcome.exit_code, Some(1));
     }
 }
@@ -669,8 +669,10 @@ fn the_step_in_which_a_try_fails_is_told_apart_from_those_that_ended() {
         (&row["count"], &row["not_ended"]["count"]),
         (&json!(connect.ended.count), &json!(blackholed + earlier))
     );
-    let shown = format!("| connect | not ended | {} |", blackholed + earlier);
-    assert!(report(&outcome, "report.md").contains(&shown) && report(&outcome, "report.html").contains("not ended"));
+    let shown = format!("| connect | failed | {} |", blackholed + earlier);
+    assert!(
+        report(&outcome, "report.md").contains(&shown) && report(&outcome, "report.html").contains("<td>failed</td>")
+    );
 }
 
 #[test]
@@ -714,7 +716,7 @@ fn what_a_replica_may_not_do_decides_like_an_objective() {
     assert!(headline(&surprised).contains("1 of 2 expected limits did not hold (password-reset)"));
     let unknown = judged(None);
     assert_eq!((unknown.exit_code, unknown.findings.len()), (Some(1), 0));
-    assert!(headline(&unknown).contains("1 of 2 expected limits could not be told (password-reset)"));
+    assert!(headline(&unknown).contains("1 of 2 expected limits could not be verified (password-reset)"));
 
     let mut records = with_events([tried(UserAction::SignUp, Some(true), "NotAuthorizedException")]);
     stated(&mut records);
@@ -882,8 +884,8 @@ fn throttling_is_told_by_region_and_before_and_after_the_limit_was_raised() {
     assert_eq!(
         anomaly(&outcome, "throttled"),
         format!(
-            "{throttled} of {before} logins ({share:.2} %) were throttled at us-west-2 before its limit was changed at 120.50 s \
-             after the cut, 0 of {after} logins (0.00 %) after."
+            "{throttled} of {before} logins ({share:.2} %) were throttled at us-west-2 before its limit was changed 120.50 s \
+             after fault injection, 0 of {after} logins (0.00 %) after that."
         )
     );
     let verdicts: Vec<_> = outcome.objectives.iter().map(|o| (o.name.as_str(), o.verdict)).collect();
@@ -1000,7 +1002,9 @@ fn a_cohort_that_keeps_its_first_answer_is_back_only_after_the_heal() {
     let recovery = outcome.recovery.unwrap();
     let slow = recovery.by_cohort[Cohort::FreshLookup.as_str()].back[3];
     assert!(slow.after_heal && slow.at.unwrap().lower < 181.0 && slow.at.unwrap().upper >= 181.0, "{slow:?}");
-    assert!(markdown.contains(", after the heal, ") && html.contains("<br><small>after the heal, "));
+    assert!(
+        markdown.contains(", after removal of the fault, ") && html.contains("<br><small>after removal of the fault, ")
+    );
     let quick = recovery.by_cohort[Cohort::HonoursTtl.as_str()].back[3];
     assert!(!quick.after_heal && quick.at.unwrap().upper < 64.0, "{quick:?}");
 }
@@ -1022,10 +1026,10 @@ fn users_at_the_replica_before_the_cut_give_no_rto() {
     let verdict = |name: &str| outcome.objectives.iter().find(|objective| objective.name == name).unwrap();
     for name in ["rto", "failback"] {
         assert_eq!(verdict(name).verdict, Verdict::Inconclusive, "{name}");
-        assert_eq!(verdict(name).reason.as_deref(), Some("first_replica_login was already so before the cut"));
+        assert_eq!(verdict(name).reason.as_deref(), Some("first_replica_login was already so before the fault"));
     }
     assert_eq!(outcome.exit_code, Some(1));
-    let row = "| `first_replica_login` | a user can sign in at the replica | already so before the cut | – | – |";
+    let row = "| `first_replica_login` | a user can log in at the replica | already so before the fault |";
     assert!(report(&outcome, "report.md").contains(row));
     let run = run_json(&outcome);
     let milestone = run["milestones"].as_array().unwrap().iter().find(|m| m["name"] == "first_replica_login").unwrap();
@@ -1033,7 +1037,7 @@ fn users_at_the_replica_before_the_cut_give_no_rto() {
         milestone,
         &json!({ "name": "first_replica_login", "lower_s": null, "upper_s": null, "before_cut": "already" })
     );
-    assert!(report(&outcome, "report.html").contains("already so before the cut"));
+    assert!(report(&outcome, "report.html").contains("already so before the fault"));
 }
 
 /// Nobody looked from 16 s before the cut to 16 s after it, and then it was unhealthy.
@@ -1047,7 +1051,7 @@ fn a_state_that_nobody_saw_around_the_cut_meets_nothing() {
     let outcome = outcome(&records).unwrap();
     let detection = &outcome.objectives[0];
     assert_eq!((detection.name.as_str(), detection.verdict), ("detection", Verdict::Inconclusive));
-    let reason = "nothing that was seen shortly before the cut tells that health_check_unhealthy was not so already";
+    let reason = "no observation shortly before the fault shows that health_check_unhealthy was not already so";
     assert_eq!(detection.reason.as_deref(), Some(reason));
 }
 
@@ -1103,7 +1107,7 @@ fn a_pause_is_a_gap_in_every_figure_that_it_touches() {
         assert_eq!(detection.verdict, Verdict::Inconclusive, "{detection:?}");
         assert!(outcome.milestone(Milestone::HealthCheckUnhealthy).unwrap().lower <= 20.0);
         let shown = anomaly(&outcome, "runner_stalled");
-        assert!(shown.contains("stood still") && outcome.anomalies.iter().any(|anomaly| anomaly.of_runner), "{shown}");
+        assert!(shown.contains("stalled") && outcome.anomalies.iter().any(|anomaly| anomaly.of_runner), "{shown}");
         assert!(run_json(&outcome)["runner_stalled"]["longest_s"].as_f64().unwrap() > 30.0);
     }
     assert_eq!(run_json(&sample())["runner_stalled"], Value::Null);
@@ -1129,9 +1133,12 @@ fn logins_that_the_runner_could_not_make_count_nowhere() {
     assert_eq!((rate.observed, rate.verdict), (Some(1.0), Verdict::Inconclusive));
     assert_eq!(
         rate.reason.as_deref(),
-        Some(format!("the runner itself may have failed {failed} logins, which leaves it open").as_str())
+        Some(format!("{failed} logins may have failed in the runner itself, so the result is open").as_str())
     );
-    assert!(report(&outcome, "report.md").contains(&format!("{failed} more could not be made by the runner itself")));
+    assert!(
+        report(&outcome, "report.md")
+            .contains(&format!("Not counted: {failed} logins that failed in the runner itself"))
+    );
     assert_eq!(run_json(&outcome)["logins"]["harness_failed"], failed);
 }
 
@@ -1148,7 +1155,7 @@ fn what_others_changed_is_a_warning_and_no_failure() {
     let outcome = outcome(&records).unwrap();
     assert_eq!(outcome.exit_code, sample().exit_code);
     assert!(
-        headline(&outcome).ends_with("Left alone, since others changed it meanwhile: subnet-0a."),
+        headline(&outcome).ends_with("Changed by others during the run, not restored: subnet-0a."),
         "{}",
         headline(&outcome)
     );

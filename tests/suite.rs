@@ -23,6 +23,7 @@ mod descriptors;
 mod evidence;
 mod faults;
 mod files;
+mod first_screen;
 mod flows;
 mod forced_logins;
 mod forced_pool;

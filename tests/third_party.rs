@@ -461,6 +461,6 @@ fn b1_a_security_group_that_somebody_makes_in_the_outage_is_no_failure() {
     });
     assert!(told.as_ref().is_some_and(|told| told.contains("(theirs) is new")), "{told:?}");
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
-    assert!(report.contains("WARNING: others changed something meanwhile") && report.contains(&made), "{report}");
+    assert!(report.contains("WARNING: others changed 1 resource during the run") && report.contains(&made), "{report}");
     assert_eq!(json(&out.join("run.json"))["rollback"]["state_identical"], true);
 }

@@ -7,7 +7,7 @@ use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
 use gameday_core::measure::{Became, Foretold, Outcome, Verdict};
 use gameday_core::model::Severity;
-use gameday_core::report::words;
+use gameday_core::report::{shown_objectives, words};
 
 use super::output;
 
@@ -20,7 +20,7 @@ pub fn print(outcome: &Outcome, folder: &Path) {
 fn text(outcome: &Outcome, folder: &Path) -> String {
     let mut text = String::new();
     let mut objectives = table(["objective", "target", "measured", "verdict"]);
-    for objective in &outcome.objectives {
+    for objective in &shown_objectives(outcome) {
         let color = match objective.verdict {
             Verdict::Met => Color::Green,
             Verdict::Missed => Color::Red,

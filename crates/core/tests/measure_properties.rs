@@ -476,6 +476,21 @@ proptest! {
         }
     }
 
+    /// Nothing that a person reads has more than three decimals.
+    #[test]
+    fn no_report_is_more_exact_than_a_person_reads(world in world()) {
+        let outcome = outcome(&world.run().0).unwrap();
+        for (name, bytes) in gameday_core::report::reports(&outcome) {
+            if name != "report.md" && name != "report.html" && name != "junit.xml" {
+                continue;
+            }
+            let text = String::from_utf8(bytes).unwrap();
+            let decimals = |(at, _): (usize, &str)| text[at + 1..].chars().take_while(char::is_ascii_digit).count();
+            let most = text.match_indices('.').map(decimals).max();
+            prop_assert!(most <= Some(3), "{name}: {most:?} decimals");
+        }
+    }
+
     #[test]
     fn a_log_that_breaks_off_anywhere_still_gives_every_report(world in world(), part in 0.0_f64..1.0) {
         let (mut records, _) = world.run();

@@ -1,10 +1,14 @@
+use std::collections::BTreeSet;
+
 use askama::Template;
+use jiff::Timestamp;
 
 use super::chance::Room;
-use super::figure::{Change, Figure, difference};
+use super::figure::{Bounds, Change, Figure, difference};
 use super::pair::{Pair, Part};
-use super::trend::{Row, Series, Trend};
-use crate::report::seconds;
+use super::trend::{Cell, Row, Series, Trend};
+use crate::model::RunId;
+use crate::report::{PALETTE, seconds};
 
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,7 @@ pub enum Document {
 #[template(path = "trend.md", config = "templates/askama.toml")]
 struct TrendMarkdown {
     series: Vec<SeriesView>,
+    palette: &'static str,
 }
 
 #[derive(Template)]
@@ -47,16 +52,27 @@ struct PartView<'a> {
 }
 
 struct SeriesView {
+    /// Whether its runs were simulations.
+    lab: bool,
     scenario: String,
     environment: String,
     headers: Vec<(&'static str, &'static str)>,
     rows: Vec<RowView>,
-    /// The RTO over the runs that had one: days and middles, for Mermaid.
-    line: Option<(String, String)>,
+    /// The RTO over the runs that had one, for Mermaid.
+    line: Option<Line>,
     charts: Vec<Chart>,
 }
 
+struct Line {
+    /// A name for each run that no other one has: Mermaid draws two of one name at one place.
+    runs: String,
+    /// The end of the axis, which begins at 0.
+    top: String,
+    middles: String,
+}
+
 struct RowView {
+    /// Date and time.
     day: String,
     run: String,
     ending: &'static str,
@@ -95,7 +111,7 @@ const BAR: f64 = 26.0;
 /// Below that a bar cannot be seen.
 const THINNEST: f64 = 3.0;
 /// A bar's figures and day need so much room; with less of it they are left to the table.
-const LABEL: f64 = 128.0;
+const LABEL: f64 = 190.0;
 
 /// A trend as a document.
 #[expect(clippy::expect_used, reason = "rendering to memory")]
@@ -103,12 +119,12 @@ pub fn trend_text(trend: &Trend, document: Document) -> String {
     let series = trend.series.iter().map(view).collect();
     // Cannot fail: a `String` takes every write, and the templates call nothing that fails.
     match document {
-        Document::Markdown => TrendMarkdown { series }.render().expect("a template in memory"),
+        Document::Markdown => TrendMarkdown { series, palette: PALETTE }.render().expect("a template in memory"),
         Document::Html => TrendHtml { series, width: WIDTH, height: HEIGHT }.render().expect("a template in memory"),
     }
 }
 
-/// Two runs beside each other, for GitHub and GitLab.
+/// Two runs compared, for GitHub and GitLab.
 #[expect(clippy::expect_used, reason = "rendering to memory")]
 pub fn pair_text(pair: &Pair) -> String {
     let document = PairMarkdown {
@@ -121,7 +137,7 @@ pub fn pair_text(pair: &Pair) -> String {
 }
 
 fn part(part: &Part) -> PartView<'_> {
-    let text = |bounds: Option<super::Bounds>| bounds.map_or_else(|| part.absent.to_owned(), super::Bounds::text);
+    let text = |bounds: Option<Bounds>| bounds.map_or_else(|| part.absent.to_owned(), |it| it.at_least_zero().text());
     PartView {
         name: &part.name,
         before: text(part.before),
@@ -133,23 +149,50 @@ fn part(part: &Part) -> PartView<'_> {
 }
 
 fn view(series: &Series) -> SeriesView {
-    let reached = |row: &Row| {
-        let rto = row.figures.iter().find(|cell| cell.figure == Figure::Rto)?.bounds?;
-        Some((format!("\"{}\"", day(row)), format!("{:.2}", rto.middle())))
-    };
-    let line: (Vec<String>, Vec<String>) = series.runs.iter().filter_map(reached).unzip();
     SeriesView {
+        lab: series.lab,
         scenario: series.scenario.clone(),
         environment: series.environment.clone(),
         headers: Figure::ALL.map(|figure| (figure.name(), figure.meaning())).into(),
         rows: series.runs.iter().map(row).collect(),
-        line: (line.0.len() > 1).then(|| (line.0.join(", "), line.1.join(", "))),
+        line: line(series),
         charts: Figure::ALL.into_iter().filter_map(|figure| chart(series, figure)).collect(),
     }
 }
 
-fn day(row: &Row) -> String {
-    row.started_at.strftime("%Y-%m-%d").to_string()
+fn line(series: &Series) -> Option<Line> {
+    let rto = |row: &Row| Some(row.figures.iter().find(|cell| cell.figure == Figure::Rto)?.bounds?.middle());
+    let (rows, middles): (Vec<&Row>, Vec<f64>) = series.runs.iter().filter_map(|row| Some((row, rto(row)?))).unzip();
+    let top = handy_top(middles.iter().copied().reduce(f64::max)?);
+    let names: Vec<String> = names(&rows).into_iter().map(|name| format!("\"{name}\"")).collect();
+    let middles: Vec<String> = middles.iter().map(|middle| format!("{middle:.2}")).collect();
+    (rows.len() > 1).then(|| Line { runs: names.join(", "), top: format!("{top}"), middles: middles.join(", ") })
+}
+
+/// The shortest name that no other run has: its date, or its time on a common day, or both; else its number.
+fn names(rows: &[&Row]) -> Vec<String> {
+    let by = |format: &str| -> Vec<String> { rows.iter().map(|row| began(row).strftime(format).to_string()).collect() };
+    let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
+    let dates = by("%Y-%m-%d");
+    let times: &[&str] =
+        if distinct(&dates) == 1 { &["%H:%M", "%H:%M:%S"] } else { &["%m-%d %H:%M", "%m-%d %H:%M:%S"] };
+    let candidates = std::iter::once(dates).chain(times.iter().map(|format| by(format)));
+    let numbered = || (1..=rows.len()).map(|number| format!("no. {number}")).collect();
+    candidates.into_iter().find(|names| distinct(names) == names.len()).unwrap_or_else(numbered)
+}
+
+/// When a run began, by the wall clock: the scenario's clock of a lab may be ahead.
+fn began(row: &Row) -> Timestamp {
+    RunId::from(row.run_id.as_str()).wall_time().unwrap_or(row.started_at)
+}
+
+/// Ends of an axis of seconds that a person reads well, their halves too.
+const TOPS: [f64; 16] =
+    [1.0, 2.0, 4.0, 6.0, 10.0, 20.0, 30.0, 60.0, 120.0, 240.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0];
+
+/// The end of an axis from 0 that holds so many seconds.
+fn handy_top(most: f64) -> f64 {
+    TOPS.into_iter().find(|top| *top >= most).unwrap_or_else(|| (most / 36_000.0).ceil() * 36_000.0)
 }
 
 fn row(row: &Row) -> RowView {
@@ -160,7 +203,7 @@ fn row(row: &Row) -> RowView {
         .chain(row.differences.iter().cloned())
         .collect();
     RowView {
-        day: day(row),
+        day: began(row).strftime("%Y-%m-%d %H:%M UTC").to_string(),
         run: row.run_id.clone(),
         ending: row.ending,
         met: format!("{} of {}", row.met.0, row.met.1),
@@ -174,23 +217,31 @@ fn row(row: &Row) -> RowView {
             .iter()
             .map(|cell| {
                 let absent = if row.counts { cell.figure.absent() } else { "" };
-                (cell.bounds.map_or_else(|| absent.to_owned(), super::Bounds::text), cell.change.mark())
+                (shown(row, cell).map_or_else(|| absent.to_owned(), Bounds::text), cell.change.mark())
             })
             .collect(),
         notes: notes.join("; "),
     }
 }
 
+/// A figure as it is shown: a sustained RTO is never shorter than the RTO.
+fn shown(row: &Row, cell: &Cell) -> Option<Bounds> {
+    let rto = row.figures.iter().find(|other| other.figure == Figure::Rto && cell.figure == Figure::SustainedRto);
+    let bounds = cell.bounds?;
+    Some(rto.and_then(|rto| rto.bounds).map_or(bounds, |rto| bounds.no_earlier(rto)))
+}
+
 fn chart(series: &Series, figure: Figure) -> Option<Chart> {
     let cell = |row: &Row| row.figures.iter().find(|cell| cell.figure == figure).copied();
     let ends = series.runs.iter().filter_map(|row| cell(row)?.bounds);
-    let most = ends.map(|bounds| bounds.upper_s.unwrap_or(bounds.lower_s)).reduce(f64::max)?.max(1.0);
+    let most = handy_top(ends.map(|bounds| bounds.upper_s.unwrap_or(bounds.lower_s)).reduce(f64::max)?);
     let tenth = |value: f64| format!("{value:.1}");
     let y = |value: f64| BOTTOM - value / most * (BOTTOM - TOP);
     let slot = (WIDTH - LEFT) / series.runs.len() as f64;
+    let names = names(&series.runs.iter().collect::<Vec<_>>());
     let bar = |(index, row): (usize, &Row)| {
         let cell = cell(row)?;
-        let bounds = cell.bounds?;
+        let bounds = shown(row, &cell)?;
         let middle = LEFT + slot * (index as f64 + 0.5);
         let (top, bottom) = (y(bounds.upper_s.unwrap_or(most)), y(bounds.lower_s));
         Some(Bar {
@@ -199,7 +250,7 @@ fn chart(series: &Series, figure: Figure) -> Option<Chart> {
             height: tenth((bottom - top).max(THINNEST)),
             middle: tenth(middle),
             label: if slot >= LABEL { bounds.text() } else { String::new() },
-            day: if slot >= LABEL { day(row) } else { String::new() },
+            day: if slot >= LABEL { names.get(index).cloned().unwrap_or_default() } else { String::new() },
             tone: match cell.change {
                 Change::Regression => "worse",
                 Change::Improvement => "better",
@@ -213,4 +264,15 @@ fn chart(series: &Series, figure: Figure) -> Option<Chart> {
         levels: [0.0, most / 2.0, most].map(|level| (tenth(y(level)), seconds(level))).into(),
         bars: series.runs.iter().enumerate().filter_map(bar).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_ends_at_a_round_number_above_its_values() {
+        let tops = [0.4, 7.0, 59.9, 90.31, 400.0, 2487.9].map(|most| handy_top(most) as u32);
+        assert_eq!(tops, [1, 10, 60, 120, 600, 3600]);
+    }
 }

@@ -10,15 +10,15 @@ use crate::report::{seconds, seconds_down, span_s};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
-    /// From the fault to the health check's turn.
+    /// From the fault until the health check is unhealthy.
     Detection,
-    /// From there to the resolvers' new answer, their caches included.
+    /// From there until the resolvers answer with the replica, their caches included.
     Dns,
     /// From the fault to the first login at the replica.
     Rto,
     /// From the fault to the moment from which logins go on succeeding.
     SustainedRto,
-    /// From the heal to the first login at the primary.
+    /// From the removal of the fault to the first login at the primary.
     Failback,
     /// How much would have been lost.
     Rpo,
@@ -32,7 +32,7 @@ impl Figure {
     pub fn name(self) -> &'static str {
         match self {
             Self::Detection => "Detection",
-            Self::Dns => "DNS until resolvers",
+            Self::Dns => "DNS propagation",
             Self::Rto => "RTO",
             Self::SustainedRto => "Sustained RTO",
             Self::Failback => "Failback",
@@ -43,12 +43,12 @@ impl Figure {
     /// What it is, for people.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Detection => "from the fault until the health check is unhealthy",
-            Self::Dns => "from the unhealthy health check until resolvers answer with the replica",
+            Self::Detection => "from the fault until the health check reports unhealthy",
+            Self::Dns => "from the unhealthy health check until every resolver answers with the replica",
             Self::Rto => "from the fault until the first login at the replica",
-            Self::SustainedRto => "from the fault until logins at the replica go on succeeding",
-            Self::Failback => "from the heal until the first login at the primary",
-            Self::Rpo => "the age of what would have been lost for good",
+            Self::SustainedRto => "from the fault until every login at the replica succeeds",
+            Self::Failback => "from the removal of the fault until the first login at the primary",
+            Self::Rpo => "age of the writes that would have been lost",
         }
     }
 
@@ -61,7 +61,7 @@ impl Figure {
         }
     }
 
-    /// What the second run's figure means beside the first one's. Only of what was waited for does its absence say anything.
+    /// What the second run's figure means compared with the first one's. A missing figure says something only if the run waited for it.
     pub fn beside(self, before: &RunRecord, now: &RunRecord) -> Beside {
         let bounds = (self.of(before), self.of(now));
         match bounds {
@@ -122,12 +122,25 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// With its unit: `89.84 s to 90.19 s`.
+    /// With its unit: `1 min 29.8 s to 1 min 30.2 s`.
     pub fn text(self) -> String {
         match self.upper_s {
             Some(upper) => span_s(Interval::new(self.lower_s, upper)),
             None => format!("more than {}", seconds_down(self.lower_s)),
         }
+    }
+
+    /// The same for what cannot be negative.
+    #[must_use]
+    pub fn at_least_zero(self) -> Self {
+        Self { lower_s: self.lower_s.max(0.0), upper_s: self.upper_s.map(|upper| upper.max(0.0)) }
+    }
+
+    /// The same, but not before another figure.
+    #[must_use]
+    pub fn no_earlier(self, than: Self) -> Self {
+        let upper_s = self.upper_s.zip(than.upper_s).map(|(upper, than)| upper.max(than)).or(self.upper_s);
+        Self { lower_s: self.lower_s.max(than.lower_s), upper_s }
     }
 
     /// The best single figure.
@@ -220,6 +233,6 @@ pub(super) fn difference(least: f64, most: Option<f64>) -> String {
         (true, Some(most)) => format!("{} to {}", sign(least), sign(most)),
         (true, None) => format!("more than {}", sign(least)),
         (false, Some(most)) => format!("less than {}", sign(most)),
-        (false, None) => "not bounded".to_owned(),
+        (false, None) => "unlimited".to_owned(),
     }
 }

@@ -6,6 +6,8 @@ use super::chance::{Room, link_chance};
 use super::figure::{Beside, Bounds, Change, Figure};
 use super::record::{Link, RunRecord};
 use super::trend::unequal;
+use crate::model::Milestone;
+use crate::report::link_name;
 
 /// Why two runs differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,7 +30,7 @@ pub struct Pair {
     pub closed_findings: Vec<(String, String)>,
 }
 
-/// Something that both runs took time for.
+/// Something that took time in both runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Part {
     /// For people.
@@ -64,31 +66,32 @@ impl Part {
     }
 }
 
-/// Sets the second run beside the first.
+/// Compares the second run with the first.
 pub fn pair(first: &RunRecord, second: &RunRecord) -> Pair {
     let which = [("first", first), ("second", second)];
     let without_figures: Vec<String> = which
         .iter()
         .filter(|(_, run)| !run.counts())
-        .map(|(which, run)| format!("the {which} run was {}: its figures say nothing of a failover", run.ending()))
+        .map(|(which, run)| format!("the {which} run was {}: its figures say nothing about a failover", run.ending()))
         .collect();
     let counted = |beside: Beside| if without_figures.is_empty() { beside } else { Beside::NOTHING };
     let figure = |figure: Figure| {
         let (before, after) = (figure.of(first), figure.of(second));
         Part::new(figure.name(), figure.absent(), [before, after], counted(figure.beside(first, second)))
     };
-    let cost = |links: &[Link], name: &str| {
-        let link = links.iter().find(|link| link.name == name)?;
+    // By its milestones: versions may name a link differently.
+    let cost = |links: &[Link], of: &Link| {
+        let link = links.iter().find(|link| (&link.from, &link.to) == (&of.from, &of.to))?;
         Some(Bounds { lower_s: link.lower_s?, upper_s: Some(link.upper_s?) })
     };
     let link = |of: &Link| {
-        let (before, after) = (cost(&first.chain.links, &of.name), cost(&second.chain.links, &of.name));
+        let (before, after) = (cost(&first.chain.links, of), cost(&second.chain.links, of));
         // A link that was not observed took its time all the same: it is in the one after it.
         let beside = before.zip(after).map_or(Beside::NOTHING, |(before, after)| {
             let chance = link_chance(first, second, of);
             Beside { change: after.change(before, chance), chance }
         });
-        Part::new(&of.name, "not observed", [before, after], counted(beside))
+        Part::new(&shown(of), "not observed", [before, after], counted(beside))
     };
     let figures: Vec<Part> = Figure::ALL.into_iter().map(figure).collect();
     let links: Vec<Part> = first.chain.links.iter().map(link).collect();
@@ -117,6 +120,12 @@ pub fn pair(first: &RunRecord, second: &RunRecord) -> Pair {
     }
 }
 
+/// The name of a link for people.
+fn shown(link: &Link) -> String {
+    let to = Milestone::ALL.into_iter().find(|milestone| milestone.as_str() == link.to);
+    to.map_or_else(|| link.name.clone(), |to| link_name(to).to_owned())
+}
+
 fn alone(one: &RunRecord, other: &RunRecord) -> Vec<(String, String)> {
     let known = other.by_code();
     let own = one.by_code().into_iter().filter(|(code, _)| !known.contains_key(code));
@@ -134,10 +143,10 @@ fn explanation(figures: &[Part], links: &[Part]) -> String {
         };
     };
     let verdict = match rto.change {
-        Change::WithinBounds => "a difference that lies within the bounds, so none was measured",
-        Change::WithinChance => "a difference that chance alone explains",
-        Change::CannotTell => "a difference beyond the bounds; whether beyond chance, these runs do not tell",
-        _ => "a difference beyond bounds and chance",
+        Change::WithinBounds => "the intervals overlap, so no difference was measured",
+        Change::WithinChance => "a difference that chance alone can explain",
+        Change::CannotTell => "the intervals do not overlap; these runs do not record how much chance explains",
+        _ => "a difference larger than bounds and chance explain",
     };
     let mut parts: Vec<(&str, f64)> =
         links.iter().filter_map(|link| Some((link.name.as_str(), link.shift()?))).collect();
@@ -145,7 +154,7 @@ fn explanation(figures: &[Part], links: &[Part]) -> String {
     let mut words: Vec<String> = parts.iter().map(|(name, shift)| format!("{name} {shift:+.2} s")).collect();
     if parts.len() < links.len() {
         let rest = total - parts.iter().map(|(_, shift)| shift).sum::<f64>();
-        words.push(format!("{rest:+.2} s in links that one run did not observe"));
+        words.push(format!("{rest:+.2} s in parts that one run did not observe"));
     }
     format!("By the middles of the intervals, the RTO changed by {total:+.2} s ({verdict}): {}.", words.join(", "))
 }

@@ -1,4 +1,4 @@
-//! The article's table of strategies, with what runs measured beside its claims.
+//! The article's table of strategies, with what runs measured compared with its claims.
 
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -54,9 +54,6 @@ pub const CLAIMS: [Claim; 3] = [
 /// The lab counts what it carries no further (`DRAWS_KEPT` in `lab/truth.rs`).
 const COUNTED: usize = 1000;
 
-/// From here on minutes are easier to read: our own choice.
-const MINUTES_FROM_S: f64 = 120.0;
-
 /// Whether a claim is what came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,7 +83,7 @@ impl Verdict {
         match self {
             Self::Confirmed => "as claimed",
             Self::NotConfirmed => "NOT as claimed",
-            Self::Open => "left open",
+            Self::Open => "open",
         }
     }
 }
@@ -110,7 +107,7 @@ impl Accepted {
     pub fn text(self) -> &'static str {
         match self {
             Self::Newest => "the newest",
-            Self::Overtaken => "an overtaken one",
+            Self::Overtaken => "an outdated one",
             Self::Old => "the old one",
             Self::Nothing => "none",
         }
@@ -261,28 +258,17 @@ impl Contender {
 fn caveats(run: &RunRecord) -> Vec<String> {
     let stalled = run.runner_stalled.map(|RunnerStalled { times, all_s, longest_s }| {
         let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
-        format!("the runner stood still {often}, for {all_s:.1} s in all and {longest_s:.1} s at most")
+        format!("the runner stalled {often}, for {all_s:.1} s in total and {longest_s:.1} s at most")
     });
     let before = run.milestones.iter().filter_map(|milestone| match milestone.before_cut.as_deref()? {
-        "already" => Some(format!("{} was already so before the cut", milestone.name)),
-        _ => Some(format!("nothing tells that {} was not so before the cut", milestone.name)),
+        "already" => Some(format!("{} was already so before the fault", milestone.name)),
+        _ => Some(format!("no observation shows that {} was not already so before the fault", milestone.name)),
     });
     stalled.into_iter().chain(before).collect()
 }
 
-/// Bounds, with minutes beside them once they are some.
 fn measured(figure: Figure, bounds: Option<Bounds>) -> String {
-    let Some(bounds) = bounds else { return figure.absent().to_owned() };
-    if bounds.middle() < MINUTES_FROM_S {
-        return bounds.text();
-    }
-    // Rounded outwards: bounds stay bounds.
-    let least = (bounds.lower_s / 6.0).floor() / 10.0;
-    let minutes = match bounds.upper_s {
-        Some(upper_s) => format!("{least:.1} to {:.1} min", (upper_s / 6.0).ceil() / 10.0),
-        None => format!("more than {least:.1} min"),
-    };
-    format!("{} ({minutes})", bounds.text())
+    bounds.map_or_else(|| figure.absent().to_owned(), Bounds::text)
 }
 
 #[cfg(test)]
@@ -307,9 +293,8 @@ mod tests {
     #[test]
     fn minutes_are_rounded_outwards() {
         let text = |lower_s, upper_s| measured(Figure::Rpo, Some(Bounds { lower_s, upper_s }));
-        assert!(text(140.0, Some(147.0)).ends_with("(2.3 to 2.5 min)"), "{}", text(140.0, Some(147.0)));
-        assert!(text(3599.0, None).ends_with("(more than 59.9 min)"), "{}", text(3599.0, None));
-        assert!(!text(90.0, Some(91.0)).contains("min"));
+        assert_eq!(text(140.06, Some(147.02)), "2 min 20.0 s to 2 min 27.1 s");
+        assert_eq!(text(3599.0, None), "more than 59 min 59.0 s");
         assert_eq!(measured(Figure::Rpo, None), "not measured");
     }
 }

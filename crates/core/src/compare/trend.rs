@@ -21,6 +21,9 @@ pub struct Series {
     pub scenario: String,
     /// The environment.
     pub environment: String,
+    /// Whether that is a lab, so that every run is a simulation.
+    #[serde(skip)]
+    pub lab: bool,
     /// Its runs.
     pub runs: Vec<Row>,
 }
@@ -38,7 +41,7 @@ pub struct Row {
     pub ending: &'static str,
     /// Whether its figures count: it went its way to the end.
     pub counts: bool,
-    /// Whether something could not be put back.
+    /// Whether something could not be restored.
     pub not_restored: bool,
     /// Whether the state after was the one before.
     pub state_identical: Option<bool>,
@@ -48,9 +51,9 @@ pub struct Row {
     pub figures: Vec<Cell>,
     /// Codes that the run before did not have.
     pub new_findings: Vec<String>,
-    /// Codes that it had and this one has not.
+    /// Codes that only the previous run had.
     pub closed_findings: Vec<String>,
-    /// What makes the run before no quite equal one, in words.
+    /// What differs from the previous run, in words.
     pub differences: Vec<String>,
 }
 
@@ -61,7 +64,7 @@ pub struct Cell {
     pub figure: Figure,
     /// With its uncertainty; nothing where it was not reached or not measured.
     pub bounds: Option<Bounds>,
-    /// Beside the run before.
+    /// Compared with the previous run.
     pub change: Change,
     /// How much earlier and later chance alone may make it than the run before; nothing where the runs do not tell.
     pub chance: Option<Room>,
@@ -102,6 +105,7 @@ pub fn trend(mut runs: Vec<RunRecord>) -> Trend {
     let of = |((scenario, environment), runs): ((String, String), Vec<RunRecord>)| Series {
         scenario,
         environment,
+        lab: runs.iter().any(|run| run.environment.kind == "lab"),
         runs: rows(&runs),
     };
     Trend { series: series.into_iter().map(of).collect() }
@@ -153,7 +157,7 @@ fn row(run: &RunRecord, before: Option<&RunRecord>) -> Row {
     }
 }
 
-/// What differs between two runs beside their figures.
+/// What differs between two runs, apart from their figures.
 pub(super) fn unequal(before: &RunRecord, run: &RunRecord) -> Vec<String> {
     let mut found = Vec::new();
     if before.scenario != run.scenario {

@@ -145,7 +145,7 @@ impl Shown<'_> {
         match predicts {
             Predicts::FailedLogins => self.failed_logins(regions),
             Predicts::NoSessions => self.no_sessions(),
-            _ if !self.cut => Became::Untested("nothing was cut".to_owned()),
+            _ if !self.cut => Became::Untested("no fault was injected".to_owned()),
             Predicts::Unreached(Milestone::FirstPrimaryLoginAfterFailback) => self.failback(),
             Predicts::Unreached(Milestone::DnsFlipAuthoritative) => self.failover(),
             Predicts::Unreached(milestone) => self.unreached(milestone),
@@ -158,11 +158,11 @@ impl Shown<'_> {
 
     /// Whether logins failed in any of the Regions.
     fn failed_logins(&self, regions: &[RegionRole]) -> Became {
-        let mut became = Became::Untested("it does not say where".to_owned());
+        let mut became = Became::Untested("the finding names no Region".to_owned());
         for role in regions {
             became = match role {
                 RegionRole::Primary => self.logins_at(&self.run.primary, Some(Phase::Baseline)),
-                RegionRole::Replica if !self.cut => Became::Untested("nothing was cut".to_owned()),
+                RegionRole::Replica if !self.cut => Became::Untested("no fault was injected".to_owned()),
                 RegionRole::Replica => self.logins_at(&self.run.replica, None),
             };
             if matches!(became, Became::CameTrue(_)) {
@@ -192,10 +192,8 @@ impl Shown<'_> {
                 let all: u64 = failed.iter().map(|(count, _)| count).sum();
                 Became::CameTrue(format!("{all} of {attempted} logins at {region} failed, {most} of them: {label}"))
             }
-            None if succeeded > 0 => {
-                Became::DidNot(format!("{succeeded} logins at {region} succeeded, and none failed"))
-            }
-            None => Became::Untested(format!("nobody tried to log in at {region}")),
+            None if succeeded > 0 => Became::DidNot(format!("{succeeded} logins at {region} succeeded, none failed")),
+            None => Became::Untested(format!("no login was attempted at {region}")),
         }
     }
 
@@ -207,7 +205,7 @@ impl Shown<'_> {
         let none = |failure: &&Failure| failure.outcome == LoginOutcome::NoSession;
         let without = self.failures.iter().filter(none).map(Failure::count).sum();
         match without {
-            0_u64 => Became::DidNot("nobody came to refresh a token and had none".to_owned()),
+            0_u64 => Became::DidNot("every refresh had a session".to_owned()),
             _ => Became::CameTrue(format!("{without} refreshes had no session to refresh")),
         }
     }
@@ -216,11 +214,14 @@ impl Shown<'_> {
         let back = self.reached(Milestone::FirstPrimaryLoginAfterFailback);
         let healed = self.reached(Milestone::FaultReverted).is_some();
         match back {
-            Some(at) => {
-                Became::DidNot(format!("somebody got in at the primary at most {:.1} s after the cut", at.upper))
+            Some(at) => Became::DidNot(format!(
+                "a login succeeded at the primary at most {:.1} s after fault injection",
+                at.upper
+            )),
+            None if healed => {
+                Became::CameTrue("no login succeeded at the primary after the fault was removed".to_owned())
             }
-            None if healed => Became::CameTrue("nobody came back to the primary after the heal".to_owned()),
-            None => Became::Untested("the fault was never reverted".to_owned()),
+            None => Became::Untested("the fault was not removed".to_owned()),
         }
     }
 
@@ -230,24 +231,25 @@ impl Shown<'_> {
         let seen = self.reached(Milestone::DnsFlipAuthoritative);
         match (seen, nowhere) {
             (Some(at), _) => {
-                Became::DidNot(format!("the record was seen to move at most {:.1} s after the cut", at.upper))
+                Became::DidNot(format!("the record changed at most {:.1} s after fault injection", at.upper))
             }
             (None, 0_u64) if self.reached(Milestone::FirstReplicaLogin).is_none() => {
-                Became::Untested("nobody was led anywhere else".to_owned())
+                Became::Untested("no login was sent anywhere else".to_owned())
             }
             (None, 0) => {
-                Became::CameTrue("users got in at the replica, and the record was not seen to move".to_owned())
+                Became::CameTrue("logins succeeded at the replica, and no change of the record was observed".to_owned())
             }
-            (None, _) => Became::CameTrue(format!("{nowhere} logins got to no Region that the run knows")),
+            (None, _) => Became::CameTrue(format!("{nowhere} logins reached no known Region")),
         }
     }
 
     fn failover(&self) -> Became {
         match self.reached(Milestone::DnsFlipAuthoritative) {
-            None => Became::CameTrue("the record never led to the replica".to_owned()),
-            Some(at) => {
-                Became::DidNot(format!("the record led to the replica at most {:.1} s after the cut", at.upper))
-            }
+            None => Became::CameTrue("the record did not switch to the replica".to_owned()),
+            Some(at) => Became::DidNot(format!(
+                "the record switched to the replica at most {:.1} s after fault injection",
+                at.upper
+            )),
         }
     }
 
@@ -255,7 +257,7 @@ impl Shown<'_> {
         let name = milestone.as_str();
         match self.reached(milestone) {
             None => Became::CameTrue(format!("{name} was not reached")),
-            Some(at) => Became::DidNot(format!("{name} was reached at most {:.1} s after the cut", at.upper)),
+            Some(at) => Became::DidNot(format!("{name} was reached at most {:.1} s after fault injection", at.upper)),
         }
     }
 
@@ -272,7 +274,7 @@ impl Shown<'_> {
             (false, _) => Became::CameTrue(format!("missed: {}", missed.join(", "))),
             (true, false) => Became::DidNot(format!("met: {}", met.join(", "))),
             (true, true) => {
-                Became::Untested("no objective says how long it may take, or none could be judged".to_owned())
+                Became::Untested("there is no objective for the recovery time, or none was conclusive".to_owned())
             }
         }
     }

@@ -42,12 +42,12 @@ impl LimitResult {
         let (title, remedy) = match self.expect {
             Expect::Refused => (
                 format!("{action} works at the {}, which should refuse it", self.role.as_str()),
-                "Find out why: the pool may not be a replica but a pool of its own, or the service has changed. Then \
-                 correct `expect`, or users will do there what is lost at failback.",
+                "Find the cause: the pool may be independent instead of a replica, or the service has changed. Then \
+                 correct `expect`; otherwise users make changes there that are lost at failback.",
             ),
             Expect::Works => (
                 format!("{action} is refused at the {}, where it should work", self.role.as_str()),
-                "Tell the users' support what is not to be had during a failover, and correct `expect`; or find out \
+                "Inform user support that this does not work during a failover, and correct `expect`; or find out \
                  what the replica lacks.",
             ),
         };
@@ -122,9 +122,9 @@ fn flows(book: &Logbook, asked: &[FlowShare], replica: &Region) -> Vec<LimitResu
     let result = |(flow, (refused, let_in, untold)): (String, (BTreeMap<String, u64>, u64, u64))| {
         let reached = !refused.is_empty() || let_in + untold > 0;
         let held = if let_in > 0 { Some(false) } else { (!refused.is_empty()).then_some(true) };
-        let untold = (untold > 0).then(|| format!("{untold} failed otherwise, which does not tell"));
+        let untold = (untold > 0).then(|| format!("{untold} failed with another error, which proves nothing"));
         let refused = refused.into_iter().map(|(label, count)| format!("{count} {label}"));
-        let seen: Vec<String> = refused.chain([format!("{let_in} let in")]).chain(untold).collect();
+        let seen: Vec<String> = refused.chain([format!("{let_in} succeeded")]).chain(untold).collect();
         let seen = if reached { seen.join(", ") } else { "no login reached the replica".to_owned() };
         LimitResult {
             action: format!("login by {flow}"),

@@ -45,8 +45,8 @@ impl Reached {
     pub fn absence(&self) -> &'static str {
         match self.before {
             BeforeCut::No => "not reached",
-            BeforeCut::Already => "already so before the cut",
-            BeforeCut::Unseen => "perhaps so before the cut",
+            BeforeCut::Already => "already so before the fault",
+            BeforeCut::Unseen => "possibly so before the fault",
         }
     }
 }

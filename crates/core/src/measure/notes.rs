@@ -9,7 +9,7 @@ use super::timeline::Timeline;
 use super::user_notes::of_logins;
 use crate::model::{Event, Milestone, Phase, Record, RegionRole, Step};
 
-/// Something that a reader of the figures must know.
+/// A limitation of a run that a reader of its figures must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
     /// What kind, as `fault_did_not_bite`.
@@ -36,7 +36,7 @@ impl Anomaly {
     }
 }
 
-/// The code of what others changed while the run was at work.
+/// The code of what others changed during the run.
 pub const CHANGED_BY_OTHERS: &str = "changed_by_others";
 
 /// Everything that bends the figures or their reading.
@@ -67,7 +67,10 @@ fn stops_and_notices(records: &[Record], found: &mut Vec<Anomaly>) {
                 found.push(Anomaly::new("aborted", format!("The run was stopped early: {reason}")));
             }
             Event::ChangedByOthers { found: what, .. } => {
-                let text = format!("Changed by others, found at {:.0}: {what}", record.at);
+                let text = format!(
+                    "Changed by others during the run, found at {}: {what}",
+                    record.at.strftime("%H:%M:%S UTC")
+                );
                 found.push(Anomaly::new(CHANGED_BY_OTHERS, text));
             }
             Event::Notice { text } => found.push(Anomaly::new("notice", text.clone())),
@@ -79,22 +82,24 @@ fn stops_and_notices(records: &[Record], found: &mut Vec<Anomaly>) {
 fn path(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     for (address, seconds) in not_bitten(line) {
         let text = format!(
-            "The fault did not bite on {address}: it still opened connections {seconds:.1} s after the last call that cuts was \
-             answered, and never failed until the heal."
+            "The fault had no effect on {address}: it still accepted connections {seconds:.1} s after the last call of the injection was \
+             answered, and accepted them until the fault was removed."
         );
         found.push(Anomaly::new("fault_did_not_bite", text));
     }
     let probed = |zero| line.paths.values().flatten().any(|probe| probe.window.sent >= zero);
     if line.stops_packets && line.zero.is_some_and(|zero| !probed(zero)) {
-        let text = "No path probe from here shows the fault: fault_effective and fault_reverted rest on the API's answers alone, not on packets.";
+        let text = "No network probe of the runner shows the fault: fault_effective and fault_reverted are based on the answers of the API, not on packets.";
         found.push(Anomaly::new("no_path_probes", text));
     }
     let failed = |step| line.mutations.iter().filter(move |m| m.step == step && m.error.is_some()).count();
-    for (step, verb) in [(Step::Cut, "cut"), (Step::Heal, "heal")] {
-        match failed(step) {
-            0 => {}
-            count => found.push(Anomaly::new("calls_failed", format!("{count} calls that {verb} failed at first."))),
-        }
+    for (step, verb) in [(Step::Cut, "inject"), (Step::Heal, "remove")] {
+        let text = match failed(step) {
+            0 => continue,
+            1 => format!("1 call to {verb} the fault failed before it succeeded."),
+            count => format!("{count} calls to {verb} the fault failed before they succeeded."),
+        };
+        found.push(Anomaly::new("calls_failed", text));
     }
 }
 
@@ -110,8 +115,8 @@ fn tracked(line: &Timeline<'_>, effective: Option<Interval>, found: &mut Vec<Ano
     };
     let count = line.logins.iter().filter(rode).count();
     let text = format!(
-        "{fault}: security groups are stateful, so connections that were open already may live on. {count} logins at the \
-         primary rode on such a connection: they had connected before the fault was effective, and succeeded after it."
+        "{fault}: security groups are stateful, so connections that are already open may continue. Logins at the primary that used \
+         such a connection, opened before the fault took effect, and succeeded after it: {count}."
     );
     found.push(Anomaly::new("tracked_connections", text));
 }
@@ -124,7 +129,9 @@ fn health(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
         && last.saying_healthy > 0
     {
         let (blind, all) = (last.saying_healthy, last.checkers);
-        let text = format!("{blind} of {all} checkers still said healthy when the fault ended: they never saw it.");
+        let text = format!(
+            "{blind} of {all} health checkers still reported healthy when the fault ended: they did not detect it."
+        );
         found.push(Anomaly::new("checkers_blind", text));
     }
 }
@@ -141,8 +148,8 @@ fn order(at: &dyn Fn(Milestone) -> Option<Interval>, found: &mut Vec<Anomaly>) {
         {
             let early = flip.lower - login.upper;
             let text = format!(
-                "The first login at the replica came at least {early:.1} s before the DNS flip was complete {place}: a client \
-                 got there by an answer that others did not have yet, or without DNS."
+                "The first login at the replica came at least {early:.1} s before the DNS change was complete {place}: a client \
+                 had a newer DNS answer than others, or did not use DNS."
             );
             found.push(Anomaly::new("login_before_dns_flip", text));
         }
@@ -152,34 +159,40 @@ fn order(at: &dyn Fn(Milestone) -> Option<Interval>, found: &mut Vec<Anomaly>) {
 fn before_the_fault(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     let Some(zero) = line.zero else { return };
     if line.health.iter().rfind(|h| h.window.received <= zero).is_some_and(|h| !h.healthy) {
-        found.push(Anomaly::new("unhealthy_before_fault", "The health check was unhealthy before the fault."));
+        found.push(Anomaly::new(
+            "unhealthy_before_fault",
+            "The health check reported unhealthy before the fault: the detection time is not meaningful.",
+        ));
     }
     let before = |answer: &&super::timeline::Answer<'_>| answer.window.received <= zero;
     if line.answers.iter().rfind(before).is_some_and(|answer| answer.role == Some(RegionRole::Replica)) {
-        found.push(Anomaly::new("replica_before_fault", "The record gave the replica before the fault."));
+        found.push(Anomaly::new(
+            "replica_before_fault",
+            "DNS already answered with the replica before the fault: the RTO is not meaningful.",
+        ));
     }
 }
 
-/// What the log of a run that broke off does not say.
+/// What the log of an incomplete run does not contain.
 pub(super) fn missing(records: &[Record], line: &Timeline<'_>, phases: &[PhaseSpan]) -> Vec<String> {
     let has = |wanted: fn(&Event) -> bool| records.iter().any(|record| wanted(&record.event));
     if has(|event| matches!(event, Event::RunEnded { .. })) {
         return Vec::new();
     }
-    let mut missing = vec!["The log ends without `run_ended`: the runner was killed, or is still at work.".to_owned()];
+    let mut missing = vec!["The log ends without `run_ended`: the runner was killed, or is still running.".to_owned()];
     let run = |phase: Phase| phases.iter().any(|span| span.phase == phase);
     let left: Vec<&str> = Phase::ALL.into_iter().filter(|phase| !run(*phase)).map(Phase::as_str).collect();
     if !left.is_empty() {
-        missing.push(format!("Phases that were not begun: {}.", left.join(", ")));
+        missing.push(format!("Phases that did not start: {}.", left.join(", ")));
     }
     if !line.mutations.is_empty() && !has(|event| matches!(event, Event::Restored { .. })) {
         missing.push(
-            "Whether the network was restored. `gameday rollback` with the run's folder restores it from the journal."
+            "The result of the restoration. `gameday rollback` with the run's folder restores the network from the journal."
                 .to_owned(),
         );
     }
     if !has(|event| matches!(event, Event::StateCompared { .. })) {
-        missing.push("The comparison of the network's state before and after.".to_owned());
+        missing.push("The comparison of the network configuration before and after.".to_owned());
     }
     missing
 }

@@ -146,17 +146,17 @@ impl Evidence<'_> {
                 (Bounds::of(end.since(start).at_least_zero()), self.missed(start.lower, end.upper), None)
             }
             (None, _) => {
-                let why = format!("{} was not reached, so there is nothing to count from", from.as_str());
+                let why = format!("{} was not reached, so the time has no start", from.as_str());
                 (Bounds::default(), 0.0, Some(why))
             }
             (Some(start), None) => {
                 let waited = self.waited(start, to);
                 let why = match waited {
-                    Some(_) => format!("{} was not reached as long as it was waited for", to.as_str()),
+                    Some(_) => format!("{} was not reached while the run waited", to.as_str()),
                     None if self.progress.passed(due_in(to)) => {
-                        format!("nothing that was seen tells whether {} was reached", to.as_str())
+                        format!("no observation shows whether {} was reached", to.as_str())
                     }
-                    None => format!("the run ended before {} could be expected", to.as_str()),
+                    None => format!("the run ended before {} was expected", to.as_str()),
                 };
                 let missed = waited.map_or(0.0, |waited| self.missed(start.lower, start.upper + waited));
                 (Bounds { lower: waited, upper: None }, missed, Some(why))
@@ -174,9 +174,9 @@ impl Evidence<'_> {
         };
         milestones.iter().map(needs).find_map(|milestone| match (self.before)(milestone) {
             BeforeCut::No => None,
-            BeforeCut::Already => Some(format!("{} was already so before the cut", milestone.as_str())),
+            BeforeCut::Already => Some(format!("{} was already so before the fault", milestone.as_str())),
             BeforeCut::Unseen => Some(format!(
-                "nothing that was seen shortly before the cut tells that {} was not so already",
+                "no observation shortly before the fault shows that {} was not already so",
                 milestone.as_str()
             )),
         })
@@ -211,7 +211,7 @@ impl Evidence<'_> {
         let reason = match self.rpo {
             None => self
                 .so_before(&[Milestone::FaultEffective])
-                .or_else(|| Some("no canary writes, or the fault's moment is not known".to_owned())),
+                .or_else(|| Some("there were no canary writes, or the time of the fault is not known".to_owned())),
             Some(rpo) if rpo.upper_s.is_none() => Some("no canary was seen at the replica before the fault".to_owned()),
             Some(_) => None,
         };
@@ -227,7 +227,7 @@ impl Evidence<'_> {
         let all = self.logins.by_phase.get(&phase).copied().unwrap_or_default();
         let served = self.logins.by_phase_and_region.get(&(phase, Some(region)));
         let part = served.map_or(0, |group: &Group| group.succeeded);
-        let demand = format!("share of the {} phase's logins that succeed at the {}", phase.as_str(), role.as_str());
+        let demand = format!("logins of the {} phase that succeed at the {}", phase.as_str(), role.as_str());
         let share = Share {
             part,
             of: all.attempted,
@@ -246,9 +246,8 @@ impl Evidence<'_> {
         // Of those that the runner could not make it is not known where they would have gone.
         let lost = self.logins.by_phase.get(&phase).map_or(0, |group| group.harness_failed);
         let (throttled, attempted) = (asked.throttled, asked.attempted);
-        let demand =
-            format!("share of the {} phase's logins at the {} that are throttled", phase.as_str(), role.as_str());
-        let nobody = "no login of the phase reached the Region";
+        let demand = format!("logins of the {} phase at the {} that are throttled", phase.as_str(), role.as_str());
+        let nobody = "no login reached the Region in the phase";
         let share = Share {
             part: throttled,
             of: attempted,
@@ -262,7 +261,7 @@ impl Evidence<'_> {
 
     fn sessions_kept(&self, at_least: Percent) -> ObjectiveResult {
         let fates = self.sessions.map(|sessions| sessions.all).unwrap_or_default();
-        let demand = "share of the sessions opened before the fault that are never refused anything".to_owned();
+        let demand = "sessions opened before the fault in which no call was refused".to_owned();
         let (part, of) = (fates.kept, fates.opened);
         let share =
             Share { part, of, least: (part, of), most: (part, of), unit: Unit::Share, nobody: "no session was opened" };
@@ -286,9 +285,7 @@ impl Evidence<'_> {
             },
         };
         let reason = match verdict {
-            _ if !self.progress.completed(phase) => {
-                Some(format!("the {} phase was not run to its end", phase.as_str()))
-            }
+            _ if !self.progress.completed(phase) => Some(format!("the {} phase was not completed", phase.as_str())),
             Verdict::Missed if lower.is_none() => Some(share.nobody.to_owned()),
             Verdict::Inconclusive => Some(share.open(target.0)),
             _ => None,
@@ -314,13 +311,13 @@ impl Share {
     fn open(&self, target: f64) -> String {
         let lost = (self.most.0 - self.least.0).max(self.most.1 - self.of);
         if lost > 0 {
-            return format!("the runner itself may have failed {lost} logins, which leaves it open");
+            return format!("{lost} logins may have failed in the runner itself, so the result is open");
         }
         let share = if self.unit == Unit::CappedShare { 1.0 - target } else { target };
         let needed = least_for(share).filter(|needed| *needed > self.of);
         match needed {
             Some(needed) => format!("{} are too few to prove it: at least {needed} are needed", self.of),
-            None => format!("the share of {} leaves it open", self.of),
+            None => format!("the target lies within the bounds that {} of them give", self.of),
         }
     }
 }
@@ -334,7 +331,7 @@ fn phased(name: String, phase: Phase, several: usize) -> String {
 fn unsure_by(missed: f64, seen: Bounds, result: ObjectiveResult) -> ObjectiveResult {
     let sure = verdict(seen, result.target) != Verdict::Inconclusive;
     let reason = (sure && result.verdict == Verdict::Inconclusive)
-        .then(|| format!("the runner stood still for {missed:.1} s of that time, which leaves it open"));
+        .then(|| format!("the runner stalled for {missed:.1} s of that time, so the result is open"));
     ObjectiveResult { reason: reason.or(result.reason), ..result }
 }
 

@@ -34,8 +34,8 @@ fn unknown(line: &Timeline<'_>, found: &mut Vec<Anomaly>) {
     for (address, servers) in &line.unknown {
         let servers: Vec<&str> = servers.iter().copied().collect();
         let text = format!(
-            "The record gave {address} (by {}), which no direct name of a Region gives: what was at that address counts for neither Region. Add its name \
-             to `primary.direct` or `replica.direct` in the environment file.",
+            "The record resolved to {address} (according to {}), which is not an address of a direct name of either Region: traffic to that address counts for neither Region. \
+             Add its name to `primary.direct` or `replica.direct` in the environment file.",
             servers.join(", ")
         );
         found.push(Anomaly::new("unknown_address", text));
@@ -57,10 +57,14 @@ fn ttl(line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Anomaly>) {
         let Some(last) = stale.filter(to_primary).map(|answer| answer.window.sent).max() else { continue };
         let late = seconds_between(zero, last) - flip.upper;
         if late > f64::from(ttl_s) + ON_THE_WAY_S {
-            let came = if moves.flipped.is_some() { "" } else { ", and never gave the replica before the heal" };
+            let came = if moves.flipped.is_some() {
+                ""
+            } else {
+                ", and did not answer with the replica before the fault was removed"
+            };
             let text = format!(
-                "The resolver {} ignored the TTL: it still gave the primary {late:.1} s after every authoritative server gave the \
-                 replica, and the record's TTL is {ttl_s} s{came}. Its users are back later than DNS promises.",
+                "The resolver {} ignored the TTL: it still answered with the primary {late:.1} s after every authoritative server answered with the \
+                 replica, and the record's TTL is {ttl_s} s{came}. Its users recover later than the TTL allows.",
                 moves.server
             );
             found.push(Anomaly::new("resolver_ignored_ttl", text));
@@ -74,8 +78,8 @@ fn clock(records: &[Record], found: &mut Vec<Anomaly>) {
     let back = records.windows(2).map(back).fold(0.0, f64::max);
     if back > 0.0 {
         let text = format!(
-            "The clock jumped: a record of the event log is stamped {back:.3} s before the one that was written earlier. Times around it are \
-             not to be trusted."
+            "The clock jumped: a record of the event log has a time {back:.3} s before that of the record written before it. Do not trust times \
+             around it."
         );
         found.push(Anomaly::grave("clock_jumped", text));
     }
@@ -86,8 +90,8 @@ fn stalled(stalls: &Stalls, found: &mut Vec<Anomaly>) {
     let Some(Missed { times, all_s, longest_s }) = stalls.missed() else { return };
     let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let text = format!(
-        "The runner stood still {often}, for {all_s:.1} s in all and {longest_s:.1} s at most: it was overloaded or stopped, or its machine \
-         was paused. Bounds that overlap such a time include it, and a time between two milestones is unsure by all that was missed until its end."
+        "The runner stalled {often}, for {all_s:.1} s in total and {longest_s:.1} s at most: it was overloaded or stopped, or its machine \
+         was paused. Bounds that overlap a stall include it, and a time between two milestones is uncertain by all stalls before its end."
     );
     found.push(Anomaly::of_runner("runner_stalled", text));
 }
@@ -129,11 +133,11 @@ fn gaps(records: &[Record], line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Ano
         };
         let wider: Vec<&str> =
             told_by(observer, line).iter().filter(inside).map(|milestone| milestone.as_str()).collect();
-        let wider = if wider.is_empty() { String::new() } else { format!(" Among it: {}.", wider.join(", ")) };
+        let wider = if wider.is_empty() { String::new() } else { format!(" Affected: {}.", wider.join(", ")) };
         let is_server = !matches!(observer, "health" | "path" | "canary writer" | "canary reader");
         if is_server && line.answers.iter().all(|answer| answer.server != observer) {
             let text = format!(
-                "The DNS server {observer} never answered ({} times asked), so that no milestone knows when it changed: those of DNS are of the \
+                "The DNS server {observer} never answered ({} queries), so its change is in no milestone: the DNS milestones are those of the \
                  other servers. First error: {first_error}",
                 windows.len()
             );
@@ -141,7 +145,7 @@ fn gaps(records: &[Record], line: &Timeline<'_>, at: At<'_>, found: &mut Vec<Ano
             continue;
         }
         let text = format!(
-            "The {observer} observer got no answer {} times, once for {longest:.1} s; the bounds of what happened meanwhile are \
+            "The {observer} observer got no answer {} times, for up to {longest:.1} s; the bounds of milestones in that time are \
              wider.{wider} First error: {first_error}",
             windows.len()
         );

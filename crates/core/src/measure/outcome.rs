@@ -45,6 +45,8 @@ pub struct Outcome {
     pub exit_code: Option<u8>,
     /// Why the run did not go its way to the end.
     pub failure: Option<RunFailure>,
+    /// Account and principal of the run, as `sts:GetCallerIdentity` answered; nothing where the run did not ask.
+    pub caller: Option<(String, String)>,
     /// When each phase lasted.
     pub phases: Vec<PhaseSpan>,
     /// Every milestone in causal order.
@@ -268,6 +270,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         failures,
         tries: tries(&history.logins),
         steady: steady(records),
+        caller: caller(records),
         not_checked: not_checked(records),
         run: RunStarted::clone(run),
         scenario,
@@ -322,6 +325,13 @@ fn rollback(records: &[Record]) -> Rollback {
         }
     }
     last
+}
+
+fn caller(records: &[Record]) -> Option<(String, String)> {
+    records.iter().find_map(|record| match &record.event {
+        Event::Caller { account, arn } => Some((account.clone(), arn.clone())),
+        _ => None,
+    })
 }
 
 fn steady(records: &[Record]) -> Vec<SteadyState> {

@@ -11,6 +11,15 @@ use crate::model::{LATE_MS, LoginOutcome, Region, RegionRole};
 /// The error of Cognito's API for something that is not there (Cognito API reference, "Common errors").
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
+/// `1 login`, `2 logins`.
+pub(super) fn logins(count: u64) -> String {
+    format!("{count} login{}", if count == 1 { "" } else { "s" })
+}
+
+fn were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}
+
 pub(super) fn of_logins(book: &Logbook, throttling: &[Throttling], speed: f64, found: &mut Vec<Anomaly>) {
     late_starts(book, speed, found);
     app_client(book, found);
@@ -20,19 +29,22 @@ pub(super) fn of_logins(book: &Logbook, throttling: &[Throttling], speed: f64, f
         found.push(throttled(at_region));
     }
     harness(book, found);
-    let shed = book.iter().filter(|login| *login.outcome() == LoginOutcome::Shed).count();
+    let shed = book.iter().filter(|login| *login.outcome() == LoginOutcome::Shed).count() as u64;
     if shed > 0 {
         let text = format!(
-            "{shed} logins were shed: as many were under way as `most_in_flight` allows, so the runner did not start them. They \
-             count as failed, though no service failed them."
+            "{} {} shed: `most_in_flight` logins were already in progress, so the runner did not start more. What was shed \
+             counts as failed, although no service failed.",
+            logins(shed),
+            were(shed)
         );
         found.push(Anomaly::new("shed", text));
     }
-    let without = book.iter().filter(|login| *login.outcome() == LoginOutcome::NoSession).count();
+    let without = book.iter().filter(|login| *login.outcome() == LoginOutcome::NoSession).count() as u64;
     if without > 0 {
         let text = format!(
-            "{without} logins found no session: every refresh token of their flow was in use by others, so the runner did not start \
-             them. Preflight opens at most 100 for each flow. They count as failed, though no service failed them."
+            "{} found no session and did not start: other logins used every refresh token of the flow. Preflight opens at most \
+             100 sessions for each flow. Such logins count as failed, although no service failed.",
+            logins(without)
         );
         found.push(Anomaly::new("no_session", text));
     }
@@ -46,8 +58,9 @@ fn harness(book: &Logbook, found: &mut Vec<Anomaly>) {
     };
     for (what, count) in count(book, what) {
         let text = format!(
-            "{count} logins could not be made by GameDay itself: {what}. They count nowhere, since no service failed them. Correct \
-             the environment or the machine; where these are right it is a bug, so please report it."
+            "{} failed in GameDay itself: {what}. This is not counted, because no service failed. Correct \
+             the environment or the machine; if both are right, please report a bug.",
+            logins(count)
         );
         found.push(Anomaly::grave("harness_failed", text));
     }
@@ -59,9 +72,9 @@ fn late_starts(book: &Logbook, speed: f64, found: &mut Vec<Anomaly>) {
     let late = || book.iter().map(late_ms).filter(|ms| *ms > limit_ms);
     if let Some(worst) = late().reduce(f64::max) {
         let text = format!(
-            "{} logins started more than {limit_ms:.0} ms late, the worst by {worst:.0} ms: the runner was overloaded. Their \
-             latencies count from the scheduled instant and include the delay.",
-            late().count()
+            "{} started more than {limit_ms:.0} ms late, at most {worst:.0} ms late: the runner was overloaded. \
+             Latencies count from the scheduled start and include the delay.",
+            logins(late().count() as u64)
         );
         found.push(Anomaly::of_runner("late_starts", text));
     }
@@ -85,9 +98,11 @@ fn app_client(book: &Logbook, found: &mut Vec<Anomaly>) {
     };
     for count in count(book, missing).into_values() {
         let text = format!(
-            "{count} logins at the replica were rejected with {NOT_FOUND}: the app client ID does not exist at the replica's pool. Is \
-             it an independent pool, or has the client not replicated yet? It is not a wrong password: no user of that client can \
-             sign in there until its ID exists there or the client is configured for both Regions."
+            "{} at the replica {} rejected with {NOT_FOUND}: the app client ID does not exist at the replica's pool. Either \
+             the pool is independent, or the client is not replicated yet. It is not a wrong password: no user of that client can \
+             sign in there until its ID exists there or the client is configured for both Regions.",
+            logins(count),
+            were(count)
         );
         found.push(Anomaly::grave("app_client_missing", text));
     }
@@ -105,10 +120,10 @@ fn keys(book: &Logbook, found: &mut Vec<Anomaly>) {
     let reasons = count(book, without_keys);
     if let Some((reason, _)) = reasons.first_key_value() {
         let text = format!(
-            "The protected API refused {} logins because it could not get the keys (it said: {reason}). JWKS is fetched on the request \
-             path, so that whoever verifies tokens fails with the Region that serves the keys. Cache both Regions' keys, refresh them in \
-             the background, and keep stale ones while a source is down.",
-            reasons.values().sum::<u64>()
+            "The protected API refused {} because it could not get the keys (its reason: {reason}). JWKS is fetched on the request \
+             path, so token verification fails together with the Region that serves the keys. Cache the keys of both Regions, refresh them in \
+             the background, and keep stale keys while a source is down.",
+            logins(reasons.values().sum())
         );
         found.push(Anomaly::grave("jwks_on_request_path", text));
     }
@@ -127,8 +142,9 @@ fn wrong_region(book: &Logbook, found: &mut Vec<Anomaly>) {
     };
     for ((asked, served), count) in count::<(Region, Region)>(book, elsewhere) {
         let text = format!(
-            "{count} logins went to an address of {asked} and got a token that {served} issued: something behind that address still leads \
-             to {served}, so the failover is not what DNS says it is."
+            "{} went to an address of {asked} and got a token that {served} issued: requests to that address still reach \
+             {served}, so DNS alone does not show the failover.",
+            logins(count)
         );
         found.push(Anomaly::new("wrong_region", text));
     }
@@ -142,12 +158,12 @@ fn throttled(at: &Throttling) -> Anomaly {
     let region = &at.region;
     let text = match &at.raised {
         Some(raised) => format!(
-            "{} were throttled at {region} before its limit was changed at {:.2} s after the cut, {} after.",
+            "{} were throttled at {region} before its limit was changed {:.2} s after fault injection, {} after that.",
             share(raised.before),
             raised.at_s,
             share(raised.after)
         ),
-        None => format!("{} were throttled at {region}: its quota is below what users ask of it.", share(at.all)),
+        None => format!("{} were throttled at {region}: its quota is below the rate of requests.", share(at.all)),
     };
     Anomaly::new("throttled", text)
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,15 @@ text_id!(
     /// Names one run in tags, journals and reports: `gd-20260102t030405z-1a2b3c`.
     RunId
 );
+
+impl RunId {
+    /// The wall-clock time in it, to the second; nothing where it has another form.
+    pub fn wall_time(&self) -> Option<Timestamp> {
+        let text = self.0.strip_prefix("gd-")?.split('-').next()?.to_ascii_uppercase();
+        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+        jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
+    }
+}
 
 /// A value that must never be shown: `Debug` hides it, and it is neither `Display` nor `Serialize`.
 #[derive(Clone, PartialEq, Eq)]

@@ -155,16 +155,16 @@ impl fmt::Display for SteadyFigures {
                     write!(f, " ({lower:.2} % to {upper:.2} % at 95 % confidence)")?;
                 }
                 write!(f, ", {recent_succeeded} of {recent_attempted} in the last 30 s")?;
-                write!(f, "; {} of at least {least} must", Percent(*at_least))
+                write!(f, "; required: {} of at least {least}", Percent(*at_least))
             }
             Self::HealthCheck { healthy: None, .. } => write!(f, "no answer"),
             Self::HealthCheck { healthy: Some(healthy), saying_healthy, checkers } => {
                 let status = if *healthy { "healthy" } else { "unhealthy" };
-                write!(f, "{status}, {saying_healthy} of {checkers} checkers say healthy")
+                write!(f, "{status}, {saying_healthy} of {checkers} checkers report healthy")
             }
             Self::Record { at_primary, elsewhere, silent } => {
                 let servers = *at_primary as usize + elsewhere.len() + silent.len();
-                write!(f, "{at_primary} of {servers} DNS servers give the primary")?;
+                write!(f, "{at_primary} of {servers} DNS servers answer with the primary")?;
                 for (servers, what) in [(elsewhere, "another answer from"), (silent, "no answer from")] {
                     if !servers.is_empty() {
                         write!(f, ", {what} {}", servers.join(", "))?;
@@ -175,16 +175,16 @@ impl fmt::Display for SteadyFigures {
             Self::ReplicationLag { written, read, certain_s, at_most_s } => {
                 write!(
                     f,
-                    "at least {certain_s:.1} s, by {written} canary writes and {read} reads; at most {at_most_s:.1} s"
+                    "at least {certain_s:.1} s, from {written} canary writes and {read} reads; limit: {at_most_s:.1} s"
                 )
             }
             Self::Runner { due, late, worst_late_ms, unread, stalled_ms, descriptors, processor_share } => {
-                write!(f, "{late} of {due} logins started late, the worst by {worst_late_ms:.0} ms")?;
+                write!(f, "{late} of {due} logins started late (longest delay: {worst_late_ms:.0} ms)")?;
                 if *unread > 0 {
-                    write!(f, ", {unread} records were not taken in time")?;
+                    write!(f, ", {unread} records were not processed in time")?;
                 }
                 if *stalled_ms > 0.0 {
-                    write!(f, ", stalled for {:.1} s in all", stalled_ms / 1000.0)?;
+                    write!(f, ", stalled for {:.1} s in total", stalled_ms / 1000.0)?;
                 }
                 if let Some((used, most)) = descriptors {
                     write!(f, ", {used} of {most} file descriptors in use")?;

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::escape::Markdown;
+use super::summary::{is_lab, shown_objectives};
 use super::words::{measured, target};
 use crate::measure::{Outcome, Verdict, seconds_between};
 use crate::model::{Mutation, RunFailure, Step};
 
 /// The version of chaostoolkit-lib whose journal this follows; its reporting plugin chooses its template by it.
 const CHAOSLIB: &str = "1.44.0";
-/// Logins are in steady state where so many of them succeed.
+/// The success rate of logins from which on they are in steady state.
 const STEADY: f64 = 0.99;
 
 /// `journal.json` in the format of chaostoolkit-lib, which its reporting plugin renders. The plugin copies texts into Markdown as
@@ -37,7 +38,7 @@ pub fn chaos_journal(outcome: &Outcome) -> Vec<u8> {
         "node": plain(&format!("GameDay {}", run.tool_version)),
         "experiment": {
             "version": "1.0.0",
-            "title": named(&outcome.scenario.title),
+            "title": named(&format!("{}{}", if is_lab(outcome) { "LAB: " } else { "" }, outcome.scenario.title)),
             "description": named(&outcome.scenario.hypothesis),
             "tags": [named(&run.scenario_name), named(&run.environment_name), named(&run.environment_kind)],
             "steady-state-hypothesis": { "title": named(&outcome.scenario.hypothesis), "probes": probes },
@@ -179,5 +180,5 @@ fn objectives(outcome: &Outcome) -> Vec<Value> {
         let run = ran(&activity, &json!(plain(&limit.seen)), span, None);
         tolerated(run, limit.expect.as_str(), limit.held == Some(true))
     };
-    outcome.objectives.iter().map(objective).chain(outcome.limits.iter().map(limit)).collect()
+    shown_objectives(outcome).iter().map(objective).chain(outcome.limits.iter().map(limit)).collect()
 }

@@ -1,18 +1,22 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::escape::one_line;
+use super::summary::{is_lab, shown_objectives};
 use super::words::{headline, measured, target};
 use crate::measure::{Outcome, Verdict};
 
-/// `junit.xml`: each objective is a test case, and so are each expected limit, the restoring of the network and the run's
-/// way to its end. No wall time is written, so that the same log gives the same bytes.
+/// `junit.xml`: each objective is a test case, and so are each expected limit, the restoration and the completion of the run. A run of the lab
+/// says so in the name. No wall time is written, so that the same log gives the same bytes.
 #[expect(clippy::expect_used, reason = "writing XML to memory")]
 pub fn junit(outcome: &Outcome) -> Vec<u8> {
-    let mut report = Report::new(one_line(&outcome.run.scenario_name));
+    let lab = if is_lab(outcome) { "LAB: " } else { "" };
+    let mut report = Report::new(one_line(&format!("{lab}{}", outcome.run.scenario_name)));
     let mut objectives = TestSuite::new("objectives");
     objectives.add_property(("run_id", one_line(outcome.run.run_id.as_str()).as_str()));
+    objectives.add_property(("environment", one_line(&outcome.run.environment_name).as_str()));
+    objectives.add_property(("environment_kind", one_line(&outcome.run.environment_kind).as_str()));
     objectives.add_property(("seed", outcome.run.seed.to_string().as_str()));
-    objectives.add_test_cases(outcome.objectives.iter().map(objective));
+    objectives.add_test_cases(shown_objectives(outcome).iter().map(objective));
     let mut run = TestSuite::new("run");
     run.add_test_cases([ended(outcome), restored(outcome)]);
     report.add_test_suite(objectives);
@@ -74,15 +78,15 @@ fn restored(outcome: &Outcome) -> TestCase {
     let rollback = &outcome.rollback;
     let status = if outcome.mutations.is_empty() {
         let mut status = TestCaseStatus::skipped();
-        status.set_message("nothing was touched");
+        status.set_message("nothing was changed");
         status
     } else if !rollback.reported || rollback.state_identical.is_none() {
-        failed("unknown", "the log does not say whether everything was put back")
+        failed("unknown", "the log does not record whether everything was restored")
     } else if rollback.left.is_empty() && rollback.state_identical == Some(true) {
         TestCaseStatus::success()
     } else {
         let left: Vec<&str> = rollback.left.iter().chain(&rollback.differences).map(String::as_str).collect();
-        failed("left", &format!("not put back: {}", left.join("; ")))
+        failed("left", &format!("not restored: {}", left.join("; ")))
     };
     let mut case = TestCase::new("everything_restored", status);
     case.set_classname("run");

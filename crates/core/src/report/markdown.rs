@@ -1,8 +1,9 @@
 use askama::Template;
+use jiff::civil::{DateTime, date};
 
+use super::figures::{cost, link_name};
 use super::view::{MilestoneRow, PhaseRow, View};
-use super::words::{seconds, span_s};
-use crate::measure::Outcome;
+use crate::measure::{Bar, Outcome};
 
 #[derive(Template)]
 #[template(path = "report.md", config = "templates/askama.toml")]
@@ -11,9 +12,25 @@ struct Document {
     gantt: Vec<GanttSection>,
     /// The bars of the waterfall; empty where there is no RTO.
     waterfall: Vec<Task>,
+    /// How the axes of both are written.
+    axis: &'static str,
+    waterfall_axis: &'static str,
     recovery: Option<LineChart>,
     lag: Option<LineChart>,
+    mermaid_date: &'static str,
+    palette: &'static str,
 }
+
+/// How Mermaid reads the dates of a Gantt chart.
+const MERMAID_DATE: &str = "YYYY-MM-DD HH:mm:ss.SSS";
+/// And how they are written.
+const STRFTIME: &str = "%Y-%m-%d %H:%M:%S.%3f";
+/// Where a Gantt chart begins. Mermaid reads and shows dates in the reader's time zone, so this is midnight in every one; no time zone
+/// changed its offset on that day.
+const MIDNIGHT: DateTime = date(2001, 1, 1).at(0, 0, 0, 0);
+/// Mermaid's own lines are hardly to be seen on white.
+pub(crate) const PALETTE: &str =
+    r##"%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f5fbf, #c2621b"}}}}%%"##;
 
 /// A line over evenly spaced points, as Mermaid's `xychart-beta` draws it.
 struct LineChart {
@@ -28,60 +45,102 @@ struct GanttSection {
     tasks: Vec<Task>,
 }
 
-/// A bar; Mermaid reads its ends as milliseconds.
+/// A bar.
 struct Task {
     text: String,
     mark: &'static str,
-    start_ms: i64,
-    end_ms: i64,
+    start: String,
+    end: String,
+}
+
+impl Task {
+    /// From and to a time in milliseconds.
+    fn new(text: String, mark: &'static str, (start, end): (i64, i64)) -> Self {
+        let at = |ms| MIDNIGHT.saturating_add(jiff::SignedDuration::from_millis(ms)).strftime(STRFTIME).to_string();
+        Self { text, mark, start: at(start), end: at(end) }
+    }
+}
+
+/// The axis of a Gantt chart that is so long.
+fn axis(longest_ms: i64) -> &'static str {
+    const HOUR_MS: i64 = 3_600_000;
+    if longest_ms < HOUR_MS { "%M:%S" } else { "%H:%M:%S" }
 }
 
 /// `report.md`, for GitHub and GitLab, with a Mermaid timeline.
 #[expect(clippy::expect_used, reason = "rendering to memory")]
 pub fn markdown(outcome: &Outcome) -> Vec<u8> {
     let view = View::of(outcome);
-    let gantt = gantt(&view);
-    let (waterfall, recovery, lag) = (waterfall(outcome), recovery_chart(outcome), lag_chart(outcome));
+    let (gantt, longest) = gantt(&view);
+    let (waterfall, total) = waterfall(outcome);
+    let document = Document {
+        view,
+        gantt,
+        axis: axis(longest),
+        waterfall,
+        waterfall_axis: axis(total),
+        recovery: recovery_chart(outcome),
+        lag: lag_chart(outcome),
+        mermaid_date: MERMAID_DATE,
+        palette: PALETTE,
+    };
     // Cannot fail: a `String` takes every write, and the template calls nothing that fails.
-    Document { view, gantt, waterfall, recovery, lag }.render().expect("a template in memory").into_bytes()
+    document.render().expect("a template in memory").into_bytes()
 }
 
-/// Milliseconds, as Mermaid's date format `x` takes them: whole and not negative.
+/// Whole milliseconds, not before the chart's beginning.
 fn ms(seconds: f64) -> i64 {
     (seconds * 1000.0).round().max(0.0) as i64
 }
 
-fn gantt(view: &View) -> Vec<GanttSection> {
+/// The sections, and where the last bar ends.
+fn gantt(view: &View) -> (Vec<GanttSection>, i64) {
+    let mut longest = 0;
     let phase = |row: &PhaseRow| {
         let (start, end) = row.at?;
-        let task = Task { text: row.name.to_owned(), mark: "done, ", start_ms: ms(start), end_ms: ms(end) };
-        (task.end_ms > task.start_ms).then_some(task)
+        (ms(end) > ms(start)).then(|| (row.name, "done, ", (ms(start), ms(end))))
     };
     let milestone = |row: &MilestoneRow| {
         let at = row.at?;
         // A bar of no width is not drawn.
-        let (start_ms, end_ms) = (ms(at.lower), ms(at.upper).max(ms(at.lower) + 1));
-        Some(Task { text: format!("{} {}", row.name, span_s(at)), mark: "crit, ", start_ms, end_ms })
+        Some((row.name, "crit, ", (ms(at.lower), ms(at.upper).max(ms(at.lower) + 1))))
     };
-    let phases: Vec<Task> = view.phases.iter().filter_map(phase).collect();
-    let milestones: Vec<Task> = view.milestones.iter().filter_map(milestone).collect();
+    let mut tasks = |bars: Vec<(&'static str, &'static str, (i64, i64))>| -> Vec<Task> {
+        longest = bars.iter().map(|(_, _, (_, end))| *end).fold(longest, i64::max);
+        bars.into_iter().map(|(name, mark, ends)| Task::new(name.to_owned(), mark, ends)).collect()
+    };
+    let phases = tasks(view.phases.iter().filter_map(phase).collect());
+    let milestones = tasks(view.milestones.iter().filter_map(milestone).collect());
     let sections =
         [GanttSection { name: "Phases", tasks: phases }, GanttSection { name: "Milestones", tasks: milestones }];
-    sections.into_iter().filter(|section| !section.tasks.is_empty()).collect()
+    (sections.into_iter().filter(|section| !section.tasks.is_empty()).collect(), longest)
 }
 
-/// One bar for each link, by the middles of the milestones, which add up.
-fn waterfall(outcome: &Outcome) -> Vec<Task> {
-    let task = |bar: &crate::measure::Bar| {
-        // One below zero is drawn where it lies, from its end to its beginning.
-        let (start, end) = (bar.start_s.min(bar.end_s), bar.start_s.max(bar.end_s));
-        let text = format!("{} {} ({})", bar.name, seconds(bar.end_s - bar.start_s), span_s(bar.cost));
-        Task { text, mark: "", start_ms: ms(start), end_ms: ms(end).max(ms(start) + 1) }
+/// One bar for each part of the RTO, and where the last one ends.
+fn waterfall(outcome: &Outcome) -> (Vec<Task>, i64) {
+    let task = |(bar, (start, end)): (&Bar, (f64, f64))| {
+        let text = format!("{} {}", link_name(bar.to), cost(Some(bar.cost)));
+        Task::new(text, "", (ms(start), ms(end).max(ms(start) + 1)))
     };
-    outcome.chain.waterfall.iter().map(task).collect()
+    let bars = ends(&outcome.chain.waterfall);
+    let total = bars.last().map_or(0, |(_, end)| ms(*end));
+    (outcome.chain.waterfall.iter().zip(bars).map(task).collect(), total)
 }
 
-/// The share of everybody's logins that succeed, in the windows of the recovery curve. A window without a login is drawn as the one before it.
+/// Where each bar of a waterfall is drawn, so that none goes back and the last one ends at the total: the middle of a milestone may lie before
+/// that of the one before it.
+pub(super) fn ends(bars: &[Bar]) -> Vec<(f64, f64)> {
+    let total = bars.last().map_or(0.0, |bar| bar.end_s.max(0.0));
+    let mut reached = 0.0_f64;
+    let end = |bar: &Bar| {
+        let start = reached;
+        reached = reached.max(bar.end_s).min(total);
+        (start, reached)
+    };
+    bars.iter().map(end).collect()
+}
+
+/// The share of all logins that succeed, in the windows of the recovery curve. A window without a login is drawn as the one before it.
 fn recovery_chart(outcome: &Outcome) -> Option<LineChart> {
     let recovery = outcome.recovery.as_ref()?;
     let windows = &recovery.all.windows;
@@ -95,7 +154,7 @@ fn recovery_chart(outcome: &Outcome) -> Option<LineChart> {
     LineChart::of(points, first + middle, last + middle, 100.0)
 }
 
-/// So many points of the lag's chart can be told apart.
+/// Points of the lag's chart that can be told apart.
 const MOST_POINTS: f64 = 40.0;
 
 /// The longest lag of the writes of each stretch of steady state, in seconds, by their upper bounds.
@@ -124,7 +183,8 @@ impl LineChart {
         };
         let several = points.len() > 1 && from < to;
         let points: Vec<String> = points.into_iter().map(text).collect();
-        let axis = |at: f64| format!("{at:.1}");
+        // Adding zero turns -0.0 into 0.0.
+        let axis = |at: f64| format!("{:.1}", (at * 10.0).round() / 10.0 + 0.0);
         several.then(|| Self { from: axis(from), to: axis(to), top: axis(top), points: points.join(", ") })
     }
 }

@@ -106,17 +106,25 @@ fn run(outcome: &Outcome) -> Vec<Family> {
     let found = [("note", Severity::Note), ("risk", Severity::Risk), ("blocker", Severity::Blocker)];
     let findings = found.map(|(name, of)| sample("", vec![("severity", name.to_owned())], severity(of)));
     vec![
-        Family::new("info", "gameday_run", "", "What was rehearsed, and with what.")
+        Family::new("info", "gameday_run", "", "Run, scenario, environment (kind lab is a simulation) and version.")
             .with([sample("_info", labels, 1.0)]),
-        Family::gauge("gameday_run_start_timestamp_seconds", SECONDS, "When the run started, since the Unix epoch.")
-            .one(outcome.started_at.as_millisecond() as f64 / MS_PER_S),
-        Family::gauge("gameday_run_duration_seconds", SECONDS, "From the start to the last record, in scenario time.")
-            .one(seconds_between(outcome.started_at, outcome.last_at)),
-        Family::gauge("gameday_run_complete", "", "1 where the event log is whole, 0 where it breaks off.")
+        Family::gauge(
+            "gameday_run_start_timestamp_seconds",
+            SECONDS,
+            "Start of the run, in seconds since the Unix epoch; scenario time at another speed than 1.",
+        )
+        .one(outcome.started_at.as_millisecond() as f64 / MS_PER_S),
+        Family::gauge(
+            "gameday_run_duration_seconds",
+            SECONDS,
+            "Duration from the start to the last record, in scenario time.",
+        )
+        .one(seconds_between(outcome.started_at, outcome.last_at)),
+        Family::gauge("gameday_run_complete", "", "1 if the event log is complete, 0 if it is incomplete.")
             .one(f64::from(u8::from(outcome.complete()))),
-        Family::gauge("gameday_run_exit_code", "", "As documented for gameday run; left out where the log breaks off.")
+        Family::gauge("gameday_run_exit_code", "", "Exit code of gameday run; absent if the event log is incomplete.")
             .one(outcome.exit_code.map(f64::from)),
-        Family::gauge("gameday_findings", "", "Findings of preflight and of the run.").with(findings),
+        Family::gauge("gameday_findings", "", "Findings of preflight and of the run, by severity.").with(findings),
     ]
 }
 
@@ -136,28 +144,34 @@ fn times(outcome: &Outcome) -> Vec<Family> {
     vec![
         time(
             "gameday_detection_seconds",
-            "From the effective fault to the unhealthy health check.",
+            "Time from the effective fault until the health check reports unhealthy.",
             fault,
             Milestone::HealthCheckUnhealthy,
         ),
-        time("gameday_rto_seconds", "From the effective fault to the first login at the replica.", fault, login),
+        time(
+            "gameday_rto_seconds",
+            "Time from the effective fault until the first login at the replica.",
+            fault,
+            login,
+        ),
         time(
             "gameday_sustained_rto_seconds",
-            "From the effective fault to logins that all succeed.",
+            "Time from the effective fault until every login at the replica succeeds.",
             fault,
             Milestone::ReplicaSustained,
         ),
-        time("gameday_failback_seconds", "From the reverted fault to the first login at the primary.", reverted, back),
-        Family::gauge(
-            "gameday_milestone_seconds",
-            SECONDS,
-            "When a milestone was reached, after the first call that cuts.",
-        )
-        .with(outcome.milestones.iter().flat_map(milestone)),
+        time(
+            "gameday_failback_seconds",
+            "Time from the removal of the fault until the first login at the primary.",
+            reverted,
+            back,
+        ),
+        Family::gauge("gameday_milestone_seconds", SECONDS, "Time of a milestone after fault injection.")
+            .with(outcome.milestones.iter().flat_map(milestone)),
         Family::gauge(
             "gameday_link_seconds",
             SECONDS,
-            "What a link of the failover chain cost; below zero where its end came first.",
+            "Time between two consecutive milestones of the failover; negative if the second came first.",
         )
         .with(outcome.chain.links.iter().flat_map(link)),
     ]
@@ -165,13 +179,10 @@ fn times(outcome: &Outcome) -> Vec<Family> {
 
 fn objectives(outcome: &Outcome) -> Vec<Family> {
     let mut seconds =
-        Family::gauge("gameday_objective_seconds", SECONDS, "Objectives that are times: target and measured bounds.");
-    let mut ratios = Family::gauge(
-        "gameday_objective_ratio",
-        "ratio",
-        "Objectives that are shares: target and bounds at 95 % confidence.",
-    );
-    let mut verdicts = Family::new("stateset", "gameday_objective_verdict", "", "What became of each objective.");
+        Family::gauge("gameday_objective_seconds", SECONDS, "Time objectives: target and measured bounds.");
+    let mut ratios =
+        Family::gauge("gameday_objective_ratio", "ratio", "Ratio objectives: target and bounds at 95 % confidence.");
+    let mut verdicts = Family::new("stateset", "gameday_objective_verdict", "", "Verdict on each objective.");
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for objective in &outcome.objectives {
         // Two of the same name would be one metric with two values.
@@ -207,20 +218,20 @@ fn loss(outcome: &Outcome) -> Vec<Family> {
         Family::gauge(
             "gameday_rpo_seconds",
             SECONDS,
-            "How far back writes would have been lost, had the primary been gone for good.",
+            "Age of the writes that would have been lost if the primary had not come back.",
         )
         .with(bounds(&Labels::new(), Some(rpo.lower_s), rpo.upper_s)),
         Family::gauge(
             "gameday_canary_writes",
             "",
-            "Canary writes acknowledged until the fault, and those of them that the replica lacked.",
+            "Canary writes acknowledged before the fault, and those of them that were lost.",
         )
         .with([acknowledged].into_iter().chain(lost)),
         Family::new(
             "summary",
             "gameday_replication_lag_seconds",
             SECONDS,
-            "How long canary writes took to be visible at the replica before the fault, at most.",
+            "Upper bound of the replication lag of canary writes before the fault. Quantiles of fewer writes than 1/(1-q) equal the maximum.",
         )
         .with(lag.into_iter().flatten()),
     ]
@@ -267,21 +278,21 @@ fn logins(outcome: &Outcome) -> Vec<Family> {
             "counter",
             "gameday_logins",
             "",
-            "Logins that ended, by the Region that served or was asked and by what became of them.",
+            "Completed logins, by the Region that served or was contacted and by outcome.",
         )
         .with(counts.into_iter().map(count)),
         Family::new(
             "counter",
             "gameday_logins_cancelled",
             "",
-            "Logins that the end of the run stopped; counted nowhere else.",
+            "Logins cancelled at the end of the run; not counted anywhere else.",
         )
         .with([sample("_total", Vec::new(), logins.cancelled as f64)]),
         Family::new(
             "summary",
             "gameday_login_latency_seconds",
             SECONDS,
-            "Latency of successful logins from their scheduled instant, by phase, in scenario time.",
+            "Latency of successful logins from their scheduled start, by phase, in scenario time. Quantiles of fewer logins than 1/(1-q) equal the maximum.",
         )
         .with(logins.by_phase.iter().flat_map(phase)),
     ]
@@ -299,13 +310,13 @@ fn restored(outcome: &Outcome) -> Vec<Family> {
         Family::gauge(
             "gameday_restored",
             "",
-            "1 where the state after equals the state before, 0 where not; left out where that is not known.",
+            "1 if the configuration after the run equals the one before, 0 if not; absent if unknown.",
         )
         .one(whole.map(|whole| f64::from(u8::from(whole)))),
         Family::gauge(
             "gameday_changes",
             "",
-            "Calls that changed something, changes that were reverted, and what could not be.",
+            "API calls that changed something, changes that were restored, and changes that were not.",
         )
         .with(changes.map(|(state, count)| sample("", vec![("state", state.to_owned())], count))),
     ]

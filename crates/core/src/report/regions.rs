@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::words::percent;
+use super::words::{percent, window};
 use crate::measure::{AVAILABILITY_WINDOW_S, Outcome, Second};
 use crate::model::Region;
 
 /// Widths that the windows of a picture may have, in seconds.
 const WIDTHS: [f64; 10] = [AVAILABILITY_WINDOW_S, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0];
-/// So many windows fit into one picture, and its table.
+/// Windows that fit into one picture, and its table.
 const MOST_WINDOWS: f64 = 240.0;
-/// So many logins a window should have: shares of fewer jump about.
+/// Logins that a window should have: the success rate of fewer jumps.
 const LOGINS_EACH: f64 = 5.0;
 
 pub(super) struct Regions {
     pub names: Vec<String>,
     /// The phases in which logins were scheduled.
     pub rows: Vec<PhaseShares>,
-    /// The same over time, in the measure's windows or in wider ones; empty where nothing was cut.
+    /// The same over time, in the measure's windows or in wider ones; empty where no fault was injected.
     pub windows: Vec<WindowShares>,
     /// How wide each is, in seconds.
     pub width_s: f64,
@@ -25,8 +25,10 @@ pub(super) struct Regions {
 
 /// Logins that were scheduled in one window.
 pub(super) struct WindowShares {
-    /// Its beginning, in seconds after the cut.
+    /// Its beginning, in seconds after fault injection.
     pub from_s: f64,
+    /// From when to when, for people.
+    pub label: String,
     pub attempted: u64,
     /// What of them succeeded at each Region, from 0 to 1.
     pub shares: Vec<f64>,
@@ -86,7 +88,7 @@ fn width(seconds: &[Second]) -> f64 {
 
 fn windows(seconds: &[Second], width_s: f64, regions: &[&Region]) -> Vec<WindowShares> {
     let number = |second: &Second| (second.from_s / width_s).floor() as i64;
-    let window = |chunk: &[Second]| {
+    let merged = |chunk: &[Second]| {
         let attempted: u64 = chunk.iter().map(|second| second.attempted).sum();
         let share = |region: &&Region| {
             let here = chunk.iter().filter_map(|second| second.by_region.get(&Some((*region).clone())));
@@ -94,9 +96,10 @@ fn windows(seconds: &[Second], width_s: f64, regions: &[&Region]) -> Vec<WindowS
         };
         let shares: Vec<f64> = regions.iter().map(share).collect();
         let cells = shares.iter().map(|share| percent(*share)).collect();
-        WindowShares { from_s: chunk.first().map_or(0, number) as f64 * width_s, attempted, shares, cells }
+        let from_s = chunk.first().map_or(0, number) as f64 * width_s;
+        WindowShares { from_s, label: window(from_s, from_s + width_s), attempted, shares, cells }
     };
-    seconds.chunk_by(|one, next| number(one) == number(next)).map(window).collect()
+    seconds.chunk_by(|one, next| number(one) == number(next)).map(merged).collect()
 }
 
 #[cfg(test)]

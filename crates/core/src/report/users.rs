@@ -1,21 +1,23 @@
 //! The tables of users, as text: who was back when, what became of sessions, why logins failed.
 
 use super::view::{NONE, foretellers, region_name};
-use super::words::{by_label, counted, ms, percent, seconds, seconds_up, span_s};
+use super::words::{by_label, counted, percent, percentiles, seconds, seconds_up, span_s, too_few, window};
 use crate::measure::{Back, Curve, Fates, LimitResult, Outcome, Recovery, Sessions, Throttling};
 
-/// So many kinds of failure are shown; the rest is in `run.json`.
+/// Kinds of failure that are shown; the rest is in `run.json`.
 const MOST_FAILURES: usize = 30;
 
 pub(super) struct Users {
+    /// Of all users, and of each cohort.
     pub recovery: Vec<RecoveryRow>,
+    pub recovery_by_flow: Vec<RecoveryRow>,
     pub shares: Option<Shares>,
     pub limits: Vec<LimitRow>,
     pub fates: Vec<FateRow>,
     pub sessions: Vec<(&'static str, String)>,
     pub failures: Vec<FailureRow>,
     pub more_failures: usize,
-    /// Sentences about those who tried again.
+    /// Sentences about retries.
     pub tries: Vec<String>,
     pub throttled: Vec<ThrottleRow>,
     pub start_delay: Option<String>,
@@ -54,7 +56,7 @@ pub(super) struct FateRow {
 
 pub(super) struct FailureRow {
     pub label: String,
-    /// The findings of preflight that foretold it.
+    /// The findings of preflight that predicted it.
     pub predicted: String,
     pub region: String,
     pub phases: String,
@@ -76,14 +78,16 @@ impl Users {
         let logins = &outcome.logins;
         let start_delay = logins.start_delay.map(|delay| {
             format!(
-                "Logins started after their scheduled instants by p50 {}, p99 {}, at most {}, in scenario time.",
-                ms(delay.p50),
-                ms(delay.p99),
-                ms(delay.max)
+                "Delay between the scheduled and the actual start of a login, in scenario time: {}{}.",
+                percentiles([delay.p50, delay.p90, delay.p99, delay.max], logins.all.attempted),
+                too_few(logins.all.attempted, "login")
             )
         });
+        let rows = outcome.recovery.as_ref().map(recovery).unwrap_or_default();
+        let (recovery_by_flow, recovery) = rows.into_iter().partition(|row| row.kind == "flow");
         Self {
-            recovery: outcome.recovery.as_ref().map(recovery).unwrap_or_default(),
+            recovery,
+            recovery_by_flow,
             shares: outcome.recovery.as_ref().map(shares),
             limits: outcome.limits.iter().map(limit).collect(),
             fates: outcome.sessions.as_ref().map(fates).unwrap_or_default(),
@@ -97,44 +101,55 @@ impl Users {
     }
 }
 
-/// The curves worth a row or a line: of everybody, and of each cohort and flow where there are several.
+/// The curves worth a row or a line: of all users, and of each cohort and flow where there are several.
 fn curves(recovery: &Recovery) -> impl Iterator<Item = (&'static str, &str, &Curve)> {
     let several = |curves: &std::collections::BTreeMap<String, Curve>| curves.len() > 1;
     let cohorts = recovery.by_cohort.iter().filter(move |_| several(&recovery.by_cohort));
     let flows = recovery.by_flow.iter().filter(move |_| several(&recovery.by_flow));
-    std::iter::once(("all", "everybody", &recovery.all))
+    std::iter::once(("all", "all users", &recovery.all))
         .chain(cohorts.map(|(name, curve)| ("cohort", name.as_str(), curve)))
         .chain(flows.map(|(name, curve)| ("flow", name.as_str(), curve)))
 }
 
-/// The cohorts' curves, or that of everybody where there is one cohort.
+/// The cohorts' curves, or that of all users where there is one cohort.
 pub(super) fn drawn(recovery: &Recovery) -> Vec<(&str, &Curve)> {
     let cohorts: Vec<_> = curves(recovery).filter(|(kind, ..)| *kind == "cohort").map(|(_, n, c)| (n, c)).collect();
-    if cohorts.is_empty() { vec![("everybody", &recovery.all)] } else { cohorts }
+    if cohorts.is_empty() { vec![("all users", &recovery.all)] } else { cohorts }
 }
 
 fn recovery(recovery: &Recovery) -> Vec<RecoveryRow> {
     let row = |(kind, name, curve): (&'static str, &str, &Curve)| RecoveryRow {
         kind,
         name: name.to_owned(),
-        steady: curve.steady.map_or_else(|| "no login: shares are of all".to_owned(), percent),
+        steady: curve.steady.map_or_else(|| "no login: rates are of all logins".to_owned(), percent),
         back: if curve.back.is_empty() {
             vec![(NONE.to_owned(), String::new()); 4]
         } else {
-            curve.back.iter().map(back).collect()
+            let all: Vec<(String, String)> = curve.back.iter().map(back).collect();
+            same_once(&all)
         },
     };
     curves(recovery).map(row).collect()
+}
+
+/// What is the same as in the column before is not written again.
+fn same_once(all: &[(String, String)]) -> Vec<(String, String)> {
+    let cell = |(index, back): (usize, &(String, String))| match index.checked_sub(1).and_then(|before| all.get(before))
+    {
+        Some(before) if before == back => ("same".to_owned(), String::new()),
+        _ => back.clone(),
+    };
+    all.iter().enumerate().map(cell).collect()
 }
 
 /// When, and on how many logins that rests.
 fn back(back: &Back) -> (String, String) {
     let rests = counted(back.logins, "login");
     match back.at {
-        None if back.logins > 0 => ("too few to tell".to_owned(), rests),
+        None if back.logins > 0 => ("too few logins".to_owned(), rests),
         None => ("not back".to_owned(), String::new()),
-        Some(_) if back.never_fewer() => ("never fewer".to_owned(), rests),
-        Some(at) if back.after_heal => (span_s(at), format!("after the heal, {rests}")),
+        Some(_) if back.never_fewer() => ("never below".to_owned(), rests),
+        Some(at) if back.after_heal => (span_s(at), format!("after removal of the fault, {rests}")),
         Some(at) if back.too_few => (span_s(at), format!("{rests}: too few for {} %", back.percent)),
         Some(at) => (span_s(at), rests),
     }
@@ -158,7 +173,7 @@ fn shares(recovery: &Recovery) -> Shares {
             _ => rows.push((window.from_s, window.from_s + width, shares)),
         }
     }
-    let row = |(from, to, shares): (f64, f64, Vec<String>)| (format!("{from:.0} s to {to:.0} s"), shares);
+    let row = |(from, to, shares): (f64, f64, Vec<String>)| (self::window(from, to), shares);
     Shares {
         window: format!("{width:.0} s"),
         names: curves.iter().map(|(name, _)| (*name).to_owned()).collect(),
@@ -197,23 +212,23 @@ fn fates(sessions: &Sessions) -> Vec<FateRow> {
 fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
     let of = |calls: crate::measure::Calls| format!("{} of {}", calls.worked, calls.tried);
     let mut rows = vec![
-        ("Calls of the API between cut and heal that worked", of(sessions.api_in_outage)),
-        ("Calls of the API between cut and heal that were refused", sessions.api_refused_in_outage.to_string()),
+        ("API calls during the fault that succeeded", of(sessions.api_in_outage)),
+        ("API calls during the fault that were refused", sessions.api_refused_in_outage.to_string()),
         (
-            "Calls of the API between cut and heal that fell due while their session waited for another answer, and count as that ended",
+            "API calls during the fault that were due while their session waited for another answer; each counts like that answer",
             sessions.api_held_up_in_outage.to_string(),
         ),
         (
-            "Longest time in which a session could not call the API and then could again, at most",
-            sessions.longest_without_api_s.map_or_else(|| "no call worked".to_owned(), seconds_up),
+            "Longest time in which a session could not call the API before a call succeeded again, at most",
+            sessions.longest_without_api_s.map_or_else(|| "no call succeeded".to_owned(), seconds_up),
         ),
-        ("Sessions that could not call the API to the end", sessions.without_api_to_the_end.to_string()),
-        ("Refreshes at the replica that worked", of(sessions.refreshes_at_replica)),
-        ("Refreshes at the primary after the heal that worked", of(sessions.refreshes_after_failback)),
+        ("Sessions that could not call the API until the end of the run", sessions.without_api_to_the_end.to_string()),
+        ("Refreshes at the replica that succeeded", of(sessions.refreshes_at_replica)),
+        ("Refreshes at the primary after removal of the fault that succeeded", of(sessions.refreshes_after_failback)),
     ];
     if sessions.not_opened > 0 {
         rows.push((
-            "Sessions that were not open when the fault began, counted nowhere else",
+            "Sessions that were not open when the fault began; not counted anywhere else",
             sessions.not_opened.to_string(),
         ));
     }
@@ -244,19 +259,19 @@ fn tries(outcome: &Outcome) -> Vec<String> {
         failed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let failed: Vec<String> = failed.into_iter().take(3).map(|(label, count)| format!("{label} {count}")).collect();
         sentences.push(format!(
-            "{} logins were tried more than once, up to {most} times; {} of them succeeded, by a retry alone. Earlier tries failed by: {}.",
-            tries.retried,
+            "{} needed more than one attempt, up to {most}; {} of them succeeded, only because the client retried. Earlier attempts failed with: {}.",
+            counted(tries.retried, "login"),
             tries.rescued,
             failed.join(", ")
         ));
     }
     if tries.repeats > 0 {
         let back: Vec<String> =
-            tries.back_in.iter().map(|(arrivals, users)| format!("{users} with login {arrivals}")).collect();
-        let back = if back.is_empty() { "nobody".to_owned() } else { back.join(", ") };
+            tries.back_in.iter().map(|(arrivals, users)| format!("{users} at login number {arrivals}")).collect();
+        let back = if back.is_empty() { "none".to_owned() } else { back.join(", ") };
         sentences.push(format!(
-            "Users whose login failed came again, {} times in all. Back in: {back}. Not back by the end of the run: {}.",
-            tries.repeats, tries.gave_up
+            "Users whose login failed logged in again, {} in total. Users who succeeded: {back}. Users who did not succeed by the end of the run: {}.",
+            counted(tries.repeats, "time"), tries.gave_up
         ));
     }
     sentences
@@ -265,7 +280,7 @@ fn tries(outcome: &Outcome) -> Vec<String> {
 fn throttled(at: &Throttling) -> Vec<ThrottleRow> {
     let row = |(from, throttled): &(f64, crate::measure::Throttled)| ThrottleRow {
         region: at.region.to_string(),
-        window: format!("{from:.0} s to {:.0} s", from + 10.0),
+        window: self::window(*from, from + 10.0),
         attempted: throttled.attempted,
         throttled: throttled.throttled,
         share: throttled.share().map_or_else(|| NONE.to_owned(), percent),

@@ -8,15 +8,15 @@ use jiff::Timestamp;
 use crate::measure::{Interval, ObjectiveResult, Outcome, Unit, Verdict};
 use crate::model::{Finding, LoginOutcome, RunFailure, Severity};
 
-/// Times are written with so many parts of a second.
-const PARTS_OF_A_SECOND: f64 = 100.0;
-/// Binary fractions are off by less than this part of a hundredth of a second.
+/// Below a minute a time is written in hundredths of a second, below an hour in tenths, and from there on in whole seconds.
+const STEPS: [(f64, f64, usize); 3] = [(60.0, 100.0, 2), (3600.0, 10.0, 1), (f64::INFINITY, 1.0, 0)];
+/// Binary fractions are off by less than this part of a step.
 const NOISE: f64 = 1e-5;
-/// Shares are written in hundredths of a percent: so many parts of the whole.
+/// Shares are written in hundredths of a percent: parts of the whole.
 const PARTS_OF_THE_WHOLE: f64 = 10_000.0;
 /// Binary fractions are off by less than this part of a hundredth of a percent; bounds of shares are measured to ten times that.
 const SHARE_NOISE: f64 = 1e-6;
-/// Targets of shares have at least so many decimals.
+/// Targets of shares have at least this number of decimals.
 const DECIMALS: usize = 2;
 
 /// Counts of outcomes by [`LoginOutcome::label`].
@@ -28,24 +28,46 @@ pub fn by_label(counts: &BTreeMap<LoginOutcome, u64>) -> BTreeMap<String, u64> {
     labelled
 }
 
-/// A lower bound in seconds, rounded down: `29.81 s`.
+/// A lower bound in seconds, rounded down: `29.81 s`, `1 min 29.8 s`.
 pub fn seconds_down(seconds: f64) -> String {
-    hundredths((seconds * PARTS_OF_A_SECOND + NOISE).floor())
+    written(seconds, true, |steps| (steps + NOISE).floor())
 }
 
-/// An upper bound in seconds, rounded up: `31.02 s`.
+/// An upper bound in seconds, rounded up: `31.02 s`, `1 min 31.1 s`.
 pub fn seconds_up(seconds: f64) -> String {
-    hundredths((seconds * PARTS_OF_A_SECOND - NOISE).ceil())
+    written(seconds, true, |steps| (steps - NOISE).ceil())
 }
 
-/// A single figure in seconds, rounded to the nearest: `30.40 s`.
+/// A single figure in seconds, rounded to the nearest: `30.4 s`, `2 min`.
 pub fn seconds(seconds: f64) -> String {
-    hundredths((seconds * PARTS_OF_A_SECOND).round())
+    written(seconds, false, f64::round)
 }
 
-fn hundredths(hundredths: f64) -> String {
-    // Adding zero turns -0.0 into 0.0.
-    format!("{:.2} s", hundredths / PARTS_OF_A_SECOND + 0.0)
+/// As a person says it: `32.16 s`, `1 min 30 s`, `1 h 2 min 5 s`. What is whole is written without decimals, but for bounds, which are written
+/// alike; zero is zero.
+fn written(seconds: f64, bound: bool, round: impl Fn(f64) -> f64) -> String {
+    let written = STEPS.into_iter().find_map(|(below, steps, decimals)| {
+        // Rounding may reach the next minute or hour, which is written as such.
+        let rounded = round(seconds * steps) / steps;
+        (rounded.abs() < below).then_some((rounded, decimals))
+    });
+    let (rounded, decimals) = written.unwrap_or((seconds, 0));
+    let sign = if rounded < 0.0 { "-" } else { "" };
+    let total = rounded.abs();
+    let (hours, minutes) = ((total / 3600.0).floor(), (total % 3600.0 / 60.0).floor());
+    let rest = total - hours * 3600.0 - minutes * 60.0;
+    let whole = (rest - rest.round()).abs() < NOISE;
+    let rest = if whole && (!bound || total < NOISE) {
+        format!("{:.0} s", rest.round().abs())
+    } else {
+        format!("{rest:.decimals$} s")
+    };
+    let larger = [(hours, "h"), (minutes, "min")].into_iter().filter(|(number, _)| *number > 0.0);
+    let mut parts: Vec<String> = larger.map(|(number, unit)| format!("{number:.0} {unit}")).collect();
+    if parts.is_empty() || rest != "0 s" {
+        parts.push(rest);
+    }
+    format!("{sign}{}", parts.join(" "))
 }
 
 /// An interval: `29.81 s to 31.02 s`, or one figure where it is exact.
@@ -54,18 +76,41 @@ pub fn span_s(interval: Interval) -> String {
     if interval.width() == 0.0 { seconds(interval.upper) } else { format!("{lower} to {upper}") }
 }
 
-/// The width of an interval as its bounds are written, so that a reader's subtraction agrees.
-pub(super) fn width(interval: Interval) -> String {
-    if interval.width() == 0.0 {
-        return seconds(0.0);
+/// A window of time from and to, in seconds after fault injection: `30 s to 20 s before`, `1 min 20 s to 1 min 30 s`.
+pub(super) fn window(from: f64, to: f64) -> String {
+    match (from < 0.0, to <= 0.0) {
+        (true, true) => format!("{} to {} before", seconds(-from), seconds(-to)),
+        (true, false) => format!("{} before to {} after", seconds(-from), seconds(to)),
+        _ => format!("{} to {}", seconds(from), seconds(to)),
     }
-    let upper = (interval.upper * PARTS_OF_A_SECOND - NOISE).ceil();
-    hundredths(upper - (interval.lower * PARTS_OF_A_SECOND + NOISE).floor())
 }
 
-/// Milliseconds of a latency, with a tenth: `312.4 ms`.
+/// A latency: in milliseconds with a tenth, `312.4 ms`; from a second on as any other time, `2.38 s`.
 pub(super) fn ms(ms: f64) -> String {
-    format!("{ms:.1} ms")
+    if ms < 999.95 { format!("{ms:.1} ms") } else { seconds(ms / 1000.0) }
+}
+
+/// Whether a group is large enough for a percentile: at least one of its members lies above it. So p50 needs 2, p90 10 and p99 100.
+pub(super) fn carries(percent: u64, members: u64) -> bool {
+    members.saturating_mul(100 - percent) >= 100
+}
+
+/// A percentile, or that the group is too small for it: `too few (11)`.
+pub(super) fn percentile(percent: u64, figure: f64, members: u64) -> String {
+    if carries(percent, members) { ms(figure) } else { format!("too few ({members})") }
+}
+
+/// Those percentiles that a group is large enough for, and its longest: `p50 1.2 ms, p90 3.4 ms, max 4.5 ms`.
+pub(super) fn percentiles([p50, p90, p99, max]: [f64; 4], members: u64) -> String {
+    let carried = [(50, p50), (90, p90), (99, p99)].into_iter().filter(|(percent, _)| carries(*percent, members));
+    let carried = carried.map(|(percent, figure)| format!("p{percent} {}", ms(figure)));
+    carried.chain([format!("max {}", ms(max))]).collect::<Vec<_>>().join(", ")
+}
+
+/// What is said where [`percentiles`] left one out.
+pub(super) fn too_few(members: u64, what: &str) -> String {
+    let missing = [50, 90, 99].into_iter().find(|percent| !carries(*percent, members));
+    missing.map_or_else(String::new, |percent| format!("; {} are too few for p{percent}", counted(members, what)))
 }
 
 /// A share from 0 to 1 as observed, rounded to the nearest: `99.25 %`. Only what is nothing, or the whole, is written as that.
@@ -98,12 +143,17 @@ pub(super) fn percent_demanded(share: f64) -> String {
     format!("{percent:.decimals$} %")
 }
 
-/// A time of day in UTC by RFC 3339, with nanoseconds.
+/// A time of day in UTC for people, to the second: `2026-01-02 03:04:05 UTC`.
+pub fn clock(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A time of day in UTC by RFC 3339 with nanoseconds, for programs.
 pub fn instant(at: Timestamp) -> String {
     format!("{at:.9}")
 }
 
-/// An objective's target: `at most 45.00 s`, `at least 99.998 %`.
+/// An objective's target: `at most 45 s`, `at least 99.998 %`.
 pub fn target(objective: &ObjectiveResult) -> String {
     match objective.unit {
         Unit::Seconds => format!("at most {}", seconds(objective.target)),
@@ -132,12 +182,20 @@ pub fn counted(number: impl TryInto<u64>, one: &str) -> String {
     format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The verdict on the run, in one sentence; and, where there is something, what others changed meanwhile.
+/// `all 6 objectives are met`, `the 1 objective is met`.
+fn all_of(number: usize, what: &str, one: &str, several: &str) -> String {
+    match number {
+        1 => format!("the only {what} {one}"),
+        _ => format!("all {} {several}", counted(number, what)),
+    }
+}
+
+/// The verdict on the run, in one sentence; and what others changed during the run.
 pub fn headline(outcome: &Outcome) -> String {
     let others: Vec<&str> = outcome.rollback.by_others.iter().map(|other| other.resource.as_str()).collect();
     match others.len() {
         0 => verdict(outcome),
-        _ => format!("{} Left alone, since others changed it meanwhile: {}.", verdict(outcome), others.join(", ")),
+        _ => format!("{} Changed by others during the run, not restored: {}.", verdict(outcome), others.join(", ")),
     }
 }
 
@@ -153,25 +211,33 @@ fn verdict(outcome: &Outcome) -> String {
             .left
             .first()
             .cloned()
-            .unwrap_or_else(|| "the state after differs from the state before".into()),
+            .unwrap_or_else(|| "the network configuration after the run differs from the one before".into()),
     };
     let by_others = outcome.changed_by_others();
     let back = match by_others {
-        0 => "everything was put back".to_owned(),
-        1 => "everything was put back; WARNING: others changed something meanwhile".to_owned(),
-        more => format!("everything was put back; WARNING: others changed {more} things meanwhile"),
+        0 => "everything was restored".to_owned(),
+        1 => "everything was restored; WARNING: others changed 1 resource during the run".to_owned(),
+        more => format!("everything was restored; WARNING: others changed {more} resources during the run"),
     };
     match outcome.exit_code {
-        Some(0) => match outcome.limits.len() {
-            0 => format!("PASSED: all {all} objectives are met, and {back}."),
-            limits => format!("PASSED: all {all} objectives are met, all {limits} expected limits held, and {back}."),
-        },
+        Some(0) => {
+            let met = format!("PASSED: {}", all_of(all, "objective", "is met", "are met"));
+            match outcome.limits.len() {
+                0 => format!("{met}, and {back}."),
+                limits => format!("{met}, {}, and {back}.", all_of(limits, "expected limit", "held", "held")),
+            }
+        }
         Some(1) => {
             let mut parts = Vec::new();
             for (verdict, word) in [(Verdict::Missed, "missed"), (Verdict::Inconclusive, "inconclusive")] {
                 let names = open(verdict);
                 if !names.is_empty() {
-                    parts.push(format!("{} of {all} objectives {word} ({})", names.len(), names.join(", ")));
+                    parts.push(format!(
+                        "{} of {} {word} ({})",
+                        names.len(),
+                        counted(all, "objective"),
+                        names.join(", ")
+                    ));
                 }
             }
             parts.extend(open_limits(outcome));
@@ -179,40 +245,42 @@ fn verdict(outcome: &Outcome) -> String {
         }
         Some(3) => refusal(outcome),
         Some(4) => format!("ABORTED: {}; {back}.", detail()),
-        Some(_) => format!("NOT RESTORED: {}. `gameday rollback` with the run's folder tries again.", detail()),
+        Some(_) => format!("NOT RESTORED: {}. Run `gameday rollback` with the run's folder to try again.", detail()),
         None => {
-            "INTERRUPTED: the event log breaks off; what it holds is below, and what is missing is listed.".to_owned()
+            "INTERRUPTED: the event log is incomplete; this report covers what was recorded and lists what is missing."
+                .to_owned()
         }
     }
 }
 
-/// Why nothing was cut: what was found right before it, or what preflight found that no run gets past, with its first evidence.
+/// Why no fault was injected: what was found right before it, or a blocker of preflight, with its first evidence.
 fn refusal(outcome: &Outcome) -> String {
     if let Some(RunFailure::Refused(why)) = &outcome.failure {
-        return format!("REFUSED before anything was cut: {why}.");
+        return format!("REFUSED before fault injection: {why}.");
     }
     let blocks = |finding: &&Finding| finding.severity == Severity::Blocker && !finding.ignored;
     let mut blockers = outcome.findings.iter().filter(blocks);
     match (blockers.next(), blockers.count()) {
-        (None, _) => "REFUSED: preflight found a blocker; nothing was touched.".to_owned(),
+        (None, _) => "REFUSED: preflight found a blocker; nothing was changed.".to_owned(),
         (Some(first), more) => {
             let others = if more == 0 { String::new() } else { format!(", and {more} more") };
-            format!("REFUSED: {}, {} ({}){others}; nothing was touched.", first.code, first.title, first.evidence)
+            format!("REFUSED: {}, {} ({}){others}; nothing was changed.", first.code, first.title, first.evidence)
         }
     }
 }
 
-/// The expected limits that did not hold, and those that could not be told.
+/// The expected limits that did not hold, and those that were not verified.
 fn open_limits(outcome: &Outcome) -> Vec<String> {
     let all = outcome.limits.len();
     let of = |held: Option<bool>, words: &str| {
         let names: Vec<&str> = outcome.limits.iter().filter(|l| l.held == held).map(|l| l.action.as_str()).collect();
-        (!names.is_empty()).then(|| format!("{} of {all} expected limits {words} ({})", names.len(), names.join(", ")))
+        let all = counted(all, "expected limit");
+        (!names.is_empty()).then(|| format!("{} of {all} {words} ({})", names.len(), names.join(", ")))
     };
-    of(Some(false), "did not hold").into_iter().chain(of(None, "could not be told")).collect()
+    of(Some(false), "did not hold").into_iter().chain(of(None, "could not be verified")).collect()
 }
 
-/// What the run says about the hypothesis. One that was aborted, or not put back, confirms nothing.
+/// What the run says about the hypothesis. A run that was aborted or not restored confirms nothing.
 pub fn hypothesis_verdict(outcome: &Outcome) -> &'static str {
     let any = |verdict| outcome.objectives.iter().any(|objective| objective.verdict == verdict);
     let limit = |held| outcome.limits.iter().any(|limit| limit.held == held);
@@ -233,8 +301,36 @@ mod tests {
     fn bounds_are_rounded_outwards() {
         assert_eq!(span_s(Interval::new(29.819, 31.011)), "29.81 s to 31.02 s");
         assert_eq!(span_s(Interval::new(0.3, 0.7)), "0.30 s to 0.70 s");
-        assert_eq!(span_s(Interval::new(-0.001, 0.0)), "-0.01 s to 0.00 s");
+        assert_eq!(span_s(Interval::new(59.119, 89.711)), "59.11 s to 1 min 29.8 s");
         assert_eq!(span_s(Interval::exact(3.2)), "3.20 s");
+    }
+
+    #[test]
+    fn a_person_reads_minutes_and_hours() {
+        let times = [0.0, 45.0, 59.996, 60.0, 90.0, 89.84, 3599.97, 3725.4, 7200.0, -30.0];
+        let written =
+            ["0 s", "45 s", "1 min", "1 min", "1 min 30 s", "1 min 29.8 s", "1 h", "1 h 2 min 5 s", "2 h", "-30 s"];
+        assert_eq!(times.map(seconds), written);
+        assert_eq!((seconds_up(59.999), seconds_down(59.999)), ("1 min 0.0 s".to_owned(), "59.99 s".to_owned()));
+        assert_eq!(seconds(-0.001), "0 s");
+        assert_eq!([999.9, 999.96, 2375.7].map(ms), ["999.9 ms", "1 s", "2.38 s"]);
+    }
+
+    #[test]
+    fn a_window_before_injection_has_no_negative_time() {
+        assert_eq!(window(-30.0, -20.0), "30 s to 20 s before");
+        assert_eq!(window(-5.0, 5.0), "5 s before to 5 s after");
+        assert_eq!(window(80.0, 90.0), "1 min 20 s to 1 min 30 s");
+    }
+
+    #[test]
+    fn a_percentile_needs_a_member_above_it() {
+        assert_eq!(
+            [1, 2, 10, 11, 100].map(|n| [50, 90, 99].map(|p| carries(p, n))),
+            [[false, false, false], [true, false, false], [true, true, false], [true, true, false], [true, true, true],]
+        );
+        assert_eq!(percentiles([1.0, 2.0, 3.0, 3.0], 11), "p50 1.0 ms, p90 2.0 ms, max 3.0 ms");
+        assert_eq!(too_few(11, "login"), "; 11 logins are too few for p99");
     }
 
     #[test]

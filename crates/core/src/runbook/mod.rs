@@ -7,7 +7,7 @@ use crate::compare::{Figure, RunRecord};
 use crate::env::{CredentialRef, SecretRef, Site};
 use crate::model::RegionRole;
 
-/// Stands where an environment does not say.
+/// In the place of an account that the environment does not name.
 const ACCOUNT: &str = "ACCOUNT";
 
 #[derive(Template)]
@@ -21,7 +21,8 @@ struct Document<'a> {
     pools: [Pool; 2],
     clients: Vec<Client>,
     decides: &'a str,
-    nobody: bool,
+    /// The environment names no decision maker.
+    undecided: bool,
     ropa: &'a str,
     totp: Vec<&'a str>,
     /// The same in a sentence.
@@ -50,6 +51,8 @@ struct Measured {
     day: String,
     scenario: String,
     place: String,
+    /// Whether it was a simulation.
+    lab: bool,
     ending: &'static str,
     figures: Vec<(&'static str, &'static str, String)>,
     findings: Vec<(String, String)>,
@@ -63,7 +66,7 @@ pub fn markdown(site: &Site, run: Option<&RunRecord>) -> String {
     let account = site.account.allowed.first().map_or(ACCOUNT, |account| account.as_str());
     let partition = partition(primary);
     let arn = |region: &str, pool: &str| format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}");
-    let what = if native { "replica" } else { "independent pool of the replica Region" };
+    let what = if native { "replica" } else { "independent pool in the replica Region" };
     let document = Document {
         site,
         primary,
@@ -74,9 +77,9 @@ pub fn markdown(site: &Site, run: Option<&RunRecord>) -> String {
             Pool { what, arn: arn(replica, site.pool.id_at(RegionRole::Replica)) },
         ],
         clients: clients(site),
-        decides: site.runbook.decides.as_deref().unwrap_or("NOBODY IS NAMED"),
-        who: site.runbook.decides.as_deref().unwrap_or("whoever decides"),
-        nobody: site.runbook.decides.is_none(),
+        decides: site.runbook.decides.as_deref().unwrap_or("NOT NAMED"),
+        who: site.runbook.decides.as_deref().unwrap_or("the decision maker"),
+        undecided: site.runbook.decides.is_none(),
         ropa: site.preflight.ropa.as_deref().filter(|ropa| !ropa.is_empty()).unwrap_or("NOT NAMED"),
         totp: site.users.populations.iter().filter(|it| it.totp_secret.is_some()).map(|it| it.name.as_str()).collect(),
         profile: match &site.credentials {
@@ -100,7 +103,7 @@ fn partition(region: &str) -> &'static str {
 
 fn clients(site: &Site) -> Vec<Client> {
     let own = Client {
-        name: "the pool's own".to_owned(),
+        name: "default".to_owned(),
         id: site.pool.client_id.clone(),
         secret: whereabouts(site.pool.client_secret.as_ref()),
     };
@@ -115,14 +118,14 @@ fn clients(site: &Site) -> Vec<Client> {
 /// Where a secret is; never the secret.
 fn whereabouts(secret: Option<&SecretRef>) -> String {
     match secret {
-        None => "has none".to_owned(),
+        None => "no secret".to_owned(),
         Some(SecretRef::Env { env }) => format!("environment variable {env}"),
         Some(SecretRef::SecretsManager { secrets_manager, key }) => {
             let key = key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
             format!("Secrets Manager: {secrets_manager}{key}")
         }
         Some(SecretRef::File { file, key }) => format!("file {}, key {key}", file.display()),
-        Some(SecretRef::Literal(_)) => "known to the lab alone".to_owned(),
+        Some(SecretRef::Literal(_)) => "only in the lab".to_owned(),
     }
 }
 
@@ -133,6 +136,7 @@ fn measured(run: &RunRecord) -> Measured {
         day: run.started_at.strftime("%Y-%m-%d").to_string(),
         scenario: run.scenario.name.clone(),
         place: format!("{} ({})", run.environment.name, run.environment.kind),
+        lab: run.environment.kind == "lab",
         ending: run.ending(),
         figures: Figure::ALL.into_iter().filter_map(figure).collect(),
         findings: run.findings.iter().map(|finding| (finding.code.clone(), finding.title.clone())).collect(),
@@ -151,6 +155,6 @@ mod tests {
     #[test]
     fn where_a_secret_is_does_not_tell_it() {
         let secret = SecretRef::Literal(crate::model::Secret::new("hidden-here"));
-        assert_eq!(whereabouts(Some(&secret)), "known to the lab alone");
+        assert_eq!(whereabouts(Some(&secret)), "only in the lab");
     }
 }

@@ -57,7 +57,7 @@ pub(in crate::report) fn recovery(outcome: &Outcome, view: &View) -> Option<Line
         curve.windows.iter().map(step).collect()
     };
     let lines = drawn(recovery).into_iter().map(|(name, curve)| (name.to_owned(), steps(curve))).collect();
-    chart("Share of logins that succeed over time; the table below holds its figures", lines, view)
+    chart("Success rate of logins over time; the table below holds its figures", lines, view)
 }
 
 /// The share of logins that succeeded at each Region, over time.
@@ -70,7 +70,7 @@ pub(in crate::report) fn regions(regions: &Regions, view: &View) -> Option<LineC
         regions.windows.iter().filter_map(step).collect()
     };
     let lines = regions.names.iter().enumerate().map(|(index, name)| (name.clone(), steps(index))).collect();
-    chart("Share of logins that succeeded at each Region over time; the table below holds its figures", lines, view)
+    chart("Success rate at each Region over time; the table below holds its figures", lines, view)
 }
 
 fn chart(label: &'static str, lines: Vec<(String, Vec<Step>)>, view: &View) -> Option<LineChart> {

@@ -1,5 +1,5 @@
 //! Drawings of a report, in SVG units: geometry and texts. The templates in `templates/charts` draw them and escape the
-//! texts. Each has a table beside it, so nothing is told by a drawing alone.
+//! texts. Each has a table with its figures, so no figure is in a drawing alone.
 
 mod lines;
 mod rows;
@@ -63,7 +63,8 @@ fn ticks(first: f64, last: f64, x: &dyn Fn(f64) -> f64) -> Vec<(String, String)>
     let step = tick_step(last - first);
     let from = (first / step).ceil();
     let marks = (0..).map(|n| (from + f64::from(n)) * step).take_while(|at| *at <= last);
-    marks.map(|at| (tenth(x(at)), seconds(at).replace(".00", ""))).collect()
+    let text = |at: f64| if at < 0.0 { format!("{} before", seconds(-at)) } else { seconds(at) };
+    marks.map(|at| (tenth(x(at)), text(at))).collect()
 }
 
 /// Shortened so that it fits into so many units; the table has the whole name.

@@ -1,8 +1,10 @@
 use super::{Band, LEGEND, TOP, WIDTH, bands, fitting, tenth, ticks};
 use crate::measure::{Interval, Outcome};
 use crate::model::{Milestone, Region};
+use crate::report::figures::{cost, link_name};
+use crate::report::markdown::ends;
 use crate::report::view::View;
-use crate::report::words::{ms, seconds_down, span_s};
+use crate::report::words::{percentiles, seconds_down, span_s};
 
 /// Height of a row, and where the baseline of its text is in it.
 const ROW: f64 = 24.0;
@@ -107,11 +109,13 @@ pub(in crate::report) fn timeline(view: &View) -> Option<RowChart> {
     let reached = view.milestones.iter().filter_map(|row| row.at).map(|at| at.upper);
     let phases = view.phases.iter().filter_map(|row| row.at).map(|(_, end)| end);
     let longest = reached.chain(phases).reduce(f64::max).filter(|longest| *longest > 0.0)?;
-    let frame = Frame { left: 260.0, right: 150.0, top: TOP };
+    // Its figures are in the table; only why one has none is said here, too.
+    let right = if view.milestones.iter().all(|row| row.at.is_some()) { 44.0 } else { 210.0 };
+    let frame = Frame { left: 260.0, right, top: TOP };
     let x = |at: f64| frame.left + at.clamp(0.0, longest) / longest * frame.plot();
     let row = |(index, row): (usize, &crate::report::view::MilestoneRow)| {
         let part = |at: Interval| bar("bar", 14.0, x(at.lower), x(at.upper));
-        let text = row.at.map_or_else(|| "not reached".to_owned(), span_s);
+        let text = if row.at.is_some() { String::new() } else { row.reached.clone() };
         frame.row(index, row.name, row.at.map(part).into_iter().collect(), text)
     };
     let rows = view.milestones.iter().enumerate().map(row).collect();
@@ -122,28 +126,33 @@ pub(in crate::report) fn timeline(view: &View) -> Option<RowChart> {
     })
 }
 
-/// What each link of the chain cost, one after the other, and their total.
+/// The parts of the RTO, one after the other, and their total.
 pub(in crate::report) fn waterfall(outcome: &Outcome) -> Option<RowChart> {
-    let links = outcome.chain.links.iter().map(|link| (link.name, link.from, link.to, link.cost));
-    let total = ("total (RTO)", Milestone::FaultEffective, Milestone::FirstReplicaLogin, outcome.chain.total);
-    let rows: Vec<_> = links.chain([total]).collect();
-    let ends = |from, to| Some((outcome.milestone(from)?, outcome.milestone(to)?));
-    let bounds = || rows.iter().filter_map(|(_, from, to, _)| ends(*from, *to));
-    let longest = bounds().map(|(from, to)| from.upper.max(to.upper)).reduce(f64::max).filter(|at| *at > 0.0)?;
-    let frame = Frame { left: 280.0, right: 150.0, top: AXIS };
+    let zero = outcome.milestone(Milestone::FaultEffective)?;
+    let bars = &outcome.chain.waterfall;
+    let total = outcome.chain.total?;
+    let at = |milestone| outcome.milestone(milestone);
+    let longest =
+        bars.iter().filter_map(|bar| at(bar.to)).map(|at| at.upper).reduce(f64::max).filter(|at| *at > 0.0)?;
+    let frame = Frame { left: 300.0, right: 224.0, top: AXIS };
     let x = |at: f64| frame.left + at.clamp(0.0, longest) / longest * frame.plot();
-    let row = |(index, (name, from, to, cost)): (usize, &(&str, Milestone, Milestone, Option<Interval>))| {
-        let parts = |(from, to): (Interval, Interval)| {
-            let (lower, upper) = (from.lower.min(to.lower), from.upper.max(to.upper));
-            let (start, end) = (from.middle().min(to.middle()), from.middle().max(to.middle()));
-            let class = if to.middle() < from.middle() { "back" } else { "bar" };
-            vec![bar(class, 14.0, x(start), x(end)), bar("reach", 2.0, x(lower), x(upper))]
-        };
-        let text = cost.map_or_else(|| "not known".to_owned(), span_s);
-        frame.row(index, name, ends(*from, *to).map(parts).unwrap_or_default(), text)
+    // The thin line covers where both milestones may lie.
+    let row = |index, name: &str, (start, end): (f64, f64), (from, to): (Interval, Interval), text| {
+        let (lower, upper) = (from.lower.min(to.lower), from.upper.max(to.upper));
+        let (start, end) = (zero.middle() + start, zero.middle() + end);
+        let parts = vec![bar("bar", 14.0, x(start), x(end)), bar("reach", 2.0, x(lower), x(upper))];
+        frame.row(index, name, parts, text)
     };
-    let rows = rows.iter().enumerate().map(row).collect();
-    let label = "What each link of the failover chain cost, one after the other; the table below holds its figures";
+    let drawn = ends(bars);
+    let mut rows: Vec<Row> = Vec::new();
+    for (it, ends) in bars.iter().zip(&drawn) {
+        let milestones = (at(it.from)?, at(it.to)?);
+        rows.push(row(rows.len(), link_name(it.to), *ends, milestones, cost(Some(it.cost))));
+    }
+    let last = drawn.last()?.1;
+    let milestones = (zero, at(Milestone::FirstReplicaLogin)?);
+    rows.push(row(rows.len(), "RTO", (0.0, last), milestones, cost(Some(total))));
+    let label = "Parts of the RTO, one after the other; the table below holds its figures";
     Some(RowChart { ticks: ticks(0.0, longest, &x), ..frame.chart(label, rows) })
 }
 
@@ -212,17 +221,19 @@ fn legend(left: f64, entries: &[(&'static str, &'static str)]) -> Vec<(&'static 
 /// How long successful logins took, by phase and Region.
 pub(in crate::report) fn latency(outcome: &Outcome) -> Option<RowChart> {
     let groups = &outcome.logins.by_phase_and_region;
-    let name = |region: &Option<Region>| region.as_ref().map_or("no Region", Region::as_str).to_owned();
+    let name = |region: &Option<Region>| region.as_ref().map_or("no Region reached", Region::as_str).to_owned();
     let rows: Vec<_> = groups
         .iter()
-        .filter_map(|((phase, region), group)| Some((format!("{}, {}", phase.as_str(), name(region)), group.latency?)))
+        .filter_map(|((phase, region), group)| {
+            Some((format!("{}, {}", phase.as_str(), name(region)), group.latency?, group.succeeded))
+        })
         .collect();
-    let frame = Frame { left: 190.0, right: 340.0, top: AXIS };
-    let least = rows.iter().map(|(_, latency)| latency.p50).reduce(f64::min)?;
-    let most = rows.iter().map(|(_, latency)| latency.max).reduce(f64::max)?;
+    let frame = Frame { left: 190.0, right: 400.0, top: AXIS };
+    let least = rows.iter().map(|(_, latency, _)| latency.p50).reduce(f64::min)?;
+    let most = rows.iter().map(|(_, latency, _)| latency.max).reduce(f64::max)?;
     let axis = Powers::around(least, most, frame);
-    let row = |(index, (name, l)): (usize, &(String, crate::measure::Latency))| {
-        let text = format!("p50 {}, p99 {}, max {}", ms(l.p50), ms(l.p99), ms(l.max));
+    let row = |(index, (name, l, logins)): (usize, &(String, crate::measure::Latency, u64))| {
+        let text = percentiles([l.p50, l.p90, l.p99, l.max], *logins);
         frame.row(index, name, spread(&axis, l.p50, l.p90, l.p99, l.max), text)
     };
     let rows = rows.iter().enumerate().map(row).collect();
@@ -230,7 +241,7 @@ pub(in crate::report) fn latency(outcome: &Outcome) -> Option<RowChart> {
         frame.chart("Latency of successful logins by phase and Region; the table below holds its figures", rows);
     Some(RowChart {
         ticks: axis.ticks(axis_ms),
-        legend: legend(frame.left, &[("bar", "p50 to p90"), ("tail", "p90 to p99"), ("far", "p99 to the longest")]),
+        legend: legend(frame.left, &[("bar", "p50 to p90"), ("tail", "p90 to p99"), ("far", "p99 to maximum")]),
         height: chart.height + LEGEND,
         ..chart
     })
@@ -239,7 +250,7 @@ pub(in crate::report) fn latency(outcome: &Outcome) -> Option<RowChart> {
 /// The replication lag before the fault and the window of data loss, against the levels that the article names.
 pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
     let rpo = outcome.rpo.as_ref()?;
-    let frame = Frame { left: 190.0, right: 340.0, top: AXIS + 16.0 * LAG_LEVELS.len() as f64 };
+    let frame = Frame { left: 190.0, right: 400.0, top: AXIS + 16.0 * LAG_LEVELS.len() as f64 };
     let in_s = |ms: f64| ms / 1000.0;
     let values = rpo.lag.iter().flat_map(|lag| [in_s(lag.p50), in_s(lag.max)]);
     let values: Vec<f64> = values.chain([rpo.lower_s].into_iter().chain(rpo.upper_s).filter(|s| *s > 0.0)).collect();
@@ -249,7 +260,7 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
     let mut rows = Vec::new();
     if let Some(lag) = rpo.lag {
         let parts = spread(&axis, in_s(lag.p50), in_s(lag.p90), in_s(lag.p99), in_s(lag.max));
-        let text = format!("p50 {}, p99 {}, max {}", ms(lag.p50), ms(lag.p99), ms(lag.max));
+        let text = percentiles([lag.p50, lag.p90, lag.p99, lag.max], lag.samples);
         rows.push(frame.row(rows.len(), "replication lag", parts, text));
     }
     let (part, text) = match rpo.upper_s {
@@ -283,7 +294,7 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
         limits: LAG_LEVELS.into_iter().enumerate().map(limit).collect(),
         legend: legend(
             frame.left,
-            &[("bar", "p50 to p90, or bounds"), ("tail", "p90 to p99"), ("far", "p99 to the longest")],
+            &[("bar", "p50 to p90, or bounds"), ("tail", "p90 to p99"), ("far", "p99 to maximum")],
         ),
         height: chart.height + LEGEND,
         ..chart
