@@ -21,4 +21,9 @@ for command in $(help_of --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\)
     printf '\n## gameday %s\n\n```text\n' "$command"
     help_of help "$command"
     echo '```'
+    for below in $(help_of help "$command" | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p' | grep -vx help); do
+        printf '\n## gameday %s %s\n\n```text\n' "$command" "$below"
+        help_of "$command" "$below" --help
+        echo '```'
+    done
 done

@@ -139,7 +139,7 @@ fn s1_not_found_is_never_reverted_where_the_runs_vpc_is_not_to_be_seen() {
         let done = with_keys().arg("rollback").arg(folder.path()).output().unwrap();
         let text = said(&done);
         assert_eq!(done.status.code(), Some(5), "{text}");
-        assert!(text.contains("vpc-0a1b in us-east-1 is not to be seen"), "{text}");
+        assert!(text.contains("vpc-0a1b in us-east-1 is not visible"), "{text}");
         assert_eq!(other.asked(), ["GetCallerIdentity", "DescribeSubnets", "DescribeNetworkAcls"]);
         assert!(is_open(folder.path()));
     }
@@ -160,7 +160,7 @@ fn c02_discover_refuses_an_account_that_the_environment_does_not_allow() {
         command.current_dir(folder.path()).args(["rollback", "--discover", "--env"]).arg(&path).output().unwrap();
     let text = said(&done);
     assert_eq!(done.status.code(), Some(3), "{text}");
-    assert!(text.contains(OTHER) && text.contains(OURS) && text.contains("nothing was touched"), "{text}");
+    assert!(text.contains(OTHER) && text.contains(OURS) && text.contains("nothing was changed"), "{text}");
     assert_eq!(other.asked(), ["GetCallerIdentity"]);
 }
 

@@ -255,7 +255,7 @@ fn a14_of_older_runs_it_cannot_be_told() {
     let done = gameday().arg("trend").args(&folders).arg("--fail-on-regression").output().unwrap();
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
     assert!(
-        said(&done).contains("? cannot tell") && said(&done).contains("whether RTO changed beyond chance"),
+        said(&done).contains("? cannot tell") && said(&done).contains("whether the change of RTO is more than chance"),
         "{}",
         said(&done)
     );
@@ -290,7 +290,7 @@ fn the_latest_run_of_a_trend_is_named_where_it_has_no_figures() {
         let second = save(folder.path(), ending, &second);
         let done = gameday().arg("trend").args([&first, &second]).arg("--fail-on-regression").output().unwrap();
         assert_eq!(done.status.code(), Some(expected), "{}", said(&done));
-        assert!(said(&done).contains(&format!("ended {ending}, has no figures")), "{}", said(&done));
+        assert!(said(&done).contains(&format!("has no figures: {ending}")), "{}", said(&done));
     }
 }
 
@@ -338,10 +338,10 @@ fn a_trend_names_findings_and_fails_on_a_regression() {
     };
     let plain = trend(&[]);
     assert_eq!(plain.status.code(), Some(0), "{}", said(&plain));
-    assert!(said(&plain).contains("no run.json, so it is left out"), "{}", said(&plain));
+    assert!(said(&plain).contains("has no run.json and is skipped"), "{}", said(&plain));
     let failed = trend(&["--fail-on-regression"]);
     assert_eq!(failed.status.code(), Some(1));
-    assert!(said(&failed).contains("RTO is worse than before: "), "{}", said(&failed));
+    assert!(said(&failed).contains("RTO is worse than in the run before: "), "{}", said(&failed));
     let markdown = said(&trend(&["--format", "markdown"]));
     for text in ["new: GD601; closed: GD502; the scenario `full-failover` was changed", "▲ regression", "xychart-beta"]
     {

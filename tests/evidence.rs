@@ -90,7 +90,7 @@ fn problems(unpacked: &Path, change: impl FnOnce()) -> (i32, Vec<String>) {
     let (code, answer) = verified(&archive, &[]);
     // Folders are members of their own in other archives.
     let problems = answer["problems"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned());
-    (code, problems.filter(|it| !it.ends_with("is no file of a run")).collect())
+    (code, problems.filter(|it| !it.ends_with("is not a file of a run")).collect())
 }
 
 fn edit(path: &Path, from: &str, to: &str) {
@@ -140,10 +140,10 @@ fn an_archive_is_always_the_same_and_tells_of_every_change() {
     assert!(found.iter().any(|it| it == "more.txt is not in the manifest"), "{found:?}");
     let (_, found) =
         problems(&unpacked, || edit(&at("events.ndjson"), "\"schema_version\":1,", "\"schema_version\":99,"));
-    assert!(found.iter().any(|it| it.starts_with("its event log cannot be measured")), "{found:?}");
+    assert!(found.iter().any(|it| it.starts_with("its event log cannot be evaluated")), "{found:?}");
 
     let changed = folder.path().join("changed.tar.zst");
-    fs::write(&changed, "no archive").unwrap();
+    fs::write(&changed, "not an archive").unwrap();
     assert_eq!(verified(&changed, &[]).0, 2);
 }
 
@@ -157,7 +157,7 @@ fn a_manifest_says_nothing_but_what_the_archive_is() {
     let (_, found) = problems(&unpacked, || edit(&manifest, "111122223333", "444455556666"));
     assert!(found.iter().any(|it| it == "manifest.json does not follow from the files"), "{found:?}");
     let (code, found) = problems(&unpacked, || edit(&manifest, "{\n", "{\n  \"approved_by\": \"everybody\",\n"));
-    assert_eq!((code, &found[..]), (1, &["manifest.json is not written as GameDay writes it".to_owned()][..]));
+    assert_eq!((code, &found[..]), (1, &["manifest.json does not have the form that GameDay writes".to_owned()][..]));
     // Whoever opens it never comes to an end.
     let (_, found) = problems(&unpacked, || edit(&manifest, "\"junit.xml\"", "\"/dev/zero\""));
     assert!(found.iter().any(|it| it == "/dev/zero is missing"), "{found:?}");
@@ -184,7 +184,7 @@ fn nothing_may_follow_an_archive() {
     // RFC 8878, 3.1.2: a frame that decoders skip, of four bytes.
     let skipped = [&0x184D_2A50_u32.to_le_bytes()[..], &4_u32.to_le_bytes()[..], &b"more"[..]].concat();
     for bytes in [packed(b"more"), [&whole[..], &frame[..]].concat(), [&whole[..], &skipped[..]].concat()] {
-        assert_eq!(problems(bytes), serde_json::json!(["bytes follow its end"]));
+        assert_eq!(problems(bytes), serde_json::json!(["there are bytes after its end"]));
     }
 }
 
@@ -224,7 +224,7 @@ fn a_journal_that_was_deleted_is_missed() {
         let sums = sums.lines().filter(|line| !line.ends_with("journal.ndjson"));
         fs::write(unpacked.join("SHA256SUMS"), sums.collect::<Vec<_>>().join("\n") + "\n").unwrap();
     });
-    assert!(found.iter().any(|it| it.ends_with("changes, and journal.ndjson is missing or empty")), "{found:?}");
+    assert!(found.iter().any(|it| it.ends_with("changes, but journal.ndjson is missing or empty")), "{found:?}");
 
     fs::remove_file(run.join("journal.ndjson")).unwrap();
     let refused = bundled(&run, &folder.path().join("b.tar.zst"));
@@ -244,13 +244,13 @@ fn a_folder_that_an_archive_cannot_hold_is_refused() {
         said(&done)
     };
     let inside = refused(&run.join("a.tar.zst"));
-    assert!(inside.contains("outside the run's folder with --out"), "{inside}");
+    assert!(inside.contains("outside the folder of the run with --out"), "{inside}");
     let link = run.join("link");
     symlink("/etc/passwd", &link).unwrap();
-    assert!(refused(&out).contains("it is no regular file"));
+    assert!(refused(&out).contains("it is not a regular file"));
     fs::remove_file(link).unwrap();
     fs::create_dir(run.join("more")).unwrap();
-    assert!(refused(&out).contains("it is no regular file"));
+    assert!(refused(&out).contains("it is not a regular file"));
     fs::remove_dir(run.join("more")).unwrap();
     let name = run.join(OsStr::from_bytes(b"\xff.txt"));
     fs::write(&name, "x").unwrap();
@@ -280,7 +280,7 @@ fn an_archive_that_leads_elsewhere_writes_nothing_there() {
     let (code, answer) = verified(&archive, &[]);
     let problems = answer["problems"].to_string();
     assert_eq!(code, 1, "{answer}");
-    assert_eq!(problems.matches("is no file of a run").count(), 3, "{problems}");
+    assert_eq!(problems.matches("is not a file of a run").count(), 3, "{problems}");
     assert!(!Path::new("/tmp/gameday-escaped").exists());
 }
 

@@ -125,6 +125,6 @@ async fn a_subnet_moved_in_the_baseline_is_left_where_it_is() {
         call.send().await.unwrap();
     });
     let refused = refused.await;
-    assert!(refused.report.contains("changed by somebody else since preflight"), "{}", refused.report);
+    assert!(refused.report.contains("changed by someone else since preflight"), "{}", refused.report);
     assert_eq!(refused.unsteady(), Vec::<&str>::new(), "{:?}", refused.steady);
 }

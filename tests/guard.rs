@@ -70,8 +70,8 @@ fn production_takes_more_than_yes() {
     let (scenario, out) = (short_scenario(folder.path()), folder.path().join("run"));
     let environment = ruled(folder.path(), OURS, "production = true");
     for (arguments, why) in [
-        (vec!["--yes"], "--confirm is not given"),
-        (vec!["--yes", "--confirm", "staging"], "the environment's name is `ruled`"),
+        (vec!["--yes"], "--confirm is missing"),
+        (vec!["--yes", "--confirm", "staging"], "does not match the name of the environment, `ruled`"),
     ] {
         let done = run(&scenario, &environment, &out).args(arguments).stdin(Stdio::null()).output().unwrap();
         assert_eq!(done.status.code(), Some(2));
@@ -177,7 +177,7 @@ fn an_outage_that_is_too_long_ends_the_run() {
     let done = run(&scenario, &environment, &out).args(["--speed", "10", "--seed", "5"]).output().unwrap();
     assert_eq!(done.status.code(), Some(4), "{}", said(&done));
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
-    assert!(report.contains("stop condition: no login succeeded anywhere for 15s"), "{report}");
+    assert!(report.contains("stop condition: no login succeeded in either Region for 15s"), "{report}");
     assert_eq!(json(&out.join("run.json"))["rollback"]["state_identical"], true);
 }
 
@@ -255,11 +255,11 @@ async fn found_without_a_journal(settings: &str, arguments: &[&str]) {
     // A machine that does not know the run cannot know that it was killed.
     let done = elsewhere(&[]);
     assert_eq!(done.status.code(), Some(5), "{}", said(&done));
-    assert!(said(&done).contains("may still be going on"), "{}", said(&done));
+    assert!(said(&done).contains("may still be in progress"), "{}", said(&done));
     assert_eq!(lab.world().await, left);
     let done = if arguments.is_empty() { discover(&[]) } else { elsewhere(&["--even-if-locked"]) };
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
     assert_eq!(lab.world().await, before, "{}", said(&done));
     let done = discover(&[]);
-    assert!(done.status.success() && said(&done).contains("nothing of any run is left"), "{}", said(&done));
+    assert!(done.status.success() && said(&done).contains("no change by any run is left"), "{}", said(&done));
 }

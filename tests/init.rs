@@ -128,7 +128,7 @@ fn what_init_finds_in_a_lab_is_enough_for_preflight() {
     // A file that is there stays, unless it may be written over.
     let again = known.init(&out, &[]);
     assert_eq!(again.status.code(), Some(2), "{}", said(&again));
-    assert!(said(&again).contains("is there already"), "{}", said(&again));
+    assert!(said(&again).contains("exists already"), "{}", said(&again));
     assert_eq!(std::fs::read_to_string(&out).unwrap(), text);
     let forced = known.init(&out, &["--force"]);
     assert!(forced.status.success(), "{}", said(&forced));
@@ -161,7 +161,7 @@ fn a11_init_then_seed_then_preflight_work_in_that_order_and_as_the_texts_say() {
     let mut seed = known.command("users");
     let seeded = seed.args(["seed", "--count", "3", "--yes", "--env"]).arg(&out).output().unwrap();
     assert_eq!(seeded.status.code(), Some(0), "{}", said(&seeded));
-    assert!(list.is_file() && said(&seeded).contains("3 users made"), "{}", said(&seeded));
+    assert!(list.is_file() && said(&seeded).contains("3 users created"), "{}", said(&seeded));
     let next = format!("Next: gameday preflight --env {}", out.display());
     assert!(said(&seeded).contains(&next), "{}", said(&seeded));
 
@@ -169,7 +169,7 @@ fn a11_init_then_seed_then_preflight_work_in_that_order_and_as_the_texts_say() {
     let again = known.init(&own.join("again.toml"), &trust);
     assert!(again.status.success() && !said(&again).contains("users seed"), "{}", said(&again));
     let other = std::fs::read_to_string(own.join("again.toml")).unwrap();
-    assert!(other.contains("are 3 already") && other.contains("list = {"), "{other}");
+    assert!(other.contains("has 3 already") && other.contains("list = {"), "{other}");
 
     // What init could not find is filled in where it says so.
     let path = format!("api_path = {:?}", known.text("front_door", "api_path"));

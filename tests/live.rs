@@ -91,15 +91,9 @@ fn a_terminal_shows_the_chain_and_is_left_as_it_was() {
     tmux.type_line(&command(folder.path()));
     let screen = tmux.until(|screen| screen.contains("✓ first failed login"));
     assert!(tmux.taken());
-    for text in [
-        "· first login at the replica",
-        "primary",
-        "replica",
-        "succeeded",
-        "heals in ",
-        "s at the latest",
-        "nacl-blackhole",
-    ] {
+    for text in
+        ["· first login at the replica", "primary", "replica", "succeeded", "removed in at most ", "nacl-blackhole"]
+    {
         assert!(screen.contains(text), "{text}:\n{screen}");
     }
     // Keys that somebody presses are not drawn.
@@ -129,9 +123,9 @@ fn a_run_that_is_stopped_says_so_and_leaves_the_terminal_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let tmux = Tmux::start(folder.path(), 80, 24);
     tmux.type_line(&command(folder.path()));
-    tmux.until(|screen| screen.contains("✓ primary cut off"));
+    tmux.until(|screen| screen.contains("✓ fault injected"));
     tmux.call(&["send-keys", "C-c"]);
-    let told = tmux.until(|screen| screen.contains("SIGINT: skipping to restore"));
+    let told = tmux.until(|screen| screen.contains("SIGINT: restoring now"));
     assert!(!told.contains("panicked"), "{told}");
     let end = tmux.until(|screen| screen.contains("ABORTED") && screen.contains("ready>"));
     assert!(!tmux.taken(), "{end}");
@@ -149,24 +143,25 @@ fn a_run_that_is_suspended_says_that_the_network_is_cut_and_goes_on() {
         format!("{program} run {} --env {} --out {}", scenario.display(), lab.environment.display(), out.display());
     let tmux = Tmux::start(folder.path(), 120, 30);
     tmux.type_line(&line);
-    tmux.until(|screen| screen.contains("✓ primary cut off"));
+    tmux.until(|screen| screen.contains("✓ fault injected"));
     tmux.call(&["send-keys", "C-z"]);
     let said = tmux.until(|screen| screen.contains("Stopped") && screen.contains("ready>"));
     assert!(!tmux.taken(), "{said}");
-    for text in ["THE NETWORK IS STILL CUT OFF", "The dead-man switch restores it in about", "fg", "kill -CONT"] {
+    for text in ["THE FAULT IS STILL IN FORCE", "The dead-man switch restores the network in about", "fg", "kill -CONT"]
+    {
         assert!(said.contains(text), "{text}: {said}");
     }
     // The shell echoes again.
     tmux.type_line("echo back-$((40 + 2))");
     tmux.until(|screen| screen.contains("back-42"));
     tmux.type_line("fg");
-    let screen = tmux.until(|screen| screen.contains("✓ primary cut off"));
+    let screen = tmux.until(|screen| screen.contains("✓ fault injected"));
     assert!(tmux.taken(), "{screen}");
     tmux.call(&["send-keys", "C-c"]);
     let end = tmux.until(|screen| screen.contains("ABORTED") && screen.contains("ready>"));
     assert!(!tmux.taken(), "{end}");
     let log = std::fs::read_to_string(out.join("events.ndjson")).unwrap();
-    assert!(log.contains("the runner was stopped from its terminal (SIGTSTP) for "), "the pause is an event");
+    assert!(log.contains("the runner was suspended from its terminal (SIGTSTP) for "), "the pause is an event");
 }
 
 #[test]
@@ -182,7 +177,7 @@ fn without_colours_and_on_a_dumb_terminal_lines_are_plain() {
     let folder = tempfile::tempdir().unwrap();
     let tmux = Tmux::start(folder.path(), 80, 24);
     tmux.type_line(&format!("NO_COLOR=1 {}", command(folder.path())));
-    tmux.until(|screen| screen.contains("✓ primary cut off"));
+    tmux.until(|screen| screen.contains("✓ fault injected"));
     let drawn = tmux.call(&["capture-pane", "-p", "-e"]);
     // 39 and 49 are the terminal's own.
     let colours = (30..=38).chain(40..=48).chain(90..=107).map(|code| format!("\u{1b}[{code}"));

@@ -70,7 +70,7 @@ async fn a_killed_run_is_found_from_everywhere_and_restored_though_nobody_reads(
         let _ = std::fs::remove_dir_all(&out);
     }
     let done = rollback(&["--all", "--env", lab.environment.to_str().unwrap()]).output().unwrap();
-    assert!(done.status.success() && said(&done).contains("nothing of any run is left in"), "{}", said(&done));
+    assert!(done.status.success() && said(&done).contains("no change by any run is left in"), "{}", said(&done));
     let done = rollback(&["--all", "--env", "nowhere.toml"]).output().unwrap();
     assert_eq!(done.status.code(), Some(5), "an account that could not be searched: {}", said(&done));
 }

@@ -208,7 +208,7 @@ async fn two_signals_in_restore_do_not_stop_it() {
     left.was_aborted_by("SIGINT");
     // The second one asks not to watch the way back.
     assert_eq!(left.phases()[5..], [Phase::Restore, Phase::Verify]);
-    assert!(left.said.contains("the way back was not observed"), "{}", left.said);
+    assert!(left.said.contains("the failback was not observed"), "{}", left.said);
 }
 
 #[tokio::test]

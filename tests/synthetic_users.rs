@@ -64,8 +64,8 @@ async fn users_are_made_made_again_and_removed_and_nobody_else_is_touched() {
     let seed = ["seed", "--count", "4", "--out", out.to_str().unwrap()];
 
     let done = users(&seed, &lab.environment);
-    assert_eq!(done.status.code(), Some(4), "one of four is not ours: {}", said(&done));
-    assert!(said(&done).contains("3 users made") && said(&done).contains(foreign), "{}", said(&done));
+    assert_eq!(done.status.code(), Some(1), "one of four is not ours: {}", said(&done));
+    assert!(said(&done).contains("3 users created") && said(&done).contains(foreign), "{}", said(&done));
     assert_eq!(pool.group().await, ["gameday-00001", "gameday-00003", "gameday-00004"]);
     assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
     let first = list(&out);
@@ -79,7 +79,7 @@ async fn users_are_made_made_again_and_removed_and_nobody_else_is_touched() {
 
     // Again: new passwords for those who are ours.
     let again = users(&seed, &lab.environment);
-    assert!(said(&again).contains("0 users made, 3 of the group"), "{}", said(&again));
+    assert!(said(&again).contains("0 users created, 3 of the group"), "{}", said(&again));
     let second = list(&out);
     for ((name, old), (_, new)) in first.iter().zip(&second) {
         assert!(!pool.signs_in(name, old).await && pool.signs_in(name, new).await, "{name}");
@@ -158,11 +158,11 @@ async fn a_user_whose_making_was_broken_off_is_ours_and_nobody_else_loses_a_pass
         _ => Way::Open,
     });
     let done = seeded(seed, &environment).await;
-    assert_eq!((done.status.code(), pool.group().await.len()), (Some(4), 0), "{}", said(&done));
+    assert_eq!((done.status.code(), pool.group().await.len()), (Some(1), 0), "{}", said(&done));
     wire.open();
     let done = seeded(seed, &environment).await;
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
-    assert!(said(&done).contains("3 users made"), "{}", said(&done));
+    assert!(said(&done).contains("3 users created"), "{}", said(&done));
     let first = list(&out);
 
     // New passwords are refused for all but one: the others keep theirs, in the file too.
@@ -171,11 +171,30 @@ async fn a_user_whose_making_was_broken_off_is_ours_and_nobody_else_loses_a_pass
         _ => Way::Open,
     });
     let done = seeded(seed, &environment).await;
-    assert_eq!(done.status.code(), Some(4), "{}", said(&done));
+    assert_eq!(done.status.code(), Some(1), "{}", said(&done));
     let second = list(&out);
     assert_eq!(second.len(), 3);
     assert_ne!(first[1], second[1]);
     for (name, password) in &second {
         assert!(pool.signs_in(name, password).await, "{name}");
     }
+
+    // As of every command: 3 where nothing was changed, 5 where something is left.
+    wire.rule(|call: &Call| match call.action.as_str() {
+        "ListUsersInGroup" => Way::Refused(400, "NotAuthorizedException"),
+        _ => Way::Open,
+    });
+    let purge = || {
+        let environment = environment.clone();
+        tokio::task::spawn_blocking(move || users(&["purge"], &environment))
+    };
+    let done = purge().await.unwrap();
+    assert_eq!(done.status.code(), Some(3), "{}", said(&done));
+    wire.rule(|call: &Call| match call.action.as_str() {
+        "AdminDeleteUser" if call.form.contains("gameday-00002") => Way::Refused(400, "NotAuthorizedException"),
+        _ => Way::Open,
+    });
+    let done = purge().await.unwrap();
+    assert_eq!(done.status.code(), Some(5), "{}", said(&done));
+    assert_eq!(pool.group().await, ["gameday-00002"]);
 }

@@ -325,7 +325,7 @@ async fn s18_an_original_that_somebody_deleted_is_named_with_a_way_out() {
         let said: Vec<&str> = changed_by_others.iter().map(|others| others.found.as_str()).collect();
         let said = said.join("\n");
         for part in [
-            &format!("{original} was deleted by somebody else"),
+            &format!("{original} was deleted by someone else"),
             "replace-network-acl-association",
             "delete-network-acl",
         ] {
@@ -401,7 +401,7 @@ async fn s6_revoked_rules_come_back_with_their_tags_and_the_new_ids_are_told() {
     for by_hand in [false, true] {
         let rehearsal = place.rehearsal_of(&revokes()).await;
         assert!(
-            rehearsal.plan.notes.iter().any(|note| note.contains("another ID, which is sgr-")),
+            rehearsal.plan.notes.iter().any(|note| note.contains("a new ID instead of sgr-")),
             "{:?}",
             rehearsal.plan.notes
         );

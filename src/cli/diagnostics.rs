@@ -1,4 +1,4 @@
-//! The diagnostic log of this process, for whoever looks for a fault in it: GAMEDAY_LOG says what of it goes to standard error.
+//! The diagnostic log of this process, for debugging: GAMEDAY_LOG selects what goes to standard error.
 
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -7,7 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// Starts it, where GAMEDAY_LOG asks for it.
+/// Starts it, if GAMEDAY_LOG is set.
 pub fn start() {
     let asked = EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into());
     let shown = tracing_subscriber::fmt::layer()
@@ -17,7 +17,7 @@ pub fn start() {
     tracing_subscriber::registry().with(asked).with(shown).init();
 }
 
-/// At TRACE the libraries below write down whole requests and answers, with passwords and tokens in them. No setting brings that back.
+/// At TRACE the libraries log whole requests and responses, with passwords and tokens. No setting enables that.
 fn may_be_shown(of: &Metadata<'_>) -> bool {
     *of.level() <= LevelFilter::DEBUG
 }

@@ -1,32 +1,44 @@
 //! `gameday validate`, `schema` and `report`: files in, documents out.
 
+use std::path::Path;
+
 use gameday_core::model::compress_log;
 use gameday_core::{env, report, scenario};
 
+use super::input::{self, Kind};
 use super::output::{self, say, tell};
 use super::run::{outcome_of, write_reports};
-use super::world::is_environment;
-use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs};
+use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs, library};
 
-/// Checks files of either kind: one with `kind` at its top is an environment.
+/// Checks scenarios, by file or by name, and environment files.
 pub fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
     let mut last = None;
     for path in &args.files {
-        let is_environment = is_environment(path);
-        let problems = if is_environment { env::load(path).err() } else { scenario::load(path, None).err() };
-        match problems {
-            None => {
-                let kind = if is_environment { "environment" } else { "scenario" };
-                tell(&format!("{}: {kind} file, no problem", path.display()));
-            }
-            Some(problems) => {
-                if let Some(earlier) = last.replace(problems) {
-                    say(&format!("{:?}", miette::Report::new(earlier)));
+        match check(path) {
+            Ok(kind) => tell(&format!("{}: {kind}, valid", path.display())),
+            Err(failure) => {
+                if let Some(earlier) = last.replace(failure) {
+                    earlier.print();
                 }
             }
         }
     }
-    last.map_or(Ok(Exit::Success), |problems| Err(problems.into()))
+    last.map_or(Ok(Exit::Success), Err)
+}
+
+/// Gives what the file is, if nothing is wrong with it.
+fn check(path: &Path) -> Result<&'static str, Failure> {
+    if !library::is_file(path) {
+        library::load(path, None)?;
+        return Ok("built-in scenario");
+    }
+    input::want_either(path)?;
+    if Kind::of(path) == Kind::Environment {
+        env::load(path)?;
+        return Ok("environment file");
+    }
+    scenario::load(path, None)?;
+    Ok("scenario file")
 }
 
 /// Prints a schema.
@@ -41,14 +53,14 @@ pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
     output::print(format!("{text}\n").as_bytes()).map(|()| Exit::Success)
 }
 
-/// Writes the reports again, or prints one.
+/// Regenerates the reports, or prints one.
 pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let log = args.run_dir.join("events.ndjson");
     if args.compress_log && log.exists() {
         if !outcome_of(&args.run_dir)?.complete() {
             return Err(Failure::with_help(
-                format!("{} breaks off, or its run is still going on", log.display()),
-                "Only the log of a whole run is compressed",
+                format!("{} is incomplete, or its run is still in progress", log.display()),
+                "Only the event log of a finished run can be compressed",
             ));
         }
         compress_log(&log).map_err(|error| Failure::plain(error.to_string()))?;
@@ -57,7 +69,10 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         let outcome = write_reports(&args.run_dir)?;
         tell(&args.run_dir.join("report.md").display().to_string());
         if !outcome.complete() {
-            say(&format!("the event log breaks off; the report says what is missing: {}", outcome.missing.join("; ")));
+            say(&format!(
+                "warning: the event log is incomplete; the report lists what is missing: {}",
+                outcome.missing.join("; ")
+            ));
         }
         return Ok(Exit::Success);
     };

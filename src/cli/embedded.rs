@@ -1,4 +1,4 @@
-//! The embedded lab, where this program was built with it.
+//! The embedded lab, if this program was built with it.
 
 use gameday_core::env::Environment;
 use gameday_core::model::{Clock, Seed};
@@ -22,7 +22,7 @@ pub async fn start(environment: Environment, clock: Clock, seed: Seed) -> Result
     Lab::start(options).await.map_err(|error| Failure::plain(format!("the lab could not start: {error}")))
 }
 
-/// There is none.
+/// There is no lab in this program.
 #[cfg(not(feature = "lab"))]
 #[derive(Debug)]
 pub enum Lab {}
@@ -61,11 +61,11 @@ pub async fn start(_: Environment, _: Clock, _: Seed) -> Result<Lab, Failure> {
     Err(missing())
 }
 
-/// What is said where a lab is asked for.
+/// The error if a lab is needed.
 #[cfg(not(feature = "lab"))]
 pub fn missing() -> Failure {
     Failure::with_help(
         "this program was built without the lab",
-        "Give an environment of AWS with --env, or build it with the lab: `cargo install --path .` without --no-default-features",
+        "Give an AWS environment with --env, or build the program with the lab: `cargo install --path .` without --no-default-features",
     )
 }

@@ -1,4 +1,4 @@
-//! `gameday evidence`: the archive for an auditor, and its check.
+//! `gameday evidence`: the archive for an auditor, and its verification.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use gameday_core::report::words::counted;
 
 use super::runs::put;
 use super::world::{self, World};
-use super::{Exit, Failure, Format, Place};
+use super::{Exit, Failure, Format, Place, help};
 
 const DAY_H: i64 = 24;
 
@@ -28,62 +28,58 @@ const DAY_H: i64 = 24;
 pub struct EvidenceArgs {
     #[command(subcommand)]
     command: Option<EvidenceCommand>,
-    /// The folder of the run.
+    /// The folder of the run
     #[arg(required = true)]
     run_dir: Option<PathBuf>,
-    /// The archive to write, outside the run's folder; it is never written over. Without it, the folder's name with .tar.zst, in the current one.
+    /// The archive to write, outside the folder of the run; an existing file is never overwritten [default: NAME-OF-THE-FOLDER.tar.zst]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Also put it into this S3 bucket, which must have Object Lock; needs --env.
+    /// Also upload it to this S3 bucket, which must have Object Lock; needs --env
     #[arg(long, value_name = "BUCKET", requires = "env")]
     bucket: Option<String>,
-    /// What the object's key begins with.
+    /// The prefix of the object key
     #[arg(long, value_name = "TEXT", default_value = "gameday/", requires = "bucket")]
     prefix: String,
-    /// Lock the object for so many days; without it, for the bucket's default retention, which must be there then.
+    /// Lock the object for N days; without it, the default retention of the bucket applies, which must be set
     #[arg(long, value_name = "N", requires = "bucket", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     retain_days: Option<u32>,
-    /// How it is locked with --retain-days.
+    /// The Object Lock mode for --retain-days
     #[arg(long, value_enum, default_value = "compliance", requires = "bucket")]
     mode: Mode,
-    /// The environment whose credentials and Regions are used.
+    /// The environment file with the credentials and Regions to use
     #[arg(long, value_name = "FILE", requires = "bucket")]
     env: Option<PathBuf>,
-    /// What goes to standard output.
+    /// The output format
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 }
 
 #[derive(Debug, Subcommand)]
 enum EvidenceCommand {
-    /// Check an archive: every hash, no file more or less, the journal's chain, and that the reports follow from the event log.
-    #[command(after_long_help = "Examples:\n  \
-        gameday evidence verify RUN.tar.zst --sha256 HEX             the one whose SHA-256 was written down?\n  \
-        gameday evidence verify RUN.tar.zst                          does everything in it fit together?\n\n\
-        CONSISTENT: whoever makes an archive anew, hashes and all, passes as well. GENUINE: its own SHA-256 is that of --sha256, too.\n\n\
-        Exit codes: 0 nothing is wrong with it; 1 it was changed; 2 it cannot be read")]
+    /// Verify an archive: all hashes, the list of files, the hash chain of the journal, and that the reports follow from the event log
+    #[command(after_long_help = help::VERIFY)]
     Verify {
-        /// The archive.
+        /// The archive
         file: PathBuf,
-        /// The archive's own SHA-256, as it was written down when the archive was made.
+        /// The SHA-256 of the archive, as recorded when the archive was created
         #[arg(long, value_name = "HEX", value_parser = sha256)]
         sha256: Option<String>,
-        /// What goes to standard output.
+        /// The output format
         #[arg(long, value_enum, default_value = "human")]
         format: Format,
     },
 }
 
-/// Who may shorten a lock.
+/// The Object Lock mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Nobody, the account's root included.
+    /// Cannot be deleted or shortened by anyone, including the root user
     Compliance,
-    /// Whoever has `s3:BypassGovernanceRetention`.
+    /// Can be deleted or shortened with `s3:BypassGovernanceRetention`
     Governance,
 }
 
-/// Makes an archive, or checks one.
+/// Writes an archive, or verifies one.
 pub async fn evidence(args: EvidenceArgs) -> Result<Exit, Failure> {
     match (&args.command, &args.run_dir) {
         (Some(EvidenceCommand::Verify { file, sha256, format }), _) => check(file, sha256.as_deref(), *format),
@@ -100,19 +96,19 @@ fn sha256(text: &str) -> Result<String, String> {
 fn failed(error: &EvidenceError) -> Failure {
     let help = match error {
         EvidenceError::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
-            "An archive is never written over: give a file that is not there yet with --out"
+            "An archive is never overwritten; give another file with --out"
         }
         EvidenceError::Io { .. } => return Failure::plain(error.to_string()),
-        EvidenceError::NoRun { .. } => "Give the folder of a run, with all files that the run left there",
+        EvidenceError::NoRun { .. } => "Give the folder of a run with all its files",
         EvidenceError::NoFile { .. } => "Move it out of the folder of the run",
-        EvidenceError::Inside { .. } => "Give a file outside the run's folder with --out",
-        EvidenceError::NoArchive { .. } => "Give an archive that `gameday evidence` made",
+        EvidenceError::Inside { .. } => "Give a file outside the folder of the run with --out",
+        EvidenceError::NoArchive { .. } => "Give an archive that `gameday evidence` wrote",
     };
     Failure::with_help(error.to_string(), help)
 }
 
 async fn make(args: &EvidenceArgs, folder: &Path) -> Result<Exit, Failure> {
-    // Whatever can refuse, refuses before anything is written.
+    // Every check that can refuse comes before anything is written.
     let shelf = match (&args.bucket, &args.env) {
         (Some(bucket), Some(env)) => Some(Box::pin(Shelf::find(bucket, env, args)).await?),
         _ => None,
@@ -138,9 +134,9 @@ async fn make(args: &EvidenceArgs, folder: &Path) -> Result<Exit, Failure> {
                 format!("{}: {} of run {}", out.display(), counted(manifest.files.len(), "file"), manifest.run_id),
                 format!("{} bytes, SHA-256 {}", bundle.bytes, bundle.sha256),
             ];
-            lines.extend(stored.map(|stored| format!("put to {stored}")));
+            lines.extend(stored.map(|stored| format!("uploaded to {stored}")));
             lines.push(
-                "Write the SHA-256 down elsewhere: `gameday evidence verify --sha256` tells whether anything was changed."
+                "Record the SHA-256 in another place: `gameday evidence verify --sha256` then detects every change."
                     .into(),
             );
             lines.join("\n")
@@ -154,7 +150,7 @@ async fn make(args: &EvidenceArgs, folder: &Path) -> Result<Exit, Failure> {
 fn beside(folder: &Path) -> Result<PathBuf, Failure> {
     let real = folder.canonicalize().map_err(|error| Failure::plain(format!("{}: {error}", folder.display())))?;
     let name = real.file_name().map(|name| format!("{}.tar.zst", name.to_string_lossy()));
-    name.map(PathBuf::from).ok_or_else(|| Failure::plain("give the archive's name with --out"))
+    name.map(PathBuf::from).ok_or_else(|| Failure::plain("give the name of the archive with --out"))
 }
 
 /// A bucket with Object Lock.
@@ -184,8 +180,8 @@ impl Shelf {
                     let default = lock.and_then(|lock| lock.rule).and_then(|rule| rule.default_retention);
                     if default.is_none() && args.retain_days.is_none() {
                         return Err(Failure::with_help(
-                            format!("the bucket {bucket} locks nothing by itself: it has no default retention"),
-                            "Say for how long with --retain-days",
+                            format!("the bucket {bucket} has no default retention, so it would not lock the archive"),
+                            "Give the retention with --retain-days",
                         ));
                     }
                     return Ok(Self { s3, bucket: bucket.to_owned(), clock });
@@ -194,8 +190,8 @@ impl Shelf {
             }
         }
         Err(Failure::with_help(
-            format!("the bucket {bucket} in neither Region tells of its Object Lock: {last}"),
-            "Evidence belongs into a bucket with Object Lock, in one of the two Regions",
+            format!("the Object Lock settings of the bucket {bucket} cannot be read in either Region: {last}"),
+            "Use a bucket with Object Lock in one of the two Regions",
         ))
     }
 
@@ -227,7 +223,7 @@ impl Shelf {
         let done = done.map_err(|error| {
             Failure::with_help(
                 format!("{error}; the archive is at {}", file.display()),
-                "Mend what is wrong, and put it there with the same command and another --out",
+                "Correct the cause, then run the same command with another --out",
             )
         })?;
         let version = done.version_id.map(|id| format!(", version {id}")).unwrap_or_default();
@@ -273,30 +269,27 @@ fn human(file: &Path, verified: &Verified, genuine: Option<bool>) -> String {
             manifest.run_id, manifest.started_at, manifest.scenario, manifest.environment, manifest.tool_version
         ));
         lines.push(manifest.caller.as_ref().map_or_else(
-            || "who made it in AWS is not known".to_owned(),
-            |caller| format!("made by {} in account {}", caller.arn, caller.account),
+            || "the AWS identity of the run is not known".to_owned(),
+            |caller| format!("run by {} in account {}", caller.arn, caller.account),
         ));
         lines.push(manifest.journal.as_ref().map_or_else(
             || "no journal".to_owned(),
             |chain| {
                 let end = if chain.closed { "everything was restored" } else { "NOT CLOSED" };
-                format!("journal: {}, {end}, chain ends with {}", counted(chain.lines, "line"), chain.head_sha256)
+                format!("journal: {}, {end}, hash chain ends with {}", counted(chain.lines, "line"), chain.head_sha256)
             },
         ));
     }
     match &verified.not_derived {
-        Some(why) => lines.push(format!("reports were not derived again: {why}")),
-        None => lines.push(format!("follow from the event log byte for byte: {}", verified.derived.join(", "))),
+        Some(why) => lines.push(format!("reports were not reproduced: {why}")),
+        None => lines.push(format!("reproduced byte for byte from the event log: {}", verified.derived.join(", "))),
     }
     lines.extend(verified.problems.iter().map(|problem| format!("CHANGED: {problem}")));
     if verified.problems.is_empty() {
         lines.push(match genuine {
-            Some(_) => {
-                "GENUINE: its SHA-256 is the one that was written down, and everything in it fits together.".to_owned()
-            }
+            Some(_) => "GENUINE: its SHA-256 is the recorded one, and its contents are consistent.".to_owned(),
             None => {
-                "CONSISTENT: everything in it fits together; compare its SHA-256 with the one that was written down."
-                    .to_owned()
+                "CONSISTENT: its contents agree with each other. Compare its SHA-256 with the recorded one.".to_owned()
             }
         });
     }

@@ -1,26 +1,26 @@
-//! Exit codes and the wording of what went wrong.
+//! Exit codes and error messages.
 
 use std::process::ExitCode;
 
 use miette::Report;
 
-/// How the program ends, by the contract.
+/// How the program ends, by the table of exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Every objective met, all restored.
+    /// Done; for a run, every objective met and everything restored.
     Success,
-    /// An objective missed or inconclusive, all restored.
+    /// The result is not the one wanted; for a run, everything is restored.
     Missed,
-    /// Refused before anything was cut.
+    /// Refused before anything was changed.
     Refused,
-    /// Aborted, all restored.
+    /// Stopped before the end; a run has restored everything.
     Aborted,
-    /// Something could not be restored.
+    /// Something could not be restored or removed.
     NotRestored,
 }
 
 impl Exit {
-    /// From the exit code that was measured.
+    /// From the exit code of a measured run.
     pub fn of(code: Option<u8>) -> Self {
         match code {
             Some(0) => Self::Success,
@@ -31,7 +31,7 @@ impl Exit {
         }
     }
 
-    /// For the system.
+    /// For the operating system.
     pub fn code(self) -> ExitCode {
         ExitCode::from(match self {
             Self::Success => 0,
@@ -43,7 +43,7 @@ impl Exit {
     }
 }
 
-/// Something is wrong with arguments or files: exit code 2, unless it says otherwise.
+/// An error message with its exit code: 2, wrong arguments or files, by default.
 #[derive(Debug)]
 pub struct Failure {
     report: Report,
@@ -51,12 +51,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A sentence.
+    /// One sentence.
     pub fn plain(text: impl Into<String>) -> Self {
         Self { report: miette::miette!("{}", text.into()), code: 2 }
     }
 
-    /// A sentence, and what to do.
+    /// One sentence, and what to do.
     pub fn with_help(text: impl Into<String>, help: impl Into<String>) -> Self {
         Self { report: miette::miette!(help = help.into(), "{}", text.into()), code: 2 }
     }
@@ -67,13 +67,14 @@ impl Failure {
         let code = match exit {
             Exit::NotRestored => 5,
             Exit::Refused => 3,
+            Exit::Missed => 1,
             _ => 4,
         };
         Self { code, ..self }
     }
 
     /// Prints it to standard error.
-    pub fn tell(self) -> ExitCode {
+    pub fn print(self) -> ExitCode {
         super::output::say(&format!("{:?}", self.report));
         ExitCode::from(self.code)
     }

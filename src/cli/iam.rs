@@ -16,10 +16,10 @@ use super::plan::resolve;
 use super::world::{self, World};
 use super::{Exit, Failure, IamPolicyArgs, runs};
 
-/// The one call of a check that does more than read.
+/// The only call of a check that does more than read.
 const INVOKE: &str = "lambda:InvokeFunction";
 
-/// Prints the policies of exactly the calls that a run would make; only reads.
+/// Prints the policies for exactly the calls that a run would make; only reads.
 pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let world = Box::pin(World::open(environment, &args.place)).await?;
@@ -39,16 +39,16 @@ pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Which policy.
+/// One of the policy documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum PolicyOf {
-    /// For whoever runs and rolls back.
+    /// For the principal that runs and rolls back
     Runner,
-    /// For whoever runs, too: what the checks read. Without it they are not checked.
+    /// Read permissions for preflight; attach it to the same principal. Checks without permission are reported as not checked
     Preflight,
-    /// For the role that heals if the runner cannot.
+    /// For the role that restores if the runner cannot
     DeadMan,
-    /// Who may assume that role.
+    /// The trust policy of that role
     DeadManTrust,
 }
 

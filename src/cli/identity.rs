@@ -1,11 +1,11 @@
-//! Before a journal is worked off: whether it is of this account, and whether what it is about is there.
+//! Before a restore: whether the journal belongs to this account, and whether the resources in it are visible.
 
 use crate::cloud::{ErrorClass, RegionClients, verify_identity};
 use crate::faults::{Contents, unseen_vpcs};
 
 use super::{Exit, Failure};
 
-/// Refuses what is of another account or not to be seen; touches nothing, and leaves the journal open.
+/// Refuses another account and resources that are not visible; changes nothing, and leaves the journal open.
 ///
 /// # Errors
 /// With [`Exit::NotRestored`].
@@ -16,15 +16,14 @@ pub async fn verify(clients: &[RegionClients], contents: &Contents) -> Result<()
     match unseen_vpcs(clients, &contents.actions).await {
         Ok(unseen) if unseen.is_empty() => Ok(()),
         Ok(unseen) => Err(refused(
-            format!("{} is not to be seen with these credentials at these endpoints; nothing was touched", unseen.join(", ")),
-            "The journal is of another account, Region or emulator than this one, and stays open: use the credentials and the endpoints \
-             of the run"
+            format!("{} is not visible with these credentials at these endpoints; nothing was changed", unseen.join(", ")),
+            "The journal belongs to another account, Region or emulator, and stays open: use the credentials and the endpoints of the run"
                 .to_owned(),
         )),
-        // The account is the right one, and who may not describe finds nothing gone.
+        // The account is right; without the permission to describe, nothing is known to be missing.
         Err(error) if error.class == ErrorClass::Denied && contents.access.account.is_some() => Ok(()),
         Err(error) => Err(refused(
-            format!("whether the run's network is there cannot be seen: {error}; nothing was touched"),
+            format!("the network of the run cannot be described: {error}; nothing was changed"),
             "Run the same command again: the journal stays open".to_owned(),
         )),
     }

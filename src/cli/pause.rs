@@ -1,4 +1,4 @@
-//! Ctrl-Z: a run that is stopped heals nothing, so it says what is cut before it stops, on a terminal as it was.
+//! Ctrl-Z: a suspended run restores nothing, so it prints what is in force before it stops, on the restored terminal.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,13 +19,13 @@ use super::{Failure, progress};
 /// A stop that this process sends to itself has taken effect by then.
 const STOPPING: Duration = Duration::from_millis(100);
 
-/// From now on a stop from the terminal (SIGTSTP) is announced. `words` says what it means; `resumed` is called with how long it lasted.
+/// From now on a stop from the terminal (SIGTSTP) is announced. `words` gives the message; `resumed` is called with how long the stop lasted.
 pub fn announce(
     words: impl Fn() -> String + Send + 'static,
     resumed: impl Fn(Duration) + Send + 'static,
 ) -> Result<(), Failure> {
     let stops = signal(SignalKind::from_raw(Signal::TSTP.as_raw()));
-    let mut stops = stops.map_err(|error| Failure::plain(format!("signals cannot be listened to: {error}")))?;
+    let mut stops = stops.map_err(|error| Failure::plain(format!("signal handlers cannot be installed: {error}")))?;
     tokio::spawn(async move {
         while stops.recv().await.is_some() {
             let text = words();
@@ -37,7 +37,7 @@ pub fn announce(
             // A panic in it must not keep the process from stopping.
             let _ = told.await;
             let began = Clock::real_now();
-            // Whoever may not stop itself goes on, which harms nobody.
+            // A process that cannot stop itself continues, which does no harm.
             let _ = kill_process(getpid(), Signal::STOP);
             tokio::time::sleep(STOPPING).await;
             resumed(Clock::real_now().duration_since(began));
@@ -98,7 +98,7 @@ impl RunPause {
             move || own.words(),
             move |lasted| {
                 let text =
-                    format!("the runner was stopped from its terminal (SIGTSTP) for {:.1} s", lasted.as_secs_f64());
+                    format!("the runner was suspended from its terminal (SIGTSTP) for {:.1} s", lasted.as_secs_f64());
                 log.write(Event::Notice { text });
             },
         )
@@ -108,21 +108,21 @@ impl RunPause {
         let process = std::process::id();
         let in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(since) = in_force.since else {
-            return "SIGTSTP: stopped; nothing is cut off now. Go on with: fg".to_owned();
+            return "SIGTSTP: suspended. No fault is in force. Continue with: fg".to_owned();
         };
         if self.embedded {
-            return "SIGTSTP: stopped, and the built-in lab with it. Go on with: fg".to_owned();
+            return "SIGTSTP: suspended, and the built-in lab with it. Continue with: fg".to_owned();
         }
         let dead_man = if in_force.armed {
             let at = SignedDuration::try_from(self.heals_after).ok().and_then(|after| since.checked_add(after).ok());
             let left = at.map_or(0.0, |at| at.duration_since(self.clock.now()).as_secs_f64() / self.clock.speed());
             let left = Duration::try_from_secs_f64(left.max(0.0).round()).unwrap_or_default();
-            format!("The dead-man switch restores it in about {}.", format_duration(left))
+            format!("The dead-man switch restores the network in about {}.", format_duration(left))
         } else {
-            "There is no dead-man switch: NOTHING RESTORES IT while this program is stopped.".to_owned()
+            "There is no dead-man switch: NOTHING RESTORES THE NETWORK while this program is suspended.".to_owned()
         };
         format!(
-            "SIGTSTP: stopped. THE NETWORK IS STILL CUT OFF.\n  {dead_man}\n  Go on with:            fg\n  Restore it now with:   fg, then Ctrl-C; \
+            "SIGTSTP: suspended. THE FAULT IS STILL IN FORCE.\n  {dead_man}\n  Continue with:      fg\n  Restore now with:   fg, then Ctrl-C; \
              from another terminal: kill -INT {process}; kill -CONT {process}"
         )
     }
@@ -131,7 +131,7 @@ impl RunPause {
 fn take(in_force: &Mutex<InForce>, event: &Event, at: Timestamp) {
     let mut in_force = in_force.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
-        // A call that cuts is told of once it is answered; it may have taken effect before.
+        // A call that injects is logged after its response; it may have taken effect before.
         Event::PhaseStarted { phase: Phase::Inject } => in_force.since = Some(at),
         Event::Mutation(mutation) if mutation.step == Step::Cut => {
             in_force.since.get_or_insert(at);

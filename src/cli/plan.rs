@@ -21,10 +21,10 @@ use super::summary::empty_table;
 use super::world::{self, World};
 use super::{Exit, Failure, Format, PlanArgs, runs};
 
-/// What EventBridge Scheduler asks for a million invocations, in US dollars, after the free ones of each month (Amazon
+/// The price of EventBridge Scheduler for a million invocations, in US dollars, after the free ones of each month (Amazon
 /// EventBridge pricing).
 const DOLLARS_FOR_A_MILLION: f64 = 1.0;
-/// The free ones (Amazon EventBridge pricing).
+/// The free invocations of a month (Amazon EventBridge pricing).
 const FREE_INVOCATIONS: &str = "14 million";
 
 /// Everything that a plan shows.
@@ -65,7 +65,7 @@ pub async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
 pub async fn resolve(scenario: &Scenario, world: &World) -> Result<(Cloud, Plan), Failure> {
     let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let planned = faults::plan(&scenario.faults, &world.site, &cloud, &RunId::from("plan")).await;
-    let plan = planned.map_err(|error| Failure::with_help(error.to_string(), "See also: gameday preflight"))?;
+    let plan = planned.map_err(|error| Failure::with_help(error.to_string(), "For details: gameday preflight"))?;
     Ok((cloud, plan))
 }
 
@@ -73,7 +73,7 @@ async fn look(scenario: &Scenario, world: &World, dead_man: Option<DeadMan>) -> 
     let (cloud, plan) = resolve(scenario, world).await?;
     let facts = Facts::new(Arc::new(world.site.clone()), cloud, Arc::new(scenario.clone()), world.clock);
     let looked = Box::pin(preflight::expect(&facts, &plan)).await;
-    let (checkers, chain) = looked.map_err(|error| Failure::with_help(error, "See also: gameday preflight"))?;
+    let (checkers, chain) = looked.map_err(|error| Failure::with_help(error, "For details: gameday preflight"))?;
     let calls = calls(&plan, scenario, dead_man.as_ref());
     Ok(Planned { plan, calls, checkers, chain, dead_man, resolution: Resolution::of(scenario) })
 }
@@ -100,6 +100,14 @@ fn step(stage: Stage) -> &'static str {
         Stage::Arm => "arm",
         Stage::Cut => "cut",
         Stage::Users => "users",
+    }
+}
+
+/// As a person calls it; the JSON form keeps its word.
+fn step_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Cut => "inject",
+        other => step(other),
     }
 }
 
@@ -161,18 +169,18 @@ fn human(planned: &Planned) -> String {
             targets.add_row([&name, fault.region.as_str(), &target.label, &tags.join(", ")]);
         }
     }
-    let mut calls = table(&["#", "step", "Region", "call", "what it changes", "inverse"]);
+    let mut calls = table(&["#", "step", "Region", "call", "resource", "inverse"]);
     for (number, call) in (1..).zip(&planned.calls) {
         let change = call.action.change();
         let when = match call.at {
-            Some(at) if !at.is_zero() => format!("{} +{}", step(change.stage()), format_duration(at)),
-            _ => step(change.stage()).to_owned(),
+            Some(at) if !at.is_zero() => format!("{} +{}", step_name(change.stage()), format_duration(at)),
+            _ => step_name(change.stage()).to_owned(),
         };
         let number = format!("{number}");
         let resource = change.resource();
         calls.add_row([&number, &when, call.region.as_str(), change.call(), &resource, change.inverse()]);
     }
-    let mut chain = table(&["after the cut", "what is expected"]);
+    let mut chain = table(&["after injection", "expected"]);
     for expected in &planned.chain {
         let from = format_duration(expected.from);
         let when = expected.to.map_or_else(|| from.clone(), |to| format!("{from} to {}", format_duration(to)));
@@ -180,18 +188,18 @@ fn human(planned: &Planned) -> String {
     }
     let dead_man = match &planned.dead_man {
         Some(settings) => format!(
-            "Dead-man switch: {}, to heal {} to {} after the planned end if this machine cannot. Cost: \
-             {:.6} USD, or nothing within the {FREE_INVOCATIONS} free invocations of a month.",
+            "Dead-man switch: {} that restore everything {} to {} after the planned end if this machine cannot. Cost: \
+             {:.6} USD, or nothing within the {FREE_INVOCATIONS} free invocations a month.",
             counted(schedules(planned), "schedule"),
             settings.margin,
             Span(settings.margin.0 + SCHEDULER_PRECISION.0),
             cost(planned),
         ),
-        None => "Dead-man switch: none. A run needs `[dead_man]` in the environment, or --no-dead-man.".to_owned(),
+        None => "Dead-man switch: none. A run needs `[dead_man]` in the environment file, or --no-dead-man.".to_owned(),
     };
     let notes = planned.plan.notes.iter().fold(String::new(), |notes, note| notes + "Note: " + note + "\n\n");
     format!(
-        "Targets\n{targets}\n\nCalls, in this order; each is undone by its inverse, what hurts first\n{calls}\n\n\
+        "Targets\n{targets}\n\nCalls, in this order; each has an inverse, and disruptive calls are reverted first\n{calls}\n\n\
          {notes}Health checkers: {}\n\n{chain}\n\n{}\n\n{dead_man}\nNothing was changed.",
         planned.checkers,
         planned.resolution.text()

@@ -205,7 +205,7 @@ fn trusted(folder: &Path) -> io::Result<()> {
     if there.is_dir() && (there.uid() == own.as_raw() || own.is_root()) && there.mode() & 0o022 == 0 {
         return Ok(());
     }
-    Err(io::Error::new(ErrorKind::PermissionDenied, "not a folder that its owner alone may write to"))
+    Err(io::Error::new(ErrorKind::PermissionDenied, "not a folder that only its owner can write to"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How sure a run of a scenario can be at best: its arrivals decide how close together looks at users are, and how many a share is of.
+//! The best precision that a run of a scenario can have: the rate of logins decides how far apart samples are, and how many of them a success rate is based on.
 
 use std::fmt::Write as _;
 
@@ -8,23 +8,23 @@ use gameday_core::measure::{clopper_pearson_95, least_for};
 use gameday_core::model::{Cohort, Phase};
 use gameday_core::scenario::{Objective, Scenario};
 
-/// What to expect of figures about users.
+/// The expected precision of figures about users.
 pub(super) struct Resolution {
     /// About how far apart the bounds of the first login at a Region are, in seconds.
     pub first_login_s: f64,
-    /// Shares whose logins prove less than their objectives demand.
+    /// Objectives on shares with too few logins to prove them.
     pub shares: Vec<Share>,
 }
 
-/// An objective that the run cannot meet, however well all goes.
+/// An objective that the run cannot meet, even if everything works.
 pub(super) struct Share {
     pub phase: Phase,
     pub target: f64,
-    /// About so many logins.
+    /// About how many logins.
     pub logins: u64,
-    /// What they prove at most.
+    /// The most that they can prove.
     pub at_most: f64,
-    /// So many would prove it; nothing where no number does.
+    /// How many would prove it; nothing if no number does.
     pub needed: Option<u64>,
 }
 
@@ -68,16 +68,16 @@ impl Resolution {
 
     pub fn text(&self) -> String {
         let mut text = format!(
-            "Resolution: the RTO and the first login at a Region will be known to about {:.1} s, the gap between two sign-ins that show it; a higher \
-             rate makes it smaller.",
+            "Resolution: the RTO and the first login at a Region are measured to about {:.1} s, the time between two logins that can show \
+             them; a higher login rate improves this.",
             self.first_login_s
         );
         for Share { phase, target, logins, at_most, needed } in &self.shares {
-            let enough =
-                needed.map_or_else(|| "no number proves it".to_owned(), |needed| format!("{needed} are needed"));
+            let enough = needed
+                .map_or_else(|| "no number of logins can prove it".to_owned(), |needed| format!("{needed} are needed"));
             let _ = write!(
                 text,
-                "\nNote: the {} phase has about {logins} logins, which prove at most {:.2} %: the objective of {:.2} % will be inconclusive at best ({enough}).",
+                "\nNote: the {} phase has about {logins} logins, which prove at most {:.2} %, so the objective of {:.2} % can only be inconclusive ({enough}).",
                 phase.as_str(),
                 at_most * 100.0,
                 target * 100.0

@@ -21,7 +21,7 @@ use super::unfinished::{Looked, Unfinished};
 use super::world::{self, World};
 use super::{Exit, Failure, Place, RollbackArgs, pause, unfinished};
 
-/// Puts back what journals record, or what is found without any.
+/// Restores what journals record, or what is found without a journal.
 pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     let give_up = CancellationToken::new();
     listen(&give_up)?;
@@ -35,7 +35,7 @@ pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     Box::pin(work.of_all(unfinished::all(), args.all, args.env)).await
 }
 
-/// How far the exit codes of several restores are from good: the worst one is the command's.
+/// Whether one of several restores has failed: that decides the exit code of the command.
 #[derive(Default)]
 struct Worst(bool);
 
@@ -46,7 +46,7 @@ impl Worst {
             Ok(Exit::Success) => {}
             Ok(_) => self.0 = true,
             Err(failure) => {
-                failure.tell();
+                failure.print();
                 self.0 = true;
             }
         }
@@ -77,7 +77,7 @@ impl Work {
     async fn of_all(&self, looked: Looked, all: bool, env: Option<PathBuf>) -> Result<Exit, Failure> {
         let mut worst = Worst::default();
         for what in &looked.unreadable {
-            say(&format!("could not look for runs: {what}"));
+            say(&format!("could not search for runs: {what}"));
             worst.0 = true;
         }
         let known = looked.runs.iter().filter_map(|run| run.environment_file().map(Path::to_owned));
@@ -89,7 +89,7 @@ impl Work {
             if let Some(process) = run.living() {
                 let folder = shell_word(&run.folder);
                 say(&format!(
-                    "{} is still going on, in process {process}: {folder}. End it with: kill -INT {process}",
+                    "run {} is still in progress, in process {process}: {folder}. To stop it: kill -INT {process}",
                     run.name()
                 ));
                 worst.0 = true;
@@ -138,7 +138,7 @@ impl Work {
                 return Err(Failure::with_help(
                     format!("{} has no journal.ndjson", folder.display()),
                     format!(
-                        "Give the folder of the run. If this is the one, look in the account, which needs no journal: {}",
+                        "Give the folder of the run. If it is this one, search the account, which needs no journal: {}",
                         discover_command(None)
                     ),
                 ));
@@ -146,15 +146,15 @@ impl Work {
             Err(error) => return self.without_journal(run, &error).await,
         };
         if contents.torn {
-            say("the journal's last line was torn by a crash and is cut off");
+            say("the last line of the journal is incomplete because of a crash; it is ignored");
         }
         if contents.access.embedded {
-            tell("this run was in the embedded lab, which ended with it: nothing is left to put back");
+            tell("this run was in the embedded lab, which ended with it: nothing is left to restore");
             return Ok(Exit::Success);
         }
         if let Err(error) = OpenOptions::new().append(true).open(&path) {
             say(&format!(
-                "warning: what is put back cannot be recorded, since {} cannot be written: {error}",
+                "warning: the restore cannot be recorded, because {} cannot be written: {error}",
                 path.display()
             ));
         }
@@ -167,10 +167,10 @@ impl Work {
         self.restore(journal, &contents.run_id, clients, Clock::start(1.0), (&again, run.environment_file())).await
     }
 
-    /// A journal that is gone or damaged is no reason to leave anything: the account tells.
+    /// Without a usable journal, the account is searched instead.
     async fn without_journal(&self, run: &Unfinished, error: &JournalError) -> Result<Exit, Failure> {
         let Some(env) = run.environment_file() else {
-            let help = format!("Look in the account, which needs no journal: {}", discover_command(None));
+            let help = format!("Search the account, which needs no journal: {}", discover_command(None));
             return Err(Failure::with_help(error.to_string(), help).coded(Exit::NotRestored));
         };
         say(&error.to_string());
@@ -178,8 +178,10 @@ impl Work {
     }
 
     async fn instead_of_journal(&self, env: &Path) -> Result<Exit, Failure> {
-        say(&format!("Looking in the account instead, as this does: {}", discover_command(Some(env))));
-        say("Not found there are users whose passwords the run set or whom it made: they carry no tags.");
+        say(&format!("Searching the account instead, like this command: {}", discover_command(Some(env))));
+        say(
+            "This search does not find users that the run created or whose passwords it set, because users have no tags.",
+        );
         Box::pin(self.discovered(env)).await
     }
 
@@ -197,13 +199,11 @@ impl Work {
         for note in &restored.notes {
             tell(&format!("note: {note}"));
         }
-        tell(&format!("{} of {} of {run} are reverted", restored.reverted, counted(restored.mutations, "mutation")));
+        tell(&format!("run {run}: {} of {} reverted", restored.reverted, counted(restored.mutations, "mutation")));
         if let Some(why) = journal.contents().incomplete.filter(|_| restored.left.is_empty()) {
-            say(&format!(
-                "the journal is incomplete: {why}. What it tells is put back; what it does not tell may be left"
-            ));
+            say(&format!("the journal is incomplete: {why}. What it records is restored; other changes may be left"));
             let Some(env) = env else {
-                say(&format!("Look in the account: {}", discover_command(None)));
+                say(&format!("Search the account: {}", discover_command(None)));
                 return Ok(Exit::NotRestored);
             };
             return self.instead_of_journal(env).await;
@@ -211,15 +211,15 @@ impl Work {
         if restored.left.is_empty() {
             if let Err(error) = journal.close() {
                 say(&format!(
-                    "warning: nothing is left, but that could not be recorded: {error}. To record it: {again}"
+                    "warning: everything is restored, but the journal could not be closed: {error}. To close it: {again}"
                 ));
             }
             return Ok(Exit::Success);
         }
         for left in &restored.left {
-            say(&format!("left: {left}"));
+            say(&format!("not restored: {left}"));
         }
-        say(&format!("Try again with:\n  {again}"));
+        say(&format!("To try again:\n  {again}"));
         Ok(Exit::NotRestored)
     }
 
@@ -228,7 +228,7 @@ impl Work {
         let again = discover_command(Some(env));
         let not_searched = |error: String| {
             let text = format!("the account of {} could not be searched: {error}", env.display());
-            Failure::with_help(text, format!("Something may be left there. Try again: {again}"))
+            Failure::with_help(text, format!("Something may be left there. To try again: {again}"))
                 .coded(Exit::NotRestored)
         };
         let place = Place { env: Some(env.to_owned()), speed: None, seed: None };
@@ -245,7 +245,7 @@ impl Work {
         }
         if found.is_empty() && !worst.0 {
             tell(&format!(
-                "nothing of any run is left in {} and {} of `{}`",
+                "no change by any run is left in {} and {} of `{}`",
                 cloud.primary.region, cloud.replica.region, world.site.name
             ));
         }
@@ -257,7 +257,9 @@ impl Work {
             let ended = process.is_some_and(Process::is_dead);
             let locked = left.holder.as_ref().filter(|holder| holder.until > now && !ended && !self.even_if_locked);
             if let Some(holder) = locked {
-                say(&format!("left alone: {holder} may still be going on. If not: {again} --even-if-locked"));
+                say(&format!(
+                    "not restored: {holder} may still be in progress. If it is not: {again} --even-if-locked"
+                ));
                 worst.0 = true;
                 continue;
             }
@@ -294,7 +296,7 @@ fn journal_of(run: &RunId, left: &Discovered, world: &World, access: &Access) ->
     for folder in std::iter::once(PathBuf::from("reports")).chain(registry::folders()) {
         match create(&folder) {
             Ok(journal) => return Ok(journal),
-            Err(error) => say(&format!("warning: what is put back cannot be recorded there: {error}")),
+            Err(error) => say(&format!("warning: the restore cannot be recorded there: {error}")),
         }
     }
     let journal = Journal::in_memory(run.clone(), access.clone(), now)?;
@@ -315,13 +317,14 @@ fn teller() -> MutationSink {
 
 fn listen(give_up: &CancellationToken) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let words = "SIGTSTP: the restore is stopped before its end, and the network may still be cut off. Go on with: fg";
+    let words =
+        "SIGTSTP: the restore is suspended before its end, and the fault may still be in force. Continue with: fg";
     pause::announce(|| words.to_owned(), |_| ())?;
     let give_up = give_up.clone();
     tokio::spawn(async move {
         let name = signals.next().await;
         give_up.cancel();
-        say(&format!("{name}: giving up what cannot be restored now"));
+        say(&format!("{name}: aborting the restore"));
     });
     Ok(())
 }

@@ -27,8 +27,8 @@ use super::signals::Signals;
 use super::world::{self, World};
 use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 
-/// Goes along with a run, and says what is to be said at its end.
-pub trait Companion {
+/// Follows a run, and prints the result at its end.
+pub trait RunObserver {
     /// Called before the run's first event.
     fn start(&mut self, world: &World, log: &Arc<EventLog>, phases: &Phases);
 
@@ -40,9 +40,9 @@ pub trait Companion {
 }
 
 /// Shows what the run measured.
-struct Shown(Format);
+struct Summary(Format);
 
-impl Companion for Shown {
+impl RunObserver for Summary {
     fn start(&mut self, _: &World, _: &Arc<EventLog>, _: &Phases) {}
 
     fn end(self, outcome: &Outcome, folder: &Path) -> Result<(), Failure> {
@@ -59,16 +59,16 @@ impl Companion for Shown {
 
 /// Runs a scenario.
 pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let shown = Shown(args.format);
-    Box::pin(run_with(args, shown)).await
+    let summary = Summary(args.format);
+    Box::pin(run_with(args, summary)).await
 }
 
-/// Runs a scenario in company.
-pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Exit, Failure> {
+/// Runs a scenario with an observer.
+pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let phases = &scenario.value.phases;
     let longest = gameday_core::model::format_duration(phases.outage.0 + phases.hold.0);
-    let what = format!("\"{}\" will break its primary for up to {longest}.", scenario.value.title);
+    let what = format!("\"{}\" will disrupt its primary Region for up to {longest}.", scenario.value.title);
     let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
     confirm(consent, &environment.value, &what)?;
     unfinished::refuse(&environment.value, args.out.as_deref())?;
@@ -76,7 +76,7 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
     let began = world.clock.wall_now();
     let folder = folder(args.out.as_deref(), &scenario.name(), began)?;
     let log = EventLog::create(&folder.join("events.ndjson"), world.clock);
-    let log = Arc::new(log.map_err(|error| Failure::plain(error.to_string()))?);
+    let log = Arc::new(log.map_err(|error| cannot_write(&folder, &error))?);
     let stop = Stop::default();
     listen(&stop, &folder)?;
     let heading = format!(
@@ -92,7 +92,7 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
     let plain = args.no_progress || args.format == Format::Json;
     let progress = Progress::start(&log, world.clock, &scenario.value.phases, &heading, plain);
     let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
-    companion.start(&world, &log, &scenario.value.phases);
+    observer.start(&world, &log, &scenario.value.phases);
     let id = run_id(began);
     let registered = register(&id, &world, &folder, args.place.env.as_deref());
     let run = Run {
@@ -117,38 +117,38 @@ pub async fn run_with(args: RunArgs, mut companion: impl Companion) -> Result<Ex
     progress.end().await;
     let closed = log.close();
     if let Err(error) = closed {
-        say(&format!("warning: the event log is not whole: {error}"));
+        say(&format!("warning: the event log is incomplete: {error}"));
     }
     let not_restored = matches!(failure, Some(RunFailure::NotRestored(_)));
     if let Some(registered) = registered.filter(|_| !not_restored) {
         registered.remove();
     }
     // A bug in a report must not hide how the run ended.
-    let told = AssertUnwindSafe(tell(companion, &world, &folder)).catch_unwind().await;
-    let told =
-        told.unwrap_or_else(|_| Err(Failure::plain("the reports met an internal error (a bug: please report it)")));
+    let reported = AssertUnwindSafe(finish(observer, &world, &folder)).catch_unwind().await;
+    let reported = reported
+        .unwrap_or_else(|_| Err(Failure::plain("the reports failed with an internal error (a bug: please report it)")));
     world.close().await;
     if not_restored {
         // Outranks everything, a report that cannot be written included.
-        say(&format!("\nSomething could not be restored. Try again with:\n  gameday rollback {}", shell_word(&folder)));
-        return told.map(|_| Exit::NotRestored).map_err(|failure| failure.coded(Exit::NotRestored));
+        say(&format!("\nSomething could not be restored. To try again:\n  gameday rollback {}", shell_word(&folder)));
+        return reported.map(|_| Exit::NotRestored).map_err(|failure| failure.coded(Exit::NotRestored));
     }
     // The run was made and everything is back; only its reports could not be written, as on a full disk.
-    told.map_err(|failure| failure.coded(Exit::Aborted))
+    reported.map_err(|failure| failure.coded(Exit::Aborted))
 }
 
-/// Writes what the run says of itself, and lets the companion tell of it.
-async fn tell(companion: impl Companion, world: &World, folder: &Path) -> Result<Exit, Failure> {
+/// Writes the reports, and lets the observer print the result.
+async fn finish(observer: impl RunObserver, world: &World, folder: &Path) -> Result<Exit, Failure> {
     let outcome = write_reports(folder)?;
     if let Some(truth) = world.truth(outcome.zero_at).await {
         let text = serde_json::to_string_pretty(&truth).unwrap_or_default() + "\n";
         save(&folder.join("truth.json"), text.as_bytes())?;
     }
-    companion.end(&outcome, folder)?;
+    observer.end(&outcome, folder)?;
     Ok(Exit::of(outcome.exit_code))
 }
 
-/// Writes down where every later call finds that this run has begun. The embedded lab's world ends with it.
+/// Records that this run has begun, where every later command finds it. An embedded lab ends with its run and needs no record.
 fn register(id: &RunId, world: &World, folder: &Path, environment_file: Option<&Path>) -> Option<Registered> {
     let access = Access::of(&world.site);
     if access.embedded {
@@ -167,22 +167,22 @@ fn register(id: &RunId, world: &World, folder: &Path, environment_file: Option<&
     registry::register(registration)
         .map_err(|why| {
             say(&format!(
-                "warning: this run cannot be registered ({why}). If it is killed, `gameday rollback --all` finds it only from here; name its \
-                 folder then: gameday rollback {}",
+                "warning: this run cannot be registered ({why}). If it is killed, `gameday rollback --all` finds it only from this folder; from \
+                 another one, give the folder of the run: gameday rollback {}",
                 shell_word(absolute(folder))
             ));
         })
         .ok()
 }
 
-/// User and host, as the lock names them.
+/// User and host, as in the lock.
 fn owner() -> String {
     let name = |key: &str| std::env::var(key).ok().filter(|name| !name.is_empty());
     let user = name("USER").or_else(|| name("LOGNAME")).unwrap_or_else(user);
     format!("{user}@{}", registry::host())
 }
 
-/// The name of whoever runs this by passwd(5), else the number.
+/// The name of the current user by passwd(5), or else the number.
 fn user() -> String {
     let id = rustix::process::getuid().as_raw().to_string();
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -191,7 +191,14 @@ fn user() -> String {
     own.and_then(|fields| fields.first().map(|name| (*name).to_owned())).unwrap_or(id)
 }
 
-/// The folder of the run: made now, so that a bad path fails before anything else happens.
+fn cannot_write(folder: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::with_help(
+        format!("the folder of the run, {}, cannot be written: {error}", folder.display()),
+        "Choose a folder that you can write to with --out DIR; without it, the run goes to reports/ in the current folder",
+    )
+}
+
+/// The folder of the run, created now, so that a bad path fails before anything else happens.
 fn folder(out: Option<&Path>, scenario: &str, began: Timestamp) -> Result<PathBuf, Failure> {
     let path = out.map_or_else(
         || {
@@ -200,17 +207,12 @@ fn folder(out: Option<&Path>, scenario: &str, began: Timestamp) -> Result<PathBu
         },
         Path::to_owned,
     );
-    let fail = |error: std::io::Error| {
-        Failure::with_help(
-            format!("the run's folder {}: {error}", path.display()),
-            "Give a folder that can be written with --out",
-        )
-    };
+    let fail = |error: std::io::Error| cannot_write(&path, &error);
     fs::create_dir_all(&path).map_err(fail)?;
     if ["events.ndjson", "events.ndjson.zst"].iter().any(|log| path.join(log).exists()) {
         return Err(Failure::with_help(
-            format!("{} holds a run already", path.display()),
-            "Give another folder with --out; runs are never overwritten",
+            format!("{} already contains a run", path.display()),
+            "Choose another folder with --out; a run is never overwritten",
         ));
     }
     fs::canonicalize(&path).map(|_| path.clone()).map_err(fail)
@@ -221,7 +223,7 @@ fn run_id(began: Timestamp) -> RunId {
     RunId(format!("gd-{began}-{:06x}", rand::random::<u32>() >> 8))
 }
 
-/// The first signal skips to restore, the second stops observing, the third gives up.
+/// The first signal restores now, the second stops observing, the third aborts the restore.
 fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let (stop, folder) = (stop.clone(), folder.to_owned());
@@ -230,12 +232,14 @@ fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
             let name = signals.next().await;
             let next = match stop.raise(name) {
                 Some(StopLevel::Restore) => {
-                    "skipping to restore, then watching the way back. Again: stop watching.".to_owned()
+                    "restoring now, then observing the failback. Press again to stop observing.".to_owned()
                 }
-                Some(StopLevel::SkipObservers) => "restoring without watching. Again: give up restoring.".to_owned(),
+                Some(StopLevel::SkipObservers) => {
+                    "restoring without observing. Press again to abort the restore.".to_owned()
+                }
                 Some(StopLevel::GiveUp) | None => {
                     let folder = shell_word(&folder);
-                    format!("giving up what cannot be restored now. Go on with:\n  gameday rollback {folder}")
+                    format!("aborting the restore. To resume it:\n  gameday rollback {folder}")
                 }
             };
             say(&format!("{name}: {next}"));
@@ -256,9 +260,8 @@ pub fn write_reports(folder: &Path) -> Result<Outcome, Failure> {
 /// Reads what happened from a run's event log.
 pub fn outcome_of(folder: &Path) -> Result<Outcome, Failure> {
     let mut history = History::default();
-    read_log(&folder.join("events.ndjson"), |record| history.take(record)).map_err(|error| {
-        Failure::with_help(error.to_string(), "Give the folder of a run: the one with events.ndjson")
-    })?;
+    read_log(&folder.join("events.ndjson"), |record| history.take(record))
+        .map_err(|error| Failure::with_help(error.to_string(), "Give the folder of a run, with its events.ndjson"))?;
     measure::outcome(&history).map_err(|error| Failure::plain(error.to_string()))
 }
 

@@ -1,4 +1,4 @@
-//! `gameday trend`, `compare` and `runbook`: what whole runs say, beside each other and to people.
+//! `gameday trend`, `compare` and `runbook`: whole runs compared, and turned into a document for operators.
 
 use std::path::{Path, PathBuf};
 
@@ -15,67 +15,67 @@ use super::summary::empty_table;
 use super::world::{self, World};
 use super::{Exit, Failure, Place};
 
-/// What a comparison is written as.
+/// The output format of `trend`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TrendFormat {
-    /// A table for the terminal.
+    /// A table for the terminal
     Human,
-    /// For GitHub and GitLab, with a Mermaid chart.
+    /// For GitHub and GitLab, with a Mermaid chart
     Markdown,
-    /// One file that needs nothing else, with charts.
+    /// One self-contained file, with charts
     Html,
-    /// For programs.
+    /// For programs
     Json,
 }
 
 #[derive(Debug, Args)]
 pub struct TrendArgs {
-    /// Folders of runs, as reports/*; those without a run.json are named and left out.
+    /// Folders of runs, such as reports/*; folders without run.json are skipped with a warning
     #[arg(required = true, value_name = "DIR")]
     runs: Vec<PathBuf>,
-    /// What to write.
+    /// The output format
     #[arg(long, value_enum, default_value = "human")]
     format: TrendFormat,
-    /// Write it to a file instead of standard output.
+    /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with code 1 where the latest run of a scenario with figures is worse than the one before, by more than bounds and chance explain, or where the
-    /// latest run was not restored.
+    /// Exit with code 1 if the latest measured run of a scenario is worse than the one before by more than the bounds and chance explain, or
+    /// if the latest run was not restored
     #[arg(long)]
     fail_on_regression: bool,
 }
 
-/// What `compare` is written as.
+/// The output format of `compare`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CompareFormat {
-    /// Tables for the terminal.
+    /// Tables for the terminal
     Human,
-    /// For GitHub and GitLab.
+    /// For GitHub and GitLab
     Markdown,
-    /// For programs.
+    /// For programs
     Json,
 }
 
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// The folder of the earlier run.
+    /// The folder of the earlier run
     first: PathBuf,
-    /// The folder of the later run.
+    /// The folder of the later run
     second: PathBuf,
-    /// What to write.
+    /// The output format
     #[arg(long, value_enum, default_value = "human")]
     format: CompareFormat,
 }
 
 #[derive(Debug, Args)]
 pub struct RunbookArgs {
-    /// The environment file; without it, the built-in lab.
+    /// The environment file; without it, the built-in lab
     #[arg(long, value_name = "FILE")]
     env: Option<PathBuf>,
-    /// The folder of the last run, whose measured times are filled in.
+    /// The folder of the last run, whose measured times are filled in
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// Write it to a file instead of standard output.
+    /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -100,13 +100,13 @@ pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
         if path.exists() {
             runs.push(read(folder)?);
         } else {
-            say(&format!("{}: no run.json, so it is left out", folder.display()));
+            say(&format!("warning: {} has no run.json and is skipped", folder.display()));
         }
     }
     if runs.is_empty() {
         return Err(Failure::with_help(
-            "none of these folders holds a run.json",
-            "Give folders of runs, as `gameday trend reports/*`",
+            "none of these folders has a run.json",
+            "Give folders of runs, such as `gameday trend reports/*`",
         ));
     }
     let trend = compare::trend(runs);
@@ -121,11 +121,14 @@ pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
     for (series, cell) in &regressions {
         let bounds = cell.bounds.map_or_else(|| cell.figure.absent().to_owned(), compare::Bounds::text);
         let name = cell.figure.name();
-        say(&format!("{} in {}: {name} is worse than before: {bounds}", series.scenario, series.environment));
+        say(&format!(
+            "regression: {} in {}: {name} is worse than in the run before: {bounds}",
+            series.scenario, series.environment
+        ));
     }
     for (series, cell) in trend.untold() {
         say(&format!(
-            "{} in {}: whether {} changed beyond chance cannot be told; `gameday report DIR` writes an older run.json again",
+            "{} in {}: it is not known whether the change of {} is more than chance; `gameday report DIR` updates an older run.json",
             series.scenario,
             series.environment,
             cell.figure.name()
@@ -135,7 +138,7 @@ pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
     for (series, row) in &without_figures {
         let Row { run_id, ending, .. } = row;
         say(&format!(
-            "{} in {}: the latest run, {run_id}, ended {ending}, has no figures",
+            "{} in {}: the latest run, {run_id}, has no figures: {ending}",
             series.scenario, series.environment
         ));
     }
@@ -162,7 +165,7 @@ pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
     let text = read_at_most(&path, LONGEST_DOCUMENT).map_err(|error| {
         Failure::with_help(
             format!("{}: {error}", path.display()),
-            "Give the folder of a run; `gameday report DIR` writes its run.json again",
+            "Give the folder of a run; `gameday report DIR` regenerates its run.json",
         )
     })?;
     RunRecord::read(&text).map_err(|error| Failure::plain(format!("{}: {error}", path.display())))
@@ -214,7 +217,7 @@ fn human(trend: &Trend) -> String {
         parts.push(format!("{} in {}\n{table}", series.scenario, series.environment));
     }
     parts.push(
-        "A figure is marked as worse or better only where its bounds lie further from those of the run before than chance explains."
+        "A figure is marked as better or worse only if it differs from the run before by more than chance explains."
             .into(),
     );
     parts.join("\n\n")
@@ -223,7 +226,7 @@ fn human(trend: &Trend) -> String {
 fn side_by_side(pair: &Pair) -> String {
     let side = |title: &str, parts: &[Part]| {
         let mut table = empty_table();
-        table.set_header([title, "first run", "second run", "by chance", "beside each other"]);
+        table.set_header([title, "first run", "second run", "by chance", "change"]);
         for part in parts {
             let text =
                 |bounds: Option<compare::Bounds>| bounds.map_or_else(|| part.absent.into(), compare::Bounds::text);
@@ -240,12 +243,12 @@ fn side_by_side(pair: &Pair) -> String {
     let mut parts = vec![
         format!("{} and {}", pair.runs[0], pair.runs[1]),
         side("figure", &pair.figures),
-        side("link of the chain", &pair.links),
+        side("step of the failover", &pair.links),
         pair.explanation.clone(),
     ];
-    parts.extend(pair.differences.iter().map(|text| format!("not alike: {text}")));
+    parts.extend(pair.differences.iter().map(|text| format!("difference: {text}")));
     parts.extend(pair.verdicts.iter().map(|(name, then, now)| format!("objective {name}: {then}, now {now}")));
-    parts.extend(pair.new_findings.iter().map(|(code, title)| format!("new {code}: {title}")));
-    parts.extend(pair.closed_findings.iter().map(|(code, title)| format!("closed {code}: {title}")));
+    parts.extend(pair.new_findings.iter().map(|(code, title)| format!("new finding {code}: {title}")));
+    parts.extend(pair.closed_findings.iter().map(|(code, title)| format!("closed finding {code}: {title}")));
     parts.join("\n\n")
 }

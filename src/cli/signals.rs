@@ -1,4 +1,4 @@
-//! The signals that ask a command to end.
+//! The signals that end a command.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -14,8 +14,9 @@ pub struct Signals {
 impl Signals {
     /// Takes them over from now on.
     pub fn listen() -> Result<Self, Failure> {
-        let take =
-            |kind| signal(kind).map_err(|error| Failure::plain(format!("signals cannot be listened to: {error}")));
+        let take = |kind| {
+            signal(kind).map_err(|error| Failure::plain(format!("signal handlers cannot be installed: {error}")))
+        };
         Ok(Self {
             interrupt: take(SignalKind::interrupt())?,
             terminate: take(SignalKind::terminate())?,

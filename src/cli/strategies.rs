@@ -24,7 +24,7 @@ use gameday_core::scenario::Phases;
 use gameday_protocols::timer::Timer as _;
 
 use super::output::say;
-use super::run::Companion;
+use super::run::RunObserver;
 use super::summary::empty_table;
 use super::world::World;
 use super::{Exit, Failure, Format, Place, RunArgs, run, runs, speed};
@@ -32,8 +32,8 @@ use super::{Exit, Failure, Format, Place, RunArgs, run, runs, speed};
 /// What the probe leaves in a run's folder.
 const PROBED: &str = "probed.json";
 
-/// The scenario that is meant for it.
-const SCENARIO: &str = "scenarios/strategies.toml";
+/// The built-in scenario for it.
+const SCENARIO: &str = "strategies";
 
 /// The user whose password is changed is the last one of this population of the lab, which the scenario's users are not of.
 const POPULATION: &str = "sign-out";
@@ -46,22 +46,22 @@ const BEFORE_THE_CUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct StrategiesArgs {
-    /// The scenario file.
+    /// The scenario: the name of a built-in one or the path of a file
     #[arg(default_value = SCENARIO)]
     scenario: PathBuf,
-    /// Scenario seconds in one real second.
+    /// Speed-up factor
     #[arg(long, value_name = "N", value_parser = speed, default_value = "30")]
     speed: f64,
-    /// The number from which every random draw of all runs follows; drawn where left out.
+    /// Random seed of all runs; generated and printed if omitted
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// The folder for the table and one folder for each run.
+    /// The folder for the table, with one folder for each run
     #[arg(long, value_name = "DIR", default_value = "reports/strategies")]
     out: PathBuf,
-    /// Run nothing: write the table again from the runs in --out.
+    /// Run nothing; regenerate the table from the runs in --out
     #[arg(long, conflicts_with_all = ["scenario", "speed", "seed"])]
     render: bool,
-    /// What goes to standard output.
+    /// The output format
     #[arg(long, value_enum, default_value = "human")]
     format: StrategiesFormat,
 }
@@ -69,11 +69,11 @@ pub struct StrategiesArgs {
 /// What the table is printed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StrategiesFormat {
-    /// For the terminal.
+    /// For the terminal
     Human,
-    /// For GitHub and GitLab; also in `strategies.md`.
+    /// For GitHub and GitLab; also written to `strategies.md`
     Markdown,
-    /// For programs; also in `strategies.json`.
+    /// For programs; also written to `strategies.json`
     Json,
 }
 
@@ -155,16 +155,16 @@ fn fail(path: &Path, error: &std::io::Error) -> Failure {
 
 fn human(comparison: &Comparison) -> String {
     let mut table = empty_table();
-    table.set_header(["strategy", "", "claimed", "measured", "beside the claim"]);
+    table.set_header(["strategy", "", "claimed", "measured", "comparison"]);
     for it in &comparison.contenders {
-        let passwords = format!("{} at the cut, {} after the hold", it.at_cut(), it.at_end());
+        let passwords = format!("{} at fault injection, {} after the hold phase", it.at_cut(), it.at_end());
         table.add_row([it.claim.strategy, "RTO", it.claim.rto, &it.rto_text(), it.rto_verdict.text()]);
         table.add_row(["", "RPO", it.claim.rpo, &it.rpo_text(), it.rpo_verdict.text()]);
         table.add_row(["", "password at the replica", it.claim.passwords, &passwords, it.passwords_verdict.text()]);
         table.add_row(["", "attributes that differ", "", &it.diverged(), ""]);
-        table.add_row(["", "changes carried", "", &it.carried_text(), ""]);
+        table.add_row(["", "changes replicated", "", &it.carried_text(), ""]);
         for caveat in &it.caveats {
-            table.add_row(["", "to be known", "", caveat, ""]);
+            table.add_row(["", "caveat", "", caveat, ""]);
         }
     }
     table.to_string()
@@ -177,7 +177,7 @@ struct Probe {
     task: Option<AbortOnDropHandle<()>>,
 }
 
-impl Companion for Probe {
+impl RunObserver for Probe {
     fn start(&mut self, world: &World, log: &Arc<EventLog>, phases: &Phases) {
         let (site, clock, baseline) = (world.site.clone(), world.clock, phases.baseline.0);
         // From now on, so that no phase is missed.
@@ -188,7 +188,7 @@ impl Companion for Probe {
                 Err(failed) => Err(failed),
             };
             if let Err(failed) = followed {
-                say(&format!("warning: passwords and attributes were not all tried: {failed}"));
+                say(&format!("warning: not every password and attribute was tested: {failed}"));
                 lock(&found).failed = Some(failed);
             }
         });
@@ -217,13 +217,13 @@ impl ProbeUser {
         let population = site.users.populations.iter().find(|population| population.name == POPULATION);
         let population = population.ok_or_else(|| format!("the lab has no population {POPULATION}"))?;
         let Some(SecretRef::Literal(old)) = population.password.clone() else {
-            return Err(format!("the password of the population {POPULATION} is not at hand"));
+            return Err(format!("the password of the population {POPULATION} is not known"));
         };
         let new = || Secret::new(format!("Gd1-{:032x}", rand::random::<u128>()));
         Ok(Self {
             cloud: Cloud::connect(site).await.map_err(|error| error.to_string())?,
             pool: site.pool.clone(),
-            name: population.names.last().cloned().ok_or("it has no user")?,
+            name: population.names.last().cloned().ok_or("the population has no user")?,
             passwords: [(Accepted::Newest, new()), (Accepted::Overtaken, new()), (Accepted::Old, old)],
         })
     }
@@ -247,14 +247,14 @@ impl ProbeUser {
             };
             let record = match event {
                 Ok(record) => record,
-                Err(RecvError::Lagged(_)) => return Err("events came faster than they were read".to_owned()),
-                Err(RecvError::Closed) => return Err("the run ended early".to_owned()),
+                Err(RecvError::Lagged(_)) => return Err("events arrived faster than they could be read".to_owned()),
+                Err(RecvError::Closed) => return Err("the run ended before the test was complete".to_owned()),
             };
             let Event::PhaseStarted { phase } = &record.event else { continue };
             match phase {
                 Phase::Baseline => due = record.at.checked_add(baseline.saturating_sub(BEFORE_THE_CUT)).ok(),
                 Phase::Outage | Phase::Restore if !changed => {
-                    return Err("the baseline ended before anything was changed".to_owned());
+                    return Err("the baseline ended before the passwords and attributes were changed".to_owned());
                 }
                 Phase::Outage => {
                     let accepted = self.accepted().await?;

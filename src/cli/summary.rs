@@ -6,19 +6,22 @@ use std::path::Path;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
 use gameday_core::measure::{Became, Foretold, Outcome, Verdict};
-use gameday_core::model::Severity;
+use gameday_core::model::{Finding, Severity};
 use gameday_core::report::{shown_objectives, words};
 
-use super::output;
+use super::{output, text};
+
+/// The kind of an environment that is a lab, as the event log has it.
+const LAB: &str = "lab";
 
 /// Prints verdict, objectives, milestones and where the report is.
 pub fn print(outcome: &Outcome, folder: &Path) {
-    // Where it cannot be written, the report has it all the same: that must not change how the run ends.
+    // If it cannot be written, the report has it anyway; the exit code stays the same.
     let _ = output::print(format!("{}\n", text(outcome, folder)).as_bytes());
 }
 
 fn text(outcome: &Outcome, folder: &Path) -> String {
-    let mut text = String::new();
+    let mut lines = String::new();
     let mut objectives = table(["objective", "target", "measured", "verdict"]);
     for objective in &shown_objectives(outcome) {
         let color = match objective.verdict {
@@ -33,35 +36,42 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
             Cell::new(objective.verdict.as_str()).fg(color),
         ]);
     }
-    let mut milestones = table(["milestone", "after the cut was sent"]);
+    let mut milestones = table(["milestone", "time since fault injection"]);
     for reached in &outcome.milestones {
         let at = reached.at.map_or_else(|| reached.absence().to_owned(), words::span_s);
         milestones.add_row([reached.milestone.as_str().to_owned(), at]);
     }
     if outcome.zero_at.is_some() {
-        let _ = writeln!(text, "{milestones}\n{objectives}");
+        let _ = writeln!(lines, "{milestones}\n{objectives}");
     }
     for objective in outcome.objectives.iter().filter(|objective| objective.verdict == Verdict::Inconclusive) {
         if let Some(reason) = objective.reason.as_ref().filter(|_| outcome.zero_at.is_some()) {
-            let _ = writeln!(text, "{} is inconclusive: {reason}", objective.name);
+            let _ = writeln!(lines, "{} is inconclusive: {reason}", objective.name);
         }
     }
     for (index, finding) in outcome.findings.iter().enumerate() {
         if finding.severity != Severity::Note {
-            let _ = writeln!(text, "{} {}: {}\n  {}", finding.code, finding.title, finding.evidence, finding.remedy);
+            let Finding { code, title, evidence, remedy, .. } = finding;
+            let _ = writeln!(lines, "{code} {title}: {evidence}\n{}", text::markdown(remedy, "  "));
             if let Some(Foretold { became: Became::CameTrue(seen), .. }) = outcome.foretold.get(index) {
-                let _ = writeln!(text, "  Predicted, and it came: {seen}");
+                let _ = writeln!(lines, "  The prediction was right: {seen}");
             }
         }
     }
     for steady in outcome.steady.iter().filter(|steady| !steady.steady) {
-        let _ = writeln!(text, "steady state was not there {}: {}", steady.asked.words(), steady.why_not());
+        let _ = writeln!(lines, "no steady state {}: {}", steady.asked.words(), steady.why_not());
     }
     for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave || anomaly.of_runner) {
-        let _ = writeln!(text, "{}: {}", anomaly.code, anomaly.text);
+        let _ = writeln!(lines, "{}: {}", anomaly.code, anomaly.text);
     }
-    let _ = write!(text, "{}\n{}", words::headline(outcome), folder.join("report.md").display());
-    text
+    let verdict = verdict(&outcome.run.environment_kind, &outcome.run.environment_name, &words::headline(outcome));
+    let _ = write!(lines, "{verdict}\n{}", folder.join("report.md").display());
+    lines
+}
+
+/// A rehearsal in the lab must not be taken for one on AWS.
+fn verdict(kind: &str, environment: &str, headline: &str) -> String {
+    if kind == LAB { format!("LAB (simulated environment `{environment}`): {headline}") } else { headline.to_owned() }
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
@@ -74,22 +84,14 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
 pub fn empty_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    // comfy-table colours on terminals alone; NO_COLOR is ours to honour.
+    // comfy-table colours only on terminals; NO_COLOR is not its concern.
     if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         table.force_no_tty();
     }
-    if let Some(width) = width(table.width()) {
+    if let Some(width) = text::replaced(table.width()) {
         table.set_width(width);
     }
     table
-}
-
-/// As wide as a terminal is at least.
-pub const NARROWEST: u16 = 80;
-
-/// What a table is to be set to: a terminal that nobody has told its size, as under `docker run -t`, `ssh -tt` or `script`, has no columns.
-fn width(terminal: Option<u16>) -> Option<u16> {
-    (terminal == Some(0)).then_some(NARROWEST)
 }
 
 #[cfg(test)]
@@ -97,7 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a17_a_terminal_without_columns_is_taken_for_one_of_80() {
-        assert_eq!([Some(0), Some(120), None].map(width), [Some(80), None, None]);
+    fn a_lab_is_called_a_lab_in_the_verdict() {
+        let said = verdict("lab", "two-regions", "PASSED: all 7 objectives are met");
+        assert_eq!(said, "LAB (simulated environment `two-regions`): PASSED: all 7 objectives are met");
+        assert_eq!(verdict("aws", "staging", "PASSED"), "PASSED");
     }
 }

@@ -194,14 +194,16 @@ pub fn refuse(environment: &Environment, out: Option<&Path>) -> Result<(), Failu
     let Some(run) = found else { return Ok(()) };
     let folder = shell_word(&run.folder);
     let what = match &run.contents {
-        Ok(contents) => format!("{} in `{name}` is not restored: {folder}", contents.run_id),
-        Err(error) => format!("{} may not be restored: {error}", run.name()),
+        Ok(contents) => format!("run {} in `{name}` is not restored: {folder}", contents.run_id),
+        Err(error) => format!("run {} may not be restored: {error}", run.name()),
     };
     let help = match run.living() {
-        Some(process) => format!("It is still going on, in process {process}: wait for it, or end it with Ctrl-C"),
-        None => format!("If it is still going on, wait for it. Else put back what it left: gameday rollback {folder}"),
+        Some(process) => format!("It is still in progress, in process {process}: wait for it, or stop it with Ctrl-C"),
+        None => format!(
+            "If it is still in progress, wait for it. Otherwise restore what it changed: gameday rollback {folder}"
+        ),
     };
-    Err(Failure::with_help(format!("{what}. Nothing was touched"), help).coded(Exit::Refused))
+    Err(Failure::with_help(format!("{what}. Nothing was changed"), help).coded(Exit::Refused))
 }
 
 fn is_same_url(one: &str, other: &str) -> bool {

@@ -1,4 +1,4 @@
-//! `gameday users`: synthetic users made and removed.
+//! `gameday users`: synthetic users are created and deleted.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -27,12 +27,12 @@ use super::{Exit, Failure, Place, UsersCommand};
 /// Names that one line shows.
 const SHOWN: usize = 5;
 
-/// Makes or removes synthetic users.
+/// Creates or deletes synthetic users.
 pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
     match command {
         UsersCommand::Seed(args) => {
             let prefix = &args.prefix;
-            let what = format!("{} `{prefix}…` will be made in its user pool.", counted(args.count, "user"));
+            let what = format!("{} `{prefix}…` will be created in its user pool.", counted(args.count, "user"));
             let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "at the environment file" };
             let environment = load(&args.env)?;
             let list = listed(&environment);
@@ -51,7 +51,7 @@ pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
             let prefix = &args.prefix;
             let what = format!("Every user `{prefix}…` in the group `{GROUP}` of its user pool will be deleted.");
             let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with --dry-run" };
-            // Whoever only looks need not be sure.
+            // A dry run needs no confirmation.
             let environment = load(&args.env)?;
             let pool = Box::pin(open(environment, (!args.dry_run).then_some(consent), &what)).await?;
             purge(&pool, prefix, args.dry_run).await
@@ -80,8 +80,8 @@ fn load(file: &Path) -> Result<Loaded<Environment>, Failure> {
     let environment = env::load_before_users(file)?;
     if environment.value.kind == EnvironmentKind::Lab && environment.value.primary.is_none() {
         return Err(Failure::with_help(
-            "the built-in lab ends with this command, and its users with it",
-            "Start a lab with `gameday lab --out lab.toml`, and give --env lab.toml",
+            "the built-in lab ends with this command, and so do its users",
+            "Start a lab with `gameday lab --out lab.toml`, then give --env lab.toml",
         ));
     }
     Ok(environment)
@@ -95,7 +95,7 @@ fn listed(environment: &Loaded<Environment>) -> Option<PathBuf> {
     }
 }
 
-/// What comes after the users are made.
+/// The next steps once the users are created.
 fn next(environment: &Path, out: &Path, list: Option<&Path>) -> String {
     let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let named = list.is_some_and(|list| whole(list) == whole(out));
@@ -103,7 +103,7 @@ fn next(environment: &Path, out: &Path, list: Option<&Path>) -> String {
         String::new()
     } else {
         format!(
-            "write `list = {{ file = {} }}` into `[users]` of {}, instead of what is there, then ",
+            "replace the contents of `[users]` in {1} with `list = {{ file = {0} }}`, then ",
             toml::Value::from(whole(out).display().to_string()),
             environment.display()
         )
@@ -122,7 +122,7 @@ fn stop_by_signal() -> Result<CancellationToken, Failure> {
     let token = stop.clone();
     tokio::spawn(async move {
         let name = signals.next().await;
-        say(&format!("{name}: ending with the users that are being worked on"));
+        say(&format!("{name}: stopping after the users in progress"));
         token.cancel();
     });
     Ok(stop)
@@ -141,14 +141,14 @@ fn some(names: &[String]) -> String {
 
 fn only_phones() -> Failure {
     Failure::with_help(
-        "the pool knows its users by phone number alone (UsernameAttributes), and no number belongs to nobody; nothing was changed",
-        "Make users by hand with numbers of your own, and write a list of them: username,password",
+        "users of this pool have a phone number as their only name (UsernameAttributes), and no phone number is safe to invent; nothing was changed",
+        "Create the users yourself with phone numbers of your own, and write a list of them: username,password",
     )
-    .coded(Exit::Aborted)
+    .coded(Exit::Refused)
 }
 
 fn refused(error: &CloudError) -> Failure {
-    Failure::plain(format!("nothing was changed: {error}")).coded(Exit::Aborted)
+    Failure::plain(format!("{error}; nothing was changed")).coded(Exit::Refused)
 }
 
 async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Result<Exit, Failure> {
@@ -177,17 +177,21 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
     }
     let made = done - known;
     tell(&format!(
-        "{} made, {known} of the group `{GROUP}` given a new password: {}",
+        "{} created, {known} of the group `{GROUP}` with a new password: {}",
         counted(made, "user"),
         path.display()
     ));
     if !foreign.is_empty() {
-        tell(&format!("left alone, since they are there and not in that group: {}", some(&foreign)));
+        tell(&format!("not changed, because they exist and are not in that group: {}", some(&foreign)));
     }
     if !failed.is_empty() {
-        tell(&format!("failed, try again with the same command: {}", some(&failed)));
+        tell(&format!("failed; run the same command again: {}", some(&failed)));
     }
-    Ok(if done == wanted { Exit::Success } else { Exit::Aborted })
+    Ok(match (done == wanted, stop.is_cancelled()) {
+        (true, _) => Exit::Success,
+        (false, true) => Exit::Aborted,
+        (false, false) => Exit::Missed,
+    })
 }
 
 async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, Failure> {
@@ -197,7 +201,7 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
         let logins: Vec<String> = census.ours.iter().map(|user| user.login.clone()).collect();
         tell(&format!("{} would be deleted: {}", counted(wanted, "user"), some(&logins)));
     }
-    let (mut gone, mut failed) = (0, Vec::new());
+    let (mut gone, mut failed, mut is_stopped) = (0, Vec::new(), false);
     if !dry_run {
         let (stop, bar) = (stop_by_signal()?, progress(wanted));
         let count = |removed| {
@@ -211,25 +215,33 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
             }
         };
         pool.purge(census.ours, &stop, count).await;
+        is_stopped = stop.is_cancelled();
         bar.finish_and_clear();
         tell(&format!("{gone} of {} deleted", counted(wanted, "user")));
     }
     if !census.other_names.is_empty() {
-        tell(&format!("left, in the group `{GROUP}` without the prefix `{prefix}`: {}", some(&census.other_names)));
+        tell(&format!(
+            "not deleted, in the group `{GROUP}` without the prefix `{prefix}`: {}",
+            some(&census.other_names)
+        ));
     }
     if !census.not_members.is_empty() {
-        tell(&format!("left, with the prefix and not in the group: {}", some(&census.not_members)));
+        tell(&format!("not deleted, with the prefix but not in the group: {}", some(&census.not_members)));
     }
     if !failed.is_empty() {
-        tell(&format!("failed, try again with the same command: {}", some(&failed)));
+        tell(&format!("failed; run the same command again: {}", some(&failed)));
     }
-    Ok(if dry_run || gone == wanted { Exit::Success } else { Exit::Aborted })
+    Ok(match (dry_run || gone == wanted, is_stopped) {
+        (true, _) => Exit::Success,
+        (false, true) => Exit::Aborted,
+        (false, false) => Exit::NotRestored,
+    })
 }
 
 /// Where names and passwords go.
 struct PasswordFile {
     path: PathBuf,
-    /// Its rows so far, by name: passwords of users whom this run may not come to.
+    /// Its rows so far, by name: passwords of users that this command may not reach.
     old: BTreeMap<String, Row>,
 }
 
@@ -242,15 +254,18 @@ struct Row {
 impl PasswordFile {
     /// Refuses a path that cannot be written, and a file that is no list of users.
     fn new(path: &Path) -> Result<Self, Failure> {
-        let fail = |error: String| Failure::plain(format!("{}: {error}; nothing was touched", path.display()));
+        let fail = |error: String| Failure::plain(format!("{}: {error}; nothing was changed", path.display()));
         let folder = folder(path);
         if !folder.is_dir() {
-            return Err(fail(format!("there is no folder {}", folder.display())));
+            return Err(fail(format!("the folder {} does not exist", folder.display())));
         }
         let mut rows = BTreeMap::new();
         if path.exists() {
             let users = read_list_file(path).map_err(|error| {
-                Failure::with_help(format!("{error}; nothing was touched"), "Mend it, or give another file with --out")
+                Failure::with_help(
+                    format!("{error}; nothing was changed"),
+                    "Correct the file, or give another one with --out",
+                )
             })?;
             for Listed { name, password, totp_secret } in users {
                 let totp_secret = totp_secret.unwrap_or_else(|| Secret::new(""));
@@ -265,7 +280,7 @@ impl PasswordFile {
         if self.old.keys().all(|name| names.contains(name)) {
             return Ok(());
         }
-        let text = format!("{} holds other users' passwords; nothing was touched", self.path.display());
+        let text = format!("{} has passwords of other users; nothing was changed", self.path.display());
         Err(Failure::with_help(text, "Give another file with --out"))
     }
 
@@ -279,14 +294,14 @@ impl PasswordFile {
         }
         let fail = |error: String| {
             let text = format!("{}: {error}", self.path.display());
-            Failure::with_help(text, "The users are made; the same command gives them new passwords")
-                .coded(Exit::Aborted)
+            Failure::with_help(text, "The users were created; run the same command again to give them new passwords")
+                .coded(Exit::Missed)
         };
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let beside = folder(&self.path).join(format!(".{name}.{:016x}", rand::random::<u64>()));
         let written = write_new(&beside, &rows).and_then(|()| fs::rename(&beside, &self.path));
         written.map_err(|error| {
-            // What is half written has passwords that nobody needs.
+            // A partly written file has passwords and no use.
             let _ = fs::remove_file(&beside);
             fail(error.to_string())
         })
@@ -351,7 +366,10 @@ mod tests {
         assert_eq!(next(file, list, Some(list)), "Next: gameday preflight --env /e/e.toml");
         for named in [None, Some(Path::new("/e/other.csv"))] {
             let text = next(file, list, named);
-            assert!(text.contains("`list = { file = \"/e/users.csv\" }` into `[users]` of /e/e.toml"), "{text}");
+            assert!(
+                text.contains("`[users]` in /e/e.toml with `list = { file = \"/e/users.csv\" }`, then gameday"),
+                "{text}"
+            );
         }
     }
 

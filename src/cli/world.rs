@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::cloud::{Caller, Cloud};
 use crate::preflight::{Findings, account};
 use gameday_core::env::{self, Environment, EnvironmentKind, Site};
-use gameday_core::files::{Document, FileProblems, Loaded};
+use gameday_core::files::{FileProblems, Loaded};
 use gameday_core::model::TruthReport;
 use gameday_core::model::{Clock, LONGEST_TEXT, Seed, read_text_at_most};
-use gameday_core::scenario::{self, Scenario};
+use gameday_core::scenario::Scenario;
 
-use super::{Exit, Failure, Place, embedded, output};
+use super::{Exit, Failure, Place, embedded, input, library};
 
 /// An environment at hand.
 pub struct World {
@@ -30,48 +30,26 @@ pub struct World {
     truth_url: Option<String>,
 }
 
-/// Reads both files and tells the problems of both.
+/// Reads the scenario and the environment, and reports the problems of both. Without a scenario, the default one.
 pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>, Loaded<Environment>), Failure> {
-    if let Some(path) = scenario.filter(|path| is_environment(path)) {
-        let path = path.display();
-        return Err(Failure::with_help(
-            format!("{path} is an environment, and a scenario is wanted here"),
-            format!("Give it with --env {path}, and a scenario as scenarios/full-failover.toml in its place"),
-        ));
+    if let Some(path) = scenario {
+        input::want_scenario(path)?;
     }
-    if let Some(path) = place.env.as_deref().filter(|path| is_scenario(path)) {
-        return Err(Failure::with_help(
-            format!("{} is a scenario, and --env wants an environment", path.display()),
-            "Give the scenario without --env; without an environment the built-in lab is taken",
-        ));
+    if let Some(path) = &place.env {
+        input::want_environment(path)?;
     }
     let environment = environment(place.env.as_deref());
     let ttl = environment.as_ref().ok().and_then(|env| env.value.lab.as_ref()).map(|lab| lab.ttl.0);
-    let scenario = match scenario {
-        Some(path) => scenario::load(path, ttl),
-        // Nobody means to run it as it is, so that its hold need not fit the lab's TTL.
-        None => {
-            scenario::read_str("scenarios/full-failover.toml", include_str!("../../scenarios/full-failover.toml"), None)
-        }
-    };
+    let scenario = scenario.map_or_else(library::default, |argument| library::load(argument, ttl));
     match (scenario, environment) {
         (Ok(scenario), Ok(environment)) => Ok((scenario, environment)),
-        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems.into()),
+        (Err(failure), Ok(_)) => Err(failure),
+        (Ok(_), Err(problems)) => Err(problems.into()),
         (Err(first), Err(second)) => {
-            output::say(&format!("{:?}", miette::Report::new(first)));
+            first.print();
             Err(second.into())
         }
     }
-}
-
-/// Whether a file has what environments alone have.
-pub fn is_environment(path: &Path) -> bool {
-    Document::open::<Environment>(path).is_ok_and(|file| file.has("kind"))
-}
-
-/// Whether a file has what scenarios alone have.
-fn is_scenario(path: &Path) -> bool {
-    Document::open::<Scenario>(path).is_ok_and(|file| file.has("phases") && !file.has("kind"))
 }
 
 /// Reads the environment file, or takes the built-in one.
@@ -89,7 +67,7 @@ impl World {
         let speed = match (environment.kind, place.speed) {
             (EnvironmentKind::Aws, Some(_)) => {
                 return Err(Failure::with_help(
-                    "--speed is the lab's alone: AWS keeps its own time",
+                    "--speed is for the lab only; AWS runs in real time",
                     "Leave --speed out",
                 ));
             }
@@ -109,7 +87,7 @@ impl World {
             (Some(clock), Some(speed)) if (clock.speed - speed).abs() > f64::EPSILON => {
                 return Err(Failure::with_help(
                     format!("this lab runs at --speed {}, not {speed}", clock.speed),
-                    "Leave --speed out: it is the running lab's",
+                    "Leave --speed out; the running lab sets it",
                 ));
             }
             (Some(clock), _) => Clock::aligned(clock.anchor, clock.speed),
@@ -153,7 +131,7 @@ fn trust_root(environment: &Environment, folder: &Path) -> Result<Option<String>
 fn complete(environment: Environment, folder: PathBuf, pem: Option<String>) -> Result<Site, Failure> {
     environment
         .complete(folder, pem)
-        .map_err(|missing| Failure::plain(format!("the environment lacks {}", missing.join(", "))))
+        .map_err(|missing| Failure::plain(format!("the environment file lacks {}", missing.join(", "))))
 }
 
 async fn fetch_truth(url: &str, zero_at: Option<Timestamp>) -> Option<TruthReport> {
@@ -180,5 +158,5 @@ pub async fn allowed(site: &Site) -> Result<(Cloud, Caller), Failure> {
     }
     let finding = found.findings.pop();
     let (text, help) = finding.map(|finding| (finding.evidence, finding.remedy)).unwrap_or_default();
-    Err(Failure::with_help(format!("{text}; nothing was touched"), help).coded(Exit::Refused))
+    Err(Failure::with_help(format!("{text}; nothing was changed"), help).coded(Exit::Refused))
 }

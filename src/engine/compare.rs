@@ -34,7 +34,7 @@ impl Shell {
     }
 
     fn conclude(&self, compared: Result<Comparison, String>) -> Result<(), String> {
-        let compared = compared.map_err(|error| format!("the state after could not be described: {error}"))?;
+        let compared = compared.map_err(|error| format!("the state after the run could not be described: {error}"))?;
         let Comparison { left, others, renewed, before_sha256, after_sha256 } = compared;
         let identical = left.is_empty();
         for ChangedByOthers { region, resource, found } in others {

@@ -41,7 +41,7 @@ impl Shell {
         };
         let (found, ready) = match checked {
             Ok(checked) => checked,
-            Err(error) => return Ended::Failed(format!("nothing was touched: {error}")),
+            Err(error) => return Ended::Failed(format!("nothing was changed: {error}")),
         };
         found.write(&run.log);
         let Some(ready) = ready else { return Ended::Refused(Refusal::Preflight) };
@@ -65,7 +65,7 @@ impl Shell {
     /// The journal, and the executor that writes it.
     pub(super) fn open(&self) -> Ended {
         let (run, Some(ready)) = (&self.run, self.ready.get()) else {
-            return Ended::Failed(format!("nothing was touched: {INTERNAL}"));
+            return Ended::Failed(format!("nothing was changed: {INTERNAL}"));
         };
         let path = run.folder.join("journal.ndjson");
         let access = ready.cloud.access(&run.site, &ready.caller);
@@ -79,7 +79,7 @@ impl Shell {
                 let _ = self.journal.set(journal);
                 Ended::Done
             }
-            Err(error) => Ended::Failed(format!("nothing was touched: {error}")),
+            Err(error) => Ended::Failed(format!("nothing was changed: {error}")),
         }
     }
 
@@ -112,7 +112,9 @@ impl Shell {
             Err(FaultError::Interrupted) => Ended::Interrupted,
             Err(error) => {
                 let page = preflight::checks::guard::lock::CHECK.page();
-                run.log.write(Event::Finding(page.finding(Sight::of(format!("it could not be locked: {error}")))));
+                run.log.write(Event::Finding(
+                    page.finding(Sight::of(format!("the targets could not be locked: {error}"))),
+                ));
                 Ended::Refused(Refusal::Preflight)
             }
         }
@@ -133,7 +135,7 @@ impl Shell {
                 *lock(&self.trials) = trials;
                 Ended::Done
             }
-            Err(error) => Ended::Failed(format!("nothing was touched: {error}")),
+            Err(error) => Ended::Failed(format!("nothing was changed: {error}")),
         }
     }
 
@@ -147,7 +149,7 @@ impl Shell {
         *lock(&self.steady) = Some(SteadyWatch::start(&self.run.log, self.run.clock.speed()));
         match Load::start(&self.run, ready, trials, &self.happened) {
             Ok(load) => *lock(&self.load) = Some(load),
-            Err(error) => return Ended::Failed(format!("nothing was touched: no observers: {error}")),
+            Err(error) => return Ended::Failed(format!("nothing was changed: the observers could not start: {error}")),
         }
         self.wait(self.run.scenario.phases.baseline.0, stop).await
     }
@@ -168,14 +170,16 @@ impl Shell {
             Ok(()) => {}
             Err(FaultError::Changed(what)) => reasons.push(FaultError::Changed(what).to_string()),
             Err(error) => {
-                return Ended::Failed(format!("what is about to be changed could not be described again: {error}"));
+                return Ended::Failed(format!(
+                    "the targets could not be described again before fault injection: {error}"
+                ));
             }
         }
         if let Some(watch) = &*lock(&self.steady) {
             let mut steady = watch.before_fault(Demands::of(&self.run.scenario), &ready.targets);
             steady.ignored = !steady.steady && self.run.allowed.ignore.iter().any(|code| code == STEADY_STATE);
             if !steady.steady && !steady.ignored {
-                reasons.push(format!("steady state was not there ({})", steady.why_not()));
+                reasons.push(format!("there was no steady state ({})", steady.why_not()));
             }
             self.run.log.write(Event::SteadyState(steady));
         }

@@ -192,7 +192,9 @@ pub(super) fn next(mut state: State, event: Event) -> (State, Vec<Action>) {
     let actions = match event {
         Event::Stop { level, reason } => state.stop(level, reason),
         Event::TurnsEnded(ended) => state.turned(ended),
-        Event::LoadEnded => state.cannot_go_on(format!("users or observers ended by themselves: {INTERNAL}")),
+        Event::LoadEnded => {
+            state.cannot_go_on(format!("the load generator or the observers ended unexpectedly: {INTERNAL}"))
+        }
         Event::Ended(ended) if state.doing.forward() => state.forward(ended),
         Event::Ended(ended) => state.back(ended),
     };
@@ -222,7 +224,7 @@ impl State {
         if self.doing == Activity::Failback && level >= StopLevel::SkipObservers {
             // What is cut short was not observed to its end, so the run ends here for the figures.
             actions.extend(self.abort(self.reason.clone()));
-            actions.push(Action::Note(format!("the way back was not observed to its end: {}", self.reason)));
+            actions.push(Action::Note(format!("the failback was not observed to its end: {}", self.reason)));
             actions.push(Action::Interrupt);
         }
         if level == StopLevel::GiveUp {
@@ -323,12 +325,12 @@ impl State {
                 if !matches!(ended, Ended::Panicked) {
                     self.left.clear();
                 }
-                self.leave(ended, "the look whether everything is undone");
+                self.leave(ended, "the verification that everything is restored");
                 if self.loaded { Activity::EndLoad } else { Activity::CleanUsers }
             }
             Activity::EndLoad => Activity::CleanUsers,
             Activity::CleanUsers => {
-                self.leave(ended, "what users changed");
+                self.leave(ended, "the users that were changed");
                 // A signal that came while everything was being put back cut the way back short.
                 if self.stopped.is_some() {
                     actions.extend(self.abort(self.reason.clone()));
@@ -349,7 +351,7 @@ impl State {
             }
             _ => {
                 if let Ended::Failed(why) = ended {
-                    let text = format!("all is restored, but the journal could not be closed: {why}");
+                    let text = format!("everything is restored, but the journal could not be closed: {why}");
                     actions.push(Action::Note(text));
                 }
                 actions.push(self.finish());
@@ -367,12 +369,12 @@ impl State {
 
     fn restored(&mut self, ended: Ended, actions: &mut Vec<Action>) -> Activity {
         let was_cut = matches!(ended, Ended::Restored { cut: true, .. });
-        self.leave(ended, "what the journal records");
+        self.leave(ended, "the restore from the journal");
         if !was_cut || !self.left.is_empty() {
             return Activity::Settle;
         }
         if self.stopped >= Some(StopLevel::SkipObservers) {
-            actions.push(Action::Note(format!("the way back was not observed: {}", self.reason)));
+            actions.push(Action::Note(format!("the failback was not observed: {}", self.reason)));
             return Activity::Settle;
         }
         Activity::Failback
@@ -385,7 +387,7 @@ impl State {
             Ended::Restored { left, .. } | Ended::Left(left) => self.left.extend(left),
             Ended::Failed(why) => self.left.push(why),
             Ended::Panicked => self.left.push(format!("{what}: {INTERNAL}")),
-            Ended::Interrupted | Ended::Refused(_) => self.left.push(format!("{what}: it was given up")),
+            Ended::Interrupted | Ended::Refused(_) => self.left.push(format!("{what}: aborted")),
         }
     }
 
@@ -597,7 +599,7 @@ mod tests {
                 run.happens(Event::LoadEnded);
             }),
             ("a fault that could not end", 4, |run| {
-                run.happens(Event::TurnsEnded(Err("fault 1 could not be healed".to_owned())));
+                run.happens(Event::TurnsEnded(Err("fault 1 could not be removed".to_owned())));
             }),
             ("a signal and then a refusal", 4, |run| {
                 run.signals(1).ends(Ended::Refused(Refusal::Gate("not steady".to_owned())));
@@ -636,7 +638,11 @@ mod tests {
         let mut run = Fake::at(Activity::Outage);
         run.happens(Event::LoadEnded).signals(3);
         assert_eq!(run.code(), 4);
-        assert!(run.aborts[0].starts_with("users or observers ended by themselves"), "{:?}", run.aborts);
+        assert!(
+            run.aborts[0].starts_with("the load generator or the observers ended unexpectedly"),
+            "{:?}",
+            run.aborts
+        );
     }
 
     #[test]

@@ -46,15 +46,17 @@ fn news(original: &Original, vpc: &Vpc, told: &mut BTreeSet<String>) -> Vec<Stri
     if vpc.acl(acl).is_none() {
         return Vec::from_iter(once(
             told,
-            format!("network ACL {acl} is gone, although its subnets must go back to it"),
+            format!("network ACL {acl} no longer exists, but its subnets must be associated with it again"),
         ));
     }
     let (added, taken) = original.drift(vpc.rules(acl));
     let added = added.iter().map(|rule| {
-        format!("network ACL {acl} has a new rule ({rule}); its subnets use a clone without it until the restore")
+        format!(
+            "network ACL {acl} has a new rule ({rule}); its subnets use a clone without that rule until the restore"
+        )
     });
     let taken = taken.iter().map(|rule| {
-        format!("network ACL {acl} has no rule ({rule}) any more; its subnets use a clone that still has it until the restore")
+        format!("network ACL {acl} no longer has the rule ({rule}); its subnets use a clone that still has it until the restore")
     });
     added.chain(taken).filter_map(|text| once(told, text)).collect()
 }

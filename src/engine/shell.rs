@@ -209,7 +209,7 @@ impl Shell {
     /// What preflight made ready, and the executor: activities that come after both have them.
     pub(super) fn at_hand(&self) -> Result<(&Arc<Preflighted>, &Executor), Ended> {
         let both = self.ready.get().zip(self.executor.get());
-        both.ok_or_else(|| Ended::Failed(format!("an activity came too early: {}", machine::INTERNAL)))
+        both.ok_or_else(|| Ended::Failed(format!("an activity started too early: {}", machine::INTERNAL)))
     }
 
     /// A wait in scenario time that may be cut short.

@@ -67,7 +67,7 @@ pub fn watch(
                 Ok(None) => told = false,
                 Err(error) if !told => {
                     told = true;
-                    log.write(Event::Notice { text: format!("stop conditions: alarms cannot be read: {error}") });
+                    log.write(Event::Notice { text: format!("stop conditions: the alarms cannot be read: {error}") });
                 }
                 Err(_) => {}
             }
@@ -125,10 +125,10 @@ impl Seen {
     fn holds(&mut self, now: Timestamp) -> Option<String> {
         let since = |then: Timestamp| Duration::try_from(now.duration_since(then)).unwrap_or_default();
         if let Some(budget) = self.conditions.error_budget.filter(|budget| self.failed > *budget) {
-            return Some(format!("{} logins failed since the fault began, more than {budget}", self.failed));
+            return Some(format!("{} logins have failed since fault injection, more than {budget}", self.failed));
         }
         if let Some(most) = self.conditions.max_outage.filter(|most| since(self.last_success) >= most.0) {
-            return Some(format!("no login succeeded anywhere for {most}"));
+            return Some(format!("no login succeeded in either Region for {most}"));
         }
         let few = self.conditions.replica_success_rate.as_ref()?;
         let window = SignedDuration::try_from(few.lasts.0).unwrap_or(SignedDuration::MAX);

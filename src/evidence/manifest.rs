@@ -87,7 +87,9 @@ impl Manifest {
         let Told { run, caller, first, last, changes } = told(&log).map_err(no_run)?;
         let journal = chain(folder).map_err(|error| no_run(error.to_string()))?;
         if journal.is_none() && changes > 0 {
-            return Err(no_run(format!("its log records {changes} changes, and journal.ndjson is missing or empty")));
+            return Err(no_run(format!(
+                "its event log records {changes} changes, but journal.ndjson is missing or empty"
+            )));
         }
         let entry = |name: &String| {
             let path = folder.join(name);
@@ -149,7 +151,7 @@ fn told(log: &Path) -> Result<Told, String> {
         }
     })
     .map_err(|error| error.to_string())?;
-    let (run, first) = found.ok_or("its event log does not begin with `run_started`")?;
+    let (run, first) = found.ok_or("its event log does not start with `run_started`")?;
     Ok(Told { run, caller, first, last: last.unwrap_or(first), changes })
 }
 
@@ -195,7 +197,7 @@ pub(super) fn files(folder: &Path) -> Result<Vec<String>, EvidenceError> {
         let entry = entry.map_err(EvidenceError::io(folder))?;
         let no_file = |reason| EvidenceError::NoFile { path: entry.path(), reason };
         if !entry.file_type().map_err(EvidenceError::io(entry.path()))?.is_file() {
-            return Err(no_file("it is no regular file"));
+            return Err(no_file("it is not a regular file"));
         }
         let name = entry.file_name().into_string().map_err(|_| no_file("its name is not UTF-8"))?;
         if name != MANIFEST && name != SUMS {

@@ -23,7 +23,7 @@ pub enum EvidenceError {
         source: std::io::Error,
     },
     /// There is no run to speak of.
-    #[error("{path} is no folder of a run: {reason}")]
+    #[error("{path} is not the folder of a run: {reason}")]
     NoRun {
         /// The folder.
         path: PathBuf,
@@ -39,13 +39,13 @@ pub enum EvidenceError {
         reason: &'static str,
     },
     /// The archive would become a file of the run.
-    #[error("{path} lies in the run's own folder, and the next archive would hold it")]
+    #[error("{path} is in the folder of the run, so the next archive would contain it")]
     Inside {
         /// The archive.
         path: PathBuf,
     },
     /// It cannot be read as an archive.
-    #[error("{path} is no archive of a run: {source}")]
+    #[error("{path} is not an archive of a run: {source}")]
     NoArchive {
         /// The file.
         path: PathBuf,

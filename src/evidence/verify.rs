@@ -47,17 +47,17 @@ pub fn verify(archive: &Path, scratch: &Path) -> Result<Verified, EvidenceError>
     };
     if manifest.schema_version != MANIFEST_VERSION {
         let version = manifest.schema_version;
-        problems.push(format!("{MANIFEST} has version {version}, and this GameDay reads version {MANIFEST_VERSION}"));
+        problems.push(format!("{MANIFEST} has version {version}, but this GameDay reads version {MANIFEST_VERSION}"));
     }
     // Keys of which nobody knows would pass otherwise.
     if text != manifest.text().as_bytes() {
-        problems.push(format!("{MANIFEST} is not written as GameDay writes it"));
+        problems.push(format!("{MANIFEST} does not have the form that GameDay writes"));
     }
     let others = roots.iter().filter(|root| **root != manifest.run_id);
-    problems.extend(others.map(|root| format!("its folder is {root}, and its run is {}", manifest.run_id)));
+    problems.extend(others.map(|root| format!("its folder is {root}, but its run is {}", manifest.run_id)));
     compare(&manifest, &files, &mut problems);
     if fs::read_to_string(scratch.join(SUMS)).ok() != Some(manifest.sums()) {
-        problems.push(format!("{SUMS} does not say what {MANIFEST} says"));
+        problems.push(format!("{SUMS} and {MANIFEST} disagree"));
     }
     follow(&manifest, &files, scratch, &mut problems);
     let (derived, not_derived) = derive(&manifest, scratch, &mut problems);
@@ -100,25 +100,23 @@ fn unpack(archive: &Path, scratch: &Path, problems: &mut Vec<String>) -> Result<
             None => member.path().map_err(none())?.into_owned(),
         };
         if problems.len() > MOST_PROBLEMS || number > MOST_MEMBERS {
-            return Err(none()(io::Error::other(format!(
-                "it has more than {MOST_MEMBERS} members, or as many problems"
-            ))));
+            return Err(none()(io::Error::other(format!("it has more than {MOST_MEMBERS} members or problems"))));
         }
         let Some((root, name)) = plain_name(&path).filter(|_| member.header().entry_type().is_file()) else {
-            problems.push(format!("{} is no file of a run", path.display()));
+            problems.push(format!("{} is not a file of a run", path.display()));
             continue;
         };
         let longest = if name.starts_with("events.ndjson") { room } else { LONGEST_DOCUMENT.min(room) };
         if member.size() > longest {
             return Err(none()(io::Error::other(format!(
-                "{name} has {} bytes, more than a run leaves",
+                "{name} has {} bytes, more than a run writes",
                 member.size()
             ))));
         }
         room -= member.size();
         let to = scratch.join(&name);
         if to.exists() {
-            problems.push(format!("{name} is in it twice"));
+            problems.push(format!("it contains {name} twice"));
             continue;
         }
         let mut to = File::create(&to).map_err(EvidenceError::io(&to))?;
@@ -129,7 +127,7 @@ fn unpack(archive: &Path, scratch: &Path, problems: &mut Vec<String>) -> Result<
     let mut decoder = tar.into_inner();
     let follow = says_more(&mut decoder).and_then(|more| Ok(more || !decoder.finish().fill_buf()?.is_empty()));
     if follow.map_err(none())? {
-        problems.push("bytes follow its end".to_owned());
+        problems.push("there are bytes after its end".to_owned());
     }
     Ok(unpacked)
 }
@@ -176,7 +174,7 @@ fn follow(manifest: &Manifest, found: &BTreeMap<String, Entry>, scratch: &Path, 
     match told {
         Err(error) => problems.push(error.to_string()),
         Ok(found) if found != manifest.journal => {
-            problems.push("the journal's chain of hashes does not end as the manifest says".to_owned());
+            problems.push("the hash chain of the journal does not end as the manifest says".to_owned());
         }
         Ok(_) => {}
     }
@@ -195,7 +193,7 @@ fn derive(manifest: &Manifest, scratch: &Path, problems: &mut Vec<String>) -> (V
     if manifest.tool_version != own {
         return (
             Vec::new(),
-            Some(format!("they were written by GameDay {}, and this is {own}", manifest.tool_version)),
+            Some(format!("they were written by GameDay {}, but this is GameDay {own}", manifest.tool_version)),
         );
     }
     let mut history = History::default();
@@ -205,7 +203,7 @@ fn derive(manifest: &Manifest, scratch: &Path, problems: &mut Vec<String>) -> (V
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => {
-            problems.push(format!("its event log cannot be measured: {error}"));
+            problems.push(format!("its event log cannot be evaluated: {error}"));
             return (Vec::new(), None);
         }
     };

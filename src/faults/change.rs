@@ -273,7 +273,7 @@ impl Scene<'_> {
     /// # Errors
     /// [`CloudError`] when it was not made.
     pub fn id(&self, key: &str) -> Result<String, CloudError> {
-        self.made.get(key).ok_or_else(|| CloudError::incomplete("gameday", &format!("ID of {key}: it was not made")))
+        self.made.get(key).ok_or_else(|| CloudError::incomplete("gameday", &format!("ID of {key}: it was not created")))
     }
 
     /// Makes a change's own call.

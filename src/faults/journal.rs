@@ -152,20 +152,20 @@ pub enum JournalError {
         free: u64,
     },
     /// A run that goes on writes it.
-    #[error("the journal {path} belongs to a run that is still going on: stop that run instead, with Ctrl-C")]
+    #[error("the journal {path} belongs to a run that is still in progress: stop that run with Ctrl-C instead")]
     InUse {
         /// The file.
         path: PathBuf,
     },
     /// It has no whole line: the run ended before it could change anything, since the first line is on disk before the
     /// first call.
-    #[error("the journal {path} was never begun: its run has changed nothing")]
+    #[error("the journal {path} has no entry: its run has changed nothing")]
     NeverBegun {
         /// The file.
         path: PathBuf,
     },
     /// It is empty or gone, although its run has changed something.
-    #[error("the journal {path} is empty or gone, but {told}. What the run left must be looked for in the account")]
+    #[error("the journal {path} is empty or missing, but {told}. Search the account for the changes that the run left")]
     Lost {
         /// The file.
         path: PathBuf,

@@ -237,17 +237,17 @@ impl Ask<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum FaultError {
     /// The selection is empty.
-    #[error("fault {0} selects nothing: check the environment's `subnets` and the fault's `targets`")]
+    #[error("fault {0} selects no target: check the environment's `subnets` and the fault's `targets`")]
     NoTarget(usize),
     /// Two faults would change the same resource, and neither could put it back.
-    #[error("faults {0} and {1} both cover {2}: give each targets of its own")]
+    #[error("faults {0} and {1} both cover {2}: give each one different targets")]
     Overlap(usize, usize, String),
     /// EC2 tells no network ACL of it.
-    #[error("subnet {0} has no network ACL that EC2 describes")]
+    #[error("EC2 describes no network ACL for subnet {0}")]
     NoAcl(String),
     /// Another account's, which shares it.
     #[error(
-        "subnet {0} is shared by account {1} (AWS RAM): only that account can change its network ACL and its VPC; run GameDay there, or leave the subnet out"
+        "subnet {0} is shared by account {1} (AWS RAM): only that account can change its network ACL and its VPC; run GameDay there, or exclude the subnet"
     )]
     SharedSubnet(String, String),
     /// The fault would not fit.
@@ -257,18 +257,18 @@ pub enum FaultError {
     #[error("{0}")]
     Refused(&'static str),
     /// A network interface belongs to a service whose API GameDay does not speak.
-    #[error("{0} is managed by another service ({1}): leave it out by `targets`, or use nacl-blackhole")]
+    #[error("{0} is managed by another service ({1}): exclude it with `targets`, or use nacl-blackhole")]
     Unreachable(String, String),
     /// A security group is used outside the targets, too.
-    #[error("{0} is also the group of {1}, which the fault does not select: use `method = \"swap-groups\"`")]
+    #[error("{1} also uses {0}, but the fault does not select it: use `method = \"swap-groups\"`")]
     Shared(String, String),
     /// A rule that could not be put back.
     #[error(
-        "{0}: the rule {1} names a group over a VPC peering connection that is not active, so that it could not be put back: delete it, or use `method = \"swap-groups\"`"
+        "{0}: the rule {1} refers to a group over an inactive VPC peering connection, so it could not be restored: delete it, or use `method = \"swap-groups\"`"
     )]
     Stale(String, String),
     /// A run that is not rolled back has marked it; how things were would be lost.
-    #[error("{0} is marked by run {1}: roll that back first, by `gameday rollback`")]
+    #[error("{0} is marked by run {1}: roll back that run first, with `gameday rollback`")]
     Marked(String, String),
     /// The pool has no such trigger.
     #[error("user pool {1} has no {0} trigger in {2}")]
@@ -286,13 +286,13 @@ pub enum FaultError {
     #[error("interrupted before the fault was complete")]
     Interrupted,
     /// What the plan recorded is not what is there now; nothing was cut.
-    #[error("changed by somebody else since preflight: {0}")]
+    #[error("changed by someone else since preflight: {0}")]
     Changed(String),
     /// What is described after the cut is not what was meant.
-    #[error("after they were made, {0} of {1} changes are not there: {2}")]
+    #[error("{0} of {1} changes are not in effect after injection: {2}")]
     NotEffective(usize, usize, String),
     /// A fault that ended in the course of the run could not be undone.
-    #[error("fault {0} could not be healed: {1}")]
+    #[error("fault {0} could not be removed: {1}")]
     NotHealed(usize, String),
 }
 
@@ -336,7 +336,8 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
     plan.subnets = described.collect();
     for (quotas, region) in quotas.iter().zip([&cloud.primary.region, &cloud.replica.region]) {
         if let Some(why) = quotas.get().and_then(|quotas| quotas.unread.as_ref()) {
-            plan.notes.push(format!("the quotas of network ACLs in {region} are taken to be AWS's defaults: {why}"));
+            plan.notes
+                .push(format!("the quotas of network ACLs in {region} are assumed to be the AWS defaults: {why}"));
         }
     }
     let notes = plan.faults.iter().flat_map(|fault| &fault.actions).filter_map(|action| action.change().note());
@@ -461,12 +462,11 @@ impl Plan {
                 open.map(|action| action.change().resource()).collect::<Vec<_>>()
             };
             let (gone, new) = (missing(was, is), missing(is, was));
-            words.extend(gone.iter().filter(|one| !new.contains(one)).map(|one| format!("no longer: {one}")));
-            words.extend(new.iter().filter(|one| !gone.contains(one)).map(|one| format!("now: {one}")));
-            words
-                .extend(new.iter().filter(|one| gone.contains(one)).map(|one| format!("otherwise than before: {one}")));
+            words.extend(gone.iter().filter(|one| !new.contains(one)).map(|one| format!("removed: {one}")));
+            words.extend(new.iter().filter(|one| !gone.contains(one)).map(|one| format!("added: {one}")));
+            words.extend(new.iter().filter(|one| gone.contains(one)).map(|one| format!("changed: {one}")));
             if words.is_empty() && was.cover != is.cover {
-                words.push(format!("fault {} covers something else", was.number));
+                words.push(format!("fault {} now covers other resources", was.number));
             }
         }
         words

@@ -46,7 +46,7 @@ impl AclQuotas {
             }
         }
         if quotas.rules.is_none() || quotas.acls.is_none() {
-            quotas.unread = Some("servicequotas:ListServiceQuotas does not name them".to_owned());
+            quotas.unread = Some("servicequotas:ListServiceQuotas does not list them".to_owned());
         }
         quotas
     }

@@ -155,6 +155,8 @@ pub struct Looked {
     pub found: Findings,
     /// How often the checks made each call.
     pub calls: BTreeMap<&'static str, usize>,
+    /// The codes of the checks that were made and found nothing, in order.
+    pub passed: Vec<&'static str>,
 }
 
 /// Preflight itself could not go on: what it needs to look with is missing.
@@ -212,11 +214,24 @@ pub struct Allowed {
 /// [`PreflightError`] when it cannot even look.
 pub async fn look(question: &Question<'_>) -> Result<Looked, PreflightError> {
     let mut found = Findings::default();
-    let calls = match begin(question, Sessions::One, &mut found).await? {
-        Some(begun) => begun.facts.calls(),
-        None => BTreeMap::new(),
+    let (calls, passed) = match begin(question, Sessions::One, &mut found).await? {
+        Some(begun) => (begun.facts.calls(), passed(begun.passed, &found)),
+        None => (BTreeMap::new(), Vec::new()),
     };
-    Ok(Looked { found, calls })
+    Ok(Looked { found, calls, passed })
+}
+
+/// The checks that found nothing, and the steps that did: sessions are opened only where nothing refuses a run.
+fn passed(mut codes: Vec<&'static str>, found: &Findings) -> Vec<&'static str> {
+    let made = |page: &&Page| steps::is_of_preflight(page) && !(found.refused() && page.code == steps::SESSIONS.code);
+    codes.extend(steps::ALL.iter().filter(made).map(|page| page.code));
+    codes.retain(|code| {
+        let is_open = found.not_checked.iter().any(|missing| missing.code == *code);
+        !is_open && !found.findings.iter().any(|finding| finding.code == *code)
+    });
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }
 
 /// Makes every check. Gives nothing to inject with where a check refused.
@@ -259,6 +274,8 @@ struct Begun {
     crowd: Crowd,
     regions: Vec<(RegionRole, Region, Vec<IpAddr>)>,
     resolvers: Vec<Server>,
+    /// The codes of the checks that found nothing.
+    passed: Vec<&'static str>,
 }
 
 /// Looks at everything; gives nothing where it may not even begin to.
@@ -276,7 +293,8 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
     let proxy = facts.cloud.primary.ambient.proxy;
     let mut steps = Findings::default();
     people::check(&crowd, question, &mut steps);
-    tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &resolvers, proxy, &mut steps));
+    let (passed, ()) =
+        tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &resolvers, proxy, &mut steps));
     found.join(steps);
     found.explain();
     found.ignore(&question.allowed.ignore);
@@ -285,7 +303,7 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
         found.ignore(&question.allowed.ignore);
     }
     let plan = facts.plan().await.ok();
-    Ok(Some(Begun { caller, facts, plan, crowd, regions, resolvers }))
+    Ok(Some(Begun { caller, facts, plan, crowd, regions, resolvers, passed }))
 }
 
 /// The front doors of the primary whose packets a fault stops.

@@ -141,7 +141,7 @@ async fn each_call_and_all_later_are_denied(arm: Arm) {
 async fn names_what_is_left(rehearsal: &Rehearsal<'_>, left: usize, what: &str) {
     rehearsal.place.wire.rule(from_on(1, DENIED));
     let said = rehearsal.rollback().await;
-    let named: Vec<&str> = said.err.lines().filter(|line| line.starts_with("left: ")).collect();
+    let named: Vec<&str> = said.err.lines().filter(|line| line.starts_with("not restored: ")).collect();
     assert_eq!(named.len(), left, "{what}: {said:?}");
     assert_eq!(said.code, Some(if left == 0 { 0 } else { 5 }), "{what}: {said:?}");
     if left > 0 {

@@ -38,7 +38,7 @@ async fn denied_from(place: &Place, fault: &FaultSpec, number: usize, inject: us
     let said = rehearsal.rollback().await;
     let untouched = rehearsal.differences().await.is_empty();
     assert_eq!(said.code, Some(if untouched { 0 } else { 5 }), "{what}: {said:?}");
-    assert!(untouched || said.err.contains("left: "), "{what}: {said:?}");
+    assert!(untouched || said.err.contains("not restored: "), "{what}: {said:?}");
     place.wire.open();
     let said = rehearsal.rollback().await;
     assert_eq!(said.code, Some(0), "{what}: {said:?}");

@@ -44,7 +44,7 @@ async fn repaired_by_hand(arm: Arm) {
     move_by_hand(clients, &vpc, &first, &own).await;
     let said = rehearsal.rollback().await;
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.out.contains(&format!("{first} was moved to {own} by somebody else; left so")), "{said:?}");
+    assert!(said.out.contains(&format!("{first} was moved to {own} by someone else and is left as it is")), "{said:?}");
     let after = Vpc::describe(clients, &vpc).await.unwrap();
     assert_eq!(after.association(&first).unwrap().acl, own);
     assert!(targets[1..].iter().all(|(_, other)| after.association(other).unwrap().acl == original));
@@ -98,8 +98,8 @@ async fn again_after_a_crash(second_first: bool) {
         // The first one's clone is what the second one has to give back.
         let said = crashed.rollback().await;
         assert_eq!(said.code, Some(5), "{said:?}");
-        let (waits, first) = (format!("run {}", second.run), "roll that run back first");
-        let left: Vec<&str> = said.err.lines().filter(|line| line.starts_with("left: ")).collect();
+        let (waits, first) = (format!("run {}", second.run), "roll back that run first");
+        let left: Vec<&str> = said.err.lines().filter(|line| line.starts_with("not restored: ")).collect();
         assert!(left.len() == 3 && left.iter().all(|line| line.contains(&waits) && line.contains(first)), "{said:?}");
     }
     for rehearsal in [&second, &crashed] {

@@ -32,7 +32,7 @@ async fn a_run_whose_folder_cannot_be_written_is_restored_all_the_same() {
     command.arg("rollback").arg(&rehearsal.folder).current_dir("/").env("GAMEDAY_STATE_DIR", "/proc/nowhere");
     let said = Said::of(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap());
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.err.contains("cannot be recorded") && said.err.contains("could not be recorded"), "{said:?}");
+    assert!(said.err.contains("cannot be recorded") && said.err.contains("could not be closed"), "{said:?}");
     rehearsal.is_back("a folder that cannot be written").await;
     set_permissions(&rehearsal.folder, Permissions::from_mode(0o755)).unwrap();
 }
@@ -50,6 +50,6 @@ async fn a_run_on_a_full_disk_is_restored_all_the_same() {
     command.arg("rollback").arg(&rehearsal.folder).env("GAMEDAY_STATE_DIR", crate::support::state_dir());
     let said = Said::of(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap());
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.err.contains("could not be recorded"), "{said:?}");
+    assert!(said.err.contains("could not be closed"), "{said:?}");
     rehearsal.is_back("a full disk").await;
 }

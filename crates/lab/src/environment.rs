@@ -88,14 +88,14 @@ impl Lab {
         }
     }
 
-    /// Where everything listens, and how to ask it by hand: a label and a line each.
+    /// Where everything listens, and how to query it by hand: a label and a line each.
     pub fn describe(&self, shows_secret: bool) -> Vec<(String, String)> {
         let front_door = self.ports.front_door;
         let primary = self.control_url(RegionRole::Primary);
         let region = topology::region(RegionRole::Primary);
         let resolver = self.resolver();
         let [first, _] = self.authoritative();
-        let mut lines = vec![("front door".to_owned(), format!("https://{}:{front_door}", topology::FRONT_DOOR))];
+        let mut lines = vec![("endpoint".to_owned(), format!("https://{}:{front_door}", topology::FRONT_DOOR))];
         for role in ROLES {
             let doors = topology::front_doors(role).map(|door| format!("{door}:{front_door}")).join(", ");
             lines.push((format!("{} {}", role.as_str(), topology::region(role)), doors));
@@ -115,7 +115,7 @@ impl Lab {
                     let secret = self.keys.secret_key().expose();
                     format!("export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={secret}", self.keys.access_key())
                 } else {
-                    format!("export AWS_ACCESS_KEY_ID={}; the secret key is shown on a terminal only", self.keys.access_key())
+                    format!("export AWS_ACCESS_KEY_ID={}; the secret key is shown only on a terminal", self.keys.access_key())
                 },
             ),
             ("try".to_owned(), format!("aws --endpoint-url {primary} --region {region} ec2 describe-network-acls")),

@@ -14,7 +14,7 @@ use super::InitArgs;
 /// Where the users' password is expected.
 const PASSWORD: &str = "GAMEDAY_USER_PASSWORD";
 
-/// The list of users, beside the file; what `gameday users seed` writes where it is told nothing else.
+/// The list of users next to the file; `gameday users seed` writes it by default.
 pub const LIST: &str = "users.csv";
 
 /// What the file is written from.
@@ -24,7 +24,7 @@ pub struct Facts<'a> {
     pub access: &'a Access,
 }
 
-/// The file, and what nobody could find.
+/// The file, and what was not found.
 pub struct Written {
     pub text: String,
     pub gaps: Vec<String>,
@@ -61,7 +61,7 @@ impl Page {
         let _ = writeln!(self.text, "{name} = {{ env = {} }}", Value::from(variable));
     }
 
-    /// What could not be found: an example, commented out, under why.
+    /// A value that was not found: the reason, and an example that is commented out.
     fn gap(&mut self, key: &str, example: &str, why: &str) {
         self.comment(&format!("Not found: {why}"));
         self.comment(&format!("{key} = {example}"));
@@ -88,20 +88,22 @@ pub fn write(facts: &Facts<'_>) -> Written {
 }
 
 fn head(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
-    page.comment("Written by `gameday init`, which only read. Where it found nothing, it says `Not found`: fill that in, then run");
-    page.comment("`gameday validate` and `gameday preflight` on this file. No secret belongs here; the file only says where one is.");
+    page.comment(
+        "Written by `gameday init`, which changed nothing in AWS. Fill in every value marked `Not found`, then run",
+    );
+    page.comment("`gameday validate` and `gameday preflight` on this file. Never put a secret here; only name the place where it is.");
     for failed in &found.failed {
-        page.comment(&format!("Not asked: {failed}"));
+        page.comment(&format!("Could not query {failed}"));
     }
     page.text.push_str("\nschema_version = 1\n");
     let name = if found.pool_name.trim().is_empty() { &args.user_pool_id } else { &found.pool_name };
-    page.comment("Reports carry the name, and a run asks to confirm it.");
+    page.comment("Reports show this name, and a run asks for it as a confirmation.");
     page.key("name", name.as_str());
     page.key("kind", "aws");
-    page.comment("If real users depend on it, a run asks for more than --yes.");
+    page.comment("If real users depend on this environment: a run then needs --confirm with the name.");
     page.comment("production = true");
     page.table("account");
-    page.comment("A run is refused with credentials for any other account.");
+    page.comment("A run is refused if the credentials belong to another account.");
     match &found.account {
         Some(account) => page.list("allowed", std::slice::from_ref(account)),
         None => page.gap("allowed", "[\"111122223333\"]", "the account; `aws sts get-caller-identity` shows it"),
@@ -115,9 +117,13 @@ fn head(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
 fn region(page: &mut Page, facts: &Facts<'_>, part: &str, name: &str, (direct, subnets): (&[String], &[String])) {
     page.table(part);
     page.key("region", name);
-    page.comment("What leads to this Region's front door whatever the failover record says.");
+    page.comment("Names or addresses of the endpoint of this Region only, independent of the failover record.");
     if direct.is_empty() {
-        page.gap("direct", "[\"login-REGION.example.com\"]", &format!("a name of the {part}'s front door alone"));
+        page.gap(
+            "direct",
+            "[\"login-REGION.example.com\"]",
+            &format!("a name that leads only to the {part}'s endpoint"),
+        );
     } else {
         page.list("direct", direct);
     }
@@ -130,11 +136,11 @@ fn region(page: &mut Page, facts: &Facts<'_>, part: &str, name: &str, (direct, s
     page.table(&format!("{part}.subnets"));
     if subnets.is_empty() {
         let why =
-            format!("the subnets of the {part}'s front door: no network interface of this account has its addresses");
+            format!("the subnets of the {part}'s endpoint: no network interface in this account has its addresses");
         page.gap("ids", "[\"subnet-0a1b2c3d4e5f60718\"]", &why);
     } else {
-        page.comment("Found by the network interfaces of the record's addresses and of the health check's target. Faults touch these");
-        page.comment("and no others.");
+        page.comment("Found from the network interfaces with the addresses of the record and of the health check target. Faults change");
+        page.comment("only these subnets.");
         page.list("ids", subnets);
     }
 }
@@ -149,7 +155,7 @@ fn pool(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     page.table("pool");
     if !found.replica_has_pool {
         page.comment(&format!(
-            "{} knows no pool with this ID: either there is no replica yet, or the pools are independent of each other.",
+            "{} has no pool with this ID: either there is no replica yet, or the pools are independent of each other.",
             args.region_replica
         ));
     }
@@ -169,14 +175,14 @@ fn pool(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     let mut names: Vec<&str> = Vec::new();
     for client in others {
         page.text.push_str("\n[[pool.clients]]\n");
-        // Scenarios know clients by their names, which Cognito lets be the same.
+        // Scenarios refer to clients by name, and Cognito allows duplicate names.
         let name =
             if client.name.is_empty() || names.contains(&client.name.as_str()) { &client.id } else { &client.name };
         names.push(name);
         page.key("name", name.as_str());
         page.key("id", client.id.as_str());
         if client.has_secret {
-            page.comment("Fill in as above; without a scenario that uses this client, take the whole table out.");
+            page.comment("Fill in as above, or remove this table if no scenario uses the client.");
             page.secret("secret", &variable(client));
         }
         if let Some(uri) = &client.redirect_uri {
@@ -196,18 +202,22 @@ fn front_door(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
         None => page.gap("name", "\"login.example.com\"", "the name that users connect to"),
     }
     if let Some(port) = found.target.as_ref().and_then(|target| target.port) {
-        page.comment("The health check's.");
+        page.comment("The port of the health check.");
         page.key("port", i64::from(port));
     }
-    page.comment("Answers 200 to `Authorization: Bearer` with a valid access token, and nothing else.");
+    page.comment(
+        "Must return 200 for `Authorization: Bearer` with a valid access token, and an error for any other token.",
+    );
     match &args.api_path {
         Some(path) => page.key("api_path", path.as_str()),
-        None => page.gap("api_path", "\"/api/whoami\"", "the path of a protected API; nothing in AWS tells it"),
+        None => {
+            page.gap("api_path", "\"/api/whoami\"", "the path of a protected API, which cannot be discovered in AWS");
+        }
     }
     if let Some(root) = &args.trust_root {
         page.key("trust_root", beside(root, &args.out).as_str());
     }
-    page.comment("The access token's claim that names the Region which served, where a trigger adds one.");
+    page.comment("The claim of the access token with the Region that issued it, if a trigger adds one.");
     page.comment("region_claim = \"region\"");
     if let Some(domain) = &found.domain {
         page.table("managed_login");
@@ -215,7 +225,7 @@ fn front_door(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     }
 }
 
-/// A path of an environment file counts from its folder.
+/// Paths in an environment file are relative to its folder.
 fn beside(path: &Path, file: &Path) -> String {
     let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (path, file) = (whole(path), whole(file));
@@ -231,16 +241,16 @@ fn dns(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     if let Some(record) = &found.record {
         page.key("hosted_zone_id", record.zone_id.as_str());
         page.key("record", record.name.as_str());
-        let why = "the primary set has no health check, so that DNS never fails over";
+        let why = "the primary record has no health check, so DNS never fails over";
         match &record.health_check_id {
             Some(id) => page.key("health_check_id", id.as_str()),
             None => page.gap("health_check_id", "\"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee\"", why),
         }
     } else {
         let why = if found.other_records.is_empty() {
-            "no hosted zone of this account has a record with failover routing"
+            "no hosted zone in this account has a record with failover routing"
         } else {
-            "which failover record is meant; name it with --record"
+            "there are several failover records; select one with --record"
         };
         page.gap("record", "\"login.example.com\"", why);
         page.comment("hosted_zone_id = \"Z0123456789EXAMPLE\"");
@@ -256,33 +266,33 @@ fn dns(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
 fn users(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     page.table("users");
     if args.users.is_empty() {
-        page.comment("Synthetic users of the pool, for nothing but this. `gameday users seed` makes them, each with a password of its own, and");
-        page.comment("writes this list. Instead of it: `names`, and the `password` that they share.");
+        page.comment("Synthetic users of the pool, only for rehearsals. `gameday users seed` creates them, each with a different password, and");
+        page.comment("writes this list. The alternative is `names` with one shared `password`.");
         match found.users.len() {
             0 => {}
             count => page.comment(&format!(
-                "In the group `gameday-synthetic` are {count} already: name the list of whoever made them, or make them again, which gives them \
-                 new passwords."
+                "The group `gameday-synthetic` has {count} already: use their existing list, or create them again, which gives them new \
+                 passwords."
             )),
         }
         let _ = writeln!(page.text, "list = {{ file = {} }}", Value::from(LIST));
     } else {
-        page.comment("Synthetic users of the pool, for nothing but this.");
+        page.comment("Synthetic users of the pool, only for rehearsals.");
         page.list("names", &args.users);
         page.comment("Their password: in an environment variable, or { secrets_manager = \"NAME\", key = \"KEY\" }.");
         page.secret("password", PASSWORD);
     }
     page.text.push('\n');
     page.comment(
-        "To measure the RPO: an attribute of a user of its own, written at the primary and read at the replica.",
+        "To measure the RPO: an attribute of a separate user, written at the primary and read at the replica.",
     );
     page.comment("[users.canary]\nusername = \"gameday-canary\"\nattribute = \"custom:canary\"");
 }
 
 fn preflight(page: &mut Page, args: &InitArgs) {
     page.table("preflight");
-    page.comment("Regions where personal data may lie, by the rules of your organisation: nothing in AWS tells them.");
+    page.comment("Regions where your organisation permits personal data; this cannot be discovered in AWS.");
     page.comment(&format!("allowed_regions = [\"{}\", \"{}\"]", args.region_primary, args.region_replica));
-    page.comment("Where the Record of Processing Activities tells of the replication.");
+    page.comment("The entry of the Record of Processing Activities that covers the replication.");
     page.comment("ropa = \"ROPA-2026-017, section 4\"");
 }

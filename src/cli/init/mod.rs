@@ -24,7 +24,7 @@ pub use file::LIST;
 use super::output::tell;
 use super::{Exit, Failure};
 
-/// So many users are proposed; our own choice.
+/// The number of users in the proposed command; our own choice.
 const COUNT: u32 = 100;
 
 /// How long a single DNS question may take.
@@ -32,43 +32,43 @@ const DNS_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The Region that serves in steady state.
+    /// The Region that serves in steady state
     #[arg(long, value_name = "REGION")]
     region_primary: String,
-    /// The Region that takes over.
+    /// The Region that takes over
     #[arg(long, value_name = "REGION")]
     region_replica: String,
-    /// The user pool's ID at the primary.
+    /// The ID of the user pool at the primary
     #[arg(long, value_name = "ID")]
     user_pool_id: String,
-    /// The file to write.
+    /// The file to write
     #[arg(long, value_name = "FILE", default_value = "environment.toml")]
     out: PathBuf,
-    /// Write over a file that is there.
+    /// Overwrite an existing file
     #[arg(long)]
     force: bool,
-    /// The failover record's name, where the account has several.
+    /// The name of the failover record, if the account has several
     #[arg(long, value_name = "NAME")]
     record: Option<String>,
-    /// The path of an API behind the same name that answers 200 to a valid access token.
+    /// The path of an API behind the same name that returns 200 for a valid access token
     #[arg(long, value_name = "PATH")]
     api_path: Option<String>,
-    /// A synthetic user who is there already; may be given several times. Without it, those that `gameday users seed` made.
+    /// An existing synthetic user; repeatable. Without it, the users that `gameday users seed` creates
     #[arg(long = "user", value_name = "NAME")]
     users: Vec<String>,
-    /// A profile of the shared AWS configuration; without it, the SDK's own order.
+    /// A profile of the shared AWS configuration; without it, the default credential chain of the SDK
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// A URL to ask instead of AWS's own, for every service: for emulators and the lab. `REGION=URL` for one Region alone.
+    /// A URL to use instead of the AWS endpoints of every service, for emulators and the lab. `REGION=URL` applies to one Region only
     #[arg(long = "endpoint", value_name = "[REGION=]URL")]
     endpoints: Vec<String>,
-    /// A resolver to ask, with port; without it, this machine's own.
+    /// A resolver to use, with port; without it, the resolver of this machine
     #[arg(long = "resolver", value_name = "ADDRESS:PORT")]
     resolvers: Vec<SocketAddr>,
-    /// An authoritative server of the zone, with port; without it, those that the zone names.
+    /// An authoritative server of the zone, with port; without it, the name servers of the zone
     #[arg(long = "authoritative", value_name = "ADDRESS:PORT")]
     authoritative: Vec<SocketAddr>,
-    /// A PEM file of certificate authorities to trust instead of the public ones.
+    /// A PEM file of certificate authorities to trust instead of the public ones
     #[arg(long, value_name = "FILE")]
     trust_root: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
     }
     let [primary, replica] = [&args.region_primary, &args.region_replica].map(|name| Region::from(name.as_str()));
     if primary == replica {
-        return Err(Failure::plain("a failover needs two Regions, and both are the same"));
+        return Err(Failure::plain("a failover needs two different Regions, but both are the same"));
     }
     let access = Access {
         environment: "init".to_owned(),
@@ -94,17 +94,19 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
     let resolve = |name: String| resolve(resolvers.clone(), name).boxed();
     let question = Question { pool_id: args.user_pool_id.clone(), record: args.record.clone() };
     let found = discover::look(&cloud, &question, &resolve).await.map_err(|error| {
-        let help =
-            format!("try: aws cognito-idp describe-user-pool --region {primary} --user-pool-id {}", args.user_pool_id);
+        let help = format!(
+            "Try: `aws cognito-idp describe-user-pool --region {primary} --user-pool-id {}`",
+            args.user_pool_id
+        );
         Failure::with_help(format!("the user pool cannot be described: {error}"), help)
     })?;
     let written = file::write(&file::Facts { args: &args, found: &found, access: &access });
     save(&args.out, &written.text, args.force)?;
     tell(&args.out.display().to_string());
     written.gaps.iter().for_each(|gap| tell(&format!("not found: {gap}")));
-    found.failed.iter().for_each(|failed| tell(&format!("not asked: {failed}")));
+    found.failed.iter().for_each(|failed| tell(&format!("could not query {failed}")));
     if !written.gaps.is_empty() {
-        tell(&format!("Next: fill in what was not found, in {}", args.out.display()));
+        tell(&format!("Next: fill in what was not found in {}", args.out.display()));
     }
     let (out, list) = (shell_word(&args.out), args.out.with_file_name(file::LIST));
     let seed =
@@ -116,12 +118,12 @@ pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
 
 fn there_already(path: &Path) -> Failure {
     Failure::with_help(
-        format!("{} is there already", path.display()),
-        "Choose another --out, or write over it with --force",
+        format!("{} exists already", path.display()),
+        "Choose another file with --out, or overwrite this one with --force",
     )
 }
 
-/// A file that somebody made meanwhile stays as it is, too.
+/// A file that was created in the meantime is not overwritten either.
 fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -142,10 +144,9 @@ fn endpoints(given: &[String], regions: [&Region; 2]) -> Result<BTreeMap<Region,
     for text in given {
         let (of, url) = match text.split_once('=') {
             Some((region, url)) if !region.contains(':') => {
-                let region = regions
-                    .into_iter()
-                    .find(|own| own.as_str() == region)
-                    .ok_or_else(|| Failure::plain(format!("--endpoint {text}: {region} is neither Region")))?;
+                let region = regions.into_iter().find(|own| own.as_str() == region).ok_or_else(|| {
+                    Failure::plain(format!("--endpoint {text}: {region} is neither the primary nor the replica Region"))
+                })?;
                 (vec![region], url)
             }
             _ => (regions.to_vec(), text.as_str()),

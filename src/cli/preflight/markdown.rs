@@ -2,7 +2,9 @@
 
 use askama::Template;
 
+use super::pages::by_area;
 use super::{Told, by_lack, summary, word};
+use crate::preflight::checks::Page;
 use gameday_core::model::Finding;
 
 #[derive(Template)]
@@ -13,6 +15,7 @@ struct Document<'a> {
     findings: Vec<Row<'a>>,
     not_checked: Vec<(String, String)>,
     idle: &'a [String],
+    passed: Vec<(&'static str, Vec<Page>)>,
 }
 
 struct Row<'a> {
@@ -33,6 +36,7 @@ pub fn text(told: &Told) -> String {
         findings: told.findings.iter().map(row).collect(),
         not_checked: by_lack(told).into_iter().map(|(lack, codes)| (codes.join(", "), lack)).collect(),
         idle: &told.idle,
+        passed: by_area(&told.passed),
     };
     // Cannot fail: a `String` takes every write, and the template calls nothing that fails.
     document.render().expect("a template in memory")

@@ -25,27 +25,27 @@ use super::{Exit, Failure, PreflightArgs, runs};
 
 pub use pages::ignorable;
 
-/// How the findings are printed.
+/// The output format of preflight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PreflightFormat {
-    /// For people at a terminal.
+    /// For a terminal
     Human,
-    /// For programs.
+    /// For programs
     Json,
-    /// SARIF 2.1.0, for code scanning.
+    /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// For an issue or a wiki.
+    /// For an issue or a wiki page
     Markdown,
 }
 
-/// From which severity on the exit code tells.
+/// The least severity at which the exit code is 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
-    /// What a run is refused by.
+    /// Findings that stop a run before it changes anything
     Blocker,
-    /// What may spoil a failover or a figure.
+    /// Also findings that may harm a failover or the measurement
     Risk,
-    /// Anything.
+    /// Any finding
     Note,
 }
 
@@ -59,9 +59,11 @@ impl FailOn {
     }
 }
 
-/// Everything that is told.
+/// Everything that is reported.
 struct Told {
     findings: Vec<Finding>,
+    /// The codes of the checks that found nothing, in order.
+    passed: Vec<&'static str>,
     not_checked: Vec<NotChecked>,
     /// Entries of the baseline that accept nothing.
     idle: Vec<String>,
@@ -69,6 +71,8 @@ struct Told {
     took: Duration,
     /// The environment file's name.
     file: String,
+    /// Whether nothing is as bad as `--fail-on`.
+    ready: bool,
 }
 
 impl Told {
@@ -82,7 +86,7 @@ impl Told {
     }
 }
 
-/// Checks readiness; exit code 3 where a finding is as bad as `--fail-on` says.
+/// Checks readiness; exit code 3 for a finding with at least the severity of `--fail-on`.
 pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     if let Some(code) = &args.explain {
         return pages::explain(code);
@@ -101,19 +105,23 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     let looked = look(&scenario.value, &world).await;
     let (took, now) = (Clock::real_now().duration_since(began), world.clock.wall_now());
     world.close().await;
-    let Looked { found, calls } = looked?;
+    let Looked { found, calls, passed } = looked?;
     let mut told = Told {
         findings: found.findings,
+        passed,
         not_checked: found.not_checked,
         idle: Vec::new(),
         calls: calls.into_iter().collect(),
         took,
         file: args.place.env.as_deref().unwrap_or(Path::new("environments/lab.toml")).display().to_string(),
+        ready: true,
     };
     if let Some(Loaded { value, .. }) = baseline {
         let baseline: Baseline = value;
         told.idle = baseline.apply(&mut told.findings, now);
     }
+    let bad = |found: &Finding| found.severity >= args.fail_on.severity() && found.accepted.is_none();
+    told.ready = !told.findings.iter().any(bad);
     let text = match args.format {
         PreflightFormat::Human => human::text(&told),
         PreflightFormat::Json => format!("{:#}", as_json(&told)),
@@ -121,13 +129,12 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
         PreflightFormat::Markdown => markdown::text(&told),
     };
     runs::put(None, &text)?;
-    let bad = |found: &Finding| found.severity >= args.fail_on.severity() && found.accepted.is_none();
-    Ok(if told.findings.iter().any(bad) { Exit::Refused } else { Exit::Success })
+    Ok(if told.ready { Exit::Success } else { Exit::Refused })
 }
 
 async fn look(scenario: &Scenario, world: &World) -> Result<Looked, Failure> {
     let folder = std::env::temp_dir().join(format!("gameday-{:016x}", rand::random::<u64>()));
-    let fail = |error: String| Failure::plain(format!("preflight could not look: {error}"));
+    let fail = |error: String| Failure::plain(format!("preflight could not start: {error}"));
     std::fs::create_dir(&folder).map_err(|error| fail(error.to_string()))?;
     let log = EventLog::create(&folder.join("events.ndjson"), world.clock);
     let looked = match log {
@@ -153,7 +160,10 @@ async fn look(scenario: &Scenario, world: &World) -> Result<Looked, Failure> {
 
 fn as_json(told: &Told) -> Value {
     json!({
+        "ready": told.ready,
+        "summary": summary(told),
         "findings": told.findings,
+        "passed": told.passed,
         "not_checked": told.not_checked.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "baseline_idle": told.idle,
         "calls": { "total": told.calls(), "by_operation": told.calls.iter().copied().collect::<BTreeMap<_, _>>() },
@@ -169,28 +179,65 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-/// `1 blocker, 2 risks, 0 notes`, and what else there is to know of them.
+/// The verdict: `READY: 160 checks passed, no findings`. No number in it changes from one look to the next unless something has changed.
 fn summary(told: &Told) -> String {
-    let [blockers, risks, notes] = [Severity::Blocker, Severity::Risk, Severity::Note]
-        .map(|severity| counted(told.count(severity), word(severity)));
+    let verdict = match (told.ready, told.not_checked.is_empty()) {
+        (true, true) => "READY",
+        (true, false) => "READY, as far as checked",
+        (false, _) => "NOT READY",
+    };
+    let by_severity =
+        [Severity::Blocker, Severity::Risk, Severity::Note].map(|severity| (told.count(severity), severity));
+    let found =
+        by_severity.into_iter().filter(|(count, _)| *count > 0).map(|(count, severity)| counted(count, word(severity)));
     let accepted = told.findings.iter().filter(|found| found.accepted.is_some()).count();
-    let accepted = if accepted == 0 { String::new() } else { format!(", {accepted} accepted") };
-    format!(
-        "{blockers}, {risks}, {notes}{accepted}; {} not checked. {} in {:.1} s",
-        told.not_checked.len(),
-        counted(told.calls(), "call"),
-        told.took.as_secs_f64()
-    )
+    let accepted = (accepted > 0).then(|| format!("{} accepted", counted(accepted, "finding")));
+    let findings: Vec<String> = found.chain(accepted).collect();
+    let findings = if findings.is_empty() { "no findings".to_owned() } else { findings.join(", ") };
+    let not_checked = match told.not_checked.len() {
+        0 => String::new(),
+        count => format!("; {count} not checked"),
+    };
+    let passed = format!("{} passed", counted(told.passed.len(), "check"));
+    // What refuses comes first.
+    let both = if told.ready { format!("{passed}, {findings}") } else { format!("{findings}; {passed}") };
+    format!("{verdict}: {both}{not_checked}")
 }
 
-/// What could not be looked at, and the codes that it leaves open.
+/// A text with its numbers left out; those in a name, as in `eu-west-1`, stay.
+fn without_numbers(text: &str) -> String {
+    let is_number = |word: &&str| {
+        let word = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    text.split_whitespace().map(|word| if is_number(&word) { "#" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+/// What could not be checked, and the codes that it leaves open. Reasons that differ only in their numbers are one.
 fn by_lack(told: &Told) -> Vec<(String, Vec<&'static str>)> {
-    let mut lacks: Vec<(String, Vec<&'static str>)> = Vec::new();
+    struct Group {
+        without_numbers: String,
+        first: String,
+        others: usize,
+        codes: Vec<&'static str>,
+    }
+    let mut groups: Vec<Group> = Vec::new();
     for NotChecked { code, what } in &told.not_checked {
-        match lacks.iter_mut().find(|(lack, _)| lack == what) {
-            Some((_, codes)) => codes.push(code),
-            None => lacks.push((what.clone(), vec![code])),
+        let without_numbers = without_numbers(what);
+        match groups.iter_mut().find(|group| group.without_numbers == without_numbers) {
+            // The same reason for another check, or another one like it for the same check.
+            Some(group) => {
+                group.others += usize::from(group.first != *what);
+                if !group.codes.contains(code) {
+                    group.codes.push(code);
+                }
+            }
+            None => groups.push(Group { without_numbers, first: what.clone(), others: 0, codes: vec![code] }),
         }
     }
-    lacks
+    let text = |group: Group| match group.others {
+        0 => (group.first, group.codes),
+        others => (format!("{} (and {others} more like this)", group.first), group.codes),
+    };
+    groups.into_iter().map(text).collect()
 }

@@ -6,10 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use comfy_table::presets;
-use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::word;
-use crate::cli::{Exit, Failure, runs};
+use crate::cli::{Exit, Failure, runs, text};
 use crate::preflight::checks::{Check, Page, all, is_guard_rail, pages};
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -27,7 +26,17 @@ const AREAS: [(char, &str); 10] = [
     ('9', "Governance"),
 ];
 
-/// The page of a code, also by its number alone; where there is none, which is nearest.
+/// The pages of codes, by area, in the order of the codes.
+pub fn by_area(codes: &[&str]) -> Vec<(&'static str, Vec<Page>)> {
+    let pages = pages();
+    let of = |digit: char| {
+        let in_area = |page: &&Page| page.code[2..].starts_with(digit) && codes.contains(&page.code);
+        pages.iter().filter(in_area).copied().collect::<Vec<Page>>()
+    };
+    AREAS.into_iter().map(|(digit, area)| (area, of(digit))).filter(|(_, pages)| !pages.is_empty()).collect()
+}
+
+/// The page of a code, also by its number alone; if there is none, the error has the nearest code of the same area.
 fn page(code: &str) -> Result<Page, String> {
     let pages = pages();
     let named = code.trim().to_uppercase();
@@ -35,10 +44,15 @@ fn page(code: &str) -> Result<Page, String> {
     if let Some(page) = pages.iter().find(|page| page.code == wanted) {
         return Ok(*page);
     }
-    let nearest = pages.iter().max_by(|a, b| {
-        let near = |page: &Page| strsim::jaro_winkler(page.code, &wanted);
-        near(a).total_cmp(&near(b))
-    });
+    let digits = |code: &str| code.trim_start_matches("GD").parse::<i32>().ok();
+    let nearest = match digits(&wanted) {
+        // Of codes in the same area the next one by number: letters that agree by chance say nothing.
+        Some(number) => pages.iter().min_by_key(|page| digits(page.code).map_or(i32::MAX, |own| (own - number).abs())),
+        None => pages.iter().max_by(|a, b| {
+            let near = |page: &Page| strsim::jaro_winkler(page.code, &wanted);
+            near(a).total_cmp(&near(b))
+        }),
+    };
     let nearest = nearest.map(|page| format!("; the nearest is {}: {}", page.code, page.title)).unwrap_or_default();
     Err(format!("no check has the code {code}{nearest}"))
 }
@@ -46,7 +60,7 @@ fn page(code: &str) -> Result<Page, String> {
 /// Reads a code of `run --ignore`.
 ///
 /// # Errors
-/// In words, where nobody may look away.
+/// In words, for a code that cannot be ignored.
 pub fn ignorable(code: &str) -> Result<String, String> {
     if code == crate::engine::STEADY_STATE {
         return Ok(code.to_owned());
@@ -54,26 +68,16 @@ pub fn ignorable(code: &str) -> Result<String, String> {
     let page = page(code)?;
     if is_guard_rail(page.code) {
         return Err(format!(
-            "{} is not a prediction that a run could prove wrong: it protects the account, or the run lacks what it needs \
-             ({})",
+            "{} cannot be ignored: it protects the account, or it means that the run lacks something it needs ({})",
             page.code, page.title
         ));
     }
     Ok(page.code.to_owned())
 }
 
-/// In lines of 80 columns. Words stay whole: what is to be copied must not be broken at its hyphens.
-fn wrapped(text: &str) -> String {
-    let whole_words = Options::new(80)
-        .word_separator(WordSeparator::AsciiSpace)
-        .word_splitter(WordSplitter::NoHyphenation)
-        .break_words(false);
-    textwrap::fill(text, whole_words)
-}
-
 /// Prints a page.
 pub fn explain(code: &str) -> Result<Exit, Failure> {
-    let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` tells them all"))?;
+    let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` lists all of them"))?;
     let Page { code, severity, title, why, remedy, .. } = page;
     let mut page_text = format!("{code}  {title}  ({})\n\n", word(severity));
     if let Some(prediction) = prediction(&page) {
@@ -82,13 +86,8 @@ pub fn explain(code: &str) -> Result<Exit, Failure> {
     if let Some(name) = page.anti_pattern() {
         let _ = writeln!(page_text, "Anti-pattern: {name}\n");
     }
-    let _ = writeln!(page_text, "Why it matters\n\n{}\n", wrapped(why));
-    // Snippets stay as they are.
-    let (text, snippet) = remedy.split_once("\n\n```").map_or((remedy, None), |(text, rest)| (text, Some(rest)));
-    let _ = writeln!(page_text, "What to do\n\n{}", wrapped(text));
-    if let Some(rest) = snippet {
-        let _ = writeln!(page_text, "\n```{rest}");
-    }
+    let _ = writeln!(page_text, "Why it matters\n\n{}\n", text::markdown(why, ""));
+    let _ = writeln!(page_text, "What to do\n\n{}", text::markdown(remedy, ""));
     runs::put(None, &page_text).map(|()| Exit::Success)
 }
 
@@ -102,7 +101,7 @@ pub fn list() -> Result<Exit, Failure> {
     runs::put(None, &table.to_string()).map(|()| Exit::Success)
 }
 
-/// Writes a file for each page, and an index; takes away those of codes that are no more.
+/// Writes a file for each page, and an index; removes the files of codes that no longer exist.
 pub fn write(folder: &Path) -> Result<Exit, Failure> {
     let fail = |error: std::io::Error| Failure::plain(format!("{}: {error}", folder.display()));
     fs::create_dir_all(folder).map_err(fail)?;
@@ -135,7 +134,7 @@ fn prediction(page: &Page) -> Option<String> {
         Predicts::Throttling => format!("logins are throttled {place}"),
         Predicts::NoSessions => "token refreshes find no session from before the fault".to_owned(),
         Predicts::Unreached(milestone) => format!("the milestone `{}` is not reached", milestone.as_str()),
-        Predicts::UnknownAddress => "users are led to an address of neither Region".to_owned(),
+        Predicts::UnknownAddress => "users get an address that belongs to neither Region".to_owned(),
         Predicts::SlowRecovery => "an objective on the recovery time is missed".to_owned(),
     };
     Some(format!("Prediction for a run: {words}."))
@@ -146,18 +145,20 @@ fn document(page: Page, check: Option<&Check>) -> String {
     let severity = word(severity);
     let looks = match check.map(|check| check.calls) {
         Some([]) => {
-            "By the environment file, the scenario or the endpoints themselves; it makes no call to AWS.".to_owned()
+            "From the environment file, the scenario or the endpoints themselves; it makes no call to AWS.".to_owned()
         }
         Some(calls) => {
             let calls: Vec<String> = calls.iter().map(|call| format!("`{call}`")).collect();
             format!("By {}.", calls.join(", "))
         }
-        None => "By the steps that a run takes anyway.".to_owned(),
+        None => "By steps that are part of every run.".to_owned(),
     };
     let ignore = if is_guard_rail(code) {
-        "`gameday run --ignore` does not go past it.".to_owned()
+        "`gameday run --ignore` does not apply to it.".to_owned()
     } else {
-        format!("`gameday run --ignore {code}` goes on all the same, and the report tells what became of it.")
+        format!(
+            "`gameday run --ignore {code}` continues anyway, and the report shows whether the prediction was right."
+        )
     };
     let name = page.anti_pattern().map(|name| format!("Anti-pattern: {name}.\n\n")).unwrap_or_default();
     let prediction = prediction(&page).map(|prediction| format!("{prediction}\n\n")).unwrap_or_default();
@@ -169,8 +170,8 @@ fn document(page: Page, check: Option<&Check>) -> String {
 
 fn index() -> String {
     let mut text =
-        "# Checks of preflight\n\nWhat `gameday preflight` looks for, by area. These pages are generated from the \
-                    checks themselves; `gameday preflight --explain CODE` prints one.\n"
+        "# Preflight checks\n\nWhat `gameday preflight` checks, by area. These pages are generated from the checks \
+                    themselves; `gameday preflight --explain CODE` prints one.\n"
             .to_owned();
     let pages = pages();
     for (digit, area) in AREAS {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Told;
+use super::{Told, summary};
 use crate::preflight::checks::{Page, pages};
 use gameday_core::model::{Finding, Severity};
 
@@ -29,7 +29,10 @@ fn result(found: &Finding, rules: &[Page], file: &str) -> Value {
         "ruleId": found.code,
         "ruleIndex": rules.iter().position(|page| page.code == found.code),
         "level": level(found.severity),
-        "message": { "text": format!("{}: {}", found.title, found.evidence) },
+        "message": {
+            "text": format!("{}: {}", found.title, found.evidence),
+            "markdown": format!("{}: {}\n\nWhat to do: {}", found.title, found.evidence, found.remedy),
+        },
         "locations": [{ "physicalLocation": { "artifactLocation": { "uri": file } } }],
         "partialFingerprints": { "finding/v1": gameday_core::model::sha256(format!("{} {}", found.code, found.evidence).as_bytes()) },
     });
@@ -64,6 +67,7 @@ pub fn log(told: &Told) -> Value {
                 "executionSuccessful": true,
                 "toolExecutionNotifications": lacks.chain(idle).collect::<Vec<_>>(),
             }],
+            "properties": { "ready": told.ready, "summary": summary(told), "passed": told.passed },
             "results": told.findings.iter().map(|found| result(found, &rules, &told.file)).collect::<Vec<_>>(),
         }],
     })

@@ -1,4 +1,4 @@
-//! What a run has shown so far, from its events as they come. These are sightings for whoever watches; the report has the bounds.
+//! What a run has shown so far, from its events. These are approximate times for the operator; the report has the bounds.
 
 use crate::observe::HEALTHY_SHARE;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +21,7 @@ const BUCKETS: usize = 512;
 /// Lines that are kept for the view.
 const LINES: usize = 200;
 
-/// What is ticked off, in the order in which a failover goes.
+/// The steps of a failover, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tick {
     Cut,
@@ -52,15 +52,15 @@ impl Tick {
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Cut => "primary cut off",
+            Self::Cut => "fault injected",
             Self::FailedLogin => "first failed login",
             Self::Unhealthy => "health check unhealthy",
-            Self::Authoritative => "DNS flip, authoritative",
-            Self::Resolver => "DNS flip, resolver",
+            Self::Authoritative => "DNS failover, authoritative",
+            Self::Resolver => "DNS failover, resolver",
             Self::Replica => "first login at the replica",
-            Self::Heal => "primary healed",
+            Self::Heal => "fault removed",
             Self::Healthy => "health check healthy",
-            Self::BackAuthoritative => "DNS back, authoritative",
+            Self::BackAuthoritative => "DNS failback, authoritative",
             Self::Primary => "first login at the primary",
         }
     }
@@ -170,13 +170,13 @@ impl Board {
         let phase = self.phase.map_or("starting", Phase::as_str);
         let lasted = self.phase_time(now).map_or(0.0, |(lasted, _)| lasted);
         let rate = match self.recent.len() {
-            0 => "no login yet".to_owned(),
+            0 => "no logins yet".to_owned(),
             all => {
                 let good = self.recent.iter().filter(|good| **good).count();
                 format!("{:.0} % of the last {all} logins", 100.0 * good as f64 / all as f64)
             }
         };
-        let served = self.served.map_or("nobody", RegionRole::as_str);
+        let served = self.served.map_or("neither Region", RegionRole::as_str);
         let latest = self.latest.as_deref().unwrap_or("-");
         format!("{:5.0} s  {phase} {lasted:.0} s · served by {served} · {rate} · {latest}", self.seconds(now))
     }
@@ -245,7 +245,7 @@ impl Board {
                 let cut = mutation.step == Step::Cut;
                 self.cut = cut;
                 self.tick(if cut { Tick::Cut } else { Tick::Heal }, at);
-                let word = if cut { "cut" } else { "heal" };
+                let word = if cut { "inject" } else { "restore" };
                 vec![self.milestone(at, format!("{word}: {} {}", mutation.call, mutation.resource))]
             }
             Event::Health { status_healthy, healthy, checkers, .. } => {
@@ -261,19 +261,21 @@ impl Board {
                 let word = if *status_healthy { "healthy" } else { "unhealthy" };
                 // Inverted or disabled, its status is not what the checkers see.
                 let agrees = (f64::from(*healthy) > HEALTHY_SHARE * f64::from(*checkers)) == *status_healthy;
-                let by_hand = if agrees { "" } else { "by its settings, " };
-                let text = format!("health check {word} ({by_hand}{healthy} of {checkers} checkers say healthy)");
+                let by_settings = if agrees { "" } else { "inverted or disabled; " };
+                let text = format!(
+                    "health check reports {word} ({by_settings}{healthy} of {checkers} checkers see it healthy)"
+                );
                 vec![self.milestone(at, text)]
             }
             Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),
             Event::Login(login) => self.login(at, login),
             Event::SteadyState(steady) if !steady.steady => {
-                vec![format!("steady state was not there {}: {}", steady.asked.words(), steady.why_not())]
+                vec![format!("no steady state {}: {}", steady.asked.words(), steady.why_not())]
             }
             Event::Notice { text } => vec![format!("note: {text}")],
             // Shorter ones would only fill the screen; the report counts them all.
             Event::HarnessStalled { late_ms, slept_ms, .. } if late_ms + slept_ms >= SHOWN_STALL_MS => {
-                vec![format!("the runner stood still for {:.1} s of real time", (late_ms + slept_ms) / 1000.0)]
+                vec![format!("the runner was stalled for {:.1} s of real time", (late_ms + slept_ms) / 1000.0)]
             }
             Event::ChangedByOthers { found, .. } => vec![format!("changed by others: {found}")],
             Event::Abort { reason } => vec![format!("aborting: {reason}")],
@@ -301,7 +303,7 @@ impl Board {
             DnsSource::Authoritative => "authoritative server",
             DnsSource::Resolver => "resolver",
         };
-        vec![self.milestone(at, format!("DNS: {kind} {server} gives the {}", role.as_str()))]
+        vec![self.milestone(at, format!("DNS: {kind} {server} answers with the {}", role.as_str()))]
     }
 
     fn login(&mut self, at: Timestamp, login: &Login) -> Vec<String> {

@@ -71,7 +71,7 @@ impl Progress {
         let end = CancellationToken::new();
         let board = Board::new(clock.now(), phases.clone());
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let view = !plain && terminal && screen::in_foreground();
+        let view = !plain && terminal && screen::in_foreground() && !screen::has_no_room();
         let screen = if view { Screen::show().ok() } else { None };
         let Some(screen) = screen else {
             output::say(heading);
@@ -83,7 +83,7 @@ impl Progress {
         let (heading, events, stop) = (heading.to_owned(), engine::subscribe(log), end.clone());
         std::thread::spawn(move || {
             let drawer = Drawer { clock, board, heading, events, keep };
-            // A panic of the view is told like any other, on the terminal as it was; the run goes on without it.
+            // A panic of the view is printed like any other, on the restored terminal; the run continues without the view.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drawer.draw(screen, &stop)));
             screen::leave();
             // Whatever ended it: what is said from here on is for standard error again.
@@ -115,7 +115,7 @@ impl Progress {
 
 /// What is told of events that came faster than they could be shown.
 fn not_shown(count: u64) -> String {
-    format!("note: {count} events came too fast to be shown; all of them are in the event log")
+    format!("note: {count} events arrived too fast to be shown; the event log has all of them")
 }
 
 struct Follower {

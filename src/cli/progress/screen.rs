@@ -65,6 +65,11 @@ pub fn in_foreground() -> bool {
     rustix::termios::tcgetpgrp(io::stderr().as_fd()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
+/// Whether the terminal has no columns or no rows, so that nothing can be drawn on it.
+pub fn has_no_room() -> bool {
+    rustix::termios::tcgetwinsize(io::stderr()).is_ok_and(|size| size.ws_col == 0 || size.ws_row == 0)
+}
+
 /// Whether it is shown.
 pub fn shown() -> bool {
     SHOWN.load(Ordering::SeqCst)

@@ -77,13 +77,19 @@ fn phase(frame: &mut Frame<'_>, area: Rect, board: &Board, now: Timestamp, palet
     let total = board.seconds(now);
     let (label, ratio) = match board.phase_time(now) {
         Some((lasted, Some(planned))) if planned > 0.0 => {
-            (format!("{name} {lasted:.0} s of at most {planned:.0} s, {total:.0} s in all"), lasted / planned)
+            (format!("{name} {lasted:.0} of at most {planned:.0} s, elapsed {}", elapsed(total)), lasted / planned)
         }
-        Some((lasted, _)) => (format!("{name} {lasted:.0} s, {total:.0} s in all"), 0.0),
-        None => (format!("{name}, {total:.0} s"), 0.0),
+        Some((lasted, _)) => (format!("{name} {lasted:.0} s, elapsed {}", elapsed(total)), 0.0),
+        None => (format!("{name}, elapsed {}", elapsed(total)), 0.0),
     };
     let gauge = Gauge::default().ratio(ratio.clamp(0.0, 1.0)).label(label).use_unicode(true);
     frame.render_widget(gauge.gauge_style(palette.fg(Color::Blue)), area);
+}
+
+/// As a clock shows it: `1:15`.
+fn elapsed(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    format!("{}:{:02}", whole / 60, whole % 60)
 }
 
 fn chain(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palette) {
@@ -135,10 +141,10 @@ fn sign_ins(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palette) 
 fn fault_lines(frame: &mut Frame<'_>, area: Rect, board: &Board, now: Timestamp, palette: Palette) {
     let state = match (board.cut, board.heals_in(now), board.ticks.contains_key(&Tick::Heal)) {
         (true, Some(left), _) => {
-            Span::styled(format!("in force, heals in {left:.0} s at the latest"), palette.fg(Color::Red))
+            Span::styled(format!("in force, removed in at most {left:.0} s"), palette.fg(Color::Red))
         }
-        (true, None, _) => Span::styled("in force, being healed", palette.fg(Color::Red)),
-        (false, _, true) => Span::styled("healed", palette.fg(Color::Green)),
+        (true, None, _) => Span::styled("in force, being removed", palette.fg(Color::Red)),
+        (false, _, true) => Span::styled("removed", palette.fg(Color::Green)),
         (false, _, false) => Span::raw("not yet in force"),
     };
     let line = |planned: &super::board::Planned| {

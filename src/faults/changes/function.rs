@@ -196,7 +196,7 @@ impl Change for Starve {
         async {
             let now = match reserved(scene.clients, &self.function).await {
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    return Ok(Undone::LeftAlone(format!("{} is no longer there", self.function)));
+                    return Ok(Undone::LeftAlone(format!("{} no longer exists", self.function)));
                 }
                 other => other?,
             };
@@ -204,7 +204,8 @@ impl Change for Starve {
                 return Ok(Undone::Already);
             }
             if now != Some(0) && now != self.was {
-                let found = format!("{} was given {} by somebody else; left so", self.function, words(now));
+                let found =
+                    format!("{} was changed to {} by someone else and is left as it is", self.function, words(now));
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("{}: {}", self.function, words(self.was));

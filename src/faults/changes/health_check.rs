@@ -152,7 +152,8 @@ impl Change for Invert {
     fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let now = describe(scene.clients, &self.health_check).await?.inverted();
-            Ok((now != self.was).then(|| format!("health check {}: inverted is {now} by now", self.health_check)))
+            Ok((now != self.was)
+                .then(|| format!("health check {}: inverted was changed to {now} in the meantime", self.health_check)))
         }
         .boxed()
     }
@@ -178,7 +179,7 @@ impl Change for Invert {
         async {
             let now = match describe(scene.clients, &self.health_check).await {
                 Err(error) if error.code.as_deref() == Some("NoSuchHealthCheck") => {
-                    return Ok(Undone::LeftAlone(format!("health check {} is no longer there", self.health_check)));
+                    return Ok(Undone::LeftAlone(format!("health check {} no longer exists", self.health_check)));
                 }
                 other => other?,
             };

@@ -205,7 +205,7 @@ impl Change for Provision {
     fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let now = provisioned(scene.clients).await?.provisioned;
-            let changed = || format!("the provisioned limit of {CATEGORY} was {}/s, and is {now}/s", self.was);
+            let changed = || format!("the provisioned limit of {CATEGORY} was {}/s and is now {now}/s", self.was);
             Ok((now != self.was).then(changed))
         }
         .boxed()
@@ -232,7 +232,9 @@ impl Change for Provision {
                 return Ok(Undone::Already);
             }
             if Some(now) != self.rate && self.rate.is_some() && now != self.was {
-                let found = format!("the provisioned limit of {CATEGORY} was set to {now}/s by somebody else; left so");
+                let found = format!(
+                    "the provisioned limit of {CATEGORY} was changed to {now}/s by someone else and is left as it is"
+                );
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("provisioned limit of {CATEGORY}: {}/s", self.was);

@@ -108,7 +108,7 @@ fn blocks(value: &str, run: &RunId, now: Timestamp) -> Option<String> {
     match parse(value) {
         Some(holder) if holder.run == *run || holder.until <= now => None,
         Some(holder) => Some(holder.to_string()),
-        None => Some(format!("somebody who wrote \"{value}\"")),
+        None => Some(format!("an unknown owner (\"{value}\")")),
     }
 }
 
@@ -151,7 +151,7 @@ impl Lock {
             .build();
         let ec2 = &scene.clients.ec2_mutating;
         let call = ec2.create_security_group().vpc_id(&self.vpc).group_name(LOCK_GROUP);
-        let call = call.description("GameDay: nobody else may run here").tag_specifications(tags).send();
+        let call = call.description("GameDay: locked, no other run may start here").tag_specifications(tags).send();
         let call = async { call.await.map_err(CloudError::of("ec2:CreateSecurityGroup")) };
         let taken = match scene.make(self, Box::pin(call)).await {
             Err(error) if error.class == ErrorClass::Exists => error,
@@ -162,7 +162,10 @@ impl Lock {
         };
         // Not described yet: whoever made it did so a moment ago, or an earlier try of this call did.
         let Some(group) = lock_groups(scene.clients, Some(&self.vpc)).await?.into_iter().next() else {
-            return Err(CloudError { message: format!("{} was locked a moment ago", self.vpc), ..taken });
+            return Err(CloudError {
+                message: format!("{} was locked by another run a moment ago", self.vpc),
+                ..taken
+            });
         };
         if self.is_own(&group.value) {
             return Ok(group.id);

@@ -232,14 +232,14 @@ impl Change for Mark {
         async {
             let id = self.on.id();
             let there = match self.on.tags(scene.clients).await {
-                Err(error) if is_gone(&error) => return Ok(Undone::LeftAlone(format!("{id} is no longer there"))),
+                Err(error) if is_gone(&error) => return Ok(Undone::LeftAlone(format!("{id} no longer exists"))),
                 other => marks(&other?),
             };
             if there.is_empty() {
                 return Ok(Undone::Already);
             }
             if there.get(MARK_TAG) != self.tags.get(MARK_TAG) {
-                return Ok(Undone::LeftAlone(format!("{id} is marked by another run; left so")));
+                return Ok(Undone::LeftAlone(format!("{id} is marked by another run and is left as it is")));
             }
             let call = Box::pin(self.on.remove(scene.clients, &there));
             scene.unmake(self, self.on.removal(), format!("{id}: its tags as they were"), call).await?;

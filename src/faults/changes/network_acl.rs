@@ -167,7 +167,7 @@ impl Change for CreateClone {
             // A description of any age will do: a later run's clone is older than this restore.
             let vpc = scene.live.vpc(&self.vpc, Freshness::Any).await?;
             if let Some(run) = vpc.cloned_by(&acl) {
-                let message = format!("run {run} has to give subnets back to {acl}: roll that run back first");
+                let message = format!("run {run} must associate subnets with {acl} again: roll back that run first");
                 let operation = "ec2:DeleteNetworkAcl";
                 return Err(CloudError { operation, class: ErrorClass::Refused, code: None, message });
             }
@@ -198,7 +198,7 @@ impl CreateClone {
         let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
         scene.unmake(self, "ec2:DeleteTags", format!("{acl}: the run's tags"), Box::pin(call)).await?;
         Ok(Undone::LeftAlone(format!(
-            "{} was deleted by somebody else: {users} keep {acl}, a copy of its rules, as their own. To use another one: `aws ec2 --region {} \
+            "{} was deleted by someone else: {users} keep {acl}, a copy of its rules. To use another one: `aws ec2 --region {} \
              replace-network-acl-association --association-id ASSOCIATION --network-acl-id ACL` for each subnet, then `aws ec2 --region {} \
              delete-network-acl --network-acl-id {acl}`",
             self.original, scene.clients.region, scene.clients.region
@@ -326,15 +326,15 @@ impl Change for Swap {
             }
             if scene.made.get(&self.clone).as_ref() != Some(&used.acl) {
                 if let Some(run) = vpc.other_run(&used.acl, scene.run) {
-                    let message = format!("run {run} has moved it on to {}: roll that run back first", used.acl);
+                    let message = format!("run {run} has moved it to {}: roll back that run first", used.acl);
                     return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
                 }
-                let found = format!("{} was moved to {} by somebody else; left so", self.subnet, used.acl);
+                let found = format!("{} was moved to {} by someone else and is left as it is", self.subnet, used.acl);
                 return Ok(Undone::LeftAlone(found));
             }
             if self.original.is_empty() {
                 let message = format!(
-                    "which network ACL {} had is not known; {} denies nothing any more. Give it its own: \
+                    "the original network ACL of {} is not known; {} no longer denies traffic. Associate the right one: \
                      aws ec2 replace-network-acl-association",
                     self.subnet, used.acl
                 );
@@ -342,7 +342,7 @@ impl Change for Swap {
             }
             if vpc.acl(&self.original).is_none() && !scene.blind {
                 let (subnet, original, clone) = (&self.subnet, &self.original, &used.acl);
-                let found = format!("{original} was deleted by somebody else: {subnet} keeps its copy {clone}");
+                let found = format!("{original} was deleted by someone else: {subnet} keeps its copy {clone}");
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("{}: back to {}", self.subnet, self.original);
@@ -438,9 +438,10 @@ impl Change for Deny {
 /// A subnet that is not described is gone only where its VPC is: with other credentials, or in another Region, nothing is described.
 fn no_longer_there(described: &Vpc, vpc: &str, what: &str) -> Result<Undone, CloudError> {
     if described.acls().next().is_some() {
-        return Ok(Undone::LeftAlone(format!("{what} is no longer there")));
+        return Ok(Undone::LeftAlone(format!("{what} no longer exists")));
     }
-    let message = format!("{vpc} is not seen with these credentials at this endpoint, so nothing is known of {what}");
+    let message =
+        format!("{vpc} is not visible with these credentials at this endpoint, so the state of {what} is unknown");
     Err(CloudError { operation: "ec2:DescribeNetworkAcls", class: ErrorClass::Refused, code: None, message })
 }
 

@@ -37,7 +37,7 @@ pub struct Arm {
 impl Arm {
     fn heal(&self, scene: &Scene<'_>) -> Result<Universal, CloudError> {
         let universal = self.heals.change().universal(&|key| scene.made.get(key));
-        universal.ok_or_else(|| CloudError::incomplete("gameday", &format!("call that heals {}", self.heals())))
+        universal.ok_or_else(|| CloudError::incomplete("gameday", &format!("call that restores {}", self.heals())))
     }
 
     fn heals(&self) -> String {
@@ -74,7 +74,7 @@ impl Change for Arm {
     }
 
     fn resource(&self) -> String {
-        format!("dead-man schedule that heals {}", self.heals())
+        format!("dead-man schedule that restores {}", self.heals())
     }
 
     fn inverse(&self) -> &'static str {
@@ -109,7 +109,7 @@ impl Change for Arm {
                 .target(target)
                 .action_after_completion(ActionAfterCompletion::Delete)
                 .description(
-                    format!("GameDay {}: heals {}", scene.run, self.heals()).chars().take(512).collect::<String>(),
+                    format!("GameDay {}: restores {}", scene.run, self.heals()).chars().take(512).collect::<String>(),
                 )
                 .client_token(&self.name)
                 .send();

@@ -262,7 +262,7 @@ impl Change for CreateEmpty {
             let resource = format!("{group} ({})", self.resource());
             match scene.unmake(self, "ec2:DeleteSecurityGroup", resource, call).await {
                 Err(error) if error.class == ErrorClass::InUse => {
-                    Err(CloudError { message: format!("{group} is still used by something"), ..error })
+                    Err(CloudError { message: format!("{group} is still in use"), ..error })
                 }
                 other => other,
             }
@@ -441,7 +441,7 @@ impl Change for SwapGroups {
             let id = self.target.id();
             let now = match self.target.groups(scene.clients).await {
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    return Ok(Undone::LeftAlone(format!("{id} is no longer there")));
+                    return Ok(Undone::LeftAlone(format!("{id} no longer exists")));
                 }
                 other => other?,
             };
@@ -454,7 +454,7 @@ impl Change for SwapGroups {
                     return Ok(Undone::Already);
                 }
             } else if !own {
-                let found = format!("{id} was given {} by somebody else; left so", now.join(", "));
+                let found = format!("{id} was changed to {} by someone else and is left as it is", now.join(", "));
                 return Ok(Undone::LeftAlone(found));
             }
             let resource = format!("{id}: security groups back to {}", self.was.join(", "));

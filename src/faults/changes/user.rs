@@ -63,7 +63,7 @@ impl AskForPassword {
         let call = scene.clients.mutating.cognito.admin_set_user_password().user_pool_id(&self.pool);
         let call = call.username(&self.user).password(password.expose()).permanent(false).send();
         let call = async { call.await.map(drop).map_err(CloudError::of(operation)) };
-        scene.unmake(self, operation, format!("user {}: asked for a new password again", self.user), call).await
+        scene.unmake(self, operation, format!("user {}: must set a new password again", self.user), call).await
     }
 }
 
@@ -73,7 +73,7 @@ impl Change for AskForPassword {
     }
 
     fn resource(&self) -> String {
-        format!("user {}: sets the new password that it is asked for", self.user)
+        format!("user {}: sets the required new password", self.user)
     }
 
     fn inverse(&self) -> &'static str {
@@ -106,8 +106,10 @@ impl Change for AskForPassword {
                     self.ask(scene).await?;
                     Ok(Undone::Reverted)
                 }
-                Some(other) => Ok(Undone::LeftAlone(format!("user {user} is {} by now; left so", other.as_str()))),
-                None => Ok(Undone::LeftAlone(format!("user {user} is not there"))),
+                Some(other) => {
+                    Ok(Undone::LeftAlone(format!("user {user} is now {} and is left as it is", other.as_str())))
+                }
+                None => Ok(Undone::LeftAlone(format!("user {user} does not exist"))),
             }
         }
         .boxed()

@@ -122,7 +122,7 @@ impl Executor {
         let mut recorded = self.journal.contents().actions;
         recorded
             .retain(|recorded| cut.iter().any(|(region, own)| *region == recorded.region && *own == recorded.action));
-        self.saying(self.round(recorded, &[Stage::Cut], true, give_up), "still healing").await.restored
+        self.saying(self.round(recorded, &[Stage::Cut], true, give_up), "still removing the faults").await.restored
     }
 
     /// Waits until no call can be under way and no description lag behind one any more, looks at everything again that faults changed, and
@@ -146,7 +146,7 @@ impl Executor {
             restored.add(round.restored);
             restored.mutations += mutations;
         } else if !healers.is_empty() {
-            restored.notes.push("schedules and prior-state tags stay until the rest is undone".to_owned());
+            restored.notes.push("schedules and prior-state tags stay until everything else is restored".to_owned());
         }
         self.tell_others(&restored);
         restored
@@ -176,7 +176,7 @@ impl Executor {
             }
             restored.add(self.restore_of(|stage| stage == Stage::Lock, give_up).await);
         } else {
-            restored.notes.push("the lock stays until the rest is undone".to_owned());
+            restored.notes.push("the lock stays until everything else is restored".to_owned());
         }
     }
 
@@ -191,7 +191,7 @@ impl Executor {
         let mut refused = false;
         loop {
             if !self.wait_for_quiet(unanswered, give_up).await {
-                let left = vec!["that everything is undone was not verified: it was cut short".to_owned()];
+                let left = vec!["the verification of the restore was interrupted".to_owned()];
                 return Restored { mutations, left, ..Restored::default() };
             }
             let look = self.round(changes.clone(), &Stage::UNDONE, false, give_up);
@@ -219,8 +219,10 @@ impl Executor {
             let remaining = until.duration_since(now);
             if !said && remaining > Duration::from_secs(1) {
                 said = true;
-                let text =
-                    format!("verifying for {:.0} s that all is undone and stays so", remaining.as_secs_f64().ceil());
+                let text = format!(
+                    "verifying for {:.0} s that everything is restored and stays restored",
+                    remaining.as_secs_f64().ceil()
+                );
                 (self.sink)(Event::Notice { text });
             }
             tokio::select! {
@@ -318,7 +320,7 @@ impl Executor {
         }
         if let Err(error) = self.journal.record_reverts(&reverted).await {
             // Undoing again is harmless, so a journal that cannot be written is no reason to stop.
-            round.restored.notes.push(format!("a revert could not be recorded: {error}"));
+            round.restored.notes.push(format!("a restored change could not be recorded: {error}"));
         }
     }
 }
@@ -392,7 +394,7 @@ impl Undoing<'_> {
             let found = match self.insist(&same.region, look).await {
                 Ok(found) => found,
                 Err(error) => {
-                    let left = format!("{} in {} cannot be looked for: {error}", same.words(), same.region);
+                    let left = format!("{} in {} cannot be described: {error}", same.words(), same.region);
                     round.restored.left.push(left);
                     round.refused = true;
                     continue;

@@ -488,7 +488,10 @@ async fn verifying_that_is_cut_short_leaves_the_journal_to_be_restored_again() {
     let give_up = CancellationToken::new();
     give_up.cancel();
     let restored = rehearsal.executor.restore(&give_up).await;
-    assert!(restored.left.iter().any(|left| left.contains("not verified")), "{restored:?}");
+    assert!(
+        restored.left.iter().any(|left| left.contains("the verification of the restore was interrupted")),
+        "{restored:?}"
+    );
     assert_eq!(rehearsal.denies(), 0, "it is healed all the same");
     assert_eq!(rehearsal.rollback().await.left, Vec::<String>::new());
     assert!(rehearsal.is_back());

@@ -50,8 +50,8 @@ fn end_of(journal: &Path) -> Option<(u64, String)> {
 /// What tells that a journal which is empty or gone had something to say.
 pub(super) fn lost(path: &Path) -> Option<JournalError> {
     let told = match (end_of(path), changes_in_events(path)) {
-        (Some((lines, _)), _) if lines > 1 => format!("{END_FILE} beside it counts {lines} lines"),
-        (_, changes) if changes > 0 => format!("events.ndjson beside it tells of {changes} changes"),
+        (Some((lines, _)), _) if lines > 1 => format!("{END_FILE} next to it counts {lines} lines"),
+        (_, changes) if changes > 0 => format!("events.ndjson next to it records {changes} changes"),
         _ => return None,
     };
     Some(JournalError::Lost { path: path.to_owned(), told })
@@ -127,7 +127,7 @@ pub(super) fn parse(path: &Path) -> Result<Parsed, JournalError> {
     let mut contents = fold(entries, torn).ok_or_else(|| JournalError::Damaged {
         path: path.to_owned(),
         line: 1,
-        reason: "it does not begin a journal".to_owned(),
+        reason: "it is not the first entry of a journal".to_owned(),
     })?;
     contents.incomplete = missing_end(path, format, &hashes, &contents);
     let lines = hashes.len() as u64;
@@ -140,16 +140,16 @@ fn missing_end(path: &Path, format: u32, hashes: &[String], contents: &Contents)
         // Before it had an end of its own, the event log was the only witness.
         let (told, known) = (changes_in_events(path), contents.actions.len());
         let more = told > known && !contents.closed;
-        return more.then(|| format!("events.ndjson tells of {told} changes, the journal of {known}"));
+        return more.then(|| format!("events.ndjson records {told} changes, the journal {known}"));
     }
     let have = hashes.len() as u64;
     match end_of(path) {
-        None => Some(format!("{END_FILE}, which holds its end, is missing or damaged")),
-        Some((lines, _)) if lines > have => Some(format!("it has {have} lines, and had {lines}")),
+        None => Some(format!("{END_FILE}, which records its end, is missing or damaged")),
+        Some((lines, _)) if lines > have => Some(format!("it has {have} lines instead of {lines}")),
         Some((lines, head)) => {
             let index = usize::try_from(lines).ok().and_then(|lines| lines.checked_sub(1));
             let same = index.and_then(|index| hashes.get(index)).is_some_and(|hash| *hash == head);
-            (!same).then(|| "it is not the journal that its run wrote".to_owned())
+            (!same).then(|| "it differs from the journal that its run wrote".to_owned())
         }
     }
 }

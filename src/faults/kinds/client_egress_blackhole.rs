@@ -13,7 +13,7 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let region = ask.site.region(ask.spec.region);
     if region.clients.is_empty() {
         return Err(FaultError::Refused(
-            "the environment does not say which subnets the users are in: add `clients` to the Region",
+            "the environment file does not name the subnets of the clients: add `clients` to the Region",
         ));
     }
     let mut clients = subnets(ask.clients, &region.clients).await?;
@@ -21,7 +21,7 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let subnets = ask.chosen(clients)?;
     let ranges = if ask.spec.cidrs.is_empty() { front_door(&region.direct) } else { ask.spec.cidrs.clone() };
     if ranges.is_empty() {
-        return Err(FaultError::Refused("`direct` of the Region names no address, so the fault needs `cidrs`"));
+        return Err(FaultError::Refused("`direct` of the Region has no IP address, so the fault needs `cidrs`"));
     }
     let denied: Vec<AclRule> = ranges
         .iter()

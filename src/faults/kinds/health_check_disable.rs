@@ -5,7 +5,7 @@ use crate::faults::plan::FaultError;
 
 pub const KIND: Kind = Kind {
     plan: |_| {
-        let why = "a disabled health check counts as healthy, so nothing would fail over: use nacl-blackhole";
+        let why = "a disabled health check counts as healthy, so there would be no failover: use nacl-blackhole";
         Box::pin(async move { Err(FaultError::Refused(why)) })
     },
     permit: nothing_else,

@@ -14,7 +14,7 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let id = ask.site.dns.health_check_id.clone();
     let described = describe(ask.clients, &id).await?;
     if described.config.disabled() == Some(true) {
-        return Err(FaultError::Refused("a disabled health check counts as healthy, so inverting it tells nothing"));
+        return Err(FaultError::Refused("a disabled health check counts as healthy, so inverting it has no effect"));
     }
     let on = Marked::HealthCheck(id.clone());
     let tags = on.tags(ask.clients).await?;

@@ -26,7 +26,7 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         )));
     }
     if rate == limit.provisioned {
-        return Err(FaultError::Refused("the limit of sign-ins has that rate already"));
+        return Err(FaultError::Refused("the limit for sign-ins already has that rate"));
     }
     let pool = pool_arn(ask).await?;
     let on = Marked::Pool(pool.clone());

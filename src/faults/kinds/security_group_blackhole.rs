@@ -285,8 +285,10 @@ fn swaps(ask: &Ask<'_>, chosen: &[Chosen]) -> Result<Vec<Action>, FaultError> {
 fn fits_into_tags(was: &BTreeMap<String, Vec<String>>, other_tags: usize) -> Result<(), FaultError> {
     let room = TAGS_OF_A_RESOURCE.saturating_sub(other_tags);
     if was.len() > room {
-        let text =
-            format!("{} targets are more than the {room} that the empty group's tags can tell of: split it", was.len());
+        let text = format!(
+            "{} targets are more than the {room} that fit into the tags of the empty group: split the fault",
+            was.len()
+        );
         return Err(FaultError::Quota(text));
     }
     match was.iter().find(|(_, groups)| groups.join(" ").len() > VALUE_CHARACTERS) {
@@ -294,7 +296,7 @@ fn fits_into_tags(was: &BTreeMap<String, Vec<String>>, other_tags: usize) -> Res
         Some((target, groups)) => {
             let (target, count) = (target.trim_start_matches(WAS_TAG), groups.len());
             let text = format!(
-                "{target} has {count} security groups, whose IDs do not fit into a tag: leave it out by `targets`"
+                "{target} has {count} security groups, whose IDs do not fit into a tag: exclude it with `targets`"
             );
             Err(FaultError::Quota(text))
         }
@@ -332,7 +334,7 @@ async fn revokes(ask: &Ask<'_>, chosen: &[Chosen], interfaces: &[NetworkInterfac
             // One more tells the run.
             if tags.len() + was.len() + 1 > TAGS_OF_A_RESOURCE {
                 let text = format!(
-                    "{group} has {} rules to revoke, more than its tags can tell of, with their own tags: use `method = \"swap-groups\"`",
+                    "{group} has {} rules to revoke, more than fit into its tags together with their own tags: use `method = \"swap-groups\"`",
                     matching.len()
                 );
                 return Err(FaultError::Quota(text));
@@ -342,7 +344,7 @@ async fn revokes(ask: &Ask<'_>, chosen: &[Chosen], interfaces: &[NetworkInterfac
         actions.extend(matching.into_iter().map(Action::Revoke));
     }
     if actions.is_empty() {
-        return Err(FaultError::Refused("no rule of the targets' security groups matches `cidrs` and `ports`"));
+        return Err(FaultError::Refused("no rule in the security groups of the targets matches `cidrs` and `ports`"));
     }
     actions.sort_by_key(Action::stage);
     Ok(actions)

@@ -50,7 +50,7 @@ impl State {
                     continue;
                 }
                 (_, true) => judge.new_resource(resource),
-                _ => format!("{resource} is gone"),
+                _ => format!("{resource} no longer exists"),
             };
             let whose = if was_there && is_there { judge.whose(fact) } else { judge.whose_whole(resource) };
             match whose {
@@ -101,7 +101,7 @@ impl State {
     fn renewed(&self, later: &Self) -> Vec<String> {
         let renewed = |(fact, was): (&Fact, &String)| {
             let is = later.rule_ids.get(fact).filter(|is| *is != was)?;
-            Some(format!("{}: {} has the ID {is}, which was {was}", fact.resource, fact.attribute))
+            Some(format!("{}: {} has the ID {is}, and had {was}", fact.resource, fact.attribute))
         };
         self.rule_ids.iter().filter_map(renewed).collect()
     }
@@ -199,7 +199,7 @@ impl Judge<'_> {
     /// What to say of a resource that was not there before.
     fn new_resource(&self, resource: &Resource) -> String {
         if self.later.is_made(resource) {
-            return format!("{resource} is still there");
+            return format!("{resource} still exists");
         }
         let name = match self.later.get(resource, Attribute::Name) {
             Some(Value::Text(name)) if resource.kind == Kind::SecurityGroup => Some(name.as_str()),

@@ -137,8 +137,8 @@ impl Fact {
     pub(super) fn difference(&self, was: Option<&Value>, is: Option<&Value>) -> Option<String> {
         let Self { resource, attribute } = self;
         match (was, is) {
-            (Some(was), Some(is)) if was != is => Some(format!("{resource}: {attribute} was {was}, is {is}")),
-            (Some(_), None) => Some(format!("{resource}: {attribute} is gone")),
+            (Some(was), Some(is)) if was != is => Some(format!("{resource}: {attribute} was {was} and is {is}")),
+            (Some(_), None) => Some(format!("{resource}: {attribute} no longer exists")),
             (None, Some(is)) => Some(format!("{resource}: {attribute} is new: {is}")),
             _ => None,
         }

@@ -156,16 +156,19 @@ pub fn is_guard_rail(code: &str) -> bool {
         || guard::ALL.iter().any(|check| check.code == code)
 }
 
-/// Makes every check side by side; what they saw is in the order of their codes.
-pub async fn look(facts: &Facts, found: &mut Findings) {
+/// Makes every check side by side; what they saw is in the order of their codes. Gives the codes of those that looked and found nothing.
+pub async fn look(facts: &Facts, found: &mut Findings) -> Vec<&'static str> {
     let checks = all();
     let looked = join_all(checks.iter().map(|check| (check.look)(facts))).await;
+    let mut passed = Vec::new();
     for (check, looked) in checks.into_iter().zip(looked) {
         match looked {
+            Ok(sights) if sights.is_empty() => passed.push(check.code),
             Ok(sights) => found.findings.extend(sights.into_iter().map(|sight| check.page().finding(sight))),
             Err(missing) => found.not_checked(check.code, &missing),
         }
     }
+    passed
 }
 
 /// Looks at both Regions side by side; what was seen, once for each text, with the Regions where it was the same.

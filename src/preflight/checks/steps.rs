@@ -24,6 +24,11 @@ pub const ALL: &[Page] = &[
     ACCOUNT,
 ];
 
+/// Whether the step is part of preflight; the limits of a replica are tried in the hold phase of a run.
+pub fn is_of_preflight(page: &Page) -> bool {
+    page.code != SURPRISE.code
+}
+
 /// GD001
 pub const CREDENTIALS: Page = Page {
     code: "GD001",

@@ -80,12 +80,13 @@ pub struct Missing {
 
 impl Display for Missing {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let permission = if self.region.is_some() && self.reason.is_none() { "permission " } else { "" };
-        write!(out, "missing {permission}{}", self.what)?;
-        if let Some(region) = &self.region {
-            write!(out, " in {region}")?;
+        let Self { what, region, reason, .. } = self;
+        match (region, reason) {
+            (Some(region), Some(reason)) => write!(out, "{what} in {region} failed: {reason}"),
+            (Some(region), None) => write!(out, "missing permission {what} in {region}"),
+            (None, Some(reason)) => write!(out, "missing {what}: {reason}"),
+            (None, None) => write!(out, "missing {what}"),
         }
-        self.reason.as_ref().map_or(Ok(()), |reason| write!(out, ": {reason}"))
     }
 }
 

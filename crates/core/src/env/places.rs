@@ -233,8 +233,41 @@ fn managed_login(file: &mut Document) {
     not_empty(file, "managed_login.identity_provider", "name the pool's identity provider, or leave it out");
 }
 
+/// As `cognito-idp.us-east-1.amazonaws.com`, also with FIPS, dual stack or in another partition.
+fn is_of_cognito(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_lowercase();
+    let is_service = name.starts_with("cognito-idp.") || name.starts_with("cognito-idp-fips.");
+    is_service && [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| name.ends_with(domain))
+}
+
+/// The failover record is what moves users, so it must be the name to which they connect.
+fn one_name(file: &mut Document) {
+    let plain = |name: String| name.trim_end_matches('.').to_lowercase();
+    let [Some(name), Some(record)] = ["front_door.name", "dns.record"].map(|path| file.get::<String>(path)) else {
+        return;
+    };
+    if plain(name.clone()) != plain(record.clone()) {
+        let message = format!("users connect to `{name}`, but the failover record is `{record}`");
+        let finding =
+            Finding::at("front_door.name", message, "not the failover record").and("dns.record", "another name");
+        file.report(finding.help(
+            "write the same name in both places: a failover is measured by the record that moves users from Region to Region",
+        ));
+    }
+}
+
 fn front_door(file: &mut Document) {
     host_name(file, "front_door.name");
+    if let Some(name) = bad_text(file, "front_door.name", |name| !is_of_cognito(name)) {
+        let message = format!("`{name}` is an endpoint of AWS, not an endpoint of yours");
+        let finding = Finding::at("front_door.name", message, "an endpoint of Cognito itself");
+        file.report(finding.help(
+            "write the name of your own endpoint in front of Cognito: the endpoints of AWS are in no VPC of yours, so these faults cannot \
+             cut them off, and no failover record of yours can move them",
+        ));
+    } else {
+        one_name(file);
+    }
     if file.get::<u16>("front_door.port") == Some(0) {
         file.report(Finding::at("front_door.port", "there is no port 0", "not a port").help("leave it out for 443"));
     }

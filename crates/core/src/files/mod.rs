@@ -26,6 +26,7 @@ use toml::de::DeTable;
 use crate::model::{LONGEST_TEXT, Secret, read_at_most, sha256};
 
 pub use problem::{FileProblems, Finding, Problem, Source};
+pub use shape::nearest;
 pub use tree::Spans;
 
 use problem::Place;
@@ -301,13 +302,16 @@ impl Document {
 fn text_of(path: &Path) -> Result<String, FileProblems> {
     let name = path.display().to_string();
     let bytes = read_at_most(path, LONGEST_TEXT).map_err(|error| {
-        let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "check the path; it counts from the current folder",
-            std::io::ErrorKind::IsADirectory => "name the file, not its folder",
-            std::io::ErrorKind::FileTooLarge => "name a scenario or an environment file: they are a few pages long",
-            _ => "check that you may read it",
+        use std::io::ErrorKind;
+        let (reason, help) = match error.kind() {
+            ErrorKind::NotFound => ("no such file".to_owned(), not_found(path)),
+            ErrorKind::IsADirectory => ("it is a folder".to_owned(), "give the path of a file".to_owned()),
+            ErrorKind::FileTooLarge => {
+                (error.to_string(), "give a scenario or an environment file; they have a few pages of text".to_owned())
+            }
+            _ => (error.to_string(), "check that you have permission to read it".to_owned()),
         };
-        FileProblems::unreadable(&name, format!("cannot read {name}: {error}"), help)
+        FileProblems::unreadable(&name, format!("cannot read {name}: {reason}"), &help)
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -315,6 +319,34 @@ fn text_of(path: &Path) -> Result<String, FileProblems> {
         let message = format!("{name} is not UTF-8 text: line {line} has a byte that does not belong there");
         FileProblems::unreadable(&name, message, "save it in the encoding UTF-8")
     })
+}
+
+/// What to do about a file that does not exist: the nearest name in its folder, where one is near.
+fn not_found(path: &Path) -> String {
+    let parent = folder(path);
+    if !parent.is_dir() {
+        return format!("the folder {} does not exist; paths are relative to the current folder", parent.display());
+    }
+    match nearest_file(path) {
+        Some(near) => format!("did you mean {}?", near.display()),
+        None => "check the path; paths are relative to the current folder".to_owned(),
+    }
+}
+
+/// The file of the same folder and with the same extension whose name is nearest to that of a path, where one is near.
+pub fn nearest_file(path: &Path) -> Option<PathBuf> {
+    let stem = |file: &Path| Some(file.file_stem()?.to_str()?.to_owned());
+    let same_kind = |file: &PathBuf| path.extension().is_none_or(|wanted| file.extension() == Some(wanted));
+    let files: Vec<PathBuf> = fs::read_dir(folder(path)).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut files: Vec<(String, PathBuf)> = files
+        .into_iter()
+        .filter(|file| file.is_file() && same_kind(file))
+        .filter_map(|file| Some((stem(&file)?, file)))
+        .collect();
+    files.sort();
+    let near = nearest(&stem(path)?, files.iter().map(|(stem, _)| stem.as_str()))?;
+    let (_, file) = files.iter().find(|(stem, _)| stem == near)?;
+    Some(path.with_file_name(file.file_name()?))
 }
 
 /// So many bytes before and after what is pointed at are drawn at most; our own choice.

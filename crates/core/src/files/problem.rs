@@ -70,6 +70,8 @@ pub struct FileProblems {
     problems: Vec<Problem>,
     /// How many there are, those that are not shown included.
     all: usize,
+    /// Whether its text could be read; where not, its one problem is the whole message.
+    is_read: bool,
 }
 
 impl FileProblems {
@@ -78,14 +80,14 @@ impl FileProblems {
         problems.dedup_by(|a, b| a.order() == b.order());
         let all = problems.len();
         problems.truncate(SHOWN);
-        Self { file, problems, all }
+        Self { file, problems, all, is_read: true }
     }
 
     /// A file that could not be read as text.
     pub(super) fn unreadable(file: &str, message: String, help: &str) -> Self {
         let source = NamedSource::new(file, Arc::from(""));
         let problem = Problem { message, labels: Vec::new(), help: Some(help.to_owned()), source };
-        Self { file: file.to_owned(), problems: vec![problem], all: 1 }
+        Self { file: file.to_owned(), problems: vec![problem], all: 1, is_read: false }
     }
 
     /// The file, as the user named it.
@@ -102,6 +104,9 @@ impl FileProblems {
 impl fmt::Display for FileProblems {
     /// One line: the file and how many problems it has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (false, Some(problem)) = (self.is_read, self.problems.first()) {
+            return f.write_str(&problem.message);
+        }
         match self.all {
             1 => write!(f, "{} has a problem", self.file),
             n if n <= SHOWN => write!(f, "{} has {n} problems", self.file),
@@ -114,8 +119,15 @@ impl fmt::Display for FileProblems {
 impl std::error::Error for FileProblems {}
 
 impl Diagnostic for FileProblems {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.problems.first().filter(|_| !self.is_read)?.help()
+    }
+
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
+        self.is_read.then(|| {
+            Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic))
+                as Box<dyn Iterator<Item = &dyn Diagnostic>>
+        })
     }
 }
 

@@ -128,7 +128,7 @@ impl<'a> Shape<'a> {
         };
         if !allowed.contains(&word.as_ref()) {
             let message = format!("`{word}` is not a value of `{path}`");
-            let finding = match closest(word, allowed.iter().copied()) {
+            let finding = match nearest(word, allowed.iter().copied()) {
                 Some(near) => Finding::span(span, message, format!("did you mean `{near}`?")),
                 None => Finding::span(span, message, "not known"),
             };
@@ -218,7 +218,7 @@ impl<'a> Shape<'a> {
                 continue;
             }
             let free = properties.keys().map(String::as_str).filter(|known| !table.contains_key(*known));
-            let near = closest(key.get_ref(), free);
+            let near = nearest(key.get_ref(), free);
             self.findings.push(unknown(at.path, key.get_ref(), span, near, properties.keys().map(String::as_str)));
             if let Some(near) = near {
                 // Its value is checked as what was meant, so that the next round finds nothing new.
@@ -345,7 +345,7 @@ fn one_of(words: &[&str]) -> String {
 }
 
 /// The candidate that was probably meant: at most a third of its letters differ, one of a short word's.
-fn closest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     // Comparing takes as long as both are long; no word of a file is longer.
     if word.len() > LONGEST_WORD {
         return None;

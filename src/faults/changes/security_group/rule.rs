@@ -146,10 +146,10 @@ impl Change for Revoke {
     }
 
     fn note(&self) -> Option<String> {
-        let id = self.id.as_ref().map(|id| format!(", which is {id} now")).unwrap_or_default();
+        let id = self.id.as_ref().map(|id| format!(" instead of {id}")).unwrap_or_default();
         Some(format!(
-            "{}: the rule {} is revoked and authorized again, so that it comes back with another ID{id}: whatever keeps the ID, as Terraform's state, must \
-             be told",
+            "{}: the rule {} is revoked and authorized again, so it gets a new ID{id}: update everything that \
+             stores the ID, such as Terraform state",
             self.group, self.rule
         ))
     }
@@ -190,7 +190,7 @@ impl Change for Revoke {
                 // The look may lag behind the revoke: authorizing again what is there is refused as a duplicate.
                 Ok(_) => {}
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    return Ok(Undone::LeftAlone(format!("{} is no longer there", self.group)));
+                    return Ok(Undone::LeftAlone(format!("{} no longer exists", self.group)));
                 }
                 Err(error) => return Err(error),
             }
