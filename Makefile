@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test boundaries build tools test-tools conformance-tools generate check-generated compare-generated reports samples strategies bench-accuracy bench-inject bench-log bench-preflight bench-users clean-tools
+.PHONY: help demo test boundaries build tools test-tools conformance-tools generate check-generated compare-generated reports samples strategies bench-accuracy bench-inject bench-log bench-preflight bench-time bench-users clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -29,6 +29,7 @@ help:
 	@echo "make bench-inject    time inject and restore of 1, 20 and 200 subnets on moto, beside aws-az-failure-chaostoolkit"
 	@echo "make bench-log       memory and time of an event log with a million logins: recording it, and its report"
 	@echo "make bench-preflight time preflight on the lab, directly and with 100 ms more for each call"
+	@echo "make bench-time      processor time of drills in virtual time"
 	@echo "make bench-users     time sign-ins by SRP on the lab, beside pycognito and amazon-cognito-identity-js (builds for release)"
 	@echo "make clean-tools     remove the throw-away tools of the conformance tests"
 
@@ -163,6 +164,9 @@ bench-inject: tools target/bench/venv/installed
 
 bench-log: tools
 	cargo bench --profile dev --bench log
+
+bench-time: build
+	cargo bench --profile dev --bench time
 
 bench-preflight: build
 	cargo bench --profile dev --bench preflight

@@ -19,7 +19,7 @@ fn run(folder: &Path) -> PathBuf {
     let out = folder.join("run");
     let mut command = gameday();
     command.args(["run", "scenarios/full-failover.toml", "--env", "scenarios/broken/GD501-no-secondary-record.toml"]);
-    let done = command.args(["--speed", "10", "--seed", "3", "--no-progress", "--out"]).arg(&out).output().unwrap();
+    let done = command.args(["--time", "virtual", "--seed", "3", "--no-progress", "--out"]).arg(&out).output().unwrap();
     assert_eq!(done.status.code(), Some(3), "{}", said(&done));
     let journal = tools::in_repository("reports/sample-full-failover/journal.ndjson");
     fs::copy(journal, out.join("journal.ndjson")).unwrap();

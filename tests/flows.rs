@@ -374,7 +374,7 @@ fn preflight_refuses_an_app_client_that_lacks_what_its_flow_needs() {
     let out = folder.path().join("run");
     let mut command = gameday();
     let command = command.arg("run").arg(path).arg("--env").arg(environment);
-    let done = command.args(["--yes", "--speed", SPEED, "--no-progress", "--out"]).arg(&out).output().unwrap();
+    let done = command.args(["--yes", "--time", "virtual", "--no-progress", "--out"]).arg(&out).output().unwrap();
     let found: Vec<String> = events(&out)
         .into_iter()
         .filter_map(|record| match record.event {

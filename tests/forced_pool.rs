@@ -53,7 +53,7 @@ fn fails_as_foretold(code: &str, flow: &str, told: &str) {
     let (scenario, out) = (scenario(folder.path(), flow), folder.path().join("run"));
     let mut command = gameday();
     command.arg("run").arg(&scenario).arg("--env").arg(variant(code)).arg("--out").arg(&out);
-    command.args(["--speed", "10", "--yes", "--no-progress", "--ignore", code]);
+    command.args(["--time", "virtual", "--yes", "--no-progress", "--ignore", code]);
     // Preflight makes the scenario's own sign-ins, which fail as foretold.
     command.args(["--ignore", "GD102"]);
     // Without a replica nothing replicates, which the gate finds too.

@@ -72,7 +72,7 @@ fn fails_as_predicted(variant: &str, missing: &[&str]) {
     let environment = Path::new("scenarios/broken").join(format!("{variant}.toml"));
     let run = |out: &Path, forced: &[&str]| {
         let mut command = gameday();
-        command.arg("run").arg(&scenario).args(["--speed", "10", "--seed", "3", "--env"]).arg(&environment);
+        command.arg("run").arg(&scenario).args(["--time", "virtual", "--seed", "3", "--env"]).arg(&environment);
         command.args(forced).arg("--out").arg(out).output().unwrap()
     };
     let refused = run(&folder.join(format!("{variant}-refused")), &[]);

@@ -50,7 +50,7 @@ fn not_steady_users_who_cannot_sign_in() {
     std::fs::write(&scenario, text).unwrap();
     let out = folder.path().join("run");
     let mut command = gameday();
-    command.arg("run").arg(&scenario).args(["--speed", "4", "--seed", "5", "--no-progress"]);
+    command.arg("run").arg(&scenario).args(["--time", "virtual", "--seed", "5", "--no-progress"]);
     // Preflight's own sign-ins are throttled, too, and are not what is tried here.
     command.args(["--ignore", "GD101", "--ignore", "GD102", "--ignore", "GD104", "--env"]);
     let refused = Refused::of(&out, &command.arg(&environment).arg("--out").arg(&out).output().unwrap());

@@ -35,7 +35,7 @@ fn refused(accounts: &str, rules: &str, codes: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let (scenario, out) = (short_scenario(folder.path()), folder.path().join("run"));
     let environment = ruled(folder.path(), accounts, rules);
-    let done = run(&scenario, &environment, &out).args(["--speed", "10"]).output().unwrap();
+    let done = run(&scenario, &environment, &out).args(["--time", "virtual"]).output().unwrap();
     assert_eq!(done.status.code(), Some(3), "{}", said(&done));
     assert!(!out.join("journal.ndjson").exists());
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
@@ -174,7 +174,7 @@ fn an_outage_that_is_too_long_ends_the_run() {
     let text = text.replace("[users.arrivals]", "[stop]\nmax_outage = \"15s\"\n\n[users.arrivals]");
     std::fs::write(&scenario, text).unwrap();
     let environment = ruled(folder.path(), OURS, "");
-    let done = run(&scenario, &environment, &out).args(["--speed", "10", "--seed", "5"]).output().unwrap();
+    let done = run(&scenario, &environment, &out).args(["--time", "virtual", "--seed", "5"]).output().unwrap();
     assert_eq!(done.status.code(), Some(4), "{}", said(&done));
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
     assert!(report.contains("stop condition: no login succeeded in either Region for 15s"), "{report}");

@@ -66,7 +66,7 @@ async fn lost(action: &'static str, at: Step) {
     let listener = net::listen("127.0.0.1:0".parse().unwrap(), 64).unwrap();
     endpoints.insert("ec2".to_owned(), format!("http://{}", listener.local_addr().unwrap()));
     let router = axum::Router::new().fallback(pass).with_state(Between { upstream, way: Arc::clone(&way) });
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    tokio::spawn(async move { axum::serve(listener.into_system().unwrap(), router).await });
 
     let folder = tempfile::tempdir().unwrap();
     let site = environment.complete(folder.path().to_owned(), Some(lab.trust_root_pem().to_owned())).unwrap();

@@ -17,7 +17,7 @@ fn a_full_failover_is_measured_truly_and_everything_is_put_back() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let done =
-        gameday().args(["run", FULL_FAILOVER, "--speed", "10", "--seed", "2", "--out"]).arg(&out).output().unwrap();
+        gameday().args(["run", FULL_FAILOVER, "--time", "virtual", "--seed", "2", "--out"]).arg(&out).output().unwrap();
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     let (run, truth) = (json(&out.join("run.json")), json(&out.join("truth.json")));
     for milestone in truth["milestones"].as_array().unwrap() {
@@ -50,7 +50,7 @@ fn a_health_check_outside_the_blackhole_is_refused_and_nothing_is_touched() {
     let folder = tempfile::tempdir().unwrap();
     let (env, out) = (lab_with(folder.path(), "[lab]\nhealth_target = \"elsewhere\"\n"), folder.path().join("run"));
     let done = gameday()
-        .args(["run", FULL_FAILOVER, "--speed", "10", "--env"])
+        .args(["run", FULL_FAILOVER, "--time", "virtual", "--env"])
         .arg(&env)
         .arg("--out")
         .arg(&out)
@@ -91,7 +91,7 @@ fn drawn(seed: &str) -> Drawn {
     let folder = tempfile::tempdir().unwrap();
     let (env, out) = (lab_with(folder.path(), SHORT_TTL), folder.path().join("run"));
     let mut run = gameday();
-    run.arg("run").arg(short_scenario(folder.path())).args(["--speed", "20", "--seed", seed, "--env"]).arg(&env);
+    run.arg("run").arg(short_scenario(folder.path())).args(["--time", "virtual", "--seed", seed, "--env"]).arg(&env);
     let done = run.arg("--out").arg(&out).output().unwrap();
     // At this speed a busy machine may miss an objective; what was drawn is the same.
     let said = String::from_utf8_lossy(&done.stderr);

@@ -14,7 +14,7 @@ fn a_replica_loses_seconds_a_bridge_minutes_and_a_pool_kept_by_hand_more() {
     let out = folder.path().join("strategies");
     let scenario = tools::in_repository("scenarios/strategies.toml");
     let mut command = gameday();
-    command.args(["compare-strategies", "--speed", "60", "--seed", "7", "--format", "json", "--out"]).arg(&out);
+    command.args(["compare-strategies", "--seed", "7", "--format", "json", "--out"]).arg(&out);
     let output = command.arg(scenario).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");

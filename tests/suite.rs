@@ -54,4 +54,5 @@ mod stalls;
 mod strategies;
 mod synthetic_users;
 mod third_party;
+mod virtual_time;
 mod wire;

@@ -22,6 +22,7 @@ Exit codes of every command:
 
 pub const RUN: &str = "Examples:
   gameday run full-failover                          in the built-in lab, about 5 min
+  gameday run full-failover --time virtual           the same without waiting, in seconds
   gameday run full-failover --speed 10 --seed 7      faster, and repeatable
   gameday run my-scenario.toml --env staging.toml    on AWS; asks for confirmation
   gameday run full-failover --env staging.toml --ignore GD402
@@ -89,7 +90,7 @@ pub const COMPARE: &str = "Examples:
 Exit codes: 0 done; 2 wrong arguments or files";
 
 pub const COMPARE_STRATEGIES: &str = "Examples:
-  gameday compare-strategies                         about 5 min at the default speed
+  gameday compare-strategies                         in virtual time, about 1 min
   gameday compare-strategies --format markdown --seed 7 --out reports/strategies
   gameday compare-strategies --render                only the table, from earlier runs
 

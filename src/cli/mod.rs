@@ -37,6 +37,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use gameday_core::model::Seed;
 
 pub use exit::{Exit, Failure};
 use preflight::{FailOn, PreflightFormat};
@@ -193,6 +194,17 @@ struct RunArgs {
     /// Print plain progress lines, also on a terminal
     #[arg(long)]
     no_progress: bool,
+    /// How time passes: real, or virtual, which waits for nothing and repeats for the same seed (built-in lab only)
+    #[arg(long, value_enum, default_value = "real", conflicts_with = "speed")]
+    time: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Time {
+    /// Real time or a multiple of it (--speed), on real sockets
+    Real,
+    /// Simulated time and network, on one thread
+    Virtual,
 }
 
 #[derive(Debug, Args)]
@@ -417,9 +429,16 @@ pub fn main() -> ExitCode {
         Command::Report(args) => documents::report(&args),
         Command::Trend(args) => runs::trend(&args),
         Command::Compare(args) => runs::compare(&args),
+        Command::CompareStrategies(mut args) if args.time() == Time::Virtual => {
+            work_virtually(args.seed(), || strategies::compare(args))
+        }
         Command::CompareStrategies(args) => work(strategies::compare(args)),
         Command::Runbook(args) => work(runs::runbook(args)),
         Command::Evidence(args) => work(evidence::evidence(args)),
+        Command::Run(mut args) if args.time == Time::Virtual => {
+            let seed = *args.place.seed.get_or_insert_with(|| u64::from(rand::random::<u32>()));
+            work_virtually(Seed(seed), || run::run(args))
+        }
         Command::Run(args) => work(run::run(args)),
         Command::Plan(args) => work(plan::plan(args)),
         Command::IamPolicy(args) => work(iam::iam_policy(args)),
@@ -438,6 +457,14 @@ pub fn main() -> ExitCode {
     };
     output::flush();
     code
+}
+
+fn work_virtually<F: Future<Output = Result<Exit, Failure>>>(
+    seed: Seed,
+    task: impl FnOnce() -> F,
+) -> Result<Exit, Failure> {
+    let done = gameday_protocols::timer::block_on_virtual(seed, task);
+    done.map_err(|error| Failure::plain(format!("the runtime could not start: {error}")))?
 }
 
 fn work(task: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use rand::RngExt;
 
 use crate::cloud::Access;
 use crate::engine::{self, FileIdentity, Run, Stop, StopLevel};
 use crate::preflight::Allowed;
 use gameday_core::files;
 use gameday_core::measure::{self, History, Outcome};
-use gameday_core::model::{EventLog, RunFailure, RunId, read_log};
+use gameday_core::model::{Clock, EventLog, RunFailure, RunId, Seed, read_log};
 use gameday_core::report;
 use gameday_core::report::escape::shell_word;
 use gameday_core::scenario::Phases;
@@ -74,7 +75,7 @@ pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<E
     unfinished::refuse(&environment.value, args.out.as_deref())?;
     let world = Box::pin(World::open(environment, &args.place)).await?;
     let began = world.clock.wall_now();
-    let folder = folder(args.out.as_deref(), &scenario.name(), began)?;
+    let folder = folder(args.out.as_deref(), &scenario.name(), Clock::system_wall())?;
     let log = EventLog::create(&folder.join("events.ndjson"), world.clock);
     let log = Arc::new(log.map_err(|error| cannot_write(&folder, &error))?);
     let stop = Stop::default();
@@ -89,11 +90,12 @@ pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<E
     );
     let margin = world.site.dead_man.as_ref().filter(|_| !args.no_dead_man).map(|settings| settings.margin.0);
     RunPause::follow(&log, world.clock, &scenario.value.phases, margin, world.is_embedded()).announce()?;
-    let plain = args.no_progress || args.format == Format::Json;
+    // The live view draws on a thread of its own, whose time is real.
+    let plain = args.no_progress || args.format == Format::Json || Clock::is_virtual();
     let progress = Progress::start(&log, world.clock, &scenario.value.phases, &heading, plain);
     let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
     observer.start(&world, &log, &scenario.value.phases);
-    let id = run_id(began);
+    let id = run_id(began, world.seed);
     let registered = register(&id, &world, &folder, args.place.env.as_deref());
     let run = Run {
         id,
@@ -218,9 +220,10 @@ fn folder(out: Option<&Path>, scenario: &str, began: Timestamp) -> Result<PathBu
     fs::canonicalize(&path).map(|_| path.clone()).map_err(fail)
 }
 
-fn run_id(began: Timestamp) -> RunId {
+fn run_id(began: Timestamp, seed: Seed) -> RunId {
     let began = began.strftime("%Y%m%dt%H%M%Sz");
-    RunId(format!("gd-{began}-{:06x}", rand::random::<u32>() >> 8))
+    let drawn: u32 = seed.unique("run-id").random();
+    RunId(format!("gd-{began}-{:06x}", drawn >> 8))
 }
 
 /// The first signal restores now, the second stops observing, the third aborts the restore.

@@ -27,6 +27,7 @@ impl Signals {
     /// Waits for the next one; gives its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
+            biased;
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.hangup.recv() => "SIGHUP",

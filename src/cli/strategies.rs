@@ -19,7 +19,7 @@ use gameday_core::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Prob
 use gameday_core::env::{Pool, SecretRef, Site};
 use gameday_core::measure::Outcome;
 use gameday_core::model::{Clock, Event, EventLog, LONGEST_DOCUMENT, Phase, Record, RegionRole, Secret, read_at_most};
-use gameday_core::model::{Draw, TruthReport};
+use gameday_core::model::{Draw, Seed, TruthReport};
 use gameday_core::scenario::Phases;
 use gameday_protocols::timer::Timer as _;
 
@@ -27,7 +27,7 @@ use super::output::say;
 use super::run::RunObserver;
 use super::summary::empty_table;
 use super::world::World;
-use super::{Exit, Failure, Format, Place, RunArgs, run, runs, speed};
+use super::{Exit, Failure, Format, Place, RunArgs, Time, run, runs, speed};
 
 /// What the probe leaves in a run's folder.
 const PROBED: &str = "probed.json";
@@ -49,9 +49,9 @@ pub struct StrategiesArgs {
     /// The scenario: the name of a built-in one or the path of a file
     #[arg(default_value = SCENARIO)]
     scenario: PathBuf,
-    /// Speed-up factor
-    #[arg(long, value_name = "N", value_parser = speed, default_value = "30")]
-    speed: f64,
+    /// Run in real time on real sockets, N times faster; without it, time is virtual
+    #[arg(long, value_name = "N", value_parser = speed)]
+    speed: Option<f64>,
     /// Random seed of all runs; generated and printed if omitted
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -66,6 +66,18 @@ pub struct StrategiesArgs {
     format: StrategiesFormat,
 }
 
+impl StrategiesArgs {
+    /// How time passes in its runs.
+    pub fn time(&self) -> Time {
+        if self.speed.is_some() || self.render { Time::Real } else { Time::Virtual }
+    }
+
+    /// The seed of all its runs, drawn now where none is given.
+    pub fn seed(&mut self) -> Seed {
+        Seed(*self.seed.get_or_insert_with(|| u64::from(rand::random::<u32>())))
+    }
+}
+
 /// What the table is printed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StrategiesFormat {
@@ -78,9 +90,9 @@ pub enum StrategiesFormat {
 }
 
 /// Runs the scenario on each strategy and writes the table.
-pub async fn compare(args: StrategiesArgs) -> Result<Exit, Failure> {
+pub async fn compare(mut args: StrategiesArgs) -> Result<Exit, Failure> {
     if !args.render {
-        let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        let seed = args.seed().0;
         for claim in CLAIMS {
             let folder = args.out.join(claim.strategy);
             let ended = Box::pin(run::run_with(of(&args, claim, seed, &folder)?, Probe::default())).await?;
@@ -118,7 +130,7 @@ fn of(args: &StrategiesArgs, claim: Claim, seed: u64, folder: &Path) -> Result<R
     let ignore = if claim.strategy == "manual-sync" { vec!["GD505".to_owned()] } else { Vec::new() };
     Ok(RunArgs {
         scenario: args.scenario.clone(),
-        place: Place { env: Some(file), speed: Some(args.speed), seed: Some(seed) },
+        place: Place { env: Some(file), speed: args.speed, seed: Some(seed) },
         out: Some(folder.to_owned()),
         yes: true,
         confirm: None,
@@ -127,6 +139,7 @@ fn of(args: &StrategiesArgs, claim: Claim, seed: u64, folder: &Path) -> Result<R
         ignore,
         format: Format::Human,
         no_progress: true,
+        time: args.time(),
     })
 }
 
@@ -238,6 +251,7 @@ impl ProbeUser {
         let (mut due, mut changed) = (None, false);
         loop {
             let event = tokio::select! {
+                biased;
                 event = events.recv() => event,
                 () = clock.sleep_until(due.unwrap_or(Timestamp::MAX)), if due.is_some() => {
                     self.change().await?;

@@ -74,6 +74,12 @@ impl World {
             (EnvironmentKind::Lab, Some(speed)) if !running => speed,
             _ => 1.0,
         };
+        if Clock::is_virtual() && (environment.kind == EnvironmentKind::Aws || running) {
+            return Err(Failure::with_help(
+                "--time virtual needs the built-in lab: the time of AWS and of another process cannot be simulated here",
+                "Leave --time out, or give a lab environment that no other process runs",
+            ));
+        }
         if environment.kind == EnvironmentKind::Lab && !running {
             let rules = environment.rules();
             let clock = Clock::start(speed);

@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::origin::Origin;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::profile::Surroundings;
+use super::simulated;
 use super::{Access, SecretError, resolve_local};
 use gameday_core::env::{CredentialRef, SERVICES};
-use gameday_core::model::Region;
+use gameday_core::model::{Clock, Region};
 
 /// What the environment and the profile say about the way of calls, where neither file nor journal does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,7 +96,20 @@ pub(super) async fn region_config(
         proxy: proxy_variable(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())),
         redirects,
     };
+    if Clock::is_virtual() {
+        shared.set_time_source(Some(SharedTimeSource::new(WallTime)));
+    }
     Ok(RegionConfig { shared: shared.build(), direct: direct(), endpoints, ambient })
+}
+
+/// The wall time of this thread, by which requests are signed in virtual time.
+#[derive(Debug)]
+struct WallTime;
+
+impl TimeSource for WallTime {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::try_from(Clock::wall().as_duration()).unwrap_or_default()
+    }
 }
 
 impl RegionConfig {
@@ -163,8 +178,11 @@ fn is_loopback(url: &str) -> bool {
     }
 }
 
-/// The SDK's own client, without its proxies.
+/// The SDK's own client, without its proxies; in virtual time one over this thread's network.
 fn direct() -> SharedHttpClient {
+    if Clock::is_virtual() {
+        return SharedHttpClient::new(simulated::Client::default());
+    }
     Builder::new().build_with_connector_fn(|settings, components| {
         let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
         let mut connector: ConnectorBuilder<_> = Connector::builder().tls_provider(provider);

@@ -9,6 +9,7 @@ mod identity;
 mod people;
 mod profile;
 mod secret;
+mod simulated;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

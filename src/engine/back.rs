@@ -62,6 +62,7 @@ impl Shell {
         let since = *self.restoring.get_or_init(|| run.clock.now());
         let waiting = async {
             let back = tokio::select! {
+                biased;
                 () = self.tracker.failed_back(since) => run.clock.now(),
                 () = run.clock.sleep(run.scenario.phases.failback.0) => return None,
             };
@@ -69,6 +70,7 @@ impl Shell {
             Some(back)
         };
         let back = tokio::select! {
+            biased;
             back = waiting => back,
             () = stop.cancelled() => return,
         };
@@ -84,6 +86,7 @@ impl Shell {
     pub(super) async fn end_load(&self, stop: &CancellationToken) -> Ended {
         let Some(load) = lock(&self.load).take() else { return Ended::Done };
         tokio::select! {
+            biased;
             arrived = load.end() => {
                 *lock(&self.arrived) = arrived;
                 Ended::Done

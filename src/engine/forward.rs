@@ -36,6 +36,7 @@ impl Shell {
             allowed: run.allowed.clone(),
         };
         let checked = tokio::select! {
+            biased;
             checked = preflight::check(&question) => checked,
             () = stop.cancelled() => return Ended::Interrupted,
         };
@@ -127,6 +128,7 @@ impl Shell {
         };
         // It only looks and writes the journal, so nothing is in flight when it is dropped.
         let recorded = tokio::select! {
+            biased;
             recorded = self.record_users(ready, executor) => recorded,
             () = stop.cancelled() => return Ended::Interrupted,
         };
@@ -162,6 +164,7 @@ impl Shell {
         };
         // It only reads, so nothing is in flight when it is dropped.
         let same = tokio::select! {
+            biased;
             same = self.is_still_so(ready) => same,
             () = stop.cancelled() => return Ended::Interrupted,
         };
@@ -269,6 +272,7 @@ impl Shell {
         lock(&self.guards).push(originals);
         lock(&self.guards).push(stop::watch(conditions, zero, &run.log, &ready.cloud, run.clock, &run.stop));
         tokio::select! {
+            biased;
             () = self.tracker.failed_over(&ready.targets) => Ended::Done,
             waited = self.wait(run.scenario.phases.outage.0, stop) => waited,
         }

@@ -69,7 +69,11 @@ pub(super) struct ProcessLoad {
 }
 
 impl ProcessLoad {
+    /// Nothing in virtual time, where no figure depends on how fast the machine is.
     pub fn read() -> Self {
+        if Clock::is_virtual() {
+            return Self::default();
+        }
         let used = std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64);
         let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         Self { descriptors: used.zip(most), processor: Clock::processor_time() }

@@ -215,6 +215,7 @@ impl Shell {
     /// A wait in scenario time that may be cut short.
     pub(super) async fn wait(&self, scenario: std::time::Duration, stop: &CancellationToken) -> Ended {
         tokio::select! {
+            biased;
             () = self.run.clock.sleep(scenario) => Ended::Done,
             () = stop.cancelled() => Ended::Interrupted,
         }

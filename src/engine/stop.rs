@@ -77,6 +77,7 @@ pub fn watch(
     let stop = stop.clone();
     AbortOnDropHandle::new(tokio::spawn(async move {
         let reason: String = tokio::select! {
+            biased;
             reason = users => reason,
             reason = alarms => reason,
         };

@@ -95,14 +95,22 @@ pub struct Observers {
 }
 
 impl Observers {
-    /// Looks on a thread of its own until `stop`; canaries are written until `stop_writing`. The
+    /// Looks on a thread of its own until `stop`, in virtual time on this one; canaries are written until `stop_writing`. The
     /// receiver is done when all looks have ended.
     ///
     /// # Errors
     /// When the system gives no thread or no event queue.
     pub fn start(self, stop: CancellationToken, stop_writing: CancellationToken) -> io::Result<oneshot::Receiver<()>> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (done, ended) = oneshot::channel();
+        if Clock::is_virtual() {
+            tokio::spawn(async move {
+                self.run(stop, stop_writing).await;
+                // Nobody may be waiting any more.
+                let _ = done.send(());
+            });
+            return Ok(ended);
+        }
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let looking = move || {
             runtime.block_on(self.run(stop, stop_writing));
             // Nobody may be waiting any more.

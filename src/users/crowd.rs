@@ -8,10 +8,11 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use gameday_core::model::{Event, EventLog, Expect, Flow, Login, LoginOutcome, Phase, Seed};
+use gameday_core::model::{Clock, Event, EventLog, Expect, Flow, Login, LoginOutcome, Phase, Seed};
 use gameday_core::scenario::{FlowShare, UserLoad};
 use gameday_protocols::timer::Timer as _;
 
@@ -109,10 +110,62 @@ enum Told {
     Stop,
 }
 
+/// Where the dispatcher hears.
+enum Heard {
+    /// On a thread of its own, which waits by the system's clock.
+    Thread(mpsc::Receiver<Told>),
+    /// In virtual time, on the one thread there is.
+    Task(UnboundedReceiver<Told>),
+}
+
+/// Tells the dispatcher.
+#[derive(Clone)]
+enum Teller {
+    Thread(mpsc::Sender<Told>),
+    Task(UnboundedSender<Told>),
+}
+
+impl Teller {
+    fn send(&self, told: Told) {
+        // Nobody receives any more once the run is over.
+        match self {
+            Self::Thread(sender) => drop(sender.send(told)),
+            Self::Task(sender) => drop(sender.send(told)),
+        }
+    }
+
+    fn new() -> (Self, Heard) {
+        if Clock::is_virtual() {
+            let (sender, receiver) = unbounded_channel();
+            (Self::Task(sender), Heard::Task(receiver))
+        } else {
+            let (sender, receiver) = mpsc::channel();
+            (Self::Thread(sender), Heard::Thread(receiver))
+        }
+    }
+}
+
+impl Heard {
+    /// What is said within a real duration. The teller is one of our own, so it cannot be gone.
+    async fn within(&mut self, wait: Duration) -> Option<Told> {
+        match self {
+            Self::Thread(receiver) => match receiver.recv_timeout(wait) {
+                Ok(told) => Some(told),
+                Err(mpsc::RecvTimeoutError::Timeout) => None,
+                Err(mpsc::RecvTimeoutError::Disconnected) => Some(Told::Stop),
+            },
+            Self::Task(receiver) => match tokio::time::timeout(wait, receiver.recv()).await {
+                Ok(told) => Some(told.unwrap_or(Told::Stop)),
+                Err(_) => None,
+            },
+        }
+    }
+}
+
 /// Starts every arrival at its instant.
 struct Dispatcher {
     crowd: Arc<Crowd>,
-    told: mpsc::Sender<Told>,
+    told: Teller,
     stop: CancellationToken,
     /// So many arrivals were started or shed.
     started: u64,
@@ -121,7 +174,7 @@ struct Dispatcher {
 
 impl Dispatcher {
     /// Runs until it is told to stop, and gives the logins under way.
-    fn run(mut self, heard: &mpsc::Receiver<Told>, runtime: &tokio::runtime::Handle) -> JoinSet<()> {
+    async fn run(mut self, mut heard: Heard, runtime: tokio::runtime::Handle) -> JoinSet<()> {
         let clock = self.crowd.door.clock;
         let first = clock.now();
         let planned = |arrival: Arrival| {
@@ -132,20 +185,19 @@ impl Dispatcher {
         let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
         while let Some(Reverse(next)) = waiting.peek().copied() {
             let wait = clock.real(Duration::try_from(next.at.duration_since(clock.now())).unwrap_or_default());
-            match heard.recv_timeout(wait) {
-                Ok(Told::Again(due)) => {
+            match heard.within(wait).await {
+                Some(Told::Again(due)) => {
                     waiting.push(Reverse(due));
                     continue;
                 }
-                // The sender is one of our own, so it cannot be gone.
-                Ok(Told::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Some(Told::Stop) => break,
+                None => {}
             }
             waiting.pop();
             if next.again_of.is_none() {
                 waiting.extend(plan.next().map(Reverse));
             }
-            self.start(next, runtime);
+            self.start(next, &runtime);
         }
         self.running
     }
@@ -177,19 +229,24 @@ impl Crowd {
 
     /// Arrivals are started by a thread of their own: timers of the async runtime are a millisecond coarse, and its threads may be busy.
     async fn arrivals(self: &Arc<Self>, stop: &CancellationToken) {
-        let (told, heard) = mpsc::channel();
+        let (told, heard) = Teller::new();
         let stopping = {
             let (stop, told) = (stop.clone(), told.clone());
             tokio::spawn(async move {
                 stop.cancelled().await;
-                // The dispatcher has ended by itself where nobody hears it.
-                let _ = told.send(Told::Stop);
+                told.send(Told::Stop);
             })
         };
         let dispatcher =
             Dispatcher { crowd: Arc::clone(self), told, stop: stop.clone(), started: 0, running: JoinSet::new() };
         let runtime = tokio::runtime::Handle::current();
-        let dispatched = tokio::task::spawn_blocking(move || dispatcher.run(&heard, &runtime)).await;
+        let dispatching = dispatcher.run(heard, runtime);
+        let dispatched = if Clock::is_virtual() {
+            tokio::spawn(dispatching).await
+        } else {
+            // It never waits for anything that the runtime would have to wake it for.
+            tokio::task::spawn_blocking(move || futures::executor::block_on(dispatching)).await
+        };
         stopping.abort();
         // A panic of the dispatcher has stopped the arrivals; those under way have gone with it.
         if let Ok(mut running) = dispatched {
@@ -197,7 +254,7 @@ impl Crowd {
         }
     }
 
-    async fn one(self: Arc<Self>, due: Due, told: &mpsc::Sender<Told>, stop: &CancellationToken) {
+    async fn one(self: Arc<Self>, due: Due, told: &Teller, stop: &CancellationToken) {
         let share = &self.load.flows[due.arrival.flow];
         let Comer { flow, who } = match self.comer(share, due.arrival.user) {
             Ok(comer) => comer,
@@ -233,17 +290,16 @@ impl Crowd {
     }
 
     /// In a retry storm whoever did not get in comes again, whatever kept them out.
-    fn again(&self, due: Due, ended: &Ended, told: &mpsc::Sender<Told>) {
+    fn again(&self, due: Due, ended: &Ended, told: &Teller) {
         if let Some(wait) = self.load.arrivals.again_after.filter(|_| ended.outcome != LoginOutcome::Succeeded) {
             let wait = SignedDuration::try_from(wait.0).unwrap_or(SignedDuration::MAX);
             let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            // Nobody receives any more once the run is over.
-            let _ = told.send(Told::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
+            told.send(Told::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
         }
     }
 
     /// A login is not even begun.
-    fn not_started(&self, due: Due, outcome: LoginOutcome, told: &mpsc::Sender<Told>) {
+    fn not_started(&self, due: Due, outcome: LoginOutcome, told: &Teller) {
         let began = self.began(&self.load.flows[due.arrival.flow], None);
         let ended = not_started(outcome, began.at);
         self.again(due, &ended, told);

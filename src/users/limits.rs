@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rand::RngExt;
+use rand::Rng;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -61,8 +61,8 @@ impl Came {
 }
 
 /// A name that nobody has.
-fn unheard_of(prefix: &str) -> String {
-    format!("{prefix}{:016x}", rand::rng().random::<u64>())
+fn unheard_of(prefix: &str, random: &mut impl Rng) -> String {
+    format!("{prefix}{:016x}", random.next_u64())
 }
 
 /// Something to try, and by whom.
@@ -177,8 +177,9 @@ impl Crowd {
     /// Who tries it; nothing where the environment has nobody.
     pub fn actor(&self, action: UserAction) -> Option<Account> {
         let door = &self.door;
-        let named = |name: &str, password: &Secret| Account {
-            name: unheard_of(name),
+        let mut random = self.seed.unique(&format!("actor of {action:?}"));
+        let mut named = |name: &str, password: &Secret| Account {
+            name: unheard_of(name, &mut random),
             password: password.clone(),
             totp_secret: None,
         };
@@ -190,7 +191,8 @@ impl Crowd {
             }
             UserAction::SignUp => {
                 // Some characters of every kind that a password policy can ask for.
-                let password = Secret::new(format!("Gd1-{}", unheard_of("")));
+                let password =
+                    Secret::new(format!("Gd1-{}", unheard_of("", &mut self.seed.unique("password of a newcomer"))));
                 Some(named(NEWCOMER, &password))
             }
             UserAction::PasswordReset | UserAction::PasswordChange => {

@@ -62,6 +62,7 @@ impl Crowd {
                 return;
             }
             tokio::select! {
+                biased;
                 () = self.door.clock.sleep(BETWEEN_TRIES) => {}
                 () = self.chores.over.cancelled() => return,
             }

@@ -62,6 +62,7 @@ impl Crowd {
         // Sessions do not all do the same thing at the same moment.
         let begin = plan.call_every.0.mul_f64(draws.random::<f64>());
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = self.door.clock.sleep(begin) => {}
         }
@@ -131,6 +132,7 @@ impl Session<'_> {
         let crowd = self.crowd;
         if let Some(users) = crowd.door.population(self.plan.users.as_deref()) {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = crowd.code_left(users, self.account) => {}
             }

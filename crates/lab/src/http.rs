@@ -26,6 +26,7 @@ pub async fn serve_listener(listener: TcpListener, tls: Option<TlsAcceptor>, rou
     let mut serving = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     serving.spawn(serve_tcp(stream, tls.clone(), router.clone()));

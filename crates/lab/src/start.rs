@@ -29,6 +29,7 @@ use super::{Lab, LabError, LabOptions, operator, web};
 use gameday_core::env::{HealthTarget, Strategy};
 use gameday_core::model::{AccountId, Region, RegionRole, Secret};
 use gameday_protocols::net;
+use gameday_protocols::timer;
 
 /// Both Regions, in the order in which everything here is listed.
 pub const ROLES: [RegionRole; 2] = [RegionRole::Primary, RegionRole::Replica];
@@ -116,7 +117,7 @@ async fn start_identity(
 
 /// The identity provider's key, which takes a while to make.
 async fn provider_signer() -> Result<Signer, LabError> {
-    let made = tokio::task::spawn_blocking(Signer::generate).await;
+    let made = timer::compute(Signer::generate).await;
     made.unwrap_or_else(|error| Err(error.to_string())).map_err(LabError::Provider)
 }
 
@@ -261,8 +262,8 @@ fn start_health_check(
 
 /// The DNS servers; dropped, they stop.
 pub struct DnsServers {
-    _authoritative: Vec<hickory_server::Server<dns::Handler<Authoritative>>>,
-    _resolver: hickory_server::Server<dns::Handler<Resolver>>,
+    _authoritative: Vec<dns::Serving<Authoritative>>,
+    _resolver: dns::Serving<Resolver>,
 }
 
 struct Names {
@@ -290,14 +291,14 @@ async fn start_dns(
     let mut servers = Vec::new();
     for (number, sockets) in sockets.into_iter().enumerate() {
         let server = Authoritative::new(zone.clone(), views.clone(), number);
-        servers.push(dns::serve(Arc::new(server), vec![sockets]));
+        servers.push(dns::serve(&Arc::new(server), vec![sockets]));
         tasks.spawn(views.clone().follow(number, health.clone(), options.seed));
     }
     let upstream = topology::AUTHORITATIVE_ADDRESSES.map(|address| SocketAddr::new(address, authoritative));
     let recursive = Resolver::new(zone.clone(), upstream.to_vec(), options.clock, truth.clone());
     let bound = at_same_port(&[topology::RESOLVER_ADDRESS], dns::bind).await;
     let (resolver, sockets) = bound.map_err(bind_error("the resolver"))?;
-    let servers = DnsServers { _authoritative: servers, _resolver: dns::serve(Arc::new(recursive), sockets) };
+    let servers = DnsServers { _authoritative: servers, _resolver: dns::serve(&Arc::new(recursive), sockets) };
     Ok(Names { zone, authoritative, resolver, servers })
 }
 

@@ -1,10 +1,13 @@
-//! Waiting by the scenario's clock, on tokio's timers.
+//! Waiting by the scenario's clock, on tokio's timers; and virtual time, in which nothing waits.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
+use tokio::task::JoinError;
 
-use gameday_core::model::Clock;
+use crate::net::simulated;
+use gameday_core::model::{Clock, Seed, Source};
 
 /// What a [`Clock`] can wait for.
 pub trait Timer {
@@ -33,4 +36,40 @@ impl Timer for Clock {
     fn timeout<F: Future>(&self, scenario: Duration, work: F) -> tokio::time::Timeout<F> {
         tokio::time::timeout(self.real(scenario), work)
     }
+}
+
+/// What virtual time needs: a runtime of one thread whose clock stands while there is something to do, and jumps to the next timer when
+/// there is not (tokio's paused clock), a network in memory, and clocks that read it.
+///
+/// # Errors
+/// When the system gives no runtime.
+pub fn block_on_virtual<F: Future>(seed: Seed, work: impl FnOnce() -> F) -> std::io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+    let _network = simulated::enter(seed);
+    let output = runtime.block_on(async {
+        let now = || tokio::time::Instant::now().into_std();
+        Clock::drive_by(Some(Source { now, began: now(), epoch: epoch(seed) }));
+        work().await
+    });
+    // What is left of it ends while its network is still there.
+    drop(runtime);
+    Clock::drive_by(None);
+    Ok(output)
+}
+
+/// Runs arithmetic where it keeps no timer and no socket waiting: on a thread for such work, or, in virtual time, at once, since there
+/// nothing waits and the order of threads is not to be foreseen.
+///
+/// # Errors
+/// When the work panicked.
+pub async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    if Clock::is_virtual() { Ok(work()) } else { tokio::task::spawn_blocking(work).await }
+}
+
+/// When virtual time begins: the seed in minutes after the beginning of 2026, so that runs of different seeds have different names.
+fn epoch(seed: Seed) -> Timestamp {
+    let first = civil::date(2026, 1, 1).at(0, 0, 0, 0);
+    let first = TimeZone::UTC.to_timestamp(first);
+    let minutes = i64::try_from(seed.0 % 1_000_000).unwrap_or_default();
+    first.unwrap_or_default().saturating_add(SignedDuration::from_mins(minutes)).unwrap_or_default()
 }

@@ -226,6 +226,7 @@ impl Executor {
                 (self.sink)(Event::Notice { text });
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(remaining) => {}
                 () = give_up.cancelled() => return false,
             }
@@ -249,6 +250,7 @@ impl Executor {
         let mut work = Box::pin(work);
         loop {
             tokio::select! {
+                biased;
                 done = &mut work => return done,
                 _ = tick.tick() => {
                     let text = format!("{what}, {:.0} s so far", Clock::real_now().duration_since(began).as_secs_f64());
@@ -458,6 +460,7 @@ impl Undoing<'_> {
                 (self.own.sink)(Event::Notice { text });
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(wait) => {}
                 () = self.give_up.cancelled() => {}
             }

@@ -8,6 +8,7 @@ use crate::users::accounts::Account;
 use crate::users::visit::{Visit, service};
 use gameday_core::model::{LoginOutcome, LoginStep};
 use gameday_protocols::srp::{self, Challenge, ClientSession};
+use gameday_protocols::timer;
 
 use super::Signed;
 use super::challenge::{self, By};
@@ -40,7 +41,7 @@ pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<
     let (pool, password, stamp) = (visit.door.pool_id.clone(), account.password.clone(), timestamp.clone());
     let (id, challenge) = (asked.user_id, asked.challenge);
     // Two exponentiations; on the async threads they would delay other users' clocks.
-    let claim = tokio::task::spawn_blocking(move || session.claim(&pool, &id, &password, &challenge, &stamp)).await;
+    let claim = timer::compute(move || session.claim(&pool, &id, &password, &challenge, &stamp)).await;
     let claim = claim.map_err(|_| LoginOutcome::harness("the SRP computation was interrupted"))?.map_err(|error| {
         LoginOutcome::Rejected { step: LoginStep::RespondToAuthChallenge, code: format!("SRP: {error}") }
     })?;

@@ -23,7 +23,7 @@ mod terms;
 mod truth;
 
 pub use address::{Cidr, PortRange};
-pub use clock::{Clock, LATE_MS};
+pub use clock::{Clock, LATE_MS, Source};
 pub use event::*;
 pub use hash::{Sha256, sha256};
 pub use ids::{AccountId, Region, RunId, Secret};

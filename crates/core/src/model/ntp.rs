@@ -18,6 +18,9 @@ impl ClockSync {
     /// Asks the kernel, as anybody may; nothing where it does not say.
     #[cfg(target_os = "linux")]
     pub fn read() -> Option<Self> {
+        if super::Clock::is_virtual() {
+            return None;
+        }
         // SAFETY: a `timex` is made of integers alone, for which zero is a value.
         let mut told: libc::timex = unsafe { std::mem::zeroed() };
         // SAFETY: `told` is a valid `timex` for as long as the call takes. Its `modes` is 0, so that the call reads and sets nothing.

@@ -2,6 +2,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use sha2::{Digest, Sha256};
 
+use super::Clock;
+
 /// The number from which every random draw of a run follows. Each purpose gets its own stream,
 /// so that drawing more of one thing does not shift another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,12 @@ impl Seed {
         let mut input = self.0.to_be_bytes().to_vec();
         input.extend_from_slice(purpose.as_bytes());
         ChaCha12Rng::from_seed(Sha256::digest(&input).into())
+    }
+
+    /// A generator of what must differ from run to run, as names in an account. In virtual time, where nothing outlives a run, it is a
+    /// stream as any other.
+    pub fn unique(self, purpose: &str) -> ChaCha12Rng {
+        if Clock::is_virtual() { self.stream(purpose) } else { ChaCha12Rng::from_rng(&mut rand::rng()) }
     }
 }
 

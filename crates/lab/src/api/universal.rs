@@ -105,6 +105,7 @@ pub async fn fire(control: Arc<Control>) {
             }
         };
         tokio::select! {
+            biased;
             // The services outlive this task.
             _ = changed.changed() => continue,
             () = wait => {}

@@ -10,12 +10,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_proto::op::{Edns, Header, HeaderCounts, LowerQuery, MessageType, Metadata, OpCode, ResponseCode};
+use hickory_proto::op::{Edns, Header, HeaderCounts, LowerQuery, Message, MessageType, Metadata, OpCode, ResponseCode};
 use hickory_proto::rr::{DNSClass, Record};
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
+use tokio::task::JoinSet;
 
 use gameday_protocols::net::{self, TcpListener, UdpSocket};
 
@@ -57,14 +58,64 @@ pub trait Answerer: Send + Sync + 'static {
     fn answer(&self, query: &LowerQuery) -> impl Future<Output = Answer> + Send;
 }
 
-/// Serves an answerer over UDP and TCP. Dropped, it stops.
-pub fn serve<A: Answerer>(answerer: Arc<A>, sockets: Vec<(UdpSocket, TcpListener)>) -> Server<Handler<A>> {
-    let mut server = Server::new(Handler(answerer));
+/// Answers as long as it lives.
+pub struct Serving<A: Answerer> {
+    _system: Server<Handler<A>>,
+    /// The DNS library's server knows the system's sockets alone.
+    _simulated: JoinSet<()>,
+}
+
+/// Serves an answerer over UDP and TCP; on a simulated network over UDP alone. Dropped, it stops.
+pub fn serve<A: Answerer>(answerer: &Arc<A>, sockets: Vec<(UdpSocket, TcpListener)>) -> Serving<A> {
+    let mut system = Server::new(Handler(Arc::clone(answerer)));
+    let mut simulated = JoinSet::new();
     for (udp, tcp) in sockets {
-        server.register_socket(udp);
-        server.register_listener(tcp, IDLE, ANSWERS_IN_FLIGHT);
+        match udp.into_system() {
+            Ok(udp) => system.register_socket(udp),
+            Err(udp) => drop(simulated.spawn(answer_datagrams(Arc::clone(answerer), udp))),
+        }
+        if let Ok(tcp) = tcp.into_system() {
+            system.register_listener(tcp, IDLE, ANSWERS_IN_FLIGHT);
+        }
     }
-    server
+    Serving { _system: system, _simulated: simulated }
+}
+
+async fn answer_datagrams<A: Answerer>(answerer: Arc<A>, socket: UdpSocket) {
+    let socket = Arc::new(socket);
+    let mut answering = JoinSet::new();
+    let mut buffer = [0; 4096];
+    while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+        while answering.try_join_next().is_some() {}
+        let Ok(question) = Message::from_vec(&buffer[..length]) else { continue };
+        let (answerer, socket) = (Arc::clone(&answerer), Arc::clone(&socket));
+        answering.spawn(async move {
+            let Ok(reply) = reply_to(&*answerer, question).await.to_vec() else { return };
+            // A datagram is never sure to arrive.
+            let _ = socket.send_to(&reply, from).await;
+        });
+    }
+}
+
+/// What a server that answers from `answerer` sends back.
+async fn reply_to<A: Answerer>(answerer: &A, question: Message) -> Message {
+    let answer = match question.queries.as_slice() {
+        [query] if query.query_class() == DNSClass::IN => answerer.answer(&LowerQuery::from(query.clone())).await,
+        [_] => Answer::code(ResponseCode::Refused),
+        _ => Answer::code(ResponseCode::FormErr),
+    };
+    let mut reply = question;
+    reply.metadata = Metadata::response_from_request(&reply.metadata);
+    reply.metadata.authoritative = A::AUTHORITATIVE && answer.code != ResponseCode::Refused;
+    reply.metadata.recursion_available = !A::AUTHORITATIVE;
+    reply.metadata.response_code = answer.code;
+    (reply.answers, reply.authorities, reply.additionals) = (answer.answers, answer.soa, Vec::new());
+    reply.edns = reply.edns.map(|_| {
+        let mut edns = Edns::new();
+        edns.set_max_payload(UDP_PAYLOAD_BYTES);
+        edns
+    });
+    reply
 }
 
 /// Joins an answerer to the DNS library's server.

@@ -1,15 +1,14 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use futures::FutureExt;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::acl::Flow;
 use crate::world::State;
-use gameday_protocols::net::{self, TcpStream};
+use gameday_protocols::net::TcpStream;
 
 /// Whether a connection's packets pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +53,7 @@ impl Connection {
         let open = gate.admitted && network.passes(self.flow);
         let passage = match (gate.passage, open) {
             (_, false) => Passage::Shut,
-            (Passage::Shut, true) if self.client_left() => Passage::Dead,
+            (Passage::Shut, true) if self.tcp.peer_has_left() => Passage::Dead,
             (_, true) => Passage::Open,
         };
         gate.passage = passage;
@@ -66,20 +65,12 @@ impl Connection {
         }
         gate.abandoned
     }
-
-    /// Both sides can hold data that nobody read; the kernel tells of the FIN or RST behind it all the same.
-    fn client_left(&self) -> bool {
-        self.tcp
-            .ready(Interest::READABLE)
-            .now_or_never()
-            .is_some_and(|ready| ready.is_ok_and(tokio::io::Ready::is_read_closed))
-    }
 }
 
 /// The connections of one front door.
 #[derive(Debug, Default)]
 pub struct Connections {
-    open: Mutex<(u64, HashMap<u64, Arc<Connection>>)>,
+    open: Mutex<(u64, BTreeMap<u64, Arc<Connection>>)>,
 }
 
 impl Connections {
@@ -99,7 +90,7 @@ impl Connections {
         self.lock().1.retain(|_, connection| !connection.apply(network));
     }
 
-    fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, Arc<Connection>>)> {
+    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Arc<Connection>>)> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -168,7 +159,7 @@ impl AsyncWrite for GatedStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_writer(context))?;
-        Poll::Ready(net::shut_down_writing(&self.connection.tcp))
+        Poll::Ready(self.connection.tcp.shut_down_writing())
     }
 }
 

@@ -119,7 +119,7 @@ impl FrontDoor {
                     at = full;
                 }
                 (Some(_), false) => {
-                    if let Err(error) = net::set_backlog(&self.listener, OPEN_BACKLOG as i32) {
+                    if let Err(error) = net::set_backlog(&self.listener, OPEN_BACKLOG) {
                         tracing::error!(%error, at = %self.at, "cannot open the front door");
                     }
                     at = self.clock.now();
@@ -143,6 +143,7 @@ impl FrontDoor {
     ) {
         loop {
             tokio::select! {
+                biased;
                 // The world outlives its front doors, so this cannot end in a closed channel.
                 _ = changed.changed() => return,
                 accepted = self.listener.accept(), if !shut => match accepted {

@@ -63,6 +63,7 @@ use super::truth::Truth;
 use gameday_core::env::{Canary, Issuer, LabSettings};
 use gameday_core::model::Draw;
 use gameday_core::model::{AccountId, Clock, Region, RegionRole, Secret, Seed};
+use gameday_protocols::timer;
 use gameday_protocols::tokens::{Fetch, JwksCache, Source};
 
 /// How long a challenge may be answered (Cognito's default `AuthSessionValidity`: 3 min).
@@ -221,7 +222,7 @@ impl Identity {
             seed,
             created,
         };
-        let generate = || tokio::task::spawn_blocking(Signer::generate);
+        let generate = || timer::compute(Signer::generate);
         let (seeded, here, there) = tokio::join!(seeding.directory(&settings), generate(), generate());
         let (seeded, users) = seeded.map_err(failed)?;
         let here = here.map_err(failed)??;
@@ -398,7 +399,7 @@ impl Identity {
         // The semaphore is never closed; without a permit the work would merely not be bounded.
         let this = Arc::clone(&self);
         let _permit = self.arithmetic.acquire().await;
-        let done = tokio::task::spawn_blocking(move || work(&this)).await;
+        let done = timer::compute(move || work(&this)).await;
         done.unwrap_or_else(|error| Err(Refusal::internal(error.to_string())))
     }
 

@@ -17,6 +17,7 @@ use crate::estate::cognito::UserPool;
 use gameday_core::env::LabSettings;
 use gameday_core::model::{Secret, Seed};
 use gameday_protocols::srp;
+use gameday_protocols::timer;
 
 /// The user that carries replication canaries.
 pub(super) const CANARY: &str = "replication-canary";
@@ -109,7 +110,7 @@ impl Seeding {
         // A verifier costs an exponentiation: a share of them for each processor.
         let shares = all.chunks(share).map(|share| {
             let (share, this) = (share.to_vec(), Arc::clone(&this));
-            tokio::task::spawn_blocking(move || {
+            timer::compute(move || {
                 share.into_iter().map(|(name, population, sub)| this.user(name, population, sub)).collect::<Vec<_>>()
             })
         });

@@ -71,7 +71,7 @@ async fn lab(settings: LabSettings, speed: f64) -> Lab {
         let listener = net::listen((Ipv4Addr::LOCALHOST, 0).into(), 128).unwrap();
         let door = listener.local_addr().unwrap();
         let router = identity.data_plane(role);
-        let serve = async move { drop(axum::serve(listener, router).await) };
+        let serve = crate::http::serve_listener(listener, None, router);
         servers.push(AbortOnDropHandle::new(tokio::spawn(serve)));
         door
     });

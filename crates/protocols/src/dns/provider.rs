@@ -6,15 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hickory_resolver::net::runtime::{RuntimeProvider, TokioRuntimeProvider};
+use hickory_resolver::net::runtime::iocompat::AsyncIoTokioAsStd;
+use hickory_resolver::net::runtime::{DnsUdpSocket, RuntimeProvider, TokioRuntimeProvider, TokioTime};
 
-use crate::net::LocalFailure;
+use crate::net::{self, LocalFailure, TcpStream, UdpSocket};
+
+/// How long a connection may take where the resolver does not say, as the library has it.
+const CONNECT: Duration = Duration::from_secs(5);
 
 type Opening<T> = Pin<Box<dyn Send + Future<Output = io::Result<T>>>>;
 
-/// tokio's sockets, and what was lacking for them.
+/// This thread's sockets, and what was lacking for them.
 #[derive(Clone, Default)]
 pub(super) struct Sockets {
     tokio: TokioRuntimeProvider,
@@ -59,18 +64,42 @@ impl Sockets {
 impl RuntimeProvider for Sockets {
     type Handle = <TokioRuntimeProvider as RuntimeProvider>::Handle;
     type Timer = <TokioRuntimeProvider as RuntimeProvider>::Timer;
-    type Udp = <TokioRuntimeProvider as RuntimeProvider>::Udp;
-    type Tcp = <TokioRuntimeProvider as RuntimeProvider>::Tcp;
+    type Udp = Datagrams;
+    type Tcp = AsyncIoTokioAsStd<TcpStream>;
 
     fn create_handle(&self) -> Self::Handle {
         self.tokio.create_handle()
     }
 
     fn connect_tcp(&self, to: SocketAddr, from: Option<SocketAddr>, patience: Option<Duration>) -> Opening<Self::Tcp> {
-        self.noted(self.tokio.connect_tcp(to, from, patience))
+        self.noted(Box::pin(async move {
+            let connecting = async {
+                match from {
+                    Some(from) => net::connect_from(from.ip(), to).await,
+                    None => net::connect(to).await,
+                }
+            };
+            let opened = tokio::time::timeout(patience.unwrap_or(CONNECT), connecting).await;
+            opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(AsyncIoTokioAsStd)
+        }))
     }
 
-    fn bind_udp(&self, from: SocketAddr, to: SocketAddr) -> Opening<Self::Udp> {
-        self.noted(self.tokio.bind_udp(from, to))
+    fn bind_udp(&self, from: SocketAddr, _: SocketAddr) -> Opening<Self::Udp> {
+        self.noted(Box::pin(async move { net::bind_udp(from).await.map(Datagrams) }))
+    }
+}
+
+/// A socket of [`net`], as the resolver wants it.
+pub(super) struct Datagrams(UdpSocket);
+
+impl DnsUdpSocket for Datagrams {
+    type Time = TokioTime;
+
+    fn poll_recv_from(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        self.0.poll_recv_from(context, buffer)
+    }
+
+    fn poll_send_to(&self, context: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<usize>> {
+        self.0.poll_send_to(context, bytes, to)
     }
 }

@@ -2,6 +2,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::TcpStream;
 use jiff::Timestamp;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,7 +16,6 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, DEFAULT_VERSIONS, DigitallySignedStruct, ProtocolVersion,
     RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
 };
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// TLS could not be set up.
@@ -271,7 +271,7 @@ mod tests {
             // A fatal alert, protocol_version (RFC 5246, 7.2).
             tcp.write_all(&[21, 3, 1, 0, 2, 2, 70]).await.unwrap();
         });
-        let tcp = TcpStream::connect(at).await.unwrap();
+        let tcp = super::super::connect(at).await.unwrap();
         let tls = client_tls_unverified(true).unwrap();
         let agreed = agree(&tls, server_name("localhost").unwrap(), tcp).await.unwrap();
         assert!(matches!(&agreed, Agreed::TooOld(told) if told.contains("ProtocolVersion")), "{agreed:?}");
@@ -281,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_hangs_up_says_nothing_of_versions() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let tcp = super::super::connect(listener.local_addr().unwrap()).await.unwrap();
         drop(listener.accept().await.unwrap());
         let tls = client_tls_unverified(true).unwrap();
         assert!(agree(&tls, server_name("localhost").unwrap(), tcp).await.is_err());

@@ -174,6 +174,7 @@ async fn refresh(source: Arc<SourceKeys>, fetch: Fetch, clock: Clock) {
             status.error = error;
         });
         tokio::select! {
+            biased;
             () = clock.sleep(pause) => {}
             () = source.wake.notified() => clock.sleep_until(began.saturating_add(UNKNOWN_KEY_GAP).unwrap_or(began)).await,
         }
