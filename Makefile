@@ -121,7 +121,7 @@ compare-generated:
 # Exit code 1, an objective missed, is what a scenario may be there for.
 define sample-run
 rm -rf $(1)
-$(GAMEDAY) run scenarios/$(2).toml --speed 10 --seed $(3) --no-progress --out $(1) || [ $$? -eq 1 ]
+$(GAMEDAY) run scenarios/$(2).toml --time virtual --seed $(3) --no-progress --out $(1) || [ $$? -eq 1 ]
 $(GAMEDAY) report $(1) --compress-log
 endef
 
@@ -146,7 +146,7 @@ reports: build
 
 strategies: build
 	rm -rf reports/strategies
-	$(GAMEDAY) compare-strategies --speed 60 --seed 7 --out reports/strategies
+	$(GAMEDAY) compare-strategies --seed 7 --out reports/strategies
 	$(foreach name,$(STRATEGIES),$(GAMEDAY) report reports/strategies/$(name) --compress-log > /dev/null$(newline))
 	$(MAKE) --no-print-directory reports
 
