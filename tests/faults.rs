@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{FULL_FAILOVER, Lab, bounds, gameday, json, keeps_secrets, without_debug};
+use crate::support::{FULL_FAILOVER, bounds, gameday, json, keeps_tokens, texts, without_debug};
 use gameday::faults::read_journal;
 use serde_json::Value;
 
@@ -17,21 +17,22 @@ struct Done {
 }
 
 fn run(scenario: &Path, seed: &str) -> Done {
-    run_in(scenario, seed, "10", None)
+    run_in(scenario, seed, None)
 }
 
-fn run_in(scenario: &Path, seed: &str, speed: &str, environment: Option<&Path>) -> Done {
+/// In virtual time. That no known secret is left behind is for runs on labs of their own process (flows, policy): here is looked for what is
+/// like a token.
+fn run_in(scenario: &Path, seed: &str, environment: Option<&Path>) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    // A lab of its own process, whose secrets are known. The same seed gives it the same IDs as the embedded one's.
-    let mut arguments = vec!["--speed", speed, "--seed", seed];
-    arguments.extend(environment.map(|path| ["--env", path.to_str().unwrap()]).into_iter().flatten());
-    let lab = Lab::start(folder.path(), &arguments);
     let mut command = gameday();
-    command.arg("run").arg(scenario).arg("--env").arg(&lab.environment);
-    command.args(["--no-progress", "--seed", seed, "--out"]).arg(&out).env("GAMEDAY_LOG", "debug");
+    command.arg("run").arg(scenario);
+    if let Some(environment) = environment {
+        command.arg("--env").arg(environment);
+    }
+    command.args(["--no-progress", "--time", "virtual", "--seed", seed, "--out"]).arg(&out).env("GAMEDAY_LOG", "debug");
     let done = command.output().unwrap();
-    keeps_secrets(&lab.environment.with_extension("secrets.toml"), &out, &[&done.stdout, &done.stderr]);
+    keeps_tokens(&texts(&out, &[&done.stdout, &done.stderr]));
     is_as_planned(scenario, seed, environment, &out.join("journal.ndjson"));
     let lines = |name: &str| -> Vec<Value> {
         let text = std::fs::read_to_string(out.join(name)).unwrap_or_default();
@@ -197,7 +198,7 @@ fn an_authorizer_that_fetches_keys_for_each_request_refuses_everybody() {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/jwks-outage.toml")).unwrap();
     std::fs::write(&scenario, text.replace("outage = \"11m\"", "outage = \"30s\"")).unwrap();
-    let done = run_in(&scenario, "3", "10", Some(&environment));
+    let done = run_in(&scenario, "3", Some(&environment));
     assert_eq!(done.code, Some(1), "{}", done.told);
     // Not by phases: a login may be scheduled at the end of one, and ask the API in the next.
     let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
@@ -229,7 +230,7 @@ fn the_replica_throttles_until_its_limit_is_raised() {
     let head = "schema_version = 1\nname = \"tenth\"\nkind = \"lab\"\n";
     let lab = "[lab]\nttl = \"10s\"\nuser_authentication_rps = 12\nservice_quota_rps = 100\n";
     std::fs::write(&environment, format!("{head}{lab}")).unwrap();
-    let done = run_in(&scenario, "3", "2", Some(&environment));
+    let done = run_in(&scenario, "3", Some(&environment));
     assert_eq!(done.code, Some(1), "{}", done.told);
     // What is under way while the limit changes may see either.
     let call = |step: &str| {

@@ -257,7 +257,7 @@ fn a_scenario_that_cannot_work_is_refused() {
         ("cohort = \"honours-ttl\"", "cohort = \"fresh-lookup\"", "`fresh-lookup` is there twice in `users.cohorts`"),
         ("metric = \"rpo\"", "metric = \"rto\"", "the objective `rto` is there twice"),
         ("phase = \"hold\"", "phase = \"verify\"", "no logins are counted in the phase `verify`"),
-        ("phase = \"hold\"", "phase = \"baseline\"", "nobody is served at the replica in the baseline"),
+        ("phase = \"hold\"", "phase = \"baseline\"", "no user is served at the replica in the baseline"),
         ("at_most = \"30s\"", "at_most = \"0s\"", "a target of zero for `rpo` can never be met"),
         ("rate = \"2/s\"", "rate = \"0/s\"", "`0/s` is not a positive rate"),
         ("schema_version = 1", "schema_version = 2", "schema_version 2 is not known"),

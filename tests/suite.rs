@@ -56,3 +56,4 @@ mod synthetic_users;
 mod third_party;
 mod virtual_time;
 mod wire;
+mod words;

@@ -196,7 +196,7 @@ impl Observers {
             self.checkers.take(answer.health_check_observations(), window);
         let Some(seen) = status.or_else(|| setting.disabled.then_some(true)) else {
             let error =
-                format!("{unsure} of {checkers} checkers may have had results that nobody saw, and they decide");
+                format!("{unsure} of {checkers} checkers may have had results that were not observed, and they decide");
             return self.gap(window, "health", error);
         };
         let status_healthy = (setting.disabled || seen) != setting.inverted;
@@ -243,7 +243,7 @@ impl Observers {
     /// Asks the Regions' direct names again, since a load balancer's addresses change.
     async fn ask_for_doors(self) {
         for (region, address) in self.targets.doors.ask_again().await {
-            self.log.write(Event::Notice { text: format!("the front door in {region} has a new address: {address}") });
+            self.log.write(Event::Notice { text: format!("the endpoint in {region} has a new address: {address}") });
         }
     }
 

@@ -156,7 +156,7 @@ async fn open_front_doors(
 ) -> Result<(u16, Arc<World>), LabError> {
     let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
     let opened = at_same_port(&addresses, async |at| net::listen(at, OPEN_BACKLOG)).await;
-    let (port, listeners) = opened.map_err(bind_error("the front doors"))?;
+    let (port, listeners) = opened.map_err(bind_error("the endpoints"))?;
     let world = World::new(options.seed, port);
     let world = Arc::new(if options.settings.load_balancers { world.with_load_balancers() } else { world });
     let checkers: Vec<_> = (0..options.settings.checkers).map(topology::checker_address).collect();

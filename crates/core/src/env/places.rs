@@ -101,7 +101,7 @@ fn region(file: &mut Document, part: &str) {
     if file.has(&path) && file.get::<Vec<String>>(&path).is_some_and(|direct| direct.is_empty()) {
         let finding = Finding::at(&path, format!("`{path}` is empty"), "no way to this Region alone");
         file.report(finding.help(
-            "name what leads to this Region's front door whatever the failover record says: preflight logs in there",
+            "name an address of the endpoint of this Region that does not depend on the failover record: preflight logs in there",
         ));
     }
     for item in file.items(&path) {

@@ -218,7 +218,7 @@ fn of_phase(file: &mut Document, objective: &Seen) {
     }
     if (objective.region, phase) == (Some(RegionRole::Replica), Phase::Baseline) {
         let finding =
-            Finding::at(path("region"), "nobody is served at the replica in the baseline", "not in steady state");
+            Finding::at(path("region"), "no user is served at the replica in the baseline", "not in steady state");
         file.report(
             finding
                 .and(path("phase"), "before the fault")

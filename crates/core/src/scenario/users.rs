@@ -29,7 +29,7 @@ pub(super) fn check(file: &mut Document) {
     }
     expectations(file);
     if file.get::<u32>("users.most_in_flight") == Some(0) {
-        let finding = Finding::at("users.most_in_flight", "nobody may log in", "zero");
+        let finding = Finding::at("users.most_in_flight", "no user may log in", "zero");
         file.report(finding.help("leave it out, or write how many logins may be under way at once"));
     }
 }
@@ -72,7 +72,7 @@ fn arrivals(file: &mut Document) {
 fn shares(file: &mut Document, list: &str, name: impl Fn(&Document, &str) -> Option<String>) {
     if file.get::<Vec<serde_json::Value>>(list).is_some_and(|items| items.is_empty()) {
         file.report(
-            Finding::at(list, format!("`{list}` is empty"), "nobody logs in")
+            Finding::at(list, format!("`{list}` is empty"), "no user logs in")
                 .help(format!("add `[[{list}]]` tables whose shares add up to 100%")),
         );
         return;
@@ -139,7 +139,7 @@ fn patience(file: &mut Document, cohort: &str) {
     let [connect, login] = ["connect_timeout", "login_timeout"].map(|key| format!("{cohort}.{key}"));
     for path in [&connect, &login] {
         if span(file, path).is_some_and(|time| time.is_zero()) {
-            file.report(Finding::at(path, "nobody waits for no time", "zero").help("write a time above zero"));
+            file.report(Finding::at(path, "a wait of no time is no wait", "zero").help("write a time above zero"));
         }
     }
     if let (Some(short), Some(long)) = (span(file, &connect), span(file, &login))

@@ -120,7 +120,7 @@ impl FrontDoor {
                 }
                 (Some(_), false) => {
                     if let Err(error) = net::set_backlog(&self.listener, OPEN_BACKLOG) {
-                        tracing::error!(%error, at = %self.at, "cannot open the front door");
+                        tracing::error!(%error, at = %self.at, "cannot open the endpoint");
                     }
                     at = self.clock.now();
                     filler = None;
@@ -193,7 +193,7 @@ impl FrontDoor {
     /// Makes the kernel drop every further SYN.
     async fn shut(&self, connections: &Arc<Connections>, serving: &mut JoinSet<()>) -> (Filler, Timestamp) {
         if let Err(error) = net::set_backlog(&self.listener, 0) {
-            tracing::error!(%error, at = %self.at, "cannot shut the front door");
+            tracing::error!(%error, at = %self.at, "cannot close the endpoint");
         }
         // Whoever was in the queue connected before the cut; its packets vanish from here on.
         while let Some(Ok((tcp, client))) = self.listener.accept().now_or_never() {

@@ -49,7 +49,7 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
         let subnet = add_subnet(state, role, &vpc, block(address, 25), &zone, &label);
         associations.push(Association { id: state.id("aclassoc"), subnet: subnet.clone() });
         state.tags.entry(subnet.clone()).or_default().insert("tier".to_owned(), "front-door".to_owned());
-        let description = format!("Front door in {zone}");
+        let description = format!("Endpoint in {zone}");
         let addresses = vec![users[index], checked[index], keys[index]];
         add_interface(state, role, subnet, addresses, &group, &label, description);
     }
