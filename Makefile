@@ -125,7 +125,7 @@ $(GAMEDAY) run scenarios/$(2).toml --time virtual --seed $(3) --no-progress --ou
 $(GAMEDAY) report $(1) --compress-log
 endef
 
-# New runs: their times differ from the last ones'.
+# The same seeds give the same runs, until the program changes.
 samples: build
 	$(foreach name,$(SAMPLES),$(call sample-run,reports/sample-$(name),$(name),7)$(newline))
 	$(foreach quarter,$(QUARTERS),$(call sample-run,reports/sample-quarters/q$(quarter),full-failover,$(quarter))$(newline))

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
-/// Scenarios, with the longest processor time that each may take in the development profile, where there is an aim.
+/// Scenarios of different kinds.
 const SCENARIOS: [&str; 3] = ["full-failover", "single-az", "health-check-drill"];
 
 struct Sample {

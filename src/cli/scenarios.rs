@@ -29,10 +29,17 @@ pub fn scenarios(args: &ScenariosArgs) -> Result<Exit, Failure> {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let scenario = library::named(stem).ok_or_else(|| library::unknown(Path::new(stem)))?;
     match &args.out {
-        Some(path) => write(path, scenario.text)?,
+        // The schema that its first line names lies in the repository.
+        Some(path) => {
+            write(path, scenario.text.split_once("#:schema").map_or(scenario.text, |(_, rest)| after_line(rest)))?
+        }
         None => output::print(scenario.text.as_bytes())?,
     }
     Ok(Exit::Success)
+}
+
+fn without_schema(text: &str) -> &str {
+    text.strip_prefix("#:schema").and_then(|rest| rest.split_once('\n')).map_or(text, |(_, rest)| rest)
 }
 
 fn write(path: &Path, content: &str) -> Result<(), Failure> {

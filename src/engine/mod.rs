@@ -106,6 +106,7 @@ fn started(run: &Run) -> RunStarted {
         replica: run.site.replica.region.clone(),
         record: run.site.dns.record.clone(),
         speed: run.clock.speed(),
+        virtual_time: Clock::is_virtual(),
         seed: run.seed.0,
         poll_s: polls.map(|(name, span)| (name.to_owned(), span.0.as_secs_f64())).into(),
         host: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

@@ -325,7 +325,7 @@ proptest! {
         for objective in outcome.objectives.iter().filter(|objective| rests_on(&objective.name)) {
             prop_assert_eq!(objective.verdict, Verdict::Inconclusive);
             let reason = objective.reason.as_deref().unwrap_or_default();
-            prop_assert!(reason.ends_with("was already so before the cut"), "{objective:?}");
+            prop_assert!(reason.ends_with("was already so before the fault"), "{objective:?}");
             prop_assert_eq!(outcome.exit_code, Some(1));
         }
     }

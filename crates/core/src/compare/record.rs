@@ -36,6 +36,9 @@ pub struct RunRecord {
     pub tool_version: String,
     /// Scenario seconds in one real second.
     pub speed: f64,
+    /// Whether time was virtual.
+    #[serde(default)]
+    pub virtual_time: bool,
     /// Of every random draw.
     pub seed: u64,
     /// When the run began.

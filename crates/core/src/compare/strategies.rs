@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figure::{Bounds, Figure};
 use super::record::{RunRecord, RunnerStalled};
+use crate::report::words::pace;
 
 /// What the article claims of a strategy ("Identity Resilience Strategies: Comparison").
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -153,8 +154,8 @@ pub struct Contender {
     pub state_identical: Option<bool>,
     /// The scenario's name.
     pub scenario: String,
-    /// Scenario seconds in one real second.
-    pub speed: f64,
+    /// How time passed.
+    pub pace: String,
     /// Of every random draw.
     pub seed: u64,
     /// What a reader must know of the run's own runner and of the time before the cut; empty where there is nothing.
@@ -189,7 +190,7 @@ impl Contender {
             ending: run.ending(),
             state_identical: run.rollback.state_identical,
             scenario: run.scenario.name,
-            speed: run.speed,
+            pace: pace(run.speed, run.virtual_time),
             seed: run.seed,
         }
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::chance::Room;
 use super::figure::{Beside, Bounds, Change, Figure};
 use super::record::RunRecord;
+use crate::report::words::pace;
 
 /// Runs over quarters.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -176,8 +177,9 @@ pub(super) fn unequal(before: &RunRecord, run: &RunRecord) -> Vec<String> {
     if before.tool_version != run.tool_version {
         found.push(format!("GameDay was {} and is {}", before.tool_version, run.tool_version));
     }
-    if before.speed.total_cmp(&run.speed).is_ne() {
-        found.push(format!("the speed was {} and is {}", before.speed, run.speed));
+    let time = |run: &RunRecord| pace(run.speed, run.virtual_time);
+    if time(before) != time(run) {
+        found.push(format!("time was {} and is {}", time(before), time(run)));
     }
     found
 }

@@ -341,6 +341,7 @@ mod tests {
                 replica: REPLICA.into(),
                 record: String::new(),
                 speed: 1.0,
+                virtual_time: false,
                 seed: 0,
                 poll_s: BTreeMap::new(),
                 host: String::new(),

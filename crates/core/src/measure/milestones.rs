@@ -350,11 +350,16 @@ impl<'a> Reader<'a> {
             let answers: Vec<&Answer<'_>> = self.answers(source, server).filter(sent).collect();
             self.switched(&answers, RegionRole::Replica, self.zero)
         };
-        let well_again = self.unhealthy().and_then(|(_, known)| {
-            let health = self.line.health.iter();
-            health.filter(|h| h.healthy && h.window.sent >= known).map(|h| h.window.sent).min()
+        let health = || self.line.health.iter();
+        let well = self.unhealthy().and_then(|(_, known)| {
+            health().filter(|h| h.healthy && h.window.sent >= known).map(|h| h.window.sent).min()
         });
-        well_again.and_then(|well| switched(Some(well))).or_else(|| switched(None))
+        // The record may go back before the look that sees the health check healthy, but not before the last one that does not.
+        let ill =
+            well.and_then(|well| health().filter(|h| !h.healthy && h.window.sent < well).map(|h| h.window.sent).max());
+        ill.and_then(|ill| switched(Some(ill)))
+            .or_else(|| well.and_then(|well| switched(Some(well))))
+            .or_else(|| switched(None))
     }
 
     /// Every server of the source gives the replica.

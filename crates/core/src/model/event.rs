@@ -274,6 +274,9 @@ pub struct RunStarted {
     pub record: String,
     /// Scenario seconds in one real second.
     pub speed: f64,
+    /// Whether time was virtual: simulated, and no wall clock's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub virtual_time: bool,
     /// The seed of every random draw.
     pub seed: u64,
     /// Poll periods by observer, in seconds: `health`, `authoritative`, `resolver`, `path`, `canary`.

@@ -30,6 +30,9 @@ struct Document<'a> {
     environment: EnvironmentName<'a>,
     /// Scenario seconds in one real second.
     speed: f64,
+    /// Whether time was virtual: simulated, and no wall clock's. Left out where it was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    virtual_time: bool,
     /// The seed of every random draw.
     seed: u64,
     started_at: String,
@@ -258,6 +261,7 @@ impl<'a> Document<'a> {
             scenario: ScenarioName { name: &run.scenario_name, sha256: &run.scenario_sha256 },
             environment: EnvironmentName { kind: &run.environment_kind, name: &run.environment_name },
             speed: run.speed,
+            virtual_time: run.virtual_time,
             seed: run.seed,
             started_at: instant(outcome.started_at),
             exit_code: outcome.exit_code,

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::causes::{causes, next_steps};
 use super::figures::{budget, sustained, used};
 use super::view::stops_packets;
-use super::words::{clock, counted, headline, hypothesis_verdict, measured, seconds, seconds_down, span_s, target};
+use super::words::{
+    clock, counted, headline, hypothesis_verdict, measured, pace, seconds, seconds_down, span_s, target,
+};
 use crate::measure::{BeforeCut, Interval, ObjectiveResult, Outcome, seconds_between};
 use crate::model::{Milestone, Phase, RegionRole};
 
@@ -65,7 +67,7 @@ pub(super) fn is_lab(outcome: &Outcome) -> bool {
 
 /// Whether the run's clock is the wall clock; the lab's may run faster.
 pub(super) fn real_time(outcome: &Outcome) -> bool {
-    outcome.run.speed.total_cmp(&1.0).is_eq()
+    outcome.run.speed.total_cmp(&1.0).is_eq() && !outcome.run.virtual_time
 }
 
 fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {
@@ -91,6 +93,9 @@ fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {
 /// When the run was, by the wall clock, and how long it took.
 fn date(outcome: &Outcome) -> String {
     let lasted_s = seconds_between(outcome.started_at, outcome.last_at);
+    if outcome.run.virtual_time {
+        return format!("virtual time, {} of it from {}", seconds(lasted_s.round()), clock(outcome.started_at));
+    }
     if real_time(outcome) {
         let end = outcome.last_at.strftime("%H:%M:%S UTC");
         return format!(
@@ -101,12 +106,12 @@ fn date(outcome: &Outcome) -> String {
     }
     // The scenario's clock runs faster, and with a lab that was started earlier it is ahead: the run's name has the wall clock's time.
     let started = outcome.run.run_id.wall_time().unwrap_or(outcome.started_at);
-    format!("{}; {} of scenario time at {} × real time", clock(started), seconds(lasted_s.round()), outcome.run.speed)
+    format!("{}; {} of scenario time at {}", clock(started), seconds(lasted_s.round()), pace(outcome.run.speed, false))
 }
 
 /// The wall clock's time of a moment, as far as it is known.
 fn wall_clock(outcome: &Outcome, at: Timestamp) -> String {
-    if real_time(outcome) {
+    if real_time(outcome) || outcome.run.virtual_time {
         return clock(at);
     }
     let real_s = seconds_between(outcome.started_at, at) / outcome.run.speed.max(f64::MIN_POSITIVE);

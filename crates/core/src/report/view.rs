@@ -7,7 +7,7 @@ use super::figures::{Figures, link_name, no_earlier};
 use super::logins::LoginTables;
 use super::summary::{Summary, real_time};
 use super::users::Users;
-use super::words::{carries, counted, percentiles, seconds, seconds_down, seconds_up, span_s};
+use super::words::{carries, counted, pace, percentiles, seconds, seconds_down, seconds_up, span_s};
 use crate::measure::{Became, Failure, Foretold, Interval, Outcome, Rpo, Verdict};
 use crate::model::{ClockSync, Finding, Milestone, Region, Severity, SteadyPart, SteadyState, Step};
 
@@ -342,7 +342,7 @@ fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("Started", moment(outcome, outcome.started_at)),
         ("Last event", moment(outcome, outcome.last_at)),
         ("Seed", run.seed.to_string()),
-        ("Speed", format!("{} × real time", run.speed)),
+        ("Time", pace(run.speed, run.virtual_time)),
         ("Poll periods", polls.join(", ")),
         ("GameDay", run.tool_version.clone()),
         ("Runner", run.host.clone()),

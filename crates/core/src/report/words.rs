@@ -293,6 +293,11 @@ pub fn hypothesis_verdict(outcome: &Outcome) -> &'static str {
     }
 }
 
+/// How the time of a run passed.
+pub fn pace(speed: f64, virtual_time: bool) -> String {
+    if virtual_time { "virtual time".to_owned() } else { format!("{speed} × real time") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

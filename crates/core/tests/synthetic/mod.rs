@@ -171,6 +171,7 @@ pub fn started() -> RunStarted {
         replica: REPLICA.into(),
         record: "auth.lab.example.".into(),
         speed: 1.0,
+        virtual_time: false,
         seed: 7,
         poll_s: [("health", 0.5), ("path", 0.5)].map(|(name, s)| (name.to_owned(), s)).into(),
         host: "linux x86_64".into(),

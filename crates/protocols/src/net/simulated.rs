@@ -18,7 +18,7 @@ use std::time::Duration;
 use rand::RngExt;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use gameday_core::model::Seed;
+use gameday_core::model::{Clock, Seed};
 
 /// How long a packet is on its way, in milliseconds: between hosts of one Region and its users. Our own choice.
 const LATENCY_MS: std::ops::Range<f64> = 1.0..4.0;
@@ -75,6 +75,11 @@ struct Inner {
     datagrams: BTreeMap<SocketAddr, Arc<Mutex<Mailbox>>>,
     latencies: BTreeMap<(IpAddr, IpAddr), Duration>,
     next_port: u16,
+}
+
+/// In virtual time the clock reads the runtime's.
+fn instant() -> Instant {
+    Clock::real_now().into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -250,7 +255,7 @@ impl Pipe {
     }
 
     fn arrival(&self) -> Instant {
-        Instant::now() + self.latency
+        instant() + self.latency
     }
 
     /// When the next thing happens that a reader can see.
@@ -261,7 +266,7 @@ impl Pipe {
     fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.reader = Some(context.waker().clone());
         match self.next() {
-            Some(at) if at <= Instant::now() => Poll::Ready(()),
+            Some(at) if at <= instant() => Poll::Ready(()),
             Some(at) => {
                 let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
                 if timer.deadline() != at {
@@ -274,7 +279,7 @@ impl Pipe {
     }
 
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let now = Instant::now();
+        let now = instant();
         if self.reset.is_some_and(|at| at <= now) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
@@ -333,7 +338,7 @@ impl Pipe {
 
     /// Whether the writing end's last word has arrived.
     fn has_ended(&self) -> bool {
-        let now = Instant::now();
+        let now = instant();
         self.end.into_iter().chain(self.reset).any(|at| at <= now)
     }
 }
@@ -381,7 +386,7 @@ impl Stream {
     }
 
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        if lock(&self.incoming).reset.is_some_and(|at| at <= Instant::now()) {
+        if lock(&self.incoming).reset.is_some_and(|at| at <= instant()) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         lock(&self.outgoing).try_write(bytes)
@@ -440,7 +445,7 @@ impl Datagrams {
 
     /// Sends; what nothing is bound for is lost.
     pub fn send_to(&self, bytes: &[u8], to: SocketAddr) -> usize {
-        let at = Instant::now() + self.network.latency(self.at.ip(), to.ip());
+        let at = instant() + self.network.latency(self.at.ip(), to.ip());
         let mailbox = lock(&self.network.inner).datagrams.get(&to).cloned();
         if let Some(mailbox) = mailbox {
             let mut mailbox = lock(&mailbox);
@@ -457,7 +462,7 @@ impl Datagrams {
         let mailbox = &mut *mailbox;
         mailbox.reader = Some(context.waker().clone());
         let Some((at, ..)) = mailbox.waiting.front() else { return Poll::Pending };
-        if *at > Instant::now() {
+        if *at > instant() {
             let timer = mailbox.timer.get_or_insert_with(|| Box::pin(sleep_until(*at)));
             timer.as_mut().reset(*at);
             ready!(timer.as_mut().poll(context));
