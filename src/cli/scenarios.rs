@@ -30,9 +30,7 @@ pub fn scenarios(args: &ScenariosArgs) -> Result<Exit, Failure> {
     let scenario = library::named(stem).ok_or_else(|| library::unknown(Path::new(stem)))?;
     match &args.out {
         // The schema that its first line names lies in the repository.
-        Some(path) => {
-            write(path, scenario.text.split_once("#:schema").map_or(scenario.text, |(_, rest)| after_line(rest)))?
-        }
+        Some(path) => write(path, without_schema(scenario.text))?,
         None => output::print(scenario.text.as_bytes())?,
     }
     Ok(Exit::Success)
