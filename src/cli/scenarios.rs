@@ -37,7 +37,7 @@ pub fn scenarios(args: &ScenariosArgs) -> Result<Exit, Failure> {
 }
 
 fn without_schema(text: &str) -> &str {
-    text.strip_prefix("#:schema").and_then(|rest| rest.split_once('\n')).map_or(text, |(_, rest)| rest)
+    text.strip_prefix("#:schema").and_then(|rest| rest.split_once('\n')).map_or(text, |(_, rest)| rest.trim_start())
 }
 
 fn write(path: &Path, content: &str) -> Result<(), Failure> {

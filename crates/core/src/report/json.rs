@@ -30,8 +30,7 @@ struct Document<'a> {
     environment: EnvironmentName<'a>,
     /// Scenario seconds in one real second.
     speed: f64,
-    /// Whether time was virtual: simulated, and no wall clock's. Left out where it was not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether time was virtual: simulated, and no wall clock's.
     virtual_time: bool,
     /// The seed of every random draw.
     seed: u64,
