@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::support::gameday;
+use crate::support::{Lab, gameday};
+use gameday::cloud::Cloud;
 use serde_json::Value;
 
 const POOL: &str = "/cognito/pools/us-west-2";
@@ -53,4 +54,24 @@ fn what_somebody_has_not_kept_in_step_is_found() {
     let (group, client, attribute) = (at("groups/1"), at("clients/2/own_id"), at("attributes/3"));
     let (codes, _) = found(&[(&group, None), (&client, Some("\"7otheridofarotatingclient07\"")), (&attribute, None)]);
     assert_eq!(codes.iter().map(String::as_str).collect::<Vec<_>>(), ["GD110", "GD114", "GD117"]);
+}
+
+/// What an earlier preflight wrote may be at the replica for ever: seen there, it would hide that replication has stopped since.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_preflight_writes_a_canary_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::start(folder.path(), &["--speed", "10", "--seed", "5"]);
+    let site = lab.site();
+    let cloud = Cloud::connect(&site).await.unwrap();
+    let canary = site.users.canary.clone().unwrap();
+    let mut written = Vec::new();
+    for _ in 0..2 {
+        let done = gameday().args(["preflight", "--env"]).arg(&lab.environment).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+        let user = cloud.primary.cognito.admin_get_user().user_pool_id(&site.pool.id).username(&canary.username);
+        let user = user.send().await.unwrap();
+        let value = user.user_attributes().iter().find(|own| own.name() == canary.attribute).unwrap();
+        written.push(value.value().unwrap().to_owned());
+    }
+    assert_ne!(written[0], written[1]);
 }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::types::AttributeType;
 use jiff::Timestamp;
+use rand::RngExt;
 
 use super::slo;
 use crate::cloud::CloudError;
@@ -9,7 +10,7 @@ use crate::preflight::checks::{Check, REPLICA, Sight};
 use crate::preflight::facts::{Facts, Missing};
 use gameday_core::env::Canary;
 use gameday_core::model::RegionRole::{Primary, Replica};
-use gameday_core::model::{Predicts, Severity, sha256};
+use gameday_core::model::{Predicts, Seed, Severity};
 use gameday_protocols::timer::Timer as _;
 
 const WRITE: &str = "cognito-idp:AdminUpdateUserAttributes";
@@ -56,9 +57,8 @@ pub const CHECK: Check = Check {
 /// Writes a canary and waits for it; gives how long it certainly took where that is longer than the aim.
 async fn measure(facts: &Facts, canary: &Canary, aim: Duration) -> Result<Option<Duration>, Missing> {
     // Smaller than the sequence numbers of runs, which begin with the milliseconds since 1970: to them it is an old write.
-    // The same for the same run, so that a run can be repeated in virtual time.
-    let digits = sha256(facts.run.0.as_bytes());
-    let value = u32::from_str_radix(&digits[..8], 16).unwrap_or_default().max(1).to_string();
+    // Never that of an earlier preflight, which the replica may show for ever where replication has stopped since.
+    let value = Seed(0).unique(&facts.run.0).random_range(1..u32::MAX).to_string();
     let call = facts.cloud.primary.cognito.admin_update_user_attributes().user_pool_id(facts.pool_id(Primary));
     let attribute = AttributeType::builder().name(&canary.attribute).value(&value).build();
     facts
