@@ -49,6 +49,7 @@ on_both_networks! {
     a_reader_that_is_gone_breaks_the_pipe
     a_client_may_choose_its_address
     half_a_connection_still_carries_the_other_way
+    what_is_on_its_way_is_not_printed
     datagrams_arrive_whole_and_name_their_sender
     a_datagram_for_nobody_is_lost
     a_short_buffer_cuts_a_datagram
@@ -203,6 +204,17 @@ async fn half_a_connection_still_carries_the_other_way() {
     client.read_exact(&mut buffer).await.unwrap();
     assert_eq!(&buffer, b"still");
     assert_eq!(client.try_write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
+async fn what_is_on_its_way_is_not_printed() {
+    let (mut client, server, _listener) = pair().await;
+    client.write_all(b"password").await.unwrap();
+    let socket = bind_udp(ANY_PORT).await.unwrap();
+    socket.send_to(b"password", socket.local_addr().unwrap()).await.unwrap();
+    let shown = format!("{client:?} {server:?} {socket:?}");
+    for form in ["password", &format!("{:?}", b"password")[1..24]] {
+        assert!(!shown.contains(form), "{shown}");
+    }
 }
 
 async fn datagrams_arrive_whole_and_name_their_sender() {

@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
@@ -218,7 +219,6 @@ impl Drop for Listener {
 }
 
 /// One direction of a stream.
-#[derive(Debug)]
 struct Pipe {
     latency: Duration,
     /// What is on its way or waits to be read, with the moment at which it arrives.
@@ -236,6 +236,13 @@ struct Pipe {
     writer: Option<Waker>,
     /// Wakes the reader when something arrives.
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What is on its way is not printed: without TLS it has passwords and tokens.
+impl fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipe").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 impl Pipe {
@@ -423,11 +430,17 @@ impl Drop for Stream {
 }
 
 /// Datagrams that wait to be received.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Mailbox {
     waiting: VecDeque<(Instant, SocketAddr, Vec<u8>)>,
     reader: Option<Waker>,
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
 }
 
 /// A socket for datagrams.
