@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
 use gameday_protocols::net::{self, Connection};
-use http::header::HOST;
+
+use super::over;
 
 /// Connections that wait for their next request, by server.
 #[derive(Debug, Clone, Default)]
@@ -23,29 +23,16 @@ pub(super) struct Client {
 
 impl Client {
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let user = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
-        let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
-        let authority =
-            request.uri().authority().ok_or("a request without a host").map_err(|error| user(error.into()))?;
-        let server: SocketAddr =
-            authority.as_str().parse().map_err(|error: std::net::AddrParseError| user(error.into()))?;
-        let host = authority.as_str().parse().map_err(|error: http::header::InvalidHeaderValue| user(error.into()))?;
-        // What this program sends to AWS is in memory from the start.
-        let mut request = request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
-        request.headers_mut().insert(HOST, host);
-        if let Some(path) = request.uri().path_and_query().cloned() {
-            *request.uri_mut() = path.into();
-        }
-        let io = |error: net::ConnectionError| ConnectorError::io(error.into());
+        let server = server(request.uri()).map_err(ConnectorError::user)?;
         let mut connection = if let Some(connection) = self.take(server) {
             connection
         } else {
             let tcp = net::connect(server).await.map_err(|error| ConnectorError::io(error.into()))?;
-            Connection::plain(tcp).await.map_err(io)?
+            Connection::plain(tcp).await.map_err(|error| ConnectorError::io(error.into()))?
         };
-        let response = connection.send(request).await.map_err(io)?;
+        let response = over(&mut connection, request).await?;
         self.lock().entry(server).or_default().push(connection);
-        HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| user(error.into()))
+        Ok(response)
     }
 
     fn take(&self, server: SocketAddr) -> Option<Connection> {
@@ -58,6 +45,12 @@ impl Client {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SocketAddr, Vec<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where a URI leads: a lab's have addresses for names.
+fn server(uri: &str) -> Result<SocketAddr, BoxError> {
+    let uri: http::Uri = uri.parse()?;
+    Ok(uri.authority().ok_or("a request without a host")?.as_str().parse()?)
 }
 
 impl HttpConnector for Client {

@@ -7,15 +7,13 @@ use std::sync::Arc;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http::header::HOST;
 use tokio::sync::Mutex;
 
-use gameday_protocols::net::{Connection, ConnectionError, host_header};
+use crate::cloud::over;
+use gameday_protocols::net::{Connection, ConnectionError};
 
 /// A connection that SDK calls and plain requests share.
 #[derive(Debug, Clone)]
@@ -44,14 +42,7 @@ impl OneConnection {
     ///
     /// # Errors
     /// [`ConnectionError`].
-    pub async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
-        let host = request.uri().authority().map(|at| host_header(at.host(), at.port_u16().unwrap_or(443)));
-        if let Some(host) = host.and_then(|host| host.parse().ok()) {
-            request.headers_mut().entry(HOST).or_insert(host);
-        }
-        if let Some(path) = request.uri().path_and_query().cloned() {
-            *request.uri_mut() = path.into();
-        }
+    pub async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
         self.connection.lock().await.send(request).await
     }
 }
@@ -59,13 +50,7 @@ impl OneConnection {
 impl HttpConnector for OneConnection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connection = self.clone();
-        HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            // Cognito's requests are JSON texts, in memory from the start.
-            let request = request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
-            let response = connection.send(request).await.map_err(|error| ConnectorError::io(error.into()))?;
-            HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| ConnectorError::user(error.into()))
-        })
+        HttpConnectorFuture::new(async move { over(&mut *connection.connection.lock().await, request).await })
     }
 }
 

@@ -1,5 +1,6 @@
 use super::TcpStream;
 use bytes::Bytes;
+use http::header::HOST;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -82,11 +83,18 @@ impl Connection {
         !self.sender.is_closed()
     }
 
-    /// Sends one request and reads the whole answer. Waits as long as the server does: give it a timeout.
+    /// Sends one request, whose URI may be absolute, and reads the whole answer. Waits as long as the server does: give it a timeout.
     ///
     /// # Errors
     /// [`ConnectionError::Http`] or [`ConnectionError::Body`].
-    pub async fn send(&mut self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
+    pub async fn send(&mut self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
+        let host = request.uri().authority().map(|at| host_header(at.host(), at.port_u16().unwrap_or(443)));
+        if let Some(host) = host.and_then(|host| host.parse().ok()) {
+            request.headers_mut().entry(HOST).or_insert(host);
+        }
+        if let Some(path) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = path.into();
+        }
         self.sender.ready().await?;
         let (head, body) = self.sender.send_request(request.map(Full::new)).await?.into_parts();
         let body = Limited::new(body, LARGEST_BODY_BYTES).collect().await.map_err(ConnectionError::Body)?;
