@@ -98,24 +98,38 @@ async fn answer_datagrams<A: Answerer>(answerer: Arc<A>, socket: UdpSocket) {
 }
 
 /// What a server that answers from `answerer` sends back.
-async fn reply_to<A: Answerer>(answerer: &A, question: Message) -> Message {
-    let answer = match question.queries.as_slice() {
-        [query] if query.query_class() == DNSClass::IN => answerer.answer(&LowerQuery::from(query.clone())).await,
+async fn reply_to<A: Answerer>(answerer: &A, mut question: Message) -> Message {
+    let queries: Vec<LowerQuery> = question.queries.iter().cloned().map(LowerQuery::from).collect();
+    let answer = answer(answerer, question.metadata.op_code, &queries).await;
+    question.metadata = head::<A>(&question.metadata, answer.code);
+    question.edns = question.edns.map(|_| edns());
+    (question.answers, question.authorities, question.additionals) = (answer.answers, answer.soa, Vec::new());
+    question
+}
+
+/// What is answered to a message with these questions.
+async fn answer<A: Answerer>(answerer: &A, op_code: OpCode, queries: &[LowerQuery]) -> Answer {
+    match queries {
+        _ if op_code != OpCode::Query => Answer::code(ResponseCode::NotImp),
+        [query] if query.query_class() == DNSClass::IN => answerer.answer(query).await,
         [_] => Answer::code(ResponseCode::Refused),
         _ => Answer::code(ResponseCode::FormErr),
-    };
-    let mut reply = question;
-    reply.metadata = Metadata::response_from_request(&reply.metadata);
-    reply.metadata.authoritative = A::AUTHORITATIVE && answer.code != ResponseCode::Refused;
-    reply.metadata.recursion_available = !A::AUTHORITATIVE;
-    reply.metadata.response_code = answer.code;
-    (reply.answers, reply.authorities, reply.additionals) = (answer.answers, answer.soa, Vec::new());
-    reply.edns = reply.edns.map(|_| {
-        let mut edns = Edns::new();
-        edns.set_max_payload(UDP_PAYLOAD_BYTES);
-        edns
-    });
-    reply
+    }
+}
+
+/// The head of that answer.
+fn head<A: Answerer>(question: &Metadata, code: ResponseCode) -> Metadata {
+    let mut head = Metadata::response_from_request(question);
+    head.authoritative = A::AUTHORITATIVE && code != ResponseCode::Refused;
+    head.recursion_available = !A::AUTHORITATIVE;
+    head.response_code = code;
+    head
+}
+
+fn edns() -> Edns {
+    let mut edns = Edns::new();
+    edns.set_max_payload(UDP_PAYLOAD_BYTES);
+    edns
 }
 
 /// Joins an answerer to the DNS library's server.
@@ -123,19 +137,9 @@ pub struct Handler<A>(Arc<A>);
 
 impl<A: Answerer> Handler<A> {
     async fn handle(&self, request: &Request, mut response: impl ResponseHandler) -> ResponseInfo {
-        let mut metadata = Metadata::response_from_request(&request.metadata);
-        metadata.authoritative = A::AUTHORITATIVE;
-        metadata.recursion_available = !A::AUTHORITATIVE;
-        let answer = self.answer(request).await;
-        metadata.response_code = answer.code;
-        if answer.code == ResponseCode::Refused {
-            metadata.authoritative = false;
-        }
-        let edns = request.edns.as_ref().map(|_| {
-            let mut edns = Edns::new();
-            edns.set_max_payload(UDP_PAYLOAD_BYTES);
-            edns
-        });
+        let answer = answer(&*self.0, request.metadata.op_code, request.queries.queries()).await;
+        let metadata = head::<A>(&request.metadata, answer.code);
+        let edns = request.edns.as_ref().map(|_| edns());
         let builder = MessageResponseBuilder::new(&request.queries, edns.as_ref());
         let message = builder.build(metadata, &answer.answers, [], &answer.soa, []);
         match response.send_response(message).await {
@@ -146,17 +150,6 @@ impl<A: Answerer> Handler<A> {
                 metadata.response_code = ResponseCode::ServFail;
                 ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
             }
-        }
-    }
-
-    async fn answer(&self, request: &Request) -> Answer {
-        if request.metadata.op_code != OpCode::Query {
-            return Answer::code(ResponseCode::NotImp);
-        }
-        match request.queries.queries() {
-            [query] if query.query_class() == DNSClass::IN => self.0.answer(query).await,
-            [_] => Answer::code(ResponseCode::Refused),
-            _ => Answer::code(ResponseCode::FormErr),
         }
     }
 }
