@@ -11,7 +11,7 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ),
     ("engine", "preflight faults users observe measure scenario env cloud model timer"),
     ("preflight", "cloud scenario env model faults users observe tokens dns net timer"),
-    ("faults", "cloud scenario env model"),
+    ("faults", "cloud scenario env model timer"),
     ("users", "tokens srp dns cloud scenario env model net timer"),
     ("observe", "dns cloud env model net timer"),
     ("tokens", "model timer"),

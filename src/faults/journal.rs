@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::cloud::Access;
-use gameday_core::model::{Clock, Region, RunId, sha256};
+use gameday_core::model::{Region, RunId, sha256};
+use gameday_protocols::timer;
 
 use super::action::Action;
 use super::change::Applied;
@@ -337,13 +338,8 @@ impl Journal {
         let (sender, receiver) = oneshot::channel();
         guard(&self.inner.waiting).push((entries, sender));
         let inner = Arc::clone(&self.inner);
-        let flush = move || inner.flush();
-        // In virtual time nothing waits, and the order of threads is not to be foreseen.
-        if Clock::is_virtual() {
-            flush();
-        } else {
-            tokio::task::spawn_blocking(flush);
-        }
+        // Whoever waits hears what became of it by the channel, since one flush may write for many.
+        drop(timer::compute(move || inner.flush()).await);
         let gone = || JournalError::Io {
             path: self.inner.path.clone(),
             source: std::io::Error::other("the runtime ended before it was written"),

@@ -102,60 +102,60 @@ impl PartialEq for Due {
 
 impl Eq for Due {}
 
-/// What the dispatcher is told.
-enum Told {
+/// A message to the dispatcher.
+enum DispatcherMessage {
     /// Somebody who failed tries again.
     Again(Due),
     /// Nothing further starts.
     Stop,
 }
 
-/// Where the dispatcher hears.
-enum Heard {
+/// Where the dispatcher receives.
+enum DispatcherReceiver {
     /// On a thread of its own, which waits by the system's clock.
-    Thread(mpsc::Receiver<Told>),
+    Thread(mpsc::Receiver<DispatcherMessage>),
     /// In virtual time, on the one thread there is.
-    Task(UnboundedReceiver<Told>),
+    Task(UnboundedReceiver<DispatcherMessage>),
 }
 
-/// Tells the dispatcher.
+/// The other end.
 #[derive(Clone)]
-enum Teller {
-    Thread(mpsc::Sender<Told>),
-    Task(UnboundedSender<Told>),
+enum DispatcherSender {
+    Thread(mpsc::Sender<DispatcherMessage>),
+    Task(UnboundedSender<DispatcherMessage>),
 }
 
-impl Teller {
-    fn send(&self, told: Told) {
-        // Nobody receives any more once the run is over.
+impl DispatcherSender {
+    fn send(&self, message: DispatcherMessage) {
+        // No one receives once the run is over.
         match self {
-            Self::Thread(sender) => drop(sender.send(told)),
-            Self::Task(sender) => drop(sender.send(told)),
+            Self::Thread(sender) => drop(sender.send(message)),
+            Self::Task(sender) => drop(sender.send(message)),
         }
     }
 
-    fn new() -> (Self, Heard) {
+    fn new() -> (Self, DispatcherReceiver) {
         if Clock::is_virtual() {
             let (sender, receiver) = unbounded_channel();
-            (Self::Task(sender), Heard::Task(receiver))
+            (Self::Task(sender), DispatcherReceiver::Task(receiver))
         } else {
             let (sender, receiver) = mpsc::channel();
-            (Self::Thread(sender), Heard::Thread(receiver))
+            (Self::Thread(sender), DispatcherReceiver::Thread(receiver))
         }
     }
 }
 
-impl Heard {
-    /// What is said within a real duration. The teller is one of our own, so it cannot be gone.
-    async fn within(&mut self, wait: Duration) -> Option<Told> {
+impl DispatcherReceiver {
+    /// What comes within a real duration. A sender is one of our own, so they cannot all be gone.
+    async fn within(&mut self, wait: Duration) -> Option<DispatcherMessage> {
         match self {
             Self::Thread(receiver) => match receiver.recv_timeout(wait) {
-                Ok(told) => Some(told),
+                Ok(message) => Some(message),
                 Err(mpsc::RecvTimeoutError::Timeout) => None,
-                Err(mpsc::RecvTimeoutError::Disconnected) => Some(Told::Stop),
+                Err(mpsc::RecvTimeoutError::Disconnected) => Some(DispatcherMessage::Stop),
             },
             Self::Task(receiver) => match tokio::time::timeout(wait, receiver.recv()).await {
-                Ok(told) => Some(told.unwrap_or(Told::Stop)),
+                Ok(message) => Some(message.unwrap_or(DispatcherMessage::Stop)),
                 Err(_) => None,
             },
         }
@@ -165,7 +165,7 @@ impl Heard {
 /// Starts every arrival at its instant.
 struct Dispatcher {
     crowd: Arc<Crowd>,
-    told: Teller,
+    tx: DispatcherSender,
     stop: CancellationToken,
     /// So many arrivals were started or shed.
     started: u64,
@@ -173,8 +173,8 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Runs until it is told to stop, and gives the logins under way.
-    async fn run(mut self, mut heard: Heard, runtime: tokio::runtime::Handle) -> JoinSet<()> {
+    /// Runs until it is tx to stop, and gives the logins under way.
+    async fn run(mut self, mut rx: DispatcherReceiver, runtime: tokio::runtime::Handle) -> JoinSet<()> {
         let clock = self.crowd.door.clock;
         let first = clock.now();
         let planned = |arrival: Arrival| {
@@ -185,12 +185,12 @@ impl Dispatcher {
         let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
         while let Some(Reverse(next)) = waiting.peek().copied() {
             let wait = clock.real(Duration::try_from(next.at.duration_since(clock.now())).unwrap_or_default());
-            match heard.within(wait).await {
-                Some(Told::Again(due)) => {
+            match rx.within(wait).await {
+                Some(DispatcherMessage::Again(due)) => {
                     waiting.push(Reverse(due));
                     continue;
                 }
-                Some(Told::Stop) => break,
+                Some(DispatcherMessage::Stop) => break,
                 None => {}
             }
             waiting.pop();
@@ -208,11 +208,11 @@ impl Dispatcher {
         let due = Due { arrival: Arrival { index: self.started, ..next.arrival }, ..next };
         self.started += 1;
         if self.running.len() >= crowd.load.most_in_flight as usize {
-            crowd.not_started(due, LoginOutcome::Shed, &self.told);
+            crowd.not_started(due, LoginOutcome::Shed, &self.tx);
             return;
         }
-        let (told, stop) = (self.told.clone(), self.stop.clone());
-        self.running.spawn_on(async move { crowd.one(due, &told, &stop).await }, runtime);
+        let (tx, stop) = (self.tx.clone(), self.stop.clone());
+        self.running.spawn_on(async move { crowd.one(due, &tx, &stop).await }, runtime);
     }
 }
 
@@ -229,18 +229,18 @@ impl Crowd {
 
     /// Arrivals are started by a thread of their own: timers of the async runtime are a millisecond coarse, and its threads may be busy.
     async fn arrivals(self: &Arc<Self>, stop: &CancellationToken) {
-        let (told, heard) = Teller::new();
+        let (tx, rx) = DispatcherSender::new();
         let stopping = {
-            let (stop, told) = (stop.clone(), told.clone());
+            let (stop, tx) = (stop.clone(), tx.clone());
             tokio::spawn(async move {
                 stop.cancelled().await;
-                told.send(Told::Stop);
+                tx.send(DispatcherMessage::Stop);
             })
         };
         let dispatcher =
-            Dispatcher { crowd: Arc::clone(self), told, stop: stop.clone(), started: 0, running: JoinSet::new() };
+            Dispatcher { crowd: Arc::clone(self), tx, stop: stop.clone(), started: 0, running: JoinSet::new() };
         let runtime = tokio::runtime::Handle::current();
-        let dispatching = dispatcher.run(heard, runtime);
+        let dispatching = dispatcher.run(rx, runtime);
         let dispatched = if Clock::is_virtual() {
             tokio::spawn(dispatching).await
         } else {
@@ -254,14 +254,14 @@ impl Crowd {
         }
     }
 
-    async fn one(self: Arc<Self>, due: Due, told: &Teller, stop: &CancellationToken) {
+    async fn one(self: Arc<Self>, due: Due, tx: &DispatcherSender, stop: &CancellationToken) {
         let share = &self.load.flows[due.arrival.flow];
         let Comer { flow, who } = match self.comer(share, due.arrival.user) {
             Ok(comer) => comer,
-            Err(outcome) => return self.not_started(due, outcome, told),
+            Err(outcome) => return self.not_started(due, outcome, tx),
         };
         let Some(client) = self.door.client(flow.flow, flow.client.as_deref()) else {
-            return self.not_started(due, LoginOutcome::harness("no app client supports the flow"), told);
+            return self.not_started(due, LoginOutcome::harness("no app client supports the flow"), tx);
         };
         let user = who.user().map(str::to_owned);
         let began = self.began(&flow, user.clone());
@@ -285,24 +285,24 @@ impl Crowd {
         if let Some(user) = &ended.to_put_back {
             self.ask_again(user);
         }
-        self.again(due, &ended, told);
+        self.again(due, &ended, tx);
         self.write(due, began, ended);
     }
 
     /// In a retry storm whoever did not get in comes again, whatever kept them out.
-    fn again(&self, due: Due, ended: &Ended, told: &Teller) {
+    fn again(&self, due: Due, ended: &Ended, tx: &DispatcherSender) {
         if let Some(wait) = self.load.arrivals.again_after.filter(|_| ended.outcome != LoginOutcome::Succeeded) {
             let wait = SignedDuration::try_from(wait.0).unwrap_or(SignedDuration::MAX);
             let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            told.send(Told::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
+            tx.send(DispatcherMessage::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
         }
     }
 
     /// A login is not even begun.
-    fn not_started(&self, due: Due, outcome: LoginOutcome, told: &Teller) {
+    fn not_started(&self, due: Due, outcome: LoginOutcome, tx: &DispatcherSender) {
         let began = self.began(&self.load.flows[due.arrival.flow], None);
         let ended = not_started(outcome, began.at);
-        self.again(due, &ended, told);
+        self.again(due, &ended, tx);
         self.write(due, began, ended);
     }
 

@@ -45,16 +45,25 @@ impl Timer for Clock {
 /// When the system gives no runtime.
 pub fn block_on_virtual<F: Future>(seed: Seed, work: impl FnOnce() -> F) -> std::io::Result<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+    // Dropped after the runtime, so that what is left of it ends while its network and its time are still there.
     let _network = simulated::enter(seed);
+    let _time = Driven;
     let output = runtime.block_on(async {
         let now = || tokio::time::Instant::now().into_std();
         Clock::drive_by(Some(Source { now, began: now(), epoch: epoch(seed) }));
         work().await
     });
-    // What is left of it ends while its network is still there.
     drop(runtime);
-    Clock::drive_by(None);
     Ok(output)
+}
+
+/// While it lives, this thread's clocks may be driven by something else than the system.
+struct Driven;
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        Clock::drive_by(None);
+    }
 }
 
 /// Runs arithmetic where it keeps no timer and no socket waiting: on a thread for such work, or, in virtual time, at once, since there
