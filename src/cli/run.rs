@@ -67,6 +67,7 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
 /// Runs a scenario with an observer.
 pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
+    world::simulable(&environment.value)?;
     let phases = &scenario.value.phases;
     let longest = gameday_core::model::format_duration(phases.outage.0 + phases.hold.0);
     let what = format!("\"{}\" will disrupt its primary Region for up to {longest}.", scenario.value.title);

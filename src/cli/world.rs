@@ -52,6 +52,21 @@ pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>,
     }
 }
 
+/// Refuses an environment whose time cannot be simulated, where time is virtual.
+///
+/// # Errors
+/// With the reason.
+pub fn simulable(environment: &Environment) -> Result<(), Failure> {
+    let built_in = environment.kind == EnvironmentKind::Lab && environment.primary.is_none();
+    if Clock::is_virtual() && !built_in {
+        return Err(Failure::with_help(
+            "--time virtual needs the built-in lab: the time of AWS and of another process cannot be simulated here",
+            "Leave --time out, or give a lab environment that no other process runs",
+        ));
+    }
+    Ok(())
+}
+
 /// Reads the environment file, or takes the built-in one.
 pub fn environment(path: Option<&Path>) -> Result<Loaded<Environment>, FileProblems> {
     path.map_or_else(|| Ok(env::built_in()), env::load)
@@ -74,12 +89,6 @@ impl World {
             (EnvironmentKind::Lab, Some(speed)) if !running => speed,
             _ => 1.0,
         };
-        if Clock::is_virtual() && (environment.kind == EnvironmentKind::Aws || running) {
-            return Err(Failure::with_help(
-                "--time virtual needs the built-in lab: the time of AWS and of another process cannot be simulated here",
-                "Leave --time out, or give a lab environment that no other process runs",
-            ));
-        }
         if environment.kind == EnvironmentKind::Lab && !running {
             let rules = environment.rules();
             let clock = Clock::start(speed);
