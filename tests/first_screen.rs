@@ -264,6 +264,29 @@ fn a_lab_that_runs_faster_gives_no_time_of_day_of_its_own() {
     assert_eq!(started().run_id.wall_time().unwrap().to_string(), "2026-01-02T03:04:05Z");
 }
 
+/// The figures on README's first screen are those of the committed sample, which the command beside them makes anew.
+#[test]
+fn readme_shows_the_sample() {
+    let readme = std::fs::read_to_string(in_repository("README.md")).unwrap();
+    assert!(readme.contains("`gameday run full-failover --time virtual --seed 7` prints these figures"));
+    let report = committed("full-failover", "report.md");
+    let mut compared = 0;
+    for line in readme.lines().filter(|line| line.contains('┆')) {
+        let cells: Vec<&str> = line.trim().trim_start_matches('│').split(['┆', '│']).map(str::trim).collect();
+        let figure = match cells[..] {
+            ["milestone" | "objective", ..] => continue,
+            [name, figure, "", ..] | [name, figure] => (name, figure),
+            [name, figure, ..] if !figure.starts_with("at ") => (name, figure),
+            [name, _, figure, ..] => (name, figure),
+            _ => panic!("{line}"),
+        };
+        let found = report.lines().any(|line| line.contains(figure.0) && line.contains(figure.1));
+        assert!(found, "{figure:?} is not in the sample's report");
+        compared += 1;
+    }
+    assert_eq!(compared, 7);
+}
+
 /// Plain words, as people say them: none that only this tool uses.
 #[test]
 fn documents_use_plain_words() {

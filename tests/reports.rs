@@ -1218,6 +1218,64 @@ fn a_token_that_was_accepted_counts_whatever_failed_after_it() {
     assert!(bounds.0 <= bounds.1 && (bounds.1 - 40.5).abs() < 1e-9, "{bounds:?}");
 }
 
+/// On an overloaded machine users lose their patience at a Region that serves, which proves nothing of whether a quicker one could sign in.
+#[test]
+fn a_sign_in_without_an_answer_in_time_proves_nothing() {
+    let mut slow = World::sample().run().0;
+    // Refusals prove something of their own flow alone.
+    logins(&mut slow, |login| login.flow = Flow::UserSrp.as_str().to_owned());
+    let untouched = first_replica_login(&slow);
+    let mut stalled = 0;
+    logins(&mut slow, |login| {
+        let late = login.started < at(75.0) && login.role == Some(RegionRole::Replica);
+        if late && login.outcome == LoginOutcome::Succeeded {
+            login.outcome = LoginOutcome::Stalled { step: LoginStep::InitiateAuth };
+            login.api_sent = None;
+            stalled += 1;
+        }
+    });
+    assert!(stalled > 10, "{stalled}");
+    let bounds = first_replica_login(&slow);
+    assert!(bounds.0 <= untouched.1 && bounds.1 >= 75.0, "{untouched:?}, then {bounds:?}");
+    // A refusal of all of them does prove it.
+    logins(&mut slow, |login| {
+        if matches!(login.outcome, LoginOutcome::Stalled { .. }) {
+            login.outcome = rejected("ResourceNotFoundException");
+        }
+    });
+    let refused = first_replica_login(&slow);
+    assert!(refused.0 > 70.0, "{refused:?}");
+}
+
+/// The record goes back a moment before the look that sees the health check healthy, and flips again later: the flip is the first one.
+#[test]
+fn a_flip_that_is_undone_before_the_health_check_is_seen_healthy_is_the_flip() {
+    let mut records = World::sample().run().0;
+    let untouched = outcome(&records).unwrap().milestone(Milestone::DnsFlipAuthoritative).unwrap();
+    // Nobody looked at the health check between the flip back and its recovery.
+    let unseen = |window: &Window| window.sent >= at(89.9) && window.sent < at(91.0);
+    records.retain(|record| !matches!(&record.event, Event::Health { window, .. } if unseen(window)));
+    let mut servers: Vec<String> = Vec::new();
+    edit(&mut records, |event| match event {
+        Event::Answer { window, source: DnsSource::Authoritative, server, role, .. } => {
+            if !servers.contains(server) {
+                servers.push(server.clone());
+            }
+            let back = if *server == servers[0] { 90.0 } else { 92.0 };
+            if window.sent >= at(back) && window.sent < at(120.0) {
+                *role = Some(RegionRole::Primary);
+            }
+        }
+        Event::Health { window, healthy, status_healthy, .. } if window.sent >= at(91.0) && window.sent < at(119.0) => {
+            (*healthy, *status_healthy) = (16, true);
+        }
+        _ => {}
+    });
+    assert_eq!(servers.len(), 2);
+    let flip = outcome(&records).unwrap().milestone(Milestone::DnsFlipAuthoritative).unwrap();
+    assert_eq!(flip, untouched);
+}
+
 /// A share is met only where its bounds say so: a hundred logins in a row prove no 99 %.
 #[test]
 fn a_share_that_its_logins_do_not_prove_is_inconclusive() {
