@@ -141,19 +141,23 @@ fn longest(outcome: &Outcome) -> Option<String> {
     Some(format!("The longest part of the RTO was “{}”: {}.", link_name(link.to), span_s(cost.at_least_zero())))
 }
 
+/// The error codes of a Lambda trigger that failed (Cognito user pools API reference, InitiateAuth).
+const OF_LAMBDA: [&str; 3] =
+    ["UnexpectedLambdaException", "UserLambdaValidationException", "InvalidLambdaResponseException"];
+
 /// What an error says about its cause.
 fn why(outcome: &LoginOutcome) -> Option<&'static str> {
     Some(match outcome {
-        LoginOutcome::Rejected { code, .. } if code.contains("Lambda") => {
+        LoginOutcome::Rejected { code, .. } if OF_LAMBDA.contains(&code.as_str()) => {
             "A Lambda trigger of the user pool failed there."
         }
-        LoginOutcome::Rejected { code, .. } if code.contains("ResourceNotFound") => {
+        LoginOutcome::Rejected { code, .. } if code == "ResourceNotFoundException" => {
             "The app client or the user pool does not exist there."
         }
-        LoginOutcome::Rejected { code, .. } if code.contains("NotAuthorized") => {
+        LoginOutcome::Rejected { code, .. } if code == "NotAuthorizedException" => {
             "Cognito refused the credentials or the refresh token."
         }
-        LoginOutcome::Rejected { code, .. } if code.contains("UserNotFound") => "The user does not exist there.",
+        LoginOutcome::Rejected { code, .. } if code == "UserNotFoundException" => "The user does not exist there.",
         LoginOutcome::Throttled { .. } => "The request quota of the Region was exceeded.",
         LoginOutcome::ConnectTimeout | LoginOutcome::Stalled { .. } => "The endpoint did not answer.",
         LoginOutcome::TlsFailed => "The endpoint's certificate was not accepted.",
@@ -166,12 +170,12 @@ fn why(outcome: &LoginOutcome) -> Option<&'static str> {
 /// What to do about an error at the replica.
 fn remedy(outcome: &LoginOutcome, region: &str) -> String {
     match outcome {
-        LoginOutcome::Rejected { code, .. } if code.contains("Lambda") => {
+        LoginOutcome::Rejected { code, .. } if OF_LAMBDA.contains(&code.as_str()) => {
             format!(
                 "Check the user pool's Lambda triggers in {region}: their code, permissions and dependencies must be there."
             )
         }
-        LoginOutcome::Rejected { code, .. } if code.contains("ResourceNotFound") => {
+        LoginOutcome::Rejected { code, .. } if code == "ResourceNotFoundException" => {
             format!("Create the app client in {region}, or configure the clients with the IDs of both Regions.")
         }
         LoginOutcome::Throttled { .. } => {
