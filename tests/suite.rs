@@ -21,6 +21,7 @@ mod conformance;
 mod crash;
 mod descriptors;
 mod evidence;
+mod explore;
 mod faults;
 mod files;
 mod first_screen;

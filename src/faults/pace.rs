@@ -8,7 +8,10 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::clock::{self, Clock as _};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 
 use crate::cloud::{CloudError, ErrorClass};
 use gameday_core::model::Clock;
@@ -33,10 +36,24 @@ pub struct Pace {
     state: Mutex<State>,
 }
 
+/// Real time, or the simulated one in its place.
+#[derive(Debug, Clone)]
+struct RealTime;
+
+impl clock::Clock for RealTime {
+    type Instant = std::time::Instant;
+
+    fn now(&self) -> Self::Instant {
+        Clock::real_now()
+    }
+}
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, RealTime, NoOpMiddleware<std::time::Instant>>;
+
 #[derive(Debug)]
 struct State {
     per_s: u32,
-    bucket: Arc<DefaultDirectRateLimiter>,
+    bucket: Arc<Bucket>,
     /// When the rate was last changed; never while it is the first one.
     changed: Option<std::time::Instant>,
 }
@@ -48,16 +65,20 @@ impl Default for Pace {
     }
 }
 
-fn bucket(per_s: u32, burst: u32) -> Arc<DefaultDirectRateLimiter> {
+fn bucket(per_s: u32, burst: u32) -> Arc<Bucket> {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    Arc::new(RateLimiter::direct(Quota::per_second(at_least_one(per_s)).allow_burst(at_least_one(burst))))
+    let quota = Quota::per_second(at_least_one(per_s)).allow_burst(at_least_one(burst));
+    Arc::new(RateLimiter::direct_with_clock(quota, RealTime))
 }
 
 impl Pace {
     /// Waits until a call may be sent.
     pub async fn turn(&self) {
         let bucket = Arc::clone(&self.lock().bucket);
-        bucket.until_ready().await;
+        // The limiter's own way to wait has a timer of its own, which knows no simulated time.
+        while let Err(not_yet) = bucket.check() {
+            tokio::time::sleep(not_yet.wait_time_from(RealTime.now())).await;
+        }
     }
 
     /// Takes an answer into account.
@@ -124,6 +145,19 @@ mod tests {
             pace.answered_at(false, now);
         }
         assert_eq!(pace.lock().per_s, START_PER_S);
+    }
+
+    #[test]
+    fn turns_wait_in_simulated_time_too() {
+        let waits = || async {
+            let (pace, began) = (Pace::default(), Clock::real_now());
+            for _ in 0..CALLS_IN_FLIGHT + 20 {
+                pace.turn().await;
+            }
+            Clock::real_now() - began
+        };
+        let waited = gameday_protocols::timer::block_on_virtual(gameday_core::model::Seed(1), waits).unwrap();
+        assert_eq!(waited, Duration::from_millis(100));
     }
 
     #[test]

@@ -105,8 +105,8 @@ impl Truth {
         // A flapping fault is over with its last turn.
         let last_down = facts.iter().rev().find(|(fact, at)| *fact == Fact::PathsDown && Some(*at) >= down);
         let up = first(down.and(last_down.map(|(_, at)| *at)), Fact::PathsUp);
-        // A health check that is inverted takes no path down: what follows counts from its flip.
-        let began = down.or_else(|| first(start, Fact::Health { healthy: false }));
+        // A health check that is inverted takes no path down: what follows counts from its flip, also where paths go down later.
+        let began = [down, first(start, Fact::Health { healthy: false })].into_iter().flatten().min();
         let ended = if down.is_some() { up } else { first(began, Fact::Health { healthy: true }) };
         let resolver = first(began, Fact::Resolver(RegionRole::Replica));
         // From when on a sign-in there would have succeeded: since the resolver leads there, whoever asks, if it serves at all. Clients that need not be led
@@ -115,6 +115,11 @@ impl Truth {
             let accepted = first(after, Fact::Accepted(role))?;
             Some(first(after, Fact::Resolver(role)).map_or(accepted, |led| led.min(accepted)))
         };
+        // Where the record goes back and is moved again, it was not back yet.
+        let back = ended.and_then(|ended| {
+            let mut flips = facts.iter().filter(|(fact, at)| matches!(fact, Fact::Authoritative(_)) && *at >= ended);
+            flips.next_back().filter(|(fact, _)| *fact == Fact::Authoritative(RegionRole::Primary)).map(|(_, at)| *at)
+        });
         let found = [
             (Milestone::FaultEffective, down),
             (Milestone::HealthCheckUnhealthy, first(began, Fact::Health { healthy: false })),
@@ -125,7 +130,7 @@ impl Truth {
             (Milestone::ReplicaSustained, resolver),
             (Milestone::FaultReverted, up),
             (Milestone::HealthCheckHealthy, first(ended, Fact::Health { healthy: true })),
-            (Milestone::DnsFailbackAuthoritative, first(ended, Fact::Authoritative(RegionRole::Primary))),
+            (Milestone::DnsFailbackAuthoritative, back),
             (Milestone::FirstPrimaryLoginAfterFailback, possible(ended, RegionRole::Primary)),
         ];
         let milestones = found
@@ -158,4 +163,51 @@ impl Writes {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a report says of these facts, each so many seconds after the beginning.
+    fn report(facts: &[(Fact, i64)]) -> impl Fn(Milestone) -> Option<f64> {
+        let (truth, at) = (Truth::default(), |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap());
+        for (fact, second) in facts {
+            truth.note(*fact, at(*second));
+        }
+        let report = truth.report(Some(at(0)));
+        move |name| report.milestones.iter().find(|one| one.name == name).and_then(|one| one.at_s)
+    }
+
+    #[test]
+    fn a_flip_counts_from_an_inverted_health_check_though_paths_go_down_later() {
+        let of = report(&[
+            (Fact::Health { healthy: false }, 1),
+            (Fact::Authoritative(RegionRole::Replica), 2),
+            (Fact::Resolver(RegionRole::Replica), 4),
+            (Fact::Accepted(RegionRole::Replica), 5),
+            (Fact::PathsDown, 30),
+            (Fact::Accepted(RegionRole::Replica), 32),
+            (Fact::PathsUp, 60),
+        ]);
+        assert_eq!(of(Milestone::FirstReplicaLogin), Some(4.0));
+        assert_eq!(of(Milestone::HealthCheckUnhealthy), Some(1.0));
+        assert_eq!(of(Milestone::FaultEffective), Some(30.0));
+    }
+
+    #[test]
+    fn a_record_that_is_moved_again_was_not_back() {
+        let of = report(&[
+            (Fact::PathsDown, 0),
+            (Fact::Health { healthy: false }, 5),
+            (Fact::Authoritative(RegionRole::Replica), 6),
+            (Fact::PathsUp, 30),
+            (Fact::Authoritative(RegionRole::Primary), 31),
+            (Fact::Authoritative(RegionRole::Replica), 33),
+            (Fact::Health { healthy: true }, 50),
+            (Fact::Authoritative(RegionRole::Primary), 51),
+        ]);
+        assert_eq!(of(Milestone::DnsFailbackAuthoritative), Some(51.0));
+        assert_eq!(of(Milestone::HealthCheckHealthy), Some(50.0));
+    }
 }

@@ -48,6 +48,8 @@ pub fn block_on_virtual<F: Future>(seed: Seed, work: impl FnOnce() -> F) -> std:
     // Dropped after the runtime, so that what is left of it ends while its network and its time are still there.
     let _network = simulated::enter(seed);
     let _time = Driven;
+    // What the SDK draws from: how long it waits before it repeats a call.
+    fastrand::seed(seed.0);
     let output = runtime.block_on(async {
         let now = || tokio::time::Instant::now().into_std();
         Clock::drive_by(Some(Source { now, began: now(), epoch: epoch(seed) }));
