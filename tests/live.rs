@@ -84,6 +84,18 @@ fn command(folder: &Path) -> String {
     format!("{program} run {scenario} --env {environment} --speed 10 --seed 5 --out {}", out.display())
 }
 
+/// In virtual time the view shows the time of the scenario, and ends with the run.
+#[test]
+fn a_terminal_shows_virtual_time_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let tmux = Tmux::start(folder.path(), 100, 40);
+    tmux.type_line(&command(folder.path()).replace("--speed 10", "--time virtual"));
+    let screen = tmux.until(|screen| screen.contains("✓ first login at the replica"));
+    assert!(tmux.taken(), "{screen}");
+    let end = tmux.until(|screen| screen.contains("report.md") && screen.contains("ready>"));
+    assert!(!tmux.taken() && !end.contains("panicked"), "{end}");
+}
+
 #[test]
 fn a_terminal_shows_the_chain_and_is_left_as_it_was() {
     let folder = tempfile::tempdir().unwrap();

@@ -91,8 +91,7 @@ pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<E
     );
     let margin = world.site.dead_man.as_ref().filter(|_| !args.no_dead_man).map(|settings| settings.margin.0);
     RunPause::follow(&log, world.clock, &scenario.value.phases, margin, world.is_embedded()).announce()?;
-    // The live view draws on a thread of its own, whose time is real.
-    let plain = args.no_progress || args.format == Format::Json || Clock::is_virtual();
+    let plain = args.no_progress || args.format == Format::Json;
     let progress = Progress::start(&log, world.clock, &scenario.value.phases, &heading, plain);
     let identity = FileIdentity { name: scenario.name(), sha256: scenario.sha256.clone() };
     observer.start(&world, &log, &scenario.value.phases);

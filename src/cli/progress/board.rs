@@ -85,6 +85,8 @@ pub struct Bucket {
 #[derive(Debug)]
 pub struct Board {
     pub started: Timestamp,
+    /// When the last event was.
+    pub last: Timestamp,
     pub phase: Option<Phase>,
     pub phase_started: Option<Timestamp>,
     /// When each was seen first.
@@ -118,6 +120,7 @@ impl Board {
     pub fn new(started: Timestamp, phases: Phases) -> Self {
         Self {
             started,
+            last: started,
             phase: None,
             phase_started: None,
             ticks: BTreeMap::new(),
@@ -227,6 +230,7 @@ impl Board {
 
     fn lines_of(&mut self, record: &Record) -> Vec<String> {
         let at = record.at;
+        self.last = at;
         self.advance(at);
         match &record.event {
             Event::PhaseStarted { phase } => {

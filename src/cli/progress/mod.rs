@@ -81,6 +81,7 @@ impl Progress {
         let ((done, ended), (keep, said)) = (channel(), channel());
         output::redirect(Some(keep.clone()));
         let (heading, events, stop) = (heading.to_owned(), engine::subscribe(log), end.clone());
+        let clock = (!Clock::is_virtual()).then_some(clock);
         std::thread::spawn(move || {
             let drawer = Drawer { clock, board, heading, events, keep };
             // A panic of the view is printed like any other, on the restored terminal; the run continues without the view.
@@ -143,7 +144,8 @@ impl Follower {
 }
 
 struct Drawer {
-    clock: Clock,
+    /// Nothing in virtual time, which jumps: what happened last tells how late it is, since this thread's own time is real.
+    clock: Option<Clock>,
     board: Board,
     heading: String,
     events: broadcast::Receiver<Arc<Record>>,
@@ -207,7 +209,7 @@ impl Drawer {
         if !screen::shown() {
             return SUSPENDED.load(Ordering::SeqCst);
         }
-        let now = self.clock.now();
+        let now = self.clock.map_or(self.board.last, |clock| clock.now());
         self.board.advance(now);
         screen.terminal.draw(|frame| view::draw(frame, &self.board, &self.heading, now, palette)).is_ok()
     }
