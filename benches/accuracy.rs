@@ -17,6 +17,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, fs, thread};
 
+use gameday_core::measure::clopper_pearson_95;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -51,7 +52,10 @@ struct Summary {
     runs: usize,
     covered: usize,
     error_median: f64,
+    /// What the median is between, at 95 % confidence.
+    error_between: (f64, f64),
     error_max: f64,
+    width_median: f64,
     width_max: f64,
     too_wide: usize,
 }
@@ -349,13 +353,17 @@ fn summarise(samples: &[Sample]) -> Vec<Summary> {
         let of: Vec<&Sample> = samples.iter().filter(|sample| sample.milestone == name).collect();
         let mut errors: Vec<f64> = of.iter().filter_map(|sample| sample.error()).collect();
         errors.sort_by(f64::total_cmp);
+        let mut widths: Vec<f64> = of.iter().filter_map(|sample| sample.width()).collect();
+        widths.sort_by(f64::total_cmp);
         Summary {
             milestone: name.to_owned(),
             runs: of.len(),
             covered: of.iter().filter(|sample| sample.covered()).count(),
             error_median: median(&errors),
+            error_between: median_between(&errors),
             error_max: errors.last().copied().unwrap_or(f64::NAN),
-            width_max: of.iter().filter_map(|sample| sample.width()).fold(0.0, f64::max),
+            width_median: median(&widths),
+            width_max: widths.last().copied().unwrap_or(f64::NAN),
             too_wide: of.iter().filter(|sample| sample.width().is_some_and(|width| width > sample.allowed)).count(),
         }
     };
@@ -368,6 +376,15 @@ fn median(sorted: &[f64]) -> f64 {
         odd if odd % 2 == 1 => sorted[odd / 2],
         even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
     }
+}
+
+/// The order statistics that a median lies between at 95 % confidence: by the sign test, in its normal approximation, rounded outwards.
+fn median_between(sorted: &[f64]) -> (f64, f64) {
+    let count = sorted.len() as f64;
+    let away = 1.96 * count.sqrt() / 2.0;
+    let at = |index: f64| sorted.get((index.max(0.0) as usize).min(sorted.len().saturating_sub(1))).copied();
+    let (low, high) = (at((count / 2.0 - away).floor()), at((count / 2.0 + away).ceil()));
+    low.zip(high).unwrap_or((f64::NAN, f64::NAN))
 }
 
 fn rows(summaries: &[Summary], of: &str) -> Value {
@@ -385,14 +402,27 @@ fn rows(summaries: &[Summary], of: &str) -> Value {
 }
 
 fn table(summaries: &[Summary]) -> String {
-    let mut text =
-        "| milestone | coverage | error median | error max | width max | wider than poll + request |\n".to_owned();
-    text += "|---|---:|---:|---:|---:|---:|\n";
+    let mut text = "| milestone | coverage | at 95 % confidence | error median (95 %) | error max | width median | width max | wider than poll + request |\n"
+        .to_owned();
+    text += "|---|---:|---:|---:|---:|---:|---:|---:|\n";
     for of in summaries {
+        let (low, high) = clopper_pearson_95(of.covered as u64, of.runs as u64).unwrap_or((0.0, 1.0));
         let _ = writeln!(
             text,
-            "| `{}` | {} of {} | {:.3} s | {:.3} s | {:.3} s | {} of {} |",
-            of.milestone, of.covered, of.runs, of.error_median, of.error_max, of.width_max, of.too_wide, of.runs
+            "| `{}` | {} of {} | {:.2} % to {:.2} % | {:.3} s ({:.3} s to {:.3} s) | {:.3} s | {:.3} s | {:.3} s | {} of {} |",
+            of.milestone,
+            of.covered,
+            of.runs,
+            (low * 10_000.0).floor() / 100.0,
+            (high * 10_000.0).ceil() / 100.0,
+            of.error_median,
+            of.error_between.0,
+            of.error_between.1,
+            of.error_max,
+            of.width_median,
+            of.width_max,
+            of.too_wide,
+            of.runs
         );
     }
     text
@@ -424,8 +454,9 @@ fn document([plain, drawn, real]: &[String; 3], runs: u64, real_runs: u64, speed
          {drawn}\n\
          {}{real}{}\n\
          - **coverage**: in how many runs the true moment lies inside the reported interval.\n\
-         - **error**: how far the middle of the interval is from the true moment.\n\
-         - **width**: of the widest interval.\n\
+         - **at 95 % confidence**: between which shares the coverage of all runs lies, by these (Clopper and Pearson).\n\
+         - **error**: how far the middle of the interval is from the true moment; its median with the bounds at 95 % confidence (sign test).\n\
+         - **width**: how wide the interval is, as a rule and at most.\n\
          - **wider than poll + request**: in how many runs an interval is wider than the poll period of its observer plus the time of\n\
          \x20 one request (the longest answered one near the interval). A login is its own observer, so the longest gap of arrivals is the\n\
          \x20 poll period: of all arrivals for `replica_sustained`, of clients that ask DNS for every login for `first_replica_login` and\n\

@@ -1247,6 +1247,32 @@ fn a_sign_in_without_an_answer_in_time_proves_nothing() {
     assert!(refused.0 > 70.0, "{refused:?}");
 }
 
+/// Where the primary served some users all the time, as with one zone of two cut, a login that began before the heal was done shows nothing.
+#[test]
+fn a_primary_that_served_all_the_time_is_back_for_who_comes_after_the_heal() {
+    let mut records = World::sample().run().0;
+    let heal = World::sample().heal;
+    // The last call that heals takes effect after two seconds.
+    edit(&mut records, |event| match event {
+        Event::Path { window, open, .. } if window.received >= at(heal) && window.sent < at(heal + 2.0) => {
+            *open = false
+        }
+        _ => {}
+    });
+    let milestone = |records: &[Record], name| outcome(records).unwrap().milestone(name).unwrap();
+    let reverted = milestone(&records, Milestone::FaultReverted);
+    let first = milestone(&records, Milestone::FirstPrimaryLoginAfterFailback);
+    assert!(first.lower > reverted.upper, "{first:?} {reverted:?}");
+    logins(&mut records, |login| {
+        if login.arrival.is_multiple_of(2) {
+            (login.role, login.outcome) = (Some(RegionRole::Primary), LoginOutcome::Succeeded);
+            login.ended = login.started + std::time::Duration::from_millis(30);
+        }
+    });
+    let first = milestone(&records, Milestone::FirstPrimaryLoginAfterFailback);
+    assert!(first.upper >= reverted.upper && first.lower <= reverted.lower, "{first:?} {reverted:?}");
+}
+
 /// The record goes back a moment before the look that sees the health check healthy, and flips again later: the flip is the first one.
 #[test]
 fn a_flip_that_is_undone_before_the_health_check_is_seen_healthy_is_the_flip() {

@@ -8,6 +8,9 @@ use rand::{Rng, RngExt};
 
 use super::story::Deed;
 
+/// The number of the rule that others add to a network ACL.
+const THEIR_RULE: i32 = 77;
+
 /// What there is, by what it is and its ID, and all that is known of it.
 pub type Ground = BTreeMap<String, BTreeSet<String>>;
 
@@ -125,12 +128,12 @@ pub async fn act(deed: Deed, cloud: &Cloud, expected: &mut Ground, health_check:
         }
         Deed::RuleInAcl => {
             let Some(acl) = of("acl") else { return false };
-            let call = primary.ec2_mutating.create_network_acl_entry().network_acl_id(&acl).rule_number(77);
+            let call = primary.ec2_mutating.create_network_acl_entry().network_acl_id(&acl).rule_number(THEIR_RULE);
             let call = call.protocol("-1").rule_action(RuleAction::Deny).egress(false).cidr_block("192.0.2.0/24");
             let done = call.send().await.is_ok();
             if done {
                 let what = "Some(\"-1\") Some(\"192.0.2.0/24\") None";
-                let entry = entry_text(77, false, &RuleAction::Deny, what);
+                let entry = entry_text(THEIR_RULE, false, &RuleAction::Deny, what);
                 expected.get_mut(&key("acl", &acl)).unwrap().insert(entry);
             }
             done
@@ -221,7 +224,11 @@ async fn new_group(clients: &RegionClients, vpc: &str) -> String {
 pub fn effect(ground: &Ground) -> Ground {
     let kinds = [" subnet ", " interface ", " balancer ", " group ", " function ", "health check "];
     let matters = |key: &str| kinds.iter().any(|kind| key.contains(kind));
-    let plain = |facts: &BTreeSet<String>| facts.iter().filter(|fact| !fact.starts_with("tag ")).cloned().collect();
+    // What somebody adds to an original, a clone in its place does not have until the subnets are back.
+    let added = format!("entry {THEIR_RULE} ");
+    let plain = |facts: &BTreeSet<String>| {
+        facts.iter().filter(|fact| !fact.starts_with("tag ") && !fact.starts_with(&added)).cloned().collect()
+    };
     let applies = |(key, facts): (&String, &BTreeSet<String>)| {
         let Some((region, _)) = key.split_once(" subnet ") else { return (key.clone(), plain(facts)) };
         let acl = facts.first().and_then(|acl| ground.get(&format!("{region} acl {acl}")));

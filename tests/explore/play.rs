@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ground::{self, Ground};
-use super::story::{After, Death, Story, Trouble, What};
+use super::story::{After, Death, Deed, Story, Trouble, What};
 use crate::proxy::{Call, Way, Wire};
 
 /// A run that takes this much longer than its phases, in seconds, hangs: preflight, the lock, restores that are repeated and two looks so far apart as
@@ -199,8 +199,9 @@ impl<'a> Stage<'a> {
             }
             Ended::Died => {
                 let copy = self.snapshot(&out);
-                self.bring_back(&copy, &expected).await;
+                // What happens later is no longer in its log.
                 self.judge_figures(&copy, lab);
+                self.bring_back(&copy, &expected).await;
                 format!("died, {:?}", self.story.after)
             }
             Ended::Hangs => {
@@ -432,7 +433,9 @@ impl<'a> Stage<'a> {
         };
         let truth = lab.truth_report(outcome.zero_at);
         // Whether a health check is inverted is a description, which lags; the status that follows from it is known no sooner.
-        let late = self.story.lag > 0.0 && self.story.scenario.contains("health-check-invert");
+        // How many answers in a row move a checker is read once, before the run.
+        let late = (self.story.lag > 0.0 && self.story.scenario.contains("health-check-invert"))
+            || self.story.others.iter().any(|(_, deed)| *deed == Deed::HealthCheckThreshold);
         let of_the_check = [Milestone::HealthCheckUnhealthy, Milestone::HealthCheckHealthy];
         for moment in truth.milestones.iter().filter(|moment| !(late && of_the_check.contains(&moment.name))) {
             let Some(at) = moment.at_s else { continue };

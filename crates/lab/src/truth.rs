@@ -107,8 +107,18 @@ impl Truth {
         let up = first(down.and(last_down.map(|(_, at)| *at)), Fact::PathsUp);
         // A health check that is inverted takes no path down: what follows counts from its flip, also where paths go down later.
         let began = [down, first(start, Fact::Health { healthy: false })].into_iter().flatten().min();
-        let ended = if down.is_some() { up } else { first(began, Fact::Health { healthy: true }) };
+        let last_ill =
+            facts.iter().rev().find(|(fact, at)| *fact == Fact::Health { healthy: false } && Some(*at) >= began);
+        let ended =
+            if down.is_some() { up } else { first(last_ill.map(|(_, at)| *at), Fact::Health { healthy: true }) };
         let resolver = first(began, Fact::Resolver(RegionRole::Replica));
+        // A fault in turns may move users more than once; they stay from the last time on.
+        let stayed = began.and_then(|began| {
+            let moved = |(fact, at): &&(Fact, Timestamp)| {
+                *fact == Fact::Resolver(RegionRole::Replica) && *at >= began && ended.is_none_or(|ended| *at < ended)
+            };
+            facts.iter().rev().find(moved).map(|(_, at)| *at)
+        });
         // From when on a sign-in there would have succeeded: since the resolver leads there, whoever asks, if it serves at all. Clients that need not be led
         // show that it does at the latest when one of them gets in.
         let possible = |after, role| {
@@ -127,7 +137,7 @@ impl Truth {
             (Milestone::DnsFlipResolver, resolver),
             (Milestone::FirstReplicaLogin, possible(began, RegionRole::Replica)),
             // The resolver's cache is the last place in the lab that leads to the primary.
-            (Milestone::ReplicaSustained, resolver),
+            (Milestone::ReplicaSustained, stayed.or(resolver)),
             (Milestone::FaultReverted, up),
             (Milestone::HealthCheckHealthy, first(ended, Fact::Health { healthy: true })),
             (Milestone::DnsFailbackAuthoritative, back),
@@ -193,6 +203,23 @@ mod tests {
         assert_eq!(of(Milestone::FirstReplicaLogin), Some(4.0));
         assert_eq!(of(Milestone::HealthCheckUnhealthy), Some(1.0));
         assert_eq!(of(Milestone::FaultEffective), Some(30.0));
+    }
+
+    #[test]
+    fn users_who_are_moved_twice_stay_from_the_second_time_on() {
+        let turn = |from| {
+            [
+                (Fact::Health { healthy: false }, from),
+                (Fact::Resolver(RegionRole::Replica), from + 1),
+                (Fact::Health { healthy: true }, from + 8),
+                (Fact::Resolver(RegionRole::Primary), from + 9),
+            ]
+        };
+        let facts = [turn(1), turn(20)].concat();
+        let of = report(&facts);
+        assert_eq!(of(Milestone::ReplicaSustained), Some(21.0));
+        assert_eq!(of(Milestone::DnsFlipResolver), Some(2.0));
+        assert_eq!(of(Milestone::HealthCheckHealthy), Some(28.0));
     }
 
     #[test]

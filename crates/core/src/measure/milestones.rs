@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::harness::Stalls;
 use super::history::LoginRef;
@@ -150,16 +150,31 @@ impl<'a> Reader<'a> {
             Milestone::HealthCheckUnhealthy => self.unhealthy().map(|(interval, _)| interval),
             Milestone::DnsFlipAuthoritative => self.flipped(DnsSource::Authoritative),
             Milestone::DnsFlipResolver => self.flipped(DnsSource::Resolver),
-            Milestone::FirstReplicaLogin => self.possible(RegionRole::Replica, self.zero),
+            Milestone::FirstReplicaLogin => self.possible(RegionRole::Replica, self.zero, self.zero),
             Milestone::ReplicaSustained => self.sustained(),
             Milestone::FaultReverted => self.reverted().map(|(_, interval)| interval),
             Milestone::HealthCheckHealthy => self.healthy_again(),
             Milestone::DnsFailbackAuthoritative => self.failed_back(),
             Milestone::FirstPrimaryLoginAfterFailback => {
-                let (last_heal, _) = self.reverted()?;
-                self.possible(RegionRole::Primary, last_heal)
+                let (last_heal, reverted) = self.reverted()?;
+                // Where the primary served somebody all the time, only who begins after the heal shows that it is over.
+                let shows = if self.primary_served(last_heal) { self.at(reverted.upper) } else { last_heal };
+                self.possible(RegionRole::Primary, last_heal, shows)
             }
         }
+    }
+
+    /// Whether a login at the primary succeeded between the last cut and the heal.
+    fn primary_served(&self, heal: Timestamp) -> bool {
+        let cut = self.line.ipv4(Step::Cut).map(|m| m.window.received).filter(|cut| *cut < heal).max();
+        let there = |login: &LoginRef<'_>| login.succeeded() && login.role() == Some(RegionRole::Primary);
+        let meanwhile = |login: &LoginRef<'_>| cut.is_some_and(|cut| login.started() > cut) && login.ended() < heal;
+        self.line.logins.iter().any(|login| there(&login) && meanwhile(&login))
+    }
+
+    fn at(&self, seconds: f64) -> Timestamp {
+        let after = SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.zero.checked_add(after).unwrap_or(self.zero)
     }
 
     fn after_zero(&self, at: Timestamp) -> f64 {
@@ -389,12 +404,12 @@ impl<'a> Reader<'a> {
         every(left.map(|server| self.server_back(source, server)))
     }
 
-    /// A user could sign in at that Region, after `from`: by the end of the first login, or sign-in of a session, that did. What the replica serves
-    /// after the heal is no failover any more.
-    fn possible(&self, role: RegionRole, from: Timestamp) -> Option<Interval> {
-        let asked = |sent: Timestamp| sent >= from && (role == RegionRole::Primary || self.line.before_heal(sent));
+    /// A user could sign in at that Region, after `from`: by the end of the first login, or sign-in of a session, that asked after `shows` and did. What
+    /// the replica serves after the heal is no failover any more.
+    fn possible(&self, role: RegionRole, from: Timestamp, shows: Timestamp) -> Option<Interval> {
+        let asked = |sent: Timestamp| sent >= shows && (role == RegionRole::Primary || self.line.before_heal(sent));
         let there = |login: &LoginRef<'_>| {
-            let there = login.succeeded() && login.role() == Some(role) && login.ended() > from;
+            let there = login.succeeded() && login.role() == Some(role) && login.ended() > shows;
             there && login.api_sent().is_none_or(asked)
         };
         // Of a session's sign-in it is not told when it asked the API: at the earliest when it began.
