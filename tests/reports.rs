@@ -1255,7 +1255,7 @@ fn a_primary_that_served_all_the_time_is_back_for_who_comes_after_the_heal() {
     // The last call that heals takes effect after two seconds.
     edit(&mut records, |event| match event {
         Event::Path { window, open, .. } if window.received >= at(heal) && window.sent < at(heal + 2.0) => {
-            *open = false
+            *open = false;
         }
         _ => {}
     });
