@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that CI checks. Both install what is missing.
-.PHONY: help demo test boundaries build tools test-tools conformance-tools generate check-generated compare-generated reports samples strategies bench-accuracy bench-inject bench-log bench-preflight bench-time bench-users clean-tools
+.PHONY: help demo test boundaries build tools test-tools conformance-tools generate check-generated compare-generated reports samples strategies explore bench-accuracy bench-inject bench-log bench-preflight bench-time bench-users clean-tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -o pipefail
@@ -25,7 +25,8 @@ help:
 	@echo "make generate        write docs/schema, docs/checks, docs/cli.md and the reports of the sample runs again"
 	@echo "make samples         make the sample runs anew (about 5 min)"
 	@echo "make strategies      run one scenario on each of the article's strategies, and write reports/strategies again (about 3 min)"
-	@echo "make bench-accuracy  compare 50 runs with the lab's ground truth"
+	@echo "make explore         play random runs with API faults, third parties, signals and crashes in virtual time; SEEDS=1..400 (about 10 min) or one seed"
+	@echo "make bench-accuracy  compare 1,000 runs in virtual time, 1,000 with random settings and 50 in real time with the lab's ground truth"
 	@echo "make bench-inject    time inject and restore of 1, 20 and 200 subnets on moto, beside aws-az-failure-chaostoolkit"
 	@echo "make bench-log       memory and time of an event log with a million logins: recording it, and its report"
 	@echo "make bench-preflight time preflight on the lab, directly and with 100 ms more for each call"
@@ -149,6 +150,11 @@ strategies: build
 	$(GAMEDAY) compare-strategies --seed 7 --out reports/strategies
 	$(foreach name,$(STRATEGIES),$(GAMEDAY) report reports/strategies/$(name) --compress-log > /dev/null$(newline))
 	$(MAKE) --no-print-directory reports
+
+# One process for each seed, as many at once as there are processors.
+SEEDS ?= 1..400
+explore: tools
+	SEEDS=$(SEEDS) cargo test --quiet --test suite whatever_happens_everything_is_put_back -- --nocapture
 
 bench-accuracy: tools $(VENV)/installed
 	cargo bench --profile dev --bench accuracy

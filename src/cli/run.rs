@@ -82,11 +82,11 @@ pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<E
     let stop = Stop::default();
     listen(&stop, &folder)?;
     let heading = format!(
-        "{} · {} · seed {} · speed {} · {}",
+        "{} · {} · seed {} · {} · {}",
         scenario.value.title,
         world.site.name,
         world.seed.0,
-        world.clock.speed(),
+        if Clock::is_virtual() { "virtual time".to_owned() } else { format!("speed {}", world.clock.speed()) },
         folder.display()
     );
     let margin = world.site.dead_man.as_ref().filter(|_| !args.no_dead_man).map(|settings| settings.margin.0);

@@ -432,11 +432,16 @@ impl<'a> Stage<'a> {
             }
         };
         let truth = lab.truth_report(outcome.zero_at);
-        // Whether a health check is inverted is a description, which lags; the status that follows from it is known no sooner.
+        // Whether a health check is inverted is a description, which lags: the status that follows from it is known no sooner, nor which flip is of which turn.
         // How many answers in a row move a checker is read once, before the run.
         let late = (self.story.lag > 0.0 && self.story.scenario.contains("health-check-invert"))
             || self.story.others.iter().any(|(_, deed)| *deed == Deed::HealthCheckThreshold);
-        let of_the_check = [Milestone::HealthCheckUnhealthy, Milestone::HealthCheckHealthy];
+        let of_the_check = [
+            Milestone::HealthCheckUnhealthy,
+            Milestone::HealthCheckHealthy,
+            Milestone::DnsFlipAuthoritative,
+            Milestone::DnsFlipResolver,
+        ];
         for moment in truth.milestones.iter().filter(|moment| !(late && of_the_check.contains(&moment.name))) {
             let Some(at) = moment.at_s else { continue };
             let reported = outcome.milestones.iter().find(|reached| reached.milestone == moment.name);
