@@ -12,7 +12,7 @@ use crate::support;
 use crate::support::{Lab, events, gameday, json, lab_with};
 use aws_sdk_cognitoidentityprovider::Client;
 use gameday::cloud::{Access, Cloud, resolve_secret};
-use gameday::faults::{Action, Journal, Newcomer};
+use gameday::faults::{Action, CreateUser, Journal};
 use gameday_core::env::Site;
 use gameday_core::model::{Clock, Event, RunId};
 
@@ -260,7 +260,7 @@ async fn a_newcomer_at_the_replica_is_deleted_at_the_primary_too() {
     let path = place.out().join("journal.ndjson");
     let now = Clock::start(1.0).now();
     let journal = Journal::create(&path, RunId::from("gd-test"), Access::of(&place.site), now).unwrap();
-    let change = Action::Newcomer(Newcomer { pool: pool.clone(), user: user.clone() });
+    let change = Action::CreateUser(CreateUser { pool: pool.clone(), user: user.clone() });
     let regions = [&place.site.primary.region, &place.site.replica.region];
     let both = regions.map(|region| (region.clone(), change.clone()));
     journal.intend(&both.iter().collect::<Vec<_>>()).unwrap();

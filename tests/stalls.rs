@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gameday::preflight::{self, Allowed, Question};
-use gameday::users::{Account, Attempt, Crowd, Ended, Lookup, Token, Who, login};
+use gameday::preflight::{self, Allowed, PreflightInput};
+use gameday::users::{Account, LoadGenerator, LoginRequest, LoginResult, Lookup, Token, Who, login};
 use gameday_core::env::{LabSettings, Timeouts};
 use gameday_core::model::{
     AfterLogin, Clock, EventLog, Flow, LoginOutcome, LoginStep, Percent, RegionRole, RunId, Seed, Span,
@@ -193,7 +193,7 @@ fn cases() -> Vec<Case> {
 }
 
 struct Estate {
-    crowd: Arc<Crowd>,
+    crowd: Arc<LoadGenerator>,
     /// Where the administrator's calls run, whose connections are kept.
     elsewhere: Handle,
     front_door: SocketAddr,
@@ -212,7 +212,7 @@ impl Estate {
         let scenario = scenario::load(&scenario, None).unwrap().value;
         let log = Arc::new(EventLog::create(&folder.join("events.ndjson"), clock).unwrap());
         let (run, phase) = (RunId::from("gd-test"), Arc::default());
-        let question = Question {
+        let question = PreflightInput {
             scenario: &scenario,
             site: &site,
             run: &run,
@@ -235,7 +235,7 @@ impl Estate {
     }
 
     /// One login through a wire, and how many turns the client took.
-    async fn login(&self, case: &Case, cut: Cut) -> (Ended, usize) {
+    async fn login(&self, case: &Case, cut: Cut) -> (LoginResult, usize) {
         let number = self.wires.fetch_add(1, Ordering::Relaxed);
         // Addresses are used again once the earlier login has long ended.
         let wire = Wire::lay(self.front_door, cut, number % 250 + 1);
@@ -251,9 +251,9 @@ impl Estate {
         accounts.iter().find(|account| account.name == name).cloned()
     }
 
-    async fn straight(&self, flow: &FlowShare, who: Who, address: IpAddr) -> Ended {
+    async fn straight(&self, flow: &FlowShare, who: Who, address: IpAddr) -> LoginResult {
         let door = &self.crowd.door;
-        let attempt = Attempt {
+        let attempt = LoginRequest {
             scheduled: door.clock.now(),
             flow,
             client: door.client(flow.flow, flow.client.as_deref()).unwrap(),

@@ -12,7 +12,8 @@ use std::{env, fs};
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Region as SdkRegion};
 use bytes::Bytes;
 use gameday::users::{
-    Account, AppClient, Attempt, Crowd, CurrentPhase, Door, Lookup, Population, Tokens, Way, Who, login,
+    Account, AppClient, ClientProfile, CurrentPhase, LoadGenerator, LoginRequest, LoginTarget, Lookup, Population,
+    Tokens, Who, login,
 };
 use gameday_core::env::Timeouts;
 use gameday_core::model::{Clock, Event, EventLog, LoginOutcome, Record, Secret, Seed, Span, read_log};
@@ -48,11 +49,18 @@ fn load(flow: &str) -> UserLoad {
 }
 
 /// What is not said of a door is not used by these logins.
-fn door(name: &str, port: u16, trust_root: &str, expectations: Expectations, keys: JwksCache, clock: Clock) -> Door {
+fn door(
+    name: &str,
+    port: u16,
+    trust_root: &str,
+    expectations: Expectations,
+    keys: JwksCache,
+    clock: Clock,
+) -> LoginTarget {
     let config = Config::builder().behavior_version(BehaviorVersion::latest()).region(SdkRegion::new("us-east-1"));
     let id = expectations.client_ids[0].clone();
     let client = AppClient { name: String::new(), id, secret: None, redirect_uri: None, scopes: Vec::new() };
-    Door {
+    LoginTarget {
         name: name.to_owned(),
         port,
         api_path: "/".to_owned(),
@@ -119,15 +127,15 @@ pub async fn lateness(lab: &Lab, seconds: f64, folder: &Path) -> Lateness {
     let resolvers: Vec<Server> = site.dns.resolvers.iter().map(resolver).collect();
     let load = load("USER_PASSWORD_AUTH");
     let path = folder.join("lateness.ndjson");
-    let crowd = Crowd {
+    let crowd = LoadGenerator {
         door: Arc::new(door),
-        ways: load.cohorts.iter().map(|share| Way::new(share, &site.timeouts, &resolvers, clock)).collect(),
+        ways: load.cohorts.iter().map(|share| ClientProfile::new(share, &site.timeouts, &resolvers, clock)).collect(),
         load,
         tokens: Tokens::default(),
         seed: Seed(7),
         log: Arc::new(EventLog::create(&path, clock).unwrap()),
         phase: Arc::new(CurrentPhase::default()),
-        chores: gameday::users::Chores::default(),
+        chores: gameday::users::PasswordResets::default(),
     };
     let (crowd, stop) = (Arc::new(crowd), CancellationToken::new());
     let (used, began) = (cpu_s("self") + lab.cpu_s(), Instant::now());
@@ -233,7 +241,7 @@ pub async fn be_the_users() -> bool {
     let door = Arc::new(door(NAME, port, &trust_root, expectations, keys, clock));
     let load = Arc::new(load("USER_SRP_AUTH"));
     let patience = Timeouts { connect: Span::secs(600), login: Span::secs(600) };
-    let way = Arc::new(Way::new(&load.cohorts[0], &patience, &[], clock));
+    let way = Arc::new(ClientProfile::new(&load.cohorts[0], &patience, &[], clock));
     // What there is once: the tables of powers, for instance.
     drop(gameday_protocols::srp::ClientSession::new(&mut rand::rng()));
     let idle = resident_mib();
@@ -243,7 +251,7 @@ pub async fn be_the_users() -> bool {
         waiting.spawn(async move {
             let account = Account { name: format!("user-{user}"), password: Secret::new("p"), totp_secret: None };
             let addresses = [IpAddr::from(Ipv4Addr::LOCALHOST)];
-            let wanted = Attempt {
+            let wanted = LoginRequest {
                 scheduled: clock.now(),
                 flow: &load.flows[0],
                 client: &door.clients[0],

@@ -7,7 +7,7 @@ use gameday_core::env::{CredentialRef, Environment, EnvironmentKind, Population,
 use gameday_core::files::write_private;
 use gameday_core::model::{Clock, Seed};
 use gameday_core::report::escape::shell_word;
-use gameday_lab::estate::Estate;
+use gameday_lab::estate::AccountFixture;
 
 use super::embedded;
 use super::output::tell;
@@ -119,9 +119,9 @@ fn by_hand(environment: &Environment, files: Option<&Files>) -> Vec<(String, Str
 }
 
 /// The resources as a lab with these settings has them.
-fn estate(environment: &Environment, place: &Place) -> Result<Estate, Failure> {
+fn estate(environment: &Environment, place: &Place) -> Result<AccountFixture, Failure> {
     let settings = environment.lab.clone().unwrap_or_default();
-    Estate::of(&settings, Seed(place.seed.unwrap_or_default())).map_err(Failure::plain)
+    AccountFixture::of(&settings, Seed(place.seed.unwrap_or_default())).map_err(Failure::plain)
 }
 
 /// Writes the environment file last, so that a program that waits for it finds the others. All of them are readable only by their owner:

@@ -96,9 +96,9 @@ fn calls(plan: &Plan, scenario: &Scenario, dead_man: Option<&DeadMan>) -> Vec<Ca
 fn step(stage: Stage) -> &'static str {
     match stage {
         Stage::Lock => "lock",
-        Stage::Mark | Stage::Make | Stage::Fill | Stage::Attach => "prepare",
-        Stage::Arm => "arm",
-        Stage::Cut => "cut",
+        Stage::Mark | Stage::Create | Stage::Populate | Stage::Associate => "prepare",
+        Stage::ArmDeadMan => "arm",
+        Stage::Inject => "cut",
         Stage::Users => "users",
     }
 }
@@ -106,13 +106,13 @@ fn step(stage: Stage) -> &'static str {
 /// As a person calls it; the JSON form keeps its word.
 fn step_name(stage: Stage) -> &'static str {
     match stage {
-        Stage::Cut => "inject",
+        Stage::Inject => "inject",
         other => step(other),
     }
 }
 
 fn schedules(planned: &Planned) -> usize {
-    planned.calls.iter().filter(|call| call.action.stage() == Stage::Arm).count()
+    planned.calls.iter().filter(|call| call.action.stage() == Stage::ArmDeadMan).count()
 }
 
 fn as_json(planned: &Planned) -> Value {

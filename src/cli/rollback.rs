@@ -17,7 +17,7 @@ use gameday_core::report::words::counted;
 use super::output::{say, tell};
 use super::registry::{self, Process};
 use super::signals::Signals;
-use super::unfinished::{Looked, Unfinished};
+use super::unfinished::{FoundRuns, Unfinished};
 use super::world::{self, World};
 use super::{Exit, Failure, Place, RollbackArgs, pause, unfinished};
 
@@ -74,7 +74,7 @@ struct Work {
 
 impl Work {
     /// The newest unfinished run, or all of them and the accounts of their environments.
-    async fn of_all(&self, looked: Looked, all: bool, env: Option<PathBuf>) -> Result<Exit, Failure> {
+    async fn of_all(&self, looked: FoundRuns, all: bool, env: Option<PathBuf>) -> Result<Exit, Failure> {
         let mut worst = Worst::default();
         for what in &looked.unreadable {
             say(&format!("could not search for runs: {what}"));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
-use gameday_core::measure::{Became, Foretold, Outcome, Verdict};
+use gameday_core::measure::{Outcome, Prediction, PredictionOutcome, Verdict};
 use gameday_core::model::{Finding, Severity};
 use gameday_core::report::{shown_objectives, words};
 
@@ -53,7 +53,7 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
         if finding.severity != Severity::Note {
             let Finding { code, title, evidence, remedy, .. } = finding;
             let _ = writeln!(lines, "{code} {title}: {evidence}\n{}", text::markdown(remedy, "  "));
-            if let Some(Foretold { became: Became::CameTrue(seen), .. }) = outcome.foretold.get(index) {
+            if let Some(Prediction { became: PredictionOutcome::CameTrue(seen), .. }) = outcome.foretold.get(index) {
                 let _ = writeln!(lines, "  The prediction was right: {seen}");
             }
         }

@@ -27,7 +27,7 @@ pub struct Unfinished {
 
 /// Unfinished runs.
 #[derive(Default)]
-pub struct Looked {
+pub struct FoundRuns {
     /// The newest first.
     pub runs: Vec<Unfinished>,
     /// What could not be looked at, in words.
@@ -117,9 +117,9 @@ fn absolute(folder: &Path) -> PathBuf {
 }
 
 /// The unfinished runs that are registered and those in folders of runs.
-pub fn find(places: &[&Path]) -> Looked {
+pub fn find(places: &[&Path]) -> FoundRuns {
     let registry = registry::read();
-    let mut looked = Looked { unreadable: registry.unreadable, ..Looked::default() };
+    let mut looked = FoundRuns { unreadable: registry.unreadable, ..FoundRuns::default() };
     let mut known = BTreeMap::new();
     for registered in registry.runs {
         known.insert(registered.run.folder.clone(), registered);
@@ -153,7 +153,7 @@ pub fn find(places: &[&Path]) -> Looked {
 }
 
 /// Those under `reports/` and those that are registered.
-pub fn all() -> Looked {
+pub fn all() -> FoundRuns {
     find(&[Path::new(REPORTS)])
 }
 

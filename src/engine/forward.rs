@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::{self, Arming, Executor, FaultError, Holder, Journal, MutationSink, State};
-use crate::preflight::checks::Sight;
-use crate::preflight::{self, Preflighted, Question};
+use crate::preflight::checks::Occurrence;
+use crate::preflight::{self, PreflightInput, Preflighted};
 use gameday_core::model::Event;
 
 use super::gate::{Demands, STEADY_STATE, SteadyWatch};
@@ -25,7 +25,7 @@ const LOOKS: u64 = 4;
 impl Shell {
     pub(super) async fn preflight(&self, stop: &CancellationToken) -> Ended {
         let run = &self.run;
-        let question = Question {
+        let question = PreflightInput {
             scenario: &run.scenario,
             site: &run.site,
             run: &run.id,
@@ -114,7 +114,7 @@ impl Shell {
             Err(error) => {
                 let page = preflight::checks::guard::lock::CHECK.page();
                 run.log.write(Event::Finding(
-                    page.finding(Sight::of(format!("the targets could not be locked: {error}"))),
+                    page.finding(Occurrence::of(format!("the targets could not be locked: {error}"))),
                 ));
                 Ended::Refused(Refusal::Preflight)
             }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::observe::{Checkers, Observers};
 use crate::preflight::Preflighted;
-use crate::users::{Arrived, Crowd, Trial};
+use crate::users::{CreatedUser, LimitProbe, LoadGenerator};
 use gameday_core::model::Event as LogEvent;
 
 use super::Run;
@@ -27,8 +27,8 @@ pub(super) struct Load {
 /// What a replica may not do is tried in the hold phase, beside everything else.
 #[derive(Default)]
 struct Limits {
-    trials: Mutex<Vec<Trial>>,
-    task: Mutex<Option<JoinHandle<Vec<Arrived>>>>,
+    trials: Mutex<Vec<LimitProbe>>,
+    task: Mutex<Option<JoinHandle<Vec<CreatedUser>>>>,
     stop: CancellationToken,
 }
 
@@ -37,7 +37,7 @@ impl Load {
     pub fn start(
         run: &Run,
         ready: &Preflighted,
-        trials: Vec<Trial>,
+        trials: Vec<LimitProbe>,
         ended: &UnboundedSender<Event>,
     ) -> std::io::Result<Self> {
         let (stop, stop_writing) = (CancellationToken::new(), CancellationToken::new());
@@ -70,7 +70,7 @@ impl Load {
     }
 
     /// Tries what a replica may not do.
-    pub fn try_limits(&self, crowd: &Arc<Crowd>) {
+    pub fn try_limits(&self, crowd: &Arc<LoadGenerator>) {
         let trials = std::mem::take(&mut *self.limits.trials.lock().unwrap_or_else(PoisonError::into_inner));
         let task = tokio::spawn(Arc::clone(crowd).try_limits(trials, self.limits.stop.clone()));
         *self.limits.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
@@ -82,7 +82,7 @@ impl Load {
     }
 
     /// Gives whom the pool did not have before, by the limits that were tried.
-    pub async fn end(self) -> Vec<Arrived> {
+    pub async fn end(self) -> Vec<CreatedUser> {
         self.stop_writing.cancel();
         self.limits.stop.cancel();
         let task = self.limits.task.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cloud::PasswordRef;
-use crate::faults::{Action, AskForPassword, Executor, FaultError, Newcomer, Restored, Stage};
+use crate::faults::{Action, CreateUser, Executor, FaultError, RequirePasswordChange, Restored, Stage};
 use crate::preflight::Preflighted;
-use crate::users::{Account, Arrived, Trial};
+use crate::users::{Account, CreatedUser, LimitProbe};
 use gameday_core::model::{Flow, Region, RegionRole, Secret};
 
 use super::shell::Shell;
@@ -36,9 +36,9 @@ impl Shell {
 
     /// Wherever somebody is new, the primary may have them, too.
     fn newcomer(&self, role: RegionRole, name: &str) -> Vec<(Region, Action)> {
-        let change = Newcomer { pool: self.run.site.pool.id.clone(), user: name.to_owned() };
+        let change = CreateUser { pool: self.run.site.pool.id.clone(), user: name.to_owned() };
         let regions = BTreeSet::from([self.region(role), self.region(RegionRole::Primary)]);
-        regions.into_iter().map(|region| (region, Action::Newcomer(change.clone()))).collect()
+        regions.into_iter().map(|region| (region, Action::CreateUser(change.clone()))).collect()
     }
 
     /// Writes into the journal whoever may set a new password and whoever may be new; only then may they.
@@ -46,7 +46,7 @@ impl Shell {
         &self,
         ready: &Preflighted,
         executor: &Executor,
-    ) -> Result<Vec<Trial>, FaultError> {
+    ) -> Result<Vec<LimitProbe>, FaultError> {
         let site = &self.run.site;
         let mut actions = Vec::new();
         for (name, accounts) in populations(ready) {
@@ -54,8 +54,8 @@ impl Shell {
             let password = PasswordRef::of(of, &site.folder);
             let ask = |account: &Account| {
                 let (pool, user) = (site.pool.id.clone(), account.name.clone());
-                let change = AskForPassword { pool, user, password: password.clone() };
-                (self.region(RegionRole::Primary), Action::AskForPassword(change))
+                let change = RequirePasswordChange { pool, user, password: password.clone() };
+                (self.region(RegionRole::Primary), Action::RequirePasswordChange(change))
             };
             actions.extend(accounts.iter().map(ask));
         }
@@ -65,7 +65,7 @@ impl Shell {
         }
         let recorded = executor.foresee(actions).await?;
         let may = recorded.into_iter().filter_map(|(_, action)| match action {
-            Action::AskForPassword(change) => Some(change.user),
+            Action::RequirePasswordChange(change) => Some(change.user),
             _ => None,
         });
         let may: BTreeSet<String> = may.collect();
@@ -76,9 +76,9 @@ impl Shell {
     }
 
     /// Puts back what users changed.
-    pub(super) async fn restore_users(&self, executor: &Executor, arrived: Vec<Arrived>) -> Restored {
+    pub(super) async fn restore_users(&self, executor: &Executor, arrived: Vec<CreatedUser>) -> Restored {
         let mut left = Vec::new();
-        for Arrived { role, name } in arrived {
+        for CreatedUser { role, name } in arrived {
             let seen = self.newcomer(role, &name);
             // A provider may name its users otherwise than the journal expects, and a Region may show a newcomer late.
             if let Err(error) = executor.witness(&seen, &self.region(role)).await {

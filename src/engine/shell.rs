@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::faults::{Executor, FaultError, Journal, Restored};
 use crate::preflight::Preflighted;
-use crate::users::{Arrived, CurrentPhase, Trial};
+use crate::users::{CreatedUser, CurrentPhase, LimitProbe};
 use gameday_core::model::{Event as LogEvent, Phase, RunFailure};
 use gameday_protocols::timer::Timer as _;
 
@@ -33,7 +33,7 @@ pub(super) struct Shell {
     pub ready: OnceLock<Arc<Preflighted>>,
     pub journal: OnceLock<Arc<Journal>>,
     pub executor: OnceLock<Executor>,
-    pub trials: Mutex<Vec<Trial>>,
+    pub trials: Mutex<Vec<LimitProbe>>,
     pub load: Mutex<Option<Load>>,
     /// What tells whether steady state is there.
     pub steady: Mutex<Option<SteadyWatch>>,
@@ -48,7 +48,7 @@ pub(super) struct Shell {
     /// What undoing found changed by somebody else, by ID.
     pub changed_by_others: Arc<Mutex<BTreeSet<String>>>,
     /// Whom the pool did not have before.
-    pub arrived: Mutex<Vec<Arrived>>,
+    pub arrived: Mutex<Vec<CreatedUser>>,
     pub happened: UnboundedSender<Event>,
 }
 

@@ -6,15 +6,15 @@ use serde_json::Value;
 use crate::cloud::CloudError;
 
 use super::change::{Change, Stage};
-use super::changes::function::Starve;
-use super::changes::health_check::Invert;
-use super::changes::limit::Provision;
+use super::changes::function::ThrottleFunction;
+use super::changes::health_check::InvertHealthCheck;
+use super::changes::limit::SetProvisionedLimit;
 use super::changes::lock::Lock;
 use super::changes::mark::Mark;
 use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
-use super::changes::schedule::Arm;
+use super::changes::schedule::ScheduleHeal;
 use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
-use super::changes::user::{AskForPassword, Newcomer};
+use super::changes::user::{CreateUser, RequirePasswordChange};
 use super::discover::Finder;
 
 /// Makes [`Action`] of a list of changes.
@@ -67,7 +67,7 @@ macro_rules! actions {
     };
 }
 
-// Every change, by its name in the journal. In this order its leftovers are found.
+// Every change, by its name in the journal, and the one that older journals have. In this order its leftovers are found.
 actions! {
     /// Makes a network ACL with another one's rules.
     CreateClone,
@@ -86,19 +86,25 @@ actions! {
     /// Takes an inbound rule out of a security group.
     Revoke,
     /// Inverts a health check.
-    Invert,
+    #[serde(alias = "invert")]
+    InvertHealthCheck,
     /// Sets the limit of sign-ins.
-    Provision,
+    #[serde(alias = "provision")]
+    SetProvisionedLimit,
     /// Throttles a function.
-    Starve,
+    #[serde(alias = "starve")]
+    ThrottleFunction,
     /// Tells on a resource what a run is about to change.
     Mark,
     /// Schedules what heals if the runner cannot.
-    Arm,
+    #[serde(alias = "arm")]
+    ScheduleHeal,
     /// A user sets the new password that it is asked for.
-    AskForPassword,
+    #[serde(alias = "ask_for_password")]
+    RequirePasswordChange,
     /// Somebody signs up, or signs in by a provider for the first time.
-    Newcomer,
+    #[serde(alias = "newcomer")]
+    CreateUser,
     /// Keeps other runs away.
     Lock,
 }

@@ -13,8 +13,8 @@ use gameday_core::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, W
 use super::crash::crash_point;
 use super::discover::Finder;
 use super::dry_run::{Answer, DryRun};
-use super::live::{Freshness, Live};
-use super::pace::Pace;
+use super::live::{DescribeCache, Freshness};
+use super::pace::AdaptiveRateLimiter;
 use super::permits::Permits;
 use super::plan::MutationSink;
 use super::state::{Attribute, Kind, Own, Part};
@@ -27,26 +27,27 @@ pub enum Stage {
     /// What tells how things were, for whoever restores without a journal.
     Mark,
     /// New resources that nobody uses yet.
-    Make,
+    Create,
     /// What goes into them; it goes with them, too.
-    Fill,
+    Populate,
     /// The selected targets are moved onto them: nobody feels it.
-    Attach,
+    Associate,
     /// What heals if the runner cannot, before anything hurts.
-    Arm,
+    ArmDeadMan,
     /// What hurts.
-    Cut,
+    Inject,
     /// What the synthetic users change while they sign in; their own clients do.
     Users,
 }
 
 impl Stage {
     /// The order in which changes are made.
-    pub const MADE: [Self; 7] = [Self::Lock, Self::Mark, Self::Make, Self::Fill, Self::Attach, Self::Arm, Self::Cut];
+    pub const MADE: [Self; 7] =
+        [Self::Lock, Self::Mark, Self::Create, Self::Populate, Self::Associate, Self::ArmDeadMan, Self::Inject];
     /// The order in which what a fault changes is undone: what hurts first, then what was prepared, backwards.
-    pub const UNDONE: [Self; 4] = [Self::Cut, Self::Attach, Self::Fill, Self::Make];
+    pub const UNDONE: [Self; 4] = [Self::Inject, Self::Associate, Self::Populate, Self::Create];
     /// What would heal if this process could not. It goes only when what it heals was seen healed.
-    pub const HEALERS: [Self; 2] = [Self::Arm, Self::Mark];
+    pub const HEALERS: [Self; 2] = [Self::ArmDeadMan, Self::Mark];
 
     /// Whether a fault's own changes are of this stage.
     pub fn is_of_fault(self) -> bool {
@@ -64,13 +65,13 @@ pub struct Applied {
 
 /// What undoing a change found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undone {
+pub enum RevertOutcome {
     /// It was undone now.
     Reverted,
     /// Nothing was there to undo.
-    Already,
+    NoOp,
     /// Somebody else changed it meanwhile; what was found, and left so.
-    LeftAlone(String),
+    ChangedByOthers(String),
 }
 
 /// One API call that changes something, with its inverse.
@@ -174,19 +175,19 @@ pub trait Change: Send + Sync + 'static {
 
     /// What is there instead of what the plan recorded, as far as the change depends on it. Looked at before the call: whoever changed it
     /// since must not have it undone.
-    fn drift<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, _: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         Box::pin(async { Ok(None) })
     }
 
     /// Makes the call, once; what is unclear after it, [`Change::settled`] finds out.
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>>;
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>>;
 
     /// Whether it has taken effect, by what is there now.
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>>;
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>>;
 
     /// Looks, and undoes it, once. Where the scene is blind, what is safe to repeat is done whether or not it looks needed: the look may lag
     /// behind the change, and the change may still be under way. `Stale` and `NotFound` mean that the look was out of date: look again.
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>>;
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>>;
 }
 
 /// A call as EventBridge Scheduler makes it (EventBridge Scheduler user guide, "Universal targets").
@@ -207,9 +208,9 @@ impl Universal {
 
 /// IDs of what a run made, by key.
 #[derive(Debug, Default)]
-pub struct Made(Mutex<BTreeMap<String, String>>);
+pub struct CreatedResources(Mutex<BTreeMap<String, String>>);
 
-impl Made {
+impl CreatedResources {
     /// The ID under a key. What was found in the account without its key is known by its ID.
     pub fn get(&self, key: &str) -> Option<String> {
         if ["acl-", "sg-"].iter().any(|kind| key.starts_with(kind)) {
@@ -225,21 +226,21 @@ impl Made {
 }
 
 /// What a change needs to do its work in one Region.
-pub struct Scene<'a> {
+pub struct ChangeContext<'a> {
     /// AWS clients of the Region.
     pub clients: &'a RegionClients,
     /// The run, for tags.
     pub run: &'a RunId,
     /// What is described of the Region.
-    pub live: &'a Live,
+    pub live: &'a DescribeCache,
     /// IDs of what the run made there.
-    pub made: &'a Made,
+    pub made: &'a CreatedResources,
     /// Scenario time.
     pub clock: &'a Clock,
     /// Told about every call.
     pub sink: &'a MutationSink,
     /// Keeps below the account's request limits.
-    pub pace: &'a Pace,
+    pub pace: &'a AdaptiveRateLimiter,
     /// Passwords at hand, by user; others are read where the change says.
     pub passwords: &'a BTreeMap<String, Secret>,
     /// Which descriptions may be used.
@@ -267,7 +268,7 @@ impl LastCall {
     }
 }
 
-impl Scene<'_> {
+impl ChangeContext<'_> {
     /// The ID of what the run made under a key.
     ///
     /// # Errors
@@ -298,7 +299,7 @@ impl Scene<'_> {
         name: &'static str,
         call: impl Future<Output = Result<T, CloudError>>,
     ) -> impl Future<Output = Result<T, CloudError>> {
-        let step = if change.stage() == Stage::Cut { Step::Cut } else { Step::Prepare };
+        let step = if change.stage() == Stage::Inject { Step::Cut } else { Step::Prepare };
         self.told(step, name, change.resource(), change.cuts_ipv4(), Box::pin(call))
     }
 
@@ -313,7 +314,7 @@ impl Scene<'_> {
         resource: String,
         call: impl Future<Output = Result<T, CloudError>>,
     ) -> impl Future<Output = Result<T, CloudError>> {
-        let step = if change.stage() == Stage::Cut { Step::Heal } else { Step::Dismantle };
+        let step = if change.stage() == Stage::Inject { Step::Heal } else { Step::Dismantle };
         self.told(step, name, resource, change.cuts_ipv4(), Box::pin(call))
     }
 

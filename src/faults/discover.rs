@@ -17,7 +17,7 @@ use gameday_core::model::{Region, RunId};
 use super::action::Action;
 use super::changes::lock::{Holder, Lock};
 use super::changes::mark::{Mark, Marked, is_gone, marks};
-use super::changes::schedule::Arm;
+use super::changes::schedule::ScheduleHeal;
 use super::tags::{MARK_TAG, RUNS_BEGIN};
 
 /// What one run left.
@@ -155,14 +155,14 @@ impl Finder<'_> {
             let Some(run) = name.rsplitn(3, '-').nth(2) else { continue };
             let heals = schedule.target().and_then(|target| healed(target.arn(), target.input()?));
             let Some(heals) = heals else { continue };
-            let arm = Arm {
+            let arm = ScheduleHeal {
                 name: name.to_owned(),
                 group: group.to_owned(),
                 role_arn: schedule.target().map(|target| target.role_arn().to_owned()).unwrap_or_default(),
                 at: Timestamp::UNIX_EPOCH,
                 heals: Box::new(heals.clone()),
             };
-            self.add(run, Action::Arm(arm));
+            self.add(run, Action::ScheduleHeal(arm));
             scheduled.push((run.to_owned(), heals));
         }
         Ok(scheduled)
@@ -192,10 +192,10 @@ fn healed(target: &str, input: &str) -> Option<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::changes::function::Starve;
+    use crate::faults::changes::function::ThrottleFunction;
     use crate::faults::changes::group_rule::{GroupRule, Source};
-    use crate::faults::changes::health_check::Invert;
-    use crate::faults::changes::limit::Provision;
+    use crate::faults::changes::health_check::InvertHealthCheck;
+    use crate::faults::changes::limit::SetProvisionedLimit;
     use crate::faults::changes::security_group::Revoke;
 
     #[test]
@@ -209,11 +209,11 @@ mod tests {
         };
         let tags = BTreeMap::from([("Name".to_owned(), "door".to_owned())]);
         let changes = [
-            Action::Invert(Invert { health_check: "hc".into(), was: false }),
-            Action::Starve(Starve { function: "f".into(), was: None }),
-            Action::Starve(Starve { function: "f".into(), was: Some(7) }),
+            Action::InvertHealthCheck(InvertHealthCheck { health_check: "hc".into(), was: false }),
+            Action::ThrottleFunction(ThrottleFunction { function: "f".into(), was: None }),
+            Action::ThrottleFunction(ThrottleFunction { function: "f".into(), was: Some(7) }),
             Action::Revoke(Revoke { group: "sg-1".into(), rule, id: None, tags }),
-            Action::Provision(Provision { rate: None, was: 120 }),
+            Action::SetProvisionedLimit(SetProvisionedLimit { rate: None, was: 120 }),
         ];
         for change in changes {
             let call = change.change().universal(&|_| None).unwrap();

@@ -16,10 +16,10 @@ use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
 use gameday_core::model::{Clock, Region, RunId, Secret};
 
 use super::action::Action;
-use super::change::{Applied, LastCall, Made, Scene, Stage};
+use super::change::{Applied, ChangeContext, CreatedResources, LastCall, Stage};
 use super::journal::Journal;
-use super::live::{Freshness, Live};
-use super::pace::{CALLS_IN_FLIGHT, Pace};
+use super::live::{DescribeCache, Freshness};
+use super::pace::{AdaptiveRateLimiter, CALLS_IN_FLIGHT};
 use super::plan::{Fault, FaultError, MutationSink, Plan};
 
 mod restore;
@@ -61,9 +61,9 @@ pub struct Executor {
 
 struct Place {
     clients: RegionClients,
-    live: Live,
-    made: Made,
-    pace: Pace,
+    live: DescribeCache,
+    made: CreatedResources,
+    pace: AdaptiveRateLimiter,
 }
 
 impl Executor {
@@ -76,8 +76,11 @@ impl Executor {
     ) -> Self {
         let contents = journal.contents();
         let place = |clients: RegionClients| {
-            let live = Live::new(clients.clone(), clock);
-            (clients.region.clone(), Place { clients, live, made: Made::default(), pace: Pace::default() })
+            let live = DescribeCache::new(clients.clone(), clock);
+            (
+                clients.region.clone(),
+                Place { clients, live, made: CreatedResources::default(), pace: AdaptiveRateLimiter::default() },
+            )
         };
         let regions: BTreeMap<Region, Place> = clients.into_iter().map(place).collect();
         for recorded in &contents.actions {
@@ -132,8 +135,8 @@ impl Executor {
         self.regions.get(region).ok_or_else(|| CloudError::incomplete("gameday", &format!("client for {region}")))
     }
 
-    fn scene<'a>(&'a self, place: &'a Place, fresh: Freshness) -> Scene<'a> {
-        Scene {
+    fn scene<'a>(&'a self, place: &'a Place, fresh: Freshness) -> ChangeContext<'a> {
+        ChangeContext {
             clients: &place.clients,
             run: &self.run,
             live: &place.live,
@@ -150,9 +153,14 @@ impl Executor {
     }
 
     /// The same for a change of one of the faults.
-    fn scene_of<'a>(&'a self, (region, action): (&Region, &Action), place: &'a Place, fresh: Freshness) -> Scene<'a> {
+    fn scene_of<'a>(
+        &'a self,
+        (region, action): (&Region, &Action),
+        place: &'a Place,
+        fresh: Freshness,
+    ) -> ChangeContext<'a> {
         let own = |(_, at, cut): &&(u32, Region, Action)| at == region && cut == action;
-        Scene { fault: self.faults.iter().find(own).map(|(fault, ..)| *fault), ..self.scene(place, fresh) }
+        ChangeContext { fault: self.faults.iter().find(own).map(|(fault, ..)| *fault), ..self.scene(place, fresh) }
     }
 
     fn now(&self) -> Freshness {

@@ -34,13 +34,13 @@ impl Freshness {
 
 /// Descriptions of one Region's resources, each with the moment before which it was asked for.
 #[derive(Debug)]
-pub struct Live {
+pub struct DescribeCache {
     clients: RegionClients,
     clock: Clock,
     vpcs: Mutex<BTreeMap<String, Described<Vpc>>>,
 }
 
-impl Live {
+impl DescribeCache {
     /// Nothing is described yet.
     pub fn new(clients: RegionClients, clock: Clock) -> Self {
         Self { clients, clock, vpcs: Mutex::default() }

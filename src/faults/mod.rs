@@ -25,15 +25,15 @@ mod tags;
 mod target;
 
 pub use action::Action;
-pub use change::{Applied, Change, Stage, Undone, Universal};
+pub use change::{Applied, Change, RevertOutcome, Stage, Universal};
 pub use changes::lock::{Holder, held_by_another};
-pub use changes::user::{AskForPassword, Newcomer};
+pub use changes::user::{CreateUser, RequirePasswordChange};
 pub use discover::{Discovered, discover};
 pub use dry_run::DryRuns;
 pub use executor::{ChangedByOthers, DESCRIPTION_LAG, Executor, Restored};
 pub use journal::{Contents, Journal, JournalError, Recorded, access_of, chain, read as read_journal};
 pub use network::{AclRule, Vpc};
-pub use plan::{Arming, Cover, Fault, FaultError, MutationSink, Original, Plan, Target, plan};
+pub use plan::{Arming, BlastRadius, Fault, FaultError, MutationSink, Original, Plan, Target, plan};
 pub use policy::Policies;
 pub use seen::unseen_vpcs;
 pub use state::{Attribute, Comparison, Fact, Kind, Own, Part, Resource, Scope, State, Value};

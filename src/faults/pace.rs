@@ -32,7 +32,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// A token bucket whose rate adapts.
 #[derive(Debug)]
-pub struct Pace {
+pub struct AdaptiveRateLimiter {
     state: Mutex<State>,
 }
 
@@ -58,7 +58,7 @@ struct State {
     changed: Option<std::time::Instant>,
 }
 
-impl Default for Pace {
+impl Default for AdaptiveRateLimiter {
     fn default() -> Self {
         let bucket = bucket(START_PER_S, CALLS_IN_FLIGHT as u32);
         Self { state: Mutex::new(State { per_s: START_PER_S, bucket, changed: None }) }
@@ -71,7 +71,7 @@ fn bucket(per_s: u32, burst: u32) -> Arc<Bucket> {
     Arc::new(RateLimiter::direct_with_clock(quota, RealTime))
 }
 
-impl Pace {
+impl AdaptiveRateLimiter {
     /// Waits until a call may be sent.
     pub async fn turn(&self) {
         let bucket = Arc::clone(&self.lock().bucket);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_throttled_answer_halves_the_rate_once_and_never_below_the_least() {
-        let pace = Pace::default();
+        let pace = AdaptiveRateLimiter::default();
         let mut now = Clock::real_now();
         pace.answered_at(true, now);
         pace.answered_at(true, now);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_rate_grows_again_step_by_step_and_never_above_the_first() {
-        let pace = Pace::default();
+        let pace = AdaptiveRateLimiter::default();
         let mut now = Clock::real_now();
         pace.answered_at(false, now + QUIET);
         assert_eq!(pace.lock().per_s, START_PER_S);
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn turns_wait_in_simulated_time_too() {
         let waits = || async {
-            let (pace, began) = (Pace::default(), Clock::real_now());
+            let (pace, began) = (AdaptiveRateLimiter::default(), Clock::real_now());
             for _ in 0..CALLS_IN_FLIGHT + 20 {
                 pace.turn().await;
             }
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn real_answers_of_the_cloud_count() {
-        let pace = Pace::default();
+        let pace = AdaptiveRateLimiter::default();
         pace.answered(&Ok(()));
         assert_eq!(pace.lock().per_s, START_PER_S);
         pace.answered(&throttled());

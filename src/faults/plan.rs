@@ -16,7 +16,7 @@ use super::action::Action;
 use super::change::Stage;
 use super::changes::lock::{Holder, Lock};
 use super::changes::mark::{Mark, Marked};
-use super::changes::schedule::Arm;
+use super::changes::schedule::ScheduleHeal;
 use super::journal::JournalError;
 use super::kinds;
 use super::network::AclRule;
@@ -55,7 +55,7 @@ pub struct Fault {
     /// What it covers.
     pub targets: Vec<Target>,
     /// Where packets vanish.
-    pub cover: Cover,
+    pub cover: BlastRadius,
     /// Everything that it changes, in the order in which it is made.
     pub actions: Vec<Action>,
 }
@@ -73,7 +73,7 @@ pub struct Target {
 
 /// Where packets of a fault vanish; nowhere, where it does something else.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Cover {
+pub struct BlastRadius {
     /// At every network interface of these subnets: VPC and subnet.
     pub subnets: BTreeSet<(String, String)>,
     /// At these network interfaces: VPC and interface.
@@ -86,7 +86,7 @@ pub struct Cover {
     pub stateful: bool,
 }
 
-impl Cover {
+impl BlastRadius {
     /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.subnets.is_empty() && self.interfaces.is_empty() && self.from_users_to.is_empty()
@@ -100,20 +100,20 @@ impl Cover {
 
 /// What a kind of fault resolves to.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub struct PlannedFault {
     /// What it covers.
     pub targets: Vec<Target>,
     /// Where packets vanish.
-    pub cover: Cover,
+    pub cover: BlastRadius,
     /// What it changes, in the order in which it is made.
     pub actions: Vec<Action>,
     /// What the state before and after is compared of.
     pub scope: Scope,
 }
 
-impl Planned {
+impl PlannedFault {
     /// A fault that covers subnets.
-    pub fn of_subnets(ask: &Ask<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
+    pub fn of_subnets(ask: &PlanContext<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
         let mut scope = Scope::default();
         for subnet in subnets {
             scope.insert(Part::NetworkAcls, &ask.clients.region, &subnet.vpc);
@@ -122,10 +122,10 @@ impl Planned {
             |subnet: &Subnet| Target { id: subnet.id.clone(), label: subnet.label(), tags: subnet.tags.clone() };
         Self {
             targets: subnets.iter().map(target).collect(),
-            cover: Cover {
+            cover: BlastRadius {
                 subnets: subnets.iter().map(|subnet| (subnet.vpc.clone(), subnet.id.clone())).collect(),
                 touches: subnets.iter().map(|subnet| subnet.id.clone()).collect(),
-                ..Cover::default()
+                ..BlastRadius::default()
             },
             actions,
             scope,
@@ -135,7 +135,7 @@ impl Planned {
 
 /// What a kind of fault plans from.
 #[derive(Clone, Copy)]
-pub struct Ask<'a> {
+pub struct PlanContext<'a> {
     /// The fault's number, from 1.
     pub number: usize,
     /// As in the scenario.
@@ -158,7 +158,7 @@ pub struct Ask<'a> {
     pub account: &'a OnceCell<String>,
 }
 
-impl Ask<'_> {
+impl PlanContext<'_> {
     /// The subnets of the Region that the environment selects and the fault narrows down.
     ///
     /// # Errors
@@ -310,9 +310,9 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
         let role = usize::from(spec.region == RegionRole::Replica);
         let (selected, quotas, earlier) = (&selected[role], &quotas[role], &plan.faults);
         let sts = &cloud.sts;
-        let ask = Ask { number, spec, site, clients, run, earlier, selected, quotas, sts, account: &account };
+        let ask = PlanContext { number, spec, site, clients, run, earlier, selected, quotas, sts, account: &account };
         let planned = kinds::of(spec.kind).plan(&ask).await?;
-        let Planned { targets, cover, actions, scope } = planned;
+        let PlannedFault { targets, cover, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));
             if let Some(both) = both {
@@ -356,7 +356,7 @@ impl Fault {
 
     /// What hurts.
     pub fn cut(&self) -> Vec<(Region, Action)> {
-        self.of(|stage| stage == Stage::Cut)
+        self.of(|stage| stage == Stage::Inject)
     }
 
     /// How long after the first cut its last turn is over; `longest` where it lasts until the restore.
@@ -421,7 +421,8 @@ impl Plan {
 
     /// Everything that is made before anything hurts, in the order in which it is made.
     pub fn prepare(&self) -> Vec<(Region, Action)> {
-        let mut actions: Vec<_> = self.faults.iter().flat_map(|fault| fault.of(|stage| stage < Stage::Arm)).collect();
+        let mut actions: Vec<_> =
+            self.faults.iter().flat_map(|fault| fault.of(|stage| stage < Stage::ArmDeadMan)).collect();
         actions.sort_by_key(|(_, action)| action.stage());
         actions
     }
@@ -434,14 +435,14 @@ impl Plan {
             let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
             let at = arming.now.saturating_add(wait).unwrap_or(Timestamp::MAX);
             for (number, (region, cut)) in (1..).zip(fault.cut()) {
-                let arm = Arm {
+                let arm = ScheduleHeal {
                     name: format!("{}-{}-{number}", arming.run, fault.number),
                     group: arming.settings.group.clone(),
                     role_arn: arming.settings.role_arn.clone(),
                     at,
                     heals: Box::new(cut),
                 };
-                actions.push((region, Action::Arm(arm)));
+                actions.push((region, Action::ScheduleHeal(arm)));
             }
         }
         actions

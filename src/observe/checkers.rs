@@ -33,7 +33,7 @@ struct Seen {
 
 /// What an answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Minds {
+pub struct CheckerTally {
     /// Checkers that think healthy, as far as is known.
     pub healthy: u32,
     /// Checkers.
@@ -66,7 +66,7 @@ impl Checkers {
 
     /// Takes in an answer. One that was asked for before another that came first tells nothing new, and neither does a result that is not newer
     /// than the last one of its checker: the API is eventually consistent.
-    pub fn take(&self, observations: &[HealthCheckObservation], window: Window) -> Minds {
+    pub fn take(&self, observations: &[HealthCheckObservation], window: Window) -> CheckerTally {
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if seen.asked.is_none_or(|last| window.sent >= last) {
             self.take_in(&mut seen, observations, window);
@@ -80,7 +80,7 @@ impl Checkers {
             (false, false) => Some(false),
             (false, true) => None,
         };
-        Minds { healthy: healthy as u32, checkers: all as u32, unsure: unsure as u32, status }
+        CheckerTally { healthy: healthy as u32, checkers: all as u32, unsure: unsure as u32, status }
     }
 
     fn take_in(&self, seen: &mut Seen, observations: &[HealthCheckObservation], window: Window) {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_checker_changes_its_mind_after_three_results_in_a_row_each_counted_once() {
         let checkers = checkers(3);
-        let minds = Minds { healthy: 1, checkers: 1, unsure: 0, status: Some(true) };
+        let minds = CheckerTally { healthy: 1, checkers: 1, unsure: 0, status: Some(true) };
         assert_eq!(checkers.take(&[report(1, 0, true)], at(0)), minds);
         for (checked, good, healthy) in [
             (10, false, true),
@@ -219,7 +219,7 @@ mod tests {
         let all =
             |healthy: u32| -> Vec<_> { (0..50).map(|n| report(n, 100 - i64::from(healthy), n < healthy)).collect() };
         for (healthy, status) in [(50, true), (10, true), (9, false)] {
-            let minds = Minds { healthy, checkers: 50, unsure: 0, status: Some(status) };
+            let minds = CheckerTally { healthy, checkers: 50, unsure: 0, status: Some(status) };
             assert_eq!(checkers.take(&all(healthy), at(0)), minds);
         }
     }

@@ -30,7 +30,7 @@ use gameday_protocols::net::{LocalFailure, connect};
 use gameday_protocols::timer::Timer as _;
 
 pub use alarms::in_alarm;
-use checkers::Minds;
+use checkers::CheckerTally;
 pub use checkers::{Checkers, HEALTHY_SHARE};
 
 /// A path probe gives up after this much scenario time.
@@ -192,7 +192,7 @@ impl Observers {
             Ok(answers) => answers,
             Err(error) => return self.gap(window, "health", error.to_string()),
         };
-        let Minds { healthy, checkers, unsure, status } =
+        let CheckerTally { healthy, checkers, unsure, status } =
             self.checkers.take(answer.health_check_observations(), window);
         let Some(seen) = status.or_else(|| setting.disabled.then_some(true)) else {
             let error =

@@ -10,7 +10,7 @@ use crate::faults::{Fault, Plan};
 use gameday_core::model::format_duration;
 use gameday_core::scenario::{FaultKind, FaultWindow, Scenario};
 
-use super::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, Missing};
+use super::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, Unavailable};
 
 /// A checker waits so long for a connection (Route 53 developer guide, "How Route 53 determines whether a health check is
 /// healthy").
@@ -48,7 +48,7 @@ struct Seen {
 }
 
 async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
-    let words = |missing: Missing| missing.to_string();
+    let words = |missing: Unavailable| missing.to_string();
     let record = facts.primary_record().await.map_err(words)?;
     let record = record.ok_or("the failover record pair does not exist")?;
     let config = facts.health_check().await.map_err(words)?;
@@ -179,7 +179,7 @@ fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::Cover;
+    use crate::faults::BlastRadius;
     use gameday_core::model::Region;
 
     fn seconds(number: u64) -> Duration {
@@ -209,7 +209,7 @@ mod tests {
             spec: spec.clone(),
             region: Region::from("us-east-1"),
             targets: Vec::new(),
-            cover: Cover::default(),
+            cover: BlastRadius::default(),
             actions: Vec::new(),
         };
         let plan = Plan { faults: (1..).zip(&scenario.faults).map(fault).collect(), ..Plan::default() };

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use std::time::Duration;
 
-use super::checks::{Page, Sight, steps};
-use super::{Findings, Question};
+use super::checks::{Occurrence, RuleMetadata, steps};
+use super::{Findings, PreflightInput};
 use crate::cloud::{Ambient, Caller, Cloud, Expiry, IdentityError, Renewal, Surroundings, expiry};
 use gameday_core::env::Site;
 use gameday_core::model::{AccountId, Severity};
@@ -29,13 +29,13 @@ pub async fn account(cloud: &Cloud, site: &Site, found: &mut Findings) -> Option
     }
     let list: Vec<&str> = site.account.allowed.iter().map(AccountId::as_str).collect();
     let evidence = format!("sts:GetCallerIdentity answered {account} ({arn}); allowed: {}", list.join(", "));
-    found.add(steps::ACCOUNT, Sight::of(evidence));
+    found.add(steps::ACCOUNT, Occurrence::of(evidence));
     None
 }
 
 /// What cannot be reached, what is missing and what AWS refuses are three things, with three remedies.
-fn finding(error: &IdentityError) -> (Page, Sight) {
-    let sight = Sight::of(error.to_string());
+fn finding(error: &IdentityError) -> (RuleMetadata, Occurrence) {
+    let sight = Occurrence::of(error.to_string());
     match error {
         IdentityError::Unreachable(_) => (steps::UNREACHABLE, sight),
         IdentityError::NoCredentials(_) => (steps::NO_CREDENTIALS, sight),
@@ -45,7 +45,7 @@ fn finding(error: &IdentityError) -> (Page, Sight) {
 }
 
 /// What the process brings with it: how long its credentials last, and where its environment sends calls.
-pub(super) async fn surroundings(question: &Question<'_>, cloud: &Cloud, found: &mut Findings) {
+pub(super) async fn surroundings(question: &PreflightInput<'_>, cloud: &Cloud, found: &mut Findings) {
     if let Some(sight) = redirected([&cloud.primary.ambient, &cloud.replica.ambient]) {
         found.add(steps::REDIRECTED, sight);
     }
@@ -64,11 +64,11 @@ pub(super) async fn surroundings(question: &Question<'_>, cloud: &Cloud, found: 
     }
 }
 
-fn too_short(expiry: Expiry, end: jiff::Timestamp) -> Option<Sight> {
+fn too_short(expiry: Expiry, end: jiff::Timestamp) -> Option<Occurrence> {
     let Expiry { at, renewal } = expiry;
     let told = |more: &str| {
         let margin = RESTORE_MARGIN.as_secs() / 60;
-        Sight::of(format!(
+        Occurrence::of(format!(
             "the credentials expire at {at:.0}; the run can last until {end:.0}, including {margin} min for the restore{more}"
         ))
     };
@@ -82,14 +82,17 @@ fn too_short(expiry: Expiry, end: jiff::Timestamp) -> Option<Sight> {
     }
 }
 
-fn redirected(regions: [&Ambient; 2]) -> Option<Sight> {
+fn redirected(regions: [&Ambient; 2]) -> Option<Occurrence> {
     let all: std::collections::BTreeSet<String> = regions
         .into_iter()
         .flat_map(|ambient| ambient.redirects.iter().map(|(service, url)| format!("{service} to {url}")))
         .collect();
     let list: Vec<String> = all.into_iter().collect();
     (!list.is_empty()).then(|| {
-        Sight::of(format!("AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> or the profile redirects {}", list.join(", ")))
+        Occurrence::of(format!(
+            "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> or the profile redirects {}",
+            list.join(", ")
+        ))
     })
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use tokio_rustls::TlsConnector;
 
-use crate::users::{Crowd, Ended, TOTP_STEP_SECONDS, Token, Way, Who};
+use crate::users::{ClientProfile, LoadGenerator, LoginResult, TOTP_STEP_SECONDS, Token, Who};
 use gameday_core::env::{Pool, Site};
 use gameday_core::model::{
     Clock, Expect, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Severity, UserAction,
@@ -20,8 +20,8 @@ use gameday_protocols::net::{Connection, connect, host_header, server_name};
 use gameday_protocols::timer::Timer as _;
 use gameday_protocols::tokens::{Expectations, Fetch, JwksCache};
 
-use super::checks::{Page, Sight, steps};
-use super::{Findings, Question};
+use super::checks::{Occurrence, RuleMetadata, steps};
+use super::{Findings, PreflightInput};
 
 /// At least so many sign-ins before the fault, whose refresh tokens are used through it.
 const LEAST_SESSIONS: usize = 10;
@@ -101,9 +101,9 @@ async fn fetch_keys(
 
 /// The first cohort's way, with the patience of real time even where the lab's goes faster: nothing is timed here, and many checks share
 /// the processor.
-fn patient(crowd: &Crowd, question: &Question<'_>, resolvers: &[Server]) -> Option<Way> {
+fn patient(crowd: &LoadGenerator, question: &PreflightInput<'_>, resolvers: &[Server]) -> Option<ClientProfile> {
     let clock = crowd.door.clock;
-    let mut way = Way::new(crowd.load.cohorts.first()?, &question.site.timeouts, resolvers, clock);
+    let mut way = ClientProfile::new(crowd.load.cohorts.first()?, &question.site.timeouts, resolvers, clock);
     way.connect = way.connect.mul_f64(clock.speed());
     way.login = way.login.mul_f64(clock.speed());
     Some(way)
@@ -142,8 +142,8 @@ struct Failed {
 
 /// Logs in at each Region directly, in each way in which the scenario does.
 pub async fn check(
-    crowd: &Crowd,
-    question: &Question<'_>,
+    crowd: &LoadGenerator,
+    question: &PreflightInput<'_>,
     resolvers: &[Server],
     proxy: Option<&str>,
     found: &mut Findings,
@@ -180,7 +180,7 @@ pub async fn check(
 }
 
 /// Whether a flow can be tried at a Region by itself, and is to work there.
-fn is_for(crowd: &Crowd, flow: &FlowShare, role: RegionRole) -> bool {
+fn is_for(crowd: &LoadGenerator, flow: &FlowShare, role: RegionRole) -> bool {
     let managed = crowd.door.managed.as_ref();
     // A domain of its own leads where its DNS says: the primary, as long as all is well.
     let own = managed.is_some_and(|managed| !managed.domain.eq_ignore_ascii_case(&crowd.door.name));
@@ -189,7 +189,12 @@ fn is_for(crowd: &Crowd, flow: &FlowShare, role: RegionRole) -> bool {
 }
 
 /// One login by the next of the flow's users.
-async fn once(crowd: &Crowd, way: &Way, flow: &FlowShare, addresses: &[IpAddr]) -> Option<Ended> {
+async fn once(
+    crowd: &LoadGenerator,
+    way: &ClientProfile,
+    flow: &FlowShare,
+    addresses: &[IpAddr],
+) -> Option<LoginResult> {
     let login = async || {
         let who = if flow.flow == Flow::ClientCredentials {
             Who::Machine
@@ -202,7 +207,7 @@ async fn once(crowd: &Crowd, way: &Way, flow: &FlowShare, addresses: &[IpAddr]) 
 }
 
 /// A code that another process has just shown, as a preflight before this one, is of no more use: then once more with the next.
-async fn with_fresh_code(crowd: &Crowd, login: impl AsyncFn() -> Option<Ended>) -> Option<Ended> {
+async fn with_fresh_code(crowd: &LoadGenerator, login: impl AsyncFn() -> Option<LoginResult>) -> Option<LoginResult> {
     let ended = login().await?;
     let used = |outcome: &LoginOutcome| matches!(outcome, LoginOutcome::Rejected { code, .. } if code == "ExpiredCodeException");
     if !used(&ended.outcome) {
@@ -221,7 +226,7 @@ fn cause(outcome: &LoginOutcome) -> String {
 }
 
 /// How a login failed. Who must set a new password and is asked for it gave the right one, and preflight sets none.
-fn failure(crowd: &Crowd, flow: &FlowShare, ended: Ended) -> Option<LoginOutcome> {
+fn failure(crowd: &LoadGenerator, flow: &FlowShare, ended: LoginResult) -> Option<LoginOutcome> {
     let new = crowd.door.population(flow.users.as_deref()).is_some_and(|users| users.new_password);
     match ended.outcome {
         LoginOutcome::Succeeded => None,
@@ -233,7 +238,12 @@ fn failure(crowd: &Crowd, flow: &FlowShare, ended: Ended) -> Option<LoginOutcome
 }
 
 /// Who is to be refused at the replica must be let in at the primary: who cannot sign in there proves nothing of the replica.
-async fn expected_limit(crowd: &Crowd, question: &Question<'_>, way: &Way, found: &mut Findings) {
+async fn expected_limit(
+    crowd: &LoadGenerator,
+    question: &PreflightInput<'_>,
+    way: &ClientProfile,
+    found: &mut Findings,
+) {
     let wanted = question.scenario.expectations.iter().any(|limit| limit.action == UserAction::TotpSignIn);
     let Some(account) = crowd.actor(UserAction::TotpSignIn).filter(|_| wanted) else { return };
     let flow = FlowShare::of(crowd.load.sign_in_flow(None, None), None, None, Percent(1.0));
@@ -251,11 +261,11 @@ async fn expected_limit(crowd: &Crowd, question: &Question<'_>, way: &Way, found
             flow.label(),
             ended.outcome.label()
         );
-        found.add(steps::EXPECTATION, Sight::of(evidence));
+        found.add(steps::EXPECTATION, Occurrence::of(evidence));
     }
 }
 
-fn told(failed: &Failed, question: &Question<'_>, proxy: Option<&str>) -> (Page, Sight) {
+fn told(failed: &Failed, question: &PreflightInput<'_>, proxy: Option<&str>) -> (RuleMetadata, Occurrence) {
     let Failed { role, region, outcome, client, flows } = failed;
     let past = proxy.and_then(|variable| past_the_proxy(variable, outcome)).unwrap_or_default();
     let pools = two_pools(*role, &question.site.pool).unwrap_or_default();
@@ -265,14 +275,14 @@ fn told(failed: &Failed, question: &Question<'_>, proxy: Option<&str>) -> (Page,
     match outcome {
         LoginOutcome::ClaimMissing { claim } if *role == RegionRole::Replica => {
             let trigger = format!("the Pre-Token-Generation trigger in {region} does not add `{claim}`");
-            (steps::CLAIM, Sight::of(format!("{evidence}: {trigger}")))
+            (steps::CLAIM, Occurrence::of(format!("{evidence}: {trigger}")))
         }
         _ => {
             let without = match role {
                 RegionRole::Primary => "",
                 RegionRole::Replica => ". To rehearse without a working replica, run with `--allow-no-replica`",
             };
-            let sight = Sight::of(evidence).remedy(format!(
+            let sight = Occurrence::of(evidence).remedy(format!(
                 "Make a sign-in in {region} work first; try it yourself (add `SECRET_HASH` if the app client has a \
                  secret): `aws cognito-idp initiate-auth --region {region} --client-id {client} --auth-flow \
                  USER_PASSWORD_AUTH --auth-parameters USERNAME=USERNAME,PASSWORD=PASSWORD`{without}"
@@ -316,9 +326,9 @@ fn past_the_proxy(variable: &str, outcome: &LoginOutcome) -> Option<String> {
 
 /// Opens the sessions on whose refresh tokens flows live, by the primary directly.
 pub async fn sessions(
-    crowd: &Crowd,
+    crowd: &LoadGenerator,
     open: Sessions,
-    question: &Question<'_>,
+    question: &PreflightInput<'_>,
     resolvers: &[Server],
     found: &mut Findings,
 ) {
@@ -363,7 +373,7 @@ pub async fn sessions(
         if opened == 0 {
             let evidence =
                 format!("{}: none of {count} sign-ins at the primary returned a refresh token", flow.label());
-            found.add(steps::SESSIONS, Sight::of(evidence));
+            found.add(steps::SESSIONS, Occurrence::of(evidence));
         }
     }
 }

@@ -20,14 +20,14 @@ use futures::future::join_all;
 pub use expect::{Expectation, expect};
 pub use identity::account;
 
-use checks::{Page, Sight, steps};
+use checks::{Occurrence, RuleMetadata, steps};
 use facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, resolvers};
 use login::Sessions;
 
 use crate::cloud::{Caller, Cloud, ListError, SecretError};
 use crate::faults::{Fault, Part, Plan, State};
 use crate::observe;
-use crate::users::{Chores, Crowd, CurrentPhase, Door, Tokens, Way};
+use crate::users::{ClientProfile, CurrentPhase, LoadGenerator, LoginTarget, PasswordResets, Tokens};
 use gameday_core::env::Site;
 use gameday_core::model::{Clock, Event, EventLog, Finding, Region, RegionRole, RunId, Seed, Severity};
 use gameday_core::scenario::{Direction, FaultKind, FaultSpec, Scenario};
@@ -46,7 +46,7 @@ pub struct Preflighted {
     /// The faults with their targets frozen.
     pub plan: Plan,
     /// The synthetic users, with sessions open.
-    pub crowd: Arc<Crowd>,
+    pub crowd: Arc<LoadGenerator>,
     /// What observers look at.
     pub targets: observe::Targets,
     /// What the faults change, as it was before.
@@ -81,7 +81,7 @@ impl Display for NotChecked {
 
 impl Findings {
     /// Adds what a page tells of a place.
-    pub fn add(&mut self, page: Page, sight: Sight) {
+    pub fn add(&mut self, page: RuleMetadata, sight: Occurrence) {
         self.findings.push(page.finding(sight));
     }
 
@@ -150,7 +150,7 @@ fn reason_first(a: &Finding, b: &Finding) -> Ordering {
 
 /// What `gameday preflight` tells.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct CheckResult {
     /// What was found.
     pub found: Findings,
     /// How often the checks made each call.
@@ -178,7 +178,7 @@ pub enum PreflightError {
 
 /// What preflight looks at.
 #[derive(Debug)]
-pub struct Question<'a> {
+pub struct PreflightInput<'a> {
     /// What is to break, and who logs in.
     pub scenario: &'a Scenario,
     /// Where.
@@ -212,18 +212,19 @@ pub struct Allowed {
 ///
 /// # Errors
 /// [`PreflightError`] when it cannot even look.
-pub async fn look(question: &Question<'_>) -> Result<Looked, PreflightError> {
+pub async fn look(question: &PreflightInput<'_>) -> Result<CheckResult, PreflightError> {
     let mut found = Findings::default();
     let (calls, passed) = match begin(question, Sessions::One, &mut found).await? {
         Some(begun) => (begun.facts.calls(), passed(begun.passed, &found)),
         None => (BTreeMap::new(), Vec::new()),
     };
-    Ok(Looked { found, calls, passed })
+    Ok(CheckResult { found, calls, passed })
 }
 
 /// The checks that found nothing, and the steps that did: sessions are opened only where nothing refuses a run.
 fn passed(mut codes: Vec<&'static str>, found: &Findings) -> Vec<&'static str> {
-    let made = |page: &&Page| steps::is_of_preflight(page) && !(found.refused() && page.code == steps::SESSIONS.code);
+    let made =
+        |page: &&RuleMetadata| steps::is_of_preflight(page) && !(found.refused() && page.code == steps::SESSIONS.code);
     codes.extend(steps::ALL.iter().filter(made).map(|page| page.code));
     codes.retain(|code| {
         let is_open = found.not_checked.iter().any(|missing| missing.code == *code);
@@ -238,7 +239,7 @@ fn passed(mut codes: Vec<&'static str>, found: &Findings) -> Vec<&'static str> {
 ///
 /// # Errors
 /// [`PreflightError`] when it cannot even look.
-pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Preflighted>), PreflightError> {
+pub async fn check(question: &PreflightInput<'_>) -> Result<(Findings, Option<Preflighted>), PreflightError> {
     let mut found = Findings::default();
     let begun = begin(question, Sessions::All, &mut found).await?;
     let Some((plan, begun)) =
@@ -246,7 +247,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     else {
         return Ok((found, None));
     };
-    let Begun { caller, facts, crowd, regions, resolvers, .. } = begun;
+    let Prepared { caller, facts, crowd, regions, resolvers, .. } = begun;
     let mut plan = Plan::clone(&plan);
     if let Some(settings) = question.site.dead_man.as_ref().filter(|_| !question.allowed.no_dead_man) {
         for fault in &plan.faults {
@@ -256,7 +257,7 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
     let before = match State::describe(&facts.cloud, &plan.scope).await {
         Ok(before) => before,
         Err(error) => {
-            found.add(checks::drill::DESCRIBED, Sight::of(error.to_string()));
+            found.add(checks::drill::DESCRIBED, Occurrence::of(error.to_string()));
             return Ok((found, None));
         }
     };
@@ -267,11 +268,11 @@ pub async fn check(question: &Question<'_>) -> Result<(Findings, Option<Prefligh
 }
 
 /// What was looked up on the way.
-struct Begun {
+struct Prepared {
     caller: Caller,
     facts: Facts,
     plan: Option<Arc<Plan>>,
-    crowd: Crowd,
+    crowd: LoadGenerator,
     regions: Vec<(RegionRole, Region, Vec<IpAddr>)>,
     resolvers: Vec<Server>,
     /// The codes of the checks that found nothing.
@@ -279,8 +280,12 @@ struct Begun {
 }
 
 /// Looks at everything; gives nothing where it may not even begin to.
-async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) -> Result<Option<Begun>, PreflightError> {
-    let Question { scenario, site, .. } = question;
+async fn begin(
+    question: &PreflightInput<'_>,
+    open: Sessions,
+    found: &mut Findings,
+) -> Result<Option<Prepared>, PreflightError> {
+    let PreflightInput { scenario, site, .. } = question;
     let cloud = Cloud::connect(site).await?;
     let Some(caller) = account(&cloud, site, found).await else { return Ok(None) };
     question.log.write(Event::Caller { account: caller.account.clone(), arn: caller.arn.clone() });
@@ -303,7 +308,7 @@ async fn begin(question: &Question<'_>, open: Sessions, found: &mut Findings) ->
         found.ignore(&question.allowed.ignore);
     }
     let plan = facts.plan().await.ok();
-    Ok(Some(Begun { caller, facts, plan, crowd, regions, resolvers, passed }))
+    Ok(Some(Prepared { caller, facts, plan, crowd, regions, resolvers, passed }))
 }
 
 /// The front doors of the primary whose packets a fault stops.
@@ -332,7 +337,7 @@ fn stops_ours(fault: &FaultSpec, door: IpAddr, port: u16) -> bool {
 ///
 /// # Errors
 /// [`PreflightError`] when a secret, a list of users or the trust root is not to be read.
-pub async fn users(question: &Question<'_>) -> Result<Crowd, PreflightError> {
+pub async fn users(question: &PreflightInput<'_>) -> Result<LoadGenerator, PreflightError> {
     let site = question.site;
     let (cloud, resolvers) = (Cloud::connect(site).await?, resolvers(site)?);
     let facts = Facts::new(Arc::new(site.clone()), cloud.clone(), Arc::new(question.scenario.clone()), question.clock);
@@ -341,12 +346,12 @@ pub async fn users(question: &Question<'_>) -> Result<Crowd, PreflightError> {
 }
 
 async fn crowd(
-    question: &Question<'_>,
+    question: &PreflightInput<'_>,
     cloud: &Cloud,
     resolvers: &[Server],
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
-) -> Result<Crowd, PreflightError> {
-    let Question { scenario, site, clock, seed, log, phase, .. } = question;
+) -> Result<LoadGenerator, PreflightError> {
+    let PreflightInput { scenario, site, clock, seed, log, phase, .. } = question;
     let tls = client_tls(site.trust_root_pem.as_deref())?;
     let keys = login::keys(site, &tls, regions, *clock);
     let clients = people::clients(site, cloud).await?;
@@ -357,7 +362,7 @@ async fn crowd(
         Direct { role: *role, region: region.clone(), names, addresses: addresses.clone() }
     });
     let direct = direct.collect();
-    let door = Door {
+    let door = LoginTarget {
         name: site.front_door.name.clone(),
         port: site.front_door.port,
         api_path: site.front_door.api_path.clone(),
@@ -374,8 +379,8 @@ async fn crowd(
         expectations,
         doors: Arc::new(Doors::new(direct, resolvers.to_vec())),
     };
-    let way = |share| Way::new(share, &site.timeouts, resolvers, *clock);
-    Ok(Crowd {
+    let way = |share| ClientProfile::new(share, &site.timeouts, resolvers, *clock);
+    Ok(LoadGenerator {
         door: Arc::new(door),
         ways: scenario.users.cohorts.iter().map(way).collect(),
         load: scenario.users.clone(),
@@ -383,12 +388,12 @@ async fn crowd(
         seed: *seed,
         log: Arc::clone(log),
         phase: Arc::clone(phase),
-        chores: Chores::default(),
+        chores: PasswordResets::default(),
     })
 }
 
 async fn targets(
-    question: &Question<'_>,
+    question: &PreflightInput<'_>,
     facts: &Facts,
     resolvers: Vec<Server>,
     doors: &Arc<Doors>,
@@ -431,7 +436,7 @@ mod tests {
     #[test]
     fn a16_the_reason_for_a_refusal_comes_first() {
         let finding = |code: &str| {
-            checks::pages().iter().find(|page| page.code == code).unwrap().finding(Sight::of("us-east-1: seen"))
+            checks::pages().iter().find(|page| page.code == code).unwrap().finding(Occurrence::of("us-east-1: seen"))
         };
         let codes = ["GD101", "GD502", "GD506", "GD901", "GD910"];
         let mut found = Findings { findings: codes.map(finding).into(), not_checked: Vec::new() };
@@ -445,8 +450,9 @@ mod tests {
     #[test]
     fn a_failed_login_is_told_by_what_keeps_everybody_out_of_that_region() {
         let finding = |code: &str, sight| checks::pages().iter().find(|page| page.code == code).unwrap().finding(sight);
-        let login = |code, region| finding(code, Sight::of(format!("USER_SRP_AUTH straight to {region}: refused")));
-        let key = finding("GD206", Sight::of("kms:GetKeyPolicy in us-west-2").at(RegionRole::Replica));
+        let login =
+            |code, region| finding(code, Occurrence::of(format!("USER_SRP_AUTH straight to {region}: refused")));
+        let key = finding("GD206", Occurrence::of("kms:GetKeyPolicy in us-west-2").at(RegionRole::Replica));
         let all = vec![login("GD101", "us-east-1"), login("GD102", "us-west-2"), key];
         let mut found = Findings { findings: all, not_checked: Vec::new() };
         found.explain();

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret, totp_flaw};
-use crate::users::{Account, AppClient, Crowd, Door, Managed, Population};
+use crate::users::{Account, AppClient, LoadGenerator, LoginTarget, Managed, Population};
 use gameday_core::env::{ManagedLogin, SecretRef, Site, UserList};
 use gameday_core::model::{Flow, UserAction};
 
-use super::checks::{Sight, steps};
-use super::{Findings, Question};
+use super::checks::{Occurrence, steps};
+use super::{Findings, PreflightInput};
 
 /// The pool's own app client first, then the others.
 pub async fn clients(site: &Site, cloud: &Cloud) -> Result<Vec<AppClient>, SecretError> {
@@ -92,7 +92,7 @@ async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Ac
 }
 
 /// Whether every app client and population that the scenario names is there, with what its flow needs.
-pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
+pub fn check(crowd: &LoadGenerator, question: &PreflightInput<'_>, found: &mut Findings) {
     check_expectations(crowd, question, found);
     check_codes(crowd, found);
     let load = &question.scenario.users;
@@ -102,15 +102,15 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
         let named = client.map_or_else(|| format!("for {}", flow.as_str()), |name| format!("`{name}`"));
         let evidence = match crowd.door.client(flow, client) {
             None => Some(format!("no app client {named} in `[[pool.clients]]`")),
-            Some(found) => Door::lacks(flow, found).map(|what| format!("the app client {named} has no {what}")),
+            Some(found) => LoginTarget::lacks(flow, found).map(|what| format!("the app client {named} has no {what}")),
         };
         if let Some(evidence) = evidence {
-            found.add(steps::CLIENT, Sight::of(format!("{}: {evidence}", flow.as_str())));
+            found.add(steps::CLIENT, Occurrence::of(format!("{}: {evidence}", flow.as_str())));
         }
         let there = crowd.door.population(users).is_some_and(|users| !users.accounts.is_empty());
         if flow != Flow::ClientCredentials && !there {
             let what = users.map_or_else(|| "`[users]`".to_owned(), |name| format!("the population `{name}`"));
-            found.add(steps::USERS, Sight::of(format!("{}: {what} has no users", flow.as_str())));
+            found.add(steps::USERS, Occurrence::of(format!("{}: {what} has no users", flow.as_str())));
         }
         let managed = crowd.door.managed.as_ref();
         let missing = match flow {
@@ -122,7 +122,7 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
             _ => None,
         };
         if let Some(missing) = missing {
-            found.add(steps::MANAGED_LOGIN, Sight::of(format!("{} needs {missing}", flow.as_str())));
+            found.add(steps::MANAGED_LOGIN, Occurrence::of(format!("{} needs {missing}", flow.as_str())));
         }
     }
 }
@@ -131,7 +131,7 @@ pub fn check(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
 const CODE_SECONDS: f64 = 30.0;
 
 /// Whether each population with software tokens has a user for every login that starts within the life of a code.
-fn check_codes(crowd: &Crowd, found: &mut Findings) {
+fn check_codes(crowd: &LoadGenerator, found: &mut Findings) {
     let load = &crowd.load;
     for (name, users) in crowd.door.populations.iter().filter(|(_, users)| users.has_codes()) {
         let of = |users: Option<&str>| users.unwrap_or_default() == name;
@@ -141,7 +141,7 @@ fn check_codes(crowd: &Crowd, found: &mut Findings) {
         let (logins, sessions) = ((load.peak() * share * CODE_SECONDS).ceil(), sessions.sum::<u32>());
         if let Some(evidence) = few_codes(users.accounts.len(), logins, sessions) {
             let which = if name.is_empty() { "`[users]`".to_owned() } else { format!("the population `{name}`") };
-            found.add(steps::FEW_CODES, Sight::of(format!("{which} {evidence}")));
+            found.add(steps::FEW_CODES, Occurrence::of(format!("{which} {evidence}")));
         }
     }
 }
@@ -158,7 +158,7 @@ fn few_codes(users: usize, logins: f64, sessions: u32) -> Option<String> {
 }
 
 /// Whether somebody can try what the scenario expects of a replica.
-fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findings) {
+fn check_expectations(crowd: &LoadGenerator, question: &PreflightInput<'_>, found: &mut Findings) {
     for limit in &question.scenario.expectations {
         let federates = limit.action == UserAction::FirstFederatedSignIn;
         let missing = match limit.action {
@@ -172,7 +172,7 @@ fn check_expectations(crowd: &Crowd, question: &Question<'_>, found: &mut Findin
             }
             UserAction::SignUp | UserAction::PasswordReset | UserAction::PasswordChange => "users in `[users]`",
         };
-        found.add(steps::EXPECTATION, Sight::of(format!("`{}` needs {missing}", limit.action.as_str())));
+        found.add(steps::EXPECTATION, Occurrence::of(format!("`{}` needs {missing}", limit.action.as_str())));
     }
 }
 

@@ -12,11 +12,11 @@ use gameday_core::scenario::FlowShare;
 use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Token};
-use super::door::{AppClient, Door};
+use super::door::{AppClient, LoginTarget};
 use super::flows;
 use super::retry;
-use super::visit::{Lookup, Visit};
-use super::way::Way;
+use super::visit::{AttemptContext, Lookup};
+use super::way::ClientProfile;
 
 /// Who logs in, and with what.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl Who {
 
 /// A login to make.
 #[derive(Debug)]
-pub struct Attempt<'a> {
+pub struct LoginRequest<'a> {
     /// Latency counts from here.
     pub scheduled: Timestamp,
     /// How, and what follows.
@@ -61,7 +61,7 @@ pub struct Attempt<'a> {
 
 /// What became of it.
 #[derive(Debug)]
-pub struct Ended {
+pub struct LoginResult {
     /// How the last try ended.
     pub outcome: LoginOutcome,
     /// When it did.
@@ -87,7 +87,12 @@ pub struct Ended {
 }
 
 /// Makes a login, and makes it again as the cohort's clients do, until `stop`.
-pub async fn login(door: &Door, way: &Way, mut attempt: Attempt<'_>, stop: &CancellationToken) -> Ended {
+pub async fn login(
+    door: &LoginTarget,
+    way: &ClientProfile,
+    mut attempt: LoginRequest<'_>,
+    stop: &CancellationToken,
+) -> LoginResult {
     let mut earlier: Vec<FailedTry> = Vec::new();
     let mut began = attempt.scheduled;
     let mut to_put_back = None;
@@ -99,23 +104,23 @@ pub async fn login(door: &Door, way: &Way, mut attempt: Attempt<'_>, stop: &Canc
         let tries = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
         let again = way.retry.as_ref().filter(|_| retry::may_help(&ended.outcome));
         let Some(wait) = again.and_then(|policy| retry::wait(policy, tries, &mut attempt.jitter)) else {
-            return Ended { earlier, ..ended };
+            return LoginResult { earlier, ..ended };
         };
         tokio::select! {
             biased;
-            () = stop.cancelled() => return Ended { earlier, ..ended },
+            () = stop.cancelled() => return LoginResult { earlier, ..ended },
             () = door.clock.sleep(wait) => {}
         }
         let role = ended.served.map(|(role, _)| role);
-        let Ended { at, outcome, api_sent, steps, .. } = ended;
+        let LoginResult { at, outcome, api_sent, steps, .. } = ended;
         earlier.push(FailedTry { ended: at, role, outcome, api_sent, steps });
         began = door.clock.now();
     }
 }
 
 /// One try, within the cohort's patience from `began`.
-async fn once(door: &Door, way: &Way, attempt: &Attempt<'_>, began: Timestamp) -> Ended {
-    let mut visit = Visit::new(door, way, attempt.client, attempt.lookup, attempt.choice);
+async fn once(door: &LoginTarget, way: &ClientProfile, attempt: &LoginRequest<'_>, began: Timestamp) -> LoginResult {
+    let mut visit = AttemptContext::new(door, way, attempt.client, attempt.lookup, attempt.choice);
     let patience = SignedDuration::try_from(way.login).unwrap_or(SignedDuration::MAX);
     let deadline = door.clock.instant(began.saturating_add(patience).unwrap_or(Timestamp::MAX));
     let work = Box::pin(whole(&mut visit, attempt));
@@ -131,7 +136,7 @@ async fn once(door: &Door, way: &Way, attempt: &Attempt<'_>, began: Timestamp) -
     }
     let progress = visit.progress;
     let by_address = progress.address.and_then(|address| door.region_at(address));
-    Ended {
+    LoginResult {
         outcome,
         at: door.clock.now(),
         address: progress.address,
@@ -146,7 +151,7 @@ async fn once(door: &Door, way: &Way, attempt: &Attempt<'_>, began: Timestamp) -
     }
 }
 
-async fn whole(visit: &mut Visit<'_>, attempt: &Attempt<'_>) -> Result<(), LoginOutcome> {
+async fn whole(visit: &mut AttemptContext<'_>, attempt: &LoginRequest<'_>) -> Result<(), LoginOutcome> {
     let signed = flows::sign_in(visit, attempt.flow.flow, &attempt.who).await?;
     visit.progress.refresh = signed.refresh;
     visit.next(LoginStep::VerifyToken);

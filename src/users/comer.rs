@@ -8,12 +8,12 @@ use gameday_core::model::{Flow, LoginOutcome};
 use gameday_core::scenario::FlowShare;
 
 use super::accounts::{Account, Population, Token, Turn};
-use super::attempt::{Ended, Who};
-use super::crowd::Crowd;
+use super::attempt::{LoginResult, Who};
+use super::crowd::LoadGenerator;
 use super::retry;
 
 /// Who comes, and how: by the flow that was drawn, or by password where a session is over.
-pub(super) struct Comer<'a> {
+pub(super) struct VirtualUser<'a> {
     pub flow: Cow<'a, FlowShare>,
     pub who: Who,
 }
@@ -33,10 +33,10 @@ fn next(users: &Population, draw: u32, now: Timestamp) -> Result<Account, LoginO
     users.pick(draw, now).cloned().ok_or_else(missing)
 }
 
-impl Crowd {
+impl LoadGenerator {
     /// Who comes, and how; else why nobody does.
-    pub(super) fn comer<'a>(&self, flow: &'a FlowShare, draw: u32) -> Result<Comer<'a>, LoginOutcome> {
-        let usual = |who| Comer { flow: Cow::Borrowed(flow), who };
+    pub(super) fn comer<'a>(&self, flow: &'a FlowShare, draw: u32) -> Result<VirtualUser<'a>, LoginOutcome> {
+        let usual = |who| VirtualUser { flow: Cow::Borrowed(flow), who };
         let now = self.door.clock.now();
         let users = || self.door.population(flow.users.as_deref()).ok_or_else(nobody);
         let turn = match flow.flow {
@@ -56,14 +56,14 @@ impl Crowd {
                 }
                 let by = self.load.sign_in_flow(flow.client.as_deref(), flow.users.as_deref());
                 let sign_in = FlowShare::of(by, flow.client.clone(), flow.users.clone(), flow.share);
-                Ok(Comer { flow: Cow::Owned(sign_in), who: Who::Account(account.clone()) })
+                Ok(VirtualUser { flow: Cow::Owned(sign_in), who: Who::Account(account.clone()) })
             }
         }
     }
 
     /// Gives a user's session to whoever comes next. With rotation, the answer with the next token may have been lost, and then the old one
     /// is refused: a token that the service refused is of no more use, and its user has to sign in.
-    pub(super) fn give_back(&self, flow: &str, user: String, token: Option<Token>, ended: &Ended) {
+    pub(super) fn give_back(&self, flow: &str, user: String, token: Option<Token>, ended: &LoginResult) {
         let over = matches!(ended.outcome, LoginOutcome::Rejected { .. }) && !retry::may_help(&ended.outcome);
         let known = ended.username.clone().or_else(|| token.as_ref().map(|token| token.username.clone()));
         match ended.refresh.clone().or(token.filter(|_| !over).map(|token| token.refresh)) {

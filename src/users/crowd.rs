@@ -18,21 +18,21 @@ use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Population, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};
-use super::attempt::{Attempt, Ended, Who, login};
-use super::comer::Comer;
-use super::door::Door;
-use super::put_back::Chores;
+use super::attempt::{LoginRequest, LoginResult, Who, login};
+use super::comer::VirtualUser;
+use super::door::LoginTarget;
+use super::put_back::PasswordResets;
 use super::visit::Lookup;
-use super::way::Way;
+use super::way::ClientProfile;
 
 /// The synthetic users of a run.
-pub struct Crowd {
+pub struct LoadGenerator {
     /// What they log in to.
-    pub door: Arc<Door>,
+    pub door: Arc<LoginTarget>,
     /// When they arrive, how they log in, and by what clients.
     pub load: UserLoad,
     /// Each cohort's ways, in the order of the load.
-    pub ways: Vec<Way>,
+    pub ways: Vec<ClientProfile>,
     /// Refresh tokens from before, for flows that live on them.
     pub tokens: Tokens,
     /// Of arrivals and choices.
@@ -42,7 +42,7 @@ pub struct Crowd {
     /// The phase under way, for the record.
     pub phase: Arc<CurrentPhase>,
     /// Who is being asked for a new password again.
-    pub chores: Chores,
+    pub chores: PasswordResets,
 }
 
 /// The phase under way.
@@ -64,7 +64,7 @@ impl CurrentPhase {
 
 /// An arrival that is due.
 #[derive(Debug, Clone, Copy)]
-struct Due {
+struct ScheduledArrival {
     at: Timestamp,
     arrival: Arrival,
     /// The failed arrival that it repeats.
@@ -82,30 +82,30 @@ struct Began {
 }
 
 /// What is due earlier comes first; of two at the same time the one that arrived first.
-impl Ord for Due {
+impl Ord for ScheduledArrival {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.arrival.index).cmp(&(other.at, other.arrival.index))
     }
 }
 
-impl PartialOrd for Due {
+impl PartialOrd for ScheduledArrival {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Due {
+impl PartialEq for ScheduledArrival {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Due {}
+impl Eq for ScheduledArrival {}
 
 /// A message to the dispatcher.
 enum DispatcherMessage {
     /// Somebody who failed tries again.
-    Again(Due),
+    Again(ScheduledArrival),
     /// Nothing further starts.
     Stop,
 }
@@ -164,7 +164,7 @@ impl DispatcherReceiver {
 
 /// Starts every arrival at its instant.
 struct Dispatcher {
-    crowd: Arc<Crowd>,
+    crowd: Arc<LoadGenerator>,
     tx: DispatcherSender,
     stop: CancellationToken,
     /// So many arrivals were started or shed.
@@ -179,7 +179,7 @@ impl Dispatcher {
         let first = clock.now();
         let planned = |arrival: Arrival| {
             let offset = SignedDuration::try_from(arrival.offset).unwrap_or(SignedDuration::MAX);
-            Due { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, again_of: None }
+            ScheduledArrival { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, again_of: None }
         };
         let mut plan = ArrivalPlan::new(&self.crowd.load, self.crowd.seed).map(planned);
         let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
@@ -202,10 +202,10 @@ impl Dispatcher {
         self.running
     }
 
-    fn start(&mut self, next: Due, runtime: &tokio::runtime::Handle) {
+    fn start(&mut self, next: ScheduledArrival, runtime: &tokio::runtime::Handle) {
         while self.running.try_join_next().is_some() {}
         let crowd = Arc::clone(&self.crowd);
-        let due = Due { arrival: Arrival { index: self.started, ..next.arrival }, ..next };
+        let due = ScheduledArrival { arrival: Arrival { index: self.started, ..next.arrival }, ..next };
         self.started += 1;
         if self.running.len() >= crowd.load.most_in_flight as usize {
             crowd.not_started(due, LoginOutcome::Shed, &self.tx);
@@ -216,7 +216,7 @@ impl Dispatcher {
     }
 }
 
-impl Crowd {
+impl LoadGenerator {
     /// Lets users arrive and work until `stop`; then nothing further starts, and what is under way has the
     /// users' patience to end. Every login that started is in the log when this returns.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
@@ -254,9 +254,9 @@ impl Crowd {
         }
     }
 
-    async fn one(self: Arc<Self>, due: Due, tx: &DispatcherSender, stop: &CancellationToken) {
+    async fn one(self: Arc<Self>, due: ScheduledArrival, tx: &DispatcherSender, stop: &CancellationToken) {
         let share = &self.load.flows[due.arrival.flow];
-        let Comer { flow, who } = match self.comer(share, due.arrival.user) {
+        let VirtualUser { flow, who } = match self.comer(share, due.arrival.user) {
             Ok(comer) => comer,
             Err(outcome) => return self.not_started(due, outcome, tx),
         };
@@ -269,12 +269,12 @@ impl Crowd {
             Who::Token(token) => Some(token.clone()),
             _ => None,
         };
-        let wanted = Attempt {
+        let wanted = LoginRequest {
             scheduled: due.at,
             flow: &flow,
             client,
             who,
-            lookup: Lookup::Way,
+            lookup: Lookup::Profile,
             choice: due.arrival.address,
             jitter: self.seed.stream(&format!("retry-{}", due.arrival.index)),
         };
@@ -290,16 +290,16 @@ impl Crowd {
     }
 
     /// In a retry storm whoever did not get in comes again, whatever kept them out.
-    fn again(&self, due: Due, ended: &Ended, tx: &DispatcherSender) {
+    fn again(&self, due: ScheduledArrival, ended: &LoginResult, tx: &DispatcherSender) {
         if let Some(wait) = self.load.arrivals.again_after.filter(|_| ended.outcome != LoginOutcome::Succeeded) {
             let wait = SignedDuration::try_from(wait.0).unwrap_or(SignedDuration::MAX);
             let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            tx.send(DispatcherMessage::Again(Due { at, again_of: Some(due.arrival.index), ..due }));
+            tx.send(DispatcherMessage::Again(ScheduledArrival { at, again_of: Some(due.arrival.index), ..due }));
         }
     }
 
     /// A login is not even begun.
-    fn not_started(&self, due: Due, outcome: LoginOutcome, tx: &DispatcherSender) {
+    fn not_started(&self, due: ScheduledArrival, outcome: LoginOutcome, tx: &DispatcherSender) {
         let began = self.began(&self.load.flows[due.arrival.flow], None);
         let ended = not_started(outcome, began.at);
         self.again(due, &ended, tx);
@@ -311,7 +311,7 @@ impl Crowd {
         Began { at, phase, user, flow: flow.label(), at_replica: flow.expect }
     }
 
-    fn write(&self, due: Due, began: Began, ended: Ended) {
+    fn write(&self, due: ScheduledArrival, began: Began, ended: LoginResult) {
         let (role, region) = ended.served.unzip();
         self.log.write(Event::Login(Box::new(Login {
             arrival: due.arrival.index,
@@ -355,8 +355,14 @@ impl Crowd {
     }
 
     /// Logs in once, straight to some addresses, by a client of a cohort without its retries.
-    pub async fn direct(&self, way: &Way, flow: &FlowShare, who: Who, addresses: &[IpAddr]) -> Option<Ended> {
-        let wanted = Attempt {
+    pub async fn direct(
+        &self,
+        way: &ClientProfile,
+        flow: &FlowShare,
+        who: Who,
+        addresses: &[IpAddr],
+    ) -> Option<LoginResult> {
+        let wanted = LoginRequest {
             scheduled: self.door.clock.now(),
             flow,
             client: self.door.client(flow.flow, flow.client.as_deref())?,
@@ -372,8 +378,8 @@ impl Crowd {
 }
 
 /// A login that was not started.
-fn not_started(outcome: LoginOutcome, at: Timestamp) -> Ended {
-    Ended {
+fn not_started(outcome: LoginOutcome, at: Timestamp) -> LoginResult {
+    LoginResult {
         outcome,
         at,
         address: None,

@@ -16,7 +16,7 @@ use gameday_protocols::tokens::{Expectations, JwksCache};
 use super::accounts::Population;
 
 /// What the users connect to, and what they need there.
-pub struct Door {
+pub struct LoginTarget {
     /// The name that users connect to.
     pub name: String,
     /// The TCP port.
@@ -82,7 +82,7 @@ impl AppClient {
     }
 }
 
-impl Door {
+impl LoginTarget {
     /// The Region that an address leads to.
     pub fn region_at(&self, address: IpAddr) -> Option<(RegionRole, &Region)> {
         self.doors.region_at(address)

@@ -17,10 +17,10 @@ use gameday_core::scenario::{ExpectedLimit, FlowShare};
 use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Population};
-use super::attempt::{Ended, Who};
-use super::crowd::Crowd;
+use super::attempt::{LoginResult, Who};
+use super::crowd::LoadGenerator;
 use super::door::AppClient;
-use super::visit::{Lookup, Visit, service};
+use super::visit::{AttemptContext, Lookup, service};
 
 /// The population of users whose password may be reset; those of `[users]` stand in.
 const RESETTABLE: &str = "sign-out";
@@ -38,7 +38,7 @@ const NEWCOMER: &str = "gameday-";
 const USERS_OWN: &str = "NotAuthorizedException";
 
 /// What came of an action.
-enum Came {
+enum ProbeOutcome {
     Works,
     /// The service refused, with its code.
     Refused(String),
@@ -46,7 +46,7 @@ enum Came {
     Unknown(String),
 }
 
-impl Came {
+impl ProbeOutcome {
     fn of(outcome: &LoginOutcome) -> Self {
         match outcome {
             LoginOutcome::Succeeded => Self::Works,
@@ -67,7 +67,7 @@ fn unheard_of(prefix: &str, random: &mut impl Rng) -> String {
 
 /// Something to try, and by whom.
 #[derive(Debug)]
-pub struct Trial {
+pub struct LimitProbe {
     /// What, where, and what is expected.
     pub limit: ExpectedLimit,
     actor: Option<Account>,
@@ -77,16 +77,16 @@ pub struct Trial {
 
 /// Somebody whom the pool did not have before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrived {
+pub struct CreatedUser {
     /// Where that was tried.
     pub role: RegionRole,
     /// The name that the pool has for them.
     pub name: String,
 }
 
-impl Crowd {
+impl LoadGenerator {
     /// Draws who tries what, so that it can be recorded who may be new before anybody is.
-    pub fn trials(&self, limits: &[ExpectedLimit]) -> Vec<Trial> {
+    pub fn trials(&self, limits: &[ExpectedLimit]) -> Vec<LimitProbe> {
         let trial = |limit: &ExpectedLimit| {
             let actor = self.actor(limit.action);
             let newcomer = actor.as_ref().and_then(|actor| match limit.action {
@@ -99,13 +99,13 @@ impl Crowd {
                 }
                 UserAction::TotpSignIn | UserAction::PasswordReset | UserAction::PasswordChange => None,
             });
-            Trial { limit: limit.clone(), actor, newcomer }
+            LimitProbe { limit: limit.clone(), actor, newcomer }
         };
         limits.iter().map(trial).collect()
     }
 
     /// Tries everything at once, and writes what came of each. Whatever has no answer when `stop` comes is written so. Gives who is new.
-    pub async fn try_limits(self: Arc<Self>, trials: Vec<Trial>, stop: CancellationToken) -> Vec<Arrived> {
+    pub async fn try_limits(self: Arc<Self>, trials: Vec<LimitProbe>, stop: CancellationToken) -> Vec<CreatedUser> {
         let mut trying = JoinSet::new();
         for trial in trials {
             let (crowd, stop) = (Arc::clone(&self), stop.clone());
@@ -118,21 +118,21 @@ impl Crowd {
         arrived
     }
 
-    async fn try_limit(&self, trial: Trial, stop: &CancellationToken) -> Option<Arrived> {
-        let Trial { limit, actor, newcomer } = trial;
+    async fn try_limit(&self, trial: LimitProbe, stop: &CancellationToken) -> Option<CreatedUser> {
+        let LimitProbe { limit, actor, newcomer } = trial;
         let sent = self.door.clock.now();
         let mut named = None;
         let came = tokio::select! {
             biased;
             came = Box::pin(self.act(&limit, actor.as_ref(), &mut named)) => came,
-            () = stop.cancelled() => Came::Unknown("no answer".to_owned()),
+            () = stop.cancelled() => ProbeOutcome::Unknown("no answer".to_owned()),
         };
-        let arrived = newcomer.filter(|_| matches!(came, Came::Works));
-        let arrived = arrived.map(|name| Arrived { role: limit.region, name: named.unwrap_or(name) });
+        let arrived = newcomer.filter(|_| matches!(came, ProbeOutcome::Works));
+        let arrived = arrived.map(|name| CreatedUser { role: limit.region, name: named.unwrap_or(name) });
         let (seen, refused) = match came {
-            Came::Works => ("works".to_owned(), Some(false)),
-            Came::Refused(code) => (code, Some(true)),
-            Came::Unknown(why) => (why, None),
+            ProbeOutcome::Works => ("works".to_owned(), Some(false)),
+            ProbeOutcome::Refused(code) => (code, Some(true)),
+            ProbeOutcome::Unknown(why) => (why, None),
         };
         self.write_limit(&limit, sent, seen, refused.map(|refused| refused == (limit.expect == Expect::Refused)));
         arrived
@@ -147,29 +147,29 @@ impl Crowd {
     }
 
     /// `named` takes the name that the pool has for a federated user.
-    async fn act(&self, limit: &ExpectedLimit, actor: Option<&Account>, named: &mut Option<String>) -> Came {
-        let Some(actor) = actor else { return Came::Unknown("no user is available to try it".to_owned()) };
-        let told = |done: Result<(), LoginOutcome>| Came::of(&done.err().unwrap_or(LoginOutcome::Succeeded));
+    async fn act(&self, limit: &ExpectedLimit, actor: Option<&Account>, named: &mut Option<String>) -> ProbeOutcome {
+        let Some(actor) = actor else { return ProbeOutcome::Unknown("no user is available to try it".to_owned()) };
+        let told = |done: Result<(), LoginOutcome>| ProbeOutcome::of(&done.err().unwrap_or(LoginOutcome::Succeeded));
         match limit.action {
             UserAction::TotpSignIn => match self.sign_in_at(Flow::UserSrp, actor, limit.region).await {
-                Some(ended) => Came::of(&ended.outcome),
-                None => Came::Unknown("no app client is available to try it".to_owned()),
+                Some(ended) => ProbeOutcome::of(&ended.outcome),
+                None => ProbeOutcome::Unknown("no app client is available to try it".to_owned()),
             },
             UserAction::FirstFederatedSignIn => match self.sign_in_at(Flow::Federated, actor, limit.region).await {
                 Some(ended) => {
                     named.clone_from(&ended.username);
-                    Came::of(&ended.outcome)
+                    ProbeOutcome::of(&ended.outcome)
                 }
-                None => Came::Unknown("no app client is available to try it".to_owned()),
+                None => ProbeOutcome::Unknown("no app client is available to try it".to_owned()),
             },
             UserAction::SignUp => told(self.sign_up(actor, limit.region).await),
             UserAction::PasswordReset => told(self.reset(actor, limit.region).await),
             UserAction::PasswordChange => match self.sign_in_at(Flow::UserSrp, actor, limit.region).await {
-                Some(Ended { outcome: LoginOutcome::Succeeded, access: Some(access), .. }) => {
+                Some(LoginResult { outcome: LoginOutcome::Succeeded, access: Some(access), .. }) => {
                     told(self.change(actor, &access, limit.region).await)
                 }
-                Some(ended) => Came::Unknown(format!("the sign-in failed: {}", ended.outcome.label())),
-                None => Came::Unknown("no user is available to try it".to_owned()),
+                Some(ended) => ProbeOutcome::Unknown(format!("the sign-in failed: {}", ended.outcome.label())),
+                None => ProbeOutcome::Unknown("no user is available to try it".to_owned()),
             },
         }
     }
@@ -209,7 +209,7 @@ impl Crowd {
         }
     }
 
-    async fn sign_in_at(&self, flow: Flow, actor: &Account, region: RegionRole) -> Option<Ended> {
+    async fn sign_in_at(&self, flow: Flow, actor: &Account, region: RegionRole) -> Option<LoginResult> {
         let flow = FlowShare::of(flow, None, None, Percent(1.0));
         self.direct(self.ways.first()?, &flow, Who::Account(actor.clone()), &self.door.addresses_of(region)).await
     }
@@ -223,14 +223,14 @@ impl Crowd {
     async fn once(
         &self,
         region: RegionRole,
-        call: impl AsyncFnOnce(&mut Visit<'_>) -> Result<(), LoginOutcome>,
+        call: impl AsyncFnOnce(&mut AttemptContext<'_>) -> Result<(), LoginOutcome>,
     ) -> Result<(), LoginOutcome> {
         let (Some(client), Some(way)) = (self.own_client(), self.ways.first()) else {
             return Err(LoginOutcome::harness("no app client or no cohort is available to try it"));
         };
         let addresses = self.door.addresses_of(region);
         let lookup = Lookup::Fixed(&addresses);
-        let mut visit = Visit::new(&self.door, way, client, lookup, 0);
+        let mut visit = AttemptContext::new(&self.door, way, client, lookup, 0);
         match self.door.clock.timeout(way.login, call(&mut visit)).await {
             Ok(done) => done,
             Err(_) => Err(visit.progress.unanswered()),
@@ -238,7 +238,7 @@ impl Crowd {
     }
 
     async fn sign_up(&self, newcomer: &Account, region: RegionRole) -> Result<(), LoginOutcome> {
-        let call = async |visit: &mut Visit<'_>| {
+        let call = async |visit: &mut AttemptContext<'_>| {
             let connection = visit.connection().await?;
             let email = AttributeType::builder().name("email").value(format!("{}@example.com", newcomer.name)).build();
             // `email` has the one member that its builder wants.
@@ -252,7 +252,7 @@ impl Crowd {
     }
 
     async fn reset(&self, user: &Account, region: RegionRole) -> Result<(), LoginOutcome> {
-        let call = async |visit: &mut Visit<'_>| {
+        let call = async |visit: &mut AttemptContext<'_>| {
             let connection = visit.connection().await?;
             let call = visit.cognito(&connection).forgot_password().client_id(&visit.client.id).username(&user.name);
             let call = call.set_secret_hash(visit.secret_hash(&user.name));
@@ -262,7 +262,7 @@ impl Crowd {
     }
 
     async fn change(&self, user: &Account, access: &Secret, region: RegionRole) -> Result<(), LoginOutcome> {
-        let call = async |visit: &mut Visit<'_>| {
+        let call = async |visit: &mut AttemptContext<'_>| {
             let connection = visit.connection().await?;
             let password = user.password.expose();
             let call = visit.cognito(&connection).change_password().access_token(access.expose());
@@ -280,8 +280,10 @@ mod tests {
     #[test]
     fn c04_a_user_who_cannot_sign_in_tells_nothing_of_the_region() {
         let rejected = |code: &str| LoginOutcome::Rejected { step: LoginStep::InitiateAuth, code: code.to_owned() };
-        let Came::Unknown(why) = Came::of(&rejected("NotAuthorizedException")) else { panic!("it is told") };
+        let ProbeOutcome::Unknown(why) = ProbeOutcome::of(&rejected("NotAuthorizedException")) else {
+            panic!("it is told")
+        };
         assert!(why.contains("password") && why.contains("NotAuthorizedException"), "{why}");
-        assert!(matches!(Came::of(&rejected("OperationNotEnabledException")), Came::Refused(_)));
+        assert!(matches!(ProbeOutcome::of(&rejected("OperationNotEnabledException")), ProbeOutcome::Refused(_)));
     }
 }

@@ -12,14 +12,14 @@ use crate::cloud::CloudError;
 use gameday_core::model::Secret;
 use gameday_protocols::timer::Timer as _;
 
-use super::crowd::Crowd;
+use super::crowd::LoadGenerator;
 
 /// From one try to the next; our own choice.
 const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 
 /// Who is being asked again, beside the users' logins.
 #[derive(Debug, Default)]
-pub struct Chores {
+pub struct PasswordResets {
     /// Those who wait for their next try.
     pending: Mutex<BTreeSet<String>>,
     tasks: TaskTracker,
@@ -27,7 +27,7 @@ pub struct Chores {
     over: CancellationToken,
 }
 
-impl Chores {
+impl PasswordResets {
     /// Waits for calls under way. Nobody may be added any more.
     pub(super) async fn finish(&self) {
         self.over.cancel();
@@ -40,7 +40,7 @@ impl Chores {
     }
 }
 
-impl Crowd {
+impl LoadGenerator {
     /// Asks a user for a new password again, beside everything else.
     pub(super) fn ask_again(self: &Arc<Self>, user: &str) {
         if self.chores.pending().insert(user.to_owned()) {

@@ -16,26 +16,26 @@ use gameday_core::scenario::{FlowShare, SessionPlan};
 use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Token};
-use super::attempt::{Attempt, Who, login};
-use super::crowd::Crowd;
+use super::attempt::{LoginRequest, Who, login};
+use super::crowd::LoadGenerator;
 use super::door::AppClient;
-use super::visit::{Lookup, Visit};
-use super::way::Way;
+use super::visit::{AttemptContext, Lookup};
+use super::way::ClientProfile;
 
 /// One session.
 struct Session<'a> {
-    crowd: &'a Arc<Crowd>,
+    crowd: &'a Arc<LoadGenerator>,
     number: u64,
     plan: &'a SessionPlan,
     client: &'a AppClient,
-    way: &'a Way,
+    way: &'a ClientProfile,
     account: &'a Account,
     access: Secret,
     token: Token,
     choice: u32,
 }
 
-impl Crowd {
+impl LoadGenerator {
     /// Opens every session of the load, and works in them until `stop`.
     pub(super) async fn work_in_sessions(self: Arc<Self>, stop: CancellationToken) {
         let mut working = JoinSet::new();
@@ -52,7 +52,7 @@ impl Crowd {
 
     async fn session(self: Arc<Self>, plan: usize, number: u64, stop: &CancellationToken) {
         let plan = &self.load.sessions[plan];
-        let named = |way: &&Way| plan.cohort.as_ref().is_none_or(|name| way.label == *name);
+        let named = |way: &&ClientProfile| plan.cohort.as_ref().is_none_or(|name| way.label == *name);
         let users = self.door.population(plan.users.as_deref());
         let account = users.and_then(|users| users.accounts.get(number as usize % users.accounts.len().max(1)));
         let flow = self.load.sign_in_flow(plan.client.as_deref(), plan.users.as_deref());
@@ -141,12 +141,12 @@ impl Session<'_> {
         let (client, users) = (self.plan.client.clone(), self.plan.users.clone());
         let by = crowd.load.sign_in_flow(client.as_deref(), users.as_deref());
         let flow = FlowShare::of(by, client, users, Percent(1.0));
-        let wanted = Attempt {
+        let wanted = LoginRequest {
             scheduled: sent,
             flow: &flow,
             client: self.client,
             who: Who::Account(self.account.clone()),
-            lookup: Lookup::Way,
+            lookup: Lookup::Profile,
             choice: self.choice,
             jitter: crowd.seed.stream(&format!("session-retry-{}", self.number)),
         };
@@ -166,14 +166,14 @@ impl Session<'_> {
 
     async fn call(&mut self) -> Done {
         let token = self.access.clone();
-        let work = async |visit: &mut Visit<'_>| visit.protected_api(token.expose()).await;
+        let work = async |visit: &mut AttemptContext<'_>| visit.protected_api(token.expose()).await;
         self.within_patience(SessionStep::ApiCall, work).await.0
     }
 
     async fn renew(&mut self) -> Done {
         let token = self.token.clone();
         let flow = self.plan.refresh;
-        let work = async |visit: &mut Visit<'_>| {
+        let work = async |visit: &mut AttemptContext<'_>| {
             let signed = Box::pin(super::flows::sign_in(visit, flow, &Who::Token(token.clone()))).await?;
             visit.next(LoginStep::VerifyToken);
             visit.verify(signed.access.expose())?;
@@ -194,11 +194,11 @@ impl Session<'_> {
     async fn within_patience(
         &self,
         step: SessionStep,
-        work: impl AsyncFnOnce(&mut Visit<'_>) -> Result<(), LoginOutcome>,
+        work: impl AsyncFnOnce(&mut AttemptContext<'_>) -> Result<(), LoginOutcome>,
     ) -> (Done, Option<Secret>, Option<Secret>) {
         let door = &self.crowd.door;
         let (sent, phase) = (door.clock.now(), self.crowd.phase.get());
-        let mut visit = Visit::new(door, self.way, self.client, Lookup::Way, self.choice);
+        let mut visit = AttemptContext::new(door, self.way, self.client, Lookup::Profile, self.choice);
         let outcome = match door.clock.timeout(self.way.login, work(&mut visit)).await {
             Ok(Ok(())) => LoginOutcome::Succeeded,
             Ok(Err(outcome)) => outcome,

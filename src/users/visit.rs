@@ -20,28 +20,28 @@ use gameday_protocols::net::{Connection, ConnectionError, LocalFailure, TcpStrea
 use gameday_protocols::timer::Timer as _;
 use gameday_protocols::tokens::{Expectations, TokenError};
 
-use super::door::{AppClient, Door};
-use super::way::Way;
+use super::door::{AppClient, LoginTarget};
+use super::way::ClientProfile;
 use super::wire::OneConnection;
 
 /// Where a login's addresses come from.
 #[derive(Debug, Clone, Copy)]
 pub enum Lookup<'a> {
     /// From the way's cache.
-    Way,
+    Profile,
     /// They are these.
     Fixed(&'a [IpAddr]),
 }
 
 /// A try under way.
-pub(super) struct Visit<'a> {
-    pub door: &'a Door,
-    pub way: &'a Way,
+pub(super) struct AttemptContext<'a> {
+    pub door: &'a LoginTarget,
+    pub way: &'a ClientProfile,
     pub client: &'a AppClient,
     pub lookup: Lookup<'a>,
     /// Chooses among the addresses of an answer.
     pub choice: u32,
-    pub progress: Progress,
+    pub progress: AttemptTrace,
     /// The front door's connection, once there is one.
     connection: Option<OneConnection>,
     /// Connections to other hosts, by name and port: managed login's domain, identity providers.
@@ -50,7 +50,7 @@ pub(super) struct Visit<'a> {
 
 /// What a try has seen so far; it outlives a try that is broken off.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct AttemptTrace {
     clock: Clock,
     pub step: LoginStep,
     since: Timestamp,
@@ -67,7 +67,7 @@ pub(super) struct Progress {
     pub to_put_back: Option<String>,
 }
 
-impl Progress {
+impl AttemptTrace {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
@@ -111,9 +111,15 @@ impl Progress {
     }
 }
 
-impl<'a> Visit<'a> {
-    pub fn new(door: &'a Door, way: &'a Way, client: &'a AppClient, lookup: Lookup<'a>, choice: u32) -> Self {
-        let progress = Progress::new(door.clock);
+impl<'a> AttemptContext<'a> {
+    pub fn new(
+        door: &'a LoginTarget,
+        way: &'a ClientProfile,
+        client: &'a AppClient,
+        lookup: Lookup<'a>,
+        choice: u32,
+    ) -> Self {
+        let progress = AttemptTrace::new(door.clock);
         Self { door, way, client, lookup, choice, progress, connection: None, others: Vec::new() }
     }
 
@@ -129,7 +135,7 @@ impl<'a> Visit<'a> {
             return Ok(connection.clone());
         }
         let held = match self.lookup {
-            Lookup::Way => self.way.take(),
+            Lookup::Profile => self.way.take(),
             Lookup::Fixed(_) => None,
         };
         let connection = match held {
@@ -173,7 +179,7 @@ impl<'a> Visit<'a> {
 
     /// Gives the connection back to the cohort, after all went well.
     pub fn keep_connection(&mut self) {
-        if let (Some(connection), Lookup::Way) = (self.connection.take(), self.lookup) {
+        if let (Some(connection), Lookup::Profile) = (self.connection.take(), self.lookup) {
             self.way.give_back(connection);
         }
     }
@@ -182,11 +188,11 @@ impl<'a> Visit<'a> {
         let door = self.door;
         let addresses = match self.lookup {
             Lookup::Fixed(addresses) => addresses.to_vec(),
-            Lookup::Way => self.way.cache.addresses(&door.name).await.map_err(|error| dns_outcome(&error))?,
+            Lookup::Profile => self.way.cache.addresses(&door.name).await.map_err(|error| dns_outcome(&error))?,
         };
         self.next(LoginStep::Connect);
         let mut opened = self.reach(&addresses, door.port).await;
-        if opened.is_err() && self.way.tries_replica && matches!(self.lookup, Lookup::Way) {
+        if opened.is_err() && self.way.tries_replica && matches!(self.lookup, Lookup::Profile) {
             let replica: Vec<IpAddr> =
                 door.addresses_of(RegionRole::Replica).into_iter().filter(|at| !addresses.contains(at)).collect();
             if !replica.is_empty() {

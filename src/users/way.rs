@@ -6,7 +6,7 @@ use std::time::Duration;
 use gameday_core::env::Timeouts;
 use gameday_core::model::{Clock, Cohort};
 use gameday_core::scenario::{CohortShare, Retry};
-use gameday_protocols::dns::{ClientCache, Keeping, Server};
+use gameday_protocols::dns::{CachePolicy, ClientCache, Server};
 
 use super::wire::OneConnection;
 
@@ -15,7 +15,7 @@ const MOST_HELD: usize = 512;
 
 /// The ways of a cohort's clients to the front door.
 #[derive(Debug)]
-pub struct Way {
+pub struct ClientProfile {
     /// The cohort's name in events.
     pub label: String,
     /// Goes to the replica by itself when what DNS gave does not answer.
@@ -32,15 +32,15 @@ pub struct Way {
     held: Option<Mutex<Vec<OneConnection>>>,
 }
 
-impl Way {
+impl ClientProfile {
     /// The ways of one cohort, in front of resolvers that are tried in order.
     pub fn new(share: &CohortShare, timeouts: &Timeouts, resolvers: &[Server], clock: Clock) -> Self {
         let keeping = match share.cohort {
-            Cohort::FreshLookup | Cohort::KeepAlive | Cohort::TriesReplica => Keeping::Nothing,
-            Cohort::HonoursTtl => Keeping::Ttl,
+            Cohort::FreshLookup | Cohort::KeepAlive | Cohort::TriesReplica => CachePolicy::Nothing,
+            Cohort::HonoursTtl => CachePolicy::Ttl,
             // Validation lets no `caches-for` through without its time.
-            Cohort::CachesFor => share.caches_for.map_or(Keeping::Ttl, |time| Keeping::For(time.0)),
-            Cohort::CachesForever => Keeping::Forever,
+            Cohort::CachesFor => share.caches_for.map_or(CachePolicy::Ttl, |time| CachePolicy::For(time.0)),
+            Cohort::CachesForever => CachePolicy::Forever,
         };
         Self {
             label: share.label(),

@@ -21,7 +21,9 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use gameday::users::{Account, AppClient, Attempt, Door, Ended, Lookup, Population, Token, Way, Who, login};
+use gameday::users::{
+    Account, AppClient, ClientProfile, LoginRequest, LoginResult, LoginTarget, Lookup, Population, Token, Who, login,
+};
 use gameday_core::env::Timeouts;
 use gameday_core::model::{
     AfterLogin, Clock, Cohort, Flow, LoginOutcome, LoginStep, Percent, Region, RegionRole, Secret, Seed,
@@ -231,8 +233,8 @@ fn front_door(behind: Behind) -> (u16, String) {
 
 /// Our users in front of an emulator.
 struct Bench {
-    door: Door,
-    way: Way,
+    door: LoginTarget,
+    way: ClientProfile,
     pool: Pool,
 }
 
@@ -245,7 +247,7 @@ impl Bench {
         let (port, pem) = front_door(behind);
         let (role, region) = (RegionRole::Primary, Region::from(REGION));
         let primary = Direct { role, region, names: Vec::new(), addresses: vec![LOCALHOST] };
-        let door = Door {
+        let door = LoginTarget {
             name: HOST.to_owned(),
             port,
             api_path: "/api/account".to_owned(),
@@ -272,7 +274,7 @@ impl Bench {
             retry: None,
         };
         let resolver = Server::at(SocketAddr::new(LOCALHOST, 1), true, Duration::from_secs(1)).unwrap();
-        let way = Way::new(&share, &Timeouts::default(), &[resolver], clock);
+        let way = ClientProfile::new(&share, &Timeouts::default(), &[resolver], clock);
         Self { door, way, pool }
     }
 
@@ -285,14 +287,14 @@ impl Bench {
         new
     }
 
-    async fn login(&self, flow: Flow, client: &str, who: Who) -> Ended {
+    async fn login(&self, flow: Flow, client: &str, who: Who) -> LoginResult {
         self.login_and(flow, client, who, Vec::new()).await
     }
 
-    async fn login_and(&self, flow: Flow, client: &str, who: Who, then: Vec<AfterLogin>) -> Ended {
+    async fn login_and(&self, flow: Flow, client: &str, who: Who, then: Vec<AfterLogin>) -> LoginResult {
         let name = (!client.is_empty()).then(|| client.to_owned());
         let share = FlowShare { then, ..FlowShare::of(flow, name, None, Percent(1.0)) };
-        let wanted = Attempt {
+        let wanted = LoginRequest {
             scheduled: self.door.clock.now(),
             flow: &share,
             client: self.door.clients.iter().find(|known| known.name == client).unwrap(),

@@ -33,13 +33,13 @@ impl Ended {
     async fn reach(self, rehearsal: &Rehearsal<'_>) {
         let (fault, stop) = (&rehearsal.plan.faults[0], CancellationToken::new());
         let last = match self {
-            Self::AfterMakingAClone => Stage::Make,
-            Self::BeforeMovingSubnets => Stage::Fill,
-            Self::AfterCutting => Stage::Cut,
+            Self::AfterMakingAClone => Stage::Create,
+            Self::BeforeMovingSubnets => Stage::Populate,
+            Self::AfterCutting => Stage::Inject,
         };
         rehearsal.executor.make(&fault.of(|stage| stage <= last), &stop).await.unwrap();
         if matches!(self, Self::BeforeMovingSubnets) {
-            let next = fault.of(|stage| stage == Stage::Attach);
+            let next = fault.of(|stage| stage == Stage::Associate);
             rehearsal.journal.intend(&next.iter().collect::<Vec<_>>()).unwrap();
         }
     }

@@ -15,7 +15,7 @@ use super::authorizers;
 use super::certificate::{self, Certificate};
 use super::dns::{self, Authoritative, Resolver, Views, Zone};
 use super::edge::{Callers, FrontDoor, OPEN_BACKLOG, Paths};
-use super::estate::Estate;
+use super::estate::AccountFixture;
 use super::health::{HealthCheck, HealthOptions};
 use super::http;
 use super::identity::{Identity, IdentityOptions, ManagedLogin, Signer, Upstream, provider_callback};
@@ -61,7 +61,7 @@ fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
 pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let truth = Arc::new(Truth::default());
     let keys = Keys::new(ACCESS_KEY, secret_key(&options));
-    let estate = Arc::new(Estate::of(&options.settings, options.seed).map_err(LabError::Estate)?);
+    let estate = Arc::new(AccountFixture::of(&options.settings, options.seed).map_err(LabError::Estate)?);
     // Boxed: its future would make every future around it large.
     let identity = Box::pin(start_identity(&options, &truth, &keys, &estate));
     let (identity, signer) = tokio::join!(identity, provider_signer());
@@ -99,7 +99,7 @@ async fn start_identity(
     options: &LabOptions,
     truth: &Arc<Truth>,
     keys: &Keys,
-    estate: &Arc<Estate>,
+    estate: &Arc<AccountFixture>,
 ) -> Result<Arc<Identity>, LabError> {
     let identity = IdentityOptions {
         settings: options.settings.clone(),
@@ -121,7 +121,7 @@ async fn provider_signer() -> Result<Signer, LabError> {
     made.unwrap_or_else(|error| Err(error.to_string())).map_err(LabError::Provider)
 }
 
-fn make_certificate(options: &LabOptions, estate: &Estate) -> Result<Certificate, LabError> {
+fn make_certificate(options: &LabOptions, estate: &AccountFixture) -> Result<Certificate, LabError> {
     let names = [topology::FRONT_DOOR, "*.auth.gameday.test", topology::STATUS_NAME, topology::IDENTITY_PROVIDER_NAME];
     let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
     let days = estate.routing.certificate_days;
@@ -151,7 +151,7 @@ async fn open_front_doors(
     truth: &Arc<Truth>,
     identity: &Arc<Identity>,
     certificate: &Certificate,
-    estate: &Estate,
+    estate: &AccountFixture,
     tasks: &mut JoinSet<()>,
 ) -> Result<(u16, Arc<World>), LabError> {
     let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
@@ -226,7 +226,7 @@ async fn open_identity_provider(
 
 fn start_health_check(
     options: &LabOptions,
-    estate: &Estate,
+    estate: &AccountFixture,
     truth: &Arc<Truth>,
     certificate: &Certificate,
     front_door: u16,
@@ -275,7 +275,7 @@ struct Names {
 
 async fn start_dns(
     options: &LabOptions,
-    estate: &Estate,
+    estate: &AccountFixture,
     truth: &Arc<Truth>,
     health: &Arc<HealthCheck>,
     tasks: &mut JoinSet<()>,
@@ -314,7 +314,7 @@ struct Behind<'a> {
 
 fn open_control_planes(
     options: &LabOptions,
-    estate: &Arc<Estate>,
+    estate: &Arc<AccountFixture>,
     behind: &Behind<'_>,
     tasks: &mut JoinSet<()>,
 ) -> Result<[u16; 2], LabError> {

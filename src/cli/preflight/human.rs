@@ -77,13 +77,13 @@ mod tests {
 
     use super::super::NotChecked;
     use super::*;
-    use crate::preflight::checks::{Sight, pages};
+    use crate::preflight::checks::{Occurrence, pages};
 
     fn told(findings: &[&str], passed: &[&'static str]) -> Told {
         let pages = pages();
         let page = |code: &&str| pages.iter().find(|page| page.code == *code).unwrap();
         Told {
-            findings: findings.iter().map(|code| page(code).finding(Sight::of("us-east-1: seen"))).collect(),
+            findings: findings.iter().map(|code| page(code).finding(Occurrence::of("us-east-1: seen"))).collect(),
             passed: passed.to_vec(),
             not_checked: Vec::new(),
             idle: Vec::new(),

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::pages::by_area;
 use super::{Told, by_lack, summary, word};
-use crate::preflight::checks::Page;
+use crate::preflight::checks::RuleMetadata;
 use gameday_core::model::Finding;
 
 #[derive(Template)]
@@ -15,7 +15,7 @@ struct Document<'a> {
     findings: Vec<Row<'a>>,
     not_checked: Vec<(String, String)>,
     idle: &'a [String],
-    passed: Vec<(&'static str, Vec<Page>)>,
+    passed: Vec<(&'static str, Vec<RuleMetadata>)>,
 }
 
 struct Row<'a> {

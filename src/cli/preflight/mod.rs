@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::preflight::{self, Allowed, Looked, NotChecked, Question};
+use crate::preflight::{self, Allowed, CheckResult, NotChecked, PreflightInput};
 use gameday_core::env::{Baseline, load_baseline};
 use gameday_core::files::Loaded;
 use gameday_core::model::{Clock, EventLog, Finding, RunId, Seed, Severity};
@@ -105,7 +105,7 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     let looked = look(&scenario.value, &world).await;
     let (took, now) = (Clock::real_now().duration_since(began), world.clock.wall_now());
     world.close().await;
-    let Looked { found, calls, passed } = looked?;
+    let CheckResult { found, calls, passed } = looked?;
     let mut told = Told {
         findings: found.findings,
         passed,
@@ -132,14 +132,14 @@ pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     Ok(if told.ready { Exit::Success } else { Exit::Refused })
 }
 
-async fn look(scenario: &Scenario, world: &World) -> Result<Looked, Failure> {
+async fn look(scenario: &Scenario, world: &World) -> Result<CheckResult, Failure> {
     let folder = std::env::temp_dir().join(format!("gameday-{:016x}", rand::random::<u64>()));
     let fail = |error: String| Failure::plain(format!("preflight could not start: {error}"));
     std::fs::create_dir(&folder).map_err(|error| fail(error.to_string()))?;
     let log = EventLog::create(&folder.join("events.ndjson"), world.clock);
     let looked = match log {
         Ok(log) => {
-            let question = Question {
+            let question = PreflightInput {
                 scenario,
                 site: &world.site,
                 run: &RunId::from("preflight"),

@@ -9,7 +9,7 @@ use comfy_table::presets;
 
 use super::word;
 use crate::cli::{Exit, Failure, runs, text};
-use crate::preflight::checks::{Check, Page, all, is_guard_rail, pages};
+use crate::preflight::checks::{Check, RuleMetadata, all, is_guard_rail, pages};
 use gameday_core::model::{Predicts, RegionRole};
 
 /// Areas by the first digit of their codes.
@@ -27,17 +27,17 @@ const AREAS: [(char, &str); 10] = [
 ];
 
 /// The pages of codes, by area, in the order of the codes.
-pub fn by_area(codes: &[&str]) -> Vec<(&'static str, Vec<Page>)> {
+pub fn by_area(codes: &[&str]) -> Vec<(&'static str, Vec<RuleMetadata>)> {
     let pages = pages();
     let of = |digit: char| {
-        let in_area = |page: &&Page| page.code[2..].starts_with(digit) && codes.contains(&page.code);
-        pages.iter().filter(in_area).copied().collect::<Vec<Page>>()
+        let in_area = |page: &&RuleMetadata| page.code[2..].starts_with(digit) && codes.contains(&page.code);
+        pages.iter().filter(in_area).copied().collect::<Vec<RuleMetadata>>()
     };
     AREAS.into_iter().map(|(digit, area)| (area, of(digit))).filter(|(_, pages)| !pages.is_empty()).collect()
 }
 
 /// The page of a code, also by its number alone; if there is none, the error has the nearest code of the same area.
-fn page(code: &str) -> Result<Page, String> {
+fn page(code: &str) -> Result<RuleMetadata, String> {
     let pages = pages();
     let named = code.trim().to_uppercase();
     let wanted = if named.starts_with(|first: char| first.is_ascii_digit()) { format!("GD{named:0>3}") } else { named };
@@ -49,7 +49,7 @@ fn page(code: &str) -> Result<Page, String> {
         // Of codes in the same area the next one by number: letters that agree by chance say nothing.
         Some(number) => pages.iter().min_by_key(|page| digits(page.code).map_or(i32::MAX, |own| (own - number).abs())),
         None => pages.iter().max_by(|a, b| {
-            let near = |page: &Page| strsim::jaro_winkler(page.code, &wanted);
+            let near = |page: &RuleMetadata| strsim::jaro_winkler(page.code, &wanted);
             near(a).total_cmp(&near(b))
         }),
     };
@@ -78,7 +78,7 @@ pub fn ignorable(code: &str) -> Result<String, String> {
 /// Prints a page.
 pub fn explain(code: &str) -> Result<Exit, Failure> {
     let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` lists all of them"))?;
-    let Page { code, severity, title, why, remedy, .. } = page;
+    let RuleMetadata { code, severity, title, why, remedy, .. } = page;
     let mut page_text = format!("{code}  {title}  ({})\n\n", word(severity));
     if let Some(prediction) = prediction(&page) {
         let _ = writeln!(page_text, "{prediction}\n");
@@ -122,7 +122,7 @@ pub fn write(folder: &Path) -> Result<Exit, Failure> {
 }
 
 /// What a run is predicted to show; nothing where it could not show it.
-fn prediction(page: &Page) -> Option<String> {
+fn prediction(page: &RuleMetadata) -> Option<String> {
     let place = match page.regions {
         [RegionRole::Primary] => "at the primary",
         [RegionRole::Replica] => "at the replica",
@@ -140,8 +140,8 @@ fn prediction(page: &Page) -> Option<String> {
     Some(format!("Prediction for a run: {words}."))
 }
 
-fn document(page: Page, check: Option<&Check>) -> String {
-    let Page { code, severity, title, why, remedy, .. } = page;
+fn document(page: RuleMetadata, check: Option<&Check>) -> String {
+    let RuleMetadata { code, severity, title, why, remedy, .. } = page;
     let severity = word(severity);
     let looks = match check.map(|check| check.calls) {
         Some([]) => {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Told, summary};
-use crate::preflight::checks::{Page, pages};
+use crate::preflight::checks::{RuleMetadata, pages};
 use gameday_core::model::{Finding, Severity};
 
 fn level(severity: Severity) -> &'static str {
@@ -14,7 +14,7 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
-fn rule(page: &Page) -> Value {
+fn rule(page: &RuleMetadata) -> Value {
     json!({
         "id": page.code,
         "shortDescription": { "text": page.title },
@@ -24,7 +24,7 @@ fn rule(page: &Page) -> Value {
     })
 }
 
-fn result(found: &Finding, rules: &[Page], file: &str) -> Value {
+fn result(found: &Finding, rules: &[RuleMetadata], file: &str) -> Value {
     let mut result = json!({
         "ruleId": found.code,
         "ruleIndex": rules.iter().position(|page| page.code == found.code),

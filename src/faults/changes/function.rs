@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::action::Action;
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::mark::Marked;
 use crate::faults::discover::Finder;
 use crate::faults::kinds::lambda_trigger_break::functions;
@@ -18,7 +18,7 @@ use crate::faults::tags::WAS_TAG;
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
 /// "Configuring reserved concurrency"); inverse lambda:DeleteFunctionConcurrency, or the value that it had.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Starve {
+pub struct ThrottleFunction {
     /// The function's name or ARN.
     pub function: String,
     /// What was reserved before; nothing where nothing was.
@@ -51,7 +51,7 @@ async fn free(clients: &RegionClients, function: &str) -> Result<(), CloudError>
     call.send().await.map(drop).map_err(CloudError::of("lambda:DeleteFunctionConcurrency"))
 }
 
-impl Starve {
+impl ThrottleFunction {
     /// As a mark tells it.
     pub fn was_text(&self) -> String {
         self.was.map_or_else(|| "none".to_owned(), |number| number.to_string())
@@ -81,7 +81,7 @@ async fn snapshot(clients: &RegionClients, arn: &str, state: &mut State) -> Resu
     Ok(())
 }
 
-impl Change for Starve {
+impl Change for ThrottleFunction {
     fn call(&self) -> &'static str {
         "lambda:PutFunctionConcurrency"
     }
@@ -98,7 +98,7 @@ impl Change for Starve {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Cut
+        Stage::Inject
     }
 
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
@@ -131,7 +131,7 @@ impl Change for Starve {
                 let Some(tags) = finder.tags_of(&on).await? else { continue };
                 let starve = tags.get(&format!("{WAS_TAG}state")).and_then(|was| Self::of_text(function, was));
                 if let Some((run, starve)) = finder.marked(on, &tags).zip(starve) {
-                    finder.add(&run, Action::Starve(starve));
+                    finder.add(&run, Action::ThrottleFunction(starve));
                 }
             }
             Ok(())
@@ -171,7 +171,7 @@ impl Change for Starve {
         self.function.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let now = reserved(scene.clients, &self.function).await?;
             let (was, is) = (words(self.was), words(now));
@@ -180,7 +180,7 @@ impl Change for Starve {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             scene.make(self, reserve(scene.clients, &self.function, 0)).await?;
             Ok(Applied::default())
@@ -188,25 +188,25 @@ impl Change for Starve {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async { Ok((reserved(scene.clients, &self.function).await? == Some(0)).then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let now = match reserved(scene.clients, &self.function).await {
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    return Ok(Undone::LeftAlone(format!("{} no longer exists", self.function)));
+                    return Ok(RevertOutcome::ChangedByOthers(format!("{} no longer exists", self.function)));
                 }
                 other => other?,
             };
             if now == self.was && !scene.blind {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             if now != Some(0) && now != self.was {
                 let found =
                     format!("{} was changed to {} by someone else and is left as it is", self.function, words(now));
-                return Ok(Undone::LeftAlone(found));
+                return Ok(RevertOutcome::ChangedByOthers(found));
             }
             let resource = format!("{}: {}", self.function, words(self.was));
             match self.was {
@@ -219,7 +219,7 @@ impl Change for Starve {
                     scene.unmake(self, "lambda:PutFunctionConcurrency", resource, call).await?;
                 }
             }
-            Ok(Undone::Reverted)
+            Ok(RevertOutcome::Reverted)
         }
         .boxed()
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::action::Action;
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::mark::Marked;
 use crate::faults::discover::Finder;
 use crate::faults::permits::Permits;
@@ -17,7 +17,7 @@ use crate::faults::tags::WAS_TAG;
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Invert {
+pub struct InvertHealthCheck {
     /// The health check.
     pub health_check: String,
     /// Whether it was inverted before.
@@ -79,7 +79,7 @@ async fn snapshot(clients: &RegionClients, id: &str, state: &mut State) -> Resul
     Ok(())
 }
 
-impl Change for Invert {
+impl Change for InvertHealthCheck {
     fn call(&self) -> &'static str {
         "route53:UpdateHealthCheck"
     }
@@ -93,7 +93,7 @@ impl Change for Invert {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Cut
+        Stage::Inject
     }
 
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
@@ -118,7 +118,7 @@ impl Change for Invert {
             let Some(tags) = finder.tags_of(&on).await? else { return Ok(()) };
             let was = tags.get(&format!("{WAS_TAG}state")).and_then(|was| was.parse().ok());
             if let Some((run, was)) = finder.marked(on, &tags).zip(was) {
-                finder.add(&run, Action::Invert(Self { health_check: id, was }));
+                finder.add(&run, Action::InvertHealthCheck(Self { health_check: id, was }));
             }
             Ok(())
         }
@@ -149,7 +149,7 @@ impl Change for Invert {
         self.health_check.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let now = describe(scene.clients, &self.health_check).await?.inverted();
             Ok((now != self.was)
@@ -158,7 +158,7 @@ impl Change for Invert {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let now = describe(scene.clients, &self.health_check).await?;
             scene.make(self, update(scene.clients, &self.health_check, now.version, !self.was)).await?;
@@ -167,7 +167,7 @@ impl Change for Invert {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let now = describe(scene.clients, &self.health_check).await?;
             Ok((now.inverted() != self.was).then(Applied::default))
@@ -175,22 +175,25 @@ impl Change for Invert {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let now = match describe(scene.clients, &self.health_check).await {
                 Err(error) if error.code.as_deref() == Some("NoSuchHealthCheck") => {
-                    return Ok(Undone::LeftAlone(format!("health check {} no longer exists", self.health_check)));
+                    return Ok(RevertOutcome::ChangedByOthers(format!(
+                        "health check {} no longer exists",
+                        self.health_check
+                    )));
                 }
                 other => other?,
             };
             // An update carries the version that it is based on, so that one by a look that lags is refused as stale.
             if now.inverted() == self.was && !scene.blind {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             let resource = format!("health check {}: inverted {}", self.health_check, self.was);
             let call = update(scene.clients, &self.health_check, now.version, self.was);
             scene.unmake(self, self.call(), resource, call).await?;
-            Ok(Undone::Reverted)
+            Ok(RevertOutcome::Reverted)
         }
         .boxed()
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
 use crate::faults::action::Action;
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::mark::Marked;
 use crate::faults::discover::Finder;
 use crate::faults::permits::Permits;
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// cognito-idp:UpdateProvisionedLimit of the category UserAuthentication; inverse the same, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Provision {
+pub struct SetProvisionedLimit {
     /// Requests a second; nothing where only what was before is known.
     pub rate: Option<i32>,
     /// Those before.
@@ -101,7 +101,7 @@ async fn provision(clients: &RegionClients, rate: i32) -> Result<(), CloudError>
     }
 }
 
-impl Provision {
+impl SetProvisionedLimit {
     /// The change that a mark tells of: `300 was 120`.
     pub fn of_text(text: &str) -> Option<Self> {
         let (rate, was) = text.split_once(" was ")?;
@@ -131,7 +131,7 @@ async fn snapshot(clients: &RegionClients, limit: &str, state: &mut State) -> Re
     Ok(())
 }
 
-impl Change for Provision {
+impl Change for SetProvisionedLimit {
     fn call(&self) -> &'static str {
         "cognito-idp:UpdateProvisionedLimit"
     }
@@ -148,7 +148,7 @@ impl Change for Provision {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Cut
+        Stage::Inject
     }
 
     fn universal(&self, _: &dyn Fn(&str) -> Option<String>) -> Option<Universal> {
@@ -169,7 +169,7 @@ impl Change for Provision {
             let tags: BTreeMap<_, _> = pool.user_pool_tags.clone().unwrap_or_default().into_iter().collect();
             let provision = tags.get(&format!("{WAS_TAG}limit")).and_then(|was| Self::of_text(was));
             if let Some((run, provision)) = finder.marked(Marked::Pool(arn), &tags).zip(provision) {
-                finder.add(&run, Action::Provision(provision));
+                finder.add(&run, Action::SetProvisionedLimit(provision));
             }
             Ok(())
         }
@@ -202,7 +202,7 @@ impl Change for Provision {
         LIMIT.to_owned()
     }
 
-    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let now = provisioned(scene.clients).await?.provisioned;
             let changed = || format!("the provisioned limit of {CATEGORY} was {}/s and is now {now}/s", self.was);
@@ -211,7 +211,7 @@ impl Change for Provision {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let operation = "cognito-idp:UpdateProvisionedLimit";
             let rate = self.rate.ok_or_else(|| CloudError::incomplete(operation, "rate to be set"))?;
@@ -221,25 +221,25 @@ impl Change for Provision {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async { Ok((Some(provisioned(scene.clients).await?.provisioned) == self.rate).then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let now = provisioned(scene.clients).await?.provisioned;
             if now == self.was && !scene.blind {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             if Some(now) != self.rate && self.rate.is_some() && now != self.was {
                 let found = format!(
                     "the provisioned limit of {CATEGORY} was changed to {now}/s by someone else and is left as it is"
                 );
-                return Ok(Undone::LeftAlone(found));
+                return Ok(RevertOutcome::ChangedByOthers(found));
             }
             let resource = format!("provisioned limit of {CATEGORY}: {}/s", self.was);
             scene.unmake(self, self.call(), resource, provision(scene.clients, self.was)).await?;
-            Ok(Undone::Reverted)
+            Ok(RevertOutcome::Reverted)
         }
         .boxed()
     }
@@ -251,8 +251,8 @@ mod tests {
 
     #[test]
     fn a_mark_tells_the_whole_change() {
-        let change = Provision { rate: Some(300), was: 120 };
-        assert_eq!(Provision::of_text(&change.text()), Some(change));
-        assert!(["", "300", "x was 120"].iter().all(|text| Provision::of_text(text).is_none()));
+        let change = SetProvisionedLimit { rate: Some(300), was: 120 };
+        assert_eq!(SetProvisionedLimit::of_text(&change.text()), Some(change));
+        assert!(["", "300", "x was 120"].iter().all(|text| SetProvisionedLimit::of_text(text).is_none()));
     }
 }

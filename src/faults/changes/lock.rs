@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage};
 use crate::faults::discover::Finder;
 use crate::faults::tags::{LOCK_TAG, tag};
 use gameday_core::model::RunId;
@@ -144,7 +144,7 @@ impl Lock {
     }
 
     /// Makes the group, in place of one that has expired.
-    async fn take(&self, scene: &Scene<'_>) -> Result<String, CloudError> {
+    async fn take(&self, scene: &ChangeContext<'_>) -> Result<String, CloudError> {
         let tags = TagSpecification::builder()
             .resource_type(ResourceType::SecurityGroup)
             .tags(tag(LOCK_TAG, &self.holder.value()))
@@ -230,7 +230,7 @@ impl Change for Lock {
         Some(&self.vpc)
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let now = scene.clock.now();
             // Refused before anything is written, where it can be seen.
@@ -251,7 +251,7 @@ impl Change for Lock {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let groups = lock_groups(scene.clients, Some(&self.vpc)).await?;
             let own = groups.into_iter().find(|group| self.is_own(&group.value));
@@ -261,17 +261,17 @@ impl Change for Lock {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let ec2 = &scene.clients.ec2_mutating;
-            let mut undone = Undone::Already;
+            let mut undone = RevertOutcome::NoOp;
             let value = tag_value(scene.clients, &self.vpc).await?.filter(|value| self.is_own(value));
             if let Some(value) = value.or_else(|| scene.blind.then(|| self.holder.value())) {
                 // By key and value: a lock that somebody else writes meanwhile stays.
                 let call = ec2.delete_tags().resources(&self.vpc).tags(tag(LOCK_TAG, &value)).send();
                 let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
                 scene.unmake(self, "ec2:DeleteTags", self.resource(), Box::pin(call)).await?;
-                undone = Undone::Reverted;
+                undone = RevertOutcome::Reverted;
             }
             let groups = lock_groups(scene.clients, Some(&self.vpc)).await?;
             let own = groups.into_iter().find(|group| self.is_own(&group.value)).map(|group| group.id);
@@ -279,7 +279,7 @@ impl Change for Lock {
                 let call = ec2.delete_security_group().group_id(id).send();
                 let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
                 let deleted = scene.unmake(self, "ec2:DeleteSecurityGroup", self.resource(), call).await?;
-                undone = if deleted == Undone::Reverted { deleted } else { undone };
+                undone = if deleted == RevertOutcome::Reverted { deleted } else { undone };
             }
             Ok(undone)
         }

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage};
 use crate::faults::permits::Permits;
 use crate::faults::state::{Kind, Snapshot, State, there};
 use crate::faults::tags::{MARK_TAG, WAS_TAG, tag};
@@ -216,7 +216,7 @@ impl Change for Mark {
         self.on.id().to_owned()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             scene.make(self, Box::pin(self.on.add(scene.clients, &self.tags))).await?;
             Ok(Applied::default())
@@ -224,26 +224,30 @@ impl Change for Mark {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async { Ok((marks(&self.on.tags(scene.clients).await?) == self.tags).then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let id = self.on.id();
             let there = match self.on.tags(scene.clients).await {
-                Err(error) if is_gone(&error) => return Ok(Undone::LeftAlone(format!("{id} no longer exists"))),
+                Err(error) if is_gone(&error) => {
+                    return Ok(RevertOutcome::ChangedByOthers(format!("{id} no longer exists")));
+                }
                 other => marks(&other?),
             };
             if there.is_empty() {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             if there.get(MARK_TAG) != self.tags.get(MARK_TAG) {
-                return Ok(Undone::LeftAlone(format!("{id} is marked by another run and is left as it is")));
+                return Ok(RevertOutcome::ChangedByOthers(format!(
+                    "{id} is marked by another run and is left as it is"
+                )));
             }
             let call = Box::pin(self.on.remove(scene.clients, &there));
             scene.unmake(self, self.on.removal(), format!("{id}: its tags as they were"), call).await?;
-            Ok(Undone::Reverted)
+            Ok(RevertOutcome::Reverted)
         }
         .boxed()
     }

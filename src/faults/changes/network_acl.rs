@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::discover::Finder;
 use crate::faults::dry_run::{Answer, DryRun};
 use crate::faults::live::Freshness;
@@ -89,7 +89,7 @@ impl Change for CreateClone {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Make
+        Stage::Create
     }
 
     fn makes(&self) -> Option<&str> {
@@ -132,7 +132,7 @@ impl Change for CreateClone {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let name = format!("gameday clone of {}", self.original);
             let own = [(RUN_TAG, scene.run.as_str()), (CLONE_TAG, &self.clone), ("Name", &name)];
@@ -150,7 +150,7 @@ impl Change for CreateClone {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             Ok(vpc.clone_of_run(scene.run, &self.clone).map(|acl| Applied { id: Some(acl.id.clone()) }))
@@ -158,11 +158,11 @@ impl Change for CreateClone {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            let Some(acl) = scene.made.get(&self.clone) else { return Ok(RevertOutcome::NoOp) };
             if !scene.blind && scene.live.vpc(&self.vpc, scene.fresh).await?.acl(&acl).is_none() {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             // A description of any age will do: a later run's clone is older than this restore.
             let vpc = scene.live.vpc(&self.vpc, Freshness::Any).await?;
@@ -187,7 +187,12 @@ impl Change for CreateClone {
 impl CreateClone {
     /// Subnets still use the clone. Where its original is gone there is nothing to give them back to: the clone, which has the same
     /// rules, stays as theirs, without the run's tags.
-    async fn keep_or_wait(&self, scene: &Scene<'_>, acl: &str, error: CloudError) -> Result<Undone, CloudError> {
+    async fn keep_or_wait(
+        &self,
+        scene: &ChangeContext<'_>,
+        acl: &str,
+        error: CloudError,
+    ) -> Result<RevertOutcome, CloudError> {
         let vpc = scene.live.vpc_now(&self.vpc).await?;
         let users = vpc.subnets_of(acl).join(", ");
         if users.is_empty() || vpc.acl(&self.original).is_some() {
@@ -197,7 +202,7 @@ impl CreateClone {
         let call = [RUN_TAG, CLONE_TAG, "Name"].iter().fold(call, |call, key| call.tags(key_only(key))).send();
         let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
         scene.unmake(self, "ec2:DeleteTags", format!("{acl}: the run's tags"), Box::pin(call)).await?;
-        Ok(Undone::LeftAlone(format!(
+        Ok(RevertOutcome::ChangedByOthers(format!(
             "{} was deleted by someone else: {users} keep {acl}, a copy of its rules. To use another one: `aws ec2 --region {} \
              replace-network-acl-association --association-id ASSOCIATION --network-acl-id ACL` for each subnet, then `aws ec2 --region {} \
              delete-network-acl --network-acl-id {acl}`",
@@ -224,20 +229,20 @@ impl Change for CopyRule {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Fill
+        Stage::Populate
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async { scene.make(self, Box::pin(create_entry(scene.clients, scene.id(&self.clone)?, &self.rule))).await }
             .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         has_rule(scene, &self.vpc, &self.clone, &self.rule).boxed()
     }
 
-    fn undo<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
-        async { Ok(Undone::Already) }.boxed()
+    fn undo<'a>(&'a self, _: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+        async { Ok(RevertOutcome::NoOp) }.boxed()
     }
 }
 
@@ -255,7 +260,7 @@ impl Change for Swap {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Attach
+        Stage::Associate
     }
 
     fn permit(&self, permits: &mut Permits<'_>) {
@@ -271,7 +276,7 @@ impl Change for Swap {
         self.subnet.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             let found = vpc.association(&self.subnet).map_or("no network ACL", |used| used.acl.as_str());
@@ -294,7 +299,7 @@ impl Change for Swap {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             let used = vpc
@@ -306,7 +311,7 @@ impl Change for Swap {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let Some(clone) = scene.made.get(&self.clone) else { return Ok(None) };
             let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
@@ -315,14 +320,14 @@ impl Change for Swap {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
             let Some(used) = vpc.association(&self.subnet) else {
                 return no_longer_there(&vpc, &self.vpc, &self.subnet);
             };
             if used.acl == self.original {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             if scene.made.get(&self.clone).as_ref() != Some(&used.acl) {
                 if let Some(run) = vpc.other_run(&used.acl, scene.run) {
@@ -330,7 +335,7 @@ impl Change for Swap {
                     return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
                 }
                 let found = format!("{} was moved to {} by someone else and is left as it is", self.subnet, used.acl);
-                return Ok(Undone::LeftAlone(found));
+                return Ok(RevertOutcome::ChangedByOthers(found));
             }
             if self.original.is_empty() {
                 let message = format!(
@@ -343,12 +348,12 @@ impl Change for Swap {
             if vpc.acl(&self.original).is_none() && !scene.blind {
                 let (subnet, original, clone) = (&self.subnet, &self.original, &used.acl);
                 let found = format!("{original} was deleted by someone else: {subnet} keeps its copy {clone}");
-                return Ok(Undone::LeftAlone(found));
+                return Ok(RevertOutcome::ChangedByOthers(found));
             }
             let resource = format!("{}: back to {}", self.subnet, self.original);
             let call = replace(scene.clients, used.id.clone(), self.original.clone());
             scene.unmake(self, self.call(), resource, call).await?;
-            Ok(Undone::Reverted)
+            Ok(RevertOutcome::Reverted)
         }
         .boxed()
     }
@@ -368,7 +373,7 @@ impl Change for Deny {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Cut
+        Stage::Inject
     }
 
     fn cuts_ipv4(&self) -> bool {
@@ -402,23 +407,23 @@ impl Change for Deny {
         permits.statement("HealNetworkAcls").allow(["ec2:DeleteNetworkAclEntry"], [acls]).on_own();
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async { scene.make(self, Box::pin(create_entry(scene.clients, scene.id(&self.clone)?, &self.rule))).await }
             .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         has_rule(scene, &self.vpc, &self.clone, &self.rule).boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             // The clone is the run's own, so no look is needed before the call, and none delays it.
-            let Some(acl) = scene.made.get(&self.clone) else { return Ok(Undone::Already) };
+            let Some(acl) = scene.made.get(&self.clone) else { return Ok(RevertOutcome::NoOp) };
             if !scene.blind {
                 let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
                 if !vpc.acl(&acl).is_some_and(|acl| acl.has_rule(self.rule.number, self.rule.egress)) {
-                    return Ok(Undone::Already);
+                    return Ok(RevertOutcome::NoOp);
                 }
             }
             let call = delete_entry(scene.clients, acl.clone(), self.rule.number, self.rule.egress);
@@ -436,16 +441,21 @@ impl Change for Deny {
 }
 
 /// A subnet that is not described is gone only where its VPC is: with other credentials, or in another Region, nothing is described.
-fn no_longer_there(described: &Vpc, vpc: &str, what: &str) -> Result<Undone, CloudError> {
+fn no_longer_there(described: &Vpc, vpc: &str, what: &str) -> Result<RevertOutcome, CloudError> {
     if described.acls().next().is_some() {
-        return Ok(Undone::LeftAlone(format!("{what} no longer exists")));
+        return Ok(RevertOutcome::ChangedByOthers(format!("{what} no longer exists")));
     }
     let message =
         format!("{vpc} is not visible with these credentials at this endpoint, so the state of {what} is unknown");
     Err(CloudError { operation: "ec2:DescribeNetworkAcls", class: ErrorClass::Refused, code: None, message })
 }
 
-async fn has_rule(scene: &Scene<'_>, vpc: &str, clone: &str, rule: &AclRule) -> Result<Option<Applied>, CloudError> {
+async fn has_rule(
+    scene: &ChangeContext<'_>,
+    vpc: &str,
+    clone: &str,
+    rule: &AclRule,
+) -> Result<Option<Applied>, CloudError> {
     let Some(clone) = scene.made.get(clone) else { return Ok(None) };
     let vpc = scene.live.vpc(vpc, scene.fresh).await?;
     Ok(vpc.acl(&clone).filter(|acl| acl.rules.contains(rule)).map(|_| Applied::default()))
@@ -483,7 +493,7 @@ pub async fn delete_entry(
     acl: String,
     number: i32,
     egress: bool,
-) -> Result<Undone, CloudError> {
+) -> Result<RevertOutcome, CloudError> {
     let call = clients.ec2_mutating.delete_network_acl_entry().network_acl_id(acl).rule_number(number).egress(egress);
     gone(call.send().await.map_err(CloudError::of("ec2:DeleteNetworkAclEntry")))
 }
@@ -495,10 +505,10 @@ async fn replace(clients: &RegionClients, association: String, acl: String) -> R
 }
 
 /// What deleting says: that it was gone already is fine.
-pub fn gone<T>(result: Result<T, CloudError>) -> Result<Undone, CloudError> {
+pub fn gone<T>(result: Result<T, CloudError>) -> Result<RevertOutcome, CloudError> {
     match result {
-        Ok(_) => Ok(Undone::Reverted),
-        Err(error) if error.class == ErrorClass::NotFound => Ok(Undone::Already),
+        Ok(_) => Ok(RevertOutcome::Reverted),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(RevertOutcome::NoOp),
         Err(error) => Err(error),
     }
 }
@@ -506,16 +516,16 @@ pub fn gone<T>(result: Result<T, CloudError>) -> Result<Undone, CloudError> {
 /// A call that deletes and fails may have nothing to delete: an earlier try took effect although its answer was lost, or
 /// the thing was never made. The error stands only where the thing is still there, or cannot be looked at.
 async fn unless_gone(
-    scene: &Scene<'_>,
+    scene: &ChangeContext<'_>,
     vpc: &str,
     error: CloudError,
     there: impl Fn(&Vpc) -> bool,
-) -> Result<Undone, CloudError> {
+) -> Result<RevertOutcome, CloudError> {
     if !matches!(error.class, ErrorClass::Unclear | ErrorClass::Denied) {
         return Err(error);
     }
     match scene.live.vpc_now(vpc).await {
-        Ok(vpc) if !there(&vpc) => Ok(Undone::Already),
+        Ok(vpc) if !there(&vpc) => Ok(RevertOutcome::NoOp),
         _ => Err(error),
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::action::Action;
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::state::{Attribute, Kind, Snapshot, State, text};
 
 /// Retries of a call that Scheduler could not make (EventBridge Scheduler user guide, "RetryPolicy": at most 185).
@@ -21,7 +21,7 @@ const RETRY_AGE_S: i32 = 86_400;
 
 /// scheduler:CreateSchedule; inverse scheduler:DeleteSchedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Arm {
+pub struct ScheduleHeal {
     /// Its name: the run's ID, and which change it heals.
     pub name: String,
     /// Its group.
@@ -34,8 +34,8 @@ pub struct Arm {
     pub heals: Box<Action>,
 }
 
-impl Arm {
-    fn heal(&self, scene: &Scene<'_>) -> Result<Universal, CloudError> {
+impl ScheduleHeal {
+    fn heal(&self, scene: &ChangeContext<'_>) -> Result<Universal, CloudError> {
         let universal = self.heals.change().universal(&|key| scene.made.get(key));
         universal.ok_or_else(|| CloudError::incomplete("gameday", &format!("call that restores {}", self.heals())))
     }
@@ -68,7 +68,7 @@ async fn snapshot(clients: &RegionClients, group: &str, state: &mut State) -> Re
     Ok(())
 }
 
-impl Change for Arm {
+impl Change for ScheduleHeal {
     fn call(&self) -> &'static str {
         "scheduler:CreateSchedule"
     }
@@ -82,10 +82,10 @@ impl Change for Arm {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Arm
+        Stage::ArmDeadMan
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let heal = self.heal(scene)?;
             let incomplete = |error: aws_smithy_types::error::operation::BuildError| {
@@ -119,7 +119,7 @@ impl Change for Arm {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let call = scene.clients.reading.scheduler.get_schedule().name(&self.name).group_name(&self.group);
             let found = match call.send().await.map_err(CloudError::of("scheduler:GetSchedule")) {
@@ -139,7 +139,7 @@ impl Change for Arm {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let call = scene.clients.mutating.scheduler.delete_schedule().name(&self.name).group_name(&self.group);
             let call = call.send().map(|answer| gone(answer.map_err(CloudError::of("scheduler:DeleteSchedule"))));
@@ -152,12 +152,12 @@ impl Change for Arm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::changes::health_check::Invert;
+    use crate::faults::changes::health_check::InvertHealthCheck;
 
     #[test]
     fn a_schedule_never_comes_before_its_time() {
-        let heals = Box::new(Action::Invert(Invert { health_check: "hc".into(), was: false }));
-        let arm = |at: &str| Arm {
+        let heals = Box::new(Action::InvertHealthCheck(InvertHealthCheck { health_check: "hc".into(), was: false }));
+        let arm = |at: &str| ScheduleHeal {
             name: "gd-1".into(),
             group: "default".into(),
             role_arn: "role".into(),

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::discover::Finder;
 use crate::faults::dry_run::{Answer, DryRun};
 use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
@@ -177,7 +177,7 @@ impl Change for CreateEmpty {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Make
+        Stage::Create
     }
 
     fn makes(&self) -> Option<&str> {
@@ -217,7 +217,7 @@ impl Change for CreateEmpty {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let mut tags = TagSpecification::builder()
                 .resource_type(ResourceType::SecurityGroup)
@@ -239,7 +239,7 @@ impl Change for CreateEmpty {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
             let call = scene.clients.ec2.describe_security_groups();
@@ -251,11 +251,11 @@ impl Change for CreateEmpty {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let Some(group) = scene.made.get(&self.group) else { return Ok(Undone::Already) };
+            let Some(group) = scene.made.get(&self.group) else { return Ok(RevertOutcome::NoOp) };
             if !scene.blind && self.settled(scene).await?.is_none() {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             let call = scene.clients.ec2_mutating.delete_security_group().group_id(&group).send();
             let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
@@ -272,7 +272,7 @@ impl Change for CreateEmpty {
 }
 
 impl Empty {
-    async fn rules(&self, scene: &Scene<'_>) -> Result<(String, Vec<IpPermission>), CloudError> {
+    async fn rules(&self, scene: &ChangeContext<'_>) -> Result<(String, Vec<IpPermission>), CloudError> {
         let id = scene.id(&self.group)?;
         let call = scene.clients.ec2.describe_security_groups().group_ids(&id);
         let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
@@ -296,10 +296,10 @@ impl Change for Empty {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Fill
+        Stage::Populate
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let (id, rules) = self.rules(scene).await?;
             if !rules.is_empty() {
@@ -313,12 +313,12 @@ impl Change for Empty {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async { Ok(self.rules(scene).await?.1.is_empty().then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
-        async { Ok(Undone::Already) }.boxed()
+    fn undo<'a>(&'a self, _: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+        async { Ok(RevertOutcome::NoOp) }.boxed()
     }
 }
 
@@ -340,7 +340,7 @@ impl Change for SwapGroups {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Cut
+        Stage::Inject
     }
 
     fn cuts_ipv4(&self) -> bool {
@@ -409,7 +409,7 @@ impl Change for SwapGroups {
         self.target.id().to_owned()
     }
 
-    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let now = self.target.groups(scene.clients).await?;
             let own = scene.made.get(&self.group).is_some_and(|empty| now == [empty]);
@@ -419,7 +419,7 @@ impl Change for SwapGroups {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let empty = [scene.id(&self.group)?];
             scene.make(self, Box::pin(self.target.give(scene.clients, &self.was, &empty))).await?;
@@ -428,7 +428,7 @@ impl Change for SwapGroups {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let Some(empty) = scene.made.get(&self.group) else { return Ok(None) };
             Ok((self.target.groups(scene.clients).await? == [empty]).then(Applied::default))
@@ -436,12 +436,12 @@ impl Change for SwapGroups {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let id = self.target.id();
             let now = match self.target.groups(scene.clients).await {
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    return Ok(Undone::LeftAlone(format!("{id} no longer exists")));
+                    return Ok(RevertOutcome::ChangedByOthers(format!("{id} no longer exists")));
                 }
                 other => other?,
             };
@@ -451,16 +451,16 @@ impl Change for SwapGroups {
                 // An endpoint's groups are given and taken one by one, so that only a difference can be sent.
                 let repeatable = !matches!(self.target, Grouped::Endpoint(_));
                 if !(scene.blind && repeatable && empty.is_some()) {
-                    return Ok(Undone::Already);
+                    return Ok(RevertOutcome::NoOp);
                 }
             } else if !own {
                 let found = format!("{id} was changed to {} by someone else and is left as it is", now.join(", "));
-                return Ok(Undone::LeftAlone(found));
+                return Ok(RevertOutcome::ChangedByOthers(found));
             }
             let resource = format!("{id}: security groups back to {}", self.was.join(", "));
             let call = Box::pin(self.target.give(scene.clients, &now, &self.was));
             scene.unmake(self, self.call(), resource, call).await?;
-            Ok(Undone::Reverted)
+            Ok(RevertOutcome::Reverted)
         }
         .boxed()
     }

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, ErrorClass, PasswordRef};
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage};
 use gameday_core::model::Clock;
 
 /// A Region that deletes no users may show one for so long whom the other has just deleted, in real time; our own choice, since Cognito
@@ -19,7 +19,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// A user who must set a new password sets it; inverse cognito-idp:AdminSetUserPassword, which asks for a new one again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AskForPassword {
+pub struct RequirePasswordChange {
     /// The user pool's ID.
     pub pool: String,
     /// The user's name.
@@ -30,7 +30,7 @@ pub struct AskForPassword {
 
 /// Somebody signs up, or signs in by an identity provider for the first time; inverse cognito-idp:AdminDeleteUser.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Newcomer {
+pub struct CreateUser {
     /// The user pool's ID.
     pub pool: String,
     /// The name, which nobody else has.
@@ -38,7 +38,7 @@ pub struct Newcomer {
 }
 
 /// A user's state; nothing where there is no such user.
-async fn status(scene: &Scene<'_>, pool: &str, user: &str) -> Result<Option<UserStatusType>, CloudError> {
+async fn status(scene: &ChangeContext<'_>, pool: &str, user: &str) -> Result<Option<UserStatusType>, CloudError> {
     scene.pace.turn().await;
     let call = scene.clients.reading.cognito.admin_get_user().user_pool_id(pool).username(user).send().await;
     let answer = call.map_err(CloudError::of("cognito-idp:AdminGetUser"));
@@ -49,8 +49,8 @@ async fn status(scene: &Scene<'_>, pool: &str, user: &str) -> Result<Option<User
     }
 }
 
-impl AskForPassword {
-    async fn ask(&self, scene: &Scene<'_>) -> Result<(), CloudError> {
+impl RequirePasswordChange {
+    async fn ask(&self, scene: &ChangeContext<'_>) -> Result<(), CloudError> {
         let operation = "cognito-idp:AdminSetUserPassword";
         let password = match scene.passwords.get(&self.user) {
             Some(password) => password.clone(),
@@ -67,7 +67,7 @@ impl AskForPassword {
     }
 }
 
-impl Change for AskForPassword {
+impl Change for RequirePasswordChange {
     fn call(&self) -> &'static str {
         "cognito-idp:RespondToAuthChallenge"
     }
@@ -84,12 +84,12 @@ impl Change for AskForPassword {
         Stage::Users
     }
 
-    fn apply<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, _: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         // The user's own client calls.
         async { Ok(Applied::default()) }.boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let status = status(scene, &self.pool, &self.user).await?;
             Ok((status == Some(UserStatusType::Confirmed)).then(Applied::default))
@@ -97,26 +97,27 @@ impl Change for AskForPassword {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let user = &self.user;
             match status(scene, &self.pool, user).await? {
-                Some(UserStatusType::ForceChangePassword) => Ok(Undone::Already),
+                Some(UserStatusType::ForceChangePassword) => Ok(RevertOutcome::NoOp),
                 Some(UserStatusType::Confirmed) => {
                     self.ask(scene).await?;
-                    Ok(Undone::Reverted)
+                    Ok(RevertOutcome::Reverted)
                 }
-                Some(other) => {
-                    Ok(Undone::LeftAlone(format!("user {user} is now {} and is left as it is", other.as_str())))
-                }
-                None => Ok(Undone::LeftAlone(format!("user {user} does not exist"))),
+                Some(other) => Ok(RevertOutcome::ChangedByOthers(format!(
+                    "user {user} is now {} and is left as it is",
+                    other.as_str()
+                ))),
+                None => Ok(RevertOutcome::ChangedByOthers(format!("user {user} does not exist"))),
             }
         }
         .boxed()
     }
 }
 
-impl Change for Newcomer {
+impl Change for CreateUser {
     fn call(&self) -> &'static str {
         "cognito-idp:SignUp"
     }
@@ -133,26 +134,26 @@ impl Change for Newcomer {
         Stage::Users
     }
 
-    fn apply<'a>(&'a self, _: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, _: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         // The newcomer's own client calls.
         async { Ok(Applied::default()) }.boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async { Ok(status(scene, &self.pool, &self.user).await?.map(|_| Applied::default())) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let operation = "cognito-idp:AdminDeleteUser";
             if status(scene, &self.pool, &self.user).await?.is_none() {
-                return Ok(Undone::Already);
+                return Ok(RevertOutcome::NoOp);
             }
             let call = scene.clients.mutating.cognito.admin_delete_user().user_pool_id(&self.pool);
             let call = call.username(&self.user).send();
             let call = async { call.await.map(drop).map_err(CloudError::of(operation)) };
             let refused = match scene.unmake(self, operation, format!("user {}: deleted", self.user), call).await {
-                Ok(()) => return Ok(Undone::Reverted),
+                Ok(()) => return Ok(RevertOutcome::Reverted),
                 Err(error) if error.code.as_deref() == Some("OperationNotEnabledException") => error,
                 Err(error) => return Err(error),
             };
@@ -161,7 +162,7 @@ impl Change for Newcomer {
             while Clock::real_now() < until {
                 tokio::time::sleep(BETWEEN_LOOKS).await;
                 if status(scene, &self.pool, &self.user).await?.is_none() {
-                    return Ok(Undone::Already);
+                    return Ok(RevertOutcome::NoOp);
                 }
             }
             Err(refused)

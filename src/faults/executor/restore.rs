@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Backoff, CloudError, ErrorClass};
 use crate::faults::action::Action;
-use crate::faults::change::{Scene, Stage, Undone};
+use crate::faults::change::{ChangeContext, RevertOutcome, Stage};
 use crate::faults::journal::Recorded;
 use crate::faults::live::Freshness;
 use crate::faults::pace::CALLS_IN_FLIGHT;
@@ -122,7 +122,7 @@ impl Executor {
         let mut recorded = self.journal.contents().actions;
         recorded
             .retain(|recorded| cut.iter().any(|(region, own)| *region == recorded.region && *own == recorded.action));
-        self.saying(self.round(recorded, &[Stage::Cut], true, give_up), "still removing the faults").await.restored
+        self.saying(self.round(recorded, &[Stage::Inject], true, give_up), "still removing the faults").await.restored
     }
 
     /// Waits until no call can be under way and no description lag behind one any more, looks at everything again that faults changed, and
@@ -299,12 +299,12 @@ impl Executor {
                 Ok(undone) => {
                     round.restored.reverted += done.counts;
                     let how = match undone {
-                        Undone::Reverted => {
+                        RevertOutcome::Reverted => {
                             round.worked = true;
                             "reverted".to_owned()
                         }
-                        Undone::Already => "nothing to revert".to_owned(),
-                        Undone::LeftAlone(found) => {
+                        RevertOutcome::NoOp => "nothing to revert".to_owned(),
+                        RevertOutcome::ChangedByOthers(found) => {
                             let (region, resource) = (done.region, done.touches);
                             let others = ChangedByOthers { region, resource, found: found.clone() };
                             round.restored.changed_by_others.push(others);
@@ -375,7 +375,7 @@ struct Done {
     region: Region,
     touches: String,
     words: String,
-    result: Result<Undone, CloudError>,
+    result: Result<RevertOutcome, CloudError>,
 }
 
 struct Undoing<'a> {
@@ -421,7 +421,7 @@ impl Undoing<'_> {
         let once = || async {
             let fresh = if again.swap(true, Ordering::Relaxed) { self.own.now() } else { first };
             let whose = (&same.region, &same.action);
-            let scene = Scene { blind, ..self.own.scene_of(whose, self.own.place(&same.region)?, fresh) };
+            let scene = ChangeContext { blind, ..self.own.scene_of(whose, self.own.place(&same.region)?, fresh) };
             same.action.change().undo(&scene).await
         };
         let result = loop {

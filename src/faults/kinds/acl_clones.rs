@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::faults::action::Action;
 use crate::faults::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
 use crate::faults::network::{AclRule, Vpc};
-use crate::faults::plan::{Ask, FaultError};
+use crate::faults::plan::{FaultError, PlanContext};
 use crate::faults::quota::AclQuotas;
 use crate::faults::target::Subnet;
 
@@ -19,7 +19,7 @@ use crate::faults::target::Subnet;
 /// # Errors
 /// [`FaultError::Quota`] when a clone or its deny rules would not fit, [`FaultError::NoAcl`] when EC2 tells no ACL of a subnet,
 /// [`FaultError::SharedSubnet`].
-pub async fn deny(ask: &Ask<'_>, subnets: &[Subnet], denied: &[AclRule]) -> Result<Vec<Action>, FaultError> {
+pub async fn deny(ask: &PlanContext<'_>, subnets: &[Subnet], denied: &[AclRule]) -> Result<Vec<Action>, FaultError> {
     ask.refuse_shared(subnets).await?;
     let mut vpcs = BTreeMap::new();
     for subnet in subnets {
@@ -60,7 +60,7 @@ fn room<'a>(
 }
 
 fn changes(
-    ask: &Ask<'_>,
+    ask: &PlanContext<'_>,
     subnets: &[Subnet],
     vpcs: &BTreeMap<String, Vpc>,
     denied: &[AclRule],

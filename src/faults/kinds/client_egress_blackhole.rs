@@ -3,13 +3,13 @@
 
 use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
-use crate::faults::plan::{Ask, Cover, FaultError, Planned};
+use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault};
 use crate::faults::target::subnets;
 use gameday_core::model::Cidr;
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
 
-async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let region = ask.site.region(ask.spec.region);
     if region.clients.is_empty() {
         return Err(FaultError::Refused(
@@ -32,9 +32,9 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
         })
         .collect();
     let actions = acl_clones::deny(ask, &subnets, &denied).await?;
-    let mut planned = Planned::of_subnets(ask, &subnets, actions);
+    let mut planned = PlannedFault::of_subnets(ask, &subnets, actions);
     let touches = std::mem::take(&mut planned.cover.touches);
-    planned.cover = Cover { touches, from_users_to: ranges, ..Cover::default() };
+    planned.cover = BlastRadius { touches, from_users_to: ranges, ..BlastRadius::default() };
     Ok(planned)
 }
 

@@ -3,14 +3,14 @@
 
 use super::{Kind, nothing_else};
 use crate::faults::action::Action;
-use crate::faults::changes::health_check::{Invert, describe};
+use crate::faults::changes::health_check::{InvertHealthCheck, describe};
 use crate::faults::changes::mark::Marked;
-use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
+use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
 
-async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let id = ask.site.dns.health_check_id.clone();
     let described = describe(ask.clients, &id).await?;
     if described.config.disabled() == Some(true) {
@@ -21,10 +21,10 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let was = described.inverted();
     let mark = ask.mark(on, &tags, [("state".to_owned(), was.to_string())])?;
     let label = tags.get("Name").map_or_else(|| format!("health check {id}"), |name| format!("{id} ({name})"));
-    Ok(Planned {
+    Ok(PlannedFault {
         targets: vec![Target { id: id.clone(), label, tags }],
-        cover: Cover::default(),
-        actions: vec![mark, Action::Invert(Invert { health_check: id.clone(), was })],
+        cover: BlastRadius::default(),
+        actions: vec![mark, Action::InvertHealthCheck(InvertHealthCheck { health_check: id.clone(), was })],
         scope: Scope::of(Part::HealthCheck, &ask.clients.region, &id),
     })
 }

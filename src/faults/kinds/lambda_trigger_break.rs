@@ -8,15 +8,15 @@ use aws_sdk_cognitoidentityprovider::types::{LambdaConfigType, PreTokenGeneratio
 use super::{Kind, user_pool};
 use crate::cloud::CloudError;
 use crate::faults::action::Action;
-use crate::faults::changes::function::{Starve, reserved};
+use crate::faults::changes::function::{ThrottleFunction, reserved};
 use crate::faults::changes::mark::Marked;
-use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
+use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 use gameday_core::scenario::Trigger;
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
 
-async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let trigger = ask.spec.trigger.unwrap_or_default();
     let pool = &ask.site.pool.id;
     let call = ask.clients.cognito.describe_user_pool().user_pool_id(pool).send();
@@ -33,12 +33,12 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let function = unqualified(&function).to_owned();
     let on = Marked::Function(function.clone());
     let tags = on.tags(ask.clients).await?;
-    let starve = Starve { function: function.clone(), was };
+    let starve = ThrottleFunction { function: function.clone(), was };
     let mark = ask.mark(on, &tags, [("state".to_owned(), starve.was_text())])?;
-    Ok(Planned {
+    Ok(PlannedFault {
         targets: vec![Target { id: function.clone(), label, tags }],
-        cover: Cover::default(),
-        actions: vec![mark, Action::Starve(starve)],
+        cover: BlastRadius::default(),
+        actions: vec![mark, Action::ThrottleFunction(starve)],
         scope: Scope::of(Part::Function, &ask.clients.region, &function),
     })
 }

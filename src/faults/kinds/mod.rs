@@ -13,13 +13,13 @@ mod security_group_blackhole;
 use futures::future::BoxFuture;
 
 use super::permits::Permits;
-use super::plan::{Ask, FaultError, Planned};
+use super::plan::{FaultError, PlanContext, PlannedFault};
 use gameday_core::scenario::FaultKind;
 
 /// What a kind of fault is.
 pub(super) struct Kind {
     /// Resolves a fault to concrete targets and changes. Only reads.
-    plan: for<'a> fn(&'a Ask<'a>) -> BoxFuture<'a, Result<Planned, FaultError>>,
+    plan: for<'a> fn(&'a PlanContext<'a>) -> BoxFuture<'a, Result<PlannedFault, FaultError>>,
     /// What planning it asks, beyond what every run asks.
     permit: fn(&mut Permits<'_>),
 }
@@ -52,7 +52,7 @@ impl Kind {
     ///
     /// # Errors
     /// [`FaultError`].
-    pub(super) async fn plan(&self, ask: &Ask<'_>) -> Result<Planned, FaultError> {
+    pub(super) async fn plan(&self, ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
         (self.plan)(ask).await
     }
 

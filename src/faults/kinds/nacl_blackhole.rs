@@ -2,16 +2,16 @@
 
 use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
-use crate::faults::plan::{Ask, FaultError, Planned};
+use crate::faults::plan::{FaultError, PlanContext, PlannedFault};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
 
-async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let subnets = ask.subnets().await?;
     let denied: Vec<AclRule> = [false, true]
         .into_iter()
         .flat_map(|ipv6| [false, true].map(|egress| AclRule::deny_all(egress, ipv6)))
         .collect();
     let actions = acl_clones::deny(ask, &subnets, &denied).await?;
-    Ok(Planned::of_subnets(ask, &subnets, actions))
+    Ok(PlannedFault::of_subnets(ask, &subnets, actions))
 }

@@ -3,7 +3,7 @@
 
 use super::{Kind, acl_clones, nothing_else};
 use crate::faults::network::AclRule;
-use crate::faults::plan::{Ask, FaultError, Planned};
+use crate::faults::plan::{FaultError, PlanContext, PlannedFault};
 use gameday_core::model::{Cidr, PortRange};
 use gameday_core::scenario::Direction;
 
@@ -12,13 +12,13 @@ const TCP: &str = "6";
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
 
-async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let subnets = ask.subnets().await?;
     let actions = acl_clones::deny(ask, &subnets, &denied(ask)).await?;
-    Ok(Planned::of_subnets(ask, &subnets, actions))
+    Ok(PlannedFault::of_subnets(ask, &subnets, actions))
 }
 
-fn denied(ask: &Ask<'_>) -> Vec<AclRule> {
+fn denied(ask: &PlanContext<'_>) -> Vec<AclRule> {
     let directions: &[bool] = match ask.spec.direction.unwrap_or(Direction::Both) {
         Direction::Ingress => &[false],
         Direction::Egress => &[true],

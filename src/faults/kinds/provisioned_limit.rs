@@ -6,14 +6,14 @@
 
 use super::{Kind, user_pool};
 use crate::faults::action::Action;
-use crate::faults::changes::limit::{LIMIT, Provision, provisioned};
+use crate::faults::changes::limit::{LIMIT, SetProvisionedLimit, provisioned};
 use crate::faults::changes::mark::Marked;
-use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
+use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
 
-async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let region = &ask.clients.region;
     // Validation has proved that there is a rate, and that it is a whole one.
     let rate =
@@ -31,20 +31,20 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     let pool = pool_arn(ask).await?;
     let on = Marked::Pool(pool.clone());
     let tags = on.tags(ask.clients).await?;
-    let provision = Provision { rate: Some(rate), was: limit.provisioned };
+    let provision = SetProvisionedLimit { rate: Some(rate), was: limit.provisioned };
     let mark = ask.mark(on, &tags, [("limit".to_owned(), provision.text())])?;
     // The limit is the account's in this Region, and no resource: two faults cannot share it, whatever the pool.
     let target =
         Target { id: format!("{region}/UserAuthentication"), label: format!("UserAuthentication in {region}"), tags };
-    Ok(Planned {
+    Ok(PlannedFault {
         targets: vec![target],
-        cover: Cover::default(),
-        actions: vec![mark, Action::Provision(provision)],
+        cover: BlastRadius::default(),
+        actions: vec![mark, Action::SetProvisionedLimit(provision)],
         scope: Scope::of(Part::Limit, region, LIMIT).with(Part::UserPool, region, &pool),
     })
 }
 
-async fn pool_arn(ask: &Ask<'_>) -> Result<String, FaultError> {
+async fn pool_arn(ask: &PlanContext<'_>) -> Result<String, FaultError> {
     let operation = "cognito-idp:DescribeUserPool";
     let call = ask.clients.cognito.describe_user_pool().user_pool_id(&ask.site.pool.id).send();
     let described = call.await.map_err(crate::cloud::CloudError::of(operation))?;

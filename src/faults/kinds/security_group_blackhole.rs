@@ -13,7 +13,7 @@ use crate::faults::changes::group_rule::{self, DescribedRule, GroupRule, Source}
 use crate::faults::changes::mark::Marked;
 use crate::faults::changes::security_group::{CreateEmpty, Empty, Grouped, Revoke, SwapGroups};
 use crate::faults::permits::DESCRIBE_NETWORK;
-use crate::faults::plan::{Ask, Cover, FaultError, Planned, Target};
+use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 use crate::faults::tags::{TAGS_OF_A_RESOURCE, VALUE_CHARACTERS, WAS_TAG};
 use crate::faults::target::Subnet;
@@ -66,7 +66,7 @@ pub const KIND: Kind = Kind {
     },
 };
 
-async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
+async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let subnets = ask.all_subnets().await?;
     let vpcs: BTreeSet<String> = subnets.iter().map(|subnet| subnet.vpc.clone()).collect();
     let selected: BTreeSet<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
@@ -99,19 +99,19 @@ async fn plan(ask: &Ask<'_>) -> Result<Planned, FaultError> {
     for one in &chosen {
         scope.insert(Part::SecurityGroups, &ask.clients.region, &one.vpc);
     }
-    Ok(Planned {
+    Ok(PlannedFault {
         targets: chosen
             .iter()
             .map(|one| Target { id: one.grouped.id().to_owned(), label: one.label.clone(), tags: one.tags.clone() })
             .collect(),
-        cover: Cover {
+        cover: BlastRadius {
             interfaces: chosen
                 .iter()
                 .flat_map(|one| one.interfaces.iter().map(|id| (one.vpc.clone(), id.clone())))
                 .collect(),
             touches: chosen.iter().flat_map(|one| one.subnets.iter().cloned()).collect(),
             stateful: true,
-            ..Cover::default()
+            ..BlastRadius::default()
         },
         actions,
         scope,
@@ -254,7 +254,7 @@ async fn balancer_tags(clients: &RegionClients, arn: &str) -> Result<BTreeMap<St
     Ok(tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect())
 }
 
-fn swaps(ask: &Ask<'_>, chosen: &[Chosen]) -> Result<Vec<Action>, FaultError> {
+fn swaps(ask: &PlanContext<'_>, chosen: &[Chosen]) -> Result<Vec<Action>, FaultError> {
     let mut by_vpc: BTreeMap<&str, Vec<&Chosen>> = BTreeMap::new();
     for one in chosen {
         by_vpc.entry(&one.vpc).or_default().push(one);
@@ -303,7 +303,11 @@ fn fits_into_tags(was: &BTreeMap<String, Vec<String>>, other_tags: usize) -> Res
     }
 }
 
-async fn revokes(ask: &Ask<'_>, chosen: &[Chosen], interfaces: &[NetworkInterface]) -> Result<Vec<Action>, FaultError> {
+async fn revokes(
+    ask: &PlanContext<'_>,
+    chosen: &[Chosen],
+    interfaces: &[NetworkInterface],
+) -> Result<Vec<Action>, FaultError> {
     let covered: BTreeSet<&String> = chosen.iter().flat_map(|one| &one.interfaces).collect();
     let groups: BTreeSet<&String> = chosen.iter().flat_map(|one| &one.groups).collect();
     let mut actions = Vec::new();
@@ -366,7 +370,7 @@ fn is_stale<'a>(rule: &GroupRule, mut permissions: impl Iterator<Item = &'a IpPe
     })
 }
 
-fn matches(rule: &GroupRule, ask: &Ask<'_>) -> bool {
+fn matches(rule: &GroupRule, ask: &PlanContext<'_>) -> bool {
     let door = PortRange { from: ask.site.front_door.port, to: ask.site.front_door.port };
     let ports: &[PortRange] = if ask.spec.ports.is_empty() { &[door] } else { &ask.spec.ports };
     let port = match rule.ports {

@@ -22,7 +22,7 @@ use futures::future::{BoxFuture, join_all, try_join};
 use gameday_core::model::{Finding, Predicts, RegionRole, Severity};
 
 use super::Findings;
-use super::facts::{Facts, Missing};
+use super::facts::{Facts, Unavailable};
 
 /// A check.
 pub struct Check {
@@ -43,12 +43,12 @@ pub struct Check {
     /// The calls that it makes, as IAM actions.
     pub calls: &'static [&'static str],
     /// Looks; what it gives are the places where the finding holds.
-    pub look: for<'a> fn(&'a Facts) -> BoxFuture<'a, Looked>,
+    pub look: for<'a> fn(&'a Facts) -> BoxFuture<'a, CheckResult>,
 }
 
 /// What every code has to say for itself, whoever looks for it.
 #[derive(Debug, Clone, Copy)]
-pub struct Page {
+pub struct RuleMetadata {
     /// As `GD502`.
     pub code: &'static str,
     /// How bad its finding is at worst.
@@ -66,11 +66,11 @@ pub struct Page {
 }
 
 /// What a check saw: where its finding holds, or why it could not look.
-pub type Looked = Result<Vec<Sight>, Missing>;
+pub type CheckResult = Result<Vec<Occurrence>, Unavailable>;
 
 /// One place where a finding holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sight {
+pub struct Occurrence {
     /// What was seen, API answers quoted. Never a secret.
     pub evidence: String,
     /// The command or snippet for this very place, where it is more than [`Check::remedy`] says.
@@ -81,7 +81,7 @@ pub struct Sight {
     pub regions: Vec<RegionRole>,
 }
 
-impl Sight {
+impl Occurrence {
     /// As bad as the check says, with the check's remedy.
     pub fn of(evidence: impl Into<String>) -> Self {
         Self { evidence: evidence.into(), remedy: None, severity: None, regions: Vec::new() }
@@ -143,8 +143,8 @@ pub fn all() -> Vec<&'static Check> {
 }
 
 /// The page of every code, in the order of the codes: of the checks, and of what a run's own steps find.
-pub fn pages() -> Vec<Page> {
-    let mut pages: Vec<Page> = all().into_iter().map(Check::page).chain(steps::ALL.iter().copied()).collect();
+pub fn pages() -> Vec<RuleMetadata> {
+    let mut pages: Vec<RuleMetadata> = all().into_iter().map(Check::page).chain(steps::ALL.iter().copied()).collect();
     pages.sort_by_key(|page| page.code);
     pages
 }
@@ -172,9 +172,9 @@ pub async fn look(facts: &Facts, found: &mut Findings) -> Vec<&'static str> {
 }
 
 /// Looks at both Regions side by side; what was seen, once for each text, with the Regions where it was the same.
-async fn in_both<'a, F>(facts: &'a Facts, look: impl Fn(&'a Facts, RegionRole) -> F) -> Looked
+async fn in_both<'a, F>(facts: &'a Facts, look: impl Fn(&'a Facts, RegionRole) -> F) -> CheckResult
 where
-    F: Future<Output = Result<Vec<String>, Missing>>,
+    F: Future<Output = Result<Vec<String>, Unavailable>>,
 {
     let (here, there) = try_join(look(facts, RegionRole::Primary), look(facts, RegionRole::Replica)).await?;
     let mut seen: BTreeMap<String, Vec<RegionRole>> = BTreeMap::new();
@@ -185,27 +185,27 @@ where
     }
     let sight = |(text, regions): (String, Vec<RegionRole>)| {
         let names: Vec<&str> = regions.iter().map(|role| facts.site.region(*role).region.as_str()).collect();
-        Sight { regions, ..Sight::of(format!("{}: {text}", names.join(" and "))) }
+        Occurrence { regions, ..Occurrence::of(format!("{}: {text}", names.join(" and "))) }
     };
     Ok(seen.into_iter().map(sight).collect())
 }
 
 impl Check {
     /// Its page.
-    pub const fn page(&self) -> Page {
+    pub const fn page(&self) -> RuleMetadata {
         let Self { code, severity, regions, predicts, title, why, remedy, .. } = *self;
-        Page { code, severity, regions, predicts, title, why, remedy }
+        RuleMetadata { code, severity, regions, predicts, title, why, remedy }
     }
 }
 
-impl Page {
+impl RuleMetadata {
     /// The name of the anti-pattern that it finds, if it is one.
     pub fn anti_pattern(&self) -> Option<&'static str> {
         anti_patterns::name(self.code)
     }
 
     /// Its finding at one place.
-    pub fn finding(&self, sight: Sight) -> Finding {
+    pub fn finding(&self, sight: Occurrence) -> Finding {
         Finding {
             code: self.code.to_owned(),
             severity: sight.severity.unwrap_or(self.severity),
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_shows_in_a_region_names_it_once() {
-        for Page { code, predicts, regions, .. } in pages() {
+        for RuleMetadata { code, predicts, regions, .. } in pages() {
             let somewhere = matches!(predicts, Predicts::FailedLogins | Predicts::Throttling);
             assert!(!somewhere || !regions.is_empty(), "{code} does not say where");
             assert!(regions.windows(2).all(|pair| pair[0] < pair[1]), "{code}: {regions:?}");

@@ -1,11 +1,11 @@
 //! What the steps find that a run makes anyway: whose credentials these are, who is to log in, and whether they can.
 
-use super::{BOTH, PRIMARY, Page, REPLICA};
+use super::{BOTH, PRIMARY, REPLICA, RuleMetadata};
 use gameday_core::model::Predicts;
 use gameday_core::model::Severity::{Blocker, Risk};
 
 /// By code.
-pub const ALL: &[Page] = &[
+pub const ALL: &[RuleMetadata] = &[
     CREDENTIALS,
     CLIENT,
     USERS,
@@ -25,12 +25,12 @@ pub const ALL: &[Page] = &[
 ];
 
 /// Whether the step is part of preflight; the limits of a replica are tried in the hold phase of a run.
-pub fn is_of_preflight(page: &Page) -> bool {
+pub fn is_of_preflight(page: &RuleMetadata) -> bool {
     page.code != SURPRISE.code
 }
 
 /// GD001
-pub const CREDENTIALS: Page = Page {
+pub const CREDENTIALS: RuleMetadata = RuleMetadata {
     code: "GD001",
     severity: Blocker,
     regions: &[],
@@ -46,7 +46,7 @@ pub const CREDENTIALS: Page = Page {
 };
 
 /// GD004
-pub const CLIENT: Page = Page {
+pub const CLIENT: RuleMetadata = RuleMetadata {
     code: "GD004",
     severity: Blocker,
     regions: &[],
@@ -59,7 +59,7 @@ pub const CLIENT: Page = Page {
 };
 
 /// GD005
-pub const USERS: Page = Page {
+pub const USERS: RuleMetadata = RuleMetadata {
     code: "GD005",
     severity: Blocker,
     regions: &[],
@@ -74,7 +74,7 @@ pub const USERS: Page = Page {
 };
 
 /// GD006
-pub const MANAGED_LOGIN: Page = Page {
+pub const MANAGED_LOGIN: RuleMetadata = RuleMetadata {
     code: "GD006",
     severity: Blocker,
     regions: &[],
@@ -85,7 +85,7 @@ pub const MANAGED_LOGIN: Page = Page {
 };
 
 /// GD007
-pub const EXPECTATION: Page = Page {
+pub const EXPECTATION: RuleMetadata = RuleMetadata {
     code: "GD007",
     severity: Blocker,
     regions: &[],
@@ -97,7 +97,7 @@ pub const EXPECTATION: Page = Page {
 };
 
 /// GD009
-pub const UNREACHABLE: Page = Page {
+pub const UNREACHABLE: RuleMetadata = RuleMetadata {
     code: "GD009",
     severity: Blocker,
     regions: &[],
@@ -117,7 +117,7 @@ pub const UNREACHABLE: Page = Page {
 };
 
 /// GD010
-pub const NO_CREDENTIALS: Page = Page {
+pub const NO_CREDENTIALS: RuleMetadata = RuleMetadata {
     code: "GD010",
     severity: Blocker,
     regions: &[],
@@ -136,7 +136,7 @@ pub const NO_CREDENTIALS: Page = Page {
 };
 
 /// GD011
-pub const EXPIRY: Page = Page {
+pub const EXPIRY: RuleMetadata = RuleMetadata {
     code: "GD011",
     severity: Blocker,
     regions: &[],
@@ -150,7 +150,7 @@ pub const EXPIRY: Page = Page {
 };
 
 /// GD012
-pub const REDIRECTED: Page = Page {
+pub const REDIRECTED: RuleMetadata = RuleMetadata {
     code: "GD012",
     severity: Risk,
     regions: &[],
@@ -165,7 +165,7 @@ pub const REDIRECTED: Page = Page {
 };
 
 /// GD101
-pub const LOGIN_PRIMARY: Page = Page {
+pub const LOGIN_PRIMARY: RuleMetadata = RuleMetadata {
     code: "GD101",
     severity: Blocker,
     regions: PRIMARY,
@@ -182,7 +182,7 @@ pub const LOGIN_PRIMARY: Page = Page {
 };
 
 /// GD102
-pub const LOGIN_REPLICA: Page = Page {
+pub const LOGIN_REPLICA: RuleMetadata = RuleMetadata {
     code: "GD102",
     severity: Blocker,
     regions: REPLICA,
@@ -202,7 +202,7 @@ pub const LOGIN_REPLICA: Page = Page {
 };
 
 /// GD103
-pub const SURPRISE: Page = Page {
+pub const SURPRISE: RuleMetadata = RuleMetadata {
     code: "GD103",
     severity: Risk,
     regions: REPLICA,
@@ -216,7 +216,7 @@ pub const SURPRISE: Page = Page {
 };
 
 /// GD104
-pub const SESSIONS: Page = Page {
+pub const SESSIONS: RuleMetadata = RuleMetadata {
     code: "GD104",
     severity: Blocker,
     regions: PRIMARY,
@@ -228,7 +228,7 @@ pub const SESSIONS: Page = Page {
 };
 
 /// GD105
-pub const FEW_CODES: Page = Page {
+pub const FEW_CODES: RuleMetadata = RuleMetadata {
     code: "GD105",
     severity: Risk,
     regions: BOTH,
@@ -241,7 +241,7 @@ pub const FEW_CODES: Page = Page {
 };
 
 /// GD402
-pub const CLAIM: Page = Page {
+pub const CLAIM: RuleMetadata = RuleMetadata {
     code: "GD402",
     severity: Blocker,
     regions: REPLICA,
@@ -259,7 +259,7 @@ pub const CLAIM: Page = Page {
 };
 
 /// GD901
-pub const ACCOUNT: Page = Page {
+pub const ACCOUNT: RuleMetadata = RuleMetadata {
     code: "GD901",
     severity: Blocker,
     regions: &[],

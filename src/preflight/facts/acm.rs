@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_acm::types::{CertificateDetail, CertificateSummary, Filters, KeyAlgorithm};
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -39,8 +39,8 @@ impl Facts {
     /// The certificate of managed login's own domain; nothing where the pool has no such domain.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn login_certificate(&self) -> Result<Option<LoginCertificate>, Missing> {
+    /// [`Unavailable`].
+    pub async fn login_certificate(&self) -> Result<Option<LoginCertificate>, Unavailable> {
         let domain = self.domain().await?;
         Ok(domain.as_ref().as_ref().and_then(|domain| {
             let arn = domain.custom_domain_config()?.certificate_arn().to_owned();
@@ -51,8 +51,8 @@ impl Facts {
     /// The certificates of a Region.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn certificates(&self, role: RegionRole) -> Result<Arc<Vec<CertificateSummary>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn certificates(&self, role: RegionRole) -> Result<Arc<Vec<CertificateSummary>>, Unavailable> {
         let operation = "acm:ListCertificates";
         self.call(operation, role, "", async move {
             let filters = Filters::builder().set_key_types(Some(KEYS.to_vec())).build();
@@ -71,8 +71,8 @@ impl Facts {
     /// A certificate in detail.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn certificate(&self, role: RegionRole, arn: &str) -> Result<Arc<CertificateDetail>, Missing> {
+    /// [`Unavailable`].
+    pub async fn certificate(&self, role: RegionRole, arn: &str) -> Result<Arc<CertificateDetail>, Unavailable> {
         let (operation, arn) = ("acm:DescribeCertificate", arn.to_owned());
         self.call(operation, role, &arn.clone(), async move {
             let call = self.cloud.region(role).checked.acm.describe_certificate().certificate_arn(arn);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_apigateway::types::{Authorizer, RestApi};
 use futures::future::try_join_all;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -39,8 +39,8 @@ impl Facts {
     /// The authorizers of all REST APIs of a Region.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn authorizers(&self, role: RegionRole) -> Result<Vec<Guarded>, Missing> {
+    /// [`Unavailable`].
+    pub async fn authorizers(&self, role: RegionRole) -> Result<Vec<Guarded>, Unavailable> {
         let apis = self.rest_apis(role).await?;
         let authorizers = apis.iter().map(async |api| {
             let id = api.id().unwrap_or_default();
@@ -51,7 +51,7 @@ impl Facts {
         Ok(try_join_all(authorizers).await?.into_iter().flatten().collect())
     }
 
-    async fn rest_apis(&self, role: RegionRole) -> Result<Arc<Vec<RestApi>>, Missing> {
+    async fn rest_apis(&self, role: RegionRole) -> Result<Arc<Vec<RestApi>>, Unavailable> {
         // IAM has actions by HTTP method alone.
         let operation = "apigateway:GET";
         self.call(operation, role, "/restapis", async move {
@@ -66,7 +66,7 @@ impl Facts {
         .await
     }
 
-    async fn authorizers_of(&self, role: RegionRole, api: &str) -> Result<Arc<Vec<Authorizer>>, Missing> {
+    async fn authorizers_of(&self, role: RegionRole, api: &str) -> Result<Arc<Vec<Authorizer>>, Unavailable> {
         let (operation, api) = ("apigateway:GET", api.to_owned());
         self.call(operation, role, &format!("/restapis/{api}/authorizers"), async move {
             // An API has ten at most (API Gateway quotas), so there is one page.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 
 /// Cognito's namespace (Cognito developer guide, "User pool metrics in CloudWatch").
 pub const COGNITO: &str = "AWS/Cognito";
@@ -72,20 +72,20 @@ impl Facts {
     /// The metrics of that name that had a value in the last two weeks, in whatever namespace.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn metrics(&self, role: RegionRole, name: &str) -> Result<Arc<Vec<Metric>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn metrics(&self, role: RegionRole, name: &str) -> Result<Arc<Vec<Metric>>, Unavailable> {
         self.listed(role, name, None).await
     }
 
     /// Those of them that are the user pool's.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn pool_metrics(&self, role: RegionRole, name: &str) -> Result<Arc<Vec<Metric>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn pool_metrics(&self, role: RegionRole, name: &str) -> Result<Arc<Vec<Metric>>, Unavailable> {
         self.listed(role, name, Some(self.pool_id(role))).await
     }
 
-    async fn listed(&self, role: RegionRole, name: &str, pool: Option<&str>) -> Result<Arc<Vec<Metric>>, Missing> {
+    async fn listed(&self, role: RegionRole, name: &str, pool: Option<&str>) -> Result<Arc<Vec<Metric>>, Unavailable> {
         let client = &self.cloud.region(role).cloudwatch;
         let about = format!("{name} {}", pool.unwrap_or("*"));
         self.call("cloudwatch:ListMetrics", role, &about, async {
@@ -105,8 +105,13 @@ impl Facts {
     /// The values of each metric, in the metrics' order and by time.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn values(&self, role: RegionRole, metrics: &[Metric], span: Span) -> Result<Vec<Arc<Series>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn values(
+        &self,
+        role: RegionRole,
+        metrics: &[Metric],
+        span: Span,
+    ) -> Result<Vec<Arc<Series>>, Unavailable> {
         let each = (span.since.as_secs() / i64::from(span.period_s)).max(1);
         let at_once = usize::try_from(VALUES_AT_A_TIME / each).unwrap_or(1).clamp(1, QUERIES_AT_A_TIME);
         let chunks = metrics.chunks(at_once).map(|chunk| self.chunk(role, chunk, span));
@@ -114,7 +119,12 @@ impl Facts {
         Ok(answers.iter().flat_map(|answer| answer.iter().cloned()).collect())
     }
 
-    async fn chunk(&self, role: RegionRole, metrics: &[Metric], span: Span) -> Result<Arc<Vec<Arc<Series>>>, Missing> {
+    async fn chunk(
+        &self,
+        role: RegionRole,
+        metrics: &[Metric],
+        span: Span,
+    ) -> Result<Arc<Vec<Arc<Series>>>, Unavailable> {
         let client = &self.cloud.region(role).cloudwatch;
         let about = format!("{metrics:?} {span:?}");
         self.call("cloudwatch:GetMetricData", role, &about, async {
@@ -147,8 +157,8 @@ impl Facts {
     /// The highest rate of one of the pool's counts, all app clients together, in the last [`PEAK_DAYS`]; nothing where there was none.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn peak(&self, role: RegionRole, name: &str) -> Result<Option<Peak>, Missing> {
+    /// [`Unavailable`].
+    pub async fn peak(&self, role: RegionRole, name: &str) -> Result<Option<Peak>, Unavailable> {
         let metrics = self.pool_metrics(role, name).await?;
         let since = SignedDuration::from_hours(24 * PEAK_DAYS);
         let span = Span { statistic: "Sum", period_s: COGNITO_PERIOD_S, since };
@@ -169,8 +179,8 @@ impl Facts {
     /// Every alarm of a Region that looks at metrics.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn alarms(&self, role: RegionRole) -> Result<Arc<Vec<types::MetricAlarm>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn alarms(&self, role: RegionRole) -> Result<Arc<Vec<types::MetricAlarm>>, Unavailable> {
         let client = &self.cloud.region(role).cloudwatch;
         self.call("cloudwatch:DescribeAlarms", role, "", async {
             let mut pages = client.describe_alarms().alarm_types(types::AlarmType::MetricAlarm).into_paginator().send();
@@ -187,8 +197,8 @@ impl Facts {
     /// Every dashboard. They are the account's and no Region's (CloudWatch API reference, PutDashboard), so one Region is asked.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn dashboards(&self) -> Result<Vec<Arc<Dashboard>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn dashboards(&self) -> Result<Vec<Arc<Dashboard>>, Unavailable> {
         let role = RegionRole::Replica;
         let client = &self.cloud.region(role).cloudwatch;
         let names = self
@@ -206,7 +216,7 @@ impl Facts {
         try_join_all(names.iter().map(|name| self.dashboard(role, name))).await
     }
 
-    async fn dashboard(&self, role: RegionRole, name: &str) -> Result<Arc<Dashboard>, Missing> {
+    async fn dashboard(&self, role: RegionRole, name: &str) -> Result<Arc<Dashboard>, Unavailable> {
         let client = &self.cloud.region(role).cloudwatch;
         self.call("cloudwatch:GetDashboard", role, name, async {
             let answer = client.get_dashboard().dashboard_name(name).send().await;

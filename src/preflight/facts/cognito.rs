@@ -14,7 +14,7 @@ use crate::cloud::{CloudError, ErrorClass};
 use gameday_core::model::RegionRole;
 use gameday_protocols::timer::Timer as _;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 
 /// Users of which one page of ListUsers tells at most (Cognito API reference), and that are looked at.
 const PAGE: i32 = 60;
@@ -37,8 +37,8 @@ impl Facts {
     /// The pool.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn user_pool(&self, role: RegionRole) -> Result<Arc<UserPoolType>, Missing> {
+    /// [`Unavailable`].
+    pub async fn user_pool(&self, role: RegionRole) -> Result<Arc<UserPoolType>, Unavailable> {
         let operation = "cognito-idp:DescribeUserPool";
         let call = self.cloud.region(role).cognito.describe_user_pool().user_pool_id(self.pool_id(role));
         self.call(operation, role, "", async {
@@ -51,8 +51,8 @@ impl Facts {
     /// The pool and its native replica, as the primary lists them.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn replicas(&self) -> Result<Arc<Vec<UserPoolReplicaType>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn replicas(&self) -> Result<Arc<Vec<UserPoolReplicaType>>, Unavailable> {
         let operation = "cognito-idp:ListUserPoolReplicas";
         let cognito = &self.cloud.primary.cognito;
         self.call(operation, RegionRole::Primary, "", async {
@@ -73,8 +73,8 @@ impl Facts {
     /// Every app client.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn app_clients(&self, role: RegionRole) -> Result<Arc<Vec<Arc<UserPoolClientType>>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn app_clients(&self, role: RegionRole) -> Result<Arc<Vec<Arc<UserPoolClientType>>>, Unavailable> {
         let operation = "cognito-idp:ListUserPoolClients";
         let (cognito, pool) = (&self.cloud.region(role).cognito, self.pool_id(role));
         let ids = self.call(operation, role, "", async {
@@ -87,7 +87,7 @@ impl Facts {
         self.once(&key, async { try_join_all(ids.iter().map(|id| self.app_client(role, id))).await }).await
     }
 
-    async fn app_client(&self, role: RegionRole, id: &str) -> Result<Arc<UserPoolClientType>, Missing> {
+    async fn app_client(&self, role: RegionRole, id: &str) -> Result<Arc<UserPoolClientType>, Unavailable> {
         let operation = "cognito-idp:DescribeUserPoolClient";
         let (cognito, pool) = (&self.cloud.region(role).cognito, self.pool_id(role));
         let call = || {
@@ -117,8 +117,8 @@ impl Facts {
     /// Every group, but for those that Cognito makes for identity providers: they are named after the pool.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn groups(&self, role: RegionRole) -> Result<Arc<Vec<GroupType>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn groups(&self, role: RegionRole) -> Result<Arc<Vec<GroupType>>, Unavailable> {
         let operation = "cognito-idp:ListGroups";
         let (cognito, pool) = (&self.cloud.region(role).cognito, self.pool_id(role));
         let both = [RegionRole::Primary, RegionRole::Replica].map(|role| self.pool_id(role));
@@ -136,8 +136,8 @@ impl Facts {
     /// The domain of managed login, where the pool has one.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn domain(&self) -> Result<Arc<Option<DomainDescriptionType>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn domain(&self) -> Result<Arc<Option<DomainDescriptionType>>, Unavailable> {
         let operation = "cognito-idp:DescribeUserPoolDomain";
         let pool = self.user_pool(RegionRole::Primary).await?;
         let Some(name) = pool.custom_domain().or(pool.domain()) else { return Ok(Arc::new(None)) };
@@ -152,8 +152,8 @@ impl Facts {
     /// The names of the first users that the primary lists, the canary aside: a sample.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn sampled_users(&self) -> Result<Arc<Vec<String>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn sampled_users(&self) -> Result<Arc<Vec<String>>, Unavailable> {
         let operation = "cognito-idp:ListUsers";
         let call = self.cloud.primary.cognito.list_users().user_pool_id(&self.site.pool.id).limit(PAGE);
         let canary = self.site.users.canary.as_ref().map(|canary| canary.username.as_str());
@@ -168,8 +168,8 @@ impl Facts {
     /// A user as a Region has them; `turn` tells one look from a later one.
     ///
     /// # Errors
-    /// [`Missing`], absent where there is no such user.
-    pub async fn user(&self, role: RegionRole, name: &str, turn: u32) -> Result<Arc<AdminGetUserOutput>, Missing> {
+    /// [`Unavailable`], absent where there is no such user.
+    pub async fn user(&self, role: RegionRole, name: &str, turn: u32) -> Result<Arc<AdminGetUserOutput>, Unavailable> {
         let operation = "cognito-idp:AdminGetUser";
         let (cognito, pool) = (&self.cloud.region(role).cognito, self.pool_id(role));
         let call = || {
@@ -182,8 +182,13 @@ impl Facts {
     /// The groups that a user is in in a Region, by name.
     ///
     /// # Errors
-    /// [`Missing`], absent where there is no such user.
-    pub async fn groups_of(&self, role: RegionRole, name: &str, turn: u32) -> Result<Arc<BTreeSet<String>>, Missing> {
+    /// [`Unavailable`], absent where there is no such user.
+    pub async fn groups_of(
+        &self,
+        role: RegionRole,
+        name: &str,
+        turn: u32,
+    ) -> Result<Arc<BTreeSet<String>>, Unavailable> {
         let operation = "cognito-idp:AdminListGroupsForUser";
         let (cognito, pool) = (&self.cloud.region(role).cognito, self.pool_id(role));
         let call = || {

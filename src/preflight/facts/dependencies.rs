@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use gameday_core::env::DependencyKind;
 
 /// The random end of a secret's ARN: a hyphen and six characters (Secrets Manager API reference, DescribeSecret).
@@ -23,8 +23,8 @@ impl Facts {
     /// Every dependency of a kind, with who says so.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn dependencies(&self, kind: DependencyKind) -> Result<BTreeMap<Dependency, String>, Missing> {
+    /// [`Unavailable`].
+    pub async fn dependencies(&self, kind: DependencyKind) -> Result<BTreeMap<Dependency, String>, Unavailable> {
         let mut all = BTreeMap::new();
         for declared in self.site.preflight.dependencies.iter().filter(|declared| declared.kind == kind) {
             let dependency = Dependency { kind, name: declared.name.clone(), guessed: false };

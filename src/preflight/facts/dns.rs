@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use gameday_core::env::Site;
 use gameday_core::model::{Region, RegionRole};
 use gameday_protocols::dns::{Answer, DnsError, Server};
@@ -38,16 +38,16 @@ async fn resolve(resolvers: &[Server], name: &str) -> Result<Vec<IpAddr>, String
     Err(failed)
 }
 
-fn unusable(error: &DnsError) -> Missing {
-    Missing::because("a resolver", error.to_string())
+fn unusable(error: &DnsError) -> Unavailable {
+    Unavailable::because("a resolver", error.to_string())
 }
 
 impl Facts {
     /// The addresses that a name leads to, or why to none.
     ///
     /// # Errors
-    /// [`Missing`] when there is no resolver to ask.
-    pub async fn addresses(&self, name: &str) -> Result<Arc<Result<Vec<IpAddr>, String>>, Missing> {
+    /// [`Unavailable`] when there is no resolver to ask.
+    pub async fn addresses(&self, name: &str) -> Result<Arc<Result<Vec<IpAddr>, String>>, Unavailable> {
         self.once(&format!("addresses of {name}"), async {
             let resolvers = resolvers(&self.site).map_err(|error| unusable(&error))?;
             Ok(resolve(&resolvers, name).await)
@@ -58,7 +58,7 @@ impl Facts {
     /// A Region's direct names with what they lead to.
     ///
     /// # Errors
-    /// [`Missing`].
+    /// [`Unavailable`].
     pub async fn direct(&self, role: RegionRole) -> Vec<(&str, Result<Vec<IpAddr>, String>)> {
         let names = self.site.region(role).direct.iter();
         join_all(names.map(async |name| {
@@ -82,8 +82,8 @@ impl Facts {
     /// The zone's authoritative servers, each by its name or address.
     ///
     /// # Errors
-    /// [`Missing`] where the zone's name servers are not to be had, or one of them does not resolve.
-    pub async fn authoritative(&self) -> Result<Vec<Server>, Missing> {
+    /// [`Unavailable`] where the zone's name servers are not to be had, or one of them does not resolve.
+    pub async fn authoritative(&self) -> Result<Vec<Server>, Unavailable> {
         let server = |address| Server::at(address, false, PATIENCE).map_err(|error| unusable(&error));
         let given = &self.site.dns.authoritative;
         if !given.is_empty() {
@@ -96,7 +96,7 @@ impl Facts {
             let answer = answer?;
             let addresses = answer.as_ref().as_ref();
             let addresses =
-                addresses.map_err(|error| Missing::because(format!("an address of name server {name}"), error))?;
+                addresses.map_err(|error| Unavailable::because(format!("an address of name server {name}"), error))?;
             let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
             servers.extend(first.map(|address| server(SocketAddr::new(*address, 53))).transpose()?);
         }
@@ -106,12 +106,12 @@ impl Facts {
     /// What each authoritative server answers for the failover record, by its label.
     ///
     /// # Errors
-    /// [`Missing`], also where there is none to ask.
-    pub async fn authoritative_answers(&self) -> Result<Arc<Vec<(String, Result<Answer, String>)>>, Missing> {
+    /// [`Unavailable`], also where there is none to ask.
+    pub async fn authoritative_answers(&self) -> Result<Arc<Vec<(String, Result<Answer, String>)>>, Unavailable> {
         self.once("authoritative answers", async {
             let servers = self.authoritative().await?;
             if servers.is_empty() {
-                return Err(Missing::because("the zone's name servers", "Route 53 lists none"));
+                return Err(Unavailable::because("the zone's name servers", "Route 53 lists none"));
             }
             let asked = servers.iter().map(async |server| {
                 let answer = server.addresses(&self.site.dns.record).await;

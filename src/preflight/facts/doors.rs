@@ -9,10 +9,10 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use tokio_rustls::TlsConnector;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use gameday_core::model::RegionRole;
 use gameday_protocols::net::{
-    Connection, Flaw, Judge, client_tls, client_tls_unverified, connect, host_header, server_name,
+    CertificateProblem, ChainVerifier, Connection, client_tls, client_tls_unverified, connect, host_header, server_name,
 };
 
 /// How long one look may take, in real time.
@@ -31,10 +31,10 @@ pub struct Door {
 
 impl Door {
     /// When its certificate ends; nothing where it is none that the environment trusts.
-    pub fn ends(&self, judge: &Judge, host: &str) -> Option<Timestamp> {
+    pub fn ends(&self, judge: &ChainVerifier, host: &str) -> Option<Timestamp> {
         // No certificate is good for that long.
         match judge.judge(&self.chain, host, Timestamp::MAX) {
-            Err(Flaw::Ended(at)) => Some(at),
+            Err(CertificateProblem::Ended(at)) => Some(at),
             _ => None,
         }
     }
@@ -53,19 +53,19 @@ impl Facts {
     /// Every address of a Region's front door, asked for the path of the health check.
     ///
     /// # Errors
-    /// [`Missing`] where the health check is not to be read, or there is nothing to trust.
-    pub async fn doors(&self, role: RegionRole) -> Result<Arc<Vec<Door>>, Missing> {
+    /// [`Unavailable`] where the health check is not to be read, or there is nothing to trust.
+    pub async fn doors(&self, role: RegionRole) -> Result<Arc<Vec<Door>>, Unavailable> {
         let path = self.health_check().await?.resource_path().unwrap_or("/").to_owned();
         let addresses = self.front_doors().await.into_iter().find(|(own, ..)| *own == role);
         let addresses = addresses.map(|(.., addresses)| addresses).unwrap_or_default();
         if addresses.is_empty() {
-            return Err(Missing::because(
+            return Err(Unavailable::because(
                 format!("an address of the {} Region's endpoint", role.as_str()),
                 "see GD510",
             ));
         }
         self.once(&format!("doors {}", role.as_str()), async {
-            let failed = |error: gameday_protocols::net::TlsError| Missing::because("TLS", error.to_string());
+            let failed = |error: gameday_protocols::net::TlsError| Unavailable::because("TLS", error.to_string());
             let any = client_tls_unverified(true).map_err(failed)?;
             let (name, port) = (&self.site.front_door.name, self.site.front_door.port);
             let doors = addresses.iter().map(async |address| {
@@ -82,9 +82,10 @@ impl Facts {
     /// What judges certificates by what the environment trusts.
     ///
     /// # Errors
-    /// [`Missing`] where there is nothing to trust.
-    pub fn judge(&self) -> Result<Judge, Missing> {
-        Judge::new(self.site.trust_root_pem.as_deref()).map_err(|error| Missing::because("TLS", error.to_string()))
+    /// [`Unavailable`] where there is nothing to trust.
+    pub fn judge(&self) -> Result<ChainVerifier, Unavailable> {
+        ChainVerifier::new(self.site.trust_root_pem.as_deref())
+            .map_err(|error| Unavailable::because("TLS", error.to_string()))
     }
 
     /// What a Region's front door gives for a path, whichever of its addresses answers first with success.

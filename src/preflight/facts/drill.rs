@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_sdk_ec2::types::{Filter, NetworkInterface};
 use futures::future::try_join_all;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use crate::cloud::CloudError;
 use crate::faults::{self, Fault, FaultError, Plan};
 use gameday_core::model::RegionRole;
@@ -42,7 +42,7 @@ impl Facts {
     ///
     /// # Errors
     /// Never; facts are kept so.
-    pub async fn planned(&self) -> Result<Arc<Result<Arc<Plan>, FaultError>>, Missing> {
+    pub async fn planned(&self) -> Result<Arc<Result<Arc<Plan>, FaultError>>, Unavailable> {
         self.once("plan", async {
             Ok(faults::plan(&self.scenario.faults, &self.site, &self.cloud, &self.run).await.map(Arc::new))
         })
@@ -52,21 +52,19 @@ impl Facts {
     /// What the faults' targets resolve to.
     ///
     /// # Errors
-    /// [`Missing`]; why is a finding of GD002, GD003 or GD602.
-    pub async fn plan(&self) -> Result<Arc<Plan>, Missing> {
+    /// [`Unavailable`]; why is a finding of GD002, GD003 or GD602.
+    pub async fn plan(&self) -> Result<Arc<Plan>, Unavailable> {
         let planned = self.planned().await?;
-        planned
-            .as_ref()
-            .as_ref()
-            .cloned()
-            .map_err(|_| Missing::because("the faults' targets", "they cannot be resolved; see GD002, GD003 and GD602"))
+        planned.as_ref().as_ref().cloned().map_err(|_| {
+            Unavailable::because("the faults' targets", "they cannot be resolved; see GD002, GD003 and GD602")
+        })
     }
 
     /// The network interfaces of a VPC.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn interfaces(&self, role: RegionRole, vpc: &str) -> Result<Arc<Vec<Interface>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn interfaces(&self, role: RegionRole, vpc: &str) -> Result<Arc<Vec<Interface>>, Unavailable> {
         let operation = "ec2:DescribeNetworkInterfaces";
         self.call(operation, role, vpc, async {
             let filter = Filter::builder().name("vpc-id").values(vpc).build();
@@ -85,8 +83,8 @@ impl Facts {
     /// The addresses of the network interfaces that a fault covers.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn covered(&self, fault: &Fault) -> Result<BTreeSet<IpAddr>, Missing> {
+    /// [`Unavailable`].
+    pub async fn covered(&self, fault: &Fault) -> Result<BTreeSet<IpAddr>, Unavailable> {
         let (subnets, chosen) = (&fault.cover.subnets, &fault.cover.interfaces);
         let vpcs = fault.cover.vpcs().into_iter();
         let covered = try_join_all(vpcs.map(async |vpc| {

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::ObjectLockConfiguration;
 use aws_sdk_wafv2::types::WebAcl;
 use futures::future::try_join_all;
 
-use super::{Facts, Missing, found};
+use super::{Facts, Unavailable, found};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -38,8 +38,8 @@ impl Facts {
     /// The trails that record a Region, those of other Regions with them.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn recorders(&self, role: RegionRole) -> Result<Vec<Recorder>, Missing> {
+    /// [`Unavailable`].
+    pub async fn recorders(&self, role: RegionRole) -> Result<Vec<Recorder>, Unavailable> {
         let client = &self.cloud.region(role).checked.cloudtrail;
         let trails = self
             .call("cloudtrail:DescribeTrails", role, "", async {
@@ -61,12 +61,12 @@ impl Facts {
     /// Which events a trail records.
     ///
     /// # Errors
-    /// [`Missing`].
+    /// [`Unavailable`].
     pub async fn event_selectors(
         &self,
         role: RegionRole,
         trail: &Trail,
-    ) -> Result<Arc<GetEventSelectorsOutput>, Missing> {
+    ) -> Result<Arc<GetEventSelectorsOutput>, Unavailable> {
         let name = trail.trail_arn().or(trail.name()).unwrap_or_default();
         let home = trail.home_region().map(|region| self.site.role(&region.into()));
         // A trail of a Region of ours is asked at home, where it is one call for both.
@@ -81,10 +81,10 @@ impl Facts {
     /// The Object Lock of a bucket; nothing where it has none, or where there is no such bucket.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn object_lock(&self, bucket: &str) -> Result<Option<Arc<ObjectLockConfiguration>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn object_lock(&self, bucket: &str) -> Result<Option<Arc<ObjectLockConfiguration>>, Unavailable> {
         let here = self.object_lock_by(RegionRole::Primary, bucket).await;
-        let elsewhere = |missing: &Missing| {
+        let elsewhere = |missing: &Unavailable| {
             let told = missing.reason.as_deref().unwrap_or_default();
             ["PermanentRedirect", "AuthorizationHeaderMalformed"].iter().any(|code| told.contains(code))
         };
@@ -95,7 +95,11 @@ impl Facts {
         }
     }
 
-    async fn object_lock_by(&self, role: RegionRole, bucket: &str) -> Result<Arc<ObjectLockConfiguration>, Missing> {
+    async fn object_lock_by(
+        &self,
+        role: RegionRole,
+        bucket: &str,
+    ) -> Result<Arc<ObjectLockConfiguration>, Unavailable> {
         let operation = "s3:GetBucketObjectLockConfiguration";
         self.call(operation, role, bucket, async {
             let call = self.cloud.region(role).checked.s3.get_object_lock_configuration().bucket(bucket);
@@ -108,8 +112,8 @@ impl Facts {
     /// The web ACL before the user pool of a Region, where there is one.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn web_acl(&self, role: RegionRole) -> Result<Arc<Option<WebAcl>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn web_acl(&self, role: RegionRole) -> Result<Arc<Option<WebAcl>>, Unavailable> {
         let operation = "wafv2:GetWebACLForResource";
         let arn = self.pool_arn(role).await?;
         self.call(operation, role, &arn, async {
@@ -122,10 +126,10 @@ impl Facts {
     /// The ARN of the user pool in a Region: that Region's, with the primary's ID where it is a replica.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn pool_arn(&self, role: RegionRole) -> Result<String, Missing> {
+    /// [`Unavailable`].
+    pub async fn pool_arn(&self, role: RegionRole) -> Result<String, Unavailable> {
         let pool = self.user_pool(role).await?;
         let arn = pool.arn().map(str::to_owned);
-        arn.ok_or_else(|| Missing::because("the user pool's ARN", "cognito-idp:DescribeUserPool returns none"))
+        arn.ok_or_else(|| Unavailable::because("the user pool's ARN", "cognito-idp:DescribeUserPool returns none"))
     }
 }

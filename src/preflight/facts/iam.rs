@@ -7,7 +7,7 @@ use futures::future::{try_join, try_join_all};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{Facts, Missing, found};
+use super::{Facts, Unavailable, found};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -20,13 +20,13 @@ impl Facts {
     /// The documents of a role's policies, those of AWS aside; nothing where there is no such role.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn role_documents(&self, role: &str) -> Result<Option<Vec<Arc<Value>>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn role_documents(&self, role: &str) -> Result<Option<Vec<Arc<Value>>>, Unavailable> {
         let both = found(try_join(self.attached_documents(role), self.inline_documents(role)).await)?;
         Ok(both.map(|(attached, inline)| attached.into_iter().chain(inline).collect()))
     }
 
-    async fn attached_documents(&self, role: &str) -> Result<Vec<Arc<Value>>, Missing> {
+    async fn attached_documents(&self, role: &str) -> Result<Vec<Arc<Value>>, Unavailable> {
         let operation = "iam:ListAttachedRolePolicies";
         let attached = self.call(operation, ANYWHERE, role, async {
             let iam = &self.cloud.region(ANYWHERE).checked.iam;
@@ -38,7 +38,7 @@ impl Facts {
         try_join_all(own.map(|arn| self.policy_document(arn))).await
     }
 
-    async fn policy_document(&self, arn: &str) -> Result<Arc<Value>, Missing> {
+    async fn policy_document(&self, arn: &str) -> Result<Arc<Value>, Unavailable> {
         let iam = &self.cloud.region(ANYWHERE).checked.iam;
         let operation = "iam:GetPolicy";
         let version = self.call(operation, ANYWHERE, arn, async {
@@ -57,7 +57,7 @@ impl Facts {
         .await
     }
 
-    async fn inline_documents(&self, role: &str) -> Result<Vec<Arc<Value>>, Missing> {
+    async fn inline_documents(&self, role: &str) -> Result<Vec<Arc<Value>>, Unavailable> {
         let iam = &self.cloud.region(ANYWHERE).checked.iam;
         let operation = "iam:ListRolePolicies";
         let names = self.call(operation, ANYWHERE, role, async {

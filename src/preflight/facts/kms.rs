@@ -9,15 +9,15 @@ use serde_json::Value;
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 
 impl Facts {
     /// The ARN of the key that the pool is encrypted with in a Region; nothing where that is AWS's own (Cognito developer guide, "Data
     /// protection in Amazon Cognito": no `KeyConfiguration` means an AWS owned key).
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn key_arn(&self, role: RegionRole) -> Result<Option<String>, Missing> {
+    /// [`Unavailable`].
+    pub async fn key_arn(&self, role: RegionRole) -> Result<Option<String>, Unavailable> {
         let pool = self.user_pool(role).await?;
         let arn = pool.key_configuration().and_then(|key| key.kms_key_arn());
         // Whether a replica tells the key's ARN of its own Region or that of its primary is not documented; it uses its own Region's.
@@ -27,8 +27,8 @@ impl Facts {
     /// A key.
     ///
     /// # Errors
-    /// [`Missing`], absent where there is no such key in that Region.
-    pub async fn key(&self, role: RegionRole, arn: &str) -> Result<Arc<KeyMetadata>, Missing> {
+    /// [`Unavailable`], absent where there is no such key in that Region.
+    pub async fn key(&self, role: RegionRole, arn: &str) -> Result<Arc<KeyMetadata>, Unavailable> {
         let operation = "kms:DescribeKey";
         let call = self.cloud.region(role).checked.kms.describe_key().key_id(arn);
         self.call(operation, role, arn, async {
@@ -41,8 +41,8 @@ impl Facts {
     /// A key's policy.
     ///
     /// # Errors
-    /// [`Missing`], absent where there is no such key in that Region.
-    pub async fn key_policy(&self, role: RegionRole, arn: &str) -> Result<Arc<Value>, Missing> {
+    /// [`Unavailable`], absent where there is no such key in that Region.
+    pub async fn key_policy(&self, role: RegionRole, arn: &str) -> Result<Arc<Value>, Unavailable> {
         let operation = "kms:GetKeyPolicy";
         let call = self.cloud.region(role).checked.kms.get_key_policy().key_id(arn).policy_name("default");
         self.call(operation, role, arn, async {
@@ -56,8 +56,12 @@ impl Facts {
     /// Whether a key is rotated.
     ///
     /// # Errors
-    /// [`Missing`], absent where there is no such key in that Region.
-    pub async fn key_rotation(&self, role: RegionRole, arn: &str) -> Result<Arc<GetKeyRotationStatusOutput>, Missing> {
+    /// [`Unavailable`], absent where there is no such key in that Region.
+    pub async fn key_rotation(
+        &self,
+        role: RegionRole,
+        arn: &str,
+    ) -> Result<Arc<GetKeyRotationStatusOutput>, Unavailable> {
         let operation = "kms:GetKeyRotationStatus";
         let call = self.cloud.region(role).checked.kms.get_key_rotation_status().key_id(arn);
         self.call(operation, role, arn, async { call.send().await.map_err(CloudError::of(operation)) }).await

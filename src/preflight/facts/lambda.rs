@@ -6,7 +6,7 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
-use super::{Facts, Missing, found};
+use super::{Facts, Unavailable, found};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -29,8 +29,8 @@ impl Facts {
     /// A function's configuration.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn function(&self, role: RegionRole, arn: &str) -> Result<Arc<Configuration>, Missing> {
+    /// [`Unavailable`].
+    pub async fn function(&self, role: RegionRole, arn: &str) -> Result<Arc<Configuration>, Unavailable> {
         let operation = "lambda:GetFunctionConfiguration";
         self.call(operation, role, arn, async {
             let call = self.cloud.region(role).reading.lambda.get_function_configuration().function_name(arn);
@@ -42,8 +42,8 @@ impl Facts {
     /// A function's reserved concurrency.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn reserved_concurrency(&self, role: RegionRole, arn: &str) -> Result<Option<i32>, Missing> {
+    /// [`Unavailable`].
+    pub async fn reserved_concurrency(&self, role: RegionRole, arn: &str) -> Result<Option<i32>, Unavailable> {
         let operation = "lambda:GetFunctionConcurrency";
         // It is the function's, not a version's or an alias's.
         let name = arn.splitn(UNQUALIFIED + 1, ':').take(UNQUALIFIED).collect::<Vec<_>>().join(":");
@@ -58,8 +58,8 @@ impl Facts {
     /// The account's concurrent executions in a Region.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn account_concurrency(&self, role: RegionRole) -> Result<i32, Missing> {
+    /// [`Unavailable`].
+    pub async fn account_concurrency(&self, role: RegionRole) -> Result<i32, Unavailable> {
         let operation = "lambda:GetAccountSettings";
         let answer = self.call(operation, role, "", async {
             let answer = self.cloud.region(role).reading.lambda.get_account_settings().send().await;
@@ -74,8 +74,8 @@ impl Facts {
     /// A function's resource policy; nothing where it has none.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn function_policy(&self, role: RegionRole, arn: &str) -> Result<Option<Arc<Value>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn function_policy(&self, role: RegionRole, arn: &str) -> Result<Option<Arc<Value>>, Unavailable> {
         let operation = "lambda:GetPolicy";
         let answer = self.call(operation, role, arn, async {
             let answer = self.cloud.region(role).reading.lambda.get_policy().function_name(arn).send().await;
@@ -88,8 +88,8 @@ impl Facts {
     /// What a function answers to an event. It really runs.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn invoked(&self, role: RegionRole, arn: &str, event: &Value) -> Result<Arc<Invoked>, Missing> {
+    /// [`Unavailable`].
+    pub async fn invoked(&self, role: RegionRole, arn: &str, event: &Value) -> Result<Arc<Invoked>, Unavailable> {
         let operation = "lambda:InvokeFunction";
         self.call(operation, role, arn, async {
             let call = self.cloud.region(role).mutating.lambda.invoke().function_name(arn);

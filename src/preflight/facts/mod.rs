@@ -63,11 +63,11 @@ pub struct Facts {
     at_once: Semaphore,
 }
 
-type Answer = Result<Arc<dyn Any + Send + Sync>, Missing>;
+type Answer = Result<Arc<dyn Any + Send + Sync>, Unavailable>;
 
 /// A check could not look: what it needs is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Missing {
+pub struct Unavailable {
     /// The call, as `kms:DescribeKey`, or what the environment file lacks.
     pub what: String,
     /// Where, for a call.
@@ -78,7 +78,7 @@ pub struct Missing {
     pub absent: bool,
 }
 
-impl Display for Missing {
+impl Display for Unavailable {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let Self { what, region, reason, .. } = self;
         match (region, reason) {
@@ -90,7 +90,7 @@ impl Display for Missing {
     }
 }
 
-impl Missing {
+impl Unavailable {
     /// Something that the environment file does not say.
     pub fn setting(key: &str) -> Self {
         Self { what: format!("`{key}` in the environment file"), region: None, reason: None, absent: false }
@@ -116,8 +116,8 @@ impl Missing {
 /// Nothing where the thing that was asked for is not there.
 ///
 /// # Errors
-/// [`Missing`] where it could not be asked for.
-pub fn found<T>(answer: Result<T, Missing>) -> Result<Option<T>, Missing> {
+/// [`Unavailable`] where it could not be asked for.
+pub fn found<T>(answer: Result<T, Unavailable>) -> Result<Option<T>, Unavailable> {
     match answer {
         Ok(it) => Ok(Some(it)),
         Err(missing) if missing.absent => Ok(None),
@@ -150,14 +150,14 @@ impl Facts {
     /// The answer of one AWS call, made now or earlier. `about` tells calls of one operation apart.
     ///
     /// # Errors
-    /// [`Missing`] with the call's name.
+    /// [`Unavailable`] with the call's name.
     pub fn call<'a, T: Send + Sync + 'static>(
         &'a self,
         operation: &'static str,
         role: RegionRole,
         about: &str,
         call: impl Future<Output = Result<T, CloudError>> + Send + 'a,
-    ) -> BoxFuture<'a, Result<Arc<T>, Missing>> {
+    ) -> BoxFuture<'a, Result<Arc<T>, Unavailable>> {
         let key = format!("{operation} {} {about}", role.as_str());
         // Boxed: futures of the SDK are large, and would make those of every check so.
         let call = call.boxed();
@@ -165,25 +165,25 @@ impl Facts {
             // It is never closed.
             let _permit = self.at_once.acquire().await;
             *lock(&self.calls).entry(operation).or_default() += 1;
-            call.await.map_err(|error| Missing::call(&error, &self.cloud.region(role).region))
+            call.await.map_err(|error| Unavailable::call(&error, &self.cloud.region(role).region))
         })
     }
 
     /// What is worked out once, and then known. `key` must name it alone.
     ///
     /// # Errors
-    /// [`Missing`] that the work gave.
+    /// [`Unavailable`] that the work gave.
     pub fn once<'a, T: Send + Sync + 'static>(
         &'a self,
         key: &str,
-        work: impl Future<Output = Result<T, Missing>> + Send + 'a,
-    ) -> BoxFuture<'a, Result<Arc<T>, Missing>> {
+        work: impl Future<Output = Result<T, Unavailable>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<Arc<T>, Unavailable>> {
         let (key, work) = (key.to_owned(), work.boxed());
         async move {
             let cell = Arc::clone(lock(&self.answers).entry(key.clone()).or_default());
             let answer =
                 cell.get_or_init(|| async { work.await.map(|it| Arc::new(it) as Arc<dyn Any + Send + Sync>) }).await;
-            let unlike = || Missing::because(key, "internal error: two facts of different types share a key");
+            let unlike = || Unavailable::because(key, "internal error: two facts of different types share a key");
             answer.clone()?.downcast().map_err(|_| unlike())
         }
         .boxed()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_cognitoidentityprovider::types::{LimitClass, LimitDefinitionType};
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -60,8 +60,8 @@ impl Facts {
     /// The enforced rate of sign-ins. Limits may be asked for once a second, so there is no look at other categories.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn sign_in_limit(&self, role: RegionRole) -> Result<Arc<Provisioned>, Missing> {
+    /// [`Unavailable`].
+    pub async fn sign_in_limit(&self, role: RegionRole) -> Result<Arc<Provisioned>, Unavailable> {
         let operation = "cognito-idp:GetProvisionedLimit";
         self.call(operation, role, SIGN_INS, async move {
             let definition = LimitDefinitionType::builder().limit_class(LimitClass::ApiCategory);
@@ -78,12 +78,12 @@ impl Facts {
     /// The quotas of a service that Service Quotas applies in a Region, by code.
     ///
     /// # Errors
-    /// [`Missing`].
+    /// [`Unavailable`].
     pub async fn applied(
         &self,
         role: RegionRole,
         service: &'static str,
-    ) -> Result<Arc<BTreeMap<String, Applied>>, Missing> {
+    ) -> Result<Arc<BTreeMap<String, Applied>>, Unavailable> {
         let operation = "servicequotas:ListServiceQuotas";
         self.call(operation, role, service, async move {
             let call = self.cloud.region(role).checked.quotas.list_service_quotas().service_code(service);
@@ -104,8 +104,8 @@ impl Facts {
     /// What users need at their peak, of the category of sign-ins.
     ///
     /// # Errors
-    /// [`Missing`], also where there are no figures.
-    pub async fn need(&self) -> Result<Need, Missing> {
+    /// [`Unavailable`], also where there are no figures.
+    pub async fn need(&self) -> Result<Need, Unavailable> {
         let peak = async |role, name| Ok(self.peak(role, name).await?.map(|peak| peak.per_second));
         let [primary, replica] = [RegionRole::Primary, RegionRole::Replica];
         let (sign_ins, more_sign_ins, refreshes, more_refreshes) = futures::try_join!(
@@ -116,7 +116,7 @@ impl Facts {
         )?;
         if sign_ins.is_none() && more_sign_ins.is_none() {
             let reason = "CloudWatch has no SignInSuccesses of this user pool in the last 14 days";
-            return Err(Missing::because("the peak of sign-ins", reason));
+            return Err(Unavailable::because("the peak of sign-ins", reason));
         }
         let both = |one: Option<f64>, other: Option<f64>| one.unwrap_or_default() + other.unwrap_or_default();
         Ok(Need { sign_ins: both(sign_ins, more_sign_ins), refreshes: both(refreshes, more_refreshes) })

@@ -6,7 +6,7 @@ use aws_sdk_route53::types::{
     HealthCheckConfig, HealthCheckObservation, HealthCheckType, ResourceRecordSet, ResourceRecordSetFailover,
 };
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -54,8 +54,8 @@ impl Facts {
     /// Every record set of the failover record's name.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn record_sets(&self) -> Result<Arc<Vec<ResourceRecordSet>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn record_sets(&self) -> Result<Arc<Vec<ResourceRecordSet>>, Unavailable> {
         let (operation, dns) = ("route53:ListResourceRecordSets", &self.site.dns);
         let wanted = dns.record.trim_end_matches('.');
         self.call(operation, RegionRole::Primary, "", async {
@@ -70,8 +70,8 @@ impl Facts {
     /// The primary's failover record; nothing where there is no pair.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn primary_record(&self) -> Result<Option<ResourceRecordSet>, Missing> {
+    /// [`Unavailable`].
+    pub async fn primary_record(&self) -> Result<Option<ResourceRecordSet>, Unavailable> {
         let sets = self.record_sets().await?;
         let pair = side(&sets, RegionRole::Primary).zip(side(&sets, RegionRole::Replica));
         Ok(pair.map(|(primary, _)| primary.clone()))
@@ -80,16 +80,16 @@ impl Facts {
     /// The environment's health check.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn health_check(&self) -> Result<Arc<HealthCheckConfig>, Missing> {
+    /// [`Unavailable`].
+    pub async fn health_check(&self) -> Result<Arc<HealthCheckConfig>, Unavailable> {
         self.health_check_of(&self.site.dns.health_check_id).await
     }
 
     /// The health check with that ID.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn health_check_of(&self, id: &str) -> Result<Arc<HealthCheckConfig>, Missing> {
+    /// [`Unavailable`].
+    pub async fn health_check_of(&self, id: &str) -> Result<Arc<HealthCheckConfig>, Unavailable> {
         let operation = "route53:GetHealthCheck";
         self.call(operation, RegionRole::Primary, id, async {
             let answer = self.cloud.route53.get_health_check().health_check_id(id).send().await;
@@ -103,8 +103,8 @@ impl Facts {
     /// What each checker of the environment's health check saw last, in Route 53's words.
     ///
     /// # Errors
-    /// [`Missing`], also for a health check without checkers.
-    pub async fn observations(&self) -> Result<Arc<Vec<String>>, Missing> {
+    /// [`Unavailable`], also for a health check without checkers.
+    pub async fn observations(&self) -> Result<Arc<Vec<String>>, Unavailable> {
         let (operation, id) = ("route53:GetHealthCheckStatus", &self.site.dns.health_check_id);
         self.call(operation, RegionRole::Primary, id, async {
             let answer = self.cloud.route53.get_health_check_status().health_check_id(id).send().await;
@@ -118,8 +118,8 @@ impl Facts {
     /// Whether the environment's health check is healthy by what its checkers see.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn is_seen_healthy(&self) -> Result<bool, Missing> {
+    /// [`Unavailable`].
+    pub async fn is_seen_healthy(&self) -> Result<bool, Unavailable> {
         let seen = self.observations().await?;
         let good = seen.iter().filter(|status| status.starts_with("Success")).count();
         Ok(good * 100 > seen.len() * HEALTHY_SHARE_PERCENT)
@@ -128,8 +128,8 @@ impl Facts {
     /// What the health check asks: an address or a name; nothing for a check of other checks, or of an alarm.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn health_target(&self) -> Result<Option<String>, Missing> {
+    /// [`Unavailable`].
+    pub async fn health_target(&self) -> Result<Option<String>, Unavailable> {
         let config = self.health_check().await?;
         let target = config.ip_address().filter(|ip| !ip.is_empty()).or(config.fully_qualified_domain_name());
         Ok(target.map(str::to_owned))
@@ -138,8 +138,8 @@ impl Facts {
     /// The names of the zone's name servers.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn name_servers(&self) -> Result<Arc<Vec<String>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn name_servers(&self) -> Result<Arc<Vec<String>>, Unavailable> {
         let (operation, id) = ("route53:GetHostedZone", &self.site.dns.hosted_zone_id);
         self.call(operation, RegionRole::Primary, id, async {
             let answer = self.cloud.route53.get_hosted_zone().id(id).send().await;

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::TableDescription;
 use aws_sdk_rds::types::{DbProxy, GlobalCluster};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
-use super::{Facts, Missing, found};
+use super::{Facts, Unavailable, found};
 use crate::cloud::CloudError;
 use gameday_core::model::RegionRole;
 
@@ -14,8 +14,8 @@ impl Facts {
     /// A DynamoDB table; nothing where there is none.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn table(&self, role: RegionRole, name: &str) -> Result<Option<Arc<TableDescription>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn table(&self, role: RegionRole, name: &str) -> Result<Option<Arc<TableDescription>>, Unavailable> {
         let operation = "dynamodb:DescribeTable";
         let answer = self.call(operation, role, name, async {
             let call = self.cloud.region(role).checked.dynamodb.describe_table().table_name(name);
@@ -28,8 +28,8 @@ impl Facts {
     /// What is known of a secret, its value aside; nothing where there is none.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn secret(&self, role: RegionRole, id: &str) -> Result<Option<Arc<DescribeSecretOutput>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn secret(&self, role: RegionRole, id: &str) -> Result<Option<Arc<DescribeSecretOutput>>, Unavailable> {
         let operation = "secretsmanager:DescribeSecret";
         let answer = self.call(operation, role, id, async {
             let call = self.cloud.region(role).checked.secrets.describe_secret().secret_id(id);
@@ -41,8 +41,8 @@ impl Facts {
     /// The global clusters that a Region sees.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn global_clusters(&self, role: RegionRole) -> Result<Arc<Vec<GlobalCluster>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn global_clusters(&self, role: RegionRole) -> Result<Arc<Vec<GlobalCluster>>, Unavailable> {
         let operation = "rds:DescribeGlobalClusters";
         self.call(operation, role, "", async {
             let pages = self.cloud.region(role).checked.rds.describe_global_clusters().into_paginator().items();
@@ -54,8 +54,8 @@ impl Facts {
     /// The RDS Proxies of a Region.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn proxies(&self, role: RegionRole) -> Result<Arc<Vec<DbProxy>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn proxies(&self, role: RegionRole) -> Result<Arc<Vec<DbProxy>>, Unavailable> {
         let operation = "rds:DescribeDBProxies";
         self.call(operation, role, "", async {
             let pages = self.cloud.region(role).checked.rds.describe_db_proxies().into_paginator().items();

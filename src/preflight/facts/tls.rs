@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{Facts, Missing};
+use super::{Facts, Unavailable};
 use gameday_core::model::RegionRole;
-use gameday_protocols::net::{Agreed, agree, client_tls_unverified, connect, server_name};
+use gameday_protocols::net::{NegotiatedVersion, agree, client_tls_unverified, connect, server_name};
 
 /// How long a handshake may take, in real time.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -19,19 +19,19 @@ pub struct Shaken {
     /// The address.
     pub address: SocketAddr,
     /// The version, or why no handshake came so far.
-    pub agreed: Result<Agreed, String>,
+    pub agreed: Result<NegotiatedVersion, String>,
 }
 
 impl Facts {
     /// What every address of a Region's front door agrees on with a client that offers TLS 1.2 and 1.3.
     ///
     /// # Errors
-    /// [`Missing`] where no address of the Region is known.
-    pub async fn handshakes(&self, role: RegionRole) -> Result<Arc<Vec<Shaken>>, Missing> {
+    /// [`Unavailable`] where no address of the Region is known.
+    pub async fn handshakes(&self, role: RegionRole) -> Result<Arc<Vec<Shaken>>, Unavailable> {
         let doors = self.front_doors().await.into_iter().find(|(own, ..)| *own == role);
         let addresses = doors.map(|(.., addresses)| addresses).unwrap_or_default();
         if addresses.is_empty() {
-            return Err(Missing::because(format!("an address of the {}'s endpoint", role.as_str()), "see GD510"));
+            return Err(Unavailable::because(format!("an address of the {}'s endpoint", role.as_str()), "see GD510"));
         }
         self.once(&format!("handshakes {}", role.as_str()), async move {
             let (name, port) = (&self.site.front_door.name, self.site.front_door.port);
@@ -48,7 +48,7 @@ impl Facts {
 }
 
 /// The version alone is looked at: whether the certificate is good is another check's.
-async fn shake(name: &str, address: SocketAddr) -> Result<Agreed, String> {
+async fn shake(name: &str, address: SocketAddr) -> Result<NegotiatedVersion, String> {
     let tls = client_tls_unverified(true).map_err(|error| error.to_string())?;
     let name = server_name(name).map_err(|error| error.to_string())?;
     let tcp = connect(address).await.map_err(|error| error.to_string())?;

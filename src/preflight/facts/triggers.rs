@@ -7,7 +7,7 @@ use aws_sdk_cognitoidentityprovider::types::LambdaConfigType;
 use futures::future::{try_join, try_join_all};
 
 use super::lambda::Configuration;
-use super::{Facts, Missing, found};
+use super::{Facts, Unavailable, found};
 use gameday_core::model::RegionRole;
 
 /// A trigger of the pool in one Region.
@@ -62,8 +62,8 @@ impl Facts {
     /// The pool's triggers in a Region by their names in LambdaConfig (Cognito API reference, LambdaConfigType).
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn triggers(&self, role: RegionRole) -> Result<BTreeMap<&'static str, Trigger>, Missing> {
+    /// [`Unavailable`].
+    pub async fn triggers(&self, role: RegionRole) -> Result<BTreeMap<&'static str, Trigger>, Unavailable> {
         let pool = self.user_pool(role).await?;
         Ok(pool.lambda_config().map(of).unwrap_or_default())
     }
@@ -71,8 +71,8 @@ impl Facts {
     /// The functions of every trigger that both Regions have, each pair of them once.
     ///
     /// # Errors
-    /// [`Missing`].
-    pub async fn trigger_functions(&self) -> Result<Arc<Vec<Pair>>, Missing> {
+    /// [`Unavailable`].
+    pub async fn trigger_functions(&self) -> Result<Arc<Vec<Pair>>, Unavailable> {
         self.once("the triggers' functions in both Regions", async {
             let roles = [RegionRole::Primary, RegionRole::Replica];
             let (primary, replica) = try_join(self.triggers(roles[0]), self.triggers(roles[1])).await?;
@@ -84,10 +84,10 @@ impl Facts {
             let pairs = named.into_iter().map(|((primary, replica), triggers)| async move {
                 let deployed = async |role, arn: String| {
                     let configuration = found(self.function(role, &arn).await)?;
-                    Ok::<_, Missing>(Deployed { arn, configuration })
+                    Ok::<_, Unavailable>(Deployed { arn, configuration })
                 };
                 let (primary, replica) = try_join(deployed(roles[0], primary), deployed(roles[1], replica)).await?;
-                Ok::<_, Missing>(Pair { triggers, primary, replica })
+                Ok::<_, Unavailable>(Pair { triggers, primary, replica })
             });
             try_join_all(pairs).await
         })

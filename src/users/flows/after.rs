@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::users::visit::{Visit, service};
+use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{AfterLogin, LoginOutcome, LoginStep, Secret};
 use gameday_protocols::timer::Timer as _;
 
@@ -26,7 +26,7 @@ pub(in crate::users) struct Session<'a> {
 
 /// Does what is to follow, in order.
 pub(in crate::users) async fn go_on(
-    visit: &mut Visit<'_>,
+    visit: &mut AttemptContext<'_>,
     then: &[AfterLogin],
     session: &Session<'_>,
 ) -> Result<(), LoginOutcome> {
@@ -39,7 +39,7 @@ pub(in crate::users) async fn go_on(
     Ok(())
 }
 
-async fn get_user(visit: &mut Visit<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+async fn get_user(visit: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
     let step = LoginStep::GetUser;
     let connection = visit.connection().await?;
     visit.next(step);
@@ -53,7 +53,7 @@ async fn get_user(visit: &mut Visit<'_>, session: &Session<'_>) -> Result<(), Lo
 }
 
 /// Signs out everywhere; then the refresh token must be of no more use.
-async fn sign_out(visit: &mut Visit<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+async fn sign_out(visit: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
     let step = LoginStep::SignOut;
     let connection = visit.connection().await?;
     visit.next(step);

@@ -6,7 +6,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, USER_AGEN
 use http::{HeaderMap, HeaderValue, Method};
 use url::{Url, form_urlencoded};
 
-use crate::users::visit::{Visit, broken};
+use crate::users::visit::{AttemptContext, broken};
 use gameday_core::model::LoginOutcome;
 
 /// What a form's body is.
@@ -33,14 +33,14 @@ pub(super) struct Page {
 
 impl Browser {
     /// Opens a page.
-    pub async fn get(&mut self, visit: &mut Visit<'_>, url: Url) -> Result<Page, LoginOutcome> {
+    pub async fn get(&mut self, visit: &mut AttemptContext<'_>, url: Url) -> Result<Page, LoginOutcome> {
         self.send(visit, Method::GET, url, None).await
     }
 
     /// Sends a form.
     pub async fn post(
         &mut self,
-        visit: &mut Visit<'_>,
+        visit: &mut AttemptContext<'_>,
         url: Url,
         fields: &[(String, String)],
     ) -> Result<Page, LoginOutcome> {
@@ -50,7 +50,7 @@ impl Browser {
 
     async fn send(
         &mut self,
-        visit: &mut Visit<'_>,
+        visit: &mut AttemptContext<'_>,
         method: Method,
         url: Url,
         body: Option<String>,
@@ -84,7 +84,7 @@ impl Browser {
 
 /// One request over HTTPS, to whichever host.
 pub(super) async fn ask(
-    visit: &mut Visit<'_>,
+    visit: &mut AttemptContext<'_>,
     method: Method,
     url: &Url,
     headers: HeaderMap,

@@ -12,7 +12,7 @@ use aws_sdk_cognitoidentityprovider::types::{AuthenticationResultType, Challenge
 
 use crate::users::accounts::Account;
 use crate::users::door::AppClient;
-use crate::users::visit::{Visit, service};
+use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::{Signed, totp};
@@ -61,7 +61,7 @@ answers!(InitiateAuthOutput, RespondToAuthChallengeOutput, AdminInitiateAuthOutp
 /// Answers challenges until there are tokens. The login's patience bounds how often. `username` is what the user is known by so far: what was
 /// typed, or the name that an earlier challenge told.
 pub(super) async fn tokens(
-    visit: &mut Visit<'_>,
+    visit: &mut AttemptContext<'_>,
     cognito: &Client,
     by: By,
     account: &Account,
@@ -104,7 +104,7 @@ pub(super) async fn tokens(
     }
 }
 
-fn sets_password(visit: &Visit<'_>, account: &Account) -> bool {
+fn sets_password(visit: &AttemptContext<'_>, account: &Account) -> bool {
     visit.door.populations.values().any(|population| population.sets_password(&account.name))
 }
 
@@ -127,7 +127,7 @@ fn responses(client: &AppClient, username: &str, (key, value): (&str, String)) -
 
 /// Answers one challenge.
 async fn respond(
-    visit: &Visit<'_>,
+    visit: &AttemptContext<'_>,
     cognito: &Client,
     by: By,
     username: &str,

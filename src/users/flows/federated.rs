@@ -2,12 +2,12 @@
 //! takes the user back.
 
 use crate::users::accounts::Account;
-use crate::users::visit::Visit;
+use crate::users::visit::AttemptContext;
 use gameday_core::model::LoginOutcome;
 
 use super::{Signed, managed};
 
-pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
     // Preflight lets no such flow through without a provider.
     let provider = visit.door.managed.as_ref().and_then(|managed| managed.identity_provider.as_deref());
     managed::browse(

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::users::accounts::Account;
 use crate::users::door::Managed;
-use crate::users::visit::{Visit, bounded};
+use crate::users::visit::{AttemptContext, bounded};
 use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::browser::{Browser, Page};
@@ -26,13 +26,13 @@ fn random() -> String {
     URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; RANDOM_BYTES]>())
 }
 
-pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
     browse(visit, account, None).await
 }
 
 /// Signs in at the pool's own form, or at that of an identity provider.
 pub(super) async fn browse(
-    visit: &mut Visit<'_>,
+    visit: &mut AttemptContext<'_>,
     account: &Account,
     provider: Option<&str>,
 ) -> Result<Signed, LoginOutcome> {
@@ -92,7 +92,7 @@ struct Journey<'a> {
 
 impl Journey<'_> {
     /// Gives the address with the code, which nobody visits.
-    async fn go(mut self, visit: &mut Visit<'_>, first: Url) -> Result<Url, LoginOutcome> {
+    async fn go(mut self, visit: &mut AttemptContext<'_>, first: Url) -> Result<Url, LoginOutcome> {
         let mut browser = Browser::default();
         let mut page = browser.get(visit, first).await?;
         for _ in 0..MOST_PAGES {
@@ -122,7 +122,7 @@ impl Journey<'_> {
     }
 
     /// The step that a redirect leads to. On the way back from the provider the pool still talks to it.
-    fn step(&self, visit: &Visit<'_>, to: &Url) -> LoginStep {
+    fn step(&self, visit: &AttemptContext<'_>, to: &Url) -> LoginStep {
         match (self.is_own(to), visit.progress.step) {
             (false, _) | (true, LoginStep::IdentityProvider) => LoginStep::IdentityProvider,
             (true, step @ LoginStep::Mfa) => step,
@@ -130,7 +130,12 @@ impl Journey<'_> {
         }
     }
 
-    async fn fill(&mut self, visit: &mut Visit<'_>, browser: &mut Browser, page: &Page) -> Result<Page, LoginOutcome> {
+    async fn fill(
+        &mut self,
+        visit: &mut AttemptContext<'_>,
+        browser: &mut Browser,
+        page: &Page,
+    ) -> Result<Page, LoginOutcome> {
         let own = self.is_own(&page.url);
         let forms = Form::all(&page.body);
         let asks = |form: &Form| form.asks().filter(|asks| *asks != Asks::Nothing);
@@ -172,7 +177,7 @@ impl Journey<'_> {
     }
 }
 
-fn refused(visit: &Visit<'_>, code: &str) -> LoginOutcome {
+fn refused(visit: &AttemptContext<'_>, code: &str) -> LoginOutcome {
     LoginOutcome::Rejected { step: visit.progress.step, code: code.to_owned() }
 }
 

@@ -19,7 +19,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 use gameday_core::model::{Flow, LoginOutcome, Secret};
 
 use super::attempt::Who;
-use super::visit::Visit;
+use super::visit::AttemptContext;
 
 pub(super) use after::{Session, go_on};
 
@@ -50,7 +50,7 @@ impl Signed {
 }
 
 /// Signs in. Whoever does not fit the flow is a mistake of the caller, and said to be one.
-pub(super) async fn sign_in(visit: &mut Visit<'_>, flow: Flow, who: &Who) -> Result<Signed, LoginOutcome> {
+pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, flow: Flow, who: &Who) -> Result<Signed, LoginOutcome> {
     match (flow, who) {
         (Flow::UserSrp, Who::Account(account)) => srp::sign_in(visit, account).await,
         (Flow::UserPassword, Who::Account(account)) => password::sign_in(visit, account).await,

@@ -3,13 +3,13 @@
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use crate::users::accounts::Account;
-use crate::users::visit::{Visit, service};
+use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::Signed;
 use super::challenge::{self, By};
 
-pub(super) async fn sign_in(visit: &mut Visit<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
     let connection = visit.connection().await?;
     let cognito = visit.cognito(&connection);
     visit.next(LoginStep::InitiateAuth);

@@ -7,12 +7,12 @@ use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use crate::users::accounts::Token;
 use crate::users::door::AppClient;
-use crate::users::visit::{Visit, service};
+use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 
 use super::Signed;
 
-pub(super) async fn initiate_auth(visit: &mut Visit<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
+pub(super) async fn initiate_auth(visit: &mut AttemptContext<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
     let connection = visit.connection().await?;
     let cognito = visit.cognito(&connection);
     visit.next(LoginStep::InitiateAuth);
@@ -33,7 +33,7 @@ fn parameters(client: &AppClient, token: &Token) -> HashMap<String, String> {
 }
 
 /// The answer's refresh token is the next one, where the app client rotates them.
-pub(super) async fn get_tokens(visit: &mut Visit<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
+pub(super) async fn get_tokens(visit: &mut AttemptContext<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
     let connection = visit.connection().await?;
     visit.next(LoginStep::InitiateAuth);
     renew(visit, &connection, &token.refresh, LoginStep::InitiateAuth).await
@@ -41,7 +41,7 @@ pub(super) async fn get_tokens(visit: &mut Visit<'_>, token: &Token) -> Result<S
 
 /// GetTokensFromRefreshToken on a connection that is there, as part of a step.
 pub(super) async fn renew(
-    visit: &Visit<'_>,
+    visit: &AttemptContext<'_>,
     connection: &crate::users::OneConnection,
     refresh: &Secret,
     step: LoginStep,

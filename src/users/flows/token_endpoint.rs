@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
 use crate::users::door::Managed;
-use crate::users::visit::{Visit, bounded};
+use crate::users::visit::{AttemptContext, bounded};
 use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 
 use super::{Signed, browser};
@@ -37,7 +37,7 @@ pub(super) fn address(managed: &Managed, path: &str) -> Result<Url, LoginOutcome
 
 /// Asks for tokens, as part of the step `Token`. The app client proves itself by its secret where it has one, else it only says who it is.
 pub(super) async fn ask(
-    visit: &mut Visit<'_>,
+    visit: &mut AttemptContext<'_>,
     managed: &Managed,
     grant: &[(&str, &str)],
 ) -> Result<Signed, LoginOutcome> {

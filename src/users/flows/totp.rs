@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use totp_rs::{Algorithm, Builder};
 
 use crate::users::accounts::{Account, TOTP_STEP_SECONDS, totp_step};
-use crate::users::visit::Visit;
+use crate::users::visit::AttemptContext;
 use gameday_core::model::Secret;
 
 /// Digits of a code (what authenticator apps assume, and Cognito with them).
 const DIGITS: u8 = 6;
 
 /// The code that a user shows now, noted as used.
-pub(super) fn shown(visit: &Visit<'_>, account: &Account, secret: &Secret) -> Option<String> {
+pub(super) fn shown(visit: &AttemptContext<'_>, account: &Account, secret: &Secret) -> Option<String> {
     let now = visit.door.clock.now();
     visit.door.populations.values().for_each(|users| users.code_shown(&account.name, totp_step(now)));
     code(secret, now)

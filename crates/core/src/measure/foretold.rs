@@ -10,7 +10,7 @@ use crate::scenario::Objective;
 
 /// A finding of preflight, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foretold {
+pub struct Prediction {
     /// What was found.
     pub finding: Finding,
     /// What it predicts.
@@ -18,12 +18,12 @@ pub struct Foretold {
     /// Where.
     pub regions: Vec<RegionRole>,
     /// Whether what it predicts came.
-    pub became: Became,
+    pub became: PredictionOutcome,
 }
 
 /// What became of a prediction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Became {
+pub enum PredictionOutcome {
     /// It came true; how it was seen.
     CameTrue(String),
     /// It did not; what was seen instead.
@@ -32,7 +32,7 @@ pub enum Became {
     Untested(String),
 }
 
-impl Became {
+impl PredictionOutcome {
     /// `came_true`, `did_not` or `untested`, as in `run.json`.
     pub fn verdict(&self) -> &'static str {
         match self {
@@ -101,15 +101,15 @@ pub(super) fn recovery_time<'a>(all: &[Objective], results: &'a [ObjectiveResult
 }
 
 /// What became of each finding.
-pub(super) fn foretold(findings: &[Finding], shown: &Shown<'_>) -> Vec<Foretold> {
+pub(super) fn foretold(findings: &[Finding], shown: &Shown<'_>) -> Vec<Prediction> {
     let of = |finding: &Finding| {
         let (predicts, regions) = predicted(finding);
-        Foretold { finding: finding.clone(), predicts, became: shown.became(predicts, &regions), regions }
+        Prediction { finding: finding.clone(), predicts, became: shown.became(predicts, &regions), regions }
     };
     findings.iter().map(of).collect()
 }
 
-impl Foretold {
+impl Prediction {
     /// Whether it foretold these logins' failure.
     pub fn explains(&self, failure: &Failure, run: &RunStarted) -> bool {
         let at = |role: RegionRole| failure.region.as_ref() == Some(run.region(role));
@@ -118,7 +118,7 @@ impl Foretold {
             RegionRole::Primary => at(*role) && failure.by_phase.contains_key(&Phase::Baseline),
             RegionRole::Replica => at(*role),
         };
-        let came = matches!(self.became, Became::CameTrue(_));
+        let came = matches!(self.became, PredictionOutcome::CameTrue(_));
         came && match self.predicts {
             Predicts::FailedLogins => self.regions.iter().any(failed_there),
             Predicts::Throttling => {
@@ -135,37 +135,37 @@ impl Foretold {
 }
 
 impl Shown<'_> {
-    fn became(&self, predicts: Predicts, regions: &[RegionRole]) -> Became {
+    fn became(&self, predicts: Predicts, regions: &[RegionRole]) -> PredictionOutcome {
         if predicts == Predicts::Nothing {
-            return Became::Untested("a run does not show it".to_owned());
+            return PredictionOutcome::Untested("a run does not show it".to_owned());
         }
         if self.failure == Some(&RunFailure::PreflightRefused) {
-            return Became::Untested("the run was refused".to_owned());
+            return PredictionOutcome::Untested("the run was refused".to_owned());
         }
         match predicts {
             Predicts::FailedLogins => self.failed_logins(regions),
             Predicts::NoSessions => self.no_sessions(),
-            _ if !self.cut => Became::Untested("no fault was injected".to_owned()),
+            _ if !self.cut => PredictionOutcome::Untested("no fault was injected".to_owned()),
             Predicts::Unreached(Milestone::FirstPrimaryLoginAfterFailback) => self.failback(),
             Predicts::Unreached(Milestone::DnsFlipAuthoritative) => self.failover(),
             Predicts::Unreached(milestone) => self.unreached(milestone),
             Predicts::UnknownAddress => self.unseen(),
             Predicts::SlowRecovery => self.slow(),
             Predicts::Throttling => self.throttled(regions),
-            Predicts::Nothing => Became::Untested(String::new()),
+            Predicts::Nothing => PredictionOutcome::Untested(String::new()),
         }
     }
 
     /// Whether logins failed in any of the Regions.
-    fn failed_logins(&self, regions: &[RegionRole]) -> Became {
-        let mut became = Became::Untested("the finding names no Region".to_owned());
+    fn failed_logins(&self, regions: &[RegionRole]) -> PredictionOutcome {
+        let mut became = PredictionOutcome::Untested("the finding names no Region".to_owned());
         for role in regions {
             became = match role {
                 RegionRole::Primary => self.logins_at(&self.run.primary, Some(Phase::Baseline)),
-                RegionRole::Replica if !self.cut => Became::Untested("no fault was injected".to_owned()),
+                RegionRole::Replica if !self.cut => PredictionOutcome::Untested("no fault was injected".to_owned()),
                 RegionRole::Replica => self.logins_at(&self.run.replica, None),
             };
-            if matches!(became, Became::CameTrue(_)) {
+            if matches!(became, PredictionOutcome::CameTrue(_)) {
                 break;
             }
         }
@@ -173,7 +173,7 @@ impl Shown<'_> {
     }
 
     /// In one phase, or in all of them.
-    fn logins_at(&self, region: &Region, phase: Option<Phase>) -> Became {
+    fn logins_at(&self, region: &Region, phase: Option<Phase>) -> PredictionOutcome {
         let count = |failure: &Failure| match phase {
             Some(phase) => failure.by_phase.get(&phase).copied().unwrap_or_default(),
             None => failure.count(),
@@ -190,10 +190,14 @@ impl Shown<'_> {
         match failed.first() {
             Some((most, label)) => {
                 let all: u64 = failed.iter().map(|(count, _)| count).sum();
-                Became::CameTrue(format!("{all} of {attempted} logins at {region} failed, {most} of them: {label}"))
+                PredictionOutcome::CameTrue(format!(
+                    "{all} of {attempted} logins at {region} failed, {most} of them: {label}"
+                ))
             }
-            None if succeeded > 0 => Became::DidNot(format!("{succeeded} logins at {region} succeeded, none failed")),
-            None => Became::Untested(format!("no login was attempted at {region}")),
+            None if succeeded > 0 => {
+                PredictionOutcome::DidNot(format!("{succeeded} logins at {region} succeeded, none failed"))
+            }
+            None => PredictionOutcome::Untested(format!("no login was attempted at {region}")),
         }
     }
 
@@ -201,67 +205,69 @@ impl Shown<'_> {
         self.milestones.iter().find(|reached| reached.milestone == milestone)?.at
     }
 
-    fn no_sessions(&self) -> Became {
+    fn no_sessions(&self) -> PredictionOutcome {
         let none = |failure: &&Failure| failure.outcome == LoginOutcome::NoSession;
         let without = self.failures.iter().filter(none).map(Failure::count).sum();
         match without {
-            0_u64 => Became::DidNot("every refresh had a session".to_owned()),
-            _ => Became::CameTrue(format!("{without} refreshes had no session to refresh")),
+            0_u64 => PredictionOutcome::DidNot("every refresh had a session".to_owned()),
+            _ => PredictionOutcome::CameTrue(format!("{without} refreshes had no session to refresh")),
         }
     }
 
-    fn failback(&self) -> Became {
+    fn failback(&self) -> PredictionOutcome {
         let back = self.reached(Milestone::FirstPrimaryLoginAfterFailback);
         let healed = self.reached(Milestone::FaultReverted).is_some();
         match back {
-            Some(at) => Became::DidNot(format!(
+            Some(at) => PredictionOutcome::DidNot(format!(
                 "a login succeeded at the primary at most {:.1} s after fault injection",
                 at.upper
             )),
             None if healed => {
-                Became::CameTrue("no login succeeded at the primary after the fault was removed".to_owned())
+                PredictionOutcome::CameTrue("no login succeeded at the primary after the fault was removed".to_owned())
             }
-            None => Became::Untested("the fault was not removed".to_owned()),
+            None => PredictionOutcome::Untested("the fault was not removed".to_owned()),
         }
     }
 
     /// Whether the record moved, and whoever followed it got to no Region that the run knows.
-    fn unseen(&self) -> Became {
+    fn unseen(&self) -> PredictionOutcome {
         let nowhere = self.failures.iter().filter(|failure| failure.region.is_none()).map(Failure::count).sum();
         let seen = self.reached(Milestone::DnsFlipAuthoritative);
         match (seen, nowhere) {
             (Some(at), _) => {
-                Became::DidNot(format!("the record changed at most {:.1} s after fault injection", at.upper))
+                PredictionOutcome::DidNot(format!("the record changed at most {:.1} s after fault injection", at.upper))
             }
             (None, 0_u64) if self.reached(Milestone::FirstReplicaLogin).is_none() => {
-                Became::Untested("no login was sent anywhere else".to_owned())
+                PredictionOutcome::Untested("no login was sent anywhere else".to_owned())
             }
-            (None, 0) => {
-                Became::CameTrue("logins succeeded at the replica, and no change of the record was observed".to_owned())
-            }
-            (None, _) => Became::CameTrue(format!("{nowhere} logins reached no known Region")),
+            (None, 0) => PredictionOutcome::CameTrue(
+                "logins succeeded at the replica, and no change of the record was observed".to_owned(),
+            ),
+            (None, _) => PredictionOutcome::CameTrue(format!("{nowhere} logins reached no known Region")),
         }
     }
 
-    fn failover(&self) -> Became {
+    fn failover(&self) -> PredictionOutcome {
         match self.reached(Milestone::DnsFlipAuthoritative) {
-            None => Became::CameTrue("the record did not switch to the replica".to_owned()),
-            Some(at) => Became::DidNot(format!(
+            None => PredictionOutcome::CameTrue("the record did not switch to the replica".to_owned()),
+            Some(at) => PredictionOutcome::DidNot(format!(
                 "the record switched to the replica at most {:.1} s after fault injection",
                 at.upper
             )),
         }
     }
 
-    fn unreached(&self, milestone: Milestone) -> Became {
+    fn unreached(&self, milestone: Milestone) -> PredictionOutcome {
         let name = milestone.as_str();
         match self.reached(milestone) {
-            None => Became::CameTrue(format!("{name} was not reached")),
-            Some(at) => Became::DidNot(format!("{name} was reached at most {:.1} s after fault injection", at.upper)),
+            None => PredictionOutcome::CameTrue(format!("{name} was not reached")),
+            Some(at) => {
+                PredictionOutcome::DidNot(format!("{name} was reached at most {:.1} s after fault injection", at.upper))
+            }
         }
     }
 
-    fn slow(&self) -> Became {
+    fn slow(&self) -> PredictionOutcome {
         let (mut missed, mut met) = (Vec::new(), Vec::new());
         for objective in &self.recovery_time {
             match objective.verdict {
@@ -271,26 +277,26 @@ impl Shown<'_> {
             }
         }
         match (missed.is_empty(), met.is_empty()) {
-            (false, _) => Became::CameTrue(format!("missed: {}", missed.join(", "))),
-            (true, false) => Became::DidNot(format!("met: {}", met.join(", "))),
-            (true, true) => {
-                Became::Untested("there is no objective for the recovery time, or none was conclusive".to_owned())
-            }
+            (false, _) => PredictionOutcome::CameTrue(format!("missed: {}", missed.join(", "))),
+            (true, false) => PredictionOutcome::DidNot(format!("met: {}", met.join(", "))),
+            (true, true) => PredictionOutcome::Untested(
+                "there is no objective for the recovery time, or none was conclusive".to_owned(),
+            ),
         }
     }
 
-    fn throttled(&self, regions: &[RegionRole]) -> Became {
+    fn throttled(&self, regions: &[RegionRole]) -> PredictionOutcome {
         let names = || regions.iter().map(|role| self.run.region(*role));
         let throttled =
             self.throttling.iter().find(|at| at.all.throttled > 0 && names().any(|name| at.region == *name));
         if let Some(Throttling { region, all, .. }) = throttled {
-            return Became::CameTrue(format!(
+            return PredictionOutcome::CameTrue(format!(
                 "{} of {} logins at {region} were throttled",
                 all.throttled, all.attempted
             ));
         }
         let names: Vec<&str> = names().map(Region::as_str).collect();
-        Became::DidNot(format!("no login at {} was throttled", names.join(" and ")))
+        PredictionOutcome::DidNot(format!("no login at {} was throttled", names.join(" and ")))
     }
 }
 
@@ -400,7 +406,7 @@ mod tests {
         }
 
         /// A finding of an older log, which says by its code alone what it predicts.
-        fn older(&self, code: &str) -> Foretold {
+        fn older(&self, code: &str) -> Prediction {
             self.foretold(code, None, &[])
         }
 
@@ -408,7 +414,7 @@ mod tests {
             self.foretold("GD999", Some(predicts), regions).became.verdict()
         }
 
-        fn foretold(&self, code: &str, predicts: Option<Predicts>, regions: &[RegionRole]) -> Foretold {
+        fn foretold(&self, code: &str, predicts: Option<Predicts>, regions: &[RegionRole]) -> Prediction {
             let finding = Finding {
                 code: code.to_owned(),
                 severity: Severity::Blocker,
@@ -442,7 +448,7 @@ mod tests {
             self.explained_by(&self.older(code))
         }
 
-        fn explained_by(&self, foretold: &Foretold) -> Vec<LoginOutcome> {
+        fn explained_by(&self, foretold: &Prediction) -> Vec<LoginOutcome> {
             let mine = self.failures.iter().filter(|failure| foretold.explains(failure, &self.run));
             mine.map(|failure| failure.outcome.clone()).collect()
         }

@@ -36,7 +36,7 @@ pub use chain::{Bar, Chain, Link, Took};
 pub use chance::Chance;
 pub use confidence::{clopper_pearson_95, least_for, order_statistic_range};
 pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
-pub use foretold::{Became, Foretold};
+pub use foretold::{Prediction, PredictionOutcome};
 pub use harness::Missed;
 pub use history::History;
 pub use interval::{Interval, seconds_between};
@@ -52,7 +52,7 @@ pub use phases::PhaseSpan;
 pub use propagation::{Place, Propagation};
 pub use recovery::{Back, Curve, Recovery, Window};
 pub use rpo::Rpo;
-pub use sessions::{Calls, Fates, Sessions};
+pub use sessions::{Calls, SessionOutcomes, Sessions};
 
 /// An event log that no outcome can be computed from.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use super::availability::{Availability, availability};
 use super::chain::{Chain, Took, chain, durations};
 use super::chance::{Chance, chance};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
-use super::foretold::{Foretold, Shown, foretold, recovery_time};
+use super::foretold::{Prediction, Shown, foretold, recovery_time};
 use super::harness::{Missed, Stalls};
 use super::history::History;
 use super::interval::Interval;
@@ -96,7 +96,7 @@ pub struct Outcome {
     /// Findings of preflight, and limits of the replica that did not hold.
     pub findings: Vec<Finding>,
     /// What became of what preflight found.
-    pub foretold: Vec<Foretold>,
+    pub foretold: Vec<Prediction>,
     /// What preflight could not look at.
     pub not_checked: Vec<String>,
     /// What moves the figures by chance.

@@ -13,9 +13,9 @@ use crate::model::{LoginOutcome, RegionRole, SessionStep};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sessions {
     /// All of them.
-    pub all: Fates,
+    pub all: SessionOutcomes,
     /// By how they are refreshed, and the cohort of their clients.
-    pub by_plan: BTreeMap<(String, String), Fates>,
+    pub by_plan: BTreeMap<(String, String), SessionOutcomes>,
     /// Sessions whose first sign-in had not succeeded when the fault began; counted nowhere else.
     pub not_opened: u64,
     /// Calls of the protected API between the cut and the heal.
@@ -38,7 +38,7 @@ pub struct Sessions {
 
 /// What became of sessions that were opened. The four add up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fates {
+pub struct SessionOutcomes {
     /// Sessions whose first sign-in succeeded before the fault.
     pub opened: u64,
     /// Never refused anything; stalls and retries are allowed.

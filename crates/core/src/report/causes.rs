@@ -4,7 +4,7 @@ use super::figures::link_name;
 use super::summary::is_lab;
 use super::view::{anomalies, foretellers, predicted};
 use super::words::{counted, measured, span_s, target};
-use crate::measure::{Became, BeforeCut, Failure, Outcome, Verdict};
+use crate::measure::{BeforeCut, Failure, Outcome, PredictionOutcome, Verdict};
 use crate::model::{Finding, LoginOutcome, Milestone, RegionRole, RunFailure, Severity};
 
 /// Kinds of failure that are named on the first screen; the table of failures has all.
@@ -299,7 +299,7 @@ fn after_failure(outcome: &Outcome) -> Vec<String> {
 
 /// Findings of preflight that the run confirmed.
 fn predictions(outcome: &Outcome) -> Option<String> {
-    let confirmed = outcome.foretold.iter().filter(|it| matches!(it.became, Became::CameTrue(_)));
+    let confirmed = outcome.foretold.iter().filter(|it| matches!(it.became, PredictionOutcome::CameTrue(_)));
     let mut codes: Vec<&str> = confirmed.map(|it| it.finding.code.as_str()).collect();
     codes.dedup();
     (!codes.is_empty()).then(|| format!("Correct the findings that the run confirmed: {}.", codes.join(", ")))

@@ -227,11 +227,11 @@ struct FindingRow<'a> {
     finding: &'a Finding,
     /// What became of what preflight predicted; absent for findings of the run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    became: Option<Became<'a>>,
+    became: Option<PredictionOutcome<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Became<'a> {
+struct PredictionOutcome<'a> {
     /// `came_true`, `did_not` or `untested`.
     verdict: &'static str,
     evidence: &'a str,
@@ -380,7 +380,7 @@ impl<'a> ByOthers<'a> {
 fn findings(outcome: &Outcome) -> Vec<FindingRow<'_>> {
     let became = |index: usize| {
         let became = &outcome.foretold.get(index)?.became;
-        Some(Became { verdict: became.verdict(), evidence: became.evidence() })
+        Some(PredictionOutcome { verdict: became.verdict(), evidence: became.evidence() })
     };
     let rows = outcome.findings.iter().enumerate();
     rows.map(|(index, finding)| FindingRow { finding, became: became(index) }).collect()

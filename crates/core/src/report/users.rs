@@ -2,7 +2,7 @@
 
 use super::view::{NONE, foretellers, region_name};
 use super::words::{by_label, counted, percent, percentiles, seconds, seconds_up, span_s, too_few, window};
-use crate::measure::{Back, Curve, Fates, LimitResult, Outcome, Recovery, Sessions, Throttling};
+use crate::measure::{Back, Curve, LimitResult, Outcome, Recovery, SessionOutcomes, Sessions, Throttling};
 
 /// Kinds of failure that are shown; the rest is in `run.json`.
 const MOST_FAILURES: usize = 30;
@@ -51,7 +51,7 @@ pub(super) struct LimitRow {
 pub(super) struct FateRow {
     pub name: String,
     pub cohort: String,
-    pub fates: Fates,
+    pub fates: SessionOutcomes,
 }
 
 pub(super) struct FailureRow {
@@ -197,7 +197,7 @@ fn limit(limit: &LimitResult) -> LimitRow {
 }
 
 fn fates(sessions: &Sessions) -> Vec<FateRow> {
-    let row = |((flow, cohort), fates): (&(String, String), &Fates)| FateRow {
+    let row = |((flow, cohort), fates): (&(String, String), &SessionOutcomes)| FateRow {
         name: flow.clone(),
         cohort: cohort.clone(),
         fates: *fates,

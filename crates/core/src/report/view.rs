@@ -8,7 +8,7 @@ use super::logins::LoginTables;
 use super::summary::{Summary, real_time};
 use super::users::Users;
 use super::words::{carries, counted, pace, percentiles, seconds, seconds_down, seconds_up, span_s};
-use crate::measure::{Became, Failure, Foretold, Interval, Outcome, Rpo, Verdict};
+use crate::measure::{Failure, Interval, Outcome, Prediction, PredictionOutcome, Rpo, Verdict};
 use crate::model::{ClockSync, Finding, Milestone, Region, Severity, SteadyPart, SteadyState, Step};
 
 pub(super) struct View {
@@ -301,11 +301,11 @@ fn finding(finding: &Finding) -> FindingRow {
     FindingRow { code, severity, title, evidence, remedy, became: String::new(), ignored }
 }
 
-fn foretold(foretold: &Foretold) -> FindingRow {
+fn foretold(foretold: &Prediction) -> FindingRow {
     let became = match &foretold.became {
-        Became::CameTrue(seen) => format!("confirmed by the run: {seen}"),
-        Became::DidNot(seen) => format!("not confirmed by the run: {seen}"),
-        Became::Untested(why) => format!("not tested by the run: {why}"),
+        PredictionOutcome::CameTrue(seen) => format!("confirmed by the run: {seen}"),
+        PredictionOutcome::DidNot(seen) => format!("not confirmed by the run: {seen}"),
+        PredictionOutcome::Untested(why) => format!("not tested by the run: {why}"),
     };
     FindingRow { became, ..finding(&foretold.finding) }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Reply, ServiceError, json_input, json_operation};
 use crate::estate::dynamodb::Table;
-use crate::estate::{Estate, arn};
+use crate::estate::{AccountFixture, arn};
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -22,7 +22,7 @@ pub fn operation(parts: &Parts) -> Option<&str> {
 }
 
 /// Answers one request.
-pub fn handle(estate: &Estate, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     match act(estate, role, operation(parts).unwrap_or_default(), body) {
         Ok(answer) => Reply { content_type: CONTENT_TYPE, ..Reply::json(StatusCode::OK, &answer) },
         Err(error) => error_reply(&error),
@@ -37,7 +37,7 @@ pub fn error_reply(error: &ServiceError) -> Reply {
     Reply { content_type: CONTENT_TYPE, ..Reply::json(error.status, &body) }
 }
 
-fn act(estate: &Estate, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
+fn act(estate: &AccountFixture, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
     let input = json_input(body)?;
     match operation {
         "DescribeTable" => describe(estate, role, &input),
@@ -47,7 +47,11 @@ fn act(estate: &Estate, role: RegionRole, operation: &str, body: &[u8]) -> Resul
 }
 
 /// The table that a request names, by name or by ARN.
-fn table<'a>(estate: &'a Estate, role: RegionRole, input: &Value) -> Result<(&'a str, &'a Table), ServiceError> {
+fn table<'a>(
+    estate: &'a AccountFixture,
+    role: RegionRole,
+    input: &Value,
+) -> Result<(&'a str, &'a Table), ServiceError> {
     let region = topology::region(role);
     let given = input["TableName"].as_str().unwrap_or_default();
     let tables = estate.dynamodb.get(region).into_iter().flat_map(BTreeMap::iter);
@@ -64,7 +68,7 @@ fn arn_of(region: &str, table: &str) -> String {
     arn("dynamodb", region, &format!("table/{table}"))
 }
 
-fn describe(estate: &Estate, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
+fn describe(estate: &AccountFixture, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
     let (name, table) = table(estate, role, input)?;
     let region = topology::region(role);
     // The table itself is not among its replicas (DynamoDB developer guide, "Tutorials: Creating global tables").
@@ -92,7 +96,7 @@ fn describe(estate: &Estate, role: RegionRole, input: &Value) -> Result<Value, S
     Ok(json!({ "Table": description }))
 }
 
-fn get_item(estate: &Estate, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
+fn get_item(estate: &AccountFixture, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
     let (_, table) = table(estate, role, input)?;
     let key = input["Key"].as_object().filter(|key| key.len() == 1).and_then(|key| key.get(&table.key)?["S"].as_str());
     let key = key.ok_or_else(|| {

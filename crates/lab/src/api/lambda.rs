@@ -240,12 +240,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::estate::Estate;
+    use crate::estate::AccountFixture;
     use gameday_core::env::LabSettings;
     use gameday_core::model::{RegionRole, Seed};
 
     fn functions() -> Functions {
-        let estate = Estate::of(&LabSettings::default(), Seed(7)).unwrap();
+        let estate = AccountFixture::of(&LabSettings::default(), Seed(7)).unwrap();
         Functions::new(RegionRole::Primary, Arc::new(estate))
     }
 

@@ -46,7 +46,7 @@ use self::sigv4::{Keys, Scope, SigV4Error};
 pub use self::universal::fire;
 use self::xml::Element;
 use super::dns::Zone;
-use super::estate::Estate;
+use super::estate::AccountFixture;
 use super::health::HealthCheck;
 use super::identity::{self, quota::Quotas};
 use super::services::Services;
@@ -79,7 +79,7 @@ pub struct Control {
     /// Cognito's request rates, for Service Quotas.
     pub(super) quotas: Arc<Quotas>,
     /// The resources that only checks read.
-    pub estate: Arc<Estate>,
+    pub estate: Arc<AccountFixture>,
     /// Lambda, CloudWatch and Scheduler.
     pub services: Arc<Services>,
     /// What was asked.

@@ -6,7 +6,7 @@ use super::query::Params;
 use super::xml::{Element, list, node, text};
 use super::{Reply, ServiceError, query_error, request_id};
 use crate::estate::rds::{GlobalCluster, Proxy};
-use crate::estate::{Estate, arn};
+use crate::estate::{AccountFixture, arn};
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -14,7 +14,7 @@ use gameday_core::model::RegionRole;
 pub const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";
 
 /// Answers one request.
-pub fn handle(estate: &Estate, role: RegionRole, params: &Params) -> Reply {
+pub fn handle(estate: &AccountFixture, role: RegionRole, params: &Params) -> Reply {
     match act(estate, role, params) {
         Ok((response, result)) => {
             let metadata = node("ResponseMetadata", vec![text("RequestId", request_id())]);
@@ -24,7 +24,7 @@ pub fn handle(estate: &Estate, role: RegionRole, params: &Params) -> Reply {
     }
 }
 
-fn act(estate: &Estate, role: RegionRole, params: &Params) -> Result<(&'static str, Element), ServiceError> {
+fn act(estate: &AccountFixture, role: RegionRole, params: &Params) -> Result<(&'static str, Element), ServiceError> {
     match params.get("Action") {
         Some("DescribeGlobalClusters") => {
             let result = vec![global_clusters(estate, role, params.get("GlobalClusterIdentifier"))?];
@@ -42,7 +42,7 @@ fn act(estate: &Estate, role: RegionRole, params: &Params) -> Result<(&'static s
 }
 
 /// Global clusters are seen in the Regions of their members.
-fn global_clusters(estate: &Estate, role: RegionRole, asked: Option<&str>) -> Result<Element, ServiceError> {
+fn global_clusters(estate: &AccountFixture, role: RegionRole, asked: Option<&str>) -> Result<Element, ServiceError> {
     let region = topology::region(role);
     let seen = estate.rds.global_clusters.iter().filter(|(name, cluster)| {
         cluster.members.contains_key(region) && asked.is_none_or(|asked| asked == name.as_str())
@@ -81,7 +81,7 @@ fn global_cluster(name: &str, cluster: &GlobalCluster) -> Vec<Element> {
     ]
 }
 
-fn proxies(estate: &Estate, role: RegionRole, asked: Option<&str>) -> Result<Element, ServiceError> {
+fn proxies(estate: &AccountFixture, role: RegionRole, asked: Option<&str>) -> Result<Element, ServiceError> {
     let region = topology::region(role);
     let there = estate.rds.proxies.get(region).into_iter().flatten();
     let there = there.filter(|(name, _)| asked.is_none_or(|asked| asked == name.as_str()));

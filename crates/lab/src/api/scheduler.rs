@@ -11,7 +11,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{Control, Reply, ServiceError, rest_error, universal};
-use crate::services::schedules::{Book, DEFAULT_GROUP, Group, Key, LONGEST_RETRY, RETRIES, Schedule, fires_at};
+use crate::services::schedules::{
+    DEFAULT_GROUP, Group, Key, LONGEST_RETRY, RETRIES, Schedule, ScheduleStore, fires_at,
+};
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -140,7 +142,7 @@ impl Call<'_> {
         (text(request, "State") == Some("ENABLED")).then(|| fires_at(at, self.control.seed, key))
     }
 
-    fn create(&self, book: &mut Book, name: &str, mut input: Value) -> Outcome {
+    fn create(&self, book: &mut ScheduleStore, name: &str, mut input: Value) -> Outcome {
         check_name(name)?;
         let token = text(&input, "ClientToken").map(str::to_owned);
         let at = complete(&mut input)?;
@@ -163,7 +165,7 @@ impl Call<'_> {
     }
 
     /// What an update leaves out gets its default (API reference, UpdateSchedule).
-    fn update(&self, book: &mut Book, name: &str, mut input: Value) -> Outcome {
+    fn update(&self, book: &mut ScheduleStore, name: &str, mut input: Value) -> Outcome {
         let at = complete(&mut input)?;
         let key = self.key(text(&input, "GroupName"), name);
         if !book.schedules().contains_key(&key) {
@@ -176,7 +178,7 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    fn get(&self, book: &Book, name: &str) -> Outcome {
+    fn get(&self, book: &ScheduleStore, name: &str) -> Outcome {
         let key = self.key(None, name);
         let known = book.schedules().get(&key).ok_or_else(|| missing("Schedule", name))?;
         let mut answer = known.request.clone();
@@ -188,7 +190,7 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    fn delete(&self, book: &mut Book, name: &str) -> Outcome {
+    fn delete(&self, book: &mut ScheduleStore, name: &str) -> Outcome {
         if !book.remove(&self.key(None, name)) {
             return Err(missing("Schedule", name));
         }
@@ -196,7 +198,7 @@ impl Call<'_> {
         Ok(json!({}))
     }
 
-    fn list(&self, book: &Book) -> Outcome {
+    fn list(&self, book: &ScheduleStore) -> Outcome {
         let group = self.query("ScheduleGroup");
         if let Some(group) = group.as_deref().filter(|group| !book.has_group(group)) {
             return Err(missing("Schedule group", group));
@@ -248,7 +250,7 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    fn create_group(&self, book: &mut Book, name: &str) -> Outcome {
+    fn create_group(&self, book: &mut ScheduleStore, name: &str) -> Outcome {
         check_name(name)?;
         if book.has_group(name) {
             return Err(conflict(format!("Schedule group {name} already exists.")));
@@ -264,7 +266,7 @@ impl Call<'_> {
         json!({ "Arn": arn, "Name": name, "State": "ACTIVE", "CreationDate": created, "LastModificationDate": created })
     }
 
-    fn get_group(&self, book: &Book, name: &str) -> Outcome {
+    fn get_group(&self, book: &ScheduleStore, name: &str) -> Outcome {
         if !book.has_group(name) {
             return Err(missing("Schedule group", name));
         }
@@ -272,7 +274,7 @@ impl Call<'_> {
     }
 
     /// Takes the group's schedules with it (API reference, DeleteScheduleGroup).
-    fn delete_group(&self, book: &mut Book, name: &str) -> Outcome {
+    fn delete_group(&self, book: &mut ScheduleStore, name: &str) -> Outcome {
         if name == DEFAULT_GROUP {
             return Err(invalid("The default schedule group cannot be deleted."));
         }
@@ -284,7 +286,7 @@ impl Call<'_> {
         Ok(json!({}))
     }
 
-    fn list_groups(&self, book: &Book) -> Outcome {
+    fn list_groups(&self, book: &ScheduleStore) -> Outcome {
         let prefix = self.query("NamePrefix").unwrap_or_default();
         let mut names: Vec<&str> = book.groups().keys().map(String::as_str).chain([DEFAULT_GROUP]).collect();
         names.sort_unstable();

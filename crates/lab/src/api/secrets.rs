@@ -6,7 +6,7 @@ use http::request::Parts;
 use serde_json::{Value, json};
 
 use super::{Reply, ServiceError, json_input, json_operation, json_reply};
-use crate::estate::Estate;
+use crate::estate::AccountFixture;
 use crate::estate::secrets::{LabSecret, arn_of};
 use crate::topology;
 use gameday_core::model::RegionRole;
@@ -24,11 +24,11 @@ pub fn operation(parts: &Parts) -> Option<&str> {
 }
 
 /// Answers one request.
-pub fn handle(estate: &Estate, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     json_reply(act(estate, role, operation(parts).unwrap_or_default(), body))
 }
 
-fn act(estate: &Estate, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
+fn act(estate: &AccountFixture, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
     let input = json_input(body)?;
     match operation {
         "DescribeSecret" => describe(estate, role, &input),
@@ -41,7 +41,11 @@ fn act(estate: &Estate, role: RegionRole, operation: &str, body: &[u8]) -> Resul
 }
 
 /// The secret that a request names, by name or by ARN.
-fn find<'a>(estate: &'a Estate, role: RegionRole, input: &Value) -> Result<(&'a str, &'a LabSecret), ServiceError> {
+fn find<'a>(
+    estate: &'a AccountFixture,
+    role: RegionRole,
+    input: &Value,
+) -> Result<(&'a str, &'a LabSecret), ServiceError> {
     let region = topology::region(role);
     let given = input["SecretId"].as_str().unwrap_or_default();
     let secrets = estate.secrets.get(region).into_iter().flat_map(BTreeMap::iter);
@@ -51,7 +55,7 @@ fn find<'a>(estate: &'a Estate, role: RegionRole, input: &Value) -> Result<(&'a 
     })
 }
 
-fn describe(estate: &Estate, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
+fn describe(estate: &AccountFixture, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
     let (name, secret) = find(estate, role, input)?;
     let region = topology::region(role);
     let original = secret.replica_of.as_deref().unwrap_or(region);
@@ -75,7 +79,7 @@ fn describe(estate: &Estate, role: RegionRole, input: &Value) -> Result<Value, S
     Ok(answer)
 }
 
-fn value(estate: &Estate, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
+fn value(estate: &AccountFixture, role: RegionRole, input: &Value) -> Result<Value, ServiceError> {
     let (name, secret) = find(estate, role, input)?;
     Ok(json!({
         "ARN": arn_of(topology::region(role), name),

@@ -5,7 +5,7 @@ use http::request::Parts;
 use serde_json::{Value, json};
 
 use super::{Reply, ServiceError, json_input, json_operation, json_reply};
-use crate::estate::Estate;
+use crate::estate::AccountFixture;
 use crate::estate::governance::WebAcl;
 use crate::topology;
 use gameday_core::model::RegionRole;
@@ -21,11 +21,11 @@ pub fn operation(parts: &Parts) -> Option<&str> {
 }
 
 /// Answers one request.
-pub fn handle(estate: &Estate, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     json_reply(act(estate, role, operation(parts).unwrap_or_default(), body))
 }
 
-fn act(estate: &Estate, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
+fn act(estate: &AccountFixture, role: RegionRole, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
     let input = json_input(body)?;
     if operation != "GetWebACLForResource" {
         let message = format!("The lab's WAF has no operation {operation}.");
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn a_resource_of_another_region_is_not_known_here() {
-        let mut estate = Estate::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" });
-        let ask = |estate: &Estate, region: &str| {
+        let mut estate = AccountFixture::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" });
+        let ask = |estate: &AccountFixture, region: &str| {
             let arn = format!("arn:aws:cognito-idp:{region}:{}:userpool/us-east-1_LAB", topology::ACCOUNT);
             let input = json!({ "ResourceArn": arn }).to_string();
             act(estate, RegionRole::Replica, "GetWebACLForResource", input.as_bytes())

@@ -30,7 +30,7 @@ use gameday_core::model::{Region, RegionRole, Seed};
 /// Everything, as it is in the healthy lab or as an environment file broke it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Estate {
+pub struct AccountFixture {
     /// CloudWatch, by Region.
     pub cloudwatch: BTreeMap<String, cloudwatch::CloudWatch>,
     /// CloudWatch's dashboards, which are the account's and no Region's, by name.
@@ -74,7 +74,7 @@ pub struct Names<'a> {
     pub client_id: &'a str,
 }
 
-impl Estate {
+impl AccountFixture {
     /// Nothing is wrong with it.
     pub fn healthy(names: Names<'_>) -> Self {
         let regions = [RegionRole::Primary, RegionRole::Replica].map(topology::region);
@@ -233,7 +233,7 @@ mod tests {
     fn what_the_estate_does_not_know_is_refused() {
         let names = Names { pool_id: "us-east-1_LAB", client_id: "client" };
         let changes = [change("/no-such-service", Some(json!({})))];
-        let told = Estate::healthy(names).changed(&changes).unwrap_err();
+        let told = AccountFixture::healthy(names).changed(&changes).unwrap_err();
         assert!(told.contains("/no-such-service"), "{told}");
     }
 }

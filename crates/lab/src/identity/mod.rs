@@ -55,7 +55,7 @@ pub(crate) use self::signer::Signer;
 use self::srp::SrpChallenge;
 use self::trigger::Hooks;
 use super::api::{cognito, sigv4};
-use super::estate::Estate;
+use super::estate::AccountFixture;
 use super::estate::cognito::UserPool;
 use super::services::Functions;
 use super::topology;
@@ -92,7 +92,7 @@ pub struct IdentityOptions {
     /// Who may call administrative operations.
     pub keys: sigv4::Keys,
     /// The resources around the user pool.
-    pub estate: Arc<Estate>,
+    pub estate: Arc<AccountFixture>,
 }
 
 /// The identity plane of both Regions.
@@ -104,7 +104,7 @@ pub struct Identity {
     truth: Arc<Truth>,
     keys: sigv4::Keys,
     /// The resources around the pool.
-    estate: Arc<Estate>,
+    estate: Arc<AccountFixture>,
     pool_id: String,
     created: Timestamp,
     /// The form of the issuer that its tokens name.
@@ -438,7 +438,7 @@ impl fmt::Debug for Identity {
 }
 
 /// What the estate has of the pool in a Region.
-fn pool(estate: &Estate, role: RegionRole) -> Result<&UserPool, String> {
+fn pool(estate: &AccountFixture, role: RegionRole) -> Result<&UserPool, String> {
     let region = topology::region(role);
     estate.cognito.pools.get(region).ok_or_else(|| format!("the estate has no user pool in {region}"))
 }

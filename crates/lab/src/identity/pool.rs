@@ -6,7 +6,7 @@ use super::admin::SHORTEST_PASSWORD;
 use super::auth::required;
 use super::directory::epoch;
 use super::{Identity, Place, Refusal, lock, pool_arn};
-use crate::estate::Estate;
+use crate::estate::AccountFixture;
 use crate::estate::cognito::{Attribute, UserPool};
 use crate::topology;
 use gameday_core::env::Issuer;
@@ -34,7 +34,7 @@ const STANDARD_FLAGS: [&str; 2] = ["email_verified", "phone_number_verified"];
 /// Why a Region's pool signs nobody in; nothing where it does. In the words of the API, where it documents any: of a replica that
 /// is not ACTIVE the guide says that it has no sign-in, and of a key that cannot be used nothing, so that those are the errors
 /// that InitiateAuth may answer with and that fit best.
-pub(super) fn standing(estate: &Estate, role: RegionRole, place_arn: &str) -> Option<Refusal> {
+pub(super) fn standing(estate: &AccountFixture, role: RegionRole, place_arn: &str) -> Option<Refusal> {
     let region = topology::region(role);
     let pool = estate.cognito.pools.get(region)?;
     if role == RegionRole::Replica && pool.id.is_none() {

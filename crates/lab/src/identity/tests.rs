@@ -50,7 +50,7 @@ fn settings() -> LabSettings {
 async fn lab(settings: LabSettings, speed: f64) -> Lab {
     let truth = Arc::new(Truth::default());
     let clock = Clock::start(speed);
-    let estate = Arc::new(Estate::of(&settings, Seed(7)).unwrap());
+    let estate = Arc::new(AccountFixture::of(&settings, Seed(7)).unwrap());
     let options = IdentityOptions {
         settings,
         primary: "us-east-1".into(),

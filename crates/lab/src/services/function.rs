@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::lock;
 use crate::estate::lambda::{self, Program};
-use crate::estate::{Estate, arn};
+use crate::estate::{AccountFixture, arn};
 use crate::topology;
 use gameday_core::model::{RegionRole, matches};
 
@@ -25,7 +25,7 @@ const REGION_IN_PROXY: usize = 4;
 pub struct Functions {
     region: &'static str,
     by_name: BTreeMap<String, Function>,
-    estate: Arc<Estate>,
+    estate: Arc<AccountFixture>,
 }
 
 /// A function.
@@ -48,7 +48,7 @@ pub enum Uninvoked {
 
 impl Functions {
     /// Those that the estate has in a Region.
-    pub fn new(role: RegionRole, estate: Arc<Estate>) -> Self {
+    pub fn new(role: RegionRole, estate: Arc<AccountFixture>) -> Self {
         let region = topology::region(role);
         let specs = estate.lambda.get(region).map(|lambda| lambda.functions.clone()).unwrap_or_default();
         let functions = specs.into_iter().map(|(name, spec)| (name.clone(), Function::new(region, &name, spec)));

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 pub use self::function::{Function, Functions, Uninvoked};
 use self::metrics::{Alarm, Metrics};
-use self::schedules::{Book, Firing, Firings};
-use super::estate::Estate;
+use self::schedules::{ExecutionLog, Firing, ScheduleStore};
+use super::estate::AccountFixture;
 use super::estate::cloudwatch::Series;
 
 /// The smaller services of one Region.
@@ -26,8 +26,8 @@ pub struct Services {
     metrics: Mutex<Metrics>,
     series: Vec<Series>,
     dashboards: BTreeMap<String, Value>,
-    schedules: Mutex<Book>,
-    firings: Mutex<Firings>,
+    schedules: Mutex<ScheduleStore>,
+    firings: Mutex<ExecutionLog>,
     changed: watch::Sender<()>,
 }
 
@@ -48,7 +48,7 @@ impl Services {
 
     /// With the metrics, alarms and dashboards of the estate, since `now`.
     #[must_use]
-    pub fn watched(mut self, estate: &Estate, region: &str, now: Timestamp) -> Self {
+    pub fn watched(mut self, estate: &AccountFixture, region: &str, now: Timestamp) -> Self {
         self.dashboards.clone_from(&estate.dashboards);
         if let Some(there) = estate.cloudwatch.get(region) {
             self.series = there.metrics.values().cloned().collect();
@@ -79,7 +79,7 @@ impl Services {
     }
 
     /// Schedules and their groups.
-    pub fn schedules(&self) -> MutexGuard<'_, Book> {
+    pub fn schedules(&self) -> MutexGuard<'_, ScheduleStore> {
         lock(&self.schedules)
     }
 

@@ -57,7 +57,7 @@ pub struct Schedule {
 
 /// Schedules and groups.
 #[derive(Debug, Default)]
-pub struct Book {
+pub struct ScheduleStore {
     groups: BTreeMap<String, Group>,
     schedules: BTreeMap<Key, Schedule>,
     revisions: u64,
@@ -96,9 +96,9 @@ pub struct Firing {
 
 /// Calls in the order in which they were made.
 #[derive(Debug, Default)]
-pub struct Firings(VecDeque<Firing>);
+pub struct ExecutionLog(VecDeque<Firing>);
 
-impl Firings {
+impl ExecutionLog {
     /// Keeps one.
     pub fn note(&mut self, firing: Firing) {
         if self.0.len() == FIRINGS_KEPT {
@@ -136,7 +136,7 @@ impl Schedule {
     }
 }
 
-impl Book {
+impl ScheduleStore {
     /// Groups by name, but for the default one.
     pub fn groups(&self) -> &BTreeMap<String, Group> {
         &self.groups
@@ -231,8 +231,8 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    fn book(request: Value) -> Book {
-        let mut book = Book::default();
+    fn book(request: Value) -> ScheduleStore {
+        let mut book = ScheduleStore::default();
         book.put(key(), request, None, Some(at(0)), at(0));
         book
     }

@@ -176,7 +176,7 @@ fn plain(options: &mut ResolverOpts, recursive: bool, patience: Duration) {
 
 /// How long a client keeps an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
+pub enum CachePolicy {
     /// Not at all.
     Nothing,
     /// For its TTL.
@@ -190,7 +190,7 @@ pub enum Keeping {
 /// The DNS cache of one cohort of clients.
 #[derive(Debug)]
 pub struct ClientCache {
-    keeping: Keeping,
+    keeping: CachePolicy,
     servers: Vec<Server>,
     clock: Clock,
     kept: Mutex<HashMap<String, (Vec<IpAddr>, Timestamp)>>,
@@ -198,7 +198,7 @@ pub struct ClientCache {
 
 impl ClientCache {
     /// An empty cache in front of resolvers, which are tried in order.
-    pub fn new(keeping: Keeping, servers: Vec<Server>, clock: Clock) -> Self {
+    pub fn new(keeping: CachePolicy, servers: Vec<Server>, clock: Clock) -> Self {
         Self { keeping, servers, clock, kept: Mutex::new(HashMap::new()) }
     }
 
@@ -230,10 +230,12 @@ impl ClientCache {
     fn keep(&self, name: &str, answer: &Answer, asked: Timestamp) {
         // Counted from before the question, so that a client never keeps an answer longer than its TTL.
         let until = match self.keeping {
-            Keeping::Nothing => return,
-            Keeping::Ttl => asked.saturating_add(SignedDuration::from_secs(answer.ttl_s.into())),
-            Keeping::For(time) => asked.saturating_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)),
-            Keeping::Forever => Ok(Timestamp::MAX),
+            CachePolicy::Nothing => return,
+            CachePolicy::Ttl => asked.saturating_add(SignedDuration::from_secs(answer.ttl_s.into())),
+            CachePolicy::For(time) => {
+                asked.saturating_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
+            }
+            CachePolicy::Forever => Ok(Timestamp::MAX),
         };
         let until = until.unwrap_or(Timestamp::MAX);
         self.lock().insert(name.to_owned(), (answer.addresses.clone(), until));

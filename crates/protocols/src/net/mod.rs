@@ -15,5 +15,6 @@ pub use listen::{TcpListener, UdpSocket, bind_udp, listen, set_backlog};
 pub use local::{LocalFailure, descriptors, raise_descriptors};
 pub use stream::TcpStream;
 pub use tls::{
-    Agreed, Flaw, Judge, TlsError, agree, client_tls, client_tls_unverified, server_name, server_tls, server_tls_12,
+    CertificateProblem, ChainVerifier, NegotiatedVersion, TlsError, agree, client_tls, client_tls_unverified,
+    server_name, server_tls, server_tls_12,
 };

@@ -74,11 +74,11 @@ fn roots(trust_root_pem: Option<&str>) -> Result<RootCertStore, TlsError> {
 
 /// Judges the certificates that a server presented as a client of [`client_tls`] would, at whatever time.
 #[derive(Debug)]
-pub struct Judge(Arc<WebPkiServerVerifier>);
+pub struct ChainVerifier(Arc<WebPkiServerVerifier>);
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum CertificateProblem {
     /// It is not good any more.
     #[error("it ended {0}")]
     Ended(Timestamp),
@@ -90,7 +90,7 @@ pub enum Flaw {
     Other(String),
 }
 
-impl Judge {
+impl ChainVerifier {
     /// Trusts what [`client_tls`] trusts.
     ///
     /// # Errors
@@ -104,23 +104,23 @@ impl Judge {
     /// Judges a chain in DER, the server's own certificate first.
     ///
     /// # Errors
-    /// [`Flaw`].
-    pub fn judge(&self, chain: &[Vec<u8>], host: &str, at: Timestamp) -> Result<(), Flaw> {
-        let other = |what: &str| Flaw::Other(what.to_owned());
+    /// [`CertificateProblem`].
+    pub fn judge(&self, chain: &[Vec<u8>], host: &str, at: Timestamp) -> Result<(), CertificateProblem> {
+        let other = |what: &str| CertificateProblem::Other(what.to_owned());
         let (own, others) = chain.split_first().ok_or_else(|| other("no certificate was presented"))?;
-        let name = server_name(host).map_err(|error| Flaw::Other(error.to_string()))?;
+        let name = server_name(host).map_err(|error| CertificateProblem::Other(error.to_string()))?;
         let others: Vec<CertificateDer<'_>> = others.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
         let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.as_second()).unwrap_or_default()));
         let verified = self.0.verify_server_cert(&CertificateDer::from(own.as_slice()), &others, &name, &[], at);
         verified.map(drop).map_err(|error| match error {
             rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
                 let ended = i64::try_from(not_after.as_secs()).ok().and_then(|at| Timestamp::from_second(at).ok());
-                Flaw::Ended(ended.unwrap_or(Timestamp::MAX))
+                CertificateProblem::Ended(ended.unwrap_or(Timestamp::MAX))
             }
             rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
-                Flaw::OtherName(presented.join(", "))
+                CertificateProblem::OtherName(presented.join(", "))
             }
-            error => Flaw::Other(error.to_string()),
+            error => CertificateProblem::Other(error.to_string()),
         })
     }
 }
@@ -177,7 +177,7 @@ fn server(
 
 /// What a handshake came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Agreed {
+pub enum NegotiatedVersion {
     /// This version.
     On(&'static str),
     /// The server speaks none that the client offers; in its words.
@@ -188,12 +188,12 @@ pub enum Agreed {
 ///
 /// # Errors
 /// What went wrong before a version was agreed on.
-pub async fn agree(tls: &TlsConnector, name: ServerName<'static>, tcp: TcpStream) -> io::Result<Agreed> {
+pub async fn agree(tls: &TlsConnector, name: ServerName<'static>, tcp: TcpStream) -> io::Result<NegotiatedVersion> {
     match tls.connect(name, tcp).await {
         Ok(stream) => match stream.get_ref().1.protocol_version() {
-            Some(ProtocolVersion::TLSv1_2) => Ok(Agreed::On("TLS 1.2")),
-            Some(ProtocolVersion::TLSv1_3) => Ok(Agreed::On("TLS 1.3")),
-            other => Ok(Agreed::TooOld(format!("{other:?}"))),
+            Some(ProtocolVersion::TLSv1_2) => Ok(NegotiatedVersion::On("TLS 1.2")),
+            Some(ProtocolVersion::TLSv1_3) => Ok(NegotiatedVersion::On("TLS 1.3")),
+            other => Ok(NegotiatedVersion::TooOld(format!("{other:?}"))),
         },
         Err(error) => {
             let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
@@ -201,7 +201,7 @@ pub async fn agree(tls: &TlsConnector, name: ServerName<'static>, tcp: TcpStream
                 Some(
                     refused @ (rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
                     | rustls::Error::PeerIncompatible(_)),
-                ) => Ok(Agreed::TooOld(refused.to_string())),
+                ) => Ok(NegotiatedVersion::TooOld(refused.to_string())),
                 _ => Err(error),
             }
         }
@@ -274,7 +274,7 @@ mod tests {
         let tcp = super::super::connect(at).await.unwrap();
         let tls = client_tls_unverified(true).unwrap();
         let agreed = agree(&tls, server_name("localhost").unwrap(), tcp).await.unwrap();
-        assert!(matches!(&agreed, Agreed::TooOld(told) if told.contains("ProtocolVersion")), "{agreed:?}");
+        assert!(matches!(&agreed, NegotiatedVersion::TooOld(told) if told.contains("ProtocolVersion")), "{agreed:?}");
         server.await.unwrap();
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::leftovers;
 use crate::cloud::{CloudError, ErrorClass};
-use crate::faults::change::{Applied, Change, Scene, Stage, Undone, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::group_rule::{self, GroupRule, Source};
 use crate::faults::discover::Finder;
 use crate::faults::dry_run::{Answer, DryRun};
@@ -43,7 +43,7 @@ impl Revoke {
         }
     }
 
-    async fn there(&self, scene: &Scene<'_>) -> Result<bool, CloudError> {
+    async fn there(&self, scene: &ChangeContext<'_>) -> Result<bool, CloudError> {
         let call = scene.clients.ec2.describe_security_groups().group_ids(&self.group);
         let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
         let mut rules = answer.security_groups().iter().flat_map(SecurityGroup::ip_permissions).flat_map(GroupRule::of);
@@ -51,21 +51,21 @@ impl Revoke {
     }
 
     /// Gives a rule that is back, by whom ever, the tags that it had; says whether it lacked some.
-    async fn tag_again(&self, scene: &Scene<'_>) -> Result<Undone, CloudError> {
+    async fn tag_again(&self, scene: &ChangeContext<'_>) -> Result<RevertOutcome, CloudError> {
         if self.tags.is_empty() {
-            return Ok(Undone::Already);
+            return Ok(RevertOutcome::NoOp);
         }
         let rules = group_rule::described(scene.clients, &self.group).await?;
         let own = rules.into_iter().find(|known| !known.egress && known.rule.is(&self.rule));
         let Some(own) = own.filter(|own| self.tags.iter().any(|(key, value)| own.tags.get(key) != Some(value))) else {
-            return Ok(Undone::Already);
+            return Ok(RevertOutcome::NoOp);
         };
         let tags = self.tags.iter().map(|(key, value)| tag(key, value)).collect();
         let call = scene.clients.ec2_mutating.create_tags().resources(&own.id).set_tags(Some(tags)).send();
         let call = async { call.await.map(drop).map_err(CloudError::of("ec2:CreateTags")) };
         let resource = format!("{}: tags of {}", self.group, self.rule);
         scene.unmake(self, "ec2:CreateTags", resource, Box::pin(call)).await?;
-        Ok(Undone::Reverted)
+        Ok(RevertOutcome::Reverted)
     }
 }
 
@@ -83,7 +83,7 @@ impl Change for Revoke {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Cut
+        Stage::Inject
     }
 
     fn cuts_ipv4(&self) -> bool {
@@ -137,7 +137,7 @@ impl Change for Revoke {
         self.group.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
             let there = self.there(scene).await?;
             Ok((!there).then(|| format!("{} no longer has the rule {}", self.group, self.rule)))
@@ -168,7 +168,7 @@ impl Change for Revoke {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let call = scene.clients.ec2_mutating.revoke_security_group_ingress().group_id(&self.group);
             let call = call.ip_permissions(self.rule.permission()).send();
@@ -179,18 +179,18 @@ impl Change for Revoke {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async { Ok((!self.there(scene).await?).then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Undone, CloudError>> {
+    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             match self.there(scene).await {
                 Ok(true) if !scene.blind => return self.tag_again(scene).await,
                 // The look may lag behind the revoke: authorizing again what is there is refused as a duplicate.
                 Ok(_) => {}
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    return Ok(Undone::LeftAlone(format!("{} no longer exists", self.group)));
+                    return Ok(RevertOutcome::ChangedByOthers(format!("{} no longer exists", self.group)));
                 }
                 Err(error) => return Err(error),
             }
@@ -200,7 +200,7 @@ impl Change for Revoke {
             let name = "ec2:AuthorizeSecurityGroupIngress";
             let call = async { call.await.map(drop).map_err(CloudError::of(name)) };
             match scene.unmake(self, name, self.resource(), Box::pin(call)).await {
-                Ok(()) => Ok(Undone::Reverted),
+                Ok(()) => Ok(RevertOutcome::Reverted),
                 Err(error) if error.class == ErrorClass::Exists => self.tag_again(scene).await,
                 Err(error) => Err(error),
             }

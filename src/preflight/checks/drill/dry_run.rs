@@ -1,7 +1,7 @@
 //! GD013: what AWS would refuse.
 
-use crate::preflight::checks::{Check, Sight};
-use crate::preflight::facts::Missing;
+use crate::preflight::checks::{Check, Occurrence};
+use crate::preflight::facts::Unavailable;
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -31,12 +31,12 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let plan = facts.plan().await?;
             let told = plan.dry_runs(&facts.cloud, &facts.run).await;
-            let told = told.map_err(|error| Missing::because("a dry run", error.to_string()))?;
+            let told = told.map_err(|error| Unavailable::because("a dry run", error.to_string()))?;
             if let Some(call) = told.ignored {
                 let reason = format!("the endpoint executed {call} although DryRun was set; the call was reverted");
-                return Err(Missing::because("a dry run", reason));
+                return Err(Unavailable::because("a dry run", reason));
             }
-            Ok(told.refused.iter().map(|(region, error)| Sight::of(format!("in {region}: {error}"))).collect())
+            Ok(told.refused.iter().map(|(region, error)| Occurrence::of(format!("in {region}: {error}"))).collect())
         })
     },
 };

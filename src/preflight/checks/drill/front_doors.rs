@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use futures::future::try_join_all;
 
-use crate::preflight::checks::{Check, PRIMARY, Sight};
+use crate::preflight::checks::{Check, Occurrence, PRIMARY};
 use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
@@ -38,8 +38,9 @@ pub const CHECK: Check = Check {
                 .filter(|address| !covered.contains(address) && !denied(address))
                 .map(ToString::to_string)
                 .collect();
-            let sight =
-                || Sight::of(format!("{} stays reachable: some users do not notice the fault", outside.join(", ")));
+            let sight = || {
+                Occurrence::of(format!("{} stays reachable: some users do not notice the fault", outside.join(", ")))
+            };
             Ok((!outside.is_empty()).then(sight).into_iter().collect())
         })
     },

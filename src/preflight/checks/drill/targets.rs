@@ -1,7 +1,7 @@
 //! GD002, GD003 and, for quotas, GD602: whether the faults' targets can be resolved.
 
 use crate::faults::FaultError;
-use crate::preflight::checks::{Check, Looked, Sight};
+use crate::preflight::checks::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::Predicts;
 
@@ -22,10 +22,10 @@ fn kind(error: &FaultError) -> Kind {
 }
 
 /// The error of that kind; of another kind, this check could not look.
-async fn look(facts: &Facts, of: Kind) -> Looked {
+async fn look(facts: &Facts, of: Kind) -> CheckResult {
     let planned = facts.planned().await?;
     match planned.as_ref() {
-        Err(error) if kind(error) == of => Ok(vec![Sight::of(error.to_string())]),
+        Err(error) if kind(error) == of => Ok(vec![Occurrence::of(error.to_string())]),
         _ => facts.plan().await.map(|_| Vec::new()),
     }
 }

@@ -1,7 +1,7 @@
 //! GD930: whether personal data may lie where it does.
 
-use crate::preflight::checks::{BOTH, Check, Sight};
-use crate::preflight::facts::Missing;
+use crate::preflight::checks::{BOTH, Check, Occurrence};
+use crate::preflight::facts::Unavailable;
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -26,13 +26,13 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let allowed = &facts.site.preflight.allowed_regions;
             if allowed.is_empty() {
-                return Err(Missing::setting("preflight.allowed_regions"));
+                return Err(Unavailable::setting("preflight.allowed_regions"));
             }
             let names: Vec<&str> = allowed.iter().map(gameday_core::model::Region::as_str).collect();
             let sight = |role: RegionRole| {
                 let region = &facts.site.region(role).region;
                 let text = format!("the {} is in {region}; allowed: {}", role.as_str(), names.join(", "));
-                (!allowed.contains(region)).then(|| Sight::of(text).at(role))
+                (!allowed.contains(region)).then(|| Occurrence::of(text).at(role))
             };
             Ok([RegionRole::Primary, RegionRole::Replica].into_iter().filter_map(sight).collect())
         })

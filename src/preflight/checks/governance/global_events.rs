@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{unless_one_is_good, working};
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::Severity::Note;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
                 |one| one.trail.include_global_service_events() == Some(true),
                 |one| format!("cloudtrail:DescribeTrails: {}: IncludeGlobalServiceEvents=false", one.name()),
             );
-            Ok(wrong.into_iter().collect::<BTreeSet<_>>().into_iter().map(Sight::of).collect())
+            Ok(wrong.into_iter().collect::<BTreeSet<_>>().into_iter().map(Occurrence::of).collect())
         })
     },
 };

@@ -2,7 +2,7 @@
 
 use super::{in_both, unless_one_is_good, working};
 use crate::preflight::checks::{BOTH, Check};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -24,7 +24,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(in_both(facts, look)),
 };
 
-async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let trails = working(facts, role).await?;
     Ok(unless_one_is_good(
         &trails,

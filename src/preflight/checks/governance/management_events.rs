@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 
 use super::{in_both, working};
 use crate::preflight::checks::{BOTH, Check};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(in_both(facts, look)),
 };
 
-async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let trails = working(facts, role).await?;
     let selectors = trails.iter().map(|one| facts.event_selectors(role, &one.trail));
     let selectors = try_join_all(selectors).await?;

@@ -18,7 +18,7 @@ use futures::future::try_join_all;
 
 use super::{Check, in_both};
 use crate::preflight::facts::governance::Recorder;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::RegionRole;
 
 /// By code.
@@ -38,7 +38,7 @@ pub const ALL: &[&Check] = &[
 ];
 
 /// How long the buckets keep what a Region's working trails write to them.
-async fn retentions(facts: &Facts, role: RegionRole) -> Result<Vec<Kept>, Missing> {
+async fn retentions(facts: &Facts, role: RegionRole) -> Result<Vec<Kept>, Unavailable> {
     let trails = working(facts, role).await?;
     let looked = trails.iter().map(async |one| {
         let bucket = one.trail.s3_bucket_name().unwrap_or_default();
@@ -60,7 +60,7 @@ struct Kept {
 }
 
 /// The trails that record a Region and work. Where there are none, GD920 or GD921 says so, and the others have nothing to look at.
-async fn working(facts: &Facts, role: RegionRole) -> Result<Vec<Recorder>, Missing> {
+async fn working(facts: &Facts, role: RegionRole) -> Result<Vec<Recorder>, Unavailable> {
     let mut trails = facts.recorders(role).await?;
     trails.retain(Recorder::works);
     Ok(trails)

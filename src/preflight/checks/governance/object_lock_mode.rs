@@ -4,7 +4,7 @@ use aws_sdk_s3::types::ObjectLockRetentionMode;
 
 use super::{in_both, retentions};
 use crate::preflight::checks::{BOTH, Check};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Note;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -26,7 +26,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(in_both(facts, look)),
 };
 
-async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let all = retentions(facts, role).await?;
     // That there is none is GD924.
     let modes = all.iter().filter_map(|one| Some((&one.bucket, one.retention.as_ref()?.mode()?)));

@@ -1,6 +1,6 @@
 //! GD931: whether the record of processing activities tells of the replication.
 
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Note;
 
@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let named = facts.site.preflight.ropa.as_ref().is_some_and(|ropa| !ropa.trim().is_empty());
             let text = "`preflight.ropa` of the environment file is empty or missing";
-            Ok((!named).then(|| Sight::of(text)).into_iter().collect())
+            Ok((!named).then(|| Occurrence::of(text)).into_iter().collect())
         })
     },
 };

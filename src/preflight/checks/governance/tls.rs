@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::preflight::checks::{BOTH, Check, Sight};
-use crate::preflight::facts::Missing;
+use crate::preflight::checks::{BOTH, Check, Occurrence};
+use crate::preflight::facts::Unavailable;
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
-use gameday_protocols::net::Agreed;
+use gameday_protocols::net::NegotiatedVersion;
 
 /// See its text.
 pub const CHECK: Check = Check {
@@ -38,12 +38,15 @@ pub const CHECK: Check = Check {
                 for door in shaken.iter() {
                     let (region, address) = (&env.region, door.address);
                     match &door.agreed {
-                        Ok(Agreed::On(version)) => drop(own.insert(*version)),
-                        Ok(Agreed::TooOld(told)) => sights.push(Sight::of(format!(
+                        Ok(NegotiatedVersion::On(version)) => drop(own.insert(*version)),
+                        Ok(NegotiatedVersion::TooOld(told)) => sights.push(Occurrence::of(format!(
                             "{address} in {region} refuses a client that offers TLS 1.2 and 1.3: {told}"
                         ))),
                         Err(reason) => {
-                            return Err(Missing::because(format!("a handshake with {address} in {region}"), reason));
+                            return Err(Unavailable::because(
+                                format!("a handshake with {address} in {region}"),
+                                reason,
+                            ));
                         }
                     }
                 }
@@ -56,7 +59,7 @@ pub const CHECK: Check = Check {
             {
                 let told = |own: &BTreeSet<&str>| own.iter().copied().collect::<Vec<_>>().join(" and ");
                 let text = format!("negotiated {} in {primary}, {} in {replica}", told(here), told(there));
-                sights.push(Sight::of(text));
+                sights.push(Occurrence::of(text));
             }
             Ok(sights)
         })

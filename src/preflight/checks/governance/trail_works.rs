@@ -3,7 +3,7 @@
 use super::in_both;
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::governance::Recorder;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -26,7 +26,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(in_both(facts, look)),
 };
 
-async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let told = |trail: &Recorder| {
         let logging = trail.status.is_logging().unwrap_or_default();
         let error = trail.status.latest_delivery_error().unwrap_or("-");

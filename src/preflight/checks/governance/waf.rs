@@ -2,7 +2,7 @@
 
 use super::in_both;
 use crate::preflight::checks::{BOTH, Check};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(in_both(facts, look)),
 };
 
-async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let none = facts.web_acl(role).await?.is_none();
     let text = format!("wafv2:GetWebACLForResource of {}: no WebACL", facts.pool_arn(role).await?);
     Ok(none.then_some(text).into_iter().collect())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_wafv2::types::WebAcl;
 
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -48,7 +48,7 @@ pub const CHECK: Check = Check {
                     parts.join("; ")
                 )
             };
-            Ok((!parts.is_empty()).then(|| Sight::of(text())).into_iter().collect())
+            Ok((!parts.is_empty()).then(|| Occurrence::of(text())).into_iter().collect())
         })
     },
 };

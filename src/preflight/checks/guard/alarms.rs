@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use crate::observe::in_alarm;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -28,8 +28,8 @@ pub const CHECK: Check = Check {
                 alarms.iter().map(async |alarm| (alarm, in_alarm(&facts.cloud, std::slice::from_ref(alarm)).await));
             let sights = join_all(read).await.into_iter().filter_map(|(alarm, read)| match read {
                 Ok(None) => None,
-                Ok(Some(why)) => Some(Sight::of(why)),
-                Err(error) => Some(Sight::of(format!("{}: {error}", alarm.name))),
+                Ok(Some(why)) => Some(Occurrence::of(why)),
+                Err(error) => Some(Occurrence::of(format!("{}: {error}", alarm.name))),
             });
             Ok(sights.collect())
         })

@@ -1,6 +1,6 @@
 //! GD911: what heals when the runner cannot.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
     look: |facts| {
         Box::pin(async move {
             let nothing = facts.site.dead_man.is_none() && !facts.allowed.no_dead_man;
-            Ok(nothing.then(|| Sight::of("the environment has no `[dead_man]`")).into_iter().collect())
+            Ok(nothing.then(|| Occurrence::of("the environment has no `[dead_man]`")).into_iter().collect())
         })
     },
 };

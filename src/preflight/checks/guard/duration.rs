@@ -1,6 +1,6 @@
 //! GD906: how long anything may be broken.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::{Predicts, format_duration};
 
 /// See its text.
@@ -21,7 +21,7 @@ pub const CHECK: Check = Check {
             let broken = phases.outage.0 + phases.hold.0;
             let most = facts.site.guard.max_duration.filter(|most| broken > most.0);
             let sight = |most| {
-                Sight::of(format!("outage and hold can last up to {}; allowed: {most}", format_duration(broken)))
+                Occurrence::of(format!("outage and hold can last up to {}; allowed: {most}", format_duration(broken)))
             };
             Ok(most.map(sight).into_iter().collect())
         })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
             });
             let touched: BTreeSet<&str> = touched.map(String::as_str).collect();
             let covered = forbidden.iter().filter(|id| touched.contains(id.as_str()));
-            Ok(covered.map(|id| Sight::of(format!("{id} is in `guard.forbidden_ids`"))).collect())
+            Ok(covered.map(|id| Occurrence::of(format!("{id} is in `guard.forbidden_ids`"))).collect())
         })
     },
 };

@@ -1,6 +1,6 @@
 //! GD904: tags that targets must not carry.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
             let carrying = targets.flat_map(|target| {
                 forbidden.iter().filter_map(|(key, value)| {
                     let has = target.tags.get(key).filter(|has| value == "*" || *has == value)?;
-                    Some(Sight::of(format!("{}: {key} is {has}", target.label)))
+                    Some(Occurrence::of(format!("{}: {key} is {has}", target.label)))
                 })
             });
             Ok(carrying.collect())

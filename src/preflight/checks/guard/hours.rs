@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -23,7 +23,7 @@ pub const CHECK: Check = Check {
             let longest = SignedDuration::try_from(facts.scenario.phases.longest()).unwrap_or(SignedDuration::MAX);
             let ends = now.saturating_add(longest).unwrap_or(now);
             let within = hours.contain(now) && hours.contain(ends);
-            let sight = || Sight::of(format!("from {now:.0} to {ends:.0}; allowed: {hours}"));
+            let sight = || Occurrence::of(format!("from {now:.0} to {ends:.0}; allowed: {hours}"));
             Ok((!within).then(sight).into_iter().collect())
         })
     },

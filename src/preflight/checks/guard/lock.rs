@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use crate::cloud::CloudError;
 use crate::faults::held_by_another;
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -28,8 +28,8 @@ pub const CHECK: Check = Check {
             });
             let sights = join_all(held).await.into_iter().filter_map(|held| match held {
                 Ok((_, None)) => None,
-                Ok((vpc, Some(holder))) => Some(Sight::of(format!("{vpc} is locked by {holder}"))),
-                Err(error) => Some(Sight::of(format!("the lock cannot be read: {error}"))),
+                Ok((vpc, Some(holder))) => Some(Occurrence::of(format!("{vpc} is locked by {holder}"))),
+                Err(error) => Some(Occurrence::of(format!("the lock cannot be read: {error}"))),
             });
             Ok(sights.collect())
         })

@@ -1,6 +1,6 @@
 //! GD902: where faults may be.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -23,7 +23,9 @@ pub const CHECK: Check = Check {
             let plan = facts.plan().await?;
             let outside = plan.faults.iter().filter(|fault| !allowed.contains(&fault.region));
             Ok(outside
-                .map(|fault| Sight::of(format!("fault {} ({}) targets {}", fault.number, fault.spec, fault.region)))
+                .map(|fault| {
+                    Occurrence::of(format!("fault {} ({}) targets {}", fault.number, fault.spec, fault.region))
+                })
                 .collect())
         })
     },

@@ -1,6 +1,6 @@
 //! GD903: tags that targets must carry.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
                 let lacks = required.iter().filter(|(key, value)| target.tags.get(*key) != Some(value));
                 lacks.map(|(key, value)| {
                     let has = target.tags.get(key).map_or("missing", String::as_str);
-                    Sight::of(format!("{}: {key} must be {value}, is {has}", target.label))
+                    Occurrence::of(format!("{}: {key} must be {value}, is {has}", target.label))
                 })
             });
             Ok(lacking.collect())

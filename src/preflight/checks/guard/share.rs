@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::{Percent, Predicts, RegionRole};
 
 /// See its text.
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
                 let all = plan.subnets.get(region).map_or(0, Vec::len);
                 let share = touched.len() as f64 / all.max(1) as f64;
                 if share > most.0 + 1e-9 {
-                    sights.push(Sight::of(format!(
+                    sights.push(Occurrence::of(format!(
                         "{} of {all} selected subnets in {region}, {}; allowed: {most}",
                         touched.len(),
                         Percent(share)

@@ -1,4 +1,4 @@
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
             let clouds = [(&facts.cloud.primary.region, primary), (&facts.cloud.replica.region, replica)];
             let without = clouds.into_iter().filter(|(_, arn)| arn.is_none());
             let told = without.map(|(region, _)| {
-                Sight::of(format!("cognito-idp:DescribeUserPool in {region}: KeyConfiguration has no KmsKeyArn"))
+                Occurrence::of(format!("cognito-idp:DescribeUserPool in {region}: KeyConfiguration has no KmsKeyArn"))
             });
             Ok(told.collect())
         })

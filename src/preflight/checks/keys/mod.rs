@@ -20,7 +20,7 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::Check;
-use crate::preflight::facts::{Facts, Missing, found};
+use crate::preflight::facts::{Facts, Unavailable, found};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Region, RegionRole};
 
@@ -47,7 +47,7 @@ struct Held<'a> {
 }
 
 /// The pool's customer-managed keys, primary first. A Region whose pool has a key of AWS's own is not among them.
-async fn held(facts: &Facts) -> Result<Vec<Held<'_>>, Missing> {
+async fn held(facts: &Facts) -> Result<Vec<Held<'_>>, Unavailable> {
     let arns = try_join_all([Primary, Replica].map(|role| facts.key_arn(role))).await?;
     let held = [Primary, Replica].into_iter().zip(arns).filter_map(|(role, arn)| {
         let region = &facts.cloud.region(role).region;
@@ -57,7 +57,7 @@ async fn held(facts: &Facts) -> Result<Vec<Held<'_>>, Missing> {
 }
 
 /// The keys that are there, with what KMS tells of them.
-async fn described(facts: &Facts) -> Result<Vec<(Held<'_>, Arc<KeyMetadata>)>, Missing> {
+async fn described(facts: &Facts) -> Result<Vec<(Held<'_>, Arc<KeyMetadata>)>, Unavailable> {
     let held = held(facts).await?;
     let keys = held.iter().map(async |held| found(facts.key(held.role, &held.arn).await));
     let keys = try_join_all(keys).await?;
@@ -65,7 +65,7 @@ async fn described(facts: &Facts) -> Result<Vec<(Held<'_>, Arc<KeyMetadata>)>, M
 }
 
 /// The policies of the keys that are there.
-async fn policies(facts: &Facts) -> Result<Vec<(Held<'_>, Arc<Value>)>, Missing> {
+async fn policies(facts: &Facts) -> Result<Vec<(Held<'_>, Arc<Value>)>, Unavailable> {
     let held = held(facts).await?;
     let policies = held.iter().map(async |held| found(facts.key_policy(held.role, &held.arn).await));
     let policies = try_join_all(policies).await?;

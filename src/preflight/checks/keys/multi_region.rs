@@ -1,5 +1,5 @@
 use super::{held, key_id};
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
             let told: Vec<String> =
                 held.iter().map(|held| format!("{} in {}", key_id(&held.arn), held.region)).collect();
             let told = (single || apart)
-                .then(|| Sight::of(format!("cognito-idp:DescribeUserPool: KmsKeyArn is {}", told.join(" and "))));
+                .then(|| Occurrence::of(format!("cognito-idp:DescribeUserPool: KmsKeyArn is {}", told.join(" and "))));
             Ok(told.into_iter().collect())
         })
     },

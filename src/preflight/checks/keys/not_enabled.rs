@@ -1,5 +1,5 @@
 use super::described;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
                 // To be deleted is another finding.
                 let bad = state != "Enabled" && !state.starts_with("Pending") || state == "PendingImport";
                 bad.then(|| {
-                    Sight::of(format!("kms:DescribeKey in {}: KeyState {state} of {}", held.region, held.arn))
+                    Occurrence::of(format!("kms:DescribeKey in {}: KeyState {state} of {}", held.region, held.arn))
                         .at(held.role)
                         .remedy(format!(
                             "Enable the key in that Region: `aws kms enable-key --region {} --key-id {}`. A key in the \

@@ -1,5 +1,5 @@
 use super::described;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -23,17 +23,20 @@ pub const CHECK: Check = Check {
                 let state = key.key_state()?.as_str();
                 let when = key.deletion_date().map(|date| format!(", DeletionDate {date}")).unwrap_or_default();
                 ["PendingDeletion", "PendingReplicaDeletion"].contains(&state).then(|| {
-                    Sight::of(format!("kms:DescribeKey in {}: KeyState {state}{when} of {}", held.region, held.arn))
-                        .at(held.role)
-                        .remedy(format!(
-                            "Cancel the deletion, then enable the key:\n\n\
+                    Occurrence::of(format!(
+                        "kms:DescribeKey in {}: KeyState {state}{when} of {}",
+                        held.region, held.arn
+                    ))
+                    .at(held.role)
+                    .remedy(format!(
+                        "Cancel the deletion, then enable the key:\n\n\
                              ```sh\n\
                              aws kms cancel-key-deletion --region {region} --key-id {arn}\n\
                              aws kms enable-key --region {region} --key-id {arn}\n\
                              ```",
-                            region = held.region,
-                            arn = held.arn
-                        ))
+                        region = held.region,
+                        arn = held.arn
+                    ))
                 })
             });
             Ok(told.collect())

@@ -1,6 +1,6 @@
 use super::policies;
 use super::policy::{CONTEXT, statements};
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -39,11 +39,12 @@ pub const CHECK: Check = Check {
                     let bound = ["aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:SourceArn"];
                     if !bound.iter().any(|key| statement.asks_for(key)) {
                         sights.push(
-                            Sight::of(format!("{of}: {label} has no condition on aws:SourceAccount")).at(held.role),
+                            Occurrence::of(format!("{of}: {label} has no condition on aws:SourceAccount"))
+                                .at(held.role),
                         );
                     } else if statement.covers("kms:Decrypt") && !statement.asks_for_some("kms:EncryptionContext:") {
                         let evidence = format!("{of}: {label} has no condition on {CONTEXT}");
-                        sights.push(Sight::of(evidence).at(held.role).severity(Severity::Note));
+                        sights.push(Occurrence::of(evidence).at(held.role).severity(Severity::Note));
                     }
                 }
             }

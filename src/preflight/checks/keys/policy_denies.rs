@@ -2,7 +2,7 @@ use futures::future::try_join_all;
 
 use super::policies;
 use super::policy::{Call, statements};
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -60,7 +60,9 @@ pub const CHECK: Check = Check {
                 } else {
                     format!("its conditions do not match {arn}: {}", failed.join("; "))
                 };
-                Ok(Some(Sight::of(format!("kms:GetKeyPolicy in {} of {}: {why}", held.region, held.arn)).at(held.role)))
+                Ok(Some(
+                    Occurrence::of(format!("kms:GetKeyPolicy in {} of {}: {why}", held.region, held.arn)).at(held.role),
+                ))
             });
             Ok(try_join_all(looks).await?.into_iter().flatten().collect())
         })

@@ -1,6 +1,6 @@
 use super::policies;
 use super::policy::{COGNITO, LOG_DELIVERY, statements};
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
                         .iter()
                         .filter(|service| !COGNITO.contains(service) && **service != LOG_DELIVERY);
                     sights.extend(others.map(|service| {
-                        Sight::of(format!(
+                        Occurrence::of(format!(
                             "kms:GetKeyPolicy in {} of {}: {} allows {service}",
                             held.region, held.arn, statement.label
                         ))

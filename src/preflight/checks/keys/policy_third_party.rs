@@ -1,6 +1,6 @@
 use super::policies;
 use super::policy::statements;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -35,7 +35,7 @@ pub const CHECK: Check = Check {
                         .iter()
                         .filter(|principal| account(principal).is_some_and(|it| !ours(it)));
                     sights.extend(third.map(|principal| {
-                        Sight::of(format!(
+                        Occurrence::of(format!(
                             "kms:GetKeyPolicy in {} of {}: {} allows {principal}",
                             held.region, held.arn, statement.label
                         ))

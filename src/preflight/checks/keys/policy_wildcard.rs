@@ -1,6 +1,6 @@
 use super::policies;
 use super::policy::statements;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -37,7 +37,7 @@ pub const CHECK: Check = Check {
                     statement.is_for_anybody() && !tied
                 };
                 sights.extend(statements(&policy).iter().filter(|statement| open(statement)).map(|statement| {
-                    Sight::of(format!(
+                    Occurrence::of(format!(
                         "kms:GetKeyPolicy in {} of {}: {} has Principal * and no condition that restricts the caller",
                         held.region, held.arn, statement.label
                     ))

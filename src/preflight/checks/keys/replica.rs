@@ -1,7 +1,7 @@
 use futures::future::try_join_all;
 
 use super::{held, key_id};
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use crate::preflight::facts::found;
 use gameday_core::model::{Predicts, Severity};
 
@@ -26,7 +26,7 @@ pub const CHECK: Check = Check {
             let keys = try_join_all(looks).await?;
             let gone = held.iter().zip(keys).filter(|(_, key)| key.is_none());
             let told = gone.map(|(held, _)| {
-                Sight::of(format!("kms:DescribeKey in {}: NotFoundException for {}", held.region, held.arn))
+                Occurrence::of(format!("kms:DescribeKey in {}: NotFoundException for {}", held.region, held.arn))
                     .at(held.role)
                     .remedy(format!(
                         "Replicate the key, with a policy that names the pool's ARN of that Region (GD206):\n\n\

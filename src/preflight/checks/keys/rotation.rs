@@ -1,7 +1,7 @@
 use futures::future::try_join_all;
 
 use super::held;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use crate::preflight::facts::found;
 use gameday_core::model::{Predicts, Severity};
 
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
                 .zip(states)
                 .filter(|(_, state)| state.as_ref().is_some_and(|it| !it.key_rotation_enabled()));
             let told = off.map(|(held, _)| {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "kms:GetKeyRotationStatus in {}: KeyRotationEnabled false for {}",
                     held.region, held.arn
                 ))

@@ -1,7 +1,7 @@
 //! GD807: whether alarms tell anybody.
 
 use super::identity_alarms;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Risk;
 
@@ -29,7 +29,7 @@ pub const CHECK: Check = Check {
                 let (name, region) = (alarm.alarm_name().unwrap_or("-"), &facts.site.region(role).region);
                 let actions = alarm.alarm_actions().len();
                 silent.then(|| {
-                    Sight::of(format!(
+                    Occurrence::of(format!(
                         "cloudwatch:DescribeAlarms: {name} in {region}: ActionsEnabled={enabled}, {actions} AlarmActions"
                     ))
                 })

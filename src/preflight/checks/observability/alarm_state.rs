@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatch::types::StateValue;
 
 use super::identity_alarms;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Risk;
 
@@ -27,7 +27,8 @@ pub const CHECK: Check = Check {
                 let (name, region) = (alarm.alarm_name().unwrap_or("-"), &facts.site.region(role).region);
                 let reason = alarm.state_reason().unwrap_or("no reason given");
                 (alarm.state_value() == Some(&StateValue::Alarm)).then(|| {
-                    Sight::of(format!("cloudwatch:DescribeAlarms: {name} in {region} is in ALARM: {reason}")).at(role)
+                    Occurrence::of(format!("cloudwatch:DescribeAlarms: {name} in {region} is in ALARM: {reason}"))
+                        .at(role)
                 })
             };
             Ok(identity_alarms(facts).await?.into_iter().filter_map(sight).collect())

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::ROLES;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::cloudwatch::{COGNITO, Dashboard};
 use gameday_core::model::Predicts;
@@ -37,7 +37,7 @@ pub const CHECK: Check = Check {
             } else {
                 format!("{}; none shows metrics of {COGNITO} from both Regions", names.join(", "))
             };
-            Ok(vec![Sight::of(format!("cloudwatch:ListDashboards: {told}"))])
+            Ok(vec![Occurrence::of(format!("cloudwatch:ListDashboards: {told}"))])
         })
     },
 };

@@ -2,7 +2,7 @@
 
 use super::dashboard::{shown, shows_both};
 use super::{ROLES, RPO, WATCHED};
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Note;
 
@@ -43,7 +43,7 @@ pub const CHECK: Check = Check {
             }
             let names: Vec<&str> = both.iter().map(|dashboard| dashboard.name.as_str()).collect();
             let text = || format!("cloudwatch:GetDashboard: {} has no {}", names.join(", "), left_out.join(", no "));
-            Ok((!left_out.is_empty()).then(|| Sight::of(text())).into_iter().collect())
+            Ok((!left_out.is_empty()).then(|| Occurrence::of(text())).into_iter().collect())
         })
     },
 };

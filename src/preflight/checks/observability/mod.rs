@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm};
 
-use super::{Check, Looked, Sight, in_both};
+use super::{Check, CheckResult, Occurrence, in_both};
 use crate::preflight::facts::cloudwatch::{COGNITO, PEAK_DAYS, USER_POOL};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::RegionRole;
 
 /// By code.
@@ -46,11 +46,11 @@ const WATCHED: [&str; 3] = ["SignInSuccesses", "SignInThrottles", "TokenRefreshS
 const ROLES: [RegionRole; 2] = [RegionRole::Primary, RegionRole::Replica];
 
 /// Where a metric of the pool had no value in two weeks.
-async fn without_values(facts: &Facts, name: &str) -> Looked {
+async fn without_values(facts: &Facts, name: &str) -> CheckResult {
     in_both(facts, |facts, role| nothing(facts, role, name)).await
 }
 
-async fn nothing(facts: &Facts, role: RegionRole, name: &str) -> Result<Vec<String>, Missing> {
+async fn nothing(facts: &Facts, role: RegionRole, name: &str) -> Result<Vec<String>, Unavailable> {
     let none = facts.pool_metrics(role, name).await?.is_empty();
     let pool = &facts.site.pool.id;
     let text = format!(
@@ -60,7 +60,7 @@ async fn nothing(facts: &Facts, role: RegionRole, name: &str) -> Result<Vec<Stri
 }
 
 /// The alarms of both Regions that look at the identity plane: at Cognito's metrics of the pool, or at the custom one.
-async fn identity_alarms(facts: &Facts) -> Result<Vec<(RegionRole, MetricAlarm)>, Missing> {
+async fn identity_alarms(facts: &Facts) -> Result<Vec<(RegionRole, MetricAlarm)>, Unavailable> {
     let (here, there) = futures::future::try_join(facts.alarms(ROLES[0]), facts.alarms(ROLES[1])).await?;
     let of = |role, alarms: &Arc<Vec<MetricAlarm>>| {
         let own = alarms.iter().filter(|alarm| is_of(alarm, &facts.site.pool.id));
@@ -70,7 +70,7 @@ async fn identity_alarms(facts: &Facts) -> Result<Vec<(RegionRole, MetricAlarm)>
 }
 
 /// The same of the custom metric alone.
-async fn rpo_alarms(facts: &Facts) -> Result<Vec<(RegionRole, MetricAlarm)>, Missing> {
+async fn rpo_alarms(facts: &Facts) -> Result<Vec<(RegionRole, MetricAlarm)>, Unavailable> {
     let mut alarms = identity_alarms(facts).await?;
     alarms.retain(|(_, alarm)| alarm.metric_name() == Some(RPO));
     Ok(alarms)
@@ -92,7 +92,7 @@ fn at(alarm: &MetricAlarm, seconds: f64) -> bool {
 }
 
 /// What thresholds there are instead, where none is that one.
-async fn no_alarm_at(facts: &Facts, seconds: f64) -> Looked {
+async fn no_alarm_at(facts: &Facts, seconds: f64) -> CheckResult {
     let alarms = rpo_alarms(facts).await?;
     if alarms.iter().any(|(_, alarm)| at(alarm, seconds)) {
         return Ok(Vec::new());
@@ -103,5 +103,5 @@ async fn no_alarm_at(facts: &Facts, seconds: f64) -> Looked {
     };
     let others: Vec<String> = alarms.iter().map(told).collect();
     let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
-    Ok(vec![Sight::of(format!("cloudwatch:DescribeAlarms: alarms on {RPO}: {others}; none at {seconds} s"))])
+    Ok(vec![Occurrence::of(format!("cloudwatch:DescribeAlarms: alarms on {RPO}: {others}; none at {seconds} s"))])
 }

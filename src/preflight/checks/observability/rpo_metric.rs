@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{ROLES, RPO};
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use crate::preflight::facts::cloudwatch::Span;
 use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Risk;
@@ -39,7 +39,7 @@ pub const CHECK: Check = Check {
             let (here, there) =
                 futures::future::try_join(facts.metrics(primary, RPO), facts.metrics(replica, RPO)).await?;
             if here.is_empty() && there.is_empty() {
-                return Ok(vec![Sight::of(format!(
+                return Ok(vec![Occurrence::of(format!(
                     "cloudwatch:ListMetrics: no metric {RPO} with a value in the last 14 days in either Region"
                 ))]);
             }
@@ -51,7 +51,7 @@ pub const CHECK: Check = Check {
                 "cloudwatch:GetMetricData: {RPO} has no value in the last {} min in either Region",
                 LATEST.as_mins()
             );
-            Ok(stale.then(|| Sight::of(text)).into_iter().collect())
+            Ok(stale.then(|| Occurrence::of(text)).into_iter().collect())
         })
     },
 };

@@ -1,7 +1,7 @@
 //! GD810: whether an alarm on the lag goes off when the lag is not measured any more.
 
 use super::rpo_alarms;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Note;
 
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
                 // What counts where nothing is said (CloudWatch API reference, PutMetricAlarm).
                 let treats = alarm.treat_missing_data().unwrap_or("missing");
                 (treats != "breaching").then(|| {
-                    Sight::of(format!("cloudwatch:DescribeAlarms: {name} in {region}: TreatMissingData={treats}"))
+                    Occurrence::of(format!("cloudwatch:DescribeAlarms: {name} in {region}: TreatMissingData={treats}"))
                         .at(role)
                 })
             };

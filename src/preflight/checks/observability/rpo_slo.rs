@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{RPO, in_both};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::cloudwatch::Span;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -34,7 +34,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(in_both(facts, look)),
 };
 
-async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let span = Span { statistic: "Maximum", period_s: 60, since: NOW };
     let metrics = facts.metrics(role, RPO).await?;
     let values = facts.values(role, &metrics, span).await?;

@@ -2,7 +2,7 @@
 
 use super::{identity_alarms, in_both};
 use crate::preflight::checks::{BOTH, Check};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
@@ -32,7 +32,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(in_both(facts, look)),
 };
 
-async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let alarms = identity_alarms(facts).await?;
     let watched = alarms.iter().any(|(own, alarm)| *own == role && alarm.metric_name() == Some(METRIC));
     let text = format!("cloudwatch:DescribeAlarms: no alarm on {METRIC} of user pool {}", facts.site.pool.id);

@@ -1,7 +1,7 @@
 use aws_sdk_cognitoidentityprovider::types::SchemaAttributeType;
 
 use super::Schemas;
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
             };
             let differ = schemas.shared().filter(same).filter(|(_, here, there)| limits(here) != limits(there));
             let sights = differ.map(|(name, here, there)| {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:DescribeUserPool: {name} has {} in {primary} and {} in {replica}",
                     limits(here),
                     limits(there)

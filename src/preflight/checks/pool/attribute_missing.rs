@@ -1,5 +1,5 @@
 use super::Schemas;
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -29,7 +29,7 @@ pub const CHECK: Check = Check {
                     .into_iter()
                     .filter(|name| !names(those).contains(name))
                     .map(|name| {
-                        Sight::of(format!(
+                        Occurrence::of(format!(
                             "cognito-idp:DescribeUserPool: SchemaAttributes contains {name} in {from}, but not in {to}"
                         ))
                         .at(there)

@@ -1,7 +1,7 @@
 use aws_sdk_cognitoidentityprovider::types::SchemaAttributeType;
 
 use super::Schemas;
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
             let (primary, replica) = (&facts.cloud.primary.region, &facts.cloud.replica.region);
             let differ = schemas.shared().filter(|(_, here, there)| kind(here) != kind(there));
             let sights = differ.map(|(name, here, there)| {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:DescribeUserPool: {name} is {} in {primary} and {} in {replica}",
                     kind(here),
                     kind(there)

@@ -1,5 +1,5 @@
 use super::{both_there, difference};
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -38,7 +38,7 @@ pub const CHECK: Check = Check {
                 )?;
                 let evidence =
                     format!("cognito-idp:DescribeUserPoolClient: ExplicitAuthFlows of {}: {told}", pair.label());
-                let sight = Sight::of(evidence);
+                let sight = Occurrence::of(evidence);
                 let lacks = here.iter().any(|flow| !there.contains(flow));
                 Some(if lacks { sight } else { sight.severity(Severity::Note) })
             });

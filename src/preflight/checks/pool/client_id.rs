@@ -1,5 +1,5 @@
 use super::{both_there, label};
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
             let other = pairs.filter(|(pair, replica)| pair.primary.client_id != replica.client_id);
             let told = other.map(|(pair, replica)| {
                 let (here, there) = (&facts.cloud.primary.region, &facts.cloud.replica.region);
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:ListUserPoolClients: {} in {here} is {} in {there}",
                     pair.label(),
                     label(&replica)

@@ -1,5 +1,5 @@
 use super::client_pairs;
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -33,7 +33,7 @@ pub const CHECK: Check = Check {
             let pairs = client_pairs(facts).await?.into_iter().filter(|pair| pair.replica.is_none());
             let told = pairs.map(|pair| {
                 let (here, there) = (&facts.cloud.primary.region, &facts.cloud.replica.region);
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:ListUserPoolClients lists {} in {here}, but no app client with that ID or name in {there}",
                     pair.label()
                 ))

@@ -6,8 +6,8 @@ use rand::RngExt;
 
 use super::{ClientPair, both_there};
 use crate::cloud::{CloudError, resolve_secret};
-use crate::preflight::checks::{Check, REPLICA, Sight};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
+use crate::preflight::facts::{Facts, Unavailable};
 use crate::users::secret_hash;
 use gameday_core::env::SecretRef;
 use gameday_core::model::RegionRole::{Primary, Replica};
@@ -40,12 +40,12 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let pairs = both_there(facts).await?;
             let told = try_join_all(pairs.iter().map(|(pair, replica)| look(facts, pair, replica))).await?;
-            Ok(told.into_iter().flatten().map(Sight::of).collect())
+            Ok(told.into_iter().flatten().map(Occurrence::of).collect())
         })
     },
 };
 
-async fn look(facts: &Facts, pair: &ClientPair, replica: &UserPoolClientType) -> Result<Option<String>, Missing> {
+async fn look(facts: &Facts, pair: &ClientPair, replica: &UserPoolClientType) -> Result<Option<String>, Unavailable> {
     let (here, there) = (pair.primary.client_secret(), replica.client_secret());
     let label = pair.label();
     match (here, there) {
@@ -61,7 +61,7 @@ async fn look(facts: &Facts, pair: &ClientPair, replica: &UserPoolClientType) ->
         |client: &UserPoolClientType| client.explicit_auth_flows().contains(&ExplicitAuthFlowsType::AllowUserSrpAuth);
     if let Some(known) = known.filter(|_| signs(&pair.primary) && signs(replica)) {
         let secret =
-            resolve_secret(known, &facts.site.folder, &facts.cloud.secrets).await.map_err(|error| Missing {
+            resolve_secret(known, &facts.site.folder, &facts.cloud.secrets).await.map_err(|error| Unavailable {
                 what: "an app client's secret".to_owned(),
                 region: None,
                 reason: Some(error.to_string()),
@@ -92,7 +92,7 @@ fn reference<'a>(facts: &'a Facts, id: &str) -> Option<&'a SecretRef> {
 }
 
 /// Begins a sign-in with a secret; gives the refusal of the secret. Cognito looks at it before it looks at the user.
-async fn proof(facts: &Facts, role: RegionRole, id: &str, secret: &Secret) -> Result<Option<String>, Missing> {
+async fn proof(facts: &Facts, role: RegionRole, id: &str, secret: &Secret) -> Result<Option<String>, Unavailable> {
     let user = facts.site.users.names.first().map_or("gameday-preflight", String::as_str);
     // Any number proves as much: nobody goes on with this sign-in.
     let public: [u8; 383] = rand::rng().random();

@@ -1,6 +1,6 @@
 use futures::future::try_join_all;
 
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -30,7 +30,8 @@ pub const CHECK: Check = Check {
             });
             let told = open.map(|(role, _)| {
                 let region = &facts.site.region(role).region;
-                Sight::of(format!("cognito-idp:DescribeUserPool in {region}: DeletionProtection INACTIVE")).at(role)
+                Occurrence::of(format!("cognito-idp:DescribeUserPool in {region}: DeletionProtection INACTIVE"))
+                    .at(role)
             });
             Ok(told.collect())
         })

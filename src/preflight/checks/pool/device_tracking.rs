@@ -1,4 +1,4 @@
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::RegionRole::Primary;
 use gameday_core::model::{Predicts, Severity};
 use gameday_core::scenario::{FlowShare, UserLoad};
@@ -30,9 +30,9 @@ pub const CHECK: Check = Check {
                 let refreshes = refreshes(&facts.scenario.users);
                 if refreshes.is_empty() {
                     let evidence = format!("{evidence}; no flow of the scenario refreshes tokens");
-                    return Sight::of(evidence).severity(Severity::Note);
+                    return Occurrence::of(evidence).severity(Severity::Note);
                 }
-                Sight::of(format!("{evidence}; {} would be refused", refreshes.join(", ")))
+                Occurrence::of(format!("{evidence}; {} would be refused", refreshes.join(", ")))
             });
             Ok(told.into_iter().collect())
         })

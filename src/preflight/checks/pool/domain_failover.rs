@@ -1,4 +1,4 @@
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -34,7 +34,8 @@ pub const CHECK: Check = Check {
                 }
                 Some(_) => None,
             };
-            let told = told.map(|told| Sight::of(format!("cognito-idp:DescribeUserPoolDomain: {name} has {told}")));
+            let told =
+                told.map(|told| Occurrence::of(format!("cognito-idp:DescribeUserPoolDomain: {name} has {told}")));
             Ok(told.into_iter().collect())
         })
     },

@@ -1,7 +1,7 @@
 use aws_sdk_cognitoidentityprovider::types::GroupType;
 use tokio::try_join;
 
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
                 let other = replica.iter().find(|other| other.group_name == group.group_name)?;
                 let name = group.group_name().unwrap_or("-");
                 (told(group) != told(other)).then(|| {
-                    Sight::of(format!(
+                    Occurrence::of(format!(
                         "cognito-idp:ListGroups: {name} has {} in {} and {} in {}",
                         told(group),
                         facts.cloud.primary.region,

@@ -1,7 +1,7 @@
 use tokio::try_join;
 
 use super::difference;
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -29,7 +29,7 @@ pub const CHECK: Check = Check {
             let [primary, replica] = [&primary, &replica]
                 .map(|groups| groups.iter().filter_map(|group| group.group_name()).collect::<Vec<_>>());
             let told = difference(&primary, &replica);
-            Ok(told.map(|told| Sight::of(format!("cognito-idp:ListGroups: {told}"))).into_iter().collect())
+            Ok(told.map(|told| Occurrence::of(format!("cognito-idp:ListGroups: {told}"))).into_iter().collect())
         })
     },
 };

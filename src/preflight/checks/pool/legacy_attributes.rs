@@ -1,5 +1,5 @@
 use super::Schemas;
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -33,7 +33,7 @@ pub const CHECK: Check = Check {
                 let names: Vec<&str> = names.filter_map(|attribute| attribute.name()).collect();
                 if !names.is_empty() {
                     let region = &clients.region;
-                    sights.push(Sight::of(format!(
+                    sights.push(Occurrence::of(format!(
                         "cognito-idp:DescribeUserPool in {region}: SchemaAttributes contains {}",
                         names.join(", ")
                     )));

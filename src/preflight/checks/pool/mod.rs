@@ -25,7 +25,7 @@ use aws_sdk_cognitoidentityprovider::types::{SchemaAttributeType, UserPoolClient
 use tokio::try_join;
 
 use super::Check;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::RegionRole::{Primary, Replica};
 
 /// By code.
@@ -68,7 +68,7 @@ fn label(client: &UserPoolClientType) -> String {
 }
 
 /// Every app client of the primary with its counterpart.
-async fn client_pairs(facts: &Facts) -> Result<Vec<ClientPair>, Missing> {
+async fn client_pairs(facts: &Facts) -> Result<Vec<ClientPair>, Unavailable> {
     let (primary, replica) = try_join!(facts.app_clients(Primary), facts.app_clients(Replica))?;
     let pair = |client: &Arc<UserPoolClientType>| {
         let same_id = replica.iter().find(|other| other.client_id == client.client_id);
@@ -79,7 +79,7 @@ async fn client_pairs(facts: &Facts) -> Result<Vec<ClientPair>, Missing> {
 }
 
 /// Pairs of which both are there.
-async fn both_there(facts: &Facts) -> Result<Vec<(ClientPair, Arc<UserPoolClientType>)>, Missing> {
+async fn both_there(facts: &Facts) -> Result<Vec<(ClientPair, Arc<UserPoolClientType>)>, Unavailable> {
     let pairs = client_pairs(facts).await?.into_iter();
     Ok(pairs.filter_map(|pair| pair.replica.clone().map(|replica| (pair, replica))).collect())
 }
@@ -112,7 +112,7 @@ struct Schemas {
 }
 
 impl Schemas {
-    async fn of(facts: &Facts) -> Result<Self, Missing> {
+    async fn of(facts: &Facts) -> Result<Self, Unavailable> {
         let (primary, replica) = try_join!(facts.user_pool(Primary), facts.user_pool(Replica))?;
         let own = |attributes: &[SchemaAttributeType]| {
             let own = |attribute: &&SchemaAttributeType| attribute.name().is_some_and(|name| name.contains(':'));

@@ -1,5 +1,5 @@
 use super::{both_there, difference};
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -46,7 +46,8 @@ pub const CHECK: Check = Check {
                 ];
                 for (what, told) in told.into_iter().filter_map(|(what, told)| Some((what, told?))) {
                     let label = pair.label();
-                    sights.push(Sight::of(format!("cognito-idp:DescribeUserPoolClient: {what} of {label}: {told}")));
+                    sights
+                        .push(Occurrence::of(format!("cognito-idp:DescribeUserPoolClient: {what} of {label}: {told}")));
                 }
             }
             Ok(sights)

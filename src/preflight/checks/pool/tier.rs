@@ -1,4 +1,4 @@
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::Primary;
 use gameday_core::model::{Predicts, Severity};
 
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
             let lite = pool.user_pool_tier().filter(|tier| tier.as_str() == "LITE");
             let (region, replica) = (&facts.cloud.primary.region, &facts.cloud.replica.region);
             let told = lite.map(|tier| {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:DescribeUserPool in {region}: UserPoolTier {}, which allows no replica in {replica}",
                     tier.as_str()
                 ))

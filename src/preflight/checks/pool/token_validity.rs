@@ -1,7 +1,7 @@
 use aws_sdk_cognitoidentityprovider::types::{TimeUnitsType, UserPoolClientType};
 
 use super::both_there;
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -34,7 +34,7 @@ pub const CHECK: Check = Check {
                     .map(|at| format!("{} is {} s, {} s at the replica", here[at].0, here[at].1, there[at].1))
                     .collect();
                 (!told.is_empty()).then(|| {
-                    Sight::of(format!("cognito-idp:DescribeUserPoolClient: {}: {}", pair.label(), told.join(", ")))
+                    Occurrence::of(format!("cognito-idp:DescribeUserPoolClient: {}: {}", pair.label(), told.join(", ")))
                 })
             });
             Ok(told.collect())

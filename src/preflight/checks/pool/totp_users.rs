@@ -1,6 +1,6 @@
 use futures::future::try_join_all;
 
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::RegionRole::Primary;
 use gameday_core::model::{Predicts, Severity};
@@ -37,7 +37,7 @@ pub const CHECK: Check = Check {
             if count == 0 {
                 return Ok(Vec::new());
             }
-            Ok(vec![Sight::of(format!(
+            Ok(vec![Occurrence::of(format!(
                 "cognito-idp:AdminGetUser: {count} of {} sampled users have SOFTWARE_TOKEN_MFA; the pool has about {} \
                  users, MfaConfiguration {}",
                 names.len(),

@@ -1,6 +1,6 @@
 //! GD608: the rate that everybody gets.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (limit, need) = futures::try_join!(facts.sign_in_limit(RegionRole::Replica), facts.need())?;
     let (enforced, wanted) = (f64::from(limit.enforced), need.total());
     // What is above the rate is GD604.
@@ -38,7 +38,7 @@ async fn look(facts: &Facts) -> Looked {
     let region = &facts.site.replica.region;
     let sight = || {
         let share = 100.0 * wanted / enforced;
-        Sight::of(format!("{}: {share:.0} % of the default {enforced}/s that {region} enforces", need.words()))
+        Occurrence::of(format!("{}: {share:.0} % of the default {enforced}/s that {region} enforces", need.words()))
     };
     Ok(near.then(sight).into_iter().collect())
 }

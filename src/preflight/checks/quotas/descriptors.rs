@@ -1,6 +1,6 @@
 //! GD610: the sockets that this machine lets the runner open.
 
-use super::super::{Check, Sight};
+use super::super::{Check, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::env::{EnvironmentKind, Site, Timeouts};
 use gameday_core::model::{Flow, Predicts, Severity};
@@ -34,12 +34,12 @@ const LOOKS: u64 = 8;
 /// Files, AWS clients, the runtime's own: our own choice, what a run without users has open, doubled.
 const BASE: u64 = 128;
 
-fn look(facts: &Facts, limit: Option<u64>) -> Vec<Sight> {
+fn look(facts: &Facts, limit: Option<u64>) -> Vec<Occurrence> {
     let (site, users) = (&facts.site, &facts.scenario.users);
     let in_flight = in_flight(users, &site.timeouts);
     let needed = needed(users, site, in_flight);
     let sight = |limit| {
-        Sight::of(format!(
+        Occurrence::of(format!(
             "up to {in_flight} concurrent logins need about {needed} descriptors; the limit of this process is {limit}"
         ))
     };

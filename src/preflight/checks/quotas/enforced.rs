@@ -1,6 +1,6 @@
 //! GD601: what the replica lets through, beside the primary.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -26,13 +26,13 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (one, other) =
         futures::try_join!(facts.sign_in_limit(RegionRole::Primary), facts.sign_in_limit(RegionRole::Replica))?;
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let lost = 100.0 * (1.0 - f64::from(other.enforced) / f64::from(one.enforced.max(1)));
     let sight = || {
-        Sight::of(format!(
+        Occurrence::of(format!(
             "UserAuthentication enforced: {}/s in {here}, {}/s in {there}; at the primary's full rate, {lost:.0} % would be throttled",
             one.enforced, other.enforced
         ))

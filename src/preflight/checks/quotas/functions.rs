@@ -1,6 +1,6 @@
 //! GD609: how many triggers can run at once.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -30,12 +30,12 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (allowed, need) = futures::try_join!(facts.account_concurrency(RegionRole::Replica), facts.need())?;
     let (allowed, wanted) = (f64::from(allowed), need.total() * LONGEST_S);
     let sight = || {
         let (region, longest) = (&facts.site.replica.region, 1000.0 * allowed / need.total());
-        Sight::of(format!(
+        Occurrence::of(format!(
             "{}: {wanted:.0} concurrent executions of 5 s each; {region} allows {allowed}, enough for {longest:.0} ms each",
             need.words()
         ))

@@ -1,6 +1,6 @@
 //! GD604: what the replica lets through, beside what users need.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::{COGNITO, SIGN_INS_CODE};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
@@ -33,7 +33,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (limit, need) = futures::try_join!(facts.sign_in_limit(RegionRole::Replica), facts.need())?;
     let (enforced, wanted) = (f64::from(limit.enforced), need.total());
     if wanted <= enforced {
@@ -52,7 +52,7 @@ async fn look(facts: &Facts) -> Looked {
     );
     let region = &facts.site.replica.region;
     let throttled = 100.0 * (1.0 - enforced / wanted);
-    Ok(vec![Sight::of(format!(
+    Ok(vec![Occurrence::of(format!(
         "{}; {region} enforces {enforced}/s: {throttled:.0} % would be throttled; {most}",
         need.words()
     ))])

@@ -1,6 +1,6 @@
 //! GD603: the other categories of requests, beside the primary's.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::{COGNITO, SIGN_INS_CODE};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
@@ -26,14 +26,14 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (one, other) =
         futures::try_join!(facts.applied(RegionRole::Primary, COGNITO), facts.applied(RegionRole::Replica, COGNITO))?;
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let lower = one.iter().filter(|(code, _)| code.as_str() != SIGN_INS_CODE).filter_map(|(code, primary)| {
         let replica = other.get(code).filter(|replica| replica.value < primary.value)?;
         let (name, value, less) = (&primary.name, primary.value, replica.value);
-        Some(Sight::of(format!("{name} ({code}): {value} in {here}, {less} in {there}")))
+        Some(Occurrence::of(format!("{name} ({code}): {value} in {here}, {less} in {there}")))
     });
     Ok(lower.collect())
 }

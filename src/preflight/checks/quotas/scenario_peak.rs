@@ -1,6 +1,6 @@
 //! GD605: what the replica lets through, beside what the drill itself sends.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Flow, Predicts, RegionRole, Severity};
 use gameday_core::scenario::UserLoad;
@@ -27,13 +27,13 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let enforced = f64::from(facts.sign_in_limit(RegionRole::Replica).await?.enforced);
     let wanted = peak(&facts.scenario.users);
     let region = &facts.site.replica.region;
     let sight = || {
         let throttled = 100.0 * (1.0 - enforced / wanted);
-        Sight::of(format!(
+        Occurrence::of(format!(
             "the scenario's peak is {wanted:.1}/s of UserAuthentication; {region} enforces {enforced}/s: {throttled:.0} % would be throttled"
         ))
     };

@@ -1,6 +1,6 @@
 //! GD606: how far the replica's rate can be raised.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::{COGNITO, SIGN_INS_CODE};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
@@ -23,13 +23,13 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (one, other) =
         futures::try_join!(facts.applied(RegionRole::Primary, COGNITO), facts.applied(RegionRole::Replica, COGNITO))?;
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let both = one.get(SIGN_INS_CODE).zip(other.get(SIGN_INS_CODE));
     let sight = |(primary, replica): (f64, f64)| {
-        Sight::of(format!("Service Quotas, {SIGN_INS_CODE}: {primary}/s in {here}, {replica}/s in {there}"))
+        Occurrence::of(format!("Service Quotas, {SIGN_INS_CODE}: {primary}/s in {here}, {replica}/s in {there}"))
     };
     let both = both.map(|(primary, replica)| (primary.value, replica.value));
     Ok(both.filter(|(primary, replica)| replica < primary).map(sight).into_iter().collect())

@@ -1,6 +1,6 @@
 use super::metrics::no_metric;
 use super::{LAG_METRIC, slo};
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -48,7 +48,7 @@ pub const CHECK: Check = Check {
                 }
                 _ => None,
             };
-            let told = told.map(|told| Sight::of(format!("cloudwatch:DescribeAlarms: {told}")));
+            let told = told.map(|told| Occurrence::of(format!("cloudwatch:DescribeAlarms: {told}")));
             Ok(told.into_iter().collect())
         })
     },

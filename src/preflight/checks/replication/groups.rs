@@ -1,8 +1,8 @@
 use futures::future::try_join_all;
 
 use super::SAMPLE;
-use crate::preflight::checks::{Check, REPLICA, Sight};
-use crate::preflight::facts::{Facts, Missing, found};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
+use crate::preflight::facts::{Facts, Unavailable, found};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 use gameday_protocols::timer::Timer as _;
@@ -36,7 +36,7 @@ pub const CHECK: Check = Check {
             facts.clock.sleep(super::slo(facts)).await;
             let differ = differing(facts, &differ, 2).await?;
             let sight = || {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:AdminListGroupsForUser: {} of {} sampled users are in other groups: {}",
                     differ.len(),
                     names.len(),
@@ -49,12 +49,12 @@ pub const CHECK: Check = Check {
 };
 
 /// Those of the users that are in both Regions, and in other groups.
-async fn differing(facts: &Facts, names: &[String], turn: u32) -> Result<Vec<String>, Missing> {
+async fn differing(facts: &Facts, names: &[String], turn: u32) -> Result<Vec<String>, Unavailable> {
     let differ = try_join_all(names.iter().map(|name| differs(facts, name, turn))).await?;
     Ok(names.iter().zip(differ).filter(|(_, differs)| *differs).map(|(name, _)| name.clone()).collect())
 }
 
-async fn differs(facts: &Facts, name: &str, turn: u32) -> Result<bool, Missing> {
+async fn differs(facts: &Facts, name: &str, turn: u32) -> Result<bool, Unavailable> {
     let (here, there) = tokio::join!(facts.groups_of(Primary, name, turn), facts.groups_of(Replica, name, turn));
     let (Some(here), Some(there)) = (found(here)?, found(there)?) else { return Ok(false) };
     let ids = [Primary, Replica].map(|role| format!("{}_", facts.pool_id(role)));

@@ -6,8 +6,8 @@ use rand::RngExt;
 
 use super::slo;
 use crate::cloud::CloudError;
-use crate::preflight::checks::{Check, REPLICA, Sight};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::env::Canary;
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Seed, Severity};
@@ -36,10 +36,10 @@ pub const CHECK: Check = Check {
     calls: &[WRITE, "cognito-idp:AdminGetUser"],
     look: |facts| {
         Box::pin(async move {
-            let canary = facts.site.users.canary.as_ref().ok_or_else(|| Missing::setting("users.canary"))?;
+            let canary = facts.site.users.canary.as_ref().ok_or_else(|| Unavailable::setting("users.canary"))?;
             let aim = slo(facts);
             let told = measure(facts, canary, aim).await?.map(|waited| {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "{WRITE} in {} set {} of {}; cognito-idp:AdminGetUser in {} did not return it after {:.0} s; the target is {} s",
                     facts.cloud.primary.region,
                     canary.attribute,
@@ -55,7 +55,7 @@ pub const CHECK: Check = Check {
 };
 
 /// Writes a canary and waits for it; gives how long it certainly took where that is longer than the aim.
-async fn measure(facts: &Facts, canary: &Canary, aim: Duration) -> Result<Option<Duration>, Missing> {
+async fn measure(facts: &Facts, canary: &Canary, aim: Duration) -> Result<Option<Duration>, Unavailable> {
     // Smaller than the sequence numbers of runs, which begin with the milliseconds since 1970: to them it is an old write.
     // Never that of an earlier preflight, which the replica may show for ever where replication has stopped since.
     let value = Seed(0).unique(&facts.run.0).random_range(1..u32::MAX).to_string();

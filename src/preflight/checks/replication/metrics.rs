@@ -1,9 +1,9 @@
 use jiff::SignedDuration;
 
 use super::{LAG_METRIC, slo};
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use crate::preflight::facts::cloudwatch::{COGNITO_PERIOD_S, Span};
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -38,21 +38,22 @@ pub const CHECK: Check = Check {
             }
             let mut sights = Vec::new();
             for (place, value) in status.into_iter().filter(|(_, value)| *value < 1.0) {
-                sights
-                    .push(Sight::of(format!("cloudwatch:GetMetricData: the last {STATUS_METRIC} {place} is {value}")));
+                sights.push(Occurrence::of(format!(
+                    "cloudwatch:GetMetricData: the last {STATUS_METRIC} {place} is {value}"
+                )));
             }
             let most = slo(facts).as_secs_f64();
             for (place, value) in lag.into_iter().filter(|(_, value)| *value > most) {
                 let told = format!("the last {LAG_METRIC} {place} is {value} s; the target is {most} s");
-                sights.push(Sight::of(format!("cloudwatch:GetMetricData: {told}")));
+                sights.push(Occurrence::of(format!("cloudwatch:GetMetricData: {told}")));
             }
             Ok(sights)
         })
     },
 };
 
-pub fn no_metric() -> Missing {
-    Missing {
+pub fn no_metric() -> Unavailable {
+    Unavailable {
         what: format!("CloudWatch metric {LAG_METRIC}"),
         region: None,
         reason: Some("it does not exist for the pool in either Region".to_owned()),
@@ -61,7 +62,7 @@ pub fn no_metric() -> Missing {
 }
 
 /// The last value of each of the pool's metrics of that name, and where.
-async fn latest(facts: &Facts, name: &str, statistic: &'static str) -> Result<Vec<(String, f64)>, Missing> {
+async fn latest(facts: &Facts, name: &str, statistic: &'static str) -> Result<Vec<(String, f64)>, Unavailable> {
     let mut found = Vec::new();
     for role in [Primary, Replica] {
         let metrics = facts.pool_metrics(role, name).await?;

@@ -1,4 +1,4 @@
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
                 let listed = if listed.is_empty() { "none".to_owned() } else { listed.join(", ") };
                 let (primary, pool) = (&facts.cloud.primary.region, &facts.site.pool.id);
                 let evidence = format!("cognito-idp:ListUserPoolReplicas: no replica in {region}; listed: {listed}");
-                Sight::of(evidence).remedy(format!(
+                Occurrence::of(evidence).remedy(format!(
                     "Create the replica, wait until it is INACTIVE, configure what is not replicated (triggers, \
                      e-mail, SMS, WAF), and activate it:\n\n\
                      ```sh\n\

@@ -1,4 +1,4 @@
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
                     .and_then(|replica| replica.role())
                     .map(aws_sdk_cognitoidentityprovider::types::ReplicaRoleType::as_str);
                 if let Some(has) = has.filter(|has| *has != wanted) {
-                    sights.push(Sight::of(format!(
+                    sights.push(Occurrence::of(format!(
                         "cognito-idp:ListUserPoolReplicas: {region} is {has}, but the environment file names it as the {}",
                         role.as_str()
                     )));

@@ -4,8 +4,8 @@ use aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserOutp
 use futures::future::try_join_all;
 
 use super::SAMPLE;
-use crate::preflight::checks::{Check, REPLICA, Sight};
-use crate::preflight::facts::{Facts, Missing, found};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
+use crate::preflight::facts::{Facts, Unavailable, found};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 use gameday_protocols::timer::Timer as _;
@@ -44,7 +44,7 @@ pub const CHECK: Check = Check {
                 names.iter().zip(told).filter(|(_, told)| told.is_some()).map(|(name, _)| name.clone()).collect();
             let told: Vec<String> = differences(facts, &again, 2).await?.into_iter().flatten().collect();
             let sight = || {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:AdminGetUser: {} of {} sampled users differ: {}",
                     told.len(),
                     names.len(),
@@ -56,12 +56,12 @@ pub const CHECK: Check = Check {
     },
 };
 
-async fn differences(facts: &Facts, names: &[String], turn: u32) -> Result<Vec<Option<String>>, Missing> {
+async fn differences(facts: &Facts, names: &[String], turn: u32) -> Result<Vec<Option<String>>, Unavailable> {
     try_join_all(names.iter().map(|name| difference(facts, name, turn))).await
 }
 
 /// How a user differs, without what only a person should read.
-async fn difference(facts: &Facts, name: &str, turn: u32) -> Result<Option<String>, Missing> {
+async fn difference(facts: &Facts, name: &str, turn: u32) -> Result<Option<String>, Unavailable> {
     let (here, there) = tokio::join!(facts.user(Primary, name, turn), facts.user(Replica, name, turn));
     let (here, there) = (found(here)?, found(there)?);
     // Gone since the list was made.

@@ -1,4 +1,4 @@
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
 pub const CHECK: Check = Check {
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
                 let status = replica.status()?.as_str();
                 (status != "ACTIVE").then(|| {
                     let (primary, pool) = (&facts.cloud.primary.region, &facts.site.pool.id);
-                    Sight::of(format!("cognito-idp:ListUserPoolReplicas: {region} is {status}")).remedy(format!(
+                    Occurrence::of(format!("cognito-idp:ListUserPoolReplicas: {region} is {status}")).remedy(format!(
                         "Configure the triggers, e-mail, SMS and WAF of the replica, then activate it:\n\n\
                          ```sh\n\
                          aws cognito-idp update-user-pool-replica --region {primary} --user-pool-id {pool} \

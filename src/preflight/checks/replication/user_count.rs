@@ -1,4 +1,4 @@
-use crate::preflight::checks::{Check, REPLICA, Sight};
+use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
             let (here, there) = (primary.estimated_number_of_users(), replica.estimated_number_of_users());
             let apart = f64::from((here - there).abs());
             let told = (apart > TOLERANCE * f64::from(here.max(there))).then(|| {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:DescribeUserPool: EstimatedNumberOfUsers {here} in {} and {there} in {}",
                     facts.cloud.primary.region, facts.cloud.replica.region
                 ))

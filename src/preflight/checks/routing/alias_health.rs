@@ -1,6 +1,6 @@
 //! GD527: an alias with an opinion of its own.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -30,12 +30,12 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
     let Some(id) = primary.health_check_id() else { return Ok(Vec::new()) };
     let both = primary.alias_target().filter(|alias| alias.evaluate_target_health());
     let sight = |alias: &aws_sdk_route53::types::AliasTarget| {
-        Sight::of(format!("PRIMARY alias of {}: EvaluateTargetHealth true, HealthCheckId {id}", alias.dns_name()))
+        Occurrence::of(format!("PRIMARY alias of {}: EvaluateTargetHealth true, HealthCheckId {id}", alias.dns_name()))
     };
     Ok(both.map(sight).into_iter().collect())
 }

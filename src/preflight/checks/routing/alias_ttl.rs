@@ -1,6 +1,6 @@
 //! GD509: an alias has the TTL of what it leads to.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -29,14 +29,14 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
     let Some(alias) = primary.alias_target() else { return Ok(Vec::new()) };
     let answers = facts.authoritative_answers().await?;
     let longest = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).map(|answer| answer.ttl_s).max();
     let sight = |ttl| {
         let (record, target) = (&facts.site.dns.record, alias.dns_name());
-        Sight::of(format!("{record} is an alias of {target}; its name servers answer with TTL {ttl} s"))
+        Occurrence::of(format!("{record} is an alias of {target}; its name servers answer with TTL {ttl} s"))
     };
     Ok(longest.filter(|ttl| *ttl > TTL_S).map(sight).into_iter().collect())
 }

@@ -1,6 +1,6 @@
 //! GD503: whose health decides.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use crate::preflight::facts::{counts, found};
 use gameday_core::model::{Milestone, Predicts};
 
@@ -29,7 +29,10 @@ pub const CHECK: Check = Check {
             let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
             let (attached, wanted) = (primary.health_check_id(), &facts.site.dns.health_check_id);
             let sight = || {
-                Sight::of(format!("attached: {}; environment file: {wanted}", attached.unwrap_or("no health check")))
+                Occurrence::of(format!(
+                    "attached: {}; environment file: {wanted}",
+                    attached.unwrap_or("no health check")
+                ))
             };
             if attached == Some(wanted.as_str()) {
                 return Ok(Vec::new());

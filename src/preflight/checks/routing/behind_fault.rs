@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 
-use crate::preflight::checks::{Check, Sight};
-use crate::preflight::facts::Missing;
+use crate::preflight::checks::{Check, Occurrence};
+use crate::preflight::facts::Unavailable;
 use gameday_core::model::{Milestone, Predicts, Severity};
 use gameday_core::scenario::FaultKind;
 
@@ -39,12 +39,12 @@ pub const CHECK: Check = Check {
             }
             let Some(target) = facts.health_target().await? else {
                 let id = &facts.site.dns.health_check_id;
-                return Err(Missing::because("a target", format!("health check {id} probes no address")));
+                return Err(Unavailable::because("a target", format!("health check {id} probes no address")));
             };
             let addresses = facts.addresses(&target).await?;
             let addresses = match addresses.as_ref() {
                 Ok(addresses) => addresses,
-                Err(error) => return Ok(vec![Sight::of(format!("{target} does not resolve: {error}"))]),
+                Err(error) => return Ok(vec![Occurrence::of(format!("{target} does not resolve: {error}"))]),
             };
             let covered = try_join_all(plan.faults.iter().map(|fault| facts.covered(fault))).await?;
             let covered: BTreeSet<_> = covered.into_iter().flatten().collect();
@@ -54,7 +54,7 @@ pub const CHECK: Check = Check {
                 return Ok(Vec::new());
             }
             let all = outside.len() == addresses.len();
-            let sight = Sight::of(format!(
+            let sight = Occurrence::of(format!(
                 "{target} resolves to {}, which is on no network interface that the faults cover",
                 outside.join(", ")
             ));

@@ -1,6 +1,6 @@
 //! GD517: a health check over the health check.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::{Facts, counts, found};
 use gameday_core::model::{Milestone, Predicts, Severity};
 
@@ -23,7 +23,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let Some(primary) = facts.primary_record().await? else { return Ok(Vec::new()) };
     let Some(id) = primary.health_check_id() else { return Ok(Vec::new()) };
     let Some(config) = found(facts.health_check_of(id).await)? else { return Ok(Vec::new()) };
@@ -35,7 +35,7 @@ async fn look(facts: &Facts) -> Looked {
     let sight = || {
         let (needed, all) = (counted.needed, counted.children.len());
         let watched = if own == id { "the one that checks the endpoint" } else { own.as_str() };
-        Sight::of(format!(
+        Occurrence::of(format!(
             "PRIMARY record uses {id}: CALCULATED, healthy while {needed} of {all} children are; without {watched}, {without} remain"
         ))
     };

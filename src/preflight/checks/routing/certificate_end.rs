@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (primary, replica) = futures::try_join!(facts.doors(RegionRole::Primary), facts.doors(RegionRole::Replica))?;
     let (judge, host) = (facts.judge()?, &facts.site.front_door.name);
     let now = facts.clock.wall_now();
@@ -38,7 +38,7 @@ async fn look(facts: &Facts) -> Looked {
         let left = ends.duration_since(now);
         if left < SignedDuration::from_hours(24 * DAYS) {
             let days = left.as_secs().div_euclid(24 * 3600);
-            sights.push(Sight::of(format!("{}: expires at {ends}, in {days} days", door.address)).at(role));
+            sights.push(Occurrence::of(format!("{}: expires at {ends}, in {days} days", door.address)).at(role));
         }
     }
     Ok(sights)

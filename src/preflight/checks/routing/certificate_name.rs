@@ -1,9 +1,9 @@
 //! GD522: for which names the certificates are.
 
-use super::super::{BOTH, Check, Looked, Sight};
-use crate::preflight::facts::{Facts, Missing, covers, found};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
+use crate::preflight::facts::{Facts, Unavailable, covers, found};
 use gameday_core::model::{Predicts, Region, RegionRole, Severity};
-use gameday_protocols::net::Flaw;
+use gameday_protocols::net::CertificateProblem;
 
 /// See its text.
 pub const CHECK: Check = Check {
@@ -23,14 +23,14 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (primary, replica) = futures::try_join!(facts.doors(RegionRole::Primary), facts.doors(RegionRole::Replica))?;
     let (judge, name, now) = (facts.judge()?, &facts.site.front_door.name, facts.clock.wall_now());
     let mut sights = Vec::new();
     let doors = [(RegionRole::Primary, &primary), (RegionRole::Replica, &replica)];
     for (role, door) in doors.into_iter().flat_map(|(role, doors)| doors.iter().map(move |door| (role, door))) {
-        if let Err(flaw @ Flaw::OtherName(_)) = judge.judge(&door.chain, name, now) {
-            sights.push(Sight::of(format!("{}: {flaw}, not {name}", door.address)).at(role));
+        if let Err(flaw @ CertificateProblem::OtherName(_)) = judge.judge(&door.chain, name, now) {
+            sights.push(Occurrence::of(format!("{}: {flaw}, not {name}", door.address)).at(role));
         }
     }
     sights.extend(login(facts).await?);
@@ -38,14 +38,14 @@ async fn look(facts: &Facts) -> Looked {
 }
 
 /// The certificate of the login domain, by what Certificate Manager tells of it.
-async fn login(facts: &Facts) -> Result<Option<Sight>, Missing> {
+async fn login(facts: &Facts) -> Result<Option<Occurrence>, Unavailable> {
     let Some(login) = facts.login_certificate().await? else { return Ok(None) };
     let Some(role) = facts.site.role(&Region::from(login.region())) else {
         let reason = format!("it is in {}, which is neither of the two Regions", login.region());
-        return Err(Missing::because(format!("certificate {}", login.arn), reason));
+        return Err(Unavailable::because(format!("certificate {}", login.arn), reason));
     };
     let Some(certificate) = found(facts.certificate(role, &login.arn).await)? else { return Ok(None) };
     let names = certificate.subject_alternative_names();
     let told = || format!("{} of login domain {} covers {}", login.arn, login.domain, names.join(", "));
-    Ok((!covers(names, &login.domain)).then(|| Sight::of(told())))
+    Ok((!covers(names, &login.domain)).then(|| Occurrence::of(told())))
 }

@@ -1,6 +1,6 @@
 //! GD525: where the login domain's certificate lies.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -29,8 +29,8 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let Some(login) = facts.login_certificate().await? else { return Ok(Vec::new()) };
-    let sight = || Sight::of(format!("CustomDomainConfig of {}: CertificateArn {}", login.domain, login.arn));
+    let sight = || Occurrence::of(format!("CustomDomainConfig of {}: CertificateArn {}", login.domain, login.arn));
     Ok((login.region() != REGION).then(sight).into_iter().collect())
 }

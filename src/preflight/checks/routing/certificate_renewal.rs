@@ -3,7 +3,7 @@
 use aws_sdk_acm::types::{CertificateStatus, CertificateSummary, RenewalEligibility};
 use jiff::Timestamp;
 
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use super::certificate_end::DAYS;
 use crate::preflight::facts::{Facts, covers};
 use gameday_core::model::{Predicts, RegionRole, Severity};
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let now = facts.clock.wall_now();
     let roles = [RegionRole::Primary, RegionRole::Replica];
     let (primary, replica) = futures::try_join!(facts.certificates(roles[0]), facts.certificates(roles[1]))?;
@@ -39,7 +39,9 @@ async fn look(facts: &Facts) -> Looked {
         let region = &facts.site.region(role).region;
         for certificate in list.iter().filter(|certificate| is_ours(facts, certificate)) {
             let arn = certificate.certificate_arn().unwrap_or("-");
-            sights.extend(judge(certificate, now).map(|what| Sight::of(format!("{region}, {arn}: {what}")).at(role)));
+            sights.extend(
+                judge(certificate, now).map(|what| Occurrence::of(format!("{region}, {arn}: {what}")).at(role)),
+            );
         }
     }
     Ok(sights)

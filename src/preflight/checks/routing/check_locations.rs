@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -32,7 +32,7 @@ fn continent(region: &str) -> &str {
     region.split('-').next().unwrap_or(region)
 }
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
     // None named are all.
     let regions: BTreeSet<&str> =
@@ -42,7 +42,7 @@ async fn look(facts: &Facts) -> Looked {
     let sight = || {
         let list: Vec<&str> = regions.iter().copied().collect();
         let id = &facts.site.dns.health_check_id;
-        Sight::of(format!("{id}: Regions {} on {} continent(s)", list.join(", "), continents.len()))
+        Occurrence::of(format!("{id}: Regions {} on {} continent(s)", list.join(", "), continents.len()))
     };
     Ok(few.then(sight).into_iter().collect())
 }

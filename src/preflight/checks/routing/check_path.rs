@@ -1,6 +1,6 @@
 //! GD512: which page decides.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::{Facts, asks};
 use gameday_core::model::{Milestone, Predicts, Severity};
 
@@ -22,13 +22,13 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
     let path = config.resource_path().filter(|path| !path.is_empty());
     let bare = asks(&config) && path.is_none_or(|path| path == "/");
     let sight = || {
         let id = &facts.site.dns.health_check_id;
-        Sight::of(format!("{id}: ResourcePath {}", path.unwrap_or("is not set, so it requests /")))
+        Occurrence::of(format!("{id}: ResourcePath {}", path.unwrap_or("is not set, so it requests /")))
     };
     Ok(bare.then(sight).into_iter().collect())
 }

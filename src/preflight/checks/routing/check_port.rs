@@ -2,7 +2,7 @@
 
 use aws_sdk_route53::types::HealthCheckType;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Milestone, Predicts, Severity};
 
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
     let default = match config.r#type() {
         HealthCheckType::Https | HealthCheckType::HttpsStrMatch => HTTPS,
@@ -37,6 +37,6 @@ async fn look(facts: &Facts) -> Looked {
         _ => return Ok(Vec::new()),
     };
     let (port, users) = (config.port().unwrap_or(default), i32::from(facts.site.front_door.port));
-    let sight = || Sight::of(format!("{}: port {port}; users connect to {users}", facts.site.dns.health_check_id));
+    let sight = || Occurrence::of(format!("{}: port {port}; users connect to {users}", facts.site.dns.health_check_id));
     Ok((port != users).then(sight).into_iter().collect())
 }

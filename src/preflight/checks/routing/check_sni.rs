@@ -2,7 +2,7 @@
 
 use aws_sdk_route53::types::HealthCheckType;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Milestone, Predicts, Severity};
 
@@ -24,9 +24,9 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
     let https = [HealthCheckType::Https, HealthCheckType::HttpsStrMatch].contains(config.r#type());
-    let sight = || Sight::of(format!("{}: EnableSNI false", facts.site.dns.health_check_id));
+    let sight = || Occurrence::of(format!("{}: EnableSNI false", facts.site.dns.health_check_id));
     Ok((https && config.enable_sni() == Some(false)).then(sight).into_iter().collect())
 }

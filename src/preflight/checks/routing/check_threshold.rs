@@ -1,6 +1,6 @@
 //! GD515: how easily the record moves.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::{DEFAULT_THRESHOLD, Facts};
 use gameday_core::model::{Predicts, Severity};
 
@@ -24,8 +24,8 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let threshold = facts.health_check().await?.failure_threshold().unwrap_or(DEFAULT_THRESHOLD);
-    let sight = || Sight::of(format!("{}: FailureThreshold {threshold}", facts.site.dns.health_check_id));
+    let sight = || Occurrence::of(format!("{}: FailureThreshold {threshold}", facts.site.dns.health_check_id));
     Ok((threshold < FAILURES).then(sight).into_iter().collect())
 }

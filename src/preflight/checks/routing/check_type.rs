@@ -2,7 +2,7 @@
 
 use aws_sdk_route53::types::HealthCheckType;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Milestone, Predicts, Severity};
 
@@ -26,11 +26,11 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
     let kind = config.r#type();
     // What a calculated one hides is GD517.
     let good = [HealthCheckType::Https, HealthCheckType::HttpsStrMatch, HealthCheckType::Calculated].contains(kind);
-    let sight = || Sight::of(format!("{}: type {}", facts.site.dns.health_check_id, kind.as_str()));
+    let sight = || Occurrence::of(format!("{}: type {}", facts.site.dns.health_check_id, kind.as_str()));
     Ok((!good).then(sight).into_iter().collect())
 }

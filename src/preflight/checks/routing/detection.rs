@@ -1,6 +1,6 @@
 //! GD507: how fast a fault is seen.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use crate::preflight::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD};
 use gameday_core::model::Predicts;
 
@@ -29,7 +29,7 @@ pub const CHECK: Check = Check {
             let slow = interval > 10 || threshold > 3;
             let sight = || {
                 let takes = interval * threshold;
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "{id}: interval {interval} s, threshold {threshold}: detection takes about {takes} s"
                 ))
             };

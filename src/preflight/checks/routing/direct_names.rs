@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 
-use crate::preflight::checks::{BOTH, Check, Sight};
+use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
                 let failed = answers.into_iter().filter_map(|(name, answer)| Some((name, answer.err()?)));
                 failed.map(move |(name, error)| {
                     let (at, role) = (role, role.as_str());
-                    Sight::of(format!("{name} of the {role} Region: {error}")).at(at).remedy(format!(
+                    Occurrence::of(format!("{name} of the {role} Region: {error}")).at(at).remedy(format!(
                         "Correct `{role}.direct` in the environment file. It must resolve: `dig +short {name}`"
                     ))
                 })

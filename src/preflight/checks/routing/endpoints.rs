@@ -1,6 +1,6 @@
 //! GD519: whether both front doors answer.
 
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use crate::preflight::facts::{Door, Facts};
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let (primary, replica) = futures::try_join!(facts.doors(RegionRole::Primary), facts.doors(RegionRole::Replica))?;
     // What the checkers see at the primary is GD520.
     let seen = facts.is_seen_healthy().await.unwrap_or(true);
@@ -33,9 +33,9 @@ async fn look(facts: &Facts) -> Looked {
             Ok(status) if (200..400).contains(&status) => None,
             Ok(_) if role == RegionRole::Primary && !seen => None,
             Ok(status) => {
-                Some(Sight::of(format!("{region}, {}: GET {path} answered HTTP {status}", door.address)).at(role))
+                Some(Occurrence::of(format!("{region}, {}: GET {path} answered HTTP {status}", door.address)).at(role))
             }
-            Err(ref error) => Some(Sight::of(format!("{region}, {}: {error}", door.address)).at(role)),
+            Err(ref error) => Some(Occurrence::of(format!("{region}, {}: {error}", door.address)).at(role)),
         }
     };
     let sights = primary.iter().filter_map(|door| judge(RegionRole::Primary, door));

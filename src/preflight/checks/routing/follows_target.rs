@@ -1,6 +1,6 @@
 //! GD505: a health check that does not follow its target.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::{Milestone, Predicts};
 
 /// See its text.
@@ -23,7 +23,7 @@ pub const CHECK: Check = Check {
             let set = [(config.disabled(), "disabled"), (config.inverted(), "inverted")];
             let sight = |what| {
                 let remedy = format!("`aws route53 update-health-check --health-check-id {id} --no-{what}`");
-                Sight::of(format!("{id} is {what}")).remedy(remedy)
+                Occurrence::of(format!("{id} is {what}")).remedy(remedy)
             };
             Ok(set.into_iter().filter(|(set, _)| *set == Some(true)).map(|(_, what)| sight(what)).collect())
         })

@@ -1,6 +1,6 @@
 //! GD504: the health check is there.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use crate::preflight::facts::found;
 use gameday_core::model::{Milestone, Predicts};
 
@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
     look: |facts| {
         Box::pin(async move {
             let gone = found(facts.health_check().await)?.is_none();
-            let sight = || Sight::of(format!("Route 53 has no health check {}", facts.site.dns.health_check_id));
+            let sight = || Occurrence::of(format!("Route 53 has no health check {}", facts.site.dns.health_check_id));
             Ok(gone.then(sight).into_iter().collect())
         })
     },

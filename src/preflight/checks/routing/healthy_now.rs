@@ -1,6 +1,6 @@
 //! GD520: whether there is anything to fail over from.
 
-use super::super::{Check, Looked, PRIMARY, Sight};
+use super::super::{Check, CheckResult, Occurrence, PRIMARY};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Milestone, Predicts, Severity};
 
@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
     // Then nothing follows from what the checkers see; see GD505.
     if config.disabled() == Some(true) || config.inverted() == Some(true) || facts.is_seen_healthy().await? {
@@ -32,5 +32,5 @@ async fn look(facts: &Facts) -> Looked {
     let failed: Vec<&String> = seen.iter().filter(|status| !status.starts_with("Success")).collect();
     let first = failed.first().map_or("-", |status| status.as_str());
     let (id, all) = (&facts.site.dns.health_check_id, seen.len());
-    Ok(vec![Sight::of(format!("{id}: {} of {all} checkers fail; the first reports: {first}", failed.len()))])
+    Ok(vec![Occurrence::of(format!("{id}: {} of {all} checkers fail; the first reports: {first}", failed.len()))])
 }

@@ -1,6 +1,6 @@
 //! GD518: whether managed login turns with everything else.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let domain = facts.domain().await?;
     let failover = domain.as_ref().as_ref().and_then(|domain| domain.routing()?.failover());
     // A domain that does not fail over at all is told of among the pool's findings.
@@ -33,7 +33,7 @@ async fn look(facts: &Facts) -> Looked {
     let (wanted, region) = (&facts.site.dns.health_check_id, &facts.site.region(RegionRole::Replica).region);
     let other = failover.primary_route53_health_check_id() != wanted || failover.secondary_region() != region.as_str();
     let sight = || {
-        Sight::of(format!(
+        Occurrence::of(format!(
             "Routing.Failover: to {} on health check {}; the record: to {region} on {wanted}",
             failover.secondary_region(),
             failover.primary_route53_health_check_id()

@@ -1,6 +1,6 @@
 //! GD501: the failover record pair.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use crate::preflight::facts::{found, side};
 use gameday_core::model::{Milestone, Predicts, RegionRole};
 
@@ -43,7 +43,7 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let dns = &facts.site.dns;
             let Some(sets) = found(facts.record_sets().await)? else {
-                return Ok(vec![Sight::of(format!("Route 53 has no hosted zone {}", dns.hosted_zone_id))]);
+                return Ok(vec![Occurrence::of(format!("Route 53 has no hosted zone {}", dns.hosted_zone_id))]);
             };
             if side(&sets, RegionRole::Primary).is_some() && side(&sets, RegionRole::Replica).is_some() {
                 return Ok(Vec::new());
@@ -53,7 +53,7 @@ pub const CHECK: Check = Check {
                 .map(|set| format!("{} {}", set.r#type(), set.failover().map_or("simple", |side| side.as_str())))
                 .collect();
             let there = if kinds.is_empty() { "no record".to_owned() } else { kinds.join(", ") };
-            Ok(vec![Sight::of(format!("{} in zone {}: {there}", dns.record, dns.hosted_zone_id))])
+            Ok(vec![Occurrence::of(format!("{} in zone {}: {there}", dns.record, dns.hosted_zone_id))])
         })
     },
 };

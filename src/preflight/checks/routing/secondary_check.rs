@@ -1,6 +1,6 @@
 //! GD526: what the secondary record hangs on.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::{Facts, side};
 use gameday_core::model::{Milestone, Predicts, RegionRole, Severity};
 
@@ -26,12 +26,13 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let sets = facts.record_sets().await?;
     let of = |role| side(&sets, role).and_then(|set| set.health_check_id());
     let (primary, secondary) = (of(RegionRole::Primary), of(RegionRole::Replica));
     let same = primary.is_some() && primary == secondary;
-    let sight =
-        || Sight::of(format!("PRIMARY and SECONDARY record both have HealthCheckId {}", primary.unwrap_or_default()));
+    let sight = || {
+        Occurrence::of(format!("PRIMARY and SECONDARY record both have HealthCheckId {}", primary.unwrap_or_default()))
+    };
     Ok(same.then(sight).into_iter().collect())
 }

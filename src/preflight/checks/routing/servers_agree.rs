@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Milestone, Predicts, RegionRole, Severity};
 use gameday_protocols::dns::Answer;
@@ -26,7 +26,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let answers = facts.authoritative_answers().await?;
     let alias = facts.primary_record().await?.is_some_and(|record| record.alias_target().is_some());
     let doors = facts.front_doors().await;
@@ -51,5 +51,5 @@ async fn look(facts: &Facts) -> Looked {
         }
         Err(error) => format!("{server}: {error}"),
     });
-    Ok(vec![Sight::of(told.collect::<Vec<_>>().join("; "))])
+    Ok(vec![Occurrence::of(told.collect::<Vec<_>>().join("; "))])
 }

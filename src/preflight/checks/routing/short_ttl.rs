@@ -1,6 +1,6 @@
 //! GD508: how often resolvers come back.
 
-use super::super::{Check, Looked, Sight};
+use super::super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::{Facts, side};
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -32,7 +32,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     if facts.site.preflight.short_ttl_reason.as_ref().is_some_and(|reason| !reason.trim().is_empty()) {
         return Ok(Vec::new());
     }
@@ -41,6 +41,6 @@ async fn look(facts: &Facts) -> Looked {
         |role| side(&sets, role).and_then(aws_sdk_route53::types::ResourceRecordSet::ttl).filter(|ttl| *ttl < TTL_S);
     let short = [RegionRole::Primary, RegionRole::Replica].into_iter().filter_map(|role| Some((role, of(role)?)));
     let told: Vec<String> = short.map(|(role, ttl)| format!("{} record: TTL {ttl} s", role.as_str())).collect();
-    let sight = || Sight::of(format!("{}: {}", facts.site.dns.record, told.join(", ")));
+    let sight = || Occurrence::of(format!("{}: {}", facts.site.dns.record, told.join(", ")));
     Ok((!told.is_empty()).then(sight).into_iter().collect())
 }

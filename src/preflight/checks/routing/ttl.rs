@@ -1,6 +1,6 @@
 //! GD502: how long a dead answer is kept.
 
-use crate::preflight::checks::{Check, Sight};
+use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// The TTL that the failover record should have, in seconds: more delays clients, less floods the servers.
@@ -29,7 +29,7 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let ttl = facts.primary_record().await?.and_then(|record| record.ttl()).filter(|ttl| *ttl > TTL_S);
             let sight = |ttl| {
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "{}: TTL {ttl} s; clients keep the old answer that long after detection",
                     facts.site.dns.record
                 ))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::{access_validity, client_label};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity, format_duration};
@@ -36,7 +36,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let phases = &facts.scenario.phases;
     let (expected, whence) = match facts.site.preflight.expected_outage {
         Some(span) => (span.0, "preflight.expected_outage"),
@@ -47,7 +47,7 @@ async fn look(facts: &Facts) -> Looked {
         let validity: Duration = access_validity(client);
         let (is, wanted) = (format_duration(validity), format_duration(expected));
         let told = || format!("{}: access tokens are valid for {is}; {whence}: {wanted}", client_label(client));
-        (validity < expected).then(|| Sight::of(told()))
+        (validity < expected).then(|| Occurrence::of(told()))
     });
     Ok(short.collect())
 }

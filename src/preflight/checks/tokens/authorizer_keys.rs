@@ -2,9 +2,9 @@
 
 use futures::future::try_join_all;
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::is_updated;
-use crate::preflight::facts::{Facts, Missing, found};
+use crate::preflight::facts::{Facts, Unavailable, found};
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     // With the UPDATED issuer one set of keys is all that there is.
     if is_updated(facts).await? {
         return Ok(Vec::new());
@@ -38,14 +38,14 @@ async fn look(facts: &Facts) -> Looked {
     let both = [RegionRole::Primary, RegionRole::Replica].map(async |role| {
         let functions = functions(facts, role).await?;
         let told = try_join_all(functions.iter().map(|function| judge(facts, role, function))).await?;
-        Ok::<_, Missing>(told.into_iter().flatten().collect::<Vec<_>>())
+        Ok::<_, Unavailable>(told.into_iter().flatten().collect::<Vec<_>>())
     });
     let both = try_join_all(both).await?;
     Ok(both.into_iter().flatten().collect())
 }
 
 /// The functions that API Gateway asks, and those that the environment file names.
-async fn functions(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missing> {
+async fn functions(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailable> {
     let known = facts.authorizers(role).await?;
     let mut functions: Vec<String> = known.iter().filter_map(|it| it.function().map(str::to_owned)).collect();
     functions.extend(facts.site.preflight.authorizers.iter().cloned());
@@ -55,10 +55,10 @@ async fn functions(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Missi
 }
 
 /// What it is told is in its environment, whose values stay out of the evidence.
-async fn judge(facts: &Facts, role: RegionRole, function: &str) -> Result<Option<Sight>, Missing> {
+async fn judge(facts: &Facts, role: RegionRole, function: &str) -> Result<Option<Occurrence>, Unavailable> {
     let region = &facts.site.region(role).region;
     let Some(configuration) = found(facts.function(role, function).await)? else {
-        return Ok(Some(Sight::of(format!("{region}, {function}: the function does not exist"))));
+        return Ok(Some(Occurrence::of(format!("{region}, {function}: the function does not exist"))));
     };
     let variables = configuration.environment().and_then(|environment| environment.variables());
     let names_of = |host: &str| -> Vec<&str> {
@@ -69,12 +69,12 @@ async fn judge(facts: &Facts, role: RegionRole, function: &str) -> Result<Option
     let named = regions.map(|region| names_of(&region.host_of("cognito-idp")));
     let sight = |known: &[&str], missing: &str| {
         let (at, known) = (region.as_str(), known.join(", "));
-        Sight::of(format!("{at}, {function}: {known} (values redacted) names no issuer or JWKS of {missing}"))
+        Occurrence::of(format!("{at}, {function}: {known} (values redacted) names no issuer or JWKS of {missing}"))
     };
     match &named {
         [one, other] if one.is_empty() && other.is_empty() => {
             let why = "none of its environment variables names an issuer or a JWKS of the user pool";
-            Err(Missing::because(format!("where {function} gets its keys"), why))
+            Err(Unavailable::because(format!("where {function} gets its keys"), why))
         }
         [one, other] if other.is_empty() => Ok(Some(sight(one, regions[1].as_str()))),
         [one, other] if one.is_empty() => Ok(Some(sight(other, regions[0].as_str()))),

@@ -1,6 +1,6 @@
 //! GD701: authorizers that know one Region's issuer.
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::{is_updated, pool_authorizers};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     if is_updated(facts).await? {
         return Ok(Vec::new());
     }
@@ -39,7 +39,7 @@ async fn look(facts: &Facts) -> Looked {
         let knows = |region: &str| known.iter().any(|arn| arn.split(':').nth(3) == Some(region));
         let missing: Vec<&str> = regions.iter().map(|it| it.as_str()).filter(|region| !knows(region)).collect();
         let told = || format!("{region}, {}: issuer ORIGINAL; providerARNs {}", guarded.label(), known.join(", "));
-        (!missing.is_empty()).then(|| Sight::of(format!("{}; no user pool of {}", told(), missing.join(", "))))
+        (!missing.is_empty()).then(|| Occurrence::of(format!("{}; no user pool of {}", told(), missing.join(", "))))
     });
     Ok(sights.collect())
 }

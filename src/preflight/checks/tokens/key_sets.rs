@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jsonwebtoken::jwk::JwkSet;
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::is_updated;
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let updated = is_updated(facts).await?;
     let path = format!("/{}/.well-known/jwks.json", facts.site.pool.id);
     let (one, other) = tokio::join!(facts.fetch(RegionRole::Primary, &path), facts.fetch(RegionRole::Replica, &path));
@@ -41,14 +41,14 @@ async fn look(facts: &Facts) -> Looked {
             let failed =
                 [(RegionRole::Primary, here, one.err()), (RegionRole::Replica, there, other.err())].into_iter();
             let sights = failed.filter_map(|(role, region, error)| {
-                Some(Sight::of(format!("{region}: GET {path}: {}", error?)).at(role))
+                Some(Occurrence::of(format!("{region}: GET {path}: {}", error?)).at(role))
             });
             return Ok(sights.collect());
         }
     };
     let list = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
     let sight =
-        || Sight::of(format!("issuer UPDATED; key IDs in {here}: {}; in {there}: {}", list(&one), list(&other)));
+        || Occurrence::of(format!("issuer UPDATED; key IDs in {here}: {}; in {there}: {}", list(&one), list(&other)));
     Ok((updated && one != other).then(sight).into_iter().collect())
 }
 

@@ -14,7 +14,7 @@ use aws_sdk_apigateway::types::AuthorizerType;
 use aws_sdk_cognitoidentityprovider::types::{IssuerType, TimeUnitsType, UserPoolClientType};
 
 use super::Check;
-use crate::preflight::facts::{Facts, Guarded, Missing};
+use crate::preflight::facts::{Facts, Guarded, Unavailable};
 use gameday_core::model::RegionRole;
 
 /// By code.
@@ -34,13 +34,13 @@ const DAY_S: u64 = 24 * HOUR_S;
 
 /// Whether the pool's issuer is the UPDATED one; without a word of it, it is the ORIGINAL one (Cognito API reference,
 /// IssuerConfigurationType).
-async fn is_updated(facts: &Facts) -> Result<bool, Missing> {
+async fn is_updated(facts: &Facts) -> Result<bool, Unavailable> {
     let pool = facts.user_pool(RegionRole::Primary).await?;
     Ok(pool.issuer_configuration().and_then(|issuer| issuer.r#type()) == Some(&IssuerType::Updated))
 }
 
 /// The COGNITO_USER_POOLS authorizers of both Regions' REST APIs that ask for the pool.
-async fn pool_authorizers(facts: &Facts) -> Result<Vec<(RegionRole, Guarded)>, Missing> {
+async fn pool_authorizers(facts: &Facts) -> Result<Vec<(RegionRole, Guarded)>, Unavailable> {
     let (one, other) =
         futures::try_join!(facts.authorizers(RegionRole::Primary), facts.authorizers(RegionRole::Replica))?;
     let one = one.into_iter().map(|it| (RegionRole::Primary, it));

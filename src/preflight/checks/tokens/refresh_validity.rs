@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::{client_label, refresh_validity};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity, format_duration};
@@ -35,7 +35,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let drill = facts.scenario.phases.longest().max(LEAST);
     let clients = facts.app_clients(RegionRole::Primary).await?;
     let short = clients.iter().filter_map(|client| {
@@ -43,7 +43,7 @@ async fn look(facts: &Facts) -> Looked {
         let (is, wanted) = (format_duration(validity), format_duration(drill));
         let told =
             || format!("{}: refresh tokens are valid for {is}; a failover can take {wanted}", client_label(client));
-        (validity < drill).then(|| Sight::of(told()))
+        (validity < drill).then(|| Occurrence::of(told()))
     });
     Ok(short.collect())
 }

@@ -1,7 +1,7 @@
 //! GD709: when keys are fetched.
 
-use super::super::{Check, REPLICA, Sight};
-use crate::preflight::facts::Missing;
+use super::super::{Check, Occurrence, REPLICA};
+use crate::preflight::facts::Unavailable;
 use gameday_core::env::JwksFetch;
 use gameday_core::model::{Predicts, Severity};
 
@@ -26,9 +26,9 @@ pub const CHECK: Check = Check {
     look: |facts| {
         Box::pin(async move {
             match facts.site.preflight.jwks_fetch {
-                None => Err(Missing::setting("preflight.jwks_fetch")),
+                None => Err(Unavailable::setting("preflight.jwks_fetch")),
                 Some(JwksFetch::Cached) => Ok(Vec::new()),
-                Some(JwksFetch::PerRequest) => Ok(vec![Sight::of("preflight.jwks_fetch: per-request")]),
+                Some(JwksFetch::PerRequest) => Ok(vec![Occurrence::of("preflight.jwks_fetch: per-request")]),
             }
         })
     },

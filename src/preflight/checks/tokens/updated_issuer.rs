@@ -1,6 +1,6 @@
 //! GD704: authorizers that do not know the UPDATED issuer.
 
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use super::{is_updated, pool_authorizers};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
@@ -26,7 +26,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     if !is_updated(facts).await? {
         return Ok(Vec::new());
     }
@@ -34,7 +34,7 @@ async fn look(facts: &Facts) -> Looked {
     Ok(found
         .map(|(role, it)| {
             let region = &facts.site.region(role).region;
-            Sight::of(format!("{region}, {}: COGNITO_USER_POOLS; issuer UPDATED", it.label())).at(role)
+            Occurrence::of(format!("{region}, {}: COGNITO_USER_POOLS; issuer UPDATED", it.label())).at(role)
         })
         .collect())
 }

@@ -1,4 +1,4 @@
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -21,7 +21,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     if facts.triggers(RegionRole::Primary).await?.is_empty() {
         return Ok(Vec::new());
     }
@@ -30,5 +30,5 @@ async fn look(facts: &Facts) -> Looked {
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let evidence =
         || format!("lambda:GetAccountSettings: ConcurrentExecutions is {one} in {here} and {other} in {there}");
-    Ok((other < one).then(|| Sight::of(evidence())).into_iter().collect())
+    Ok((other < one).then(|| Occurrence::of(evidence())).into_iter().collect())
 }

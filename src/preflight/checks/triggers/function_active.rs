@@ -1,6 +1,6 @@
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use super::deployed;
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let mut sights = Vec::new();
     for (function, configuration, role) in deployed(&pairs) {
@@ -35,7 +35,7 @@ async fn look(facts: &Facts) -> Looked {
         let said = "lambda:GetFunctionConfiguration";
         if let Some(state) = configuration.state().filter(|state| **state != State::Active) {
             let reason = configuration.state_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            let sight = Sight::of(format!("{said}: {} in {region} has State {state}{reason}", function.name()));
+            let sight = Occurrence::of(format!("{said}: {} in {region} has State {state}{reason}", function.name()));
             let worst = if *state == State::Inactive { Severity::Risk } else { Severity::Blocker };
             sights.push(sight.at(role).severity(worst));
         }
@@ -43,7 +43,7 @@ async fn look(facts: &Facts) -> Looked {
             let reason = configuration.last_update_status_reason().map(|reason| format!(" ({reason})"));
             let reason = reason.unwrap_or_default();
             let evidence = format!("{said}: {} in {region} has LastUpdateStatus {status}{reason}", function.name());
-            sights.push(Sight::of(evidence).at(role).severity(Severity::Risk));
+            sights.push(Occurrence::of(evidence).at(role).severity(Severity::Risk));
         }
     }
     Ok(sights)

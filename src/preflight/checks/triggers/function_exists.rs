@@ -1,4 +1,4 @@
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let mut sights = Vec::new();
     for pair in pairs.iter() {
@@ -33,7 +33,7 @@ async fn look(facts: &Facts) -> Looked {
                 "{label} in {region} is {}; lambda:GetFunctionConfiguration in {region}: ResourceNotFoundException",
                 deployed.arn
             );
-            sights.push(Sight::of(evidence).at(role));
+            sights.push(Occurrence::of(evidence).at(role));
         }
     }
     Ok(sights)

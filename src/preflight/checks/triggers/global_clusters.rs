@@ -1,6 +1,6 @@
 use aws_sdk_rds::types::{GlobalCluster, GlobalClusterMemberSynchronizationStatus};
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::dependencies::Dependency;
 use gameday_core::env::DependencyKind;
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let named = facts.dependencies(DependencyKind::AuroraGlobalCluster).await?;
     if named.is_empty() {
         return Ok(Vec::new());
@@ -37,16 +37,16 @@ async fn look(facts: &Facts) -> Looked {
     let sights = named.iter().filter_map(|(dependency, by)| {
         let said = format!("rds:DescribeGlobalClusters in {here}: {}, named by {by},", dependency.name);
         let Some(cluster) = clusters.iter().find(|cluster| is(cluster, dependency)) else {
-            return Some(Sight::of(format!("{said} belongs to no global cluster")));
+            return Some(Occurrence::of(format!("{said} belongs to no global cluster")));
         };
         let members = cluster.global_cluster_members().iter();
         let mut member = members.filter(|member| region_of(member.db_cluster_arn()) == Some(there.as_str()));
         let Some(member) = member.next() else {
-            return Some(Sight::of(format!("{said} has no cluster in {there} among its GlobalClusterMembers")));
+            return Some(Occurrence::of(format!("{said} has no cluster in {there} among its GlobalClusterMembers")));
         };
         let status = member.synchronization_status();
         let waits = status.filter(|status| **status != GlobalClusterMemberSynchronizationStatus::Connected)?;
-        Some(Sight::of(format!("{said} has the SynchronizationStatus {} in {there}", waits.as_str())))
+        Some(Occurrence::of(format!("{said} has the SynchronizationStatus {} in {there}", waits.as_str())))
     });
     Ok(sights.collect())
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::super::{Check, REPLICA, Sight};
+use super::super::{Check, Occurrence, REPLICA};
 use super::{Both, beside};
 use gameday_core::model::{Predicts, Severity};
 
@@ -25,24 +25,24 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(beside(facts, look)),
 };
 
-fn look(both: &Both<'_>) -> Vec<Sight> {
+fn look(both: &Both<'_>) -> Vec<Occurrence> {
     let Both { name, primary, replica, here, there } = both;
     let mut sights = Vec::new();
     let (ours, theirs) = (arns(primary.layers()), arns(replica.layers()));
     let said = format!("lambda:GetFunctionConfiguration: {name} in {there}");
     for arn in theirs.iter().filter(|arn| arn.split(':').nth(3) == Some(here.as_str())) {
-        sights.push(Sight::of(format!("{said} has the layer {arn}, which is in {here}")));
+        sights.push(Occurrence::of(format!("{said} has the layer {arn}, which is in {here}")));
     }
     let (one, other) = (names(&ours), names(&theirs));
     let listed = |names: Vec<&str>| names.join(", ");
     let missing = listed(one.difference(&other).copied().collect());
     if !missing.is_empty() {
-        sights.push(Sight::of(format!("{said} lacks layers that the one in {here} has: {missing}")));
+        sights.push(Occurrence::of(format!("{said} lacks layers that the one in {here} has: {missing}")));
     }
     let more = listed(other.difference(&one).copied().collect());
     if !more.is_empty() {
         sights.push(
-            Sight::of(format!("{said} has layers that the one in {here} does not have: {more}"))
+            Occurrence::of(format!("{said} has layers that the one in {here} does not have: {more}"))
                 .severity(Severity::Note),
         );
     }

@@ -22,7 +22,7 @@ mod vpc;
 
 use serde_json::Value;
 
-use super::{Check, Looked, Sight};
+use super::{Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
 use crate::preflight::facts::triggers::{Deployed, Pair};
@@ -69,7 +69,7 @@ struct Both<'a> {
 }
 
 /// Looks at every pair of functions of which both are there.
-async fn beside(facts: &Facts, look: fn(&Both<'_>) -> Vec<Sight>) -> Looked {
+async fn beside(facts: &Facts, look: fn(&Both<'_>) -> Vec<Occurrence>) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let both = pairs.iter().filter_map(|pair| {

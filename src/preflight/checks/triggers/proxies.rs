@@ -1,6 +1,6 @@
 use aws_sdk_rds::types::DbProxyStatus;
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::env::DependencyKind;
 use gameday_core::model::{Predicts, RegionRole, Severity};
@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let there = &facts.site.replica.region;
     let mut named = facts.dependencies(DependencyKind::RdsProxy).await?;
     // An endpoint of the primary's Region is the primary's affair, or GD411's where the replica's function names it.
@@ -45,10 +45,10 @@ async fn look(facts: &Facts) -> Looked {
         let mut found =
             proxies.iter().filter(|proxy| proxy.db_proxy_name() == Some(name) || proxy.endpoint() == Some(name));
         let Some(proxy) = found.next() else {
-            return Some(Sight::of(format!("{said} is not among the {} proxies there", proxies.len())));
+            return Some(Occurrence::of(format!("{said} is not among the {} proxies there", proxies.len())));
         };
         let status = proxy.status().filter(|status| **status != DbProxyStatus::Available)?;
-        Some(Sight::of(format!("{said} has the Status {}", status.as_str())))
+        Some(Occurrence::of(format!("{said} has the Status {}", status.as_str())))
     });
     Ok(sights.collect())
 }

@@ -1,9 +1,9 @@
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use super::many;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::{Predicts, RegionRole, Severity, matches};
 
 const SERVICE: &str = "cognito-idp.amazonaws.com";
@@ -29,7 +29,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let functions =
         pairs.iter().flat_map(|pair| [(RegionRole::Primary, &pair.primary), (RegionRole::Replica, &pair.replica)]);
@@ -53,7 +53,7 @@ async fn look(facts: &Facts) -> Looked {
              --source-arn {pool}`"
         );
         let evidence = format!("lambda:GetPolicy: {told}; the pool's ARN there is {pool}");
-        Ok::<_, Missing>(Some(Sight::of(evidence).at(role).remedy(command)))
+        Ok::<_, Unavailable>(Some(Occurrence::of(evidence).at(role).remedy(command)))
     });
     Ok(try_join_all(looked).await?.into_iter().flatten().collect())
 }

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::many;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::{Predicts, Severity};
 
 /// GD418.
@@ -37,7 +37,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let configurations = pairs.iter().filter_map(|pair| pair.replica.configuration.as_deref());
     let roles: BTreeSet<&str> = configurations.filter_map(|configuration| configuration.role()).collect();
@@ -45,11 +45,11 @@ async fn look(facts: &Facts) -> Looked {
     let looked = roles.into_iter().map(|arn| async move {
         let name = arn.rsplit('/').next().unwrap_or(arn);
         let Some(documents) = facts.role_documents(name).await? else {
-            return Ok::<_, Missing>(vec![Sight::of(format!("iam:ListAttachedRolePolicies: {name}: NoSuchEntity"))]);
+            return Ok::<_, Unavailable>(vec![Occurrence::of(format!("iam:ListAttachedRolePolicies: {name}: NoSuchEntity"))]);
         };
         let lonely = lonely(documents.iter().map(AsRef::as_ref), here, there);
         let sight = |arn: &str| {
-            Sight::of(format!(
+            Occurrence::of(format!(
                 "iam:GetPolicyVersion, iam:GetRolePolicy: {name} allows {arn}, but no resource of that service in {there}"
             ))
         };

@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::lambda::Invoked;
-use crate::preflight::facts::{Facts, Missing};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 const TRIGGER: &str = "PreTokenGeneration";
@@ -29,13 +29,13 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let Some(pair) = pairs.iter().find(|pair| pair.triggers.contains(&TRIGGER) && pair.both().is_some()) else {
         return Ok(Vec::new());
     };
     if facts.site.preflight.invoke_triggers != Some(true) {
-        return Err(Missing::setting("preflight.invoke_triggers"));
+        return Err(Unavailable::setting("preflight.invoke_triggers"));
     }
     let claims = async |role: RegionRole, arn: &str| {
         let version = facts.triggers(role).await?.remove(TRIGGER).and_then(|trigger| trigger.version);
@@ -43,7 +43,7 @@ async fn look(facts: &Facts) -> Looked {
         let event = event(&facts.site.pool.id, region.as_str(), &facts.site.pool.client_id, version.as_deref());
         match &*facts.invoked(role, arn, &event).await? {
             Invoked::Answer(answer) => Ok(added(answer)),
-            Invoked::Threw(kind) => Err(Missing::because(
+            Invoked::Threw(kind) => Err(Unavailable::because(
                 format!("lambda:InvokeFunction in {region}"),
                 format!("the function failed with {kind}"),
             )),
@@ -58,7 +58,7 @@ async fn look(facts: &Facts) -> Looked {
     let more = listed(other.difference(&one).filter(known).collect());
     let name = pair.replica.name();
     let told = |verb: &str, claims: &str| {
-        Sight::of(format!("lambda:InvokeFunction: {name} in {there} {verb} {claims}, unlike in {here}"))
+        Occurrence::of(format!("lambda:InvokeFunction: {name} in {there} {verb} {claims}, unlike in {here}"))
     };
     let sights = [("omits", &lost), ("adds", &more)].into_iter().filter(|(_, claims)| !claims.is_empty());
     Ok(sights.map(|(verb, claims)| told(verb, claims)).collect())

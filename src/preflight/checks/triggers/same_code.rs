@@ -1,4 +1,4 @@
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -21,7 +21,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let differ = pairs.iter().filter_map(|pair| {
@@ -29,7 +29,7 @@ async fn look(facts: &Facts) -> Looked {
         let (one, other) = (primary.code_sha256()?, replica.code_sha256()?);
         (one != other).then(|| {
             let name = pair.replica.name();
-            Sight::of(format!(
+            Occurrence::of(format!(
                 "lambda:GetFunctionConfiguration: CodeSha256 of {name} ({}) is {one} in {here} and {other} in {there}",
                 pair.label()
             ))

@@ -1,4 +1,4 @@
-use super::super::{Check, REPLICA, Sight};
+use super::super::{Check, Occurrence, REPLICA};
 use super::{Both, beside};
 use gameday_core::model::{Predicts, Severity};
 
@@ -23,14 +23,14 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(beside(facts, look)),
 };
 
-fn look(both: &Both<'_>) -> Vec<Sight> {
+fn look(both: &Both<'_>) -> Vec<Occurrence> {
     let Both { name, primary, replica, here, there } = both;
     let mut sights = Vec::new();
     let mut compare = |what: &str, one: String, other: String, severity: Severity| {
         if one != other {
             let told = format!("{what} of {name} is {one} in {here} and {other} in {there}");
             let evidence = format!("lambda:GetFunctionConfiguration: {told}");
-            sights.push(Sight::of(evidence).severity(severity));
+            sights.push(Occurrence::of(evidence).severity(severity));
         }
     };
     let runtime = |runtime: Option<&aws_sdk_lambda::types::Runtime>| {

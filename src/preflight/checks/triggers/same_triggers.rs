@@ -1,4 +1,4 @@
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let both = tokio::try_join!(facts.triggers(RegionRole::Primary), facts.triggers(RegionRole::Replica));
     let (primary, replica) = both?;
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
@@ -38,7 +38,7 @@ async fn look(facts: &Facts) -> Looked {
         let worst = if decisive { Severity::Blocker } else { Severity::Risk };
         match replica.get(name) {
             None => sights.push(
-                Sight::of(format!(
+                Occurrence::of(format!(
                     "cognito-idp:DescribeUserPool: LambdaConfig has {name} ({}) in {here}, and none in {there}",
                     trigger.function
                 ))
@@ -47,7 +47,7 @@ async fn look(facts: &Facts) -> Looked {
             Some(other) if other.version != trigger.version => {
                 let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "no version".to_owned());
                 sights.push(
-                    Sight::of(format!(
+                    Occurrence::of(format!(
                         "cognito-idp:DescribeUserPool: {name} has LambdaVersion {} in {here}, and {} in {there}",
                         version(&trigger.version),
                         version(&other.version)
@@ -63,7 +63,7 @@ async fn look(facts: &Facts) -> Looked {
             "cognito-idp:DescribeUserPool: LambdaConfig has {name} ({}) in {there}, and none in {here}",
             trigger.function
         );
-        sights.push(Sight::of(evidence).severity(Severity::Risk));
+        sights.push(Occurrence::of(evidence).severity(Severity::Risk));
     }
     Ok(sights)
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use crate::preflight::facts::lambda::Configuration;
 use gameday_core::model::{Predicts, Severity};
@@ -29,7 +29,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
     let sights = pairs.iter().filter_map(|pair| {
@@ -39,7 +39,9 @@ async fn look(facts: &Facts) -> Looked {
         let name = pair.replica.name();
         (!missing.is_empty()).then(|| {
             let missing = missing.join(", ");
-            Sight::of(format!("lambda:GetFunctionConfiguration: {name} has {missing} in {here}, but not in {there}"))
+            Occurrence::of(format!(
+                "lambda:GetFunctionConfiguration: {name} has {missing} in {here}, but not in {there}"
+            ))
         })
     });
     Ok(sights.collect())

@@ -1,8 +1,8 @@
 use aws_sdk_secretsmanager::types::StatusType;
 use futures::future::try_join_all;
 
-use super::super::{Check, Looked, REPLICA, Sight};
-use crate::preflight::facts::{Facts, Missing};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::env::DependencyKind;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let secrets = facts.dependencies(DependencyKind::Secret).await?;
     let looked = secrets.iter().map(|(secret, by)| async move {
         let one = facts.secret(RegionRole::Primary, &secret.name);
@@ -42,9 +42,9 @@ async fn look(facts: &Facts) -> Looked {
                      --add-replica-regions Region={there}`",
                     secret.name
                 );
-                Sight::of(format!("{said} does not exist in {there}")).remedy(command)
+                Occurrence::of(format!("{said} does not exist in {there}")).remedy(command)
             });
-            return Ok::<_, Missing>(sight);
+            return Ok::<_, Unavailable>(sight);
         }
         let replicas = one.iter().flat_map(|one| one.replication_status());
         let mut replica = replicas.filter(|replica| replica.region() == Some(there.as_str()));
@@ -53,11 +53,11 @@ async fn look(facts: &Facts) -> Looked {
                 let told = format!(
                     "{said} is an independent secret in {there}: ReplicationStatus in {here} does not list that Region"
                 );
-                Some(Sight::of(told).severity(Severity::Risk))
+                Some(Occurrence::of(told).severity(Severity::Risk))
             }
             Some((Some(status), message)) if *status != StatusType::InSync => {
                 let message = message.map(|message| format!(" ({message})")).unwrap_or_default();
-                Some(Sight::of(format!("{said} has the Status {status}{message} in {there}")))
+                Some(Occurrence::of(format!("{said} has the Status {status}{message} in {there}")))
             }
             Some(_) => None,
         })

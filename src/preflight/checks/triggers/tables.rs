@@ -1,8 +1,8 @@
 use aws_sdk_dynamodb::types::{ReplicaStatus, TableStatus};
 use futures::future::try_join_all;
 
-use super::super::{Check, Looked, REPLICA, Sight};
-use crate::preflight::facts::{Facts, Missing};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::env::DependencyKind;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -28,7 +28,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let tables = facts.dependencies(DependencyKind::DynamodbTable).await?;
     let looked = tables.iter().map(|(table, by)| async move {
         let one = facts.table(RegionRole::Primary, &table.name);
@@ -43,18 +43,20 @@ async fn look(facts: &Facts) -> Looked {
                      --replica-updates 'Create={{RegionName={there}}}'`",
                     table.name
                 );
-                Sight::of(format!("{said} does not exist in {there}")).remedy(command)
+                Occurrence::of(format!("{said} does not exist in {there}")).remedy(command)
             });
-            return Ok::<_, Missing>(sight);
+            return Ok::<_, Unavailable>(sight);
         };
         // "ACTIVE - The table is ready for use"; it serves while it is UPDATING, too.
         let serves = |status: &TableStatus| [TableStatus::Active, TableStatus::Updating].contains(status);
         if let Some(status) = other.table_status().filter(|status| !serves(status)) {
-            return Ok(Some(Sight::of(format!("{said} has TableStatus {status} in {there}"))));
+            return Ok(Some(Occurrence::of(format!("{said} has TableStatus {status} in {there}"))));
         }
         let Some(one) = one else {
             return Ok(Some(
-                Sight::of(format!("{said} does not exist in {here}")).at(RegionRole::Primary).severity(Severity::Risk),
+                Occurrence::of(format!("{said} does not exist in {here}"))
+                    .at(RegionRole::Primary)
+                    .severity(Severity::Risk),
             ));
         };
         let replica = one.replicas().iter().find(|replica| replica.region_name() == Some(there.as_str()));
@@ -63,10 +65,10 @@ async fn look(facts: &Facts) -> Looked {
                 let told = format!(
                     "{said} is an independent table in {there}: its Replicas in {here} do not list that Region"
                 );
-                Some(Sight::of(told).severity(Severity::Risk))
+                Some(Occurrence::of(told).severity(Severity::Risk))
             }
             Some(Some(status)) if !matches!(status, ReplicaStatus::Active | ReplicaStatus::Updating) => {
-                Some(Sight::of(format!("{said} has a replica in {there} with ReplicaStatus {status}")))
+                Some(Occurrence::of(format!("{said} has a replica in {there} with ReplicaStatus {status}")))
             }
             Some(_) => None,
         })

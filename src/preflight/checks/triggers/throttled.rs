@@ -1,6 +1,6 @@
 use futures::future::try_join_all;
 
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
@@ -24,7 +24,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let both = pairs.iter().filter(|pair| pair.both().is_some()).map(|pair| async move {
         let one = facts.reserved_concurrency(RegionRole::Primary, &pair.primary.arn);
@@ -42,12 +42,12 @@ async fn look(facts: &Facts) -> Looked {
             let command = format!(
                 "Remove the reservation: `aws lambda delete-function-concurrency --region {region} --function-name {name}`"
             );
-            sights.push(Sight::of(evidence).at(role).remedy(command));
+            sights.push(Occurrence::of(evidence).at(role).remedy(command));
         }
         // None reserved means a share of the account's; that one is compared by GD408.
         let Some(reserved) = other.filter(|other| *other > 0 && one.is_none_or(|one| *other < one)) else { continue };
         let primary = one.map_or_else(|| "none".to_owned(), |one| one.to_string());
-        let sight = Sight::of(format!(
+        let sight = Occurrence::of(format!(
             "lambda:GetFunctionConcurrency: ReservedConcurrentExecutions of {} is {primary} in {here} and {reserved} in {there}",
             pair.replica.name()
         ));

@@ -1,4 +1,4 @@
-use super::super::{BOTH, Check, Looked, Sight};
+use super::super::{BOTH, Check, CheckResult, Occurrence};
 use super::deployed;
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
@@ -24,13 +24,13 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let slow = deployed(&pairs).into_iter().filter_map(|(function, configuration, role)| {
         let timeout = configuration.timeout().filter(|timeout| *timeout > COGNITO_WAITS_S)?;
         let (name, region) = (function.name(), &facts.site.region(role).region);
         Some(
-            Sight::of(format!("lambda:GetFunctionConfiguration: Timeout of {name} in {region} is {timeout} s"))
+            Occurrence::of(format!("lambda:GetFunctionConfiguration: Timeout of {name} in {region} is {timeout} s"))
                 .at(role),
         )
     });

@@ -1,4 +1,4 @@
-use super::super::{Check, Looked, REPLICA, Sight};
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(look(facts)),
 };
 
-async fn look(facts: &Facts) -> Looked {
+async fn look(facts: &Facts) -> CheckResult {
     let pairs = facts.trigger_functions().await?;
     let (primary, replica) = (facts.site.primary.region.as_str(), &facts.site.replica.region);
     let mut sights = Vec::new();
@@ -36,7 +36,7 @@ async fn look(facts: &Facts) -> Looked {
             .collect();
         found.sort();
         sights.extend(found.into_iter().map(|(name, what)| {
-            Sight::of(format!(
+            Occurrence::of(format!(
                 "lambda:GetFunctionConfiguration: `{name}` of {} in {replica} is {what} (its value is not shown)",
                 pair.replica.name()
             ))

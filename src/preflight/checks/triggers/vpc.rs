@@ -1,6 +1,6 @@
 use aws_sdk_lambda::types::VpcConfigResponse;
 
-use super::super::{Check, REPLICA, Sight};
+use super::super::{Check, Occurrence, REPLICA};
 use super::{Both, beside};
 use crate::preflight::facts::lambda::Configuration;
 use gameday_core::model::{Predicts, Severity};
@@ -24,30 +24,30 @@ pub const CHECK: Check = Check {
     look: |facts| Box::pin(beside(facts, look)),
 };
 
-fn look(both: &Both<'_>) -> Vec<Sight> {
+fn look(both: &Both<'_>) -> Vec<Occurrence> {
     let Both { name, primary, replica, here, there } = both;
     let mut sights = Vec::new();
     let said = "lambda:GetFunctionConfiguration";
     match (vpc(primary), vpc(replica)) {
-        (Some(one), None) => sights.push(Sight::of(format!(
+        (Some(one), None) => sights.push(Occurrence::of(format!(
             "{said}: {name} is in {} in {here}, but in no VPC in {there}",
             one.vpc_id().unwrap_or_default()
         ))),
         (None, Some(other)) => {
             let id = other.vpc_id().unwrap_or_default();
-            let sight = Sight::of(format!("{said}: {name} is in no VPC in {here}, but in {id} in {there}"));
+            let sight = Occurrence::of(format!("{said}: {name} is in no VPC in {here}, but in {id} in {there}"));
             sights.push(sight.severity(Severity::Note));
         }
         (Some(one), Some(other)) => {
             let (ours, theirs) = (one.subnet_ids().len(), other.subnet_ids().len());
             if theirs < ours && theirs < 2 {
-                sights.push(Sight::of(format!(
+                sights.push(Occurrence::of(format!(
                     "{said}: {name} has {ours} subnets in {here}, but {theirs} in {there}: {}",
                     other.subnet_ids().join(", ")
                 )));
             }
             if other.security_group_ids().is_empty() && !one.security_group_ids().is_empty() {
-                sights.push(Sight::of(format!("{said}: {name} in {there} has no security group")));
+                sights.push(Occurrence::of(format!("{said}: {name} in {there} has no security group")));
             }
         }
         (None, None) => {}

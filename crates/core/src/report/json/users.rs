@@ -234,7 +234,7 @@ impl<'a> Expectation<'a> {
 
 impl<'a> Sessions<'a> {
     pub fn of(sessions: &'a measure::Sessions) -> Self {
-        let plan = |((flow, cohort), fates): (&'a (String, String), &measure::Fates)| Plan {
+        let plan = |((flow, cohort), fates): (&'a (String, String), &measure::SessionOutcomes)| Plan {
             fates: Fates::of(fates),
             flow,
             cohort,
@@ -255,8 +255,8 @@ impl<'a> Sessions<'a> {
 }
 
 impl Fates {
-    fn of(fates: &measure::Fates) -> Self {
-        let measure::Fates { opened, kept, interrupted, forced, lost } = *fates;
+    fn of(fates: &measure::SessionOutcomes) -> Self {
+        let measure::SessionOutcomes { opened, kept, interrupted, forced, lost } = *fates;
         Self { opened, kept, interrupted, forced, lost }
     }
 }

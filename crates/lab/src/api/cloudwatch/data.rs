@@ -174,12 +174,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::estate::{Estate, Names};
+    use crate::estate::{AccountFixture, Names};
     use crate::services::{Functions, Services};
     use gameday_core::model::RegionRole;
 
     fn services() -> Services {
-        let estate = Arc::new(Estate::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" }));
+        let estate = Arc::new(AccountFixture::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" }));
         let functions = Arc::new(Functions::new(RegionRole::Primary, Arc::clone(&estate)));
         Services::new(functions).watched(&estate, "us-east-1", Timestamp::UNIX_EPOCH)
     }

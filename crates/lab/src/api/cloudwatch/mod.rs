@@ -370,13 +370,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::estate::Estate;
+    use crate::estate::AccountFixture;
     use crate::services::Functions;
     use gameday_core::env::LabSettings;
     use gameday_core::model::Seed;
 
     fn services() -> Services {
-        let estate = Arc::new(Estate::of(&LabSettings::default(), Seed(7)).unwrap());
+        let estate = Arc::new(AccountFixture::of(&LabSettings::default(), Seed(7)).unwrap());
         Services::new(Arc::new(Functions::new(RegionRole::Primary, estate)))
     }
 
