@@ -15,7 +15,7 @@ use super::gate::{Demands, STEADY_STATE, SteadyWatch};
 use super::load::Load;
 use super::machine::{Ended, INTERNAL, Refusal};
 use super::shell::{Shell, ended, lock};
-use super::{originals, people, schedule, stop};
+use super::{originals, schedule, stop, user_cleanup};
 
 /// A lock expires this long after the run should have ended; our own choice.
 const LOCK_MARGIN: Duration = Duration::from_mins(30);
@@ -75,7 +75,7 @@ impl Shell {
                 let (journal, clients) =
                     (Arc::new(journal), [ready.cloud.primary.clone(), ready.cloud.replica.clone()]);
                 let executor = Executor::new(Arc::clone(&journal), clients, run.clock, self.sink());
-                let executor = executor.knowing(people::passwords(ready)).of_plan(&ready.plan);
+                let executor = executor.knowing(user_cleanup::passwords(ready)).of_plan(&ready.plan);
                 let _ = self.executor.set(executor);
                 let _ = self.journal.set(journal);
                 Ended::Done

@@ -8,11 +8,11 @@ mod gate;
 mod load;
 mod machine;
 mod originals;
-mod people;
 mod schedule;
 mod shell;
 mod signals;
 mod stop;
+mod user_cleanup;
 mod waiting;
 
 use std::panic::AssertUnwindSafe;

@@ -115,3 +115,25 @@ impl Action {
         self.change().stage()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_journal_of_an_older_version_is_read() {
+        let of = |action: Value| serde_json::from_value::<Action>(action).unwrap();
+        let old = [
+            json!({"action": "starve", "function": "arn:f", "was": null}),
+            json!({"action": "provision", "rate": 300, "was": 120}),
+            json!({"action": "newcomer", "pool": "p", "user": "u"}),
+        ];
+        assert!(matches!(of(old[0].clone()), Action::ThrottleFunction(change) if change.function == "arn:f"));
+        assert!(matches!(of(old[1].clone()), Action::SetProvisionedLimit(change) if change.was == 120));
+        assert!(matches!(of(old[2].clone()), Action::CreateUser(change) if change.user == "u"));
+        // It is written by the new name.
+        assert_eq!(serde_json::to_value(of(old[0].clone())).unwrap()["action"], "throttle_function");
+    }
+}

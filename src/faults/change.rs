@@ -11,12 +11,12 @@ use crate::cloud::{CloudError, RegionClients};
 use gameday_core::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
+use super::describe_cache::{DescribeCache, Freshness};
 use super::discover::Finder;
 use super::dry_run::{Answer, DryRun};
-use super::live::{DescribeCache, Freshness};
-use super::pace::AdaptiveRateLimiter;
 use super::permits::Permits;
 use super::plan::MutationSink;
+use super::rate_limiter::AdaptiveRateLimiter;
 use super::state::{Attribute, Kind, Own, Part};
 
 /// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].

@@ -17,10 +17,10 @@ use gameday_core::model::{Clock, Region, RunId, Secret};
 
 use super::action::Action;
 use super::change::{Applied, ChangeContext, CreatedResources, LastCall, Stage};
+use super::describe_cache::{DescribeCache, Freshness};
 use super::journal::Journal;
-use super::live::{DescribeCache, Freshness};
-use super::pace::{AdaptiveRateLimiter, CALLS_IN_FLIGHT};
 use super::plan::{Fault, FaultError, MutationSink, Plan};
+use super::rate_limiter::{AdaptiveRateLimiter, CALLS_IN_FLIGHT};
 
 mod restore;
 

@@ -6,7 +6,7 @@ mod expect;
 pub mod facts;
 mod identity;
 mod login;
-mod people;
+mod users;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -297,7 +297,7 @@ async fn begin(
     let crowd = crowd(question, &facts.cloud, &resolvers, &regions).await?;
     let proxy = facts.cloud.primary.ambient.proxy;
     let mut steps = Findings::default();
-    people::check(&crowd, question, &mut steps);
+    users::check(&crowd, question, &mut steps);
     let (passed, ()) =
         tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &resolvers, proxy, &mut steps));
     found.join(steps);
@@ -354,7 +354,7 @@ async fn crowd(
     let PreflightInput { scenario, site, clock, seed, log, phase, .. } = question;
     let tls = client_tls(site.trust_root_pem.as_deref())?;
     let keys = login::keys(site, &tls, regions, *clock);
-    let clients = people::clients(site, cloud).await?;
+    let clients = users::clients(site, cloud).await?;
     let mut expectations = login::expectations(scenario, site);
     expectations.client_ids = clients.iter().map(|client| client.id.clone()).collect();
     let direct = regions.iter().map(|(role, region, addresses)| {
@@ -370,8 +370,8 @@ async fn crowd(
         tls,
         pool_id: site.pool.id.clone(),
         clients,
-        managed: site.managed_login.as_ref().map(people::managed),
-        populations: people::populations(site, cloud).await?,
+        managed: site.managed_login.as_ref().map(users::managed),
+        populations: users::populations(site, cloud).await?,
         credentials: cloud.credentials.clone(),
         admin: cloud.primary.cognito.clone(),
         clock: *clock,

@@ -12,11 +12,11 @@ use gameday_core::scenario::FlowShare;
 use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Token};
-use super::door::{AppClient, LoginTarget};
+use super::client_profile::ClientProfile;
 use super::flows;
+use super::login_target::{AppClient, LoginTarget};
 use super::retry;
 use super::visit::{AttemptContext, Lookup};
-use super::way::ClientProfile;
 
 /// Who logs in, and with what.
 #[derive(Debug, Clone)]

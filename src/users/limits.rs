@@ -18,8 +18,8 @@ use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Population};
 use super::attempt::{LoginResult, Who};
-use super::crowd::LoadGenerator;
-use super::door::AppClient;
+use super::load_generator::LoadGenerator;
+use super::login_target::AppClient;
 use super::visit::{AttemptContext, Lookup, service};
 
 /// The population of users whose password may be reset; those of `[users]` stand in.

@@ -17,10 +17,10 @@ use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Token};
 use super::attempt::{LoginRequest, Who, login};
-use super::crowd::LoadGenerator;
-use super::door::AppClient;
+use super::client_profile::ClientProfile;
+use super::load_generator::LoadGenerator;
+use super::login_target::AppClient;
 use super::visit::{AttemptContext, Lookup};
-use super::way::ClientProfile;
 
 /// One session.
 struct Session<'a> {

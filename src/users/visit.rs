@@ -20,8 +20,8 @@ use gameday_protocols::net::{Connection, ConnectionError, LocalFailure, TcpStrea
 use gameday_protocols::timer::Timer as _;
 use gameday_protocols::tokens::{Expectations, TokenError};
 
-use super::door::{AppClient, LoginTarget};
-use super::way::ClientProfile;
+use super::client_profile::ClientProfile;
+use super::login_target::{AppClient, LoginTarget};
 use super::wire::OneConnection;
 
 /// Where a login's addresses come from.

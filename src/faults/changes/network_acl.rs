@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
+use crate::faults::describe_cache::Freshness;
 use crate::faults::discover::Finder;
 use crate::faults::dry_run::{Answer, DryRun};
-use crate::faults::live::Freshness;
 use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};

@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::{Backoff, CloudError, ErrorClass};
 use crate::faults::action::Action;
 use crate::faults::change::{ChangeContext, RevertOutcome, Stage};
+use crate::faults::describe_cache::Freshness;
 use crate::faults::journal::Recorded;
-use crate::faults::live::Freshness;
-use crate::faults::pace::CALLS_IN_FLIGHT;
+use crate::faults::rate_limiter::CALLS_IN_FLIGHT;
 use gameday_core::model::{Clock, Event, Region};
 
 use super::{Executor, FIRST_PAUSE, IN_FLIGHT_LAGS, LONGEST_PAUSE, Place};

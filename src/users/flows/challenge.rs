@@ -11,7 +11,7 @@ use aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::Respo
 use aws_sdk_cognitoidentityprovider::types::{AuthenticationResultType, ChallengeNameType};
 
 use crate::users::accounts::Account;
-use crate::users::door::AppClient;
+use crate::users::login_target::AppClient;
 use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep};
 

@@ -8,7 +8,7 @@ use rand::RngExt;
 use url::Url;
 
 use crate::users::accounts::Account;
-use crate::users::door::Managed;
+use crate::users::login_target::Managed;
 use crate::users::visit::{AttemptContext, bounded};
 use gameday_core::model::{LoginOutcome, LoginStep};
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use crate::users::accounts::Token;
-use crate::users::door::AppClient;
+use crate::users::login_target::AppClient;
 use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 

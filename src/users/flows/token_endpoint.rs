@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
-use crate::users::door::Managed;
+use crate::users::login_target::Managed;
 use crate::users::visit::{AttemptContext, bounded};
 use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 

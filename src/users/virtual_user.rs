@@ -9,7 +9,7 @@ use gameday_core::scenario::FlowShare;
 
 use super::accounts::{Account, Population, Token, Turn};
 use super::attempt::{LoginResult, Who};
-use super::crowd::LoadGenerator;
+use super::load_generator::LoadGenerator;
 use super::retry;
 
 /// Who comes, and how: by the flow that was drawn, or by password where a session is over.

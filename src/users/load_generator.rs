@@ -19,11 +19,11 @@ use gameday_protocols::timer::Timer as _;
 use super::accounts::{Account, Population, Tokens};
 use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{LoginRequest, LoginResult, Who, login};
-use super::comer::VirtualUser;
-use super::door::LoginTarget;
-use super::put_back::PasswordResets;
+use super::cleanup::PasswordResets;
+use super::client_profile::ClientProfile;
+use super::login_target::LoginTarget;
+use super::virtual_user::VirtualUser;
 use super::visit::Lookup;
-use super::way::ClientProfile;
 
 /// The synthetic users of a run.
 pub struct LoadGenerator {

@@ -12,7 +12,7 @@ use crate::cloud::CloudError;
 use gameday_core::model::Secret;
 use gameday_protocols::timer::Timer as _;
 
-use super::crowd::LoadGenerator;
+use super::load_generator::LoadGenerator;
 
 /// From one try to the next; our own choice.
 const BETWEEN_TRIES: Duration = Duration::from_secs(2);
