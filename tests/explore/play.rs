@@ -69,18 +69,23 @@ struct Fate {
 struct Calls {
     draws: Box<dyn rand::Rng + Send>,
     seen: usize,
+    changes: usize,
     dead: bool,
 }
 
 impl Fate {
-    fn way(&self, _: &Call) -> Way {
+    fn way(&self, call: &Call) -> Way {
         let mut calls = self.calls.lock().unwrap();
         if calls.dead {
             return Way::Lost;
         }
         calls.seen += 1;
-        if let Some(Death::AtCall { number, arrives }) = self.death
-            && calls.seen == number
+        // The canary's writes change no resource.
+        let changes = call.number.is_some() && !call.action.starts_with("Admin");
+        calls.changes += usize::from(changes);
+        if let Some(Death::AtChange { number, arrives }) = self.death
+            && changes
+            && calls.changes == number
         {
             calls.dead = true;
             self.died.notify_one();
@@ -162,7 +167,12 @@ impl<'a> Stage<'a> {
                 .map(|Trouble { during, odds, what }| (during.clone(), *odds, *what))
                 .collect(),
             death: story.death,
-            calls: Mutex::new(Calls { draws: Box::new(Seed(story.seed).stream("calls")), seen: 0, dead: false }),
+            calls: Mutex::new(Calls {
+                draws: Box::new(Seed(story.seed).stream("calls")),
+                seen: 0,
+                changes: 0,
+                dead: false,
+            }),
             died: Notify::new(),
         });
         for wire in &wires {

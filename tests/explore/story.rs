@@ -70,8 +70,8 @@ pub enum Deed {
 pub enum Death {
     /// At this await point, counted from the start.
     AtAwait(u64),
-    /// At this call, which arrives or does not.
-    AtCall { number: usize, arrives: bool },
+    /// At this call of those that change a resource, which arrives or does not.
+    AtChange { number: usize, arrives: bool },
 }
 
 /// Who puts back what a dead runner left.
@@ -139,7 +139,7 @@ impl Story {
                 // As often among the first ten as among thousands.
                 Death::AtAwait(10_f64.powf(draws.random_range(0.5..3.5)) as u64)
             } else {
-                Death::AtCall { number: draws.random_range(1..400), arrives: draws.random_bool(0.5) }
+                Death::AtChange { number: draws.random_range(1..50), arrives: draws.random_bool(0.5) }
             }
         });
         let dead_man = draws.random_bool(0.7);
