@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use gameday_core::model::Seed;
 
+use crate::support::json_web_token;
+
 const SEED: &str = "GAMEDAY_TEST_EXPLORE_SEED";
 const FOLDER: &str = "GAMEDAY_TEST_EXPLORE_FOLDER";
 /// How long one story may take of real time; most take a few seconds.
@@ -116,6 +118,12 @@ fn one(seed: u64, folder: &Path, whole: bool) -> Result<String, String> {
     let said = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
     let (said, erred) = (said(&out), said(&err));
     let told = said.lines().find_map(|line| line.strip_prefix("PLAYED: ")).map(str::to_owned);
+    let key = std::fs::read_to_string(folder.join("secrets.toml")).unwrap_or_default();
+    let key = key.split('"').nth(1).map(str::to_owned);
+    let tells = |text: &str| key.as_ref().is_some_and(|key| text.contains(key)) || json_web_token(text).is_some();
+    if tells(&said) || tells(&erred) {
+        return Err("its output tells a secret".to_owned());
+    }
     if whole {
         println!("{said}\n{erred}");
     }
