@@ -453,8 +453,15 @@ impl<'a> Stage<'a> {
             Milestone::DnsFlipResolver,
         ];
         for moment in truth.milestones.iter().filter(|moment| !(late && of_the_check.contains(&moment.name))) {
-            let Some(at) = moment.at_s else { continue };
-            let reported = outcome.milestones.iter().find(|reached| reached.milestone == moment.name);
+            let Some(mut at) = moment.at_s else { continue };
+            let reached = |name| outcome.milestones.iter().find(move |reached| reached.milestone == name);
+            // A health check that is inverted no more may be healthy a moment before paths are up: it is back when both are.
+            if let Some(reverted) = reached(Milestone::FaultReverted).and_then(|reached| reached.at)
+                && moment.name == Milestone::HealthCheckHealthy
+            {
+                at = at.max(reverted.lower);
+            }
+            let reported = reached(moment.name);
             let Some(bounds) = reported.and_then(|reached| reached.at) else { continue };
             if at < bounds.lower - 1e-6 || at > bounds.upper + 1e-6 {
                 self.wrong(format!("{}: {at} s is not in {bounds:?}", moment.name.as_str()));

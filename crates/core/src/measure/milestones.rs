@@ -152,14 +152,16 @@ impl<'a> Reader<'a> {
             Milestone::DnsFlipResolver => self.flipped(DnsSource::Resolver),
             Milestone::FirstReplicaLogin => self.possible(RegionRole::Replica, self.zero, self.zero),
             Milestone::ReplicaSustained => self.sustained(),
-            Milestone::FaultReverted => self.reverted().map(|(_, interval)| interval),
+            Milestone::FaultReverted => self.reverted().map(|reverted| reverted.within),
             Milestone::HealthCheckHealthy => self.healthy_again(),
             Milestone::DnsFailbackAuthoritative => self.failed_back(),
             Milestone::FirstPrimaryLoginAfterFailback => {
-                let (last_heal, reverted) = self.reverted()?;
-                // Where the primary served somebody all the time, only who begins after the heal shows that it is over.
-                let shows = if self.primary_served(last_heal) { self.at(reverted.upper) } else { last_heal };
-                self.possible(RegionRole::Primary, last_heal, shows)
+                let Reverted { last: from, answered, within } = self.reverted()?;
+                // Between the calls that heal, some may get in where others cannot yet; and where the primary served somebody all the time,
+                // only who begins after the heal shows that it is over.
+                let healed = self.at(within.upper);
+                let shows = if self.primary_served(from) { healed } else { answered.min(healed) };
+                self.possible(RegionRole::Primary, from, shows)
             }
         }
     }
@@ -436,9 +438,7 @@ impl<'a> Reader<'a> {
         Some(self.between(last_bad, first.ended(), self.zero))
     }
 
-    /// With the moment before which packets cannot have passed at every address: the last call
-    /// that heals after the last cut.
-    fn reverted(&self) -> Option<(Timestamp, Interval)> {
+    fn reverted(&self) -> Option<Reverted> {
         let heal = self.line.heal?;
         // The first try of each call counts: it may have taken effect although it failed, and one that is repeated for
         // safety's sake after it took effect heals nothing more.
@@ -451,11 +451,12 @@ impl<'a> Reader<'a> {
             }
         }
         let last = first.iter().map(|m| m.window.sent).max()?;
+        let answered = first.iter().map(|m| m.window.received).max()?;
         let probed = self.probed();
         if probed.is_empty() {
             let heals = self.line.ipv4(Step::Heal).filter(|m| m.window.sent >= heal && m.error.is_none());
             let taken = heals.map(|m| m.window.received).max()?;
-            return Some((last, self.between(Some(last), taken, heal)));
+            return Some(Reverted { last, answered, within: self.between(Some(last), taken, heal) });
         }
         // A probe that was sent before the heal and opens after it rode on a retransmission.
         let opened = |probes: &Vec<Probe>| {
@@ -469,8 +470,17 @@ impl<'a> Reader<'a> {
             let hung = |probe: &&Probe| !probe.open && probe.window.sent < open && probe.window.received > open;
             lower = lower.max(probes.iter().filter(hung).map(|probe| probe.window.sent).max().unwrap_or(last));
         }
-        Some((last, self.between(Some(lower), upper, heal)))
+        Some(Reverted { last, answered, within: self.between(Some(lower), upper, heal) })
     }
+}
+
+/// How everything was healed.
+struct Reverted {
+    /// When the last call that heals after the last cut was sent: before it packets cannot have passed at every address.
+    last: Timestamp,
+    /// When all of these calls were answered.
+    answered: Timestamp,
+    within: Interval,
 }
 
 /// The logins that were scheduled from the cut to the heal.
