@@ -22,7 +22,7 @@ impl Run {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = lab_with(folder.path(), SHORT_TTL);
-        let lab = Lab::start(folder.path(), &["--speed", "20", "--seed", "5", "--env", settings.to_str().unwrap()]);
+        let lab = Lab::start(folder.path(), &["--speed", "10", "--seed", "5", "--env", settings.to_str().unwrap()]);
         let (out, scenario) = (folder.path().join("run"), short_scenario(folder.path()));
         let said = std::fs::File::create(folder.path().join("said")).unwrap();
         let mut command = gameday();
