@@ -2,7 +2,6 @@
 recompute.py events.ndjson run.json prints a line for each figure that differs, and exits with 1 where one does."""
 
 import datetime, json, sys
-
 def ns(text):
     whole, _, rest = text.rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(whole + "+00:00").timestamp()
@@ -67,9 +66,9 @@ for source in ("authoritative", "resolver"):
     m["dns_failback_authoritative"] = m.get("dns_failback_authoritative") if source == "resolver" else back
 kinds = {c.get("name") or c["cohort"] + (" " + c["caches_for"] if "caches_for" in c else ""): c["cohort"] for c in head["scenario"]["users"]["cohorts"]}
 WAY = {"dns_failed", "connect_timeout", "tls_failed"}
-def possible(role, start):
-    there = [r for r in counted if good(r) and role_of(r) == role and r["ended"] > start and (role == "primary" or by_heal(r["api_sent"])) and r["api_sent"] >= start]
-    signs = [s for s in of("session") if s["step"].startswith("sign_in") and not s.get("held_up") and good(s) and role_of(s) == role and s["sent"] >= start and (role == "primary" or by_heal(s["sent"]))]
+def possible(role, start, shows):
+    there = [r for r in counted if good(r) and role_of(r) == role and r["ended"] > shows and (role == "primary" or by_heal(r["api_sent"])) and r["api_sent"] >= shows]
+    signs = [s for s in of("session") if s["step"].startswith("sign_in") and not s.get("held_up") and good(s) and role_of(s) == role and s["sent"] >= shows and (role == "primary" or by_heal(s["sent"]))]
     upper = first([r["ended"] for r in there] + [s["received"] for s in signs])
     profiles, flows = {}, {r["flow"] for r in counted}
     for r in counted if upper else []:
@@ -80,7 +79,7 @@ def possible(role, start):
         what = r["outcome"]["class"]
         way = role_of(r) != role or what in WAY or (what in ("connection_failed", "stalled") and r["outcome"]["step"] in ("dns", "connect", "tls"))
         accepted = good(r) or ("api_sent" in r and r["api_sent"] and what != "api_refused" and not (what == "throttled" and r["outcome"]["step"] == "protected_api"))
-        if way or not accepted:
+        if way or not accepted and what != "stalled":
             key = "way" if way else r["flow"]
             profile[key] = max(profile.get(key, start), r["started"])
     own, fresh = "tries-replica" in profiles, "fresh-lookup" in profiles
@@ -88,19 +87,20 @@ def possible(role, start):
     profiles = {k: p for k, p in profiles.items() if chosen(k)}
     bounds = [max(p.get("way", start), min(p.get(flow, start) for flow in flows)) for p in profiles.values()]
     return upper and (min(bounds, default=start), upper)
-m["first_replica_login"] = possible("replica", zero)
+m["first_replica_login"] = possible("replica", zero, zero)
 bad = last(r["scheduled"] for r in counted if zero <= r["scheduled"] and by_heal(r["scheduled"]) and not (good(r) and role_of(r) == "replica"))
 after = sorted((r["scheduled"], r["arrival"], r["ended"]) for r in counted if zero <= r["scheduled"] and by_heal(r["scheduled"]) and good(r) and role_of(r) == "replica" and (bad is None or r["scheduled"] > bad))
-held = any(p["phase"] == "hold" for p in of("phase_started"))
-m["replica_sustained"] = (max(bad or zero, zero), after[0][2]) if held and len(after) >= 10 else None
-late = [(c["call"], c["resource"], c["sent"]) for c in calls_that("heal") if heal and c["sent"] >= heal]
-last_heal = last(min(sent for *b, sent in late if b == a) for *a, _ in late)
+m["replica_sustained"], late = (max(bad or zero, zero), after[0][2]) if any(p["phase"] == "hold" for p in of("phase_started")) and len(after) >= 10 else None, {}
+for c in sorted((c for c in calls_that("heal") if heal and c["sent"] >= heal), key=lambda c: c["sent"]):
+    late.setdefault((c["call"], c["resource"]), c)
+last_heal, answered = (last(c[when] for c in late.values()) for when in ("sent", "received"))
 opened = {a: first(p["received"] for p in ps if p["open"] and p["received"] >= (heal or 1 << 62)) for a, ps in probes.items()}
 hung = [p["sent"] for a, ps in probes.items() for p in ps if not p["open"] and opened[a] and p["sent"] < opened[a] < p["received"]]
 up = None if not last_heal or None in opened.values() else max(opened.values()) if probes else max(c["received"] for c in calls_that("heal") if c["sent"] >= heal and not c.get("error"))
 m["fault_reverted"] = up and (max([last_heal, *hung]), up)
-m["first_primary_login_after_failback"] = last_heal and possible("primary", last_heal)
-
+served = (cut := last_heal and last(c["received"] for c in calls_that("cut") if c["received"] < last_heal)) and any(
+    good(r) and role_of(r) == "primary" and cut < r["started"] and r["ended"] < last_heal for r in of("login"))
+m["first_primary_login_after_failback"] = up and possible("primary", last_heal, up if served else min(answered, up))
 wrong = []
 def same(name, ours, theirs, slack=1.5e-6):
     if (ours is None) != (theirs is None) or (ours is not None and abs(ours - theirs) > slack):

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use gameday_core::model::{Event, Phase, Record, RunFailure};
+use gameday_core::model::{Event, LoginOutcome, LoginStep, Phase, Record, RegionRole, RunFailure};
 use gameday_core::report::reports;
 
 use crate::synthetic::{World, at, outcome};
@@ -47,6 +47,41 @@ fn aborted(seconds: f64) -> Vec<Record> {
     records
 }
 
+/// The primary serves every second user all the time, and its paths open two seconds after the call that heals.
+fn served_all_the_time() -> Vec<Record> {
+    let mut records = World::sample().run().0;
+    let heal = World::sample().heal;
+    for record in &mut records {
+        match &mut record.event {
+            Event::Path { window, open, .. } if window.received >= at(heal) && window.sent < at(heal + 2.0) => {
+                *open = false;
+            }
+            Event::Login(login) if login.arrival.is_multiple_of(2) => {
+                (login.role, login.outcome) = (Some(RegionRole::Primary), LoginOutcome::Succeeded);
+                login.ended = login.started + std::time::Duration::from_millis(30);
+                login.api_sent = Some(login.started + std::time::Duration::from_millis(20));
+            }
+            _ => {}
+        }
+    }
+    records
+}
+
+/// The replica's first answers do not come in time.
+fn stalled() -> Vec<Record> {
+    let mut records = World::sample().run().0;
+    for record in &mut records {
+        if let Event::Login(login) = &mut record.event
+            && login.started < at(75.0)
+            && login.role == Some(RegionRole::Replica)
+            && login.outcome == LoginOutcome::Succeeded
+        {
+            (login.outcome, login.api_sent) = (LoginOutcome::Stalled { step: LoginStep::InitiateAuth }, None);
+        }
+    }
+    records
+}
+
 #[test]
 fn python_recomputes_runs_that_passed_failed_and_were_aborted() {
     let failed = World { broken_claim: Some("tenant_id".into()), ..World::sample() }.run().0;
@@ -58,6 +93,8 @@ fn python_recomputes_runs_that_passed_failed_and_were_aborted() {
         ("aborted", aborted(100.0)),
         ("aborted early", aborted(20.0)),
         ("two faults", several.run().0),
+        ("served by the primary", served_all_the_time()),
+        ("stalled at the replica", stalled()),
     ];
     let folder = tempfile::tempdir().unwrap();
     for (name, records) in logs {
