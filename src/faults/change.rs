@@ -326,14 +326,14 @@ impl ChangeContext<'_> {
         ipv4: bool,
         call: impl Future<Output = Result<T, CloudError>>,
     ) -> Result<T, CloudError> {
-        self.pace.turn().await;
+        self.pace.acquire().await;
         crash_point(name, "before");
         let sent = self.clock.now();
         let result = call.await;
         let window = Window { sent, received: self.clock.now() };
         crash_point(name, "after");
         self.last_call.answered();
-        self.pace.answered(&result);
+        self.pace.on_response(&result);
         (self.sink)(Event::Mutation(Mutation {
             window,
             region: self.clients.region.clone(),

@@ -73,7 +73,7 @@ fn bucket(per_s: u32, burst: u32) -> Arc<Bucket> {
 
 impl AdaptiveRateLimiter {
     /// Waits until a call may be sent.
-    pub async fn turn(&self) {
+    pub async fn acquire(&self) {
         let bucket = Arc::clone(&self.lock().bucket);
         // The limiter's own way to wait has a timer of its own, which knows no simulated time.
         while let Err(not_yet) = bucket.check() {
@@ -82,12 +82,12 @@ impl AdaptiveRateLimiter {
     }
 
     /// Takes an answer into account.
-    pub fn answered<T>(&self, result: &Result<T, CloudError>) {
+    pub fn on_response<T>(&self, result: &Result<T, CloudError>) {
         let throttled = result.as_ref().is_err_and(|error| error.class == ErrorClass::Throttled);
-        self.answered_at(throttled, Clock::real_now());
+        self.on_response_at(throttled, Clock::real_now());
     }
 
-    fn answered_at(&self, throttled: bool, now: std::time::Instant) {
+    fn on_response_at(&self, throttled: bool, now: std::time::Instant) {
         let mut state = self.lock();
         let quiet = state.changed.map(|at| now.duration_since(at));
         let per_s = if throttled && quiet.is_none_or(|quiet| quiet >= ONE_EVENT) {
@@ -119,12 +119,12 @@ mod tests {
     fn a_throttled_answer_halves_the_rate_once_and_never_below_the_least() {
         let pace = AdaptiveRateLimiter::default();
         let mut now = Clock::real_now();
-        pace.answered_at(true, now);
-        pace.answered_at(true, now);
+        pace.on_response_at(true, now);
+        pace.on_response_at(true, now);
         assert_eq!(pace.lock().per_s, START_PER_S / 2);
         for _ in 0..20 {
             now += ONE_EVENT;
-            pace.answered_at(true, now);
+            pace.on_response_at(true, now);
         }
         assert_eq!(pace.lock().per_s, LEAST_PER_S);
     }
@@ -133,16 +133,16 @@ mod tests {
     fn the_rate_grows_again_step_by_step_and_never_above_the_first() {
         let pace = AdaptiveRateLimiter::default();
         let mut now = Clock::real_now();
-        pace.answered_at(false, now + QUIET);
+        pace.on_response_at(false, now + QUIET);
         assert_eq!(pace.lock().per_s, START_PER_S);
-        pace.answered_at(true, now);
+        pace.on_response_at(true, now);
         now += QUIET;
-        pace.answered_at(false, now);
-        pace.answered_at(false, now);
+        pace.on_response_at(false, now);
+        pace.on_response_at(false, now);
         assert_eq!(pace.lock().per_s, START_PER_S / 2 + STEP_PER_S);
         for _ in 0..20 {
             now += QUIET;
-            pace.answered_at(false, now);
+            pace.on_response_at(false, now);
         }
         assert_eq!(pace.lock().per_s, START_PER_S);
     }
@@ -152,7 +152,7 @@ mod tests {
         let waits = || async {
             let (pace, began) = (AdaptiveRateLimiter::default(), Clock::real_now());
             for _ in 0..CALLS_IN_FLIGHT + 20 {
-                pace.turn().await;
+                pace.acquire().await;
             }
             Clock::real_now() - began
         };
@@ -163,9 +163,9 @@ mod tests {
     #[test]
     fn real_answers_of_the_cloud_count() {
         let pace = AdaptiveRateLimiter::default();
-        pace.answered(&Ok(()));
+        pace.on_response(&Ok(()));
         assert_eq!(pace.lock().per_s, START_PER_S);
-        pace.answered(&throttled());
+        pace.on_response(&throttled());
         assert_eq!(pace.lock().per_s, START_PER_S / 2);
     }
 }

@@ -39,10 +39,10 @@ pub struct CreateUser {
 
 /// A user's state; nothing where there is no such user.
 async fn status(scene: &ChangeContext<'_>, pool: &str, user: &str) -> Result<Option<UserStatusType>, CloudError> {
-    scene.pace.turn().await;
+    scene.pace.acquire().await;
     let call = scene.clients.reading.cognito.admin_get_user().user_pool_id(pool).username(user).send().await;
     let answer = call.map_err(CloudError::of("cognito-idp:AdminGetUser"));
-    scene.pace.answered(&answer);
+    scene.pace.on_response(&answer);
     match answer {
         Err(error) if error.code.as_deref() == Some("UserNotFoundException") => Ok(None),
         answer => Ok(answer?.user_status),
