@@ -88,8 +88,10 @@ struct State {
     changing: usize,
     /// How far descriptions lag behind changes.
     lag: Duration,
-    /// What was asked so far, by what it asks; another call that asks the same is answered alike.
-    asked: BTreeMap<String, http::Request<Bytes>>,
+    /// What was asked lately, by what it asks, and after which setting of the lag that was; another call that asks the same is answered alike.
+    asked: BTreeMap<String, (usize, http::Request<Bytes>)>,
+    /// How many times the lag was set.
+    settings: usize,
     /// How things were before a change, by what was asked, and until when they are described so.
     old: BTreeMap<String, Vec<(Instant, http::Response<Bytes>)>>,
 }
@@ -117,6 +119,7 @@ impl Wire {
             changing: 0,
             lag: Duration::ZERO,
             asked: BTreeMap::new(),
+            settings: 0,
             old: BTreeMap::new(),
         };
         let shared = Arc::new(Shared { upstream, state: Mutex::new(state) });
@@ -156,11 +159,15 @@ impl Wire {
         self.rule(|_| Way::Open);
     }
 
-    /// From now on whatever was asked before is answered, for this long after each change, as it was before that change.
+    /// From now on whatever was asked before is answered, for this long after each change, as it was before that change. What nobody asked since
+    /// the last two times that this was set, as for the resources of a run that is over, is forgotten.
     pub fn lag(&self, lag: Duration) {
         let mut state = self.shared.lock();
         state.lag = lag;
         state.old.clear();
+        let of_late = state.settings.saturating_sub(1);
+        state.asked.retain(|_, (last, _)| *last >= of_late);
+        state.settings += 1;
     }
 
     /// What was seen since the rule was set.
@@ -220,7 +227,7 @@ impl Shared {
         if lag.is_zero() {
             return;
         }
-        for (key, request) in asked {
+        for (key, (_, request)) in asked {
             // What asks for it may have to wait until it may be asked again, and so may the change that comes then.
             let rare = key.contains("ProvisionedLimit");
             let answer = loop {
@@ -247,7 +254,8 @@ impl Shared {
             return None;
         }
         let request = http::Request::from_parts(head.clone(), body.clone());
-        state.asked.insert(asked.to_owned(), request);
+        let settings = state.settings;
+        state.asked.insert(asked.to_owned(), (settings, request));
         let old = state.old.get_mut(asked)?;
         old.retain(|(until, _)| *until > Instant::now());
         old.first().map(|(_, answer)| answer.clone())
