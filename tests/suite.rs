@@ -16,6 +16,7 @@ mod tools;
 mod access;
 mod architecture;
 mod checks;
+mod circles;
 mod compare;
 mod conformance;
 mod crash;

@@ -1,5 +1,7 @@
 //! The changes there are, as the journal writes them.
 
+use std::any::Any;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,10 +14,10 @@ use super::changes::limit::SetProvisionedLimit;
 use super::changes::lock::Lock;
 use super::changes::mark::Mark;
 use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
-use super::changes::schedule::ScheduleHeal;
 use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
 use super::changes::user::{CreateUser, RequirePasswordChange};
-use super::discover::Finder;
+use super::finder::Finder;
+use super::schedule::ScheduleHeal;
 
 /// Makes [`Action`] of a list of changes.
 macro_rules! actions {
@@ -33,6 +35,21 @@ macro_rules! actions {
                 match self {
                     $(Self::$name(change) => change,)*
                 }
+            }
+
+            /// A change of this list.
+            ///
+            /// # Errors
+            /// [`CloudError`] for one that is not in it.
+            pub(super) fn of(change: Box<dyn Change>) -> Result<Self, CloudError> {
+                let call = change.call();
+                let change: Box<dyn Any> = change;
+                $(let change = match change.downcast::<$name>() {
+                    Ok(change) => return Ok(Self::$name(*change)),
+                    Err(other) => other,
+                };)*
+                drop(change);
+                Err(CloudError::incomplete("gameday", &format!("kind of change that calls {call}")))
             }
 
             /// The change that a call of a schedule undoes.
@@ -121,6 +138,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::faults::network::AclRule;
+
+    #[test]
+    fn what_is_found_becomes_the_action_that_it_is() {
+        let starve = ThrottleFunction { function: "arn:f".into(), was: Some(7) };
+        assert_eq!(Action::of(Box::new(starve.clone())).unwrap(), Action::ThrottleFunction(starve));
+        let deny = Deny { vpc: "vpc-1".into(), clone: "acl-1".into(), rule: AclRule::deny_all(false, false) };
+        assert_eq!(Action::of(Box::new(deny.clone())).unwrap(), Action::Deny(deny));
+    }
 
     #[test]
     fn a_journal_of_an_older_version_is_read() {

@@ -1,21 +1,21 @@
 //! What every change is: one API call, with its inverse, that recognises its own work.
 
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cloud::{CloudError, RegionClients};
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use gameday_core::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, Window};
 
 use super::crash::crash_point;
 use super::describe_cache::{DescribeCache, Freshness};
-use super::discover::Finder;
 use super::dry_run::{Answer, DryRun};
+use super::finder::Finder;
 use super::permits::Permits;
-use super::plan::MutationSink;
 use super::rate_limiter::AdaptiveRateLimiter;
 use super::state::{Attribute, Kind, Own, Part};
 
@@ -74,10 +74,22 @@ pub enum RevertOutcome {
     ChangedByOthers(String),
 }
 
+/// Where mutations are reported as they happen.
+pub type MutationSink = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// What deleting says: that it was gone already is fine.
+pub fn gone<T>(result: Result<T, CloudError>) -> Result<RevertOutcome, CloudError> {
+    match result {
+        Ok(_) => Ok(RevertOutcome::Reverted),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(RevertOutcome::NoOp),
+        Err(error) => Err(error),
+    }
+}
+
 /// One API call that changes something, with its inverse.
 ///
 /// Both directions may be repeated at any time: each looks at the live state first, or is harmless by itself.
-pub trait Change: Send + Sync + 'static {
+pub trait Change: Any + Send + Sync {
     /// The API operation, as `ec2:CreateNetworkAcl`.
     fn call(&self) -> &'static str;
 

@@ -1,70 +1,16 @@
 //! Whether AWS would refuse what a plan creates, replaces or authorizes: EC2's `DryRun` asks and changes nothing. It finds what no policy of this
 //! account shows, as a service control policy of the organization.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{ResourceType, TagSpecification};
 
-use super::plan::Plan;
 use super::tags::{LOCK_TAG, RUN_TAG, tag};
-use crate::cloud::{Cloud, CloudError, ErrorClass, RegionClients};
-use gameday_core::model::{Region, RunId};
+use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use gameday_core::model::RunId;
 
 /// What EC2 answers where a call would be made (EC2 API reference, "Error codes").
 const WOULD_SUCCEED: &str = "DryRunOperation";
-
-/// What dry runs told.
-#[derive(Debug, Default)]
-pub struct DryRuns {
-    /// Calls that would be refused: where, and the service's words.
-    pub refused: Vec<(Region, CloudError)>,
-    /// A call that was made although it was a dry run, as some emulators do; it was undone, and none followed.
-    pub ignored: Option<&'static str>,
-}
-
-impl Plan {
-    /// Asks for the first call of each kind in each Region.
-    ///
-    /// # Errors
-    /// [`CloudError`] of what is described for it.
-    pub async fn dry_runs(&self, cloud: &Cloud, run: &RunId) -> Result<DryRuns, CloudError> {
-        let mut told = DryRuns::default();
-        let mut asked = BTreeSet::new();
-        for fault in &self.faults {
-            let ask = DryRun { clients: cloud.of(&fault.region)?, run };
-            for action in &fault.actions {
-                let call = action.change().call();
-                if !asked.insert((fault.region.clone(), call)) {
-                    continue;
-                }
-                if let Some(answer) = action.change().dry_run(&ask).await? {
-                    told.take(&fault.region, answer);
-                }
-                if told.ignored.is_some() {
-                    return Ok(told);
-                }
-            }
-        }
-        for (region, vpc) in &self.vpcs {
-            let answer = DryRun { clients: cloud.of(region)?, run }.lock(vpc).await;
-            told.take(region, answer);
-            if told.ignored.is_some() {
-                break;
-            }
-        }
-        Ok(told)
-    }
-}
-
-impl DryRuns {
-    fn take(&mut self, region: &Region, answer: Answer) {
-        match answer {
-            Answer::Fine => {}
-            Answer::Refused(error) => self.refused.push((region.clone(), error)),
-            Answer::Made(call) => self.ignored = Some(call),
-        }
-    }
-}
 
 /// What a dry run told.
 pub enum Answer {
@@ -94,7 +40,7 @@ pub struct DryRun<'a> {
 
 impl DryRun<'_> {
     /// The lock's tag.
-    async fn lock(&self, vpc: &str) -> Answer {
+    pub async fn lock(&self, vpc: &str) -> Answer {
         let ec2 = &self.clients.ec2_mutating;
         let lock = || tag(LOCK_TAG, "dry run");
         let call = ec2.create_tags().dry_run(true).resources(vpc).tags(lock()).send();

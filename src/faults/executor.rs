@@ -16,10 +16,11 @@ use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
 use gameday_core::model::{Clock, Region, RunId, Secret};
 
 use super::action::Action;
-use super::change::{Applied, ChangeContext, CreatedResources, LastCall, Stage};
+use super::change::{Applied, ChangeContext, CreatedResources, LastCall, MutationSink, Stage};
 use super::describe_cache::{DescribeCache, Freshness};
+use super::fault::{Fault, FaultError};
 use super::journal::Journal;
-use super::plan::{Fault, FaultError, MutationSink, Plan};
+use super::plan::Plan;
 use super::rate_limiter::{AdaptiveRateLimiter, CALLS_IN_FLIGHT};
 
 mod restore;

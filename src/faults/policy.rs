@@ -10,9 +10,10 @@ use gameday_core::env::{Population, SecretRef, Site, UserList};
 use gameday_core::model::{Flow, Region, RegionRole, UserAction};
 use gameday_core::scenario::Scenario;
 
+use super::fault::Fault;
 use super::kinds;
 use super::permits::{self, Permits, RUNS, Statements, document};
-use super::plan::{Fault, Plan};
+use super::plan::Plan;
 use super::tags::LOCK_TAG;
 
 /// What a policy is written for.

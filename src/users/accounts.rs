@@ -121,6 +121,28 @@ pub struct Token {
     pub refresh: Secret,
 }
 
+/// Who logs in, and with what.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// A user by name and password.
+    Account(Account),
+    /// The holder of a refresh token.
+    Token(Token),
+    /// The app client itself.
+    Machine,
+}
+
+impl Who {
+    /// The user's name, where there is a user.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Account(account) => Some(&account.name),
+            Self::Token(token) => Some(&token.user),
+            Self::Machine => None,
+        }
+    }
+}
+
 impl Token {
     /// The refresh token of a sign-in, whose access token told the pool's name where it has one.
     pub fn new(user: String, username: Option<String>, refresh: Secret) -> Self {

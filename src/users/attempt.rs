@@ -11,34 +11,12 @@ use gameday_core::model::{FailedTry, LoginOutcome, LoginStep, Region, RegionRole
 use gameday_core::scenario::FlowShare;
 use gameday_protocols::timer::Timer as _;
 
-use super::accounts::{Account, Token};
+use super::accounts::Who;
 use super::client_profile::ClientProfile;
 use super::flows;
 use super::login_target::{AppClient, LoginTarget};
 use super::retry;
 use super::visit::{AttemptContext, Lookup};
-
-/// Who logs in, and with what.
-#[derive(Debug, Clone)]
-pub enum Who {
-    /// A user by name and password.
-    Account(Account),
-    /// The holder of a refresh token.
-    Token(Token),
-    /// The app client itself.
-    Machine,
-}
-
-impl Who {
-    /// The user's name, where there is a user.
-    pub fn user(&self) -> Option<&str> {
-        match self {
-            Self::Account(account) => Some(&account.name),
-            Self::Token(token) => Some(&token.user),
-            Self::Machine => None,
-        }
-    }
-}
 
 /// A login to make.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use gameday_core::model::{
 use gameday_core::scenario::{ExpectedLimit, FlowShare};
 use gameday_protocols::timer::Timer as _;
 
-use super::accounts::{Account, Population};
-use super::attempt::{LoginResult, Who};
+use super::accounts::{Account, Population, Who};
+use super::attempt::LoginResult;
 use super::load_generator::LoadGenerator;
 use super::login_target::AppClient;
 use super::visit::{AttemptContext, Lookup, service};

@@ -16,9 +16,9 @@ use gameday_core::model::{Clock, Event, EventLog, Expect, Flow, Login, LoginOutc
 use gameday_core::scenario::{FlowShare, UserLoad};
 use gameday_protocols::timer::Timer as _;
 
-use super::accounts::{Account, Population, Tokens};
+use super::accounts::{Account, Population, Tokens, Who};
 use super::arrivals::{Arrival, ArrivalPlan};
-use super::attempt::{LoginRequest, LoginResult, Who, login};
+use super::attempt::{LoginRequest, LoginResult, login};
 use super::cleanup::PasswordResets;
 use super::client_profile::ClientProfile;
 use super::login_target::LoginTarget;

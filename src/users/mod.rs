@@ -17,9 +17,9 @@ mod virtual_user;
 mod visit;
 mod wire;
 
-pub use accounts::{Account, Population, TOTP_STEP_SECONDS, Token, Tokens};
+pub use accounts::{Account, Population, TOTP_STEP_SECONDS, Token, Tokens, Who};
 pub use arrivals::{Arrival, ArrivalPlan};
-pub use attempt::{LoginRequest, LoginResult, Who, login};
+pub use attempt::{LoginRequest, LoginResult, login};
 pub use cleanup::PasswordResets;
 pub use client_profile::ClientProfile;
 pub use gameday_protocols::srp::secret_hash;

@@ -15,8 +15,8 @@ use gameday_core::model::{
 use gameday_core::scenario::{FlowShare, SessionPlan};
 use gameday_protocols::timer::Timer as _;
 
-use super::accounts::{Account, Token};
-use super::attempt::{LoginRequest, Who, login};
+use super::accounts::{Account, Token, Who};
+use super::attempt::{LoginRequest, login};
 use super::client_profile::ClientProfile;
 use super::load_generator::LoadGenerator;
 use super::login_target::AppClient;

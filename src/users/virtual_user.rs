@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use gameday_core::model::{Flow, LoginOutcome};
 use gameday_core::scenario::FlowShare;
 
-use super::accounts::{Account, Population, Token, Turn};
-use super::attempt::{LoginResult, Who};
+use super::accounts::{Account, Population, Token, Turn, Who};
+use super::attempt::LoginResult;
 use super::load_generator::LoadGenerator;
 use super::retry;
 

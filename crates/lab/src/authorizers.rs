@@ -11,7 +11,6 @@ use tokio_rustls::TlsConnector;
 
 use super::certificate::Certificate;
 use super::identity::{Authorizer, Identity};
-use super::start::ROLES;
 use super::{LabError, LabOptions, topology};
 use gameday_core::model::{Region, RegionRole};
 use gameday_protocols::net::{self, Connection};
@@ -30,10 +29,10 @@ pub async fn start(
     let tls = net::client_tls(Some(&certificate.trust_root_pem))?;
     let path = format!("/{}/.well-known/jwks.json", identity.pool_id());
     let one = |own: RegionRole| {
-        let sources = ROLES.map(|role| source(role, topology::authorizer(own), port, &tls, &path));
+        let sources = RegionRole::ALL.map(|role| source(role, topology::authorizer(own), port, &tls, &path));
         Authorizer::start(options.settings.jwks_fetch, sources.to_vec(), options.clock)
     };
-    let [primary, replica] = ROLES.map(one);
+    let [primary, replica] = RegionRole::ALL.map(one);
     let (primary, replica) = tokio::join!(primary, replica);
     Ok([primary.map_err(LabError::Identity)?, replica.map_err(LabError::Identity)?])
 }

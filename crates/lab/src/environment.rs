@@ -1,8 +1,8 @@
+use crate::estate::routing::HEALTH_CHECK_ID;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::identity::{AppClient, IDENTITY_PROVIDER, Population};
-use super::start::ROLES;
 use super::{Lab, dns, topology};
 use gameday_core::env::{
     self, AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock,
@@ -61,7 +61,7 @@ impl Lab {
             dns: Some(Dns {
                 hosted_zone_id: dns::HOSTED_ZONE_ID.to_owned(),
                 record: topology::FRONT_DOOR.to_owned(),
-                health_check_id: dns::HEALTH_CHECK_ID.to_owned(),
+                health_check_id: HEALTH_CHECK_ID.to_owned(),
                 authoritative: self.authoritative().to_vec(),
                 resolvers: vec![self.resolver()],
             }),
@@ -75,7 +75,7 @@ impl Lab {
             timeouts: self.options.timeouts.clone(),
             observe: self.options.observe.clone(),
             preflight: Preflight {
-                allowed_regions: ROLES.map(|role| Region::from(topology::region(role))).to_vec(),
+                allowed_regions: RegionRole::ALL.map(|role| Region::from(topology::region(role))).to_vec(),
                 ropa: Some(ROPA.to_owned()),
                 // The lab's function writes nothing.
                 invoke_triggers: Some(true),
@@ -96,7 +96,7 @@ impl Lab {
         let resolver = self.resolver();
         let [first, _] = self.authoritative();
         let mut lines = vec![("endpoint".to_owned(), format!("https://{}:{front_door}", topology::FRONT_DOOR))];
-        for role in ROLES {
+        for role in RegionRole::ALL {
             let doors = topology::front_doors(role).map(|door| format!("{door}:{front_door}")).join(", ");
             lines.push((format!("{} {}", role.as_str(), topology::region(role)), doors));
             lines.push((format!("AWS APIs in {}", topology::region(role)), self.control_url(role)));
@@ -121,7 +121,7 @@ impl Lab {
             ("try".to_owned(), format!("aws --endpoint-url {primary} --region {region} ec2 describe-network-acls")),
             (
                 "try".to_owned(),
-                format!("aws --endpoint-url {primary} --region {region} route53 get-health-check-status --health-check-id {}", dns::HEALTH_CHECK_ID),
+                format!("aws --endpoint-url {primary} --region {region} route53 get-health-check-status --health-check-id {HEALTH_CHECK_ID}"),
             ),
             ("try".to_owned(), format!("dig @{} -p {} {}", first.ip(), first.port(), topology::FRONT_DOOR)),
             ("try".to_owned(), format!("dig @{} -p {} {}", resolver.ip(), resolver.port(), topology::FRONT_DOOR)),

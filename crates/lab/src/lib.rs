@@ -13,6 +13,7 @@ pub mod health;
 mod http;
 pub mod identity;
 mod idp;
+mod ids;
 mod operator;
 pub mod services;
 mod sockets;

@@ -31,8 +31,6 @@ use gameday_core::model::{AccountId, Region, RegionRole, Secret};
 use gameday_protocols::net;
 use gameday_protocols::timer;
 
-/// Both Regions, in the order in which everything here is listed.
-pub const ROLES: [RegionRole; 2] = [RegionRole::Primary, RegionRole::Replica];
 /// The lab's access key; its secret comes from the seed.
 const ACCESS_KEY: &str = "AKIDGAMEDAYLAB000000";
 /// For listeners that nothing ever shuts.
@@ -123,7 +121,7 @@ async fn provider_signer() -> Result<Signer, LabError> {
 
 fn make_certificate(options: &LabOptions, estate: &AccountFixture) -> Result<Certificate, LabError> {
     let names = [topology::FRONT_DOOR, "*.auth.gameday.test", topology::STATUS_NAME, topology::IDENTITY_PROVIDER_NAME];
-    let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
+    let addresses: Vec<_> = RegionRole::ALL.into_iter().flat_map(doors).map(|(address, _)| address).collect();
     let days = estate.routing.certificate_days;
     let ends = days
         .and_then(|days| options.clock.wall_now().checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok());
@@ -154,7 +152,7 @@ async fn open_front_doors(
     estate: &AccountFixture,
     tasks: &mut JoinSet<()>,
 ) -> Result<(u16, Arc<World>), LabError> {
-    let addresses: Vec<_> = ROLES.into_iter().flat_map(doors).map(|(address, _)| address).collect();
+    let addresses: Vec<_> = RegionRole::ALL.into_iter().flat_map(doors).map(|(address, _)| address).collect();
     let opened = at_same_port(&addresses, async |at| net::listen(at, OPEN_BACKLOG)).await;
     let (port, listeners) = opened.map_err(bind_error("the endpoints"))?;
     let world = World::new(options.seed, port);
@@ -162,7 +160,7 @@ async fn open_front_doors(
     let checkers: Vec<_> = (0..options.settings.checkers).map(topology::checker_address).collect();
     let paths = Arc::new(Paths::new(topology::front_doors(RegionRole::Primary).len(), truth.clone()));
     let mut listeners = listeners.into_iter();
-    for role in ROLES {
+    for role in RegionRole::ALL {
         let router = identity.data_plane(role);
         let old = estate.governance.tls_12.iter().any(|region| region == topology::region(role));
         let tls = if old { &certificate.acceptor_12 } else { &certificate.acceptor };
@@ -170,7 +168,7 @@ async fn open_front_doors(
             let callers = match whom {
                 For::Users(number) => Callers::Users((role == RegionRole::Primary).then(|| (paths.clone(), number))),
                 For::Checkers => Callers::Checkers(checkers.clone()),
-                For::Authorizers => Callers::Authorizers(ROLES.map(topology::authorizer).to_vec()),
+                For::Authorizers => Callers::Authorizers(RegionRole::ALL.map(topology::authorizer).to_vec()),
             };
             let door = FrontDoor {
                 clock: options.clock,
@@ -320,7 +318,7 @@ fn open_control_planes(
 ) -> Result<[u16; 2], LabError> {
     let Behind { keys, world, zone, health, truth, identity } = *behind;
     let mut ports = [0; 2];
-    for (role, port) in ROLES.into_iter().zip(&mut ports) {
+    for (role, port) in RegionRole::ALL.into_iter().zip(&mut ports) {
         let failed = bind_error("the control plane");
         let listener = net::listen(SocketAddr::new(topology::CONTROL_ADDRESS, 0), BACKLOG).map_err(&failed)?;
         *port = listener.local_addr().map_err(&failed)?.port();

@@ -1,19 +1,21 @@
 //! Changes of Lambda functions.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_cognitoidentityprovider::types::{LambdaConfigType, PreTokenGenerationVersionConfigType};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::mark::Marked;
-use crate::faults::discover::Finder;
-use crate::faults::kinds::lambda_trigger_break::functions;
+use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
 use crate::faults::tags::WAS_TAG;
+use gameday_core::scenario::Trigger;
 
 /// lambda:PutFunctionConcurrency with none at all, so that every invocation is throttled (Lambda developer guide,
 /// "Configuring reserved concurrency"); inverse lambda:DeleteFunctionConcurrency, or the value that it had.
@@ -131,7 +133,7 @@ impl Change for ThrottleFunction {
                 let Some(tags) = finder.tags_of(&on).await? else { continue };
                 let starve = tags.get(&format!("{WAS_TAG}state")).and_then(|was| Self::of_text(function, was));
                 if let Some((run, starve)) = finder.marked(on, &tags).zip(starve) {
-                    finder.add(&run, Action::ThrottleFunction(starve));
+                    finder.add(&run, starve);
                 }
             }
             Ok(())
@@ -222,5 +224,45 @@ impl Change for ThrottleFunction {
             Ok(RevertOutcome::Reverted)
         }
         .boxed()
+    }
+}
+
+/// Concurrency and tags are the function's, not a version's or an alias's: seven parts of the ARN.
+pub fn unqualified(arn: &str) -> &str {
+    arn.match_indices(':').nth(6).map_or(arn, |(end, _)| &arn[..end])
+}
+
+/// The functions of all triggers that can be broken.
+fn functions(config: &LambdaConfigType) -> BTreeSet<String> {
+    Trigger::ALL
+        .iter()
+        .filter_map(|trigger| of_trigger(config, *trigger))
+        .map(|arn| unqualified(&arn).to_owned())
+        .collect()
+}
+
+/// The function of a trigger.
+pub fn of_trigger(config: &LambdaConfigType, trigger: Trigger) -> Option<String> {
+    let arn = match trigger {
+        Trigger::PreAuthentication => config.pre_authentication(),
+        Trigger::PostAuthentication => config.post_authentication(),
+        Trigger::PreTokenGeneration => config
+            .pre_token_generation()
+            .or_else(|| config.pre_token_generation_config().map(PreTokenGenerationVersionConfigType::lambda_arn)),
+        Trigger::UserMigration => config.user_migration(),
+        Trigger::DefineAuthChallenge => config.define_auth_challenge(),
+    };
+    arn.map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_or_alias_is_cut_off() {
+        let plain = "arn:aws:lambda:us-east-1:111122223333:function:pre-token";
+        assert_eq!(unqualified(plain), plain);
+        assert_eq!(unqualified(&format!("{plain}:live")), plain);
     }
 }

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, RegionClients};
-use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::mark::Marked;
-use crate::faults::discover::Finder;
+use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
 use crate::faults::tags::WAS_TAG;
@@ -118,7 +117,7 @@ impl Change for InvertHealthCheck {
             let Some(tags) = finder.tags_of(&on).await? else { return Ok(()) };
             let was = tags.get(&format!("{WAS_TAG}state")).and_then(|was| was.parse().ok());
             if let Some((run, was)) = finder.marked(on, &tags).zip(was) {
-                finder.add(&run, Action::InvertHealthCheck(Self { health_check: id, was }));
+                finder.add(&run, Self { health_check: id, was });
             }
             Ok(())
         }

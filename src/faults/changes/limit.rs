@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cloud::{Backoff, CloudError, ErrorClass, RegionClients};
-use crate::faults::action::Action;
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::mark::Marked;
-use crate::faults::discover::Finder;
+use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text};
 use crate::faults::tags::WAS_TAG;
@@ -169,7 +168,7 @@ impl Change for SetProvisionedLimit {
             let tags: BTreeMap<_, _> = pool.user_pool_tags.clone().unwrap_or_default().into_iter().collect();
             let provision = tags.get(&format!("{WAS_TAG}limit")).and_then(|was| Self::of_text(was));
             if let Some((run, provision)) = finder.marked(Marked::Pool(arn), &tags).zip(provision) {
-                finder.add(&run, Action::SetProvisionedLimit(provision));
+                finder.add(&run, provision);
             }
             Ok(())
         }

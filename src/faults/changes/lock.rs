@@ -8,10 +8,9 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage};
-use crate::faults::discover::Finder;
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, gone};
+use crate::faults::finder::Finder;
 use crate::faults::tags::{LOCK_TAG, tag};
 use gameday_core::model::RunId;
 
@@ -189,13 +188,12 @@ async fn locks(finder: &mut Finder<'_>) -> Result<(), CloudError> {
     while let Some(page) = pages.next().await {
         for tag in page.map_err(CloudError::of("ec2:DescribeTags"))?.tags() {
             let Some((vpc, holder)) = tag.resource_id().zip(tag.value().and_then(parse)) else { continue };
-            let run = holder.run.clone();
-            finder.add_lock(run, vpc, holder);
+            finder.add(holder.run.as_str(), Lock { vpc: vpc.to_owned(), holder: holder.clone() });
         }
     }
     for group in lock_groups(finder.clients, None).await? {
         if let Some(holder) = group.holder() {
-            finder.add_lock(holder.run.clone(), &group.vpc, holder);
+            finder.add(holder.run.as_str(), Lock { vpc: group.vpc.clone(), holder: holder.clone() });
         }
     }
     Ok(())

@@ -9,8 +9,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::{CloudError, ErrorClass, RegionClients};
+use crate::cloud::{CloudError, RegionClients};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage};
+use crate::faults::finder::{Finder, is_gone};
 use crate::faults::permits::Permits;
 use crate::faults::state::{Kind, Snapshot, State, there};
 use crate::faults::tags::{MARK_TAG, WAS_TAG, tag};
@@ -152,11 +153,6 @@ pub fn marks(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     tags.iter().filter(own).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// The resource is not there.
-pub fn is_gone(error: &CloudError) -> bool {
-    error.class == ErrorClass::NotFound || error.code.as_deref() == Some("NoSuchHealthCheck")
-}
-
 /// Of a user pool's tags, by its ARN.
 pub const POOL_TAGS: Snapshot =
     Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(pool_tags(clients, arn, state)) };
@@ -165,6 +161,27 @@ async fn pool_tags(clients: &RegionClients, arn: &str, state: &mut State) -> Res
     let tags = there(Marked::Pool(arn.to_owned()).tags(clients).await)?.unwrap_or_default();
     state.add_tags(&clients.region, Kind::UserPool, arn, tags);
     Ok(())
+}
+
+impl Finder<'_> {
+    /// What a mark tells of; gives the run.
+    pub fn marked(&mut self, on: Marked, tags: &BTreeMap<String, String>) -> Option<String> {
+        let tags = marks(tags);
+        let run = tags.get(MARK_TAG)?.clone();
+        self.add(&run, Mark { on, tags });
+        Some(run)
+    }
+
+    /// The tags of what may be marked; nothing where it is not there.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    pub async fn tags_of(&self, on: &Marked) -> Result<Option<BTreeMap<String, String>>, CloudError> {
+        match on.tags(self.clients).await {
+            Err(error) if is_gone(&error) => Ok(None),
+            other => other.map(Some),
+        }
+    }
 }
 
 impl Change for Mark {

@@ -7,6 +7,5 @@ pub mod limit;
 pub mod lock;
 pub mod mark;
 pub mod network_acl;
-pub mod schedule;
 pub mod security_group;
 pub mod user;

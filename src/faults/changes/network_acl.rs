@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
 use crate::faults::describe_cache::Freshness;
-use crate::faults::discover::Finder;
 use crate::faults::dry_run::{Answer, DryRun};
+use crate::faults::finder::Finder;
 use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::permits::Permits;
 use crate::faults::state::{Attribute, Kind, Own};
@@ -502,15 +502,6 @@ pub async fn delete_entry(
 async fn replace(clients: &RegionClients, association: String, acl: String) -> Result<(), CloudError> {
     let call = clients.ec2_mutating.replace_network_acl_association().association_id(association).network_acl_id(acl);
     call.send().await.map(drop).map_err(CloudError::of("ec2:ReplaceNetworkAclAssociation"))
-}
-
-/// What deleting says: that it was gone already is fine.
-pub fn gone<T>(result: Result<T, CloudError>) -> Result<RevertOutcome, CloudError> {
-    match result {
-        Ok(_) => Ok(RevertOutcome::Reverted),
-        Err(error) if error.class == ErrorClass::NotFound => Ok(RevertOutcome::NoOp),
-        Err(error) => Err(error),
-    }
 }
 
 /// A call that deletes and fails may have nothing to delete: an earlier try took effect although its answer was lost, or

@@ -16,11 +16,10 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
-use crate::faults::discover::Finder;
+use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
 use crate::faults::dry_run::{Answer, DryRun};
+use crate::faults::finder::Finder;
 use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
 use crate::faults::state::{Attribute, Kind, Own, Part};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
@@ -79,6 +78,15 @@ pub enum Grouped {
 }
 
 impl Grouped {
+    /// What it is, as a fact names it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Interface(_) => Kind::NetworkInterface,
+            Self::Balancer(_) => Kind::LoadBalancer,
+            Self::Endpoint(_) => Kind::VpcEndpoint,
+        }
+    }
+
     /// Its ID or ARN.
     pub fn id(&self) -> &str {
         match self {

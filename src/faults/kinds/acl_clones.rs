@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::faults::action::Action;
 use crate::faults::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
+use crate::faults::fault::{FaultError, PlanContext};
 use crate::faults::network::{AclRule, Vpc};
-use crate::faults::plan::{FaultError, PlanContext};
 use crate::faults::quota::AclQuotas;
 use crate::faults::target::Subnet;
 

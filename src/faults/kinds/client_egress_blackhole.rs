@@ -2,8 +2,8 @@
 //! whose primary is only reached over a VPC endpoint. Health checkers take another way and do not notice.
 
 use super::{Kind, acl_clones, nothing_else};
+use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault};
 use crate::faults::network::AclRule;
-use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault};
 use crate::faults::target::subnets;
 use gameday_core::model::Cidr;
 

@@ -1,7 +1,7 @@
 //! `health-check-disable`: refused, with the reason.
 
 use super::{Kind, nothing_else};
-use crate::faults::plan::FaultError;
+use crate::faults::fault::FaultError;
 
 pub const KIND: Kind = Kind {
     plan: |_| {

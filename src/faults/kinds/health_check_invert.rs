@@ -5,7 +5,7 @@ use super::{Kind, nothing_else};
 use crate::faults::action::Action;
 use crate::faults::changes::health_check::{InvertHealthCheck, describe};
 use crate::faults::changes::mark::Marked;
-use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
+use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };

@@ -12,8 +12,8 @@ mod security_group_blackhole;
 
 use futures::future::BoxFuture;
 
+use super::fault::{FaultError, PlanContext, PlannedFault};
 use super::permits::Permits;
-use super::plan::{FaultError, PlanContext, PlannedFault};
 use gameday_core::scenario::FaultKind;
 
 /// What a kind of fault is.

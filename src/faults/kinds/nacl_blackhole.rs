@@ -1,8 +1,8 @@
 //! `nacl-blackhole`: all traffic of the selected subnets vanishes, in both directions and IP families.
 
 use super::{Kind, acl_clones, nothing_else};
+use crate::faults::fault::{FaultError, PlanContext, PlannedFault};
 use crate::faults::network::AclRule;
-use crate::faults::plan::{FaultError, PlanContext, PlannedFault};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
 

@@ -2,8 +2,8 @@
 //! port and direction.
 
 use super::{Kind, acl_clones, nothing_else};
+use crate::faults::fault::{FaultError, PlanContext, PlannedFault};
 use crate::faults::network::AclRule;
-use crate::faults::plan::{FaultError, PlanContext, PlannedFault};
 use gameday_core::model::{Cidr, PortRange};
 use gameday_core::scenario::Direction;
 

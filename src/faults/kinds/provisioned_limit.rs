@@ -8,7 +8,7 @@ use super::{Kind, user_pool};
 use crate::faults::action::Action;
 use crate::faults::changes::limit::{LIMIT, SetProvisionedLimit, provisioned};
 use crate::faults::changes::mark::Marked;
-use crate::faults::plan::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
+use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
 pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };

@@ -8,11 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
 
-use crate::cloud::{Cloud, CloudError, RegionClients};
+use crate::cloud::{CloudError, RegionClients};
 use gameday_core::model::{Region, RunId};
-
-use super::changes::security_group::Grouped;
-use super::changes::{function, health_check, limit, mark, network_acl, schedule, security_group};
 
 pub use compare::Comparison;
 pub(super) use describe::{ids, text, there};
@@ -26,44 +23,27 @@ pub struct Snapshot {
     pub(super) describe: for<'a> fn(&'a RegionClients, &'a str, &'a mut State) -> BoxFuture<'a, Result<(), CloudError>>,
 }
 
-/// Makes [`Part`] of a list of snapshots.
-macro_rules! parts {
-    ($($(#[$doc:meta])* $name:ident = $snapshot:path,)*) => {
-        /// What can be described before and after. In this order it is.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Part {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl Part {
-            pub(super) fn snapshot(self) -> &'static Snapshot {
-                match self {
-                    $(Self::$name => &$snapshot,)*
-                }
-            }
-        }
-    };
-}
-
-parts! {
+/// What can be described before and after. In this order it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
     /// The network ACLs of a VPC, and who uses them.
-    NetworkAcls = network_acl::snapshot::ACLS,
+    NetworkAcls,
     /// The security groups of a VPC, and who has them.
-    SecurityGroups = security_group::snapshot::GROUPS,
+    SecurityGroups,
     /// The IDs and tags of a security group's rules.
-    GroupRules = security_group::snapshot::RULES,
+    GroupRules,
     /// A load balancer's own security groups.
-    LoadBalancer = security_group::snapshot::BALANCER,
+    LoadBalancer,
     /// A health check.
-    HealthCheck = health_check::SNAPSHOT,
+    HealthCheck,
     /// A Lambda function.
-    Function = function::SNAPSHOT,
+    Function,
     /// The limit of sign-ins.
-    Limit = limit::SNAPSHOT,
+    Limit,
     /// A user pool's tags, by its ARN.
-    UserPool = mark::POOL_TAGS,
+    UserPool,
     /// The run's schedules in a group.
-    Schedules = schedule::SNAPSHOT,
+    Schedules,
 }
 
 /// What to describe, and which of it a run changes.
@@ -74,7 +54,7 @@ pub struct Scope {
     /// What the run's own actions change, and what they make of it. Everything else in the scope is others'.
     pub own: BTreeMap<Fact, Own>,
     /// What is described: what it is, where, and its ID, ARN or name.
-    parts: BTreeSet<(Part, Region, String)>,
+    pub(super) parts: BTreeSet<(Part, Region, String)>,
 }
 
 impl Scope {
@@ -106,22 +86,6 @@ impl Scope {
         self.own.extend(other.own);
         self.parts.extend(other.parts);
     }
-
-    /// Adds what an action of the run changes.
-    pub fn own(&mut self, region: &Region, action: &super::action::Action) {
-        let Some((kind, attribute, own)) = action.change().owns() else { return };
-        let id = action.change().touches();
-        if let Some(part) = action.change().described_by() {
-            self.insert(part, region, &id);
-        }
-        let resource = Resource { region: region.clone(), kind, id };
-        self.own.insert(Fact { resource, attribute }, own);
-    }
-
-    /// The calls of its descriptions that know no resources.
-    pub(super) fn reads(&self) -> impl Iterator<Item = &'static str> {
-        self.parts.iter().flat_map(|(part, ..)| part.snapshot().reads).copied()
-    }
 }
 
 /// What was described, fact by fact.
@@ -144,16 +108,9 @@ impl PartialEq for State {
 impl Eq for State {}
 
 impl State {
-    /// Describes everything in a scope. What is not there any more has no facts.
-    ///
-    /// # Errors
-    /// [`CloudError`].
-    pub async fn describe(cloud: &Cloud, scope: &Scope) -> Result<Self, CloudError> {
-        let mut state = Self { run: scope.run.clone(), own: scope.own.clone(), ..Self::default() };
-        for (part, region, id) in &scope.parts {
-            (part.snapshot().describe)(cloud.of(region)?, id, &mut state).await?;
-        }
-        Ok(state)
+    /// Nothing yet of a scope.
+    pub(super) fn of(scope: &Scope) -> Self {
+        Self { run: scope.run.clone(), own: scope.own.clone(), ..Self::default() }
     }
 
     /// The run, where it is described for one.
@@ -176,16 +133,5 @@ impl State {
     pub fn differences(&self, later: &Self) -> Vec<String> {
         let facts = self.facts.keys().chain(later.facts.keys()).collect::<BTreeSet<_>>();
         facts.into_iter().filter_map(|fact| fact.difference(self.facts.get(fact), later.facts.get(fact))).collect()
-    }
-}
-
-impl Grouped {
-    /// What it is, as a fact names it.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Interface(_) => Kind::NetworkInterface,
-            Self::Balancer(_) => Kind::LoadBalancer,
-            Self::Endpoint(_) => Kind::VpcEndpoint,
-        }
     }
 }

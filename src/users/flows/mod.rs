@@ -18,7 +18,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 
 use gameday_core::model::{Flow, LoginOutcome, Secret};
 
-use super::attempt::Who;
+use super::accounts::Who;
 use super::visit::AttemptContext;
 
 pub(super) use after::{Session, go_on};

@@ -13,6 +13,9 @@ pub enum RegionRole {
 }
 
 impl RegionRole {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Primary, Self::Replica];
+
     /// `primary` or `replica`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,6 @@ mod api_gateway;
 mod calls;
 mod cloudtrail;
 mod cloudwatch;
-pub mod cognito;
 mod dynamodb;
 pub mod ec2;
 pub mod elb;
@@ -48,7 +47,8 @@ use self::xml::Element;
 use super::dns::Zone;
 use super::estate::AccountFixture;
 use super::health::HealthCheck;
-use super::identity::{self, quota::Quotas};
+use super::identity::quota::Quotas;
+use super::ids;
 use super::services::Services;
 use super::topology;
 use super::truth::Truth;
@@ -301,7 +301,7 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
         Service::ApiGateway => {
             let known = control.estate.api_gateway.get(region).cloned().unwrap_or_default();
             let primary = Region::from(topology::region(RegionRole::Primary));
-            api_gateway::handle(&known, &identity::pool_id(&primary, control.seed), &parts).into_response()
+            api_gateway::handle(&known, &ids::pool_id(&primary, control.seed), &parts).into_response()
         }
         Service::DynamoDb => dynamodb::handle(&control.estate, control.role, &parts, &body).into_response(),
         Service::Secrets => secrets::handle(&control.estate, control.role, &parts, &body).into_response(),

@@ -13,8 +13,9 @@ use serde::Deserialize;
 
 use super::xml::{Element, list, node, text};
 use super::{Control, Reply, ServiceError, query_error};
-use crate::dns::{CALCULATED_CHECK_ID, HEALTH_CHECK_ID, HOSTED_ZONE_ID, RecordSet};
+use crate::dns::{HOSTED_ZONE_ID, RecordSet};
 use crate::estate::routing::CalculatedCheck;
+use crate::estate::routing::{CALCULATED_CHECK_ID, HEALTH_CHECK_ID};
 use crate::health::Observation;
 use crate::topology;
 use gameday_core::model::RegionRole;

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::calls::{self, Asked, Call};
 use super::query::Params;
 use super::xml::{Element, node, text};
-use super::{Control, LARGEST_BODY_BYTES, Service, answer, answer_query, cognito, route53};
+use super::{Control, LARGEST_BODY_BYTES, Service, answer, answer_query, route53};
+use crate::identity::api as cognito;
 use crate::services::schedules::{Firing, Key, Schedule};
 use gameday_protocols::timer::Timer as _;
 

@@ -11,10 +11,6 @@ use hickory_proto::op::ResponseCode;
 
 /// The lab's hosted zone.
 pub const HOSTED_ZONE_ID: &str = "Z0GAMEDAYLAB00000001";
-/// The health check on the failover record's primary.
-pub const HEALTH_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000001";
-/// The health check that counts others, where there is one.
-pub const CALCULATED_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000002";
 /// How long Route 53's SOA lets "not there" be cached: its record's own TTL, since its minimum is larger (RFC 2308).
 pub const NEGATIVE_TTL_S: u32 = 900;
 /// Route 53's values for a new zone's SOA (Route 53 developer guide, "NS and SOA records").

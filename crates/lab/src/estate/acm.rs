@@ -1,10 +1,10 @@
 //! Certificate Manager: what it tells of the certificates in each Region. What is negotiated on the wire is in [`super::routing`].
 
+use gameday_core::model::RegionRole;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::start::ROLES;
 use crate::topology;
 
 /// A certificate (ACM API reference, CertificateDetail).
@@ -40,7 +40,7 @@ pub fn front_door(region: &str) -> String {
 
 /// One in each Region, for the front door there.
 pub fn healthy() -> BTreeMap<String, Certificates> {
-    ROLES
+    RegionRole::ALL
         .into_iter()
         .map(|role| {
             let region = topology::region(role);

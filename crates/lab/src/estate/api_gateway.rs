@@ -1,10 +1,10 @@
 //! API Gateway: the REST APIs of each Region, and who may call them.
 
+use gameday_core::model::RegionRole;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::start::ROLES;
 use crate::topology;
 
 /// The function that verifies tokens for the accounts API.
@@ -46,7 +46,7 @@ pub type RestApis = BTreeMap<String, RestApi>;
 
 /// The accounts API of both Regions, behind a function.
 pub fn healthy() -> BTreeMap<String, RestApis> {
-    ROLES
+    RegionRole::ALL
         .into_iter()
         .map(|role| {
             let region = topology::region(role);

@@ -1,12 +1,12 @@
 //! The user pool as its describing calls tell of it, in each Region: what a native replica shares with its primary, and what an
 //! independent pool may have otherwise.
 
+use super::routing::HEALTH_CHECK_ID;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::kms;
-use crate::dns;
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -184,7 +184,7 @@ impl Cognito {
                 certificate_arn: format!("arn:aws:acm:{primary}:{}:certificate/gameday", topology::ACCOUNT),
                 failover: Some(Failover {
                     secondary_region: replica.to_owned(),
-                    health_check_id: dns::HEALTH_CHECK_ID.to_owned(),
+                    health_check_id: HEALTH_CHECK_ID.to_owned(),
                 }),
             }),
             totp_customers: 0,

@@ -1,12 +1,12 @@
 //! The user pool's triggers in each Region, and the functions that they invoke.
 
+use gameday_core::model::RegionRole;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::api_gateway::AUTHORIZER;
 use super::{arn, dynamodb, rds, secrets};
-use crate::start::ROLES;
 use crate::topology;
 
 /// The function that adds claims.
@@ -172,7 +172,7 @@ fn claims(region: &str, pool_id: &str) -> Function {
 fn authorizer(region: &str, pool_id: &str) -> Function {
     let code = "q7Tz1mHf4cRk8yJ2nWv5xB0sLp3dEoAuGiKtC6eMZ9Y=";
     let mut function = function(AUTHORIZER, Program::Authorizer, code, region, pool_id);
-    let urls = ROLES.map(|role| {
+    let urls = RegionRole::ALL.map(|role| {
         format!("https://cognito-idp.{}.amazonaws.com/{pool_id}/.well-known/jwks.json", topology::region(role))
     });
     function.environment.insert("JWKS_URLS".to_owned(), urls.join(" "));

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use self::cognito::Cognito;
 use self::kms::Key;
-use super::{identity, topology};
+use super::{ids, topology};
 use gameday_core::env::{EstateChange, LabSettings, Strategy};
 use gameday_core::model::{Region, RegionRole, Seed};
 
@@ -105,7 +105,7 @@ impl AccountFixture {
     /// In words that name the path, where it leads nowhere or the value does not fit there.
     pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
         let primary = Region::from(topology::region(RegionRole::Primary));
-        let (pool_id, client_id) = (identity::pool_id(&primary, seed), identity::client_id(&primary, seed));
+        let (pool_id, client_id) = (ids::pool_id(&primary, seed), ids::client_id(&primary, seed));
         let mut healthy = Self::healthy(Names { pool_id: &pool_id, client_id: &client_id });
         healthy.follow(settings.strategy, &pool_id);
         healthy.changed(&settings.estate)

@@ -1,10 +1,10 @@
 //! The account's request rates in each Region, where they are not what AWS gives everybody: raised, or left behind.
 
+use gameday_core::model::RegionRole;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::start::ROLES;
 use crate::topology;
 
 /// The rates of one Region, by category as the Cognito API names it (`UserAuthentication`). What is left out is as `[lab]` says.
@@ -19,5 +19,5 @@ pub struct Rates {
 
 /// Both Regions as AWS gives them to everybody.
 pub fn healthy() -> BTreeMap<String, Rates> {
-    ROLES.map(|role| (topology::region(role).to_owned(), Rates::default())).into()
+    RegionRole::ALL.map(|role| (topology::region(role).to_owned(), Rates::default())).into()
 }

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::auth::required;
 use super::directory::epoch;
-use super::{Identity, LOWERCASE, Refusal, text};
+use super::{Identity, Refusal};
 use crate::estate::cognito::{self, UserPool};
+use crate::ids::{CLIENT_ID_LENGTH, LOWERCASE, text};
 use gameday_core::env::MissingClient;
 use gameday_core::model::{RegionRole, Secret};
 use gameday_protocols::srp::secret_hash;
@@ -18,9 +19,6 @@ pub(crate) use crate::estate::cognito::{IDENTITY_PROVIDER, OAuth};
 
 /// Every client that the lab knows, by its name in the estate.
 const NAMES: [&str; 5] = ["public", "confidential", "rotating", "web", "service"];
-
-/// Characters of a client ID (what Cognito's have).
-const ID_LENGTH: usize = 26;
 
 /// Characters of a client secret (what Cognito's have).
 const SECRET_LENGTH: usize = 51;
@@ -79,12 +77,7 @@ pub(super) struct Known {
 
 /// Every client that a Region may have. IDs follow from the seed, secrets do not.
 pub(super) fn known(ids: &mut impl CryptoRng) -> [Known; 5] {
-    NAMES.map(|name| Known { name, id: text(ids, LOWERCASE, ID_LENGTH), secret: secret() })
-}
-
-/// The ID of the default client, the first one that is drawn.
-pub(super) fn default_id(ids: &mut impl CryptoRng) -> String {
-    text(ids, LOWERCASE, ID_LENGTH)
+    NAMES.map(|name| Known { name, id: text(ids, LOWERCASE, CLIENT_ID_LENGTH), secret: secret() })
 }
 
 fn secret() -> Secret {

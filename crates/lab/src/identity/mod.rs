@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+pub mod api;
 mod auth;
 mod authorizer;
 mod clients;
@@ -36,7 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockRea
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand::{CryptoRng, RngExt};
+
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -54,9 +55,10 @@ use self::seeding::Seeding;
 pub(crate) use self::signer::Signer;
 use self::srp::SrpChallenge;
 use self::trigger::Hooks;
-use super::api::{cognito, sigv4};
+use super::api::sigv4;
 use super::estate::AccountFixture;
 use super::estate::cognito::UserPool;
+use super::ids;
 use super::services::Functions;
 use super::topology;
 use super::truth::Truth;
@@ -182,23 +184,6 @@ impl Refusal {
     }
 }
 
-/// The ID of the user pool that a lab with this seed has.
-pub fn pool_id(primary: &Region, seed: Seed) -> String {
-    draw_pool_id(primary, &mut seed.stream("identity"))
-}
-
-/// The ID of its default app client.
-pub fn client_id(primary: &Region, seed: Seed) -> String {
-    let mut ids = seed.stream("identity");
-    draw_pool_id(primary, &mut ids);
-    clients::default_id(&mut ids)
-}
-
-/// The first draw of all.
-fn draw_pool_id(primary: &Region, ids: &mut impl CryptoRng) -> String {
-    format!("{primary}_{}", text(ids, ALPHANUMERIC, 9))
-}
-
 impl Identity {
     /// Makes keys, users and both directories, and begins to replicate. The tasks end with the last `Arc`, or at
     /// [`Identity::shutdown`].
@@ -209,7 +194,7 @@ impl Identity {
         let IdentityOptions { settings, primary, replica, account, clock, seed, truth, keys, estate } = options;
         let failed = |error: tokio::task::JoinError| format!("the identity plane did not start: {error}");
         let mut ids = seed.stream("identity");
-        let pool_id = draw_pool_id(&primary, &mut ids);
+        let pool_id = ids::draw_pool_id(&primary, &mut ids);
         let known = clients::known(&mut ids);
         let password = seeding::password();
         let created = clock.now();
@@ -297,12 +282,12 @@ impl Identity {
 
     /// What users connect to: the Cognito API, its keys, managed login, a health page, and an API protected by tokens.
     pub fn data_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
-        front_door::router(self, role).merge(cognito::router(self, role)).merge(oauth::router(self, role))
+        front_door::router(self, role).merge(api::router(self, role)).merge(oauth::router(self, role))
     }
 
     /// The Cognito API alone, for administrators.
     pub fn control_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
-        cognito::router(self, role)
+        api::router(self, role)
     }
 
     /// Gives the pool its domain and its identity provider; once. Until then nobody can sign in by browser.
@@ -479,12 +464,4 @@ fn processors() -> usize {
 
 fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
-const LOWERCASE: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/// Text of letters drawn from an alphabet.
-fn text(rng: &mut impl CryptoRng, alphabet: &[u8], length: usize) -> String {
-    (0..length).map(|_| char::from(alphabet[rng.random_range(0..alphabet.len())])).collect()
 }

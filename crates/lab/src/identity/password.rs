@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::admin::check_policy;
 use super::auth::{invalid_parameter, required, wrong_password};
 use super::directory::{Status, User};
-use super::{Identity, Place, Refusal, seeding, text};
+use super::{Identity, Place, Refusal, seeding};
+use crate::ids::text;
 use gameday_core::model::{RegionRole, Secret};
 use gameday_protocols::srp::verify_password;
 

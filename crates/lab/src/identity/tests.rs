@@ -32,8 +32,6 @@ use gameday_core::model::{Milestone, Span};
 use gameday_protocols::net;
 use gameday_protocols::srp::{Challenge, ClientSession, timestamp};
 
-const ROLES: [RegionRole; 2] = [RegionRole::Primary, RegionRole::Replica];
-
 struct Lab {
     identity: Arc<Identity>,
     truth: Arc<Truth>,
@@ -63,11 +61,12 @@ async fn lab(settings: LabSettings, speed: f64) -> Lab {
         estate,
     };
     let identity = Identity::start(options).await.unwrap();
-    let sources = || ROLES.map(|role| source(&identity.place(role).region, &identity.place(role).signer)).to_vec();
+    let sources =
+        || RegionRole::ALL.map(|role| source(&identity.place(role).region, &identity.place(role).signer)).to_vec();
     let one = || Authorizer::start(gameday_core::env::JwksFetch::Cached, sources(), clock);
     identity.authorize([one().await.unwrap(), one().await.unwrap()]);
     let mut servers = Vec::new();
-    let doors = ROLES.map(|role| {
+    let doors = RegionRole::ALL.map(|role| {
         let listener = net::listen((Ipv4Addr::LOCALHOST, 0).into(), 128).unwrap();
         let door = listener.local_addr().unwrap();
         let router = identity.data_plane(role);
@@ -217,7 +216,7 @@ impl Lab {
 async fn users_sign_in_by_srp_in_both_regions() {
     let lab = lab(settings(), 1.0).await;
     assert_eq!(lab.identity.user_names(), ["synthetic-0001", "synthetic-0002", "synthetic-0003"]);
-    for role in ROLES {
+    for role in RegionRole::ALL {
         let region = lab.identity.place(role).region.to_string();
         let tokens = lab.sign_in(role, "synthetic-0002").await;
         assert_eq!((tokens.expires_in, tokens.token_type.as_deref()), (3600, Some("Bearer")));
@@ -260,7 +259,7 @@ async fn passwords_are_checked() {
     let lab = lab(settings(), 1.0).await;
     let password = lab.identity.password();
     let flow = AuthFlowType::UserPasswordAuth;
-    for role in ROLES {
+    for role in RegionRole::ALL {
         let right = [("USERNAME", "synthetic-0001"), ("PASSWORD", password.expose())];
         assert!(lab.initiate(role, flow.clone(), &right).await.unwrap().refresh_token.is_some());
         let wrong = [("USERNAME", "synthetic-0001"), ("PASSWORD", "Wrong-1234")];
@@ -284,7 +283,7 @@ async fn c17_srp_claims_of_a_wrong_time_are_refused() {
     let yesterday = (now - jiff::SignedDuration::from_hours(24)).strftime("%a");
     let padded = now.strftime("%a %b %d %H:%M:%S UTC %Y").to_string();
     let weekday = now.strftime(&format!("{yesterday} %b %-d %H:%M:%S UTC %Y")).to_string();
-    for role in ROLES {
+    for role in RegionRole::ALL {
         // From the tenth of a month on there is no zero to lead.
         let padded = Some(padded.clone()).filter(|padded| *padded != timestamp(now));
         let wrong = [weekday.clone(), timestamp(minutes(-10)), timestamp(minutes(10))];
@@ -302,7 +301,7 @@ async fn c17_srp_claims_of_a_wrong_time_are_refused() {
 #[tokio::test]
 async fn sessions_outlive_failover_and_failback() {
     let lab = lab(settings(), 1.0).await;
-    for (begin, end) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
+    for (begin, end) in [(RegionRole::Primary, RegionRole::Replica), (RegionRole::Replica, RegionRole::Primary)] {
         let refresh = lab.sign_in(begin, "synthetic-0003").await.refresh_token.unwrap();
         lab.replicated().await;
         for role in [end, begin, end] {
@@ -313,7 +312,8 @@ async fn sessions_outlive_failover_and_failback() {
             assert_eq!((status, &answer["issued_in"]), (200, &json!(lab.identity.place(role).region)));
         }
     }
-    let forged = lab.initiate(ROLES[0], AuthFlowType::RefreshTokenAuth, &[("REFRESH_TOKEN", "forged")]).await;
+    let forged =
+        lab.initiate(RegionRole::Primary, AuthFlowType::RefreshTokenAuth, &[("REFRESH_TOKEN", "forged")]).await;
     assert_eq!(refusal(forged), ("NotAuthorizedException".to_owned(), "Invalid Refresh Token".to_owned()));
 }
 
@@ -447,23 +447,29 @@ async fn the_wire_is_cognitos() {
     let lab = lab(settings(), 1.0).await;
     let post = |target: &str| http::Request::post("/").header("x-amz-target", target);
     let prefixed = |name: &str| format!("AWSCognitoIdentityProviderService.{name}");
-    let (status, answer) = lab.http(ROLES[0], post(&prefixed("ListUsers")), "{}").await;
+    let (status, answer) = lab.http(RegionRole::Primary, post(&prefixed("ListUsers")), "{}").await;
     assert_eq!((status, &answer["__type"]), (400, &json!("MissingAuthenticationTokenException")));
     let signed = post(&prefixed("ListUsers")).header("authorization", "AWS4-HMAC-SHA256 Credential=other/x");
-    assert_eq!(lab.http(ROLES[0], signed, "{}").await.1["__type"], "InvalidSignatureException");
-    assert_eq!(lab.http(ROLES[0], post(&prefixed("Nothing")), "{}").await.1["__type"], "UnknownOperationException");
-    assert_eq!(lab.http(ROLES[0], post(&prefixed("InitiateAuth")), "{").await.1["__type"], "SerializationException");
-    let no_client = lab.http(ROLES[0], post(&prefixed("InitiateAuth")), "{}").await.1;
+    assert_eq!(lab.http(RegionRole::Primary, signed, "{}").await.1["__type"], "InvalidSignatureException");
+    assert_eq!(
+        lab.http(RegionRole::Primary, post(&prefixed("Nothing")), "{}").await.1["__type"],
+        "UnknownOperationException"
+    );
+    assert_eq!(
+        lab.http(RegionRole::Primary, post(&prefixed("InitiateAuth")), "{").await.1["__type"],
+        "SerializationException"
+    );
+    let no_client = lab.http(RegionRole::Primary, post(&prefixed("InitiateAuth")), "{}").await.1;
     assert_eq!(no_client["__type"], "InvalidParameterException");
 
     let keys = |pool: &str| http::Request::get(format!("/{pool}/.well-known/jwks.json"));
-    let (_, here) = lab.http(ROLES[0], keys(lab.identity.pool_id()), "").await;
-    let (_, there) = lab.http(ROLES[1], keys(lab.identity.pool_id()), "").await;
+    let (_, here) = lab.http(RegionRole::Primary, keys(lab.identity.pool_id()), "").await;
+    let (_, there) = lab.http(RegionRole::Replica, keys(lab.identity.pool_id()), "").await;
     assert_eq!((&here["keys"][0]["alg"], &here["keys"][0]["use"]), (&json!("RS256"), &json!("sig")));
     assert_ne!(here["keys"][0]["kid"], there["keys"][0]["kid"]);
-    assert_eq!(lab.http(ROLES[0], keys("us-east-1_OTHER"), "").await.0, 404);
-    assert_eq!(lab.http(ROLES[0], http::Request::get("/health"), "").await.0, 200);
-    assert_eq!(lab.http(ROLES[0], http::Request::get("/api/account"), "").await.0, 401);
+    assert_eq!(lab.http(RegionRole::Primary, keys("us-east-1_OTHER"), "").await.0, 404);
+    assert_eq!(lab.http(RegionRole::Primary, http::Request::get("/health"), "").await.0, 200);
+    assert_eq!(lab.http(RegionRole::Primary, http::Request::get("/api/account"), "").await.0, 401);
     // A client of one Region does not administer the other by mistake.
     let lost = client(lab.doors[1], "us-east-1");
     let listed = lost.list_users().user_pool_id(lab.identity.pool_id()).send().await;

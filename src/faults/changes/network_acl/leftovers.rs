@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CreateClone, Deny, Swap};
 use crate::cloud::CloudError;
-use crate::faults::action::Action;
-use crate::faults::changes::mark::is_gone;
-use crate::faults::discover::{Finder, tagged};
+use crate::faults::finder::{Finder, is_gone, tagged};
 use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG};
 
@@ -18,12 +16,8 @@ pub(super) async fn clones(finder: &mut Finder<'_>) -> Result<(), CloudError> {
         let page = page.map_err(CloudError::of("ec2:DescribeNetworkAcls"))?;
         vpcs.extend(page.network_acls().iter().filter_map(|acl| acl.vpc_id().map(str::to_owned)));
     }
-    let scheduled = finder.scheduled.clone();
-    let denies = scheduled.iter().filter_map(|(run, action)| match action {
-        Action::Deny(deny) => Some((deny.clone.as_str(), run.as_str())),
-        _ => None,
-    });
-    let named: BTreeMap<&str, &str> = denies.collect();
+    let named: BTreeMap<&str, &str> =
+        finder.scheduled::<Deny>().map(|(run, deny)| (deny.clone.as_str(), run)).collect();
     for clone in named.keys() {
         let call = finder.clients.ec2.describe_network_acls().network_acl_ids(*clone).send();
         match call.await.map_err(CloudError::of("ec2:DescribeNetworkAcls")) {
@@ -63,17 +57,17 @@ fn clone_of(finder: &mut Finder<'_>, run: &str, key: &str, original: &str, vpc: 
         client_token: format!("{run}-{}", key.replace('/', "-")),
         tags: BTreeMap::new(),
     };
-    finder.add(run, Action::CreateClone(make));
+    finder.add(run, make);
     for subnet in described.subnets_of(&clone.id) {
         let (vpc, subnet) = (vpc.clone(), subnet.to_owned());
-        finder.add(run, Action::Swap(Swap { vpc, subnet, original: original.clone(), clone: key.clone() }));
+        finder.add(run, Swap { vpc, subnet, original: original.clone(), clone: key.clone() });
     }
     // Whatever the clone denies beyond its original, number aside, is the run's own.
     let known = described.acl(&original).map(|acl| acl.rules.iter().map(AclRule::unnumbered).collect::<Vec<_>>());
     for rule in clone.rules.iter().filter(|rule| !rule.allow) {
         if known.as_ref().is_none_or(|known| !known.contains(&rule.unnumbered())) {
             let deny = Deny { vpc: vpc.clone(), clone: key.clone(), rule: rule.clone() };
-            finder.add(run, Action::Deny(deny));
+            finder.add(run, deny);
         }
     }
 }

@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use super::{CreateEmpty, Grouped, Revoke, SwapGroups};
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::action::Action;
 use crate::faults::changes::group_rule::GroupRule;
-use crate::faults::changes::mark::{Marked, is_gone};
-use crate::faults::discover::{Finder, tagged, tags};
+use crate::faults::changes::mark::Marked;
+use crate::faults::finder::{Finder, is_gone, tagged, tags};
 use crate::faults::tags::{CLONE_TAG, MARK_TAG, RUN_TAG, RUNS_BEGIN, WAS_TAG};
 
 /// Empty groups, by their tags, which tell what each target had.
@@ -31,11 +30,11 @@ pub(super) async fn empty_groups(finder: &mut Finder<'_>) -> Result<(), CloudErr
                 .collect();
             let (vpc, name, key) = (vpc.to_owned(), name.to_owned(), key.clone());
             let make = CreateEmpty { vpc, group: key.clone(), name, was: was.clone(), tags: BTreeMap::new() };
-            finder.add(run, Action::CreateEmpty(make));
+            finder.add(run, make);
             for (target, was) in was {
                 let id = target.trim_start_matches(WAS_TAG);
                 if let Some(target) = grouped(finder.clients, id).await? {
-                    finder.add(run, Action::SwapGroups(SwapGroups { target, was, group: key.clone() }));
+                    finder.add(run, SwapGroups { target, was, group: key.clone() });
                 }
             }
         }
@@ -71,7 +70,7 @@ pub(super) async fn marked_groups(finder: &mut Finder<'_>) -> Result<(), CloudEr
             let (tags, Some(id)) = (tags(group.tags()), group.group_id()) else { continue };
             let Some(run) = finder.marked(Marked::Group(id.to_owned()), &tags) else { continue };
             for (rule, tags) in GroupRule::of_marks(&tags) {
-                finder.add(&run, Action::Revoke(Revoke { group: id.to_owned(), rule, id: None, tags }));
+                finder.add(&run, Revoke { group: id.to_owned(), rule, id: None, tags });
             }
         }
     }

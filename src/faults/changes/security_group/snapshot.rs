@@ -8,7 +8,7 @@ use super::Grouped;
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::changes::group_rule::{self, GroupRule};
 use crate::faults::changes::lock::LOCK_GROUP;
-use crate::faults::discover::tags;
+use crate::faults::finder::tags;
 use crate::faults::state::{Attribute, Kind, Snapshot, State, Value, ids, text, there};
 
 /// Of a VPC, by its ID.

@@ -31,7 +31,7 @@ async fn servers_sign_users_in_with_their_own_credentials() {
     let confidential = lab.named("confidential");
     let hash = secret_hash(USER, &confidential.id, confidential.secret.as_ref().unwrap());
     let basic = [("USERNAME", USER), ("PASSWORD", password.expose()), ("SECRET_HASH", hash.as_str())];
-    for role in ROLES {
+    for role in RegionRole::ALL {
         for flow in [AuthFlowType::AdminUserPasswordAuth, AuthFlowType::AdminNoSrpAuth] {
             let signed_in = lab.admin_initiate(role, &lab.named("public"), flow.clone(), &basic[..2]).await.unwrap();
             let result = signed_in.authentication_result.unwrap();
@@ -67,7 +67,7 @@ async fn a_new_password_is_demanded_and_demanded_again() {
     let (pool, password) = (lab.identity.pool_id(), lab.identity.password());
     let hash = secret_hash(user, &client.id, client.secret.as_ref().unwrap());
     let parameters = [("USERNAME", user), ("PASSWORD", password.expose()), ("SECRET_HASH", hash.as_str())];
-    for role in [ROLES[1], ROLES[0], ROLES[0]] {
+    for role in [RegionRole::Replica, RegionRole::Primary, RegionRole::Primary] {
         let demanded =
             lab.admin_initiate(role, &client, AuthFlowType::AdminUserPasswordAuth, &parameters).await.unwrap();
         assert_eq!(demanded.challenge_name, Some(ChallengeNameType::NewPasswordRequired));
@@ -127,7 +127,7 @@ async fn a_disabled_user_is_shut_out_everywhere() {
     lab.replicated().await;
     let password = lab.identity.password();
     let refresh = [("REFRESH_TOKEN", session.refresh_token().unwrap())];
-    for role in ROLES {
+    for role in RegionRole::ALL {
         let disabled = ("NotAuthorizedException".to_owned(), "User is disabled.".to_owned());
         assert_eq!(refusal(lab.srp(role, USER, &password).await), disabled);
         assert_eq!(refusal(lab.initiate(role, AuthFlowType::RefreshTokenAuth, &refresh).await), disabled);

@@ -39,7 +39,7 @@ async fn a_client_with_a_secret_wants_its_hash() {
     let secret = confidential.secret.clone().unwrap();
     let right = secret_hash(USER, &confidential.id, &secret);
     let flow = AuthFlowType::UserPasswordAuth;
-    for role in ROLES {
+    for role in RegionRole::ALL {
         let basic = [("USERNAME", USER), ("PASSWORD", password.expose())];
         let hashed = [basic[0], basic[1], ("SECRET_HASH", right.as_str())];
         let without = refusal(lab.at_client(role, &confidential, flow.clone(), &basic).await);
@@ -82,14 +82,15 @@ async fn a_client_takes_part_in_its_own_flows_alone() {
         ("service", AuthFlowType::UserPasswordAuth),
     ];
     for (name, flow) in cases {
-        let refused = refusal(lab.at_client(ROLES[0], &lab.named(name), flow, &parameters).await);
+        let refused = refusal(lab.at_client(RegionRole::Primary, &lab.named(name), flow, &parameters).await);
         assert_eq!(refused.0, "InvalidParameterException", "{name}");
         assert!(refused.1.contains("not enabled for this client"), "{name}: {}", refused.1);
     }
     let rotating = lab.named("rotating");
-    let signed_in = lab.at_client(ROLES[0], &rotating, AuthFlowType::UserPasswordAuth, &parameters[..2]).await;
+    let signed_in =
+        lab.at_client(RegionRole::Primary, &rotating, AuthFlowType::UserPasswordAuth, &parameters[..2]).await;
     let access = tokens(signed_in.unwrap()).access_token.unwrap();
-    assert_eq!(lab.account(ROLES[1], &access).await.0, 200);
+    assert_eq!(lab.account(RegionRole::Replica, &access).await.0, 200);
 }
 
 #[tokio::test]

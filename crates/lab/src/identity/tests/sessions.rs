@@ -46,7 +46,7 @@ async fn without_rotation_a_refresh_token_serves_again_and_again() {
         let client = lab.named(name);
         let refresh = lab.begin(RegionRole::Primary, &client, USER).await.refresh_token.unwrap();
         lab.replicated().await;
-        for role in [ROLES[1], ROLES[0], ROLES[1]] {
+        for role in [RegionRole::Replica, RegionRole::Primary, RegionRole::Replica] {
             let renewed = lab.renew(role, &client, &refresh).await.unwrap().authentication_result.unwrap();
             assert!(renewed.refresh_token.is_none());
             assert_eq!(lab.account(role, &renewed.access_token.unwrap()).await.0, 200);
@@ -102,14 +102,14 @@ async fn a_rotated_refresh_token_serves_through_its_grace_alone() {
 async fn a_sign_out_ends_all_sessions_in_both_regions() {
     let lab = lab(settings(), 1.0).await;
     let client = lab.named("public");
-    for (here, there) in [(ROLES[0], ROLES[1]), (ROLES[1], ROLES[0])] {
+    for (here, there) in [(RegionRole::Primary, RegionRole::Replica), (RegionRole::Replica, RegionRole::Primary)] {
         let [one, two] = [lab.begin(here, &client, USER).await, lab.begin(there, &client, USER).await];
         let bystander = lab.begin(here, &client, "synthetic-0001").await;
         let [access, other_access] = [&one, &two].map(|session| session.access_token().unwrap());
         lab.client(here).global_sign_out().access_token(access).send().await.unwrap();
         assert_eq!(lab.get_user(here, access).await, Err(not_authorized("Access Token has been revoked")));
         lab.replicated().await;
-        for role in ROLES {
+        for role in RegionRole::ALL {
             for session in [&one, &two] {
                 let refused = refusal(lab.renew(role, &client, session.refresh_token().unwrap()).await);
                 assert_eq!(refused, not_authorized("Refresh Token has been revoked"));
@@ -163,7 +163,7 @@ async fn one_session_is_revoked_by_its_refresh_token() {
     revoke(&client, "unknown").await.unwrap();
     revoke(&client, refresh).await.unwrap();
     lab.replicated().await;
-    for role in ROLES {
+    for role in RegionRole::ALL {
         let refused = refusal(lab.renew(role, &client, refresh).await);
         assert_eq!(refused, not_authorized("Refresh Token has been revoked"));
         assert_eq!(lab.get_user(role, access).await, Err(not_authorized("Access Token has been revoked")));

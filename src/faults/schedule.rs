@@ -8,11 +8,11 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::network_acl::gone;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
-use crate::faults::action::Action;
-use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
-use crate::faults::state::{Attribute, Kind, Snapshot, State, text};
+
+use super::action::Action;
+use super::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
+use super::state::{Attribute, Kind, Snapshot, State, text};
 
 /// Retries of a call that Scheduler could not make (EventBridge Scheduler user guide, "RetryPolicy": at most 185).
 const RETRIES: i32 = 185;
