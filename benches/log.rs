@@ -97,7 +97,7 @@ fn record(folder: &Path, logins: u64) -> Fallible<()> {
             login.api_sent = login.api_sent.map(|sent| sent + late);
             // Names are as long as in a run, and most of them differ.
             login.user = Some(format!("synthetic-{arrival:07}"));
-            login.again_of = (login.phase == Phase::Outage && arrival > 0).then(|| arrival - 1);
+            login.retry_of = (login.phase == Phase::Outage && arrival > 0).then(|| arrival - 1);
             log.write(Event::Login(Box::new(login)));
             arrival += 1;
         }

@@ -142,10 +142,10 @@ fn by_seed(seed: u64) -> Value {
     let mut lag = || (rng.random_range(0.0..1.0_f64) + rng.random_range(0.0..1.0) + rng.random_range(0.0..1.0)).exp();
     let lags: Vec<f64> = (0..30).map(|_| lag()).collect();
     let most = lags.iter().copied().fold(0.0, f64::max);
-    run["chance"]["replication_lag_s"] = json!({ "lower_s": 0.0, "upper_s": most, "samples": 30 });
+    run["natural_variation"]["replication_lag_s"] = json!({ "lower_s": 0.0, "upper_s": most, "samples": 30 });
     let rpo = lag();
     (run["rpo"]["lower_s"], run["rpo"]["upper_s"]) = (json!((rpo - 1.4).max(0.0)), json!(rpo));
-    run["chance"]["health_check_interval_s"] = json!(10.0);
+    run["natural_variation"]["health_check_interval_s"] = json!(10.0);
     run["run_id"] = json!(format!("seed {seed}"));
     run
 }
@@ -209,12 +209,12 @@ fn a14_what_is_beyond_chance_is_a_regression() {
         assert_ne!(of(&pair_up, Figure::Detection), Change::Regression);
         let (mut a, mut b) = (a, b);
         for run in [&mut a, &mut b] {
-            run["chance"]["health_check_interval_s"] = json!(10.0);
+            run["natural_variation"]["health_check_interval_s"] = json!(10.0);
         }
         let check = pair(&record(&a), &slower(&b, &later.map(|name| (name, 10.0))));
         assert_eq!(of(&check, Figure::Detection), Change::Regression, "{check:?}");
         b["rpo"] = json!({ "lower_s": 40.0, "upper_s": 41.0 });
-        b["chance"]["replication_lag_s"] = json!({ "lower_s": 30.0, "upper_s": 45.0, "samples": 30 });
+        b["natural_variation"]["replication_lag_s"] = json!({ "lower_s": 30.0, "upper_s": 45.0, "samples": 30 });
         assert_eq!(of(&pair(&record(&a), &record(&b)), Figure::Rpo), Change::Regression);
     }
 }
@@ -249,7 +249,7 @@ fn a14_of_older_runs_it_cannot_be_told() {
     let folder = tempfile::tempdir().unwrap();
     let (mut first, mut second) = (run("2026-02-01", &[]), run("2026-05-01", &[("first_replica_login", 5.0)]));
     for run in [&mut first, &mut second] {
-        run.as_object_mut().unwrap().remove("chance");
+        run.as_object_mut().unwrap().remove("natural_variation");
     }
     let folders = [save(folder.path(), "a", &first), save(folder.path(), "b", &second)];
     let done = gameday().arg("trend").args(&folders).arg("--fail-on-regression").output().unwrap();
@@ -260,7 +260,7 @@ fn a14_of_older_runs_it_cannot_be_told() {
         said(&done)
     );
     // Of an unchanged environment, what one of them says holds for both.
-    first["chance"] = sample()["chance"].clone();
+    first["natural_variation"] = sample()["natural_variation"].clone();
     assert_eq!(changes(&pair(&record(&first), &record(&second)), Change::CannotTell), [""; 0]);
 }
 

@@ -65,7 +65,7 @@ fn few_descriptors_are_the_runners_own_failure_and_everything_is_put_back() {
     let (run, truth, events) = (json(&out.join("run.json")), json(&out.join("truth.json")), events(&out));
     assert_eq!(run["rollback"]["state_identical"], true);
     assert_eq!(
-        (&run["rollback"]["reverted"], &run["rollback"]["left"]),
+        (&run["rollback"]["reverted"], &run["rollback"]["not_reverted"]),
         (&run["rollback"]["mutations"], &serde_json::json!([]))
     );
     let found = |event: &Event| matches!(event, Event::Finding(finding) if finding.code == "GD610");

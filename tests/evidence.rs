@@ -139,7 +139,7 @@ fn an_archive_is_always_the_same_and_tells_of_every_change() {
     let (_, found) = problems(&unpacked, || fs::write(at("more.txt"), "x").unwrap());
     assert!(found.iter().any(|it| it == "more.txt is not in the manifest"), "{found:?}");
     let (_, found) =
-        problems(&unpacked, || edit(&at("events.ndjson"), "\"schema_version\":1,", "\"schema_version\":99,"));
+        problems(&unpacked, || edit(&at("events.ndjson"), "\"schema_version\":2,", "\"schema_version\":99,"));
     assert!(found.iter().any(|it| it.starts_with("its event log cannot be evaluated")), "{found:?}");
 
     let changed = folder.path().join("changed.tar.zst");

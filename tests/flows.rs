@@ -263,14 +263,14 @@ fn sessions_live_through_failover_and_failback_by_every_refresh() {
             assert!(calls.len() as f64 > due - 1.0, "session {session}: {} calls of {due:.1}", calls.len());
         }
     }
-    assert!(done.sessions.iter().any(|call| call.held_up));
+    assert!(done.sessions.iter().any(|call| call.blocked));
 }
 
 /// When so many percent of a cohort were back, in `run.json`: at the latest so long after the cut, and whether it took the heal.
 fn back(run: &serde_json::Value, cohort: &str, percent: u64) -> Option<(f64, bool)> {
-    let back = run["recovery"]["by_cohort"][cohort]["back"].as_array().unwrap();
+    let back = run["recovery"]["by_cohort"][cohort]["recovered"].as_array().unwrap();
     let found = back.iter().find(|back| back["percent"] == percent).unwrap();
-    Some((found["upper_s"].as_f64()?, found["after_heal"].as_bool().unwrap()))
+    Some((found["upper_s"].as_f64()?, found["after_restore"].as_bool().unwrap()))
 }
 
 #[test]
@@ -286,10 +286,10 @@ fn each_kind_of_client_is_back_when_its_way_of_finding_the_front_door_lets_it() 
     };
     // Whoever keeps the first answer for ever is never served by the replica, and is back with the primary alone.
     assert_eq!(during("caches-forever", RegionRole::Replica), 0);
-    assert!(back(&done.run, "caches-forever", 90).is_none_or(|(_, after_heal)| after_heal));
+    assert!(back(&done.run, "caches-forever", 90).is_none_or(|(_, after_restore)| after_restore));
     let before_heal = |cohort| {
-        let (at, after_heal) = back(&done.run, cohort, 90).unwrap_or_else(|| panic!("{cohort} was never back"));
-        assert!(!after_heal, "{cohort}");
+        let (at, after_restore) = back(&done.run, cohort, 90).unwrap_or_else(|| panic!("{cohort} was never back"));
+        assert!(!after_restore, "{cohort}");
         at
     };
     let (fresh, jvm, by_itself) = (before_heal("fresh-lookup"), before_heal("jvm"), before_heal("tries-replica"));
@@ -314,14 +314,14 @@ fn everybody_who_failed_comes_again_until_the_storm_is_over() {
     let failed: Vec<&Login> = done.logins.iter().filter(|login| login.outcome != LoginOutcome::Succeeded).collect();
     assert!(failed.len() > 100, "{} failed", failed.len());
     // Each failure is repeated once, after its pause, but for those at the very end.
-    for login in done.logins.iter().filter(|login| login.again_of.is_some()) {
-        let first = done.logins.iter().find(|first| Some(first.arrival) == login.again_of).unwrap();
+    for login in done.logins.iter().filter(|login| login.retry_of.is_some()) {
+        let first = done.logins.iter().find(|first| Some(first.arrival) == login.retry_of).unwrap();
         assert_ne!(first.outcome, LoginOutcome::Succeeded);
         let pause = login.scheduled.duration_since(first.ended).as_secs_f64();
         assert!((pause - 2.0).abs() < 1e-6, "{pause} s");
         assert_eq!((&first.user, &first.flow, &first.cohort), (&login.user, &login.flow, &login.cohort));
     }
-    let again: BTreeSet<u64> = done.logins.iter().filter_map(|login| login.again_of).collect();
+    let again: BTreeSet<u64> = done.logins.iter().filter_map(|login| login.retry_of).collect();
     let last = done.logins.iter().map(|login| login.ended).max().unwrap();
     let settled = |login: &&&Login| last.duration_since(login.ended).as_secs_f64() > 5.0;
     assert!(failed.iter().filter(settled).all(|login| again.contains(&login.arrival)), "somebody went away");
@@ -347,7 +347,7 @@ fn whoever_is_shed_comes_again_too() {
     let users = "[users]\nmost_in_flight = 4\n\n[users.arrivals]\nprocess = \"retry-storm\"\nrate = \"1/s\"\nagain_after = \"5s\"\n\n\
                  [[users.flows]]\nflow = \"USER_PASSWORD_AUTH\"\nshare = \"100%\"";
     let done = run_virtually(&storm(folder.path(), &[("@users", users)]), support::SHORT_TTL);
-    let again: BTreeSet<u64> = done.logins.iter().filter_map(|login| login.again_of).collect();
+    let again: BTreeSet<u64> = done.logins.iter().filter_map(|login| login.retry_of).collect();
     let last = done.logins.iter().map(|login| login.ended).max().unwrap();
     let shed: Vec<&Login> = done
         .logins

@@ -93,8 +93,8 @@ impl Forced {
     fn came_true(&self, code: &str, seen: &str) {
         let findings = self.run["findings"].as_array().unwrap();
         let finding = findings.iter().find(|finding| finding["code"] == code).unwrap();
-        let became = &finding["became"];
-        assert_eq!((&finding["ignored"], &became["verdict"]), (&true.into(), &"came_true".into()), "{finding}");
+        let prediction = &finding["prediction_outcome"];
+        assert_eq!((&finding["ignored"], &prediction["verdict"]), (&true.into(), &"came_true".into()), "{finding}");
         ties(&self.report, seen, code);
         assert_eq!(self.run["rollback"]["state_identical"], true, "{code}");
     }

@@ -91,7 +91,7 @@ fn fails_as_predicted(variant: &str, missing: &[&str]) {
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
     assert!(report.contains(code), "{variant}: the report does not name {code}");
     let finding = run["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == code).unwrap();
-    assert_eq!(finding["became"]["verdict"], "came_true", "{variant}: {finding}");
+    assert_eq!(finding["prediction_outcome"]["verdict"], "came_true", "{variant}: {finding}");
     // Whoever is kept from the primary is so by the finding; where nobody comes back, all get in at the replica.
     if missing.contains(&"first_replica_login") {
         ties(&report, "connect_timeout", code);

@@ -31,6 +31,7 @@ fn its_log_is_reported() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let run = json(&folder.path().join("run.json"));
     assert_eq!(run["run_id"], "gd-20261128t212919z-31bdbc");
+    assert_eq!(run["schema_version"], 2, "its log is of version 1");
     assert_eq!(run["logins"]["attempted"], ATTEMPTED);
     assert_eq!((&run["rollback"]["mutations"], &run["rollback"]["reverted"]), (&CHANGES.into(), &CHANGES.into()));
     let report = fs::read_to_string(folder.path().join("report.md")).unwrap();

@@ -155,7 +155,8 @@ async fn without_permission_to_ask_for_passwords_a_run_is_not_restored_and_says_
     let changed: Vec<String> =
         place.users().await.into_iter().filter(|(name, state)| before[name] != *state).map(|(name, _)| name).collect();
     let run = json(&place.out().join("run.json"));
-    let left: Vec<&str> = run["rollback"]["left"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
+    let left: Vec<&str> =
+        run["rollback"]["not_reverted"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
     assert!(!changed.is_empty() && left.len() == changed.len(), "{changed:?} but {left:?}");
     let report = std::fs::read_to_string(place.out().join("report.md")).unwrap();
     for name in &changed {

@@ -190,7 +190,7 @@ fn run_json_keeps_the_contract() {
     assert_eq!(names, ["detection", "rto", "sustained_rto", "rpo", "failback", "replica_success_rate"]);
     assert_eq!(
         json["rollback"],
-        json!({ "mutations": 3, "reverted": 3, "state_identical": true, "left": [], "differences": [] })
+        json!({ "mutations": 3, "reverted": 3, "state_identical": true, "not_reverted": [], "differences": [] })
     );
 }
 
@@ -273,7 +273,7 @@ fn an_abort_leaves_what_it_cut_short_inconclusive() {
     let record = |seconds, event| Record { seq: 0, at: at(seconds), event };
     records.push(record(20.0, Event::Abort { reason: "SIGINT".into() }));
     records.push(record(20.1, Event::PhaseStarted { phase: Phase::Restore }));
-    records.push(record(22.0, Event::Restored { mutations: 3, reverted: 3, left: Vec::new() }));
+    records.push(record(22.0, Event::Restored { mutations: 3, reverted: 3, not_reverted: Vec::new() }));
     records.push(record(23.0, Event::RunEnded { failure: Some(RunFailure::Aborted("SIGINT".into())) }));
     let aborted = outcome(&records).unwrap();
     assert_eq!(aborted.exit_code, Some(4));
@@ -284,8 +284,8 @@ fn an_abort_leaves_what_it_cut_short_inconclusive() {
 
     // What could not be restored outranks the abort.
     edit(&mut records, |event| {
-        if let Event::Restored { left, .. } = event {
-            left.push("acl-1: AccessDenied".into());
+        if let Event::Restored { not_reverted, .. } = event {
+            not_reverted.push("acl-1: AccessDenied".into());
         }
     });
     let left = outcome(&records).unwrap();
@@ -305,8 +305,8 @@ fn a_run_that_was_aborted_or_not_put_back_confirms_nothing() {
     });
     let mut left = World::sample().run().0;
     edit(&mut left, |event| {
-        if let Event::Restored { left, .. } = event {
-            left.push("acl-1: AccessDenied".into());
+        if let Event::Restored { not_reverted, .. } = event {
+            not_reverted.push("acl-1: AccessDenied".into());
         }
     });
     for (records, code) in [(stopped, 4), (left, 5)] {
@@ -658,15 +658,15 @@ fn the_step_in_which_a_try_fails_is_told_apart_from_those_that_ended() {
     let (dns, connect) = (of(LoginStep::Dns), of(LoginStep::Connect));
     assert!(blackholed > 20 && earlier > 5);
     assert_eq!(dns.ended.count, before(LoginStep::Dns).count + blackholed + earlier);
-    assert_eq!((dns.not_ended.count, dns.not_ended.latency), (0, None));
+    assert_eq!((dns.unfinished.count, dns.unfinished.latency), (0, None));
     assert_eq!(connect.ended, before(LoginStep::Connect));
-    assert_eq!(connect.not_ended.count, blackholed + earlier);
-    let p99 = connect.not_ended.latency.unwrap().p99;
+    assert_eq!(connect.unfinished.count, blackholed + earlier);
+    let p99 = connect.unfinished.latency.unwrap().p99;
     assert!((p99 - 3000.0).abs() < 3.0, "{p99}");
     let rows = run_json(&outcome)["logins"]["steps"].clone();
     let row = rows.as_array().unwrap().iter().find(|row| row["step"] == "connect").unwrap();
     assert_eq!(
-        (&row["count"], &row["not_ended"]["count"]),
+        (&row["count"], &row["unfinished"]["count"]),
         (&json!(connect.ended.count), &json!(blackholed + earlier))
     );
     let shown = format!("| connect | failed | {} |", blackholed + earlier);
@@ -742,7 +742,7 @@ fn session(session: u64, step: SessionStep, sent: f64, role: RegionRole, outcome
         phase: Phase::Hold,
         role,
         outcome,
-        held_up: false,
+        blocked: false,
     }))
 }
 
@@ -781,9 +781,9 @@ fn sessions_are_kept_interrupted_forced_or_lost() {
     let records = with_events(sessions());
     let outcome = outcome(&records).unwrap();
     let sessions = run_json(&outcome)["sessions"].clone();
-    let fates =
+    let outcomes =
         ["opened", "kept", "interrupted", "forced", "lost", "not_opened"].map(|fate| sessions[fate].as_u64().unwrap());
-    assert_eq!(fates, [4, 1, 1, 1, 1, 1]);
+    assert_eq!(outcomes, [4, 1, 1, 1, 1, 1]);
     assert_eq!(sessions["api_in_outage"], json!({ "tried": 5, "worked": 2 }));
     assert_eq!(sessions["api_refused_in_outage"], 1);
     // From the call that hung at 10 s to the answer at 70.5 s.
@@ -822,15 +822,15 @@ fn calls_that_a_stall_held_up_count_as_calls_that_failed() {
     let mut renewal = session(3, SessionStep::ApiCall, 245.2, RegionRole::Primary, rejected("NotAuthorizedException"));
     for event in [&mut due, &mut renewal] {
         if let Event::Session(call) = event {
-            call.held_up = true;
+            call.blocked = true;
         }
     }
     let outcome = outcome(&with_events(sessions().into_iter().chain([due, renewal]))).unwrap();
     let found = run_json(&outcome)["sessions"].clone();
     assert_eq!(found["api_in_outage"], json!({ "tried": 6, "worked": 2 }));
-    assert_eq!((&found["api_held_up_in_outage"], &found["api_refused_in_outage"]), (&json!(1), &json!(1)));
-    let fates = ["kept", "interrupted", "forced", "lost"].map(|fate| found[fate].as_u64().unwrap());
-    assert_eq!(fates, [1, 1, 1, 1]);
+    assert_eq!((&found["api_blocked_in_outage"], &found["api_refused_in_outage"]), (&json!(1), &json!(1)));
+    let outcomes = ["kept", "interrupted", "forced", "lost"].map(|fate| found[fate].as_u64().unwrap());
+    assert_eq!(outcomes, [1, 1, 1, 1]);
 }
 
 #[test]
@@ -909,10 +909,10 @@ fn users_who_try_again_are_counted_by_their_tries() {
     logins(&mut records, |login| {
         if login.phase == Phase::Outage && login.outcome == LoginOutcome::ConnectTimeout {
             // A chain of users that never gets in, but for the last.
-            login.again_of = failed.last().copied();
+            login.retry_of = failed.last().copied();
             failed.push(login.arrival);
         } else if login.phase == Phase::Hold && rescued < 3 {
-            login.again_of = (rescued == 0).then(|| failed.last().copied().unwrap());
+            login.retry_of = (rescued == 0).then(|| failed.last().copied().unwrap());
             let (ended, role) = (login.started, Some(RegionRole::Replica));
             let throttled = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
             login.earlier = vec![FailedTry { ended, role, outcome: throttled, api_sent: None, steps: Vec::new() }; 2];
@@ -923,11 +923,11 @@ fn users_who_try_again_are_counted_by_their_tries() {
     });
     let outcome = outcome(&records).unwrap();
     let tries = run_json(&outcome)["tries"].clone();
-    assert_eq!((&tries["retried"], &tries["rescued"]), (&json!(3), &json!(3)));
+    assert_eq!((&tries["retried"], &tries["succeeded_by_retry"]), (&json!(3), &json!(3)));
     assert_eq!(tries["by_tries"][1], json!({ "tries": 3, "logins": 3, "succeeded": 3 }));
     assert_eq!(tries["failed_tries"]["throttled at InitiateAuth"], 6);
     assert_eq!(tries["repeated_arrivals"], failed.len());
-    assert_eq!(tries["back_in"], json!([{ "arrivals": failed.len() + 1, "users": 1 }]));
+    assert_eq!(tries["signed_in_again"], json!([{ "arrivals": failed.len() + 1, "users": 1 }]));
     assert!(others > 0);
     assert_eq!(tries["gave_up"], others, "who failed and did not come again is not back by the end of the run");
 }
@@ -1000,13 +1000,13 @@ fn a_cohort_that_keeps_its_first_answer_is_back_only_after_the_heal() {
     let outcome = outcome(&records).unwrap();
     let (markdown, html) = (report(&outcome, "report.md"), report(&outcome, "report.html"));
     let recovery = outcome.recovery.unwrap();
-    let slow = recovery.by_cohort[Cohort::FreshLookup.as_str()].back[3];
-    assert!(slow.after_heal && slow.at.unwrap().lower < 181.0 && slow.at.unwrap().upper >= 181.0, "{slow:?}");
+    let slow = recovery.by_cohort[Cohort::FreshLookup.as_str()].recovered[3];
+    assert!(slow.after_restore && slow.at.unwrap().lower < 181.0 && slow.at.unwrap().upper >= 181.0, "{slow:?}");
     assert!(
         markdown.contains(", after removal of the fault, ") && html.contains("<br><small>after removal of the fault, ")
     );
-    let quick = recovery.by_cohort[Cohort::HonoursTtl.as_str()].back[3];
-    assert!(!quick.after_heal && quick.at.unwrap().upper < 64.0, "{quick:?}");
+    let quick = recovery.by_cohort[Cohort::HonoursTtl.as_str()].recovered[3];
+    assert!(!quick.after_restore && quick.at.unwrap().upper < 64.0, "{quick:?}");
 }
 
 /// In seconds after the cut.

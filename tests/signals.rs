@@ -100,7 +100,7 @@ async fn interrupted(phase: Phase, signals: &[&str]) -> Left {
     let (events, json) = (events(&run.out), json(&run.out.join("run.json")));
     assert_eq!(json["exit_code"], code, "{said}");
     assert_eq!(json["rollback"]["mutations"], json["rollback"]["reverted"], "{said}");
-    assert_eq!(json["rollback"]["left"], serde_json::json!([]), "{said}");
+    assert_eq!(json["rollback"]["not_reverted"], serde_json::json!([]), "{said}");
     let title = std::fs::read_to_string(run.out.join("report.md")).unwrap();
     assert!(title.contains("A short failover"), "{title}");
     if phase == Phase::Preflight {

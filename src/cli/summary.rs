@@ -53,13 +53,13 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
         if finding.severity != Severity::Note {
             let Finding { code, title, evidence, remedy, .. } = finding;
             let _ = writeln!(lines, "{code} {title}: {evidence}\n{}", text::markdown(remedy, "  "));
-            if let Some(Prediction { became: PredictionOutcome::CameTrue(seen), .. }) = outcome.foretold.get(index) {
+            if let Some(Prediction { outcome: PredictionOutcome::CameTrue(seen), .. }) = outcome.foretold.get(index) {
                 let _ = writeln!(lines, "  The prediction was right: {seen}");
             }
         }
     }
     for steady in outcome.steady.iter().filter(|steady| !steady.steady) {
-        let _ = writeln!(lines, "no steady state {}: {}", steady.asked.words(), steady.why_not());
+        let _ = writeln!(lines, "no steady state {}: {}", steady.judged_at.words(), steady.why_not());
     }
     for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave || anomaly.of_runner) {
         let _ = writeln!(lines, "{}: {}", anomaly.code, anomaly.text);

@@ -149,6 +149,6 @@ impl Shell {
 }
 
 fn restored_event(restored: &Restored) -> Event {
-    let (mutations, reverted, left) = (restored.mutations, restored.reverted, restored.left.clone());
-    Event::Restored { mutations, reverted, left }
+    let (mutations, reverted, not_reverted) = (restored.mutations, restored.reverted, restored.left.clone());
+    Event::Restored { mutations, reverted, not_reverted }
 }

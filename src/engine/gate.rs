@@ -15,8 +15,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::observe::Targets;
 use gameday_core::measure::{LAG_LEVELS_S, clopper_pearson_95, seconds_between};
 use gameday_core::model::{
-    Clock, DnsSource, Event, EventLog, LATE_MS, Login, LoginOutcome, Record, RegionRole, SteadyFigures, SteadyPart,
-    SteadyState, SteadyStateAsked, Window,
+    Clock, DnsSource, Event, EventLog, JudgedAt, LATE_MS, Login, LoginOutcome, Record, RegionRole, SteadyFigures,
+    SteadyPart, SteadyState, Window,
 };
 use gameday_core::scenario::{Objective, Scenario};
 
@@ -184,14 +184,14 @@ impl Tally {
             });
         }
         parts.push(self.runner(machine, real));
-        whole(SteadyStateAsked::BeforeFault, parts)
+        whole(JudgedAt::BeforeFault, parts)
     }
 
     /// Steady state once the primary serves again: by the logins that were due from `since` on. Canaries are written up to the fault alone.
     pub fn after_failback(&self, demands: Demands, targets: &Targets, since: Timestamp) -> SteadyState {
         let (attempted, succeeded) = self.recent_since(|(scheduled, ..)| *scheduled >= since);
         let logins = judge_logins(attempted, succeeded, attempted, succeeded, demands, 1);
-        whole(SteadyStateAsked::AfterFailback, vec![logins, self.health(), self.record(targets)])
+        whole(JudgedAt::AfterFailback, vec![logins, self.health(), self.record(targets)])
     }
 
     fn recent_since(&self, within: impl Fn(&&(Timestamp, Timestamp, bool)) -> bool) -> (u64, u64) {
@@ -201,8 +201,8 @@ impl Tally {
 
     fn health(&self) -> SteadyPart {
         let healthy = self.health.map(|(_, healthy, ..)| healthy);
-        let (saying_healthy, checkers) = self.health.map_or((0, 0), |(_, _, saying, checkers)| (saying, checkers));
-        let figures = SteadyFigures::HealthCheck { healthy, saying_healthy, checkers };
+        let (reporting_healthy, checkers) = self.health.map_or((0, 0), |(_, _, saying, checkers)| (saying, checkers));
+        let figures = SteadyFigures::HealthCheck { healthy, reporting_healthy, checkers };
         SteadyPart { steady: healthy == Some(true), figures }
     }
 
@@ -252,8 +252,8 @@ impl Tally {
     }
 }
 
-fn whole(asked: SteadyStateAsked, parts: Vec<SteadyPart>) -> SteadyState {
-    SteadyState { asked, steady: parts.iter().all(|part| part.steady), ignored: false, parts }
+fn whole(judged_at: JudgedAt, parts: Vec<SteadyPart>) -> SteadyState {
+    SteadyState { judged_at, steady: parts.iter().all(|part| part.steady), ignored: false, parts }
 }
 
 fn judge_logins(
@@ -262,16 +262,23 @@ fn judge_logins(
     recent_attempted: u64,
     recent_succeeded: u64,
     demands: Demands,
-    least: u64,
+    min_logins: u64,
 ) -> SteadyPart {
     let at_least = demands.success_rate;
     // What a binary fraction has too little must not fail a share: 99 of 100 are 99 %.
-    let reached = attempted >= least && succeeded as f64 + 1e-9 >= at_least * attempted as f64;
+    let reached = attempted >= min_logins && succeeded as f64 + 1e-9 >= at_least * attempted as f64;
     let broke = recent_attempted >= LEAST_LOGINS
         && clopper_pearson_95(recent_succeeded, recent_attempted).is_some_and(|(_, upper)| upper < at_least);
     let bounds = clopper_pearson_95(succeeded, attempted);
-    let figures =
-        SteadyFigures::Logins { attempted, succeeded, bounds, at_least, least, recent_attempted, recent_succeeded };
+    let figures = SteadyFigures::Logins {
+        attempted,
+        succeeded,
+        bounds,
+        at_least,
+        min_logins,
+        recent_attempted,
+        recent_succeeded,
+    };
     SteadyPart { steady: reached && !broke, figures }
 }
 
@@ -349,7 +356,7 @@ mod tests {
             outcome,
             at_replica: None,
             earlier: Vec::new(),
-            again_of: None,
+            retry_of: None,
             steps: Vec::new(),
         }))
     }
@@ -513,6 +520,6 @@ mod tests {
         events.extend((20..30).map(good));
         let again = tally(events).after_failback(DEMANDS, &targets(), at(20.0));
         assert!(again.steady, "{again:?}");
-        assert_eq!(again.asked, SteadyStateAsked::AfterFailback);
+        assert_eq!(again.judged_at, JudgedAt::AfterFailback);
     }
 }

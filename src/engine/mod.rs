@@ -23,7 +23,7 @@ use futures::FutureExt;
 
 use crate::preflight::Allowed;
 use gameday_core::env::{Observe, Site};
-use gameday_core::model::{Clock, ClockSync, Event, EventLog, RunFailure, RunId, RunStarted, SCHEMA_VERSION, Seed};
+use gameday_core::model::{Clock, ClockSync, EVENT_LOG_VERSION, Event, EventLog, RunFailure, RunId, RunStarted, Seed};
 use gameday_core::scenario::Scenario;
 
 pub use events::subscribe;
@@ -92,7 +92,7 @@ fn started(run: &Run) -> RunStarted {
         ("canary", canary),
     ];
     RunStarted {
-        schema_version: SCHEMA_VERSION,
+        schema_version: EVENT_LOG_VERSION,
         run_id: run.id.clone(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario_name: run.scenario_file.name.clone(),

@@ -68,7 +68,7 @@ struct ScheduledArrival {
     at: Timestamp,
     arrival: Arrival,
     /// The failed arrival that it repeats.
-    again_of: Option<u64>,
+    retry_of: Option<u64>,
 }
 
 /// How a login began.
@@ -179,7 +179,7 @@ impl Dispatcher {
         let first = clock.now();
         let planned = |arrival: Arrival| {
             let offset = SignedDuration::try_from(arrival.offset).unwrap_or(SignedDuration::MAX);
-            ScheduledArrival { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, again_of: None }
+            ScheduledArrival { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, retry_of: None }
         };
         let mut plan = ArrivalPlan::new(&self.crowd.load, self.crowd.seed).map(planned);
         let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
@@ -194,7 +194,7 @@ impl Dispatcher {
                 None => {}
             }
             waiting.pop();
-            if next.again_of.is_none() {
+            if next.retry_of.is_none() {
                 waiting.extend(plan.next().map(Reverse));
             }
             self.start(next, &runtime);
@@ -294,7 +294,7 @@ impl LoadGenerator {
         if let Some(wait) = self.load.arrivals.again_after.filter(|_| ended.outcome != LoginOutcome::Succeeded) {
             let wait = SignedDuration::try_from(wait.0).unwrap_or(SignedDuration::MAX);
             let at = ended.at.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            tx.send(DispatcherMessage::Again(ScheduledArrival { at, again_of: Some(due.arrival.index), ..due }));
+            tx.send(DispatcherMessage::Again(ScheduledArrival { at, retry_of: Some(due.arrival.index), ..due }));
         }
     }
 
@@ -329,7 +329,7 @@ impl LoadGenerator {
             outcome: ended.outcome,
             at_replica: began.at_replica,
             earlier: ended.earlier,
-            again_of: due.again_of,
+            retry_of: due.retry_of,
             steps: ended.steps,
         })));
     }

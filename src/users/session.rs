@@ -93,11 +93,11 @@ impl Session<'_> {
             if signed_out {
                 let done = self.sign_in(SessionStep::SignInAgain, stop).await;
                 signed_out = !done.worked();
-                call_at = self.held_up(call_at, &done);
+                call_at = self.blocked_by(call_at, &done);
                 refresh_at = later(clock.now(), self.plan.refresh_every.0);
             } else if next == call_at {
                 let done = self.call().await;
-                call_at = self.held_up(later(call_at, self.plan.call_every.0), &done);
+                call_at = self.blocked_by(later(call_at, self.plan.call_every.0), &done);
                 if matches!(done.outcome, LoginOutcome::ApiRefused { status: 401, .. }) {
                     // As clients do: a token that is not accepted is renewed at once.
                     refresh_at = clock.now();
@@ -109,17 +109,17 @@ impl Session<'_> {
                 if refused(&done.outcome) {
                     let done = self.sign_in(SessionStep::SignInAgain, stop).await;
                     signed_out = !done.worked();
-                    call_at = self.held_up(call_at, &done);
+                    call_at = self.blocked_by(call_at, &done);
                 } else if !done.worked() {
-                    call_at = self.held_up(call_at, &done);
+                    call_at = self.blocked_by(call_at, &done);
                 }
             }
         }
     }
 
-    /// A session does one thing at a time. What its user wanted of the API meanwhile was not to be had, and is written with the end of what
-    /// held it up: a stall would hide the very calls that it costs. Gives when the next call falls due, from `due` on.
-    fn held_up(&self, mut due: Timestamp, by: &Done) -> Timestamp {
+    /// A session does one thing at a time. Calls of the API that were due meanwhile were not made, and are written with the outcome of the
+    /// request that blocked them: a stall would hide the very calls that it costs. Gives when the next call is due, from `due` on.
+    fn blocked_by(&self, mut due: Timestamp, by: &Done) -> Timestamp {
         while due <= by.window.received {
             let window = Window { sent: due, ..by.window };
             self.write(SessionStep::ApiCall, &Done { window, ..by.clone() }, true);
@@ -213,7 +213,7 @@ impl Session<'_> {
         (done, visit.progress.access, visit.progress.refresh)
     }
 
-    fn write(&self, step: SessionStep, done: &Done, held_up: bool) {
+    fn write(&self, step: SessionStep, done: &Done, blocked: bool) {
         self.crowd.log.write(Event::Session(Box::new(SessionCall {
             session: self.number,
             user: self.account.name.clone(),
@@ -224,7 +224,7 @@ impl Session<'_> {
             phase: done.phase,
             role: done.role,
             outcome: done.outcome.clone(),
-            held_up,
+            blocked,
         })));
     }
 }

@@ -37,7 +37,7 @@ for folder in map(Path, os.environ["RUNS"].split(" ")):
             assert value("gameday_rpo_seconds", bound=bound) == rpo[f"{bound}_s"], rpo
         assert value("gameday_rto_seconds", bound=bound) == run["chain"]["total"][f"{bound}_s"]
     if run["rollback"]["state_identical"] is not None:
-        whole = run["rollback"]["state_identical"] and not run["rollback"]["left"]
+        whole = run["rollback"]["state_identical"] and not run["rollback"]["not_reverted"]
         assert value("gameday_restored") == whole, run["rollback"]
     logins = [sample for sample in families["gameday_logins"].samples] if run["logins"]["attempted"] else []
     ended = sum(s.value for s in logins if s.labels["outcome"] != "expected refusal")

@@ -68,7 +68,7 @@ kinds = {c.get("name") or c["cohort"] + (" " + c["caches_for"] if "caches_for" i
 WAY = {"dns_failed", "connect_timeout", "tls_failed"}
 def possible(role, start, shows):
     there = [r for r in counted if good(r) and role_of(r) == role and r["ended"] > shows and (role == "primary" or by_heal(r["api_sent"])) and r["api_sent"] >= shows]
-    signs = [s for s in of("session") if s["step"].startswith("sign_in") and not s.get("held_up") and good(s) and role_of(s) == role and s["sent"] >= shows and (role == "primary" or by_heal(s["sent"]))]
+    signs = [s for s in of("session") if s["step"].startswith("sign_in") and not s.get("blocked") and good(s) and role_of(s) == role and s["sent"] >= shows and (role == "primary" or by_heal(s["sent"]))]
     upper = first([r["ended"] for r in there] + [s["received"] for s in signs])
     profiles, flows = {}, {r["flow"] for r in counted}
     for r in counted if upper else []:
@@ -137,9 +137,9 @@ def check_back(name, curve, own):
     """The first login from which, up to every later one until the heal, the share of successes is that of steady state."""
     before = [good(r) for r in own if r["scheduled"] < zero and r["ended"] <= zero]
     points = [(r["scheduled"], good(r) and by_heal(r["ended"])) for r in sorted(own, key=lambda r: r["scheduled"]) if zero <= r["scheduled"] < (heal or 1 << 62) and not (good(r) and not by_heal(r["ended"]) and r["scheduled"] + longest > heal)]
-    for at in curve["back"] if before and heal else []:
+    for at in curve["recovered"] if before and heal else []:
         level = 1 if at["percent"] == 100 else at["percent"] * sum(before) / 100 / len(before)
-        for index in range(len(points)) if not at["after_heal"] and at["lower_s"] is not None else []:
+        for index in range(len(points)) if not at["after_restore"] and at["lower_s"] is not None else []:
             parts = [sum(ok for _, ok in points[index:end]) - level * (end - index) for end in range(index + 1, len(points) + 1)]
             if min(parts) >= -1e-9:
                 same(f"{name} {at['percent']} % back, lower", (points[index - 1][0] - zero) / 1e9 if index else 0.0, at["lower_s"])

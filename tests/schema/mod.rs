@@ -170,15 +170,15 @@ fn eventful() -> Value {
     let stalled = Event::HarnessStalled { window, late_ms: 500.0, slept_ms: 0.0 };
     let others =
         Event::ChangedByOthers { region: Some(PRIMARY.into()), resource: "acl-9".into(), found: "a rule more".into() };
-    let figures = SteadyFigures::HealthCheck { healthy: Some(false), saying_healthy: 0, checkers: 16 };
+    let figures = SteadyFigures::HealthCheck { healthy: Some(false), reporting_healthy: 0, checkers: 16 };
     let parts = vec![SteadyPart { steady: false, figures }];
     let gate =
-        Event::SteadyState(SteadyState { asked: SteadyStateAsked::BeforeFault, steady: false, ignored: true, parts });
+        Event::SteadyState(SteadyState { judged_at: JudgedAt::BeforeFault, steady: false, ignored: true, parts });
     let events = [Event::Mutation(raised), Event::Expectation(tried), Event::Finding(finding), stalled, others, gate];
     let mut records = with_events(events.into_iter().chain(sessions()));
     edit(&mut records, |event| {
-        if let Event::Restored { left, .. } = event {
-            left.push("acl-1: AccessDenied".into());
+        if let Event::Restored { not_reverted, .. } = event {
+            not_reverted.push("acl-1: AccessDenied".into());
         }
         if let Event::Health { window, status_healthy, .. } = event {
             *status_healthy &= window.received > at(0.0);
@@ -195,7 +195,7 @@ fn eventful() -> Value {
         } else if login.arrival == 2 {
             login.outcome = LoginOutcome::HarnessFailed { what: "no descriptor".into() };
         } else if login.arrival == 4 {
-            login.again_of = Some(1);
+            login.retry_of = Some(1);
             let (ended, outcome) = (login.started, LoginOutcome::ConnectTimeout);
             login.earlier = vec![FailedTry { ended, role: None, outcome, api_sent: None, steps: Vec::new() }];
         }

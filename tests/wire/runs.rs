@@ -67,7 +67,8 @@ async fn a_run_that_may_no_more_says_what_is_left_and_is_rolled_back_later() {
     assert_eq!(said.code, Some(5), "{said:?}");
     assert!(said.err.contains(&format!("gameday rollback {}", bench.out().display())), "{said:?}");
     let run = json(&bench.out().join("run.json"));
-    let left: Vec<&str> = run["rollback"]["left"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
+    let left: Vec<&str> =
+        run["rollback"]["not_reverted"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
     // Two subnets, and the clone that they still use.
     assert_eq!((run["exit_code"].as_u64(), left.len()), (Some(5), 3), "{left:?}");
     assert_eq!(left.iter().filter(|one| one.starts_with("subnet-")).count(), 2, "{left:?}");

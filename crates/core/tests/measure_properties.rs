@@ -427,8 +427,8 @@ proptest! {
         let groups = recovery.by_cohort.values().chain(recovery.by_flow.values());
         for (curve, gap) in groups.map(|curve| (curve, 4.0 * world.gap)).chain([(&recovery.all, world.gap)]) {
             prop_assert!(curve.steady.is_some_and(|steady| steady > 0.9));
-            prop_assert_eq!(curve.back.len(), 4);
-            for back in &curve.back {
+            prop_assert_eq!(curve.recovered.len(), 4);
+            for back in &curve.recovered {
                 // A cohort that nobody of tried while nobody could get in was never fewer.
                 let tried = |from: f64, to: f64| {
                     let window = |w: &&gameday_core::measure::Window| w.from_s + recovery.window_s > from && w.from_s < to;
@@ -447,12 +447,12 @@ proptest! {
                     |w: &&gameday_core::measure::Window| w.from_s >= world.switched && w.from_s + recovery.window_s <= world.heal - longest;
                 let until_heal: u64 = curve.windows.iter().filter(whole).map(|w| w.attempted).sum();
                 let few = until_heal < if back.percent > 90 { 29 } else { 5 };
-                prop_assert!(!back.after_heal || few, "{back:?}");
-                let truth = if back.after_heal { world.heal } else { world.switched };
+                prop_assert!(!back.after_restore || few, "{back:?}");
+                let truth = if back.after_restore { world.heal } else { world.switched };
                 // By when it was due; a login starts a millisecond later, by which the world sends it.
                 prop_assert!(holds(at, truth, NOISE + 0.001), "{back:?}");
                 // From a gap before the oldest of those to a gap after the heal.
-                let gap = if back.after_heal { 2.0 * gap + longest } else { gap };
+                let gap = if back.after_restore { 2.0 * gap + longest } else { gap };
                 prop_assert!(at.width() <= gap + NOISE, "{back:?} is too wide");
             }
         }

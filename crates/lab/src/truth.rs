@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use gameday_core::model::{Draw, Milestone, RegionRole, SCHEMA_VERSION, TrueMilestone, TrueRpo, TruthReport};
+use gameday_core::model::{Draw, Milestone, RegionRole, TRUTH_VERSION, TrueMilestone, TrueRpo, TruthReport};
 
 /// Something that happened in the lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Truth {
             .collect();
         let writes = lock(&self.writes);
         let rpo = writes.at_cuts.iter().find(|(at, _)| Some(*at) == down).map(|(_, rpo)| *rpo);
-        TruthReport { schema_version: SCHEMA_VERSION, milestones, draws: lock(&self.draws).clone(), rpo }
+        TruthReport { schema_version: TRUTH_VERSION, milestones, draws: lock(&self.draws).clone(), rpo }
     }
 }
 

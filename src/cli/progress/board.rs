@@ -274,7 +274,7 @@ impl Board {
             Event::Answer { source, server, role: Some(role), .. } => self.answer(at, *source, server, *role),
             Event::Login(login) => self.login(at, login),
             Event::SteadyState(steady) if !steady.steady => {
-                vec![format!("no steady state {}: {}", steady.asked.words(), steady.why_not())]
+                vec![format!("no steady state {}: {}", steady.judged_at.words(), steady.why_not())]
             }
             Event::Notice { text } => vec![format!("note: {text}")],
             // Shorter ones would only fill the screen; the report counts them all.

@@ -27,9 +27,11 @@ pub struct ChainSettings {
     /// The record's TTL.
     pub record_ttl_s: Option<f64>,
     /// How long clients keep an answer themselves: those that keep it least.
-    pub client_cache_least_s: f64,
+    #[serde(alias = "client_cache_least_s")]
+    pub client_cache_min_s: f64,
     /// And those that keep it longest.
-    pub client_cache_most_s: f64,
+    #[serde(alias = "client_cache_most_s")]
+    pub client_cache_max_s: f64,
     /// The longest time between two logins of one cohort.
     pub login_gap_s: Option<f64>,
     /// From a fault's first turn to its last one.
@@ -119,7 +121,7 @@ impl RunRecord {
     /// does not tell.
     pub(super) fn room_between(&self, from: Milestone, to: Milestone) -> Option<Room> {
         use Milestone as M;
-        let settings = self.chance.as_ref()?;
+        let settings = self.natural_variation.as_ref()?;
         let took = self.took(from, to);
         let room = match to {
             M::HealthCheckUnhealthy => to_unhealthy(settings).and(Room::either(settings.fault_turns_s)),
@@ -139,15 +141,15 @@ impl RunRecord {
 
     /// From the record's change to users: caches, and who logs in next.
     fn caches_and_users(&self, from: Milestone, to: Milestone, client_cache_s: f64) -> Option<Room> {
-        let settings = self.chance.as_ref()?;
+        let settings = self.natural_variation.as_ref()?;
         let longest = settings.record_ttl_s? + client_cache_s + settings.login_gap_s?;
         Some(Room::of_at_most(longest, self.took(from, to)))
     }
 
     fn room(&self, figure: Figure) -> Option<Room> {
         use Milestone as M;
-        let settings = self.chance.as_ref()?;
-        let (least, longest) = (settings.client_cache_least_s, settings.client_cache_most_s);
+        let settings = self.natural_variation.as_ref()?;
+        let (least, longest) = (settings.client_cache_min_s, settings.client_cache_max_s);
         let out = || {
             let checked = self.room_between(M::FaultEffective, M::HealthCheckUnhealthy)?;
             Some(checked.and(self.room_between(M::HealthCheckUnhealthy, M::DnsFlipAuthoritative)?))

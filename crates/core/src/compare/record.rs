@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::chance::ChainSettings;
 use crate::measure::Interval;
-use crate::model::{SCHEMA_VERSION, Severity};
+use crate::model::{RUN_VERSION, RUN_VERSIONS, Severity};
 
 /// A `run.json` that cannot be compared with others.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,8 @@ pub enum RecordError {
     Format(#[from] serde_json::Error),
     /// Of another version of GameDay.
     #[error(
-        "its schema version is {0}, and this GameDay reads version {SCHEMA_VERSION}; write it again with `gameday report`"
+        "its schema version is {0}, and this GameDay reads versions {oldest} to {RUN_VERSION}; write it again with `gameday report`",
+        oldest = RUN_VERSIONS.start()
     )]
     SchemaVersion(u32),
 }
@@ -65,9 +66,9 @@ pub struct RunRecord {
     /// When the runner itself did not keep up; nothing where it did.
     #[serde(default)]
     pub runner_stalled: Option<RunnerStalled>,
-    /// What moves its figures by chance; nothing in files of versions that did not write it.
-    #[serde(default)]
-    pub chance: Option<ChainSettings>,
+    /// What makes its figures differ from those of a run of an unchanged environment; nothing in files of versions that did not write it.
+    #[serde(default, alias = "chance")]
+    pub natural_variation: Option<ChainSettings>,
     /// When the first call that cuts was sent.
     #[serde(default)]
     pub zero_at: Option<Timestamp>,
@@ -91,7 +92,8 @@ pub struct RunnerStalled {
     /// How often.
     pub times: u64,
     /// All of them together.
-    pub all_s: f64,
+    #[serde(alias = "all_s")]
+    pub total_s: f64,
     /// The longest.
     pub longest_s: f64,
 }
@@ -174,7 +176,8 @@ pub struct Rollback {
     /// Nothing where it was not compared.
     pub state_identical: Option<bool>,
     /// What could not be restored.
-    pub left: Vec<String>,
+    #[serde(alias = "left")]
+    pub not_reverted: Vec<String>,
 }
 
 /// A finding.
@@ -193,7 +196,7 @@ impl RunRecord {
     ///
     /// # Errors
     ///
-    /// It is none, or one of another version.
+    /// It is none, or one of a version that is not read.
     pub fn read(text: &[u8]) -> Result<Self, RecordError> {
         /// The version first: the rest may have another shape.
         #[derive(Deserialize)]
@@ -201,7 +204,7 @@ impl RunRecord {
             schema_version: u32,
         }
         match serde_json::from_slice::<Version>(text)?.schema_version {
-            SCHEMA_VERSION => Ok(serde_json::from_slice(text)?),
+            version if RUN_VERSIONS.contains(&version) => Ok(serde_json::from_slice(text)?),
             other => Err(RecordError::SchemaVersion(other)),
         }
     }

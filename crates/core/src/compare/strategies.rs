@@ -257,9 +257,9 @@ impl Contender {
 
 /// What makes the figures of a run less sure.
 fn caveats(run: &RunRecord) -> Vec<String> {
-    let stalled = run.runner_stalled.map(|RunnerStalled { times, all_s, longest_s }| {
+    let stalled = run.runner_stalled.map(|RunnerStalled { times, total_s, longest_s }| {
         let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
-        format!("the runner stalled {often}, for {all_s:.1} s in total and {longest_s:.1} s at most")
+        format!("the runner stalled {often}, for {total_s:.1} s in total and {longest_s:.1} s at most")
     });
     let before = run.milestones.iter().filter_map(|milestone| match milestone.before_cut.as_deref()? {
         "already" => Some(format!("{} was already so before the fault", milestone.name)),

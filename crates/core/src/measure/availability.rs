@@ -60,7 +60,7 @@ pub struct UserMinutes {
     /// At most so many; nothing where somebody's cohort and flow never succeeded again.
     pub upper: Option<f64>,
     /// Users whose cohort and flow never succeeded again.
-    pub never_back: u64,
+    pub never_recovered: u64,
 }
 
 /// The time in which a service may be unavailable, and what the run took of it.
@@ -148,7 +148,7 @@ impl Try {
             at: seconds_between(zero, login.scheduled()),
             ended: seconds_between(zero, login.ended()),
             succeeded: login.succeeded(),
-            again: login.again_of().is_some(),
+            again: login.retry_of().is_some(),
         }
     }
 }
@@ -176,7 +176,7 @@ fn unavailable(groups: &Groups<'_>) -> Interval {
 }
 
 fn user_minutes(groups: &Groups<'_>) -> UserMinutes {
-    let mut minutes = UserMinutes { users: 0, lower: 0.0, upper: Some(0.0), never_back: 0 };
+    let mut minutes = UserMinutes { users: 0, lower: 0.0, upper: Some(0.0), never_recovered: 0 };
     for tries in groups.values() {
         // Backwards: the login after this one that succeeded first, and the last that failed before that.
         let (mut back, mut last_failed) = (None, None);
@@ -193,11 +193,11 @@ fn user_minutes(groups: &Groups<'_>) -> UserMinutes {
             minutes.lower += (last - one.at) / 60.0;
             match back {
                 Some(back) => minutes.upper = minutes.upper.map(|upper| upper + (back - one.at).max(0.0) / 60.0),
-                None => minutes.never_back += 1,
+                None => minutes.never_recovered += 1,
             }
         }
     }
-    let upper = minutes.upper.filter(|_| minutes.never_back == 0);
+    let upper = minutes.upper.filter(|_| minutes.never_recovered == 0);
     UserMinutes { lower: to_nanos(minutes.lower), upper: upper.map(to_nanos), ..minutes }
 }
 
@@ -236,13 +236,13 @@ mod tests {
     fn users_wait_until_their_kind_gets_in_again() {
         let minutes = user_minutes(&BTreeMap::from([(("a", "x"), tries(false))]));
         // 29 + 28 + ... + 0 s, and at most 1.1 s more for each of 30.
-        assert_eq!((minutes.users, minutes.never_back), (30, 0));
+        assert_eq!((minutes.users, minutes.never_recovered), (30, 0));
         assert!((minutes.lower - 435.0 / 60.0).abs() < 1e-9);
         assert!((minutes.upper.unwrap() - (435.0 + 33.0) / 60.0).abs() < 1e-9);
         assert_eq!(user_minutes(&BTreeMap::from([(("a", "x"), tries(true))])).users, 0);
         let never: Vec<Try> = tries(false).into_iter().filter(|one| one.at < 40.0).collect();
         let never = user_minutes(&BTreeMap::from([(("a", "x"), never)]));
-        assert_eq!((never.never_back, never.upper), (30, None));
+        assert_eq!((never.never_recovered, never.upper), (30, None));
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub struct Tries {
     /// Logins whose client tried again.
     pub retried: u64,
     /// Those of them that succeeded: by a retry alone.
-    pub rescued: u64,
+    pub succeeded_by_retry: u64,
     /// By the number of tries: logins, and those that succeeded.
     pub by_tries: BTreeMap<u8, (u64, u64)>,
     /// Why tries before the last one failed.
@@ -74,7 +74,7 @@ pub struct Tries {
     /// Arrivals that repeat one that failed: users who try again.
     pub repeats: u64,
     /// Users who got in after a failure, by the number of arrivals that it took.
-    pub back_in: BTreeMap<u32, u64>,
+    pub signed_in_again: BTreeMap<u32, u64>,
     /// Where users try again: those whose last arrival up to the end of the run failed.
     pub gave_up: u64,
 }
@@ -90,22 +90,22 @@ pub(super) fn tries(book: &Logbook) -> Tries {
         (*all, *good) = (*all + 1, *good + u64::from(login.succeeded()));
         if login.tries() > 1 {
             found.retried += 1;
-            found.rescued += u64::from(login.succeeded());
+            found.succeeded_by_retry += u64::from(login.succeeded());
         }
-        repeats.extend(login.again_of().is_some().then_some(login));
+        repeats.extend(login.retry_of().is_some().then_some(login));
     }
     found.repeats = repeats.len() as u64;
     // An arrival repeats an earlier one, so in this order its predecessor's number is known.
     repeats.sort_by_key(|login| login.arrival());
     let mut numbers: HashMap<u32, u32> = HashMap::new();
     for login in &repeats {
-        let before = login.again_of().and_then(|first| numbers.get(&first)).copied().unwrap_or(1);
+        let before = login.retry_of().and_then(|first| numbers.get(&first)).copied().unwrap_or(1);
         numbers.insert(login.arrival(), before + 1);
     }
-    let repeated: BTreeSet<u32> = repeats.iter().filter_map(|login| login.again_of()).collect();
+    let repeated: BTreeSet<u32> = repeats.iter().filter_map(|login| login.retry_of()).collect();
     for login in repeats {
         if login.succeeded() {
-            *found.back_in.entry(numbers[&login.arrival()]).or_default() += 1;
+            *found.signed_in_again.entry(numbers[&login.arrival()]).or_default() += 1;
         }
     }
     // Also those who were still waiting to come again when the run stopped.

@@ -38,7 +38,7 @@ pub struct Missed {
     /// How often it did not keep up.
     pub times: u64,
     /// How long in all, in seconds of scenario time.
-    pub all_s: f64,
+    pub total_s: f64,
     /// How long at most at once.
     pub longest_s: f64,
 }
@@ -81,7 +81,7 @@ impl Stalls {
         let lengths = || self.windows.iter().map(Stall::length_s);
         (!self.windows.is_empty()).then(|| Missed {
             times: self.windows.len() as u64,
-            all_s: to_nanos(lengths().sum()),
+            total_s: to_nanos(lengths().sum()),
             longest_s: lengths().fold(0.0, f64::max),
         })
     }
@@ -175,7 +175,7 @@ mod tests {
     fn what_overlaps_is_one_stall() {
         let stalls = Stalls::joined(vec![stall(5.0, 6.0), stall(1.0, 3.0), stall(2.0, 4.0)]);
         assert_eq!(stalls.windows, [stall(1.0, 4.0), stall(5.0, 6.0)]);
-        assert_eq!(stalls.missed(), Some(Missed { times: 2, all_s: 4.0, longest_s: 3.0 }));
+        assert_eq!(stalls.missed(), Some(Missed { times: 2, total_s: 4.0, longest_s: 3.0 }));
         assert_eq!(Stalls::default().missed(), None);
         assert!(stalls.touch(at(4.0), at(4.5)) && !stalls.touch(at(4.1), at(4.9)));
     }

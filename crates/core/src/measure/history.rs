@@ -89,7 +89,7 @@ struct Row {
     api_sent: i64,
     /// Four thousand million arrivals are beyond any run.
     arrival: u32,
-    again_of: u32,
+    retry_of: u32,
     flow: u32,
     cohort: u32,
     region: u32,
@@ -164,7 +164,7 @@ impl Logbook {
             ended: nanos(login.ended),
             api_sent: login.api_sent.map_or(NEVER, nanos),
             arrival: u32::try_from(login.arrival).unwrap_or(NONE),
-            again_of: login.again_of.and_then(|first| u32::try_from(first).ok()).unwrap_or(NONE),
+            retry_of: login.retry_of.and_then(|first| u32::try_from(first).ok()).unwrap_or(NONE),
             flow: self.flows.number(&login.flow, |_| OTHERS.to_owned()),
             cohort: self.cohorts.number(&login.cohort, |_| OTHERS.to_owned()),
             region: login.region.as_ref().map_or(NONE, |region| self.regions.number(region, |_| OTHERS.into())),
@@ -201,8 +201,8 @@ impl<'a> LoginRef<'a> {
     }
 
     /// The arrival that failed and that this one repeats.
-    pub fn again_of(self) -> Option<u32> {
-        (self.row.again_of != NONE).then_some(self.row.again_of)
+    pub fn retry_of(self) -> Option<u32> {
+        (self.row.retry_of != NONE).then_some(self.row.retry_of)
     }
 
     /// The last one counted.
@@ -312,7 +312,7 @@ struct CallRow {
     outcome: u32,
     step: SessionStep,
     role: Option<RegionRole>,
-    held_up: bool,
+    blocked: bool,
 }
 
 /// A call in a session, with its names.
@@ -323,7 +323,7 @@ pub(super) struct CallRef<'a> {
     pub step: SessionStep,
     pub role: Option<RegionRole>,
     /// It was not made, and shares the outcome of what held it up.
-    pub held_up: bool,
+    pub blocked: bool,
     pub outcome: &'a LoginOutcome,
     /// Flow and cohort.
     pub plan: &'a (String, String),
@@ -339,13 +339,13 @@ impl CallBook {
             outcome: self.outcomes.number(&call.outcome, blunt),
             step: call.step,
             role: call.role,
-            held_up: call.held_up,
+            blocked: call.blocked,
         });
     }
 
     /// Sign-ins that were made: whose they were, when they were sent and answered, and how they ended.
     pub fn sign_ins(&self) -> impl Iterator<Item = (RegionRole, Timestamp, Timestamp, &LoginOutcome)> {
-        let made = |row: &&CallRow| !row.held_up && matches!(row.step, SessionStep::SignIn | SessionStep::SignInAgain);
+        let made = |row: &&CallRow| !row.blocked && matches!(row.step, SessionStep::SignIn | SessionStep::SignInAgain);
         self.rows
             .iter()
             .filter(made)
@@ -361,7 +361,7 @@ impl CallBook {
             received: moment(row.received),
             step: row.step,
             role: row.role,
-            held_up: row.held_up,
+            blocked: row.blocked,
             outcome: self.outcomes.at(row.outcome),
             plan: self.plans.at(row.plan),
         };

@@ -69,7 +69,7 @@ pub struct StepLatency {
     /// Where the try got past it.
     pub ended: Taken,
     /// Where the try failed, was refused or was given up in it: what it took until then.
-    pub not_ended: Taken,
+    pub unfinished: Taken,
 }
 
 /// How often a step was taken.
@@ -250,12 +250,12 @@ fn steps(book: &Logbook) -> Vec<StepLatency> {
     let mut steps: BTreeMap<LoginStep, StepLatency> = BTreeMap::new();
     for ((step, ended), histogram) in &book.steps {
         let taken = Taken { count: histogram.len(), latency: latency(histogram) };
-        let none = StepLatency { step: *step, ended: Taken::default(), not_ended: Taken::default() };
+        let none = StepLatency { step: *step, ended: Taken::default(), unfinished: Taken::default() };
         let row = steps.entry(*step).or_insert(none);
         if *ended {
             row.ended = taken;
         } else {
-            row.not_ended = taken;
+            row.unfinished = taken;
         }
     }
     steps.into_values().collect()

@@ -6,7 +6,6 @@
 
 mod availability;
 mod chain;
-mod chance;
 mod confidence;
 mod failures;
 mod harness;
@@ -16,6 +15,7 @@ mod lag;
 mod limits;
 mod logins;
 mod milestones;
+mod natural_variation;
 mod notes;
 mod objectives;
 mod observer_notes;
@@ -33,7 +33,6 @@ mod user_notes;
 
 pub use availability::{AVAILABILITY_WINDOW_S, Availability, ErrorBudget, Second, UserMinutes};
 pub use chain::{Bar, Chain, Link, Took};
-pub use chance::Chance;
 pub use confidence::{clopper_pearson_95, least_for, order_statistic_range};
 pub use failures::{Failure, Raised, Throttled, Throttling, Tries};
 pub use harness::Missed;
@@ -43,6 +42,7 @@ pub use lag::{Beyond, LAG_LEVELS_S, Lag, LagPoint};
 pub use limits::LimitResult;
 pub use logins::{Group, Latency, Logins, MissingClaim, StepLatency, Taken};
 pub use milestones::{BeforeCut, Reached};
+pub use natural_variation::NaturalVariation;
 pub use notes::Anomaly;
 pub use objectives::{ObjectiveResult, Unit, Verdict};
 pub use outage::Outage;
@@ -50,9 +50,11 @@ pub use outcome::{ByOthers, FaultPlan, Outcome, Rollback, outcome};
 pub use phases::PhaseSpan;
 pub use predictions::{Prediction, PredictionOutcome};
 pub use propagation::{Place, Propagation};
-pub use recovery::{Back, Curve, Recovery, Window};
+pub use recovery::{Curve, Recovered, Recovery, Window};
 pub use rpo::Rpo;
 pub use sessions::{Calls, SessionOutcomes, Sessions};
+
+use crate::model::{EVENT_LOG_VERSION, EVENT_LOG_VERSIONS};
 
 /// An event log that no outcome can be computed from.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +63,11 @@ pub enum MeasureError {
     #[error("the event log does not begin with `run_started`, so it does not say what was rehearsed")]
     NotStarted,
     /// The log was written by another version of GameDay.
-    #[error("the event log has schema version {found}, and this GameDay reads version {expected}")]
-    SchemaVersion {
-        /// In the log.
-        found: u32,
-        /// [`SCHEMA_VERSION`](crate::model::SCHEMA_VERSION).
-        expected: u32,
-    },
+    #[error(
+        "the event log has schema version {0}, and this GameDay reads versions {oldest} to {EVENT_LOG_VERSION}",
+        oldest = EVENT_LOG_VERSIONS.start()
+    )]
+    SchemaVersion(u32),
     /// The scenario in the first record cannot be read.
     #[error("the scenario in the event log cannot be read: {0}")]
     Scenario(serde_json::Error),

@@ -260,9 +260,9 @@ impl Evidence<'_> {
     }
 
     fn sessions_kept(&self, at_least: Percent) -> ObjectiveResult {
-        let fates = self.sessions.map(|sessions| sessions.all).unwrap_or_default();
+        let outcomes = self.sessions.map(|sessions| sessions.all).unwrap_or_default();
         let demand = "sessions opened before the fault in which no call was refused".to_owned();
-        let (part, of) = (fates.kept, fates.opened);
+        let (part, of) = (outcomes.kept, outcomes.opened);
         let share =
             Share { part, of, least: (part, of), most: (part, of), unit: Unit::Share, nobody: "no session was opened" };
         self.share("sessions_kept".to_owned(), demand, at_least, Phase::Failback, &share)

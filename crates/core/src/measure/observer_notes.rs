@@ -87,10 +87,10 @@ fn clock(records: &[Record], found: &mut Vec<Anomaly>) {
 
 /// The runner itself did not keep up.
 fn stalled(stalls: &Stalls, found: &mut Vec<Anomaly>) {
-    let Some(Missed { times, all_s, longest_s }) = stalls.missed() else { return };
+    let Some(Missed { times, total_s, longest_s }) = stalls.missed() else { return };
     let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let text = format!(
-        "The runner stalled {often}, for {all_s:.1} s in total and {longest_s:.1} s at most: it was overloaded or stopped, or its machine \
+        "The runner stalled {often}, for {total_s:.1} s in total and {longest_s:.1} s at most: it was overloaded or stopped, or its machine \
          was paused. Bounds that overlap a stall include it, and a time between two milestones is uncertain by all stalls before its end."
     );
     found.push(Anomaly::of_runner("runner_stalled", text));

@@ -3,7 +3,6 @@ use jiff::Timestamp;
 use super::MeasureError;
 use super::availability::{Availability, availability};
 use super::chain::{Chain, Took, chain, durations};
-use super::chance::{Chance, chance};
 use super::failures::{Failure, Throttling, Tries, failures, throttling, tries};
 use super::harness::{Missed, Stalls};
 use super::history::History;
@@ -12,6 +11,7 @@ use super::lag::{LagPoint, lag_over_time};
 use super::limits::{LimitResult, limits};
 use super::logins::{Logins, logins};
 use super::milestones::{BeforeCut, Reached, milestones};
+use super::natural_variation::{NaturalVariation, natural_variation};
 use super::notes::{Anomaly, CHANGED_BY_OTHERS, anomalies, missing};
 use super::objectives::{Evidence, ObjectiveResult, Verdict, objectives};
 use super::phases::{PhaseSpan, Progress, phases};
@@ -22,7 +22,7 @@ use super::rpo::{Rpo, rpo};
 use super::sessions::{Sessions, sessions};
 use super::timeline::Timeline;
 use crate::model::{
-    Event, Finding, Milestone, Mutation, Phase, Record, Region, RegionRole, RunFailure, RunStarted, SCHEMA_VERSION,
+    EVENT_LOG_VERSIONS, Event, Finding, Milestone, Mutation, Phase, Record, Region, RegionRole, RunFailure, RunStarted,
     SteadyState,
 };
 use crate::scenario::Scenario;
@@ -84,10 +84,10 @@ pub struct Outcome {
     /// The calls that cut and heal, and the preparation around them.
     pub mutations: Vec<Mutation>,
     /// From the first to the last call that cuts, in the first turn, in seconds.
-    pub cut_took_s: Option<f64>,
+    pub inject_took_s: Option<f64>,
     /// From the first to the last call that heals, in the last turn, in seconds.
-    pub heal_took_s: Option<f64>,
-    /// Whether steady state was there, each time that the run asked.
+    pub restore_took_s: Option<f64>,
+    /// Whether there was steady state, each time that the run judged it.
     pub steady: Vec<SteadyState>,
     /// That everything was put back.
     pub rollback: Rollback,
@@ -99,8 +99,8 @@ pub struct Outcome {
     pub foretold: Vec<Prediction>,
     /// What preflight could not look at.
     pub not_checked: Vec<String>,
-    /// What moves the figures by chance.
-    pub chance: Chance,
+    /// What makes the figures of two runs of an unchanged environment differ.
+    pub natural_variation: NaturalVariation,
     /// What a reader of the figures must know.
     pub anomalies: Vec<Anomaly>,
     /// What the log of an interrupted run does not say; empty for a whole one.
@@ -128,7 +128,7 @@ pub struct Rollback {
     /// Those that were reverted.
     pub reverted: u32,
     /// What could not be restored: resource and reason.
-    pub left: Vec<String>,
+    pub not_reverted: Vec<String>,
     /// Whether the described state after equals the state before; nothing where they were not compared.
     pub state_identical: Option<bool>,
     /// The differences in words.
@@ -188,15 +188,15 @@ fn all_met(objectives: &[ObjectiveResult], limits: &[LimitResult]) -> bool {
 /// Computes what happened in a run.
 ///
 /// # Errors
-/// [`MeasureError`] when the log does not begin with a `run_started` of this version with a scenario that can be
+/// [`MeasureError`] when the log does not begin with a `run_started` of a version that is read, with a scenario that can be
 /// read. A log that breaks off later is none: [`Outcome::missing`] says what it lacks.
 pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
     let records = history.records.as_slice();
     let Some(Record { at: started_at, event: Event::RunStarted(run), .. }) = history.first() else {
         return Err(MeasureError::NotStarted);
     };
-    if run.schema_version != SCHEMA_VERSION {
-        return Err(MeasureError::SchemaVersion { found: run.schema_version, expected: SCHEMA_VERSION });
+    if !EVENT_LOG_VERSIONS.contains(&run.schema_version) {
+        return Err(MeasureError::SchemaVersion(run.schema_version));
     }
     let scenario: Scenario = serde_json::from_value(run.scenario.clone()).map_err(MeasureError::Scenario)?;
     let line = Timeline::of(history, &scenario);
@@ -255,13 +255,13 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         durations: durations(at, line.zero, &stalls),
         missed: stalls.missed(),
         propagation: propagation(&line, &at),
-        chance: chance(records, run, &scenario, &line, &lags),
+        natural_variation: natural_variation(records, run, &scenario, &line, &lags),
         lag_over_time: lags,
         availability: availability(&history.logins, &line, &stalls, scenario.slo.as_ref()),
         anomalies: anomalies(records, &line, run.speed, &throttling, &stalls, &at),
         missing: missing(records, &line, &phases),
-        cut_took_s: line.cut_took_s(),
-        heal_took_s: line.heal_took_s(),
+        inject_took_s: line.inject_took_s(),
+        restore_took_s: line.restore_took_s(),
         mutations: line.mutations.iter().copied().cloned().collect(),
         faults: faults(records),
         foretold,
@@ -289,7 +289,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
 
 /// The contract of DESIGN.md. What could not be restored outranks everything.
 fn exit_code(failure: Option<&RunFailure>, rollback: &Rollback, all_met: bool) -> u8 {
-    let left = !rollback.left.is_empty() || rollback.state_identical == Some(false);
+    let left = !rollback.not_reverted.is_empty() || rollback.state_identical == Some(false);
     match failure {
         Some(RunFailure::NotRestored(_)) => 5,
         _ if left => 5,
@@ -304,10 +304,10 @@ fn rollback(records: &[Record]) -> Rollback {
     let mut last = Rollback::default();
     for record in records {
         match &record.event {
-            Event::Restored { mutations, reverted, left } => {
+            Event::Restored { mutations, reverted, not_reverted } => {
                 last.reported = true;
                 (last.mutations, last.reverted) = (*mutations, *reverted);
-                last.left.clone_from(left);
+                last.not_reverted.clone_from(not_reverted);
             }
             Event::StateCompared { identical, differences, before_sha256, after_sha256 } => {
                 last.state_identical = Some(*identical);
@@ -335,11 +335,11 @@ fn caller(records: &[Record]) -> Option<(String, String)> {
 }
 
 fn steady(records: &[Record]) -> Vec<SteadyState> {
-    let asked = |record: &Record| match &record.event {
+    let judged = |record: &Record| match &record.event {
         Event::SteadyState(steady) => Some(steady.clone()),
         _ => None,
     };
-    records.iter().filter_map(asked).collect()
+    records.iter().filter_map(judged).collect()
 }
 
 fn faults(records: &[Record]) -> Vec<FaultPlan> {

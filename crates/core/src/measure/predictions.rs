@@ -18,7 +18,7 @@ pub struct Prediction {
     /// Where.
     pub regions: Vec<RegionRole>,
     /// Whether what it predicts came.
-    pub became: PredictionOutcome,
+    pub outcome: PredictionOutcome,
 }
 
 /// What became of a prediction.
@@ -104,7 +104,7 @@ pub(super) fn recovery_time<'a>(all: &[Objective], results: &'a [ObjectiveResult
 pub(super) fn foretold(findings: &[Finding], shown: &Shown<'_>) -> Vec<Prediction> {
     let of = |finding: &Finding| {
         let (predicts, regions) = predicted(finding);
-        Prediction { finding: finding.clone(), predicts, became: shown.became(predicts, &regions), regions }
+        Prediction { finding: finding.clone(), predicts, outcome: shown.outcome(predicts, &regions), regions }
     };
     findings.iter().map(of).collect()
 }
@@ -118,7 +118,7 @@ impl Prediction {
             RegionRole::Primary => at(*role) && failure.by_phase.contains_key(&Phase::Baseline),
             RegionRole::Replica => at(*role),
         };
-        let came = matches!(self.became, PredictionOutcome::CameTrue(_));
+        let came = matches!(self.outcome, PredictionOutcome::CameTrue(_));
         came && match self.predicts {
             Predicts::FailedLogins => self.regions.iter().any(failed_there),
             Predicts::Throttling => {
@@ -135,7 +135,7 @@ impl Prediction {
 }
 
 impl Shown<'_> {
-    fn became(&self, predicts: Predicts, regions: &[RegionRole]) -> PredictionOutcome {
+    fn outcome(&self, predicts: Predicts, regions: &[RegionRole]) -> PredictionOutcome {
         if predicts == Predicts::Nothing {
             return PredictionOutcome::Untested("a run does not show it".to_owned());
         }
@@ -158,18 +158,18 @@ impl Shown<'_> {
 
     /// Whether logins failed in any of the Regions.
     fn failed_logins(&self, regions: &[RegionRole]) -> PredictionOutcome {
-        let mut became = PredictionOutcome::Untested("the finding names no Region".to_owned());
+        let mut outcome = PredictionOutcome::Untested("the finding names no Region".to_owned());
         for role in regions {
-            became = match role {
+            outcome = match role {
                 RegionRole::Primary => self.logins_at(&self.run.primary, Some(Phase::Baseline)),
                 RegionRole::Replica if !self.cut => PredictionOutcome::Untested("no fault was injected".to_owned()),
                 RegionRole::Replica => self.logins_at(&self.run.replica, None),
             };
-            if matches!(became, PredictionOutcome::CameTrue(_)) {
+            if matches!(outcome, PredictionOutcome::CameTrue(_)) {
                 break;
             }
         }
-        became
+        outcome
     }
 
     /// In one phase, or in all of them.
@@ -334,7 +334,7 @@ mod tests {
     impl Seen {
         fn nothing() -> Self {
             let run = RunStarted {
-                schema_version: crate::model::SCHEMA_VERSION,
+                schema_version: crate::model::EVENT_LOG_VERSION,
                 run_id: "gd-20260102t030405z-1a2b3c".into(),
                 tool_version: String::new(),
                 scenario_name: String::new(),
@@ -411,7 +411,7 @@ mod tests {
         }
 
         fn predicted(&self, predicts: Predicts, regions: &[RegionRole]) -> &'static str {
-            self.foretold("GD999", Some(predicts), regions).became.verdict()
+            self.foretold("GD999", Some(predicts), regions).outcome.verdict()
         }
 
         fn foretold(&self, code: &str, predicts: Option<Predicts>, regions: &[RegionRole]) -> Prediction {
@@ -440,7 +440,7 @@ mod tests {
         }
 
         fn verdict(&self, code: &str) -> &'static str {
-            self.older(code).became.verdict()
+            self.older(code).outcome.verdict()
         }
 
         /// The labels of the failures that a finding explains.
@@ -470,7 +470,7 @@ mod tests {
             assert_eq!(fine.verdict(code), "did_not", "{code}");
             assert_eq!(refused.explained(code), [refusal()], "{code}");
         }
-        let told = refused.older("GD203").became;
+        let told = refused.older("GD203").outcome;
         assert_eq!(
             told.evidence(),
             "5 of 7 logins at us-west-2 failed, 5 of them: rejected at InitiateAuth (NotAuthorizedException)"
@@ -514,7 +514,7 @@ mod tests {
         let throttling = [&[Primary][..], &[Replica]].map(|at| throttled.predicted(Predicts::Throttling, at));
         assert_eq!(throttling, ["came_true", "did_not"]);
         // What it says goes before what its code once said.
-        assert_eq!(before.foretold("GD101", Some(Predicts::Nothing), &[Primary]).became.verdict(), "untested");
+        assert_eq!(before.foretold("GD101", Some(Predicts::Nothing), &[Primary]).outcome.verdict(), "untested");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct Curve {
     /// The share before the fault; nothing where nobody tried.
     pub steady: Option<f64>,
     /// When 50, 90, 99 and 100 % were back, in that order; empty where nobody got in before the fault.
-    pub back: Vec<Back>,
+    pub recovered: Vec<Recovered>,
     /// In order; those without a login are left out.
     pub windows: Vec<Window>,
 }
@@ -52,7 +52,7 @@ pub struct Curve {
 /// regression of the outcomes (pool adjacent violators: the most likely curve that only rises) reaches the level. Where
 /// that does not come before the heal, it is taken up to the end of the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Back {
+pub struct Recovered {
     /// How many percent of steady state.
     pub percent: u8,
     /// In seconds after `zero_at`: the login before it, scheduled, and that login, scheduled. Nothing where they were never back, or
@@ -61,12 +61,12 @@ pub struct Back {
     /// Logins from then on that tell so; 0 where they were never back.
     pub logins: u64,
     /// Whether it took the heal.
-    pub after_heal: bool,
+    pub after_restore: bool,
     /// Whether so few logins followed until the heal that the share may have been lower: then it is back so early only as far as they tell.
     pub too_few: bool,
 }
 
-impl Back {
+impl Recovered {
     /// Whether there never were fewer.
     pub fn never_fewer(&self) -> bool {
         self.at.is_some_and(|at| at.lower == 0.0)
@@ -98,7 +98,7 @@ pub(super) fn recovery(book: &Logbook, line: &Timeline<'_>, stalls: &Stalls) -> 
     // A login that was started late succeeds by what was so when it started.
     let late = |at: Interval| Interval { upper: stalls.widen(zero, at).upper, ..at };
     let wide = |mut curve: Curve| {
-        for back in curve.back.iter_mut().filter(|back| !back.never_fewer()) {
+        for back in curve.recovered.iter_mut().filter(|back| !back.never_fewer()) {
             back.at = back.at.map(late);
         }
         curve
@@ -174,7 +174,7 @@ impl Reader {
         let back = |percent| self.back(after, percent, level(percent));
         Curve {
             steady: (all > 0).then(|| good as f64 / all as f64),
-            back: if all > 0 && good == 0 { Vec::new() } else { LEVELS.into_iter().map(back).collect() },
+            recovered: if all > 0 && good == 0 { Vec::new() } else { LEVELS.into_iter().map(back).collect() },
             windows: self.windows(&points),
         }
     }
@@ -189,7 +189,7 @@ impl Reader {
         }
     }
 
-    fn back(&self, points: &[Point], percent: u8, level: (u64, u64)) -> Back {
+    fn back(&self, points: &[Point], percent: u8, level: (u64, u64)) -> Recovered {
         let least = if percent > 90 { LEAST_FOR_NEARLY_ALL } else { LEAST_LOGINS };
         let heal = self.heal.unwrap_or(f64::INFINITY);
         let (before, after) = points.split_at(points.partition_point(|point| point.at < heal));
@@ -200,28 +200,28 @@ impl Reader {
             let lower = first.checked_sub(1).map_or(0.0, |before| all[before].at);
             (Some(Interval::new(lower, reached.at)), logins as u64)
         };
-        let never = Back { percent, at: None, logins: 0, after_heal: false, too_few: false };
+        let never = Recovered { percent, at: None, logins: 0, after_restore: false, too_few: false };
         if let Some(first) = stays.filter(|first| healed - first >= LEAST_LOGINS) {
             let (at, logins) = told(first, &all[first], healed - first, &all);
             // Who never were fewer did not need the heal: what follows it counts as well.
             if first > 0 || healed >= least {
-                return Back { at, logins, too_few: healed - first < least, ..never };
+                return Recovered { at, logins, too_few: healed - first < least, ..never };
             }
         }
         all.extend_from_slice(after);
         let Some(first) = first_to_stay(&all, level) else { return never };
         if first == 0 {
             let (at, logins) = told(0, &all[0], all.len(), &all);
-            return if all.len() < least { Back { logins, ..never } } else { Back { at, logins, ..never } };
+            return if all.len() < least { Recovered { logins, ..never } } else { Recovered { at, logins, ..never } };
         }
         let Some(first) = first_to_stay(&all[healed..], level).map(|first| healed + first) else { return never };
         // A few who got in before the heal tell neither that the share was back nor that it was not.
         let failed = if first == healed { stays.unwrap_or(healed) } else { first };
         let (at, logins) = told(failed, &all[first], all.len() - first, &all);
         if all.len() - first < least {
-            return Back { logins, ..never };
+            return Recovered { logins, ..never };
         }
-        Back { at, logins, after_heal: self.heal.is_some(), ..never }
+        Recovered { at, logins, after_restore: self.heal.is_some(), ..never }
     }
 
     fn windows(&self, points: &[Point]) -> Vec<Window> {
@@ -342,7 +342,7 @@ mod tests {
         let reader = reader(Some(30.0), 1.0);
         let hung = |n: i32| Point { at: f64::from(n), ended: f64::from(n + 3).max(30.5), succeeded: n >= 24 };
         let points: Vec<Point> = (0..60).map(|n| if n < 24 { point(f64::from(n), false) } else { hung(n) }).collect();
-        assert!(reader.back(&points, 90, (9, 10)).after_heal);
+        assert!(reader.back(&points, 90, (9, 10)).after_restore);
     }
 
     /// One in ten never gets in, and hangs for 3 s each time: nobody may say that all were back 3 s before the heal.
@@ -355,7 +355,7 @@ mod tests {
         };
         let points: Vec<Point> = (0..1500).map(login).collect();
         let back = |percent: u8| reader.back(&points, percent, (u64::from(percent), 100));
-        assert!(!back(50).after_heal && back(50).never_fewer());
+        assert!(!back(50).after_restore && back(50).never_fewer());
         // Nine logins in a row say too little.
         assert!(back(99).too_few && back(100).too_few, "{:?}", back(100));
     }
@@ -364,9 +364,9 @@ mod tests {
     fn a_few_lucky_logins_before_the_heal_are_no_return() {
         let points: Vec<Point> = (0..80).map(|n| point(f64::from(n) * 0.5, n >= 36)).collect();
         let back = |heal| reader(Some(heal), 0.0).back(&points, 100, (1, 1));
-        assert_eq!((back(39.0).at, back(39.0).after_heal), (Some(Interval::new(17.5, 18.0)), false));
+        assert_eq!((back(39.0).at, back(39.0).after_restore), (Some(Interval::new(17.5, 18.0)), false));
         assert_eq!(
-            (back(19.0).at, back(19.0).logins, back(19.0).after_heal),
+            (back(19.0).at, back(19.0).logins, back(19.0).after_restore),
             (Some(Interval::new(17.5, 19.0)), 42, true)
         );
     }
@@ -378,7 +378,7 @@ mod tests {
         let heal = points[52].at + 0.1;
         let back = reader(Some(heal), 0.0).back(&points, 99, (99, 100));
         assert_eq!(back.at, Some(Interval::new(points[29].at, points[30].at)));
-        assert_eq!((back.logins, back.too_few, back.after_heal), (23, true, false));
+        assert_eq!((back.logins, back.too_few, back.after_restore), (23, true, false));
         // The login before a bound failed, wherever the share was back.
         for heal in 31..60 {
             let back = reader(Some(points[heal].at), 0.0).back(&points, 100, (1, 1));

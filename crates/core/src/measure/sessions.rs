@@ -24,7 +24,7 @@ pub struct Sessions {
     pub api_refused_in_outage: u64,
     /// Those of `api_in_outage` that were not made: something else of the session had no answer yet when they fell due, and they share how
     /// that ended.
-    pub api_held_up_in_outage: u64,
+    pub api_blocked_in_outage: u64,
     /// The longest time in which a session was without the API and then had it again, at most, in seconds: from sending the last call that
     /// worked to the answer of the next one that did; where none failed in between, what that one took.
     pub longest_without_api_s: Option<f64>,
@@ -89,13 +89,13 @@ pub(super) fn sessions(book: &CallBook, line: &Timeline<'_>) -> Option<Sessions>
         }
         let fate = fate(&calls, line.heal);
         let plan = found.by_plan.entry(first.plan.clone()).or_default();
-        for fates in [&mut found.all, plan] {
-            fates.opened += 1;
+        for outcomes in [&mut found.all, plan] {
+            outcomes.opened += 1;
             match fate {
-                Fate::Kept => fates.kept += 1,
-                Fate::Interrupted => fates.interrupted += 1,
-                Fate::Forced => fates.forced += 1,
-                Fate::Lost => fates.lost += 1,
+                Fate::Kept => outcomes.kept += 1,
+                Fate::Interrupted => outcomes.interrupted += 1,
+                Fate::Forced => outcomes.forced += 1,
+                Fate::Lost => outcomes.lost += 1,
             }
         }
         found.calls(&calls, line);
@@ -113,8 +113,8 @@ impl Sessions {
                     self.api_in_outage.tried += 1;
                     // What the heal let through did not work in the outage.
                     self.api_in_outage.worked += u64::from(succeeded(call) && line.before_heal(call.received));
-                    self.api_refused_in_outage += u64::from(call.outcome.is_refusal() && !call.held_up);
-                    self.api_held_up_in_outage += u64::from(call.held_up);
+                    self.api_refused_in_outage += u64::from(call.outcome.is_refusal() && !call.blocked);
+                    self.api_blocked_in_outage += u64::from(call.blocked);
                 }
                 (SessionStep::Refresh, Some(RegionRole::Replica)) => self.refreshes_at_replica.add(call),
                 (SessionStep::Refresh, Some(RegionRole::Primary)) if healed(call) => {
@@ -135,7 +135,7 @@ fn succeeded(call: &CallRef<'_>) -> bool {
 
 fn fate(calls: &[CallRef<'_>], heal: Option<Timestamp>) -> Fate {
     // What was not made adds nothing to what held it up.
-    let made = || calls.iter().filter(|call| !call.held_up);
+    let made = || calls.iter().filter(|call| !call.blocked);
     let mut after = made().filter(|call| heal.is_some_and(|heal| call.sent >= heal)).peekable();
     let nothing_worked = after.peek().is_some() && !after.any(succeeded);
     let last_refused = made().next_back().is_some_and(|call| call.outcome.is_refusal());

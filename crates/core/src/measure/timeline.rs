@@ -213,13 +213,13 @@ impl<'a> Timeline<'a> {
 
     /// From the first call that cuts, sent, to the last one, answered, in the fault's first turn, in seconds: the fault is
     /// not whole before, which widens every bound.
-    pub fn cut_took_s(&self) -> Option<f64> {
+    pub fn inject_took_s(&self) -> Option<f64> {
         let first_turn = |m: &&Mutation| m.step == Step::Cut && self.in_first_turn(m, m.window.sent);
         took_s(self.outage.iter().copied().filter(first_turn).map(|m| m.window))
     }
 
     /// The same for the calls that heal, in the last turn. What is healed once more for safety's sake counts once.
-    pub fn heal_took_s(&self) -> Option<f64> {
+    pub fn restore_took_s(&self) -> Option<f64> {
         let heal = self.heal?;
         let healed = |m: &&Mutation| m.step == Step::Heal && m.window.sent >= heal;
         let mut first: BTreeMap<&str, Window> = BTreeMap::new();

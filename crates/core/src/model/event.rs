@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -9,8 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClockSync, Expectation, Login, Phase, Predicts, Region, RegionRole, RunId, SessionCall, SteadyState};
 
-/// The version of the event log, of `run.json` and of `truth.json`.
-pub const SCHEMA_VERSION: u32 = 1;
+/// The version of the event log that is written. Version 1 had other names for some keys.
+pub const EVENT_LOG_VERSION: u32 = 2;
+
+/// The versions of the event log that are read.
+pub const EVENT_LOG_VERSIONS: RangeInclusive<u32> = 1..=EVENT_LOG_VERSION;
+
+/// The version of `run.json` that is written. Version 1 had other names for some keys.
+pub const RUN_VERSION: u32 = 2;
+
+/// The versions of `run.json` that are read.
+pub const RUN_VERSIONS: RangeInclusive<u32> = 1..=RUN_VERSION;
 
 /// One line of `events.ndjson`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -183,7 +193,8 @@ pub enum Event {
         /// Mutations that were reverted.
         reverted: u32,
         /// What could not be restored: resource and reason.
-        left: Vec<String>,
+        #[serde(alias = "left")]
+        not_reverted: Vec<String>,
     },
     /// Something that the run touches, or stands beside, was changed by somebody else meanwhile, and left so.
     ChangedByOthers {
@@ -248,7 +259,7 @@ pub enum RunFailure {
 /// What the first record says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
-    /// [`SCHEMA_VERSION`].
+    /// [`EVENT_LOG_VERSION`] where this version wrote the log.
     pub schema_version: u32,
     /// The run.
     pub run_id: RunId,

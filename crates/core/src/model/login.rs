@@ -45,8 +45,8 @@ pub struct Login {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<FailedTry>,
     /// The arrival that failed and that this one repeats: a user who tries again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again_of: Option<u64>,
+    #[serde(default, alias = "again_of", skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<u64>,
     /// What each step of the last try took, in order, in milliseconds of scenario time.
     pub steps: Vec<StepTime>,
 }
@@ -133,10 +133,10 @@ pub struct SessionCall {
     pub role: Option<RegionRole>,
     /// How it ended.
     pub outcome: LoginOutcome,
-    /// Not made: it fell due, which is when it counts as sent, while something else of the session had no answer yet, and shares how that
-    /// ended.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub held_up: bool,
+    /// Not made: when it was due, which counts as its sending, another request of the session had no answer yet. It has the outcome of
+    /// that request.
+    #[serde(default, alias = "held_up", skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
 }
 
 /// What came of something that a replica may not do.

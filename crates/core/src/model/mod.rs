@@ -38,6 +38,6 @@ pub use read::{LONGEST_DOCUMENT, LONGEST_TEXT, read_at_most, read_text_at_most};
 pub use refusal::not_allowed;
 pub use seed::Seed;
 pub use span::{Span, format_duration, parse_duration};
-pub use steady::{SteadyFigures, SteadyPart, SteadyState, SteadyStateAsked};
+pub use steady::{JudgedAt, SteadyFigures, SteadyPart, SteadyState};
 pub use terms::{AfterLogin, Cohort, Expect, Flow, Phase, RegionRole, UserAction};
-pub use truth::{Draw, TrueMilestone, TrueRpo, TruthReport};
+pub use truth::{Draw, TRUTH_VERSION, TrueMilestone, TrueRpo, TruthReport};

@@ -8,8 +8,9 @@ use super::Percent;
 /// Whether steady state was there, part by part, when the run asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SteadyState {
-    /// When it was asked.
-    pub asked: SteadyStateAsked,
+    /// When it was judged.
+    #[serde(alias = "asked")]
+    pub judged_at: JudgedAt,
     /// Whether every part holds.
     pub steady: bool,
     /// It was not there, and the run was told to go on all the same.
@@ -19,10 +20,10 @@ pub struct SteadyState {
     pub parts: Vec<SteadyPart>,
 }
 
-/// When the run asks for steady state.
+/// When the run judges whether there is steady state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum SteadyStateAsked {
+pub enum JudgedAt {
     /// At the end of the baseline: without it nothing is cut.
     BeforeFault,
     /// At the end of failback: the second half of the hypothesis.
@@ -52,8 +53,9 @@ pub enum SteadyFigures {
         bounds: Option<(f64, f64)>,
         /// The share that must be reached.
         at_least: f64,
-        /// So many logins are needed to tell.
-        least: u64,
+        /// How many logins are needed to judge.
+        #[serde(alias = "least")]
+        min_logins: u64,
         /// Those of the last 30 s.
         recent_attempted: u64,
         /// Those of the last 30 s that succeeded at the primary.
@@ -63,8 +65,9 @@ pub enum SteadyFigures {
     HealthCheck {
         /// The last answer; nothing where there was none.
         healthy: Option<bool>,
-        /// Checkers that say healthy.
-        saying_healthy: u32,
+        /// Checkers that report healthy.
+        #[serde(alias = "saying_healthy")]
+        reporting_healthy: u32,
         /// Checkers.
         checkers: u32,
     },
@@ -108,7 +111,7 @@ pub enum SteadyFigures {
     },
 }
 
-impl SteadyStateAsked {
+impl JudgedAt {
     /// When it is, in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -148,19 +151,19 @@ impl SteadyFigures {
 impl fmt::Display for SteadyFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Logins { attempted, succeeded, bounds, at_least, least, recent_attempted, recent_succeeded } => {
+            Self::Logins { attempted, succeeded, bounds, at_least, min_logins, recent_attempted, recent_succeeded } => {
                 write!(f, "{succeeded} of {attempted} succeeded")?;
                 if let Some((lower, upper)) = bounds {
                     let (lower, upper) = ((lower * 1e4).floor() / 1e2, (upper * 1e4).ceil() / 1e2);
                     write!(f, " ({lower:.2} % to {upper:.2} % at 95 % confidence)")?;
                 }
                 write!(f, ", {recent_succeeded} of {recent_attempted} in the last 30 s")?;
-                write!(f, "; required: {} of at least {least}", Percent(*at_least))
+                write!(f, "; required: {} of at least {min_logins}", Percent(*at_least))
             }
             Self::HealthCheck { healthy: None, .. } => write!(f, "no answer"),
-            Self::HealthCheck { healthy: Some(healthy), saying_healthy, checkers } => {
+            Self::HealthCheck { healthy: Some(healthy), reporting_healthy, checkers } => {
                 let status = if *healthy { "healthy" } else { "unhealthy" };
-                write!(f, "{status}, {saying_healthy} of {checkers} checkers report healthy")
+                write!(f, "{status}, {reporting_healthy} of {checkers} checkers report healthy")
             }
             Self::Record { at_primary, elsewhere, silent } => {
                 let servers = *at_primary as usize + elsewhere.len() + silent.len();

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Milestone;
 
+/// The version of `truth.json`.
+pub const TRUTH_VERSION: u32 = 1;
+
 /// What was drawn from the lab's seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,7 +25,7 @@ pub enum Draw {
 /// `truth.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TruthReport {
-    /// The version of this format.
+    /// [`TRUTH_VERSION`].
     pub schema_version: u32,
     /// What the lab can know; a client's giving up (`first_failed_login`) is the client's alone.
     pub milestones: Vec<TrueMilestone>,

@@ -299,7 +299,7 @@ fn after_failure(outcome: &Outcome) -> Vec<String> {
 
 /// Findings of preflight that the run confirmed.
 fn predictions(outcome: &Outcome) -> Option<String> {
-    let confirmed = outcome.foretold.iter().filter(|it| matches!(it.became, PredictionOutcome::CameTrue(_)));
+    let confirmed = outcome.foretold.iter().filter(|it| matches!(it.outcome, PredictionOutcome::CameTrue(_)));
     let mut codes: Vec<&str> = confirmed.map(|it| it.finding.code.as_str()).collect();
     codes.dedup();
     (!codes.is_empty()).then(|| format!("Correct the findings that the run confirmed: {}.", codes.join(", ")))

@@ -138,7 +138,7 @@ fn availability(availability: &Availability) -> Vec<(&'static str, String)> {
         Some(upper) => format!("{:.1}", (upper * 10.0).ceil() / 10.0),
         None => format!(
             "unknown: for {} logins of their cohort and flow never succeeded again",
-            counted(minutes.never_back, "user")
+            counted(minutes.never_recovered, "user")
         ),
     };
     vec![

@@ -1,8 +1,8 @@
 //! `run.json`: the document as types, so that its schema is derived from what is written.
 
-mod chance;
 mod figures;
 mod logins;
+mod natural_variation;
 mod users;
 
 use schemars::JsonSchema;
@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use super::words::instant;
 use crate::measure::{BeforeCut, Interval, Missed, Outcome};
-use crate::model::{Finding, Region, SCHEMA_VERSION, SteadyState};
-use chance::Chance;
+use crate::model::{Finding, RUN_VERSION, Region, SteadyState};
 use figures::{Availability, Duration, LagPoint, Propagation, Rpo, WaterfallBar};
 use logins::Logins;
+use natural_variation::NaturalVariation;
 use users::{Expectation, Failure, Recovery, Retries, Sessions, Throttling};
 
 /// The result of a run of GameDay: `run.json`. Times that end in `_s` are seconds of scenario time, those in `_ms` milliseconds; times of day are RFC 3339 in
@@ -46,10 +46,10 @@ struct Document<'a> {
     logins: Logins<'a>,
     rpo: Rpo,
     rollback: Rollback<'a>,
-    /// From the first to the last call that cuts, in seconds.
-    cut_took_s: Option<f64>,
-    /// From the first to the last call that heals, in seconds.
-    heal_took_s: Option<f64>,
+    /// From the first to the last call that injects the fault, in seconds.
+    inject_took_s: Option<f64>,
+    /// From the first to the last call that removes the fault, in seconds.
+    restore_took_s: Option<f64>,
     /// Whether the event log is whole.
     complete: bool,
     /// What a log that breaks off does not say.
@@ -84,8 +84,9 @@ struct Document<'a> {
     availability: Option<Availability>,
     /// The replication lag of every acknowledged canary write, in the order of their sequence.
     lag_over_time: Vec<LagPoint>,
-    chance: Chance,
-    /// Whether steady state was there, part by part: before the fault, and after failback. Absent where the run did not ask.
+    /// What makes the figures of two runs of an unchanged environment differ.
+    natural_variation: NaturalVariation,
+    /// Whether there was steady state, part by part: before the fault, and after failback. Absent where the run did not judge it.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     steady_state: &'a [SteadyState],
     /// When the runner itself did not keep up, which makes figures less sure; absent where it always did.
@@ -127,7 +128,7 @@ struct Milestone {
 struct RunnerStalled {
     times: u64,
     /// All of them together.
-    all_s: f64,
+    total_s: f64,
     longest_s: f64,
 }
 
@@ -172,7 +173,7 @@ struct Rollback<'a> {
     /// Whether the described state after equals the state before; null where they were not compared.
     state_identical: Option<bool>,
     /// What could not be restored: resource and reason.
-    left: &'a [String],
+    not_reverted: &'a [String],
     differences: &'a [String],
     /// What others changed meanwhile; absent where that was nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -225,9 +226,9 @@ struct Anomaly<'a> {
 struct FindingRow<'a> {
     #[serde(flatten)]
     finding: &'a Finding,
-    /// What became of what preflight predicted; absent for findings of the run.
+    /// Whether the run confirmed what preflight predicted; absent for findings of the run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    became: Option<PredictionOutcome<'a>>,
+    prediction_outcome: Option<PredictionOutcome<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -255,7 +256,7 @@ impl<'a> Document<'a> {
     fn of(outcome: &'a Outcome) -> Self {
         let run = &outcome.run;
         Self {
-            schema_version: SCHEMA_VERSION,
+            schema_version: RUN_VERSION,
             run_id: run.run_id.to_string(),
             scenario: ScenarioName { name: &run.scenario_name, sha256: &run.scenario_sha256 },
             environment: EnvironmentName { kind: &run.environment_kind, name: &run.environment_name },
@@ -270,8 +271,8 @@ impl<'a> Document<'a> {
             logins: Logins::of(&outcome.logins),
             rpo: Rpo::of(outcome.rpo.as_ref()),
             rollback: rollback(outcome),
-            cut_took_s: outcome.cut_took_s,
-            heal_took_s: outcome.heal_took_s,
+            inject_took_s: outcome.inject_took_s,
+            restore_took_s: outcome.restore_took_s,
             complete: outcome.complete(),
             missing: &outcome.missing,
             phases: phases(outcome),
@@ -293,11 +294,11 @@ impl<'a> Document<'a> {
             propagation: outcome.propagation.iter().map(Propagation::of).collect(),
             availability: outcome.availability.as_ref().map(Availability::of),
             lag_over_time: outcome.lag_over_time.iter().map(LagPoint::of).collect(),
-            chance: Chance::of(&outcome.chance),
+            natural_variation: NaturalVariation::of(&outcome.natural_variation),
             steady_state: &outcome.steady,
-            runner_stalled: outcome.missed.map(|Missed { times, all_s, longest_s }| RunnerStalled {
+            runner_stalled: outcome.missed.map(|Missed { times, total_s, longest_s }| RunnerStalled {
                 times,
-                all_s,
+                total_s,
                 longest_s,
             }),
         }
@@ -378,12 +379,12 @@ impl<'a> ByOthers<'a> {
 }
 
 fn findings(outcome: &Outcome) -> Vec<FindingRow<'_>> {
-    let became = |index: usize| {
-        let became = &outcome.foretold.get(index)?.became;
-        Some(PredictionOutcome { verdict: became.verdict(), evidence: became.evidence() })
+    let prediction_outcome = |index: usize| {
+        let shown = &outcome.foretold.get(index)?.outcome;
+        Some(PredictionOutcome { verdict: shown.verdict(), evidence: shown.evidence() })
     };
     let rows = outcome.findings.iter().enumerate();
-    rows.map(|(index, finding)| FindingRow { finding, became: became(index) }).collect()
+    rows.map(|(index, finding)| FindingRow { finding, prediction_outcome: prediction_outcome(index) }).collect()
 }
 
 fn rollback(outcome: &Outcome) -> Rollback<'_> {
@@ -392,7 +393,7 @@ fn rollback(outcome: &Outcome) -> Rollback<'_> {
         mutations: rollback.mutations,
         reverted: rollback.reverted,
         state_identical: rollback.state_identical,
-        left: &rollback.left,
+        not_reverted: &rollback.not_reverted,
         differences: &rollback.differences,
         changed_by_others: rollback.by_others.iter().map(ByOthers::of).collect(),
     }

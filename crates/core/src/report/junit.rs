@@ -82,10 +82,10 @@ fn restored(outcome: &Outcome) -> TestCase {
         status
     } else if !rollback.reported || rollback.state_identical.is_none() {
         failed("unknown", "the log does not record whether everything was restored")
-    } else if rollback.left.is_empty() && rollback.state_identical == Some(true) {
+    } else if rollback.not_reverted.is_empty() && rollback.state_identical == Some(true) {
         TestCaseStatus::success()
     } else {
-        let left: Vec<&str> = rollback.left.iter().chain(&rollback.differences).map(String::as_str).collect();
+        let left: Vec<&str> = rollback.not_reverted.iter().chain(&rollback.differences).map(String::as_str).collect();
         failed("left", &format!("not restored: {}", left.join("; ")))
     };
     let mut case = TestCase::new("everything_restored", status);

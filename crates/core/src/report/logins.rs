@@ -118,7 +118,7 @@ fn steps(outcome: &Outcome) -> Vec<GroupRow> {
     };
     let rows = |step: &crate::measure::StepLatency| {
         let name = step.step.as_str();
-        row(name, "completed", step.ended).into_iter().chain(row(name, "failed", step.not_ended))
+        row(name, "completed", step.ended).into_iter().chain(row(name, "failed", step.unfinished))
     };
     outcome.logins.steps.iter().flat_map(rows).collect()
 }

@@ -300,11 +300,11 @@ fn logins(outcome: &Outcome) -> Vec<Family> {
 
 fn restored(outcome: &Outcome) -> Vec<Family> {
     let rollback = &outcome.rollback;
-    let whole = rollback.state_identical.map(|identical| identical && rollback.left.is_empty());
+    let whole = rollback.state_identical.map(|identical| identical && rollback.not_reverted.is_empty());
     let changes = [
         ("made", outcome.mutations.len() as f64),
         ("reverted", f64::from(rollback.reverted)),
-        ("left", rollback.left.len() as f64),
+        ("left", rollback.not_reverted.len() as f64),
     ];
     vec![
         Family::gauge(

@@ -2,7 +2,7 @@
 
 use super::view::{NONE, foretellers, region_name};
 use super::words::{by_label, counted, percent, percentiles, seconds, seconds_up, span_s, too_few, window};
-use crate::measure::{Back, Curve, LimitResult, Outcome, Recovery, SessionOutcomes, Sessions, Throttling};
+use crate::measure::{Curve, LimitResult, Outcome, Recovered, Recovery, SessionOutcomes, Sessions, Throttling};
 
 /// Kinds of failure that are shown; the rest is in `run.json`.
 const MOST_FAILURES: usize = 30;
@@ -13,7 +13,7 @@ pub(super) struct Users {
     pub recovery_by_flow: Vec<RecoveryRow>,
     pub shares: Option<Shares>,
     pub limits: Vec<LimitRow>,
-    pub fates: Vec<FateRow>,
+    pub outcomes: Vec<SessionRow>,
     pub sessions: Vec<(&'static str, String)>,
     pub failures: Vec<FailureRow>,
     pub more_failures: usize,
@@ -28,7 +28,7 @@ pub(super) struct RecoveryRow {
     pub name: String,
     pub steady: String,
     /// 50, 90, 99 and 100 %: when, and a remark.
-    pub back: Vec<(String, String)>,
+    pub recovered: Vec<(String, String)>,
 }
 
 /// The share able to log in, over time.
@@ -48,10 +48,10 @@ pub(super) struct LimitRow {
     pub tone: &'static str,
 }
 
-pub(super) struct FateRow {
+pub(super) struct SessionRow {
     pub name: String,
     pub cohort: String,
-    pub fates: SessionOutcomes,
+    pub outcomes: SessionOutcomes,
 }
 
 pub(super) struct FailureRow {
@@ -90,7 +90,7 @@ impl Users {
             recovery_by_flow,
             shares: outcome.recovery.as_ref().map(shares),
             limits: outcome.limits.iter().map(limit).collect(),
-            fates: outcome.sessions.as_ref().map(fates).unwrap_or_default(),
+            outcomes: outcome.sessions.as_ref().map(outcomes).unwrap_or_default(),
             sessions: outcome.sessions.as_ref().map(sessions).unwrap_or_default(),
             failures: outcome.failures.iter().take(MOST_FAILURES).map(|of| failure(of, outcome)).collect(),
             more_failures: outcome.failures.len().saturating_sub(MOST_FAILURES),
@@ -122,10 +122,10 @@ fn recovery(recovery: &Recovery) -> Vec<RecoveryRow> {
         kind,
         name: name.to_owned(),
         steady: curve.steady.map_or_else(|| "no login: rates are of all logins".to_owned(), percent),
-        back: if curve.back.is_empty() {
+        recovered: if curve.recovered.is_empty() {
             vec![(NONE.to_owned(), String::new()); 4]
         } else {
-            let all: Vec<(String, String)> = curve.back.iter().map(back).collect();
+            let all: Vec<(String, String)> = curve.recovered.iter().map(back).collect();
             same_once(&all)
         },
     };
@@ -143,13 +143,13 @@ fn same_once(all: &[(String, String)]) -> Vec<(String, String)> {
 }
 
 /// When, and on how many logins that rests.
-fn back(back: &Back) -> (String, String) {
+fn back(back: &Recovered) -> (String, String) {
     let rests = counted(back.logins, "login");
     match back.at {
         None if back.logins > 0 => ("too few logins".to_owned(), rests),
         None => ("not back".to_owned(), String::new()),
         Some(_) if back.never_fewer() => ("never below".to_owned(), rests),
-        Some(at) if back.after_heal => (span_s(at), format!("after removal of the fault, {rests}")),
+        Some(at) if back.after_restore => (span_s(at), format!("after removal of the fault, {rests}")),
         Some(at) if back.too_few => (span_s(at), format!("{rests}: too few for {} %", back.percent)),
         Some(at) => (span_s(at), rests),
     }
@@ -196,15 +196,15 @@ fn limit(limit: &LimitResult) -> LimitRow {
     }
 }
 
-fn fates(sessions: &Sessions) -> Vec<FateRow> {
-    let row = |((flow, cohort), fates): (&(String, String), &SessionOutcomes)| FateRow {
+fn outcomes(sessions: &Sessions) -> Vec<SessionRow> {
+    let row = |((flow, cohort), outcomes): (&(String, String), &SessionOutcomes)| SessionRow {
         name: flow.clone(),
         cohort: cohort.clone(),
-        fates: *fates,
+        outcomes: *outcomes,
     };
-    let mut rows: Vec<FateRow> = sessions.by_plan.iter().map(row).collect();
+    let mut rows: Vec<SessionRow> = sessions.by_plan.iter().map(row).collect();
     if rows.len() > 1 {
-        rows.push(FateRow { name: "all".to_owned(), cohort: String::new(), fates: sessions.all });
+        rows.push(SessionRow { name: "all".to_owned(), cohort: String::new(), outcomes: sessions.all });
     }
     rows
 }
@@ -216,7 +216,7 @@ fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
         ("API calls during the fault that were refused", sessions.api_refused_in_outage.to_string()),
         (
             "API calls during the fault that were due while their session waited for another answer; each counts like that answer",
-            sessions.api_held_up_in_outage.to_string(),
+            sessions.api_blocked_in_outage.to_string(),
         ),
         (
             "Longest time in which a session could not call the API before a call succeeded again, at most",
@@ -261,13 +261,16 @@ fn tries(outcome: &Outcome) -> Vec<String> {
         sentences.push(format!(
             "{} needed more than one attempt, up to {most}; {} of them succeeded, only because the client retried. Earlier attempts failed with: {}.",
             counted(tries.retried, "login"),
-            tries.rescued,
+            tries.succeeded_by_retry,
             failed.join(", ")
         ));
     }
     if tries.repeats > 0 {
-        let back: Vec<String> =
-            tries.back_in.iter().map(|(arrivals, users)| format!("{users} at login number {arrivals}")).collect();
+        let back: Vec<String> = tries
+            .signed_in_again
+            .iter()
+            .map(|(arrivals, users)| format!("{users} at login number {arrivals}"))
+            .collect();
         let back = if back.is_empty() { "none".to_owned() } else { back.join(", ") };
         sentences.push(format!(
             "Users whose login failed logged in again, {} in total. Users who succeeded: {back}. Users who did not succeed by the end of the run: {}.",

@@ -42,7 +42,7 @@ pub(super) struct View {
 
 /// A part of steady state.
 pub(super) struct SteadyRow {
-    pub asked: &'static str,
+    pub judged_at: &'static str,
     pub part: &'static str,
     pub found: String,
     pub verdict: &'static str,
@@ -69,7 +69,7 @@ pub(super) struct FindingRow {
     pub evidence: String,
     pub remedy: String,
     /// Whether the run confirmed it, in words; empty where it is no prediction.
-    pub became: String,
+    pub prediction: String,
     pub ignored: bool,
 }
 
@@ -100,7 +100,13 @@ impl View {
             figures: Figures::of(outcome),
             rpo: outcome.rpo.as_ref().map(rpo).unwrap_or_default(),
             restore: restore(outcome),
-            restore_problems: outcome.rollback.left.iter().chain(&outcome.rollback.differences).cloned().collect(),
+            restore_problems: outcome
+                .rollback
+                .not_reverted
+                .iter()
+                .chain(&outcome.rollback.differences)
+                .cloned()
+                .collect(),
             by_others: by_others(outcome),
             faults: faults(outcome),
             findings: outcome.foretold.iter().map(foretold).collect(),
@@ -119,7 +125,7 @@ fn steady(state: &SteadyState) -> Vec<SteadyRow> {
         (false, true) => "not steady, ignored",
     };
     let row = |part: &SteadyPart| SteadyRow {
-        asked: state.asked.words(),
+        judged_at: state.judged_at.words(),
         part: part.figures.name(),
         found: part.figures.to_string(),
         verdict: verdict(part),
@@ -263,8 +269,8 @@ fn restore(outcome: &Outcome) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("API calls that changed something", calls(outcome)),
         ("Changes to restore, and restored (one call may restore several)", reverted),
-        ("Time to inject the fault", took(outcome.cut_took_s)),
-        ("Time to remove the fault", took(outcome.heal_took_s)),
+        ("Time to inject the fault", took(outcome.inject_took_s)),
+        ("Time to remove the fault", took(outcome.restore_took_s)),
         ("Network configuration identical before and after (association IDs excluded)", identical.to_owned()),
     ];
     if let Some((before, after)) = &rollback.sha256 {
@@ -298,16 +304,16 @@ fn finding(finding: &Finding) -> FindingRow {
         Severity::Blocker => "blocker",
     };
     let Finding { code, title, evidence, remedy, ignored, .. } = finding.clone();
-    FindingRow { code, severity, title, evidence, remedy, became: String::new(), ignored }
+    FindingRow { code, severity, title, evidence, remedy, prediction: String::new(), ignored }
 }
 
 fn foretold(foretold: &Prediction) -> FindingRow {
-    let became = match &foretold.became {
+    let prediction = match &foretold.outcome {
         PredictionOutcome::CameTrue(seen) => format!("confirmed by the run: {seen}"),
         PredictionOutcome::DidNot(seen) => format!("not confirmed by the run: {seen}"),
         PredictionOutcome::Untested(why) => format!("not tested by the run: {why}"),
     };
-    FindingRow { became, ..finding(&foretold.finding) }
+    FindingRow { prediction, ..finding(&foretold.finding) }
 }
 
 fn took(time_s: Option<f64>) -> String {

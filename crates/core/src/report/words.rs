@@ -208,7 +208,7 @@ fn verdict(outcome: &Outcome) -> String {
         Some(RunFailure::Aborted(why) | RunFailure::NotRestored(why)) => why.clone(),
         _ => outcome
             .rollback
-            .left
+            .not_reverted
             .first()
             .cloned()
             .unwrap_or_else(|| "the network configuration after the run differs from the one before".into()),

@@ -158,7 +158,7 @@ pub fn all_objectives() -> serde_json::Value {
 
 pub fn started() -> RunStarted {
     RunStarted {
-        schema_version: SCHEMA_VERSION,
+        schema_version: EVENT_LOG_VERSION,
         run_id: "gd-20260102t030405z-1a2b3c".into(),
         tool_version: "0.1.0".into(),
         scenario_name: "full-failover".into(),
@@ -388,7 +388,7 @@ impl<R: Rng> Log<'_, R> {
             outcome,
             at_replica: None,
             earlier: Vec::new(),
-            again_of: None,
+            retry_of: None,
             steps: if connected { names.into_iter().zip(steps).map(step).collect() } else { Vec::new() },
         };
         self.push(ended, Event::Login(Box::new(login)));
@@ -454,7 +454,7 @@ impl<R: Rng> Log<'_, R> {
             self.push(at, Event::PhaseStarted { phase });
         }
         let count = 1 + world.cut.len() as u32;
-        self.push(world.heal + 1.9, Event::Restored { mutations: count, reverted: count, left: Vec::new() });
+        self.push(world.heal + 1.9, Event::Restored { mutations: count, reverted: count, not_reverted: Vec::new() });
     }
 
     fn finish(mut self) -> (Vec<Record>, Truth) {
@@ -519,7 +519,7 @@ pub fn hostile() -> Vec<Record> {
             }
             Event::FaultPlanned { targets, .. } => targets.push(HOSTILE.into()),
             Event::StateCompared { differences, .. } => differences.push(HOSTILE.into()),
-            Event::Restored { left, .. } => left.push(HOSTILE.into()),
+            Event::Restored { not_reverted, .. } => not_reverted.push(HOSTILE.into()),
             Event::Mutation(mutation) => {
                 (mutation.resource, mutation.error) =
                     (HOSTILE.into(), (mutation.step == Step::Dismantle).then(|| HOSTILE.into()));

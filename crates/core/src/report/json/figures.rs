@@ -151,7 +151,7 @@ struct UserMinutes {
     /// Null where somebody's cohort and flow never succeeded again.
     upper_min: Option<f64>,
     /// Users whose cohort and flow never succeeded again.
-    never_back: u64,
+    never_recovered: u64,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -265,7 +265,7 @@ impl Availability {
                 users: minutes.users,
                 lower_min: minutes.lower,
                 upper_min: minutes.upper,
-                never_back: minutes.never_back,
+                never_recovered: minutes.never_recovered,
             },
             error_budget: ErrorBudget {
                 availability: budget.availability,

@@ -98,7 +98,7 @@ struct StepLatency {
     /// Tries that got past it.
     count: u64,
     latency_ms: Latency,
-    not_ended: Taken,
+    unfinished: Taken,
 }
 
 /// Tries that failed, were refused or were given up in it: what it took until then.
@@ -201,7 +201,7 @@ impl StepLatency {
             step: step.step.as_str(),
             count: step.ended.count,
             latency_ms: Latency::of(step.ended.latency),
-            not_ended: Taken { count: step.not_ended.count, latency_ms: Latency::of(step.not_ended.latency) },
+            unfinished: Taken { count: step.unfinished.count, latency_ms: Latency::of(step.unfinished.latency) },
         }
     }
 }

@@ -25,20 +25,20 @@ struct Curve {
     /// The share before the fault; null where nobody tried.
     steady_share: Option<f64>,
     /// When 50, 90, 99 and 100 % of that were back.
-    back: Vec<Back>,
+    recovered: Vec<Recovered>,
     /// Those without a login are left out.
     windows: Vec<Window>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Back {
+struct Recovered {
     /// How many percent of steady state.
     percent: u8,
     /// In seconds after `zero_at`; 0 where there never were fewer, null where it cannot be told or they were never back.
     lower_s: Option<f64>,
     upper_s: Option<f64>,
     /// Whether it took the heal.
-    after_heal: bool,
+    after_restore: bool,
     /// Logins from then on that tell so.
     logins: u64,
     /// Whether these are too few for that share, so that it may have been back later.
@@ -71,13 +71,13 @@ pub(super) struct Expectation<'a> {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Sessions<'a> {
     #[serde(flatten)]
-    all: Fates,
+    all: SessionOutcomes,
     /// Users whose sign-in before the fault failed.
     not_opened: u64,
     by_plan: Vec<Plan<'a>>,
     api_in_outage: Calls,
     api_refused_in_outage: u64,
-    api_held_up_in_outage: u64,
+    api_blocked_in_outage: u64,
     /// From sending the last call that worked to the answer of the next one that did, at most.
     longest_without_api_s: Option<f64>,
     without_api_to_the_end: u64,
@@ -88,14 +88,14 @@ pub(super) struct Sessions<'a> {
 #[derive(Serialize, JsonSchema)]
 struct Plan<'a> {
     #[serde(flatten)]
-    fates: Fates,
+    outcomes: SessionOutcomes,
     flow: &'a str,
     cohort: &'a str,
 }
 
 /// What became of sessions.
 #[derive(Serialize, JsonSchema)]
-struct Fates {
+struct SessionOutcomes {
     opened: u64,
     kept: u64,
     interrupted: u64,
@@ -128,13 +128,13 @@ pub(super) struct Retries {
     /// Logins of more than one try.
     retried: u64,
     /// Those of them that succeeded.
-    rescued: u64,
+    succeeded_by_retry: u64,
     by_tries: Vec<ByTries>,
     /// Why tries that were not the last failed.
     failed_tries: BTreeMap<String, u64>,
     /// Arrivals that repeat one that failed.
     repeated_arrivals: u64,
-    back_in: Vec<BackIn>,
+    signed_in_again: Vec<SignedInAgain>,
     /// Users who never got in.
     gave_up: u64,
 }
@@ -147,7 +147,7 @@ struct ByTries {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct BackIn {
+struct SignedInAgain {
     arrivals: u32,
     users: u64,
 }
@@ -198,11 +198,11 @@ impl<'a> Recovery<'a> {
 
 impl Curve {
     fn of(curve: &measure::Curve) -> Self {
-        let back = |back: &measure::Back| Back {
+        let recovered = |back: &measure::Recovered| Recovered {
             percent: back.percent,
             lower_s: lower(back.at),
             upper_s: upper(back.at),
-            after_heal: back.after_heal,
+            after_restore: back.after_restore,
             logins: back.logins,
             too_few: back.too_few,
         };
@@ -213,7 +213,7 @@ impl Curve {
         };
         Self {
             steady_share: curve.steady,
-            back: curve.back.iter().map(back).collect(),
+            recovered: curve.recovered.iter().map(recovered).collect(),
             windows: curve.windows.iter().map(window).collect(),
         }
     }
@@ -234,18 +234,18 @@ impl<'a> Expectation<'a> {
 
 impl<'a> Sessions<'a> {
     pub fn of(sessions: &'a measure::Sessions) -> Self {
-        let plan = |((flow, cohort), fates): (&'a (String, String), &measure::SessionOutcomes)| Plan {
-            fates: Fates::of(fates),
+        let plan = |((flow, cohort), outcomes): (&'a (String, String), &measure::SessionOutcomes)| Plan {
+            outcomes: SessionOutcomes::of(outcomes),
             flow,
             cohort,
         };
         Self {
-            all: Fates::of(&sessions.all),
+            all: SessionOutcomes::of(&sessions.all),
             not_opened: sessions.not_opened,
             by_plan: sessions.by_plan.iter().map(plan).collect(),
             api_in_outage: Calls::of(sessions.api_in_outage),
             api_refused_in_outage: sessions.api_refused_in_outage,
-            api_held_up_in_outage: sessions.api_held_up_in_outage,
+            api_blocked_in_outage: sessions.api_blocked_in_outage,
             longest_without_api_s: sessions.longest_without_api_s,
             without_api_to_the_end: sessions.without_api_to_the_end,
             refreshes_at_replica: Calls::of(sessions.refreshes_at_replica),
@@ -254,9 +254,9 @@ impl<'a> Sessions<'a> {
     }
 }
 
-impl Fates {
-    fn of(fates: &measure::SessionOutcomes) -> Self {
-        let measure::SessionOutcomes { opened, kept, interrupted, forced, lost } = *fates;
+impl SessionOutcomes {
+    fn of(outcomes: &measure::SessionOutcomes) -> Self {
+        let measure::SessionOutcomes { opened, kept, interrupted, forced, lost } = *outcomes;
         Self { opened, kept, interrupted, forced, lost }
     }
 }
@@ -287,14 +287,14 @@ impl Retries {
             logins: *logins,
             succeeded: *succeeded,
         };
-        let back_in = |(arrivals, users): (&u32, &u64)| BackIn { arrivals: *arrivals, users: *users };
+        let signed_in_again = |(arrivals, users): (&u32, &u64)| SignedInAgain { arrivals: *arrivals, users: *users };
         Self {
             retried: tries.retried,
-            rescued: tries.rescued,
+            succeeded_by_retry: tries.succeeded_by_retry,
             by_tries: tries.by_tries.iter().map(by_tries).collect(),
             failed_tries: by_label(&tries.failed),
             repeated_arrivals: tries.repeats,
-            back_in: tries.back_in.iter().map(back_in).collect(),
+            signed_in_again: tries.signed_in_again.iter().map(signed_in_again).collect(),
             gave_up: tries.gave_up,
         }
     }

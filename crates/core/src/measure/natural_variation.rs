@@ -14,7 +14,7 @@ use crate::scenario::{CohortShare, Scenario};
 /// What a figure of an unchanged environment depends on beside that environment: where in its interval each checker was at the cut, how old
 /// the resolvers' answers were, who logged in next, how far the replica was behind.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Chance {
+pub struct NaturalVariation {
     /// The health check's RequestInterval, in seconds; nothing in logs of versions that did not write it.
     pub health_check_interval_s: Option<f64>,
     /// How many checkers reported; nothing where nobody looked.
@@ -33,13 +33,13 @@ pub struct Chance {
     pub replication_lag_s: Option<(Interval, usize)>,
 }
 
-pub(super) fn chance(
+pub(super) fn natural_variation(
     records: &[Record],
     run: &RunStarted,
     scenario: &Scenario,
     line: &Timeline<'_>,
     lags: &[LagPoint],
-) -> Chance {
+) -> NaturalVariation {
     let interval = records.iter().find_map(|record| match &record.event {
         Event::HealthCheckRead { interval_s, .. } => Some(*interval_s),
         _ => None,
@@ -57,7 +57,7 @@ pub(super) fn chance(
         let (first, last) = (windows.first().map(|(at, _)| *at), windows.last().map(|(at, _)| *at));
         first.zip(last).map_or(0.0, |(first, last)| last.saturating_sub(first).as_secs_f64())
     });
-    Chance {
+    NaturalVariation {
         health_check_interval_s: interval,
         checkers: line.health.iter().map(|look| look.checkers).max().filter(|checkers| *checkers > 0),
         record_ttl_s: ttl.map(f64::from),
