@@ -75,7 +75,7 @@ impl RunPause {
         margin: Option<Duration>,
         embedded: bool,
     ) -> Self {
-        let heals_after = phases.outage.0 + phases.hold.0 + margin.unwrap_or_default() + SCHEDULER_PRECISION.0;
+        let heals_after = phases.outage_and_hold() + margin.unwrap_or_default() + SCHEDULER_PRECISION.0;
         let own = Self { clock, log: Arc::clone(log), in_force: Arc::default(), heals_after, embedded };
         let (in_force, mut events) = (Arc::clone(&own.in_force), engine::subscribe(log));
         tokio::spawn(async move {

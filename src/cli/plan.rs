@@ -82,7 +82,7 @@ async fn look(scenario: &Scenario, world: &World, dead_man: Option<DeadMan>) -> 
 fn calls(plan: &Plan, scenario: &Scenario, dead_man: Option<&DeadMan>) -> Vec<Call> {
     let run = RunId::from("plan");
     let holder = Holder { run: run.clone(), owner: String::new(), until: Timestamp::UNIX_EPOCH };
-    let longest = scenario.phases.outage.0 + scenario.phases.hold.0;
+    let longest = scenario.phases.outage_and_hold();
     let arm = dead_man.map(|settings| plan.arm(&Arming { settings, run: &run, now: Timestamp::UNIX_EPOCH, longest }));
     let before = plan.lock(&holder).into_iter().chain(plan.prepare()).chain(arm.unwrap_or_default());
     let before = before.map(|(region, action)| Call { at: None, region, action });

@@ -69,7 +69,7 @@ pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<E
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     world::simulable(&environment.value)?;
     let phases = &scenario.value.phases;
-    let longest = gameday_core::model::format_duration(phases.outage.0 + phases.hold.0);
+    let longest = gameday_core::model::format_duration(phases.outage_and_hold());
     let what = format!("\"{}\" will disrupt its primary Region for up to {longest}.", scenario.value.title);
     let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with `gameday plan`" };
     confirm(consent, &environment.value, &what)?;

@@ -229,7 +229,7 @@ impl Shell {
         executor.make(&prepare, stop).await?;
         executor.confirm(&prepare).await?;
         if let Some(settings) = run.site.dead_man.as_ref().filter(|_| !run.allowed.no_dead_man) {
-            let longest = run.scenario.phases.outage.0 + run.scenario.phases.hold.0;
+            let longest = run.scenario.phases.outage_and_hold();
             let arming = Arming { settings, run: &run.id, now: run.clock.now(), longest };
             let arm = ready.plan.arm(&arming);
             executor.make(&arm, stop).await?;

@@ -147,7 +147,7 @@ fn checkers(seen: &Seen, inverted: bool) -> String {
 
 /// The chain of events with times. It begins when the health check has a reason to turn, which faults that begin late give late.
 fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
-    let hold = scenario.phases.outage.0 + scenario.phases.hold.0;
+    let hold = scenario.phases.outage_and_hold();
     let mut chain = Vec::new();
     for fault in &plan.faults {
         let windows = fault.spec.windows();

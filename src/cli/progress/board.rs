@@ -160,7 +160,7 @@ impl Board {
     /// In how many seconds the primary is healed at the latest; nothing while it is not cut off.
     pub fn heals_in(&self, now: Timestamp) -> Option<f64> {
         let (from, lasts) = match self.phase? {
-            Phase::Inject | Phase::Outage => (*self.ticks.get(&Tick::Cut)?, self.phases.outage.0 + self.phases.hold.0),
+            Phase::Inject | Phase::Outage => (*self.ticks.get(&Tick::Cut)?, self.phases.outage_and_hold()),
             Phase::Hold => (self.phase_started?, self.phases.hold.0),
             _ => return None,
         };

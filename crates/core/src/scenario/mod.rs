@@ -565,6 +565,11 @@ impl CohortShare {
 impl Phases {
     /// The longest the timed phases can take together.
     pub fn longest(&self) -> Duration {
-        self.baseline.0 + self.outage.0 + self.hold.0 + self.failback.0
+        self.baseline.0 + self.outage_and_hold() + self.failback.0
+    }
+
+    /// How long a fault lasts at most that ends with the restore.
+    pub fn outage_and_hold(&self) -> Duration {
+        self.outage.0 + self.hold.0
     }
 }

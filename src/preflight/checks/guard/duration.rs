@@ -18,7 +18,7 @@ pub const CHECK: Check = Check {
     look: |facts| {
         Box::pin(async move {
             let phases = &facts.scenario.phases;
-            let broken = phases.outage.0 + phases.hold.0;
+            let broken = phases.outage_and_hold();
             let most = facts.site.guard.max_duration.filter(|most| broken > most.0);
             let sight = |most| {
                 Occurrence::of(format!("outage and hold can last up to {}; allowed: {most}", format_duration(broken)))

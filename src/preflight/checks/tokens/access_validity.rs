@@ -40,7 +40,7 @@ async fn look(facts: &Facts) -> CheckResult {
     let phases = &facts.scenario.phases;
     let (expected, whence) = match facts.site.preflight.expected_outage {
         Some(span) => (span.0, "preflight.expected_outage"),
-        None => (phases.outage.0 + phases.hold.0, "outage and hold of the scenario"),
+        None => (phases.outage_and_hold(), "outage and hold of the scenario"),
     };
     let clients = facts.app_clients(RegionRole::Primary).await?;
     let short = clients.iter().filter_map(|client| {
