@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let users = environment.users.ok_or("a lab has users")?;
     let primary = environment.primary.ok_or("a lab has a primary")?;
     let Some(SecretRef::Literal(password)) = users.password else { return Err("a lab has a password".into()) };
-    let user = "user-0001";
+    let user = users.names.first().ok_or("a lab has a user")?.clone();
 
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let session = ClientSession::new(&mut rand::rng());
     let parameters =
-        HashMap::from([("USERNAME".to_owned(), user.to_owned()), ("SRP_A".to_owned(), session.public_a_hex())]);
+        HashMap::from([("USERNAME".to_owned(), user.clone()), ("SRP_A".to_owned(), session.public_a_hex())]);
     let begun = cognito
         .initiate_auth()
         .client_id(&pool.client_id)
