@@ -1,4 +1,26 @@
-//! Waiting by the scenario's clock, on tokio's timers; and virtual time, in which nothing waits.
+//! Sleeps and timeouts by a scenario's clock, on tokio's timers; and virtual time, in which nothing waits.
+//!
+//! A [`Clock`] may run faster than real time; [`Timer`] takes durations of scenario time and converts them. [`block_on_virtual`] runs a
+//! future with a clock that jumps to the next timer when there is nothing else to do.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use gameday_core::model::{Clock, Seed};
+//! use gameday_protocols::timer::{Timer, block_on_virtual};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let slept = block_on_virtual(Seed(7), || async {
+//!     let clock = Clock::start(1.0);
+//!     let began = clock.now();
+//!     // An hour passes at once.
+//!     clock.sleep(Duration::from_secs(3600)).await;
+//!     clock.now().duration_since(began)
+//! })?;
+//! assert_eq!(slept.as_secs(), 3600);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::time::Duration;
 

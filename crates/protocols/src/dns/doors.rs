@@ -12,17 +12,17 @@ use gameday_core::model::{Region, RegionRole};
 /// A Region and the names that lead to it and to no other.
 #[derive(Debug, Clone)]
 pub struct Direct {
-    /// Its part.
+    /// Whether it is the primary or the replica.
     pub role: RegionRole,
-    /// The Region.
+    /// Its name in AWS, as `us-east-1`.
     pub region: Region,
-    /// Its direct names.
+    /// Names that lead to this Region alone, as those of its load balancers.
     pub names: Vec<String>,
-    /// What they gave at first.
+    /// The addresses that the names gave at first.
     pub addresses: Vec<IpAddr>,
 }
 
-/// Both Regions' front doors.
+/// The addresses of both Regions' endpoints.
 #[derive(Debug)]
 pub struct Doors {
     regions: Vec<Direct>,
@@ -41,7 +41,7 @@ impl Doors {
         Self { regions, resolvers, known, strangers: Mutex::default() }
     }
 
-    /// Both Regions.
+    /// Both Regions, in the order in which [`Doors::new`] was given them.
     pub fn regions(&self) -> impl Iterator<Item = (RegionRole, &Region)> {
         self.regions.iter().map(|direct| (direct.role, &direct.region))
     }
@@ -62,15 +62,15 @@ impl Doors {
         self.regions().find(|(own, _)| *own == role)
     }
 
-    /// The addresses that lead to a Region.
+    /// Every address that is known to lead to a Region.
     pub fn addresses_of(&self, role: RegionRole) -> Vec<IpAddr> {
         let known = self.known();
         let own = self.regions.iter().zip(known.iter()).filter(|(direct, _)| direct.role == role);
         own.flat_map(|(_, known)| known.iter().copied()).collect()
     }
 
-    /// Whether one of the addresses is not known, and was never met before: then it is worth asking at once. Whoever stays unknown is asked for with
-    /// the others, from time to time.
+    /// Whether one of the addresses is unknown, and was not passed to this function before: then it is worth calling [`Doors::ask_again`] at
+    /// once. One that stays unknown waits for the next regular call.
     pub fn meets_stranger(&self, addresses: &[IpAddr]) -> bool {
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut new = false;

@@ -1,4 +1,52 @@
-//! A stub resolver with client-like caching policies, and questions to a single server.
+//! A stub resolver (RFC 1034, 5.3.1) that caches as different clients do, and queries to a single server.
+//!
+//! How long users stay with a failed Region depends on what their clients do with a DNS answer. [`CachePolicy`] names four ways: a client
+//! that asks each time, one that keeps to the TTL, one with a fixed time of its own (as a JVM's `networkaddress.cache.ttl`), and one that
+//! never asks again. [`ClientCache`] is such a client; [`Server`] is what it asks, and caches nothing. [`Doors`] knows which addresses
+//! belong to which Region.
+//!
+//! ```
+//! use std::net::IpAddr;
+//! use std::time::Duration;
+//!
+//! use gameday_core::model::{Clock, Seed};
+//! use gameday_protocols::dns::{CachePolicy, ClientCache, DnsError, Server};
+//! use gameday_protocols::net::{UdpSocket, bind_udp};
+//! use gameday_protocols::timer::{Timer, block_on_virtual};
+//!
+//! # /// Answers each query with an A record of 60 s for as long as it lives: the header, the question, and a record that points at it.
+//! # async fn answer(socket: UdpSocket) {
+//! #     let mut query = [0; 512];
+//! #     while let Ok((_, from)) = socket.recv_from(&mut query).await {
+//! #         let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
+//! #         let mut answer = query[..12 + name + 5].to_vec();
+//! #         answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+//! #         answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 10]);
+//! #         socket.send_to(&answer, from).await.unwrap();
+//! #     }
+//! # }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! block_on_virtual(Seed(7), || async {
+//!     let socket = bind_udp("127.0.0.53:53".parse()?).await?;
+//!     let at = socket.local_addr()?;
+//!     // `answer` gives 192.0.2.10 with a TTL of 60 s.
+//!     let server = tokio::spawn(answer(socket));
+//!
+//!     let clock = Clock::start(1.0);
+//!     let resolver = Server::at(at, true, Duration::from_secs(2))?;
+//!     let client = ClientCache::new(CachePolicy::Ttl, vec![resolver], clock);
+//!     let expected: IpAddr = "192.0.2.10".parse()?;
+//!     assert_eq!(client.addresses("auth.example.com").await?, [expected]);
+//!
+//!     // The server goes away. The client does not notice before the TTL is over.
+//!     server.abort();
+//!     assert_eq!(client.addresses("auth.example.com").await?, [expected]);
+//!     clock.sleep(Duration::from_secs(61)).await;
+//!     assert!(matches!(client.addresses("auth.example.com").await, Err(DnsError::Lookup { .. })));
+//!     Ok(())
+//! })?
+//! # }
+//! ```
 
 mod doors;
 mod provider;
@@ -19,7 +67,7 @@ pub use doors::{Direct, Doors};
 use gameday_core::model::Clock;
 use provider::Sockets;
 
-/// What a server said.
+/// The answer to a query for addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The addresses, sorted.
@@ -28,36 +76,36 @@ pub struct Answer {
     pub ttl_s: u32,
 }
 
-/// A name did not resolve.
+/// Why a name did not resolve.
 #[derive(Debug, thiserror::Error)]
 pub enum DnsError {
-    /// No resolver is configured on this host.
+    /// No resolver could be made: none is configured, or the host's configuration cannot be read.
     #[error("the system's resolver configuration cannot be read: {0}")]
     System(String),
-    /// No answer, a refusal, or no such name.
+    /// The server did not answer in time, refused, or has no address of that name.
     #[error("{name} asked of {server}: {reason}")]
     Lookup {
-        /// The name.
+        /// The name that was asked for.
         name: String,
-        /// Who was asked.
+        /// The server's [label](Server::label).
         server: String,
-        /// Why.
+        /// What the resolver library reports.
         reason: String,
     },
-    /// This machine could not ask.
+    /// This machine could not send the query, so that the failure says nothing about the server.
     #[error("{name} could not be asked of {server}: {failure}")]
     Local {
-        /// The name.
+        /// The name that was to be asked for.
         name: String,
-        /// Who was to be asked.
+        /// The server's [label](Server::label).
         server: String,
-        /// Why not.
+        /// What this machine lacked.
         failure: LocalFailure,
     },
 }
 
 impl DnsError {
-    /// What this machine lacked, where no server had a part in it.
+    /// What this machine lacked, if that is why the name did not resolve.
     pub fn local(&self) -> Option<LocalFailure> {
         match self {
             Self::Local { failure, .. } => Some(*failure),
@@ -66,7 +114,7 @@ impl DnsError {
     }
 }
 
-/// Asks one server, or the system's resolvers; keeps nothing.
+/// Queries one server, or the system's resolvers, over UDP and then TCP. It caches nothing.
 #[derive(Clone)]
 pub struct Server {
     label: String,
@@ -81,8 +129,8 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// One server. `recursive` asks it to ask others; an authoritative one is asked without.
-    /// `patience` is real time for one try of two.
+    /// One server. With `recursive`, queries have the RD bit (RFC 1035, 4.1.1); an authoritative server is asked without.
+    /// `patience` is real time, for one try of two.
     ///
     /// # Errors
     /// [`DnsError::System`] when no resolver can be made.
@@ -103,7 +151,7 @@ impl Server {
     /// The resolvers that this host is configured with.
     ///
     /// # Errors
-    /// [`DnsError::System`].
+    /// [`DnsError::System`], when their configuration cannot be read.
     pub fn system(patience: Duration) -> Result<Self, DnsError> {
         let fail = |error: NetError| DnsError::System(error.to_string());
         let sockets = Sockets::default();
@@ -120,7 +168,7 @@ impl Server {
     /// The addresses of a name; an address is its own answer. IPv6 is asked for only where there is no IPv4.
     ///
     /// # Errors
-    /// [`DnsError::Lookup`].
+    /// [`DnsError::Lookup`], or [`DnsError::Local`] where this machine could not ask.
     pub async fn addresses(&self, name: &str) -> Result<Answer, DnsError> {
         if let Ok(address) = name.parse::<IpAddr>() {
             return Ok(Answer { addresses: vec![address], ttl_s: u32::MAX });
@@ -177,13 +225,13 @@ fn plain(options: &mut ResolverOpts, recursive: bool, patience: Duration) {
 /// How long a client keeps an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CachePolicy {
-    /// Not at all.
+    /// Not at all: each connection asks.
     Nothing,
-    /// For its TTL.
+    /// For its TTL (RFC 1035, 3.2.1).
     Ttl,
-    /// For a time of its own, whatever the TTL.
+    /// For this time, whatever the TTL.
     For(Duration),
-    /// For ever.
+    /// Until the process ends.
     Forever,
 }
 

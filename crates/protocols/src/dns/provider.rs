@@ -14,7 +14,7 @@ use hickory_resolver::net::runtime::{DnsUdpSocket, RuntimeProvider, TokioRuntime
 
 use crate::net::{self, LocalFailure, TcpStream, UdpSocket};
 
-/// How long a connection may take where the resolver does not say, as the library has it.
+/// How long a connection may take where the resolver does not say: as in hickory's own `TokioRuntimeProvider`.
 const CONNECT: Duration = Duration::from_secs(5);
 
 type Opening<T> = Pin<Box<dyn Send + Future<Output = io::Result<T>>>>;

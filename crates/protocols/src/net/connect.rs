@@ -8,7 +8,7 @@ use super::stream::{Kind, TcpStream};
 /// give it a timeout.
 ///
 /// # Errors
-/// What the system says: refused, unreachable, reset.
+/// The operating system's error: refused, unreachable, reset.
 pub async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
     if let Some(network) = simulated::current() {
         return network.connect(None, to).await.map(|stream| TcpStream(Kind::Simulated(stream)));
@@ -21,7 +21,7 @@ pub async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
 /// Opens a TCP connection from a local address of choice.
 ///
 /// # Errors
-/// What the system says; also when the local address is not this host's.
+/// The operating system's error; also when the local address is not this host's.
 pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     if let Some(network) = simulated::current() {
         return network.connect(Some(from), to).await.map(|stream| TcpStream(Kind::Simulated(stream)));
@@ -36,7 +36,7 @@ pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream>
 /// The local address that connections to `to` come from. No packet is sent.
 ///
 /// # Errors
-/// What the system says, as where there is no route.
+/// The operating system's error, as where there is no route.
 pub fn source_address(to: SocketAddr) -> io::Result<IpAddr> {
     let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     if simulated::is_on() {

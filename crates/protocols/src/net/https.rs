@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
-/// No answer of the services that we ask is larger; a larger one is cut off with an error.
+/// No answer of the services that we ask is larger; a larger one is an error. Our own choice.
 const LARGEST_BODY_BYTES: usize = 1 << 20;
 
 /// The Host header of a request to an HTTPS server: without the port where that is the default one, as browsers, SDKs and signatures have
@@ -18,14 +18,14 @@ pub fn host_header(name: &str, port: u16) -> String {
     if port == 443 { name.to_owned() } else { format!("{name}:{port}") }
 }
 
-/// One HTTP/1.1 connection over TLS. Dropped, it closes.
+/// One HTTP/1.1 connection (RFC 9112), usually over TLS. It closes when it is dropped.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     _driver: AbortOnDropHandle<()>,
 }
 
-/// A connection or an exchange on it failed.
+/// Why a connection could not be opened, or an exchange on it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
     /// The handshake failed: certificate, protocol or connection.
@@ -48,7 +48,7 @@ impl Connection {
         Self::over(tls.connect(name, tcp).await.map_err(ConnectionError::Tls)?).await
     }
 
-    /// The same, with the certificates that the server presented in DER, its own first.
+    /// As [`Connection::open`], and gives the certificates that the server presented: in DER, its own first.
     ///
     /// # Errors
     /// [`ConnectionError::Tls`] or [`ConnectionError::Http`].
@@ -63,7 +63,7 @@ impl Connection {
         Ok((Self::over(stream).await?, chain))
     }
 
-    /// Without TLS, on loopback.
+    /// Speaks HTTP without TLS, as to a simulator on loopback.
     ///
     /// # Errors
     /// [`ConnectionError::Http`].

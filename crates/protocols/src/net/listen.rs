@@ -17,10 +17,10 @@ enum Listening {
 }
 
 impl TcpListener {
-    /// Where it listens.
+    /// The address that it listens at.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.0 {
             Listening::System(listener) => listener.local_addr(),
@@ -31,7 +31,7 @@ impl TcpListener {
     /// Waits for a connection.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         match &self.0 {
             Listening::System(listener) => {
@@ -59,7 +59,7 @@ impl TcpListener {
 /// Listens on a TCP address with a given accept-queue length.
 ///
 /// # Errors
-/// What the system says, above all that the address is in use.
+/// The operating system's error, as `AddrInUse`.
 pub fn listen(at: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     if let Some(network) = simulated::current() {
         return network.listen(at, backlog).map(|listener| TcpListener(Listening::Simulated(listener)));
@@ -74,7 +74,7 @@ pub fn listen(at: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
 /// drops every further SYN; with room again, the clients' own retransmissions connect.
 ///
 /// # Errors
-/// What the system says.
+/// The operating system's error.
 pub fn set_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
     match &listener.0 {
         Listening::System(listener) => {
@@ -98,10 +98,10 @@ enum Bound {
 }
 
 impl UdpSocket {
-    /// Where it is bound.
+    /// The address that it is bound to.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.0 {
             Bound::System(socket) => socket.local_addr(),
@@ -109,18 +109,18 @@ impl UdpSocket {
         }
     }
 
-    /// Sends a datagram.
+    /// Sends one datagram, and gives the number of its bytes.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
         poll_fn(|context| self.poll_send_to(context, bytes, to)).await
     }
 
-    /// The same, polled.
+    /// Polls [`UdpSocket::send_to`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn poll_send_to(&self, context: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<usize>> {
         match &self.0 {
             Bound::System(socket) => socket.poll_send_to(context, bytes, to),
@@ -128,18 +128,18 @@ impl UdpSocket {
         }
     }
 
-    /// Waits for a datagram.
+    /// Waits for a datagram, and gives its length and its sender. What does not fit into the buffer is lost.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         poll_fn(|context| self.poll_recv_from(context, buffer)).await
     }
 
-    /// The same, polled.
+    /// Polls [`UdpSocket::recv_from`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn poll_recv_from(
         &self,
         context: &mut Context<'_>,
@@ -167,10 +167,10 @@ impl UdpSocket {
     }
 }
 
-/// Binds a UDP address.
+/// Binds a UDP socket to an address; port 0 takes a free one.
 ///
 /// # Errors
-/// What the system says.
+/// The operating system's error.
 pub async fn bind_udp(at: SocketAddr) -> io::Result<UdpSocket> {
     match simulated::current() {
         Some(network) => network.datagrams(at).map(|socket| UdpSocket(Bound::Simulated(socket))),

@@ -1,4 +1,4 @@
-//! What a socket cannot do because this machine has nothing left for it: no failure of whom it was for.
+//! Failures of sockets that are this machine's own, as a lack of descriptors, and say nothing about the other end.
 
 use std::error::Error;
 use std::{fmt, io};
@@ -63,7 +63,7 @@ impl fmt::Display for LocalFailure {
     }
 }
 
-/// As many descriptors as this process may have open; nothing where there is no limit.
+/// How many descriptors this process may have open (`RLIMIT_NOFILE`); `None` where there is no limit.
 pub fn descriptors() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }

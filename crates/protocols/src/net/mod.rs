@@ -1,5 +1,42 @@
-//! Sockets and TLS: the only module that opens them. A thread's network is the system's or, in virtual time, a simulated one; whoever
-//! connects and listens need not know which.
+//! Sockets, TLS and HTTP/1.1. This is the only module that opens sockets.
+//!
+//! A thread's network is the system's, or a simulated one in memory while [`crate::timer::block_on_virtual`] runs. [`connect`], [`listen`]
+//! and [`bind_udp`] choose by themselves, so that the same code runs on both. The simulated network follows the rules of Linux for SYNs,
+//! accept queues and resets (RFC 9293, RFC 6298; `tcp(7)`), and gives each path its own latency.
+//!
+//! - TCP and UDP: [`connect`], [`connect_from`], [`listen`], [`bind_udp`]; [`set_backlog`] of 0 makes a listener drop new connections as a
+//!   blackhole does
+//! - TLS: [`client_tls`], [`server_tls`]; [`ChainVerifier`] checks the certificates that a server presented
+//! - HTTP: [`Connection`], one HTTP/1.1 connection over TLS
+//! - This machine's own limits: [`LocalFailure`], [`descriptors`], [`raise_descriptors`]
+//!
+//! ```
+//! use std::net::{Ipv4Addr, SocketAddr};
+//!
+//! use gameday_core::model::Seed;
+//! use gameday_protocols::net::{connect, listen};
+//! use gameday_protocols::timer::block_on_virtual;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! // The same block also runs under `#[tokio::main]`, on the system's network.
+//! block_on_virtual(Seed(7), || async {
+//!     let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), 16)?;
+//!     let mut client = connect(listener.local_addr()?).await?;
+//!     let (mut server, _) = listener.accept().await?;
+//!     client.write_all(b"hello").await?;
+//!     let mut received = [0; 5];
+//!     server.read_exact(&mut received).await?;
+//!     assert_eq!(&received, b"hello");
+//!
+//!     // Where nothing listens, a connection is refused.
+//!     let at = listener.local_addr()?;
+//!     drop((listener, client, server));
+//!     assert_eq!(connect(at).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+//!     Ok(())
+//! })?
+//! # }
+//! ```
 
 mod connect;
 mod https;

@@ -19,10 +19,10 @@ pub(super) enum Kind {
 }
 
 impl TcpStream {
-    /// Sends small segments without delay.
+    /// Sends small segments without delay (`TCP_NODELAY`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
         match &self.0 {
             Kind::System(stream) => stream.set_nodelay(on),
@@ -30,10 +30,10 @@ impl TcpStream {
         }
     }
 
-    /// Has closing it send a RST.
+    /// Makes closing it send a RST (`SO_LINGER` of 0).
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn set_zero_linger(&self) -> io::Result<()> {
         match &self.0 {
             Kind::System(stream) => stream.set_zero_linger(),
@@ -47,7 +47,7 @@ impl TcpStream {
     /// This end's address.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.0 {
             Kind::System(stream) => stream.local_addr(),
@@ -58,7 +58,7 @@ impl TcpStream {
     /// The other end's address.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match &self.0 {
             Kind::System(stream) => stream.peer_addr(),
@@ -69,7 +69,7 @@ impl TcpStream {
     /// Waits until there may be something to read.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.0 {
             Kind::System(stream) => stream.poll_read_ready(context),
@@ -80,7 +80,7 @@ impl TcpStream {
     /// Reads what is there.
     ///
     /// # Errors
-    /// `WouldBlock` where nothing is, and what the system says.
+    /// `WouldBlock` when there is nothing to read, or the operating system's error.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.0 {
             Kind::System(stream) => stream.try_read(buffer),
@@ -91,7 +91,7 @@ impl TcpStream {
     /// Waits until there may be room to write.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.0 {
             Kind::System(stream) => stream.poll_write_ready(context),
@@ -102,7 +102,7 @@ impl TcpStream {
     /// Writes as much as there is room for.
     ///
     /// # Errors
-    /// `WouldBlock` where there is none, and what the system says.
+    /// `WouldBlock` when there is no room, or the operating system's error.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.0 {
             Kind::System(stream) => stream.try_write(bytes),
@@ -124,7 +124,7 @@ impl TcpStream {
     /// Sends a FIN at once. tokio's own shutdown needs the stream to itself; here a reader may share it.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's error.
     pub fn shut_down_writing(&self) -> io::Result<()> {
         match &self.0 {
             Kind::System(stream) => {

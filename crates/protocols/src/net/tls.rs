@@ -18,7 +18,7 @@ use rustls::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// TLS could not be set up.
+/// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The trust root is not a PEM file of certificates.
@@ -72,20 +72,20 @@ fn roots(trust_root_pem: Option<&str>) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// Judges the certificates that a server presented as a client of [`client_tls`] would, at whatever time.
+/// Checks the certificates that a server presented, as a client of [`client_tls`] would do at a given time.
 #[derive(Debug)]
 pub struct ChainVerifier(Arc<WebPkiServerVerifier>);
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateProblem {
-    /// It is not good any more.
+    /// Its validity ended then.
     #[error("it ended {0}")]
     Ended(Timestamp),
-    /// It covers other names.
+    /// It is for other names: these.
     #[error("it covers {0}")]
     OtherName(String),
-    /// Anything else, as an authority that nobody trusts.
+    /// Anything else, as an authority that is not trusted.
     #[error("{0}")]
     Other(String),
 }
@@ -101,10 +101,10 @@ impl ChainVerifier {
         built.map(Self).map_err(|error| TlsError::TrustRoot(error.to_string()))
     }
 
-    /// Judges a chain in DER, the server's own certificate first.
+    /// Checks a chain in DER, the server's own certificate first, for a host name and a time.
     ///
     /// # Errors
-    /// [`CertificateProblem`].
+    /// [`CertificateProblem`]: the first thing that is wrong with it.
     pub fn judge(&self, chain: &[Vec<u8>], host: &str, at: Timestamp) -> Result<(), CertificateProblem> {
         let other = |what: &str| CertificateProblem::Other(what.to_owned());
         let (own, others) = chain.split_first().ok_or_else(|| other("no certificate was presented"))?;
@@ -125,12 +125,11 @@ impl ChainVerifier {
     }
 }
 
-/// A TLS client that accepts any certificate, as Route 53's health checkers do (Route 53 developer
-/// guide: HTTPS health checks do not validate certificates). For them, and for a look at a certificate or a version, alone. `sni` names the host in
-/// the handshake.
+/// A TLS client that accepts any certificate, as Route 53's health checkers do (Route 53 developer guide: HTTPS health checks do not validate
+/// certificates). Only for them, and to look at a certificate or a version. With `sni`, the handshake names the host (RFC 6066, section 3).
 ///
 /// # Errors
-/// [`TlsError::Rustls`].
+/// [`TlsError::Rustls`], when rustls refuses its own defaults.
 pub fn client_tls_unverified(sni: bool) -> Result<TlsConnector, TlsError> {
     let provider = provider();
     let verifier = Arc::new(AcceptAny(provider.signature_verification_algorithms));
@@ -151,7 +150,7 @@ pub fn server_tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'stati
     server(chain, key, DEFAULT_VERSIONS)
 }
 
-/// The same that speaks TLS 1.2 alone, as a load balancer with an older policy.
+/// As [`server_tls`], but with TLS 1.2 alone, as a load balancer with an older security policy.
 ///
 /// # Errors
 /// [`TlsError::Rustls`] when the key does not fit the certificate.
@@ -175,19 +174,19 @@ fn server(
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// What a handshake came to.
+/// The protocol version of a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NegotiatedVersion {
-    /// This version.
+    /// Both agreed on this version: `TLS 1.2` or `TLS 1.3`.
     On(&'static str),
-    /// The server speaks none that the client offers; in its words.
+    /// The server speaks none that the client offers. The text is the error of rustls.
     TooOld(String),
 }
 
-/// Shakes hands, and tells on which version both agreed.
+/// Does a handshake, and gives the version on which both sides agreed.
 ///
 /// # Errors
-/// What went wrong before a version was agreed on.
+/// What went wrong before they agreed on a version.
 pub async fn agree(tls: &TlsConnector, name: ServerName<'static>, tcp: TcpStream) -> io::Result<NegotiatedVersion> {
     match tls.connect(name, tcp).await {
         Ok(stream) => match stream.get_ref().1.protocol_version() {

@@ -3,8 +3,8 @@ use rand::CryptoRng;
 use super::bignum::{Number, Residue};
 use super::group::{GROUP, HASH_BYTES};
 
-/// What no client can do without: S from a base that the server chose. For benchmarks, as the limit of what a sign-in can
-/// cost.
+/// The exponentiation that no client can avoid: S from a base that the server chose. Benchmarks use it as the lower limit of what a sign-in
+/// costs.
 pub struct BareExponentiation {
     base: Residue,
     exponent: Number,
@@ -23,7 +23,7 @@ impl BareExponentiation {
         Self { base, exponent }
     }
 
-    /// Computes it.
+    /// Computes the power, and drops it.
     pub fn run(&self) {
         std::hint::black_box(GROUP.modulus.power(&self.base, &self.exponent));
     }

@@ -13,14 +13,14 @@ use gameday_core::model::Secret;
 /// Bytes of the client's secret exponent: 256 bits, twice the strength of the group (RFC 5054, 2.6.4 asks for at least that).
 const EPHEMERAL_BYTES: usize = 32;
 
-/// What InitiateAuth answers to `USER_SRP_AUTH`.
+/// What InitiateAuth answers to `USER_SRP_AUTH`: the parameters of the challenge `PASSWORD_VERIFIER`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
-    /// `SALT`.
+    /// `SALT`: of the user, in hexadecimal.
     pub salt_hex: String,
-    /// `SRP_B`.
+    /// `SRP_B`: the server's public value, in hexadecimal.
     pub srp_b_hex: String,
-    /// `SECRET_BLOCK`, which goes back as it came.
+    /// `SECRET_BLOCK`: opaque, in base64. It goes back as it came, as `PASSWORD_CLAIM_SECRET_BLOCK`.
     pub secret_block_b64: String,
 }
 
@@ -44,7 +44,7 @@ impl ClientSession {
         Self { secret: Number::from_bytes(secret), public }
     }
 
-    /// `SRP_A`.
+    /// `SRP_A`: the client's public value, in hexadecimal.
     pub fn public_a_hex(&self) -> String {
         hex(&self.public.to_bytes())
     }
@@ -53,7 +53,7 @@ impl ClientSession {
     /// exponentiation: keep it off the threads that wait for sockets.
     ///
     /// # Errors
-    /// [`SrpError`], when the challenge is malformed or unsafe.
+    /// [`SrpError`], when the pool ID or the challenge is malformed, or the challenge is unsafe.
     pub fn claim(
         &self,
         pool_id: &str,

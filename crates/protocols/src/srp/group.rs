@@ -20,13 +20,13 @@ const N_HEX: &str = "\
     D87602733EC86A64521F2B18177B200CBBE117577A615D6C770988C0BAD946E2\
     08E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF";
 
-/// The generator.
+/// The generator (amazon-cognito-identity-js, `AuthenticationHelper`).
 const G: u8 = 2;
 
-/// The `info` of the key derivation.
+/// The `info` of the key derivation, with the counter of HKDF's first block (amazon-cognito-identity-js, `AuthenticationHelper`).
 const INFO: &[u8] = b"Caldera Derived Key\x01";
 
-/// So many bytes of the derived key are the session key.
+/// Bytes of the derived key that are the session key (amazon-cognito-identity-js, `AuthenticationHelper`).
 const KEY_BYTES: usize = 16;
 
 /// Bytes of N.
@@ -156,7 +156,7 @@ pub(super) fn u(a: &Number, b: &Number) -> [u8; HASH_BYTES] {
     hash(&[&pad(&a.to_bytes()), &pad(&b.to_bytes())])
 }
 
-/// The session key: the shared secret S and the salt u through HKDF's two steps, cut.
+/// The session key: the shared secret S and the salt u through the two steps of HKDF (RFC 5869), cut to [`KEY_BYTES`].
 pub(super) fn session_key(s: &Number, u: &[u8]) -> hmac::Key {
     let extract = hmac::Key::new(hmac::HMAC_SHA256, &pad(u));
     let pseudo_random = hmac::sign(&extract, &pad(&s.to_bytes()));

@@ -1,5 +1,20 @@
-//! Secure Remote Password as Cognito speaks it: the client's side for synthetic users, the server's
-//! side for the lab.
+//! Secure Remote Password as Cognito speaks it (`USER_SRP_AUTH`): the client's side for synthetic users, the server's side for the lab.
+//!
+//! | Step | Client | Server |
+//! |---|---|---|
+//! | InitiateAuth | [`ClientSession::new`] draws a and computes A, `SRP_A` | [`ServerSession::new`] computes B, and answers with a [`Challenge`] |
+//! | RespondToAuthChallenge | [`ClientSession::claim`] signs the challenge and a [`timestamp`] | [`check_timestamp`], [`ServerSession::check`] |
+//!
+//! An app client with a secret adds a [`secret_hash`] to both calls. The [crate's documentation](crate) has a whole sign-in.
+//!
+//! # Sources
+//!
+//! SRP-6a: RFC 5054. The 3072-bit prime: RFC 3526, group 15. HKDF: RFC 5869. Where Cognito differs, AWS publishes code and no
+//! specification: the generator 2, how numbers are padded before they are hashed, the `info` "Caldera Derived Key", the length of the
+//! session key, and the form of `TIMESTAMP` are those of `AuthenticationHelper` in amazon-cognito-identity-js. Test vectors come from
+//! pycognito.
+//!
+//! # Performance and limits
 //!
 //! Powers of g come from tables (`powers`); what is left is one exponentiation on either side, by aws-lc
 //! (`bignum`; docs/performance.md has the figures of other libraries). The arithmetic is not constant in time, and the
@@ -30,16 +45,16 @@ use gameday_core::model::Secret;
 /// Why a password claim could not be computed. Never holds the secret or what came over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SrpError {
-    /// The pool ID has no `_`.
+    /// The user pool's ID has no `_`, after which its name begins.
     #[error("the user pool ID is not of the form REGION_NAME")]
     PoolId,
-    /// The server's public value B is no hexadecimal number.
+    /// `SRP_B`, the server's public value, is not a hexadecimal number of at most twice the length of N.
     #[error("SRP_B is not a hexadecimal number")]
     PublicB,
-    /// The salt is no hexadecimal number.
+    /// `SALT` is not a hexadecimal number.
     #[error("SALT is not a hexadecimal number")]
     Salt,
-    /// The secret block is not base64.
+    /// `SECRET_BLOCK` is empty or not base64.
     #[error("SECRET_BLOCK is not base64")]
     SecretBlock,
     /// B is a multiple of N: the server could pretend to know the password (RFC 5054, 2.5.3).
@@ -58,24 +73,33 @@ pub fn timestamp(at: Timestamp) -> String {
 /// How far a claim's time may be from the service's own (reported by users of Cognito's SDKs; AWS documents no figure).
 const TIMESTAMP_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// What is wrong with the `TIMESTAMP` of a password claim.
+/// Why the `TIMESTAMP` of a password claim is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// It is no time of that form.
+    /// It does not have the form that [`timestamp`] writes.
     #[error("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")]
     Form,
-    /// It is a time, and not written as Cognito writes it: a leading zero, a wrong weekday.
+    /// It has that form, but is written in another way: with a leading zero, or a wrong weekday.
     #[error("TIMESTAMP is not written as the service writes that time")]
     Spelling,
-    /// It is too far from the service's time.
+    /// It is more than five minutes from every clock of the service.
     #[error("TIMESTAMP is more than five minutes off")]
     Stale,
 }
 
-/// Checks the `TIMESTAMP` of a claim against the service's clocks: it must be close to one of them.
+/// Checks the `TIMESTAMP` of a claim against the service's clocks: it must be within five minutes of one of them.
 ///
 /// # Errors
-/// [`TimestampError`].
+/// [`TimestampError`], when the text has another form or none of `clocks` is near.
+///
+/// ```
+/// use gameday_core::model::Clock;
+/// use gameday_protocols::srp::{TimestampError, check_timestamp, timestamp};
+///
+/// let now = Clock::wall();
+/// assert_eq!(check_timestamp(&timestamp(now), &[now]), Ok(()));
+/// assert_eq!(check_timestamp("now", &[now]), Err(TimestampError::Form));
+/// ```
 pub fn check_timestamp(text: &str, clocks: &[Timestamp]) -> Result<(), TimestampError> {
     let (weekday, rest) = text.split_once(' ').ok_or(TimestampError::Form)?;
     let known = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&weekday);
@@ -88,7 +112,8 @@ pub fn check_timestamp(text: &str, clocks: &[Timestamp]) -> Result<(), Timestamp
     if clocks.iter().any(near) { Ok(()) } else { Err(TimestampError::Stale) }
 }
 
-/// `SECRET_HASH` of an app client that has a secret: base64(HMAC-SHA256(secret, username + client ID)).
+/// `SECRET_HASH` of an app client that has a secret: base64(HMAC-SHA256(secret, username + client ID)) (Cognito developer guide,
+/// "Computing secret hash values").
 pub fn secret_hash(username: &str, client_id: &str, client_secret: &Secret) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.expose().as_bytes());
     let mut context = hmac::Context::with_key(&key);

@@ -28,7 +28,7 @@ struct Kept {
 }
 
 impl Verifier {
-    /// Whether it is that very one, and not another one of the same password.
+    /// Whether both are the same verifier, and not two of the same password.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -46,7 +46,7 @@ impl Verifier {
         hex(&self.0.salt)
     }
 
-    /// `USER_ID_FOR_SRP`.
+    /// `USER_ID_FOR_SRP`: the name by which the password was hashed.
     pub fn user_id(&self) -> &str {
         &self.0.user_id
     }
@@ -87,7 +87,7 @@ impl ServerSession {
         Self { verifier: verifier.clone(), secret: Number::from_bytes(secret), public }
     }
 
-    /// `SRP_B`.
+    /// `SRP_B`: the server's public value, in hexadecimal.
     pub fn public_b_hex(&self) -> String {
         hex(&self.public.to_bytes())
     }

@@ -13,19 +13,21 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::timer::Timer as _;
 use gameday_core::model::{Clock, Region};
 
-/// How long fetched keys are fresh (the article's advice for validators: 10 min).
+/// How long fetched keys are fresh: 10 min, the advice for validators of the article "Cognito Multi-Region: Migrating Identity to High
+/// Availability".
 pub const TTL: Duration = Duration::from_mins(10);
 
-/// How soon a source that failed is asked again.
+/// How soon a source that failed is asked again; our own choice.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The least time between two fetches that unknown key IDs cause, so that forged tokens cannot make a storm.
+/// The least time between two fetches that unknown key IDs cause, so that forged tokens cannot make a storm; our own
+/// choice.
 const UNKNOWN_KEY_GAP: Duration = Duration::from_secs(10);
 
-/// How long one fetch may take; a blackholed source would hang for ever.
+/// How long one fetch may take, since a blackholed source would hang for ever; our own choice.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Gets one Region's JWKS document, or says why not.
+/// Gets one Region's JWKS document (RFC 7517, section 5), or says why it could not.
 pub type Fetch = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
 
 /// Where one Region's keys come from.
@@ -34,18 +36,18 @@ pub type Source = (Region, Fetch);
 /// How a source is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceStatus {
-    /// Fetches that were begun.
+    /// How many fetches were begun.
     pub attempts: u64,
-    /// When keys last came; nothing while none ever did.
+    /// When keys last came; `None` until the first ones do.
     pub fetched_at: Option<Timestamp>,
-    /// Why the last fetch failed; nothing when it did not.
+    /// Why the last fetch failed; `None` when it succeeded.
     pub error: Option<String>,
 }
 
 /// The signing keys of both Regions.
 ///
-/// Keys are fetched at the start, every [`TTL`], and once when a token names a key that nobody knows; always by a
-/// background task. While a source is down its last keys stay. Dropped, the tasks end.
+/// Keys are fetched at the start, every [`TTL`], and once when a token names a key that no source has; always by a
+/// background task. While a source is down its last keys stay. The tasks end when the cache is dropped.
 pub struct JwksCache {
     sources: Vec<Arc<SourceKeys>>,
     _tasks: Vec<AbortOnDropHandle<()>>,
@@ -61,7 +63,10 @@ pub(super) struct SourceKeys {
 }
 
 impl JwksCache {
-    /// Begins to fetch the keys. Call it within a tokio runtime.
+    /// Begins to fetch the keys, in tasks of its own.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn start(sources: Vec<Source>, clock: Clock) -> Self {
         let mut kept = Vec::new();
         let mut tasks = Vec::new();
@@ -73,10 +78,10 @@ impl JwksCache {
         Self { sources: kept, _tasks: tasks }
     }
 
-    /// Of documents at hand, which are never fetched again: for whoever asks the key servers himself.
+    /// A cache of documents at hand, which are never fetched again: for callers that fetch the keys themselves.
     ///
     /// # Errors
-    /// In words, when a document holds no key that Cognito could sign with.
+    /// A sentence that names the Region, when its document holds no key that Cognito could sign with.
     pub fn of_documents(documents: impl IntoIterator<Item = (Region, Vec<u8>)>) -> Result<Self, String> {
         let source = |(region, document): (Region, Vec<u8>)| {
             let keys = RwLock::new(parse(&document).map_err(|error| format!("{region}: {error}"))?);

@@ -13,7 +13,7 @@ use gameday_core::model::Region;
 /// few minutes").
 pub const LEEWAY: Duration = Duration::from_mins(1);
 
-/// What a good token says.
+/// What a token must say to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectations {
     /// The user pool that issued it.
@@ -46,67 +46,68 @@ impl Claims {
         self.all.get(name)?.as_i64()
     }
 
-    /// Whom it was issued to: the user's name, by the name that access and ID tokens have for it; nothing in a machine's token.
+    /// The name of the user whom it was issued to: `username` in an access token, `cognito:username` in an ID token; `None` in a token of the
+    /// client credentials grant.
     pub fn username(&self) -> Option<&str> {
         self.text("username").or_else(|| self.text("cognito:username"))
     }
 
-    /// The app client that it was issued to.
+    /// The app client that it was issued to: `client_id` in an access token, `aud` in an ID token.
     pub fn client_id(&self) -> Option<&str> {
         self.text("client_id").or_else(|| self.text("aud"))
     }
 
-    /// The groups that the user is in.
+    /// The groups that the user is in: `cognito:groups`.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.all.get("cognito:groups").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// When it expires.
+    /// When it expires: `exp` (RFC 7519, 4.1.4).
     pub fn expires(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.number("exp")?).ok()
     }
 }
 
-/// Why a token is not accepted. Holds nothing of the token.
+/// Why a token is not accepted. It contains nothing of the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// No source ever gave a key.
+    /// No Region's keys have come yet.
     #[error("no signing keys are known yet")]
     NoKeys,
-    /// Not a JSON web token.
+    /// It is not a JSON web token (RFC 7519), or its header names no key.
     #[error("it is not a JSON web token")]
     Malformed,
-    /// Signed otherwise than by RS256.
+    /// It is signed by another algorithm than RS256, the only one that Cognito uses.
     #[error("it is not signed by RS256")]
     Algorithm,
-    /// Signed by a key that no source has; both are being asked again.
+    /// No Region has the key that signed it. Both are being fetched again in the background.
     #[error("no Region has its signing key")]
     UnknownKey,
     /// The signature is wrong by every key of that ID.
     #[error("its signature is wrong")]
     Signature,
-    /// Issued by another user pool.
+    /// Its `iss` names another user pool, or a Region that is not expected.
     #[error("its issuer is another user pool")]
     Issuer,
-    /// Not an access token.
+    /// Its `token_use` is not `access`.
     #[error("it is not an access token")]
     TokenUse,
-    /// Not an ID token.
+    /// Its `token_use` is not `id`.
     #[error("it is not an ID token")]
     NotIdToken,
-    /// An ID token of another sign-in.
+    /// The ID token belongs to another sign-in: its `nonce` differs (OpenID Connect Core, 3.1.3.7).
     #[error("its nonce is of another sign-in")]
     Nonce,
-    /// Issued to another app client.
+    /// It was issued to an app client that is not expected.
     #[error("it was issued to another app client")]
     Client,
-    /// Expired.
+    /// Its `exp` is more than [`LEEWAY`] ago.
     #[error("it has expired")]
     Expired,
     /// A required claim is missing or empty.
     #[error("the claim `{claim}` is missing")]
     ClaimMissing {
-        /// Which one.
+        /// The name of the claim.
         claim: String,
     },
 }
