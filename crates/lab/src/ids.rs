@@ -6,7 +6,7 @@ use gameday_core::model::{Region, Seed};
 
 pub const LOWERCASE: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// The length of an app client's ID.
+/// Characters of a client ID, as in Cognito's answers; AWS documents no figure but the longest (API reference: 128).
 pub const CLIENT_ID_LENGTH: usize = 26;
 
 /// The ID of the user pool that a lab with this seed has.

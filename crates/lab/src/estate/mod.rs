@@ -1,5 +1,32 @@
-//! The AWS resources around the identity plane that checks read: keys, functions, tables, certificates, trails. One typed document,
-//! from which the services of [`super::api`] answer; `[[lab.estate]]` of an environment file breaks one thing of it.
+//! The AWS resources around the identity plane: keys, functions, tables, certificates, trails, the user pool's own settings.
+//!
+//! They are one typed document, [`AccountFixture`], from which the lab's AWS APIs answer. `LabSettings::estate` (`[[lab.estate]]` in an
+//! environment file) changes single values of it, so that a test or a check sees an account with one mistake. `gameday lab --print-estate`
+//! prints the document.
+//!
+//! ```
+//! use gameday_core::env::{EstateChange, LabSettings};
+//! use gameday_core::model::Seed;
+//! use gameday_lab::estate::AccountFixture;
+//! use serde_json::json;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut settings = LabSettings::default();
+//! let healthy = serde_json::to_value(AccountFixture::of(&settings, Seed(7))?)?;
+//! assert_eq!(healthy["cognito"]["pools"]["us-west-2"]["tier"], "ESSENTIALS");
+//!
+//! // The replica's pool in another tier.
+//! let path = "/cognito/pools/us-west-2/tier".to_owned();
+//! settings.estate.push(EstateChange { path, value: Some(json!("LITE")) });
+//! let broken = serde_json::to_value(AccountFixture::of(&settings, Seed(7))?)?;
+//! assert_eq!(broken["cognito"]["pools"]["us-west-2"]["tier"], "LITE");
+//!
+//! // A path that leads nowhere is an error that names it.
+//! settings.estate.push(EstateChange { path: "/cognito/pool/tier".to_owned(), value: Some(json!("LITE")) });
+//! assert!(AccountFixture::of(&settings, Seed(7)).is_err());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod acm;
 pub mod api_gateway;
@@ -27,7 +54,8 @@ use super::{ids, topology};
 use gameday_core::env::{EstateChange, LabSettings, Strategy};
 use gameday_core::model::{Region, RegionRole, Seed};
 
-/// Everything, as it is in the healthy lab or as an environment file broke it.
+/// Every resource of the lab's account, as it is in the healthy lab or after the changes of its settings. Its fields are read by their JSON
+/// form: `cloudwatch`, `acm`, `kms`, `cognito` and so on, most of them by Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountFixture {
@@ -99,10 +127,10 @@ impl AccountFixture {
         }
     }
 
-    /// The healthy one of a lab with that seed, changed as its settings say.
+    /// The resources of a lab with these settings and this seed: the healthy ones, with the changes in [`LabSettings::estate`].
     ///
     /// # Errors
-    /// In words that name the path, where it leads nowhere or the value does not fit there.
+    /// A sentence that names the path of a change, when it leads to no place in the document or its value does not fit there.
     pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
         let primary = Region::from(topology::region(RegionRole::Primary));
         let (pool_id, client_id) = (ids::pool_id(&primary, seed), ids::client_id(&primary, seed));

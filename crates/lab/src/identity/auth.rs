@@ -14,7 +14,7 @@ use super::mfa::Setup;
 use super::{Identity, Place, Refusal, seeding};
 use gameday_core::model::{RegionRole, Secret};
 
-/// Bytes of a secret block, of a session and of a refresh token.
+/// Bytes of a secret block, of a session and of a refresh token; our own choice, since they are opaque.
 const OPAQUE_BYTES: usize = 64;
 
 /// A sign-in whose password was right, and what it waits for.

@@ -20,7 +20,7 @@ pub(crate) use crate::estate::cognito::{IDENTITY_PROVIDER, OAuth};
 /// Every client that the lab knows, by its name in the estate.
 const NAMES: [&str; 5] = ["public", "confidential", "rotating", "web", "service"];
 
-/// Characters of a client secret (what Cognito's have).
+/// Characters of a client secret, as in Cognito's answers; AWS documents no figure but the longest (API reference: 64).
 const SECRET_LENGTH: usize = 51;
 
 /// The most app clients that ListUserPoolClients gives at once (Cognito API reference).

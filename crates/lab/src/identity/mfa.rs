@@ -19,7 +19,7 @@ const SOFTWARE_TOKEN: &str = "SOFTWARE_TOKEN_MFA";
 /// Bytes of a secret: 52 characters in base32, as Cognito's have.
 const SECRET_BYTES: usize = 32;
 
-/// Digits of a code, and seconds for which it is shown (what authenticator apps assume).
+/// Digits of a code, and seconds for which it is shown (what authenticator apps assume; RFC 6238, 5.2: a default of 30 s).
 const DIGITS: u8 = 6;
 const STEP_SECONDS: u64 = 30;
 

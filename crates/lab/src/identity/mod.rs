@@ -71,7 +71,7 @@ use gameday_protocols::tokens::{Fetch, JwksCache, Source};
 /// How long a challenge may be answered (Cognito's default `AuthSessionValidity`: 3 min).
 const CHALLENGE_VALIDITY: Duration = Duration::from_mins(3);
 
-/// How long after its issue the first use of a token counts as the end of a sign-in.
+/// How long after its issue the first use of a token counts as the end of a sign-in; our own choice.
 const FIRST_USE: Duration = Duration::from_mins(10);
 
 /// What the identity plane is made from.

@@ -25,7 +25,7 @@ pub(super) const CANARY: &str = "replication-canary";
 /// Its attribute for them.
 pub(super) use crate::estate::cognito::CANARY_ATTRIBUTE;
 
-/// Bytes of a salt (what Cognito's have).
+/// Bytes of a salt, as in Cognito's answers; AWS documents no figure.
 pub(super) const SALT_BYTES: usize = 16;
 
 /// Users with something special beside the synthetic ones; all have the same password.

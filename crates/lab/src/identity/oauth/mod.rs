@@ -35,10 +35,10 @@ const CODE_VALIDITY: Duration = Duration::from_mins(5);
 /// How long managed login knows a browser again (Cognito developer guide, "Managed login": a cookie "valid for 1 hour").
 const SESSION_VALIDITY: Duration = Duration::from_hours(1);
 
-/// How long a sign-in may take at another provider, or between password and code.
+/// How long a sign-in may take at another provider, or between password and code; our own choice.
 const UNDERWAY_VALIDITY: Duration = Duration::from_mins(5);
 
-/// The largest form that is read.
+/// The largest form that is read; our own choice.
 const LARGEST_FORM_BYTES: usize = 16 * 1024;
 
 /// What the pool's domain needs to know of the world around it.
