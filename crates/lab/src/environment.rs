@@ -2,7 +2,7 @@ use crate::estate::routing::HEALTH_CHECK_ID;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::identity::{AppClient, IDENTITY_PROVIDER, Population};
+use super::identity::{AppClient, IDENTITY_PROVIDER, Identity, Population};
 use super::{Lab, dns, topology};
 use gameday_core::env::{
     self, AccountRules, CredentialRef, DeadMan, Dns, Environment, EnvironmentKind, FrontDoor, Guard, LabClock,
@@ -70,7 +70,7 @@ impl Lab {
                 password: Some(SecretRef::Literal(self.identity.password())),
                 list: None,
                 populations: Population::ALL.into_iter().map(|it| self.population(it)).collect(),
-                canary: Some(self.identity.canary()),
+                canary: Some(Identity::canary()),
             }),
             timeouts: self.options.timeouts.clone(),
             observe: self.options.observe.clone(),

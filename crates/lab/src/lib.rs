@@ -84,27 +84,27 @@
 //!
 //! Linux, where every address of 127.0.0.0/8 is local. It needs no root, no network namespace, and no route to anywhere else.
 
-pub mod acl;
-pub mod api;
+mod acl;
+mod api;
 mod authorizers;
 mod certificate;
-pub mod dns;
-pub mod edge;
+mod dns;
+mod edge;
 mod environment;
 pub mod estate;
-pub mod health;
+mod health;
 mod http;
-pub mod identity;
+mod identity;
 mod idp;
 mod ids;
 mod operator;
-pub mod services;
+mod services;
 mod sockets;
 mod start;
-pub mod topology;
-pub mod truth;
+mod topology;
+mod truth;
 mod web;
-pub mod world;
+mod world;
 
 use std::io;
 use std::sync::Arc;
@@ -207,11 +207,6 @@ impl Lab {
     /// and the random draws.
     pub fn truth_report(&self, zero_at: Option<Timestamp>) -> TruthReport {
         self.truth.report(zero_at)
-    }
-
-    /// The state of its networks.
-    pub fn world(&self) -> &World {
-        &self.world
     }
 
     /// Ends every task and waits until all have.

@@ -22,7 +22,7 @@ use gameday_protocols::net::{self, TcpListener, UdpSocket};
 
 pub use authoritative::{Authoritative, Views};
 pub use resolver::Resolver;
-pub use zone::{Failover, HOSTED_ZONE_ID, Kind, NEGATIVE_TTL_S, RecordSet, Zone};
+pub use zone::{HOSTED_ZONE_ID, RecordSet, Zone};
 
 /// An idle TCP connection of a DNS client is closed after this; real time.
 const IDLE: Duration = Duration::from_secs(10);

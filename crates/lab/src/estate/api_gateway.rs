@@ -36,6 +36,7 @@ pub struct Authorizer {
     #[serde(default)]
     pub pools_of: Vec<String>,
     /// Of a function's: how it is invoked.
+    #[expect(clippy::struct_field_names, reason = "as API Gateway names it")]
     pub authorizer_uri: Option<String>,
     /// How long its answer for a token is kept.
     pub result_ttl_s: u32,

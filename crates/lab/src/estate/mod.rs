@@ -60,37 +60,37 @@ use gameday_core::model::{Region, RegionRole, Seed};
 #[serde(deny_unknown_fields)]
 pub struct AccountFixture {
     /// CloudWatch, by Region.
-    pub cloudwatch: BTreeMap<String, cloudwatch::CloudWatch>,
+    pub(crate) cloudwatch: BTreeMap<String, cloudwatch::CloudWatch>,
     /// CloudWatch's dashboards, which are the account's and no Region's, by name.
-    pub dashboards: BTreeMap<String, Value>,
+    pub(crate) dashboards: BTreeMap<String, Value>,
     /// Certificates, by Region.
-    pub acm: BTreeMap<String, acm::Certificates>,
+    pub(crate) acm: BTreeMap<String, acm::Certificates>,
     /// REST APIs, by Region.
-    pub api_gateway: BTreeMap<String, api_gateway::RestApis>,
+    pub(crate) api_gateway: BTreeMap<String, api_gateway::RestApis>,
     /// The account's request rates, by Region.
-    pub quotas: BTreeMap<String, quotas::Rates>,
+    pub(crate) quotas: BTreeMap<String, quotas::Rates>,
     /// Trails, their bucket, and web ACLs.
-    pub governance: governance::Governance,
+    pub(crate) governance: governance::Governance,
     /// Route 53 and the front doors.
-    pub routing: routing::Routing,
+    pub(crate) routing: routing::Routing,
     /// The user pool's triggers, by Region.
-    pub triggers: BTreeMap<String, lambda::Triggers>,
+    pub(crate) triggers: BTreeMap<String, lambda::Triggers>,
     /// Lambda, by Region.
-    pub lambda: BTreeMap<String, lambda::Lambda>,
+    pub(crate) lambda: BTreeMap<String, lambda::Lambda>,
     /// DynamoDB, by Region.
-    pub dynamodb: BTreeMap<String, dynamodb::Tables>,
+    pub(crate) dynamodb: BTreeMap<String, dynamodb::Tables>,
     /// Secrets Manager, by Region.
-    pub secrets: BTreeMap<String, secrets::Secrets>,
+    pub(crate) secrets: BTreeMap<String, secrets::Secrets>,
     /// Aurora and RDS Proxy.
-    pub rds: rds::Rds,
+    pub(crate) rds: rds::Rds,
     /// IAM.
-    pub iam: iam::Iam,
+    pub(crate) iam: iam::Iam,
     /// The user pool.
-    pub cognito: Cognito,
+    pub(crate) cognito: Cognito,
     /// Keys, by Region.
-    pub kms: BTreeMap<String, Vec<Key>>,
+    pub(crate) kms: BTreeMap<String, Vec<Key>>,
     /// What tokens are signed with.
-    pub tokens: tokens::Tokens,
+    pub(crate) tokens: tokens::Tokens,
 }
 
 /// The names that the estate's resources are built around.
@@ -104,7 +104,7 @@ pub struct Names<'a> {
 
 impl AccountFixture {
     /// Nothing is wrong with it.
-    pub fn healthy(names: Names<'_>) -> Self {
+    pub(crate) fn healthy(names: Names<'_>) -> Self {
         let regions = [RegionRole::Primary, RegionRole::Replica].map(topology::region);
         let keys = |region: &str| (region.to_owned(), vec![Key::healthy(region, names.pool_id)]);
         Self {
@@ -166,7 +166,7 @@ impl AccountFixture {
     }
 
     /// Whether there is a secret with that ARN whose value can be read.
-    pub fn has_secret(&self, arn: &str) -> bool {
+    pub(crate) fn has_secret(&self, arn: &str) -> bool {
         let readable = |(region, secrets): (&String, &secrets::Secrets)| {
             let mut readable = secrets.iter().filter(|(_, secret)| secret.status == "InSync");
             readable.any(|(name, _)| secrets::arn_of(region, name) == arn)

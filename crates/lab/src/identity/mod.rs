@@ -122,7 +122,7 @@ pub struct Identity {
     unused: Pending<String, RegionRole>,
     /// Bounds arithmetic to the processors, so that it cannot starve the network.
     arithmetic: Semaphore,
-    tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+    _tasks: [AbortOnDropHandle<()>; 2],
     /// Once the pool has its domain.
     managed_login: OnceLock<ManagedLogin>,
 }
@@ -185,8 +185,7 @@ impl Refusal {
 }
 
 impl Identity {
-    /// Makes keys, users and both directories, and begins to replicate. The tasks end with the last `Arc`, or at
-    /// [`Identity::shutdown`].
+    /// Makes keys, users and both directories, and begins to replicate. The tasks end with the last `Arc`.
     ///
     /// # Errors
     /// When no key could be made.
@@ -258,7 +257,7 @@ impl Identity {
             .map(|(entries, to)| tokio::spawn(replicate(entries, Arc::clone(&to.directory), clock)))
             .map(AbortOnDropHandle::new);
         Ok(Arc::new(Self {
-            tasks: Mutex::new(tasks.into()),
+            _tasks: tasks,
             primary,
             replica,
             account,
@@ -346,7 +345,7 @@ impl Identity {
     }
 
     /// The user and attribute for replication canaries.
-    pub fn canary(&self) -> Canary {
+    pub fn canary() -> Canary {
         Canary { username: seeding::CANARY.to_owned(), attribute: seeding::CANARY_ATTRIBUTE.to_owned() }
     }
 
@@ -358,11 +357,6 @@ impl Identity {
     /// The account's request rates in a Region.
     pub(crate) fn quotas(&self, role: RegionRole) -> Arc<Quotas> {
         Arc::clone(&self.place(role).quotas)
-    }
-
-    /// Ends replication; what was served goes on being served.
-    pub fn shutdown(&self) {
-        lock(&self.tasks).clear();
     }
 
     pub(super) fn place(&self, role: RegionRole) -> &Place {

@@ -191,7 +191,7 @@ impl Lab {
     }
 
     async fn canary_at(&self, role: RegionRole) -> String {
-        let canary = self.identity.canary();
+        let canary = Identity::canary();
         let user = self.client(role).admin_get_user().user_pool_id(self.identity.pool_id());
         let user = user.username(canary.username).send().await.unwrap();
         let attributes = user.user_attributes();
@@ -199,7 +199,7 @@ impl Lab {
     }
 
     async fn write_canary(&self, role: RegionRole, value: &str) -> Result<(), aws_sdk_cognitoidentityprovider::Error> {
-        let canary = self.identity.canary();
+        let canary = Identity::canary();
         let attribute = AttributeType::builder().name(canary.attribute).value(value).build().unwrap();
         let request = self.client(role).admin_update_user_attributes().user_pool_id(self.identity.pool_id());
         request.username(canary.username).user_attributes(attribute).send().await?;

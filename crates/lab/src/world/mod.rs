@@ -5,7 +5,7 @@
 
 mod build;
 
-pub use build::{LAST_RULE_V4, LAST_RULE_V6, all_outbound, final_entries};
+pub use build::{LAST_RULE_V4, all_outbound, final_entries};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
