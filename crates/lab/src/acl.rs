@@ -9,28 +9,28 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// The IANA number of TCP.
-pub const TCP: i16 = 6;
+pub(crate) const TCP: i16 = 6;
 /// EC2's number for every protocol.
-pub const ALL_PROTOCOLS: i16 = -1;
+pub(crate) const ALL_PROTOCOLS: i16 = -1;
 
 /// The ephemeral ports of Linux clients (VPC user guide, "Ephemeral ports": 32768-61000).
 const EPHEMERAL: Ports = Ports { from: 32768, to: 61000 };
 
 /// A block of addresses, in canonical form: bits behind the prefix are zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cidr {
+pub(crate) struct Cidr {
     first: IpAddr,
     prefix: u8,
 }
 
 impl Cidr {
     /// Every IPv4 address.
-    pub const ANY_V4: Self = Self { first: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: 0 };
+    pub(crate) const ANY_V4: Self = Self { first: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: 0 };
     /// Every IPv6 address.
-    pub const ANY_V6: Self = Self { first: IpAddr::V6(Ipv6Addr::UNSPECIFIED), prefix: 0 };
+    pub(crate) const ANY_V6: Self = Self { first: IpAddr::V6(Ipv6Addr::UNSPECIFIED), prefix: 0 };
 
     /// The block of `prefix` bits around an address; `None` when the prefix is too long. Bits behind it are cleared, as EC2 does.
-    pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
+    pub(crate) fn new(address: IpAddr, prefix: u8) -> Option<Self> {
         let first = match address {
             IpAddr::V4(_) if prefix > 32 => return None,
             IpAddr::V6(_) if prefix > 128 => return None,
@@ -41,22 +41,22 @@ impl Cidr {
     }
 
     /// How many leading bits its addresses share.
-    pub fn prefix(self) -> u8 {
+    pub(crate) fn prefix(self) -> u8 {
         self.prefix
     }
 
     /// Its lowest address.
-    pub fn first(self) -> IpAddr {
+    pub(crate) fn first(self) -> IpAddr {
         self.first
     }
 
     /// Whether it is a block of IPv6 addresses.
-    pub fn is_ipv6(self) -> bool {
+    pub(crate) fn is_ipv6(self) -> bool {
         self.first.is_ipv6()
     }
 
     /// Whether an address lies in it; never one of the other family.
-    pub fn contains(self, address: IpAddr) -> bool {
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
         match (self.first, address) {
             (IpAddr::V4(first), IpAddr::V4(address)) => address.to_bits() & mask_v4(self.prefix) == first.to_bits(),
             (IpAddr::V6(first), IpAddr::V6(address)) => address.to_bits() & mask_v6(self.prefix) == first.to_bits(),
@@ -93,7 +93,7 @@ fn mask_v6(prefix: u8) -> u128 {
 
 /// A range of ports, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ports {
+pub(crate) struct Ports {
     /// The first.
     pub from: u16,
     /// The last.
@@ -102,14 +102,14 @@ pub struct Ports {
 
 impl Ports {
     /// Whether a port lies in it.
-    pub fn contains(self, port: u16) -> bool {
+    pub(crate) fn contains(self, port: u16) -> bool {
         (self.from..=self.to).contains(&port)
     }
 }
 
 /// What a rule says of a packet that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
+pub(crate) enum Action {
     /// It passes.
     Allow,
     /// It vanishes.
@@ -118,7 +118,7 @@ pub enum Action {
 
 /// ICMP type and code; -1 is every one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct IcmpTypeCode {
+pub(crate) struct IcmpTypeCode {
     /// The type.
     pub kind: i32,
     /// The code.
@@ -127,7 +127,7 @@ pub struct IcmpTypeCode {
 
 /// One rule of a network ACL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Lower numbers decide first.
     pub rule_number: u32,
     /// Outbound rather than inbound.
@@ -146,7 +146,7 @@ pub struct Entry {
 
 /// A TCP connection: who opened it, and to where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
+pub(crate) struct Flow {
     /// The client's end.
     pub client: SocketAddr,
     /// The front door's end.
@@ -155,7 +155,7 @@ pub struct Flow {
 
 /// The network ACLs on a connection's way: of the server's subnet and of the client's, where there is one.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Acls<'a> {
+pub(crate) struct Acls<'a> {
     /// In front of the server.
     pub server: Option<&'a [Entry]>,
     /// In front of the client.
@@ -164,7 +164,7 @@ pub struct Acls<'a> {
 
 impl Acls<'_> {
     /// Whether a connection's packets pass in both directions.
-    pub fn pass(self, flow: Flow) -> bool {
+    pub(crate) fn pass(self, flow: Flow) -> bool {
         let (client, server) = (flow.client, flow.server);
         // What comes in at one end goes out at the other; the ports are always the destination's.
         self.server.is_none_or(|rules| {
@@ -175,7 +175,7 @@ impl Acls<'_> {
     }
 
     /// Whether they let at least one ephemeral port of a client through in both directions.
-    pub fn pass_some_port(self, client: IpAddr, server: SocketAddr) -> bool {
+    pub(crate) fn pass_some_port(self, client: IpAddr, server: SocketAddr) -> bool {
         // The verdict only changes at the ends of the rules' ranges, so one port behind each end stands for all.
         let rules = self.server.into_iter().chain(self.client).flatten();
         let ends = rules.filter_map(|entry| entry.ports).flat_map(|ports| [ports.from, ports.to.saturating_add(1)]);
@@ -186,7 +186,7 @@ impl Acls<'_> {
 }
 
 /// Whether one TCP packet passes: the matching rule with the lowest number decides; where none matches, the packet vanishes.
-pub fn tcp_passes(entries: &[Entry], egress: bool, remote: IpAddr, destination_port: u16) -> bool {
+pub(crate) fn tcp_passes(entries: &[Entry], egress: bool, remote: IpAddr, destination_port: u16) -> bool {
     entries
         .iter()
         .filter(|entry| {
@@ -205,7 +205,7 @@ fn covers_tcp(protocol: i16, ports: Option<Ports>, port: u16) -> bool {
 
 /// The other end that a rule of a security group names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Peer {
+pub(crate) enum Peer {
     /// A block of addresses.
     Block(Cidr),
     /// The network interfaces of a security group, by its ID.
@@ -214,7 +214,7 @@ pub enum Peer {
 
 /// What one rule of a security group allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permission {
+pub(crate) struct Permission {
     /// Outbound rather than inbound.
     pub egress: bool,
     /// The IANA protocol number, or [`ALL_PROTOCOLS`].
@@ -230,7 +230,7 @@ pub struct Permission {
 impl Permission {
     /// Whether it admits the first packet of a connection in its direction, to or from `remote`; `belongs` says whether an address is
     /// that of an interface in a group. Return packets need no permission: the connection is tracked.
-    pub fn admits(
+    pub(crate) fn admits(
         &self,
         egress: bool,
         remote: IpAddr,

@@ -20,7 +20,7 @@ use gameday_protocols::tokens::{Fetch, Source};
 ///
 /// # Errors
 /// [`LabError`] when no keys come.
-pub async fn start(
+pub(crate) async fn start(
     options: &LabOptions,
     identity: &Identity,
     certificate: &Certificate,

@@ -14,7 +14,7 @@ use crate::LabError;
 use gameday_protocols::net;
 
 /// What a TLS server of the lab needs, and what its clients trust.
-pub struct Certificate {
+pub(crate) struct Certificate {
     /// The authority's certificate in PEM.
     pub trust_root_pem: String,
     /// The TLS server.
@@ -27,7 +27,7 @@ pub struct Certificate {
 ///
 /// # Errors
 /// [`LabError::Certificate`] when the crypto library refuses.
-pub fn make(names: &[&str], addresses: &[IpAddr], ends: Option<Date>) -> Result<Certificate, LabError> {
+pub(crate) fn make(names: &[&str], addresses: &[IpAddr], ends: Option<Date>) -> Result<Certificate, LabError> {
     let (root, leaf_der, key_der) =
         sign(names, addresses, ends).map_err(|error| LabError::Certificate(error.to_string()))?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key_der));

@@ -31,7 +31,7 @@ const RESPONSE: Duration = Duration::from_secs(2);
 /// Healthy while more than this share of checkers says so (Route 53 developer guide).
 const HEALTHY_SHARE_PERCENT: usize = 18;
 /// Where Route 53 has checkers (Route 53 API reference, `HealthCheckRegion`).
-pub const CHECKER_REGIONS: [&str; 8] = [
+pub(crate) const CHECKER_REGIONS: [&str; 8] = [
     "us-east-1",
     "us-west-1",
     "us-west-2",
@@ -48,7 +48,7 @@ const TIMED_OUT: &str = "Failure: Connection timed out. The endpoint or the inte
 
 /// What the checkers ask.
 #[derive(Debug, Clone)]
-pub struct HealthOptions {
+pub(crate) struct HealthOptions {
     /// How many checkers.
     pub checkers: u32,
     /// Between one checker's requests, in scenario time.
@@ -88,7 +88,7 @@ impl HealthOptions {
 
 /// What one checker saw last.
 #[derive(Debug, Clone)]
-pub struct Observation {
+pub(crate) struct Observation {
     /// Where the checker is.
     pub region: &'static str,
     /// Its address.
@@ -120,7 +120,7 @@ impl Checker {
 
 /// What can be changed of a health check while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Says the opposite of what the checkers see.
     pub inverted: bool,
     /// Counts as healthy, whatever the checkers see; inverted, as unhealthy (Route 53 API reference, HealthCheckConfig).
@@ -143,7 +143,7 @@ impl Settings {
 
 /// A running health check.
 #[derive(Debug)]
-pub struct HealthCheck {
+pub(crate) struct HealthCheck {
     options: HealthOptions,
     settings: Mutex<Settings>,
     checkers: Mutex<Vec<Checker>>,
@@ -153,7 +153,7 @@ pub struct HealthCheck {
 
 impl HealthCheck {
     /// Starts the checkers. All of them agree at first.
-    pub fn start(
+    pub(crate) fn start(
         options: HealthOptions,
         truth: Arc<Truth>,
         tasks: &mut JoinSet<()>,
@@ -199,33 +199,33 @@ impl HealthCheck {
     }
 
     /// Whether it is healthy now.
-    pub fn is_healthy(&self) -> bool {
+    pub(crate) fn is_healthy(&self) -> bool {
         *self.healthy.borrow()
     }
 
     /// Wakes when it flips.
-    pub fn subscribe(&self) -> watch::Receiver<bool> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
         self.healthy.subscribe()
     }
 
     /// What each checker saw last.
-    pub fn observations(&self) -> Vec<Observation> {
+    pub(crate) fn observations(&self) -> Vec<Observation> {
         let checkers = self.checkers.lock().unwrap_or_else(PoisonError::into_inner);
         checkers.iter().map(|checker| checker.last.clone()).collect()
     }
 
     /// How it asks.
-    pub fn options(&self) -> &HealthOptions {
+    pub(crate) fn options(&self) -> &HealthOptions {
         &self.options
     }
 
     /// What can be changed, as it is now.
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes it, unless it was changed since `version`; tells whether it did. DNS follows at once.
-    pub fn update(&self, version: Option<u64>, change: impl FnOnce(&mut Settings)) -> bool {
+    pub(crate) fn update(&self, version: Option<u64>, change: impl FnOnce(&mut Settings)) -> bool {
         let checkers = self.checkers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         if version.is_some_and(|version| version != settings.version) {
@@ -238,7 +238,7 @@ impl HealthCheck {
     }
 
     /// Changes its tags, which nothing depends on.
-    pub fn tag(&self, added: BTreeMap<String, String>, removed: &[String]) {
+    pub(crate) fn tag(&self, added: BTreeMap<String, String>, removed: &[String]) {
         let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         settings.tags.retain(|key, _| !removed.contains(key));
         settings.tags.extend(added);

@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use gameday_protocols::net::{TcpListener, TcpStream};
 
 /// Serves one connection, HTTP/1.1 or HTTP/2, until it ends.
-pub async fn serve_stream(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
+pub(crate) async fn serve_stream(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
     let served = Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .await;
@@ -22,7 +22,7 @@ pub async fn serve_stream(stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
 }
 
 /// Serves every connection of a listener, over TLS where asked.
-pub async fn serve_listener(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
+pub(crate) async fn serve_listener(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
     let mut serving = JoinSet::new();
     loop {
         tokio::select! {
@@ -55,6 +55,6 @@ async fn serve_tcp(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) 
 }
 
 /// When `accept` fails, descriptors have run out as a rule; asking again at once would spin.
-pub async fn rest_after_accept_error() {
+pub(crate) async fn rest_after_accept_error() {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
 }

@@ -22,7 +22,7 @@ const TO_REPLICA_MIN: Range<f64> = 30.0..58.0;
 const TO_PRIMARY_MIN: Range<f64> = 5.0..15.0;
 
 /// Sits there until the lab ends.
-pub async fn work(clock: Clock, world: Arc<World>, health: Arc<HealthCheck>, mut random: ChaCha12Rng) {
+pub(crate) async fn work(clock: Clock, world: Arc<World>, health: Arc<HealthCheck>, mut random: ChaCha12Rng) {
     let mut changes = world.subscribe();
     let port = health.options().addresses.first().map_or(443, SocketAddr::port);
     let serves = || {

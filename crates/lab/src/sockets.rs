@@ -10,7 +10,7 @@ const TRIES: u32 = 64;
 ///
 /// # Errors
 /// What the system says, when that is not that the port is in use at one of the addresses, or is so every time.
-pub async fn at_same_port<T>(
+pub(crate) async fn at_same_port<T>(
     addresses: &[IpAddr],
     bind: impl AsyncFn(SocketAddr) -> io::Result<T>,
 ) -> io::Result<(u16, Vec<T>)> {

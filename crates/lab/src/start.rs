@@ -38,7 +38,7 @@ const BACKLOG: u32 = 1024;
 
 /// Where a running lab listens.
 #[derive(Debug, Clone)]
-pub struct Ports {
+pub(crate) struct Ports {
     /// Of every front door.
     pub front_door: u16,
     /// Of the authoritative servers.
@@ -56,7 +56,7 @@ fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
 }
 
 /// Starts everything in the order in which it depends on each other.
-pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
+pub(crate) async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let truth = Arc::new(Truth::default());
     let keys = Keys::new(ACCESS_KEY, secret_key(&options));
     let estate = Arc::new(AccountFixture::of(&options.settings, options.seed).map_err(LabError::Estate)?);
@@ -259,7 +259,7 @@ fn start_health_check(
 }
 
 /// The DNS servers; dropped, they stop.
-pub struct DnsServers {
+pub(crate) struct DnsServers {
     _authoritative: Vec<dns::Serving<Authoritative>>,
     _resolver: dns::Serving<Resolver>,
 }

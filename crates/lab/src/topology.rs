@@ -5,47 +5,47 @@ use std::net::{IpAddr, Ipv4Addr};
 use gameday_core::model::RegionRole;
 
 /// The lab's account.
-pub const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 /// The one role that the lab's Scheduler may assume.
-pub const DEAD_MAN_ROLE: &str = "arn:aws:iam::111122223333:role/gameday-dead-man";
+pub(crate) const DEAD_MAN_ROLE: &str = "arn:aws:iam::111122223333:role/gameday-dead-man";
 /// The lab's zone. `.test` is reserved (RFC 6761) and never resolves outside.
-pub const ZONE: &str = "gameday.test";
+pub(crate) const ZONE: &str = "gameday.test";
 /// The failover record.
-pub const FRONT_DOOR: &str = "auth.gameday.test";
+pub(crate) const FRONT_DOOR: &str = "auth.gameday.test";
 /// The claim of an access token that names the Region which served.
-pub const REGION_CLAIM: &str = "serving_region";
+pub(crate) const REGION_CLAIM: &str = "serving_region";
 /// The path of the protected API.
-pub const API_PATH: &str = "/api/account";
+pub(crate) const API_PATH: &str = "/api/account";
 /// The name that the health check asks: addresses of the primary's front door that only checkers use.
-pub const HEALTH_NAME: &str = "health.auth.gameday.test";
+pub(crate) const HEALTH_NAME: &str = "health.auth.gameday.test";
 /// The path that health checkers ask.
-pub const HEALTH_PATH: &str = "/health";
+pub(crate) const HEALTH_PATH: &str = "/health";
 /// The name of a status page outside every subnet.
-pub const STATUS_NAME: &str = "status.gameday.test";
+pub(crate) const STATUS_NAME: &str = "status.gameday.test";
 /// Its address.
-pub const STATUS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 4, 1));
+pub(crate) const STATUS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 4, 1));
 /// The name of the identity provider that users federate with, outside both Regions.
-pub const IDENTITY_PROVIDER_NAME: &str = "idp.gameday.test";
+pub(crate) const IDENTITY_PROVIDER_NAME: &str = "idp.gameday.test";
 /// Its address.
-pub const IDENTITY_PROVIDER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 6, 1));
+pub(crate) const IDENTITY_PROVIDER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 6, 1));
 /// Whence the users connect: the loopback address that the kernel chooses by itself.
-pub const USERS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const USERS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The first address of the clients' VPC and of its one subnet, both a /24 around the users' address.
-pub const CLIENTS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0));
+pub(crate) const CLIENTS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0));
 /// Whence the edge fills its own accept queues; no packet filter in the lab ever sees it.
-pub const FILLER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 5, 1));
+pub(crate) const FILLER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 5, 1));
 /// The authoritative servers' addresses.
-pub const AUTHORITATIVE_ADDRESSES: [IpAddr; 2] =
+pub(crate) const AUTHORITATIVE_ADDRESSES: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))];
 /// The names of the authoritative servers.
-pub const NAME_SERVERS: [&str; 2] = ["ns1.gameday.test", "ns2.gameday.test"];
+pub(crate) const NAME_SERVERS: [&str; 2] = ["ns1.gameday.test", "ns2.gameday.test"];
 /// The resolver's address.
-pub const RESOLVER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const RESOLVER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The address of every control plane.
-pub const CONTROL_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const CONTROL_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The name of the lab's Region with that part.
-pub const fn region(role: RegionRole) -> &'static str {
+pub(crate) const fn region(role: RegionRole) -> &'static str {
     match role {
         RegionRole::Primary => "us-east-1",
         RegionRole::Replica => "us-west-2",
@@ -53,7 +53,7 @@ pub const fn region(role: RegionRole) -> &'static str {
 }
 
 /// The name that leads to one Region's front door, whatever the failover record says.
-pub const fn direct_name(role: RegionRole) -> &'static str {
+pub(crate) const fn direct_name(role: RegionRole) -> &'static str {
     match role {
         RegionRole::Primary => "us-east-1.auth.gameday.test",
         RegionRole::Replica => "us-west-2.auth.gameday.test",
@@ -69,33 +69,33 @@ const fn block(role: RegionRole) -> u8 {
 }
 
 /// The addresses of a Region's front door, one in each Availability Zone.
-pub const fn front_doors(role: RegionRole) -> [IpAddr; 2] {
+pub(crate) const fn front_doors(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 10)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 138))]
 }
 
 /// The second addresses of the same network interfaces, which only health checkers connect to: a socket whose accept queue is full drops
 /// everybody's SYNs, so shutting the users out alone takes an address of their own.
-pub const fn checked_doors(role: RegionRole) -> [IpAddr; 2] {
+pub(crate) const fn checked_doors(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 110)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 238))]
 }
 
 /// The third addresses of the same network interfaces, where authorizers fetch keys: they are shut alone for the same reason.
-pub const fn key_doors(role: RegionRole) -> [IpAddr; 2] {
+pub(crate) const fn key_doors(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 120)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 248))]
 }
 
 /// Whence the authorizer of a Region's protected API fetches keys.
-pub const fn authorizer(role: RegionRole) -> IpAddr {
+pub(crate) const fn authorizer(role: RegionRole) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 0, 7, block(role)))
 }
 
 /// The first addresses of a Region's two subnets, each a /25; the first is also the VPC's, a /24.
-pub const fn subnets(role: RegionRole) -> [IpAddr; 2] {
+pub(crate) const fn subnets(role: RegionRole) -> [IpAddr; 2] {
     [IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 0)), IpAddr::V4(Ipv4Addr::new(127, 0, block(role), 128))]
 }
 
 /// The address of one health checker; numbers beyond 254 share addresses.
-pub fn checker_address(number: u32) -> IpAddr {
+pub(crate) fn checker_address(number: u32) -> IpAddr {
     // The remainder of 254 fits a byte.
     IpAddr::V4(Ipv4Addr::new(127, 0, 3, (number % 254) as u8 + 1))
 }

@@ -10,7 +10,7 @@ use gameday_core::model::{Draw, Milestone, RegionRole, TRUTH_VERSION, TrueMilest
 
 /// Something that happened in the lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fact {
+pub(crate) enum Fact {
     /// Packets vanish at every front door of the primary, from here on.
     PathsDown,
     /// Packets pass at every front door of the primary, from here on.
@@ -36,7 +36,7 @@ const REMEMBERED: SignedDuration = SignedDuration::from_mins(1);
 
 /// Collects facts in the order in which they happen, and draws.
 #[derive(Debug, Default)]
-pub struct Truth {
+pub(crate) struct Truth {
     facts: Mutex<Vec<(Fact, Timestamp)>>,
     draws: Mutex<BTreeMap<Draw, Vec<f64>>>,
     writes: Mutex<Writes>,
@@ -53,7 +53,7 @@ struct Writes {
 
 impl Truth {
     /// Notes a fact. Acceptances after the first at the same Region, with nothing else in between, say nothing new.
-    pub fn note(&self, fact: Fact, at: Timestamp) {
+    pub(crate) fn note(&self, fact: Fact, at: Timestamp) {
         let mut facts = lock(&self.facts);
         if matches!(fact, Fact::Accepted(_)) {
             let epoch = facts.iter().rev().take_while(|(seen, _)| matches!(seen, Fact::Accepted(_)));
@@ -69,7 +69,7 @@ impl Truth {
 
     /// Notes that the resolver was found to lead to a Region. It has since its authoritative servers do, and since what it kept ran out; where they were
     /// not all of one mind yet, since it asked.
-    pub fn leads_to(&self, role: RegionRole, expired: Option<Timestamp>, now: Timestamp) {
+    pub(crate) fn leads_to(&self, role: RegionRole, expired: Option<Timestamp>, now: Timestamp) {
         let mut facts = lock(&self.facts);
         let given = facts.iter().rev().find(|(fact, _)| matches!(fact, Fact::Authoritative(_)));
         let since = given.filter(|(fact, _)| *fact == Fact::Authoritative(role)).map(|(_, at)| *at);
@@ -78,14 +78,14 @@ impl Truth {
     }
 
     /// Notes a write at the primary, and when it reaches the replica.
-    pub fn wrote(&self, at: Timestamp, due: Timestamp) {
+    pub(crate) fn wrote(&self, at: Timestamp, due: Timestamp) {
         let mut writes = lock(&self.writes);
         writes.on_their_way.retain(|(_, due)| at.duration_since(*due) < REMEMBERED);
         writes.on_their_way.push((at, due));
     }
 
     /// Notes what was drawn.
-    pub fn drew(&self, draw: Draw, value: f64) {
+    pub(crate) fn drew(&self, draw: Draw, value: f64) {
         let mut draws = lock(&self.draws);
         let kept = draws.entry(draw).or_default();
         if kept.len() < DRAWS_KEPT {
@@ -94,7 +94,7 @@ impl Truth {
     }
 
     /// The draws, and the milestones of the faults after `zero_at`, or of all of them.
-    pub fn report(&self, zero_at: Option<Timestamp>) -> TruthReport {
+    pub(crate) fn report(&self, zero_at: Option<Timestamp>) -> TruthReport {
         let facts = lock(&self.facts);
         let first = |after: Option<Timestamp>, wanted: Fact| {
             let after = after?;

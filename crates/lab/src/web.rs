@@ -17,61 +17,61 @@ use url::{Url, form_urlencoded};
 use gameday_core::model::Secret;
 
 /// The cookie with the CSRF token (what Cognito's managed login sets).
-pub const CSRF_COOKIE: &str = "XSRF-TOKEN";
+pub(crate) const CSRF_COOKIE: &str = "XSRF-TOKEN";
 /// The form's field with the same token.
 const CSRF_FIELD: &str = "_csrf";
 /// Bytes of a code, a token or a session's name: more than anyone can guess.
 const OPAQUE_BYTES: usize = 32;
 
 /// A new random text that needs no encoding in URLs, cookies and forms.
-pub fn opaque() -> String {
+pub(crate) fn opaque() -> String {
     URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; OPAQUE_BYTES]>())
 }
 
 /// The parameters of a query or a form.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads what is percent-encoded. Nothing where a parameter stands twice (RFC 6749, section 3.1: parameters "MUST NOT be
     /// included more than once").
-    pub fn parse(encoded: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(encoded: &[u8]) -> Option<Self> {
         let all: Vec<(String, String)> = form_urlencoded::parse(encoded).into_owned().collect();
         let twice = |(n, (name, _)): (usize, &(String, String))| all[..n].iter().any(|(earlier, _)| earlier == name);
         (!all.iter().enumerate().any(twice)).then_some(Self(all))
     }
 
     /// A parameter's value. An empty one counts as left out (RFC 6749, section 3.1).
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(known, value)| known == name && !value.is_empty())?;
         Some(value)
     }
 
     /// The words of a parameter that is a list with spaces, as `scope`.
-    pub fn words(&self, name: &str) -> Vec<String> {
+    pub(crate) fn words(&self, name: &str) -> Vec<String> {
         self.get(name).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
     }
 
     /// With one more parameter, or another value for it.
     #[must_use]
-    pub fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let others = self.0.iter().filter(|(known, _)| known != name).cloned();
         Self(others.chain([(name.to_owned(), value.to_owned())]).collect())
     }
 
     /// Percent-encoded again.
-    pub fn query(&self) -> String {
+    pub(crate) fn query(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 }
 
 /// Pairs as a query or as a form's body.
-pub fn encoded(pairs: &[(&str, &str)]) -> String {
+pub(crate) fn encoded(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// Sends the browser somewhere, with further parameters in the query; those without a value are left out.
-pub fn redirect(to: &Url, parameters: &[(&str, Option<&str>)]) -> Response {
+pub(crate) fn redirect(to: &Url, parameters: &[(&str, Option<&str>)]) -> Response {
     let mut to = to.clone();
     let given = parameters.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
     let given: Vec<_> = given.collect();
@@ -82,7 +82,7 @@ pub fn redirect(to: &Url, parameters: &[(&str, Option<&str>)]) -> Response {
 }
 
 /// 302 to a location that is encoded already.
-pub fn found(location: &str) -> Response {
+pub(crate) fn found(location: &str) -> Response {
     // Every location comes from the encoder of `url`, which leaves visible ASCII alone.
     let location = HeaderValue::from_str(location).unwrap_or_else(|_| HeaderValue::from_static("/"));
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -90,7 +90,7 @@ pub fn found(location: &str) -> Response {
 }
 
 /// An error in the words of RFC 6749, section 5.2.
-pub fn refused(status: StatusCode, error: &str, description: Option<&str>) -> Response {
+pub(crate) fn refused(status: StatusCode, error: &str, description: Option<&str>) -> Response {
     let mut body = json!({ "error": error });
     if let Some(description) = description {
         body["error_description"] = description.into();
@@ -99,12 +99,12 @@ pub fn refused(status: StatusCode, error: &str, description: Option<&str>) -> Re
 }
 
 /// A page that only says what is wrong.
-pub fn page_refused(why: &str) -> Response {
+pub(crate) fn page_refused(why: &str) -> Response {
     (StatusCode::BAD_REQUEST, [(header::CACHE_CONTROL, "no-store")], why.to_owned()).into_response()
 }
 
 /// A field of a login form.
-pub struct Field {
+pub(crate) struct Field {
     /// Its name in what is sent.
     pub name: &'static str,
     label: &'static str,
@@ -113,16 +113,17 @@ pub struct Field {
 }
 
 /// Who signs in.
-pub const USERNAME: Field = Field { name: "username", label: "Username", kind: "text", autocomplete: "username" };
+pub(crate) const USERNAME: Field =
+    Field { name: "username", label: "Username", kind: "text", autocomplete: "username" };
 /// By what.
-pub const PASSWORD: Field =
+pub(crate) const PASSWORD: Field =
     Field { name: "password", label: "Password", kind: "password", autocomplete: "current-password" };
 /// The code of an authenticator app.
-pub const TOTP_CODE: Field =
+pub(crate) const TOTP_CODE: Field =
     Field { name: "authentication_code", label: "Code", kind: "text", autocomplete: "one-time-code" };
 
 /// A link below a login form.
-pub struct Link {
+pub(crate) struct Link {
     /// Where it leads.
     pub to: String,
     /// What it says.
@@ -130,7 +131,7 @@ pub struct Link {
 }
 
 /// A login form.
-pub struct Form<'a> {
+pub(crate) struct Form<'a> {
     /// The page's title.
     pub title: &'a str,
     /// The form's own name.
@@ -159,7 +160,7 @@ struct Page<'a> {
 
 impl Form<'_> {
     /// The page, with a new CSRF token in form and cookie.
-    pub fn page(&self) -> Response {
+    pub(crate) fn page(&self) -> Response {
         let csrf = opaque();
         let Self { title, name, action, error, fields, links } = *self;
         match (Page { title, name, action, error, fields, links, csrf: &csrf }).render() {
@@ -174,30 +175,30 @@ impl Form<'_> {
 }
 
 /// Whether a request says that its body is a form, in whatever character set: its percent-encoding is UTF-8 anyway.
-pub fn is_form(headers: &HeaderMap) -> bool {
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.typed_get::<ContentType>().map(|kind| kind.to_string()).unwrap_or_default();
     kind.split(';').next().is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded")
 }
 
 /// Whether a form carries the token of the cookie that came with it: another site can send neither.
-pub fn is_own_form(headers: &HeaderMap, form: &Parameters) -> bool {
+pub(crate) fn is_own_form(headers: &HeaderMap, form: &Parameters) -> bool {
     let cookie = cookie(headers, CSRF_COOKIE);
     cookie.is_some() && cookie.as_deref() == form.get(CSRF_FIELD)
 }
 
 /// A cookie that the browser sent.
-pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.typed_get::<Cookie>()?.get(name)?.to_owned();
     (!value.is_empty()).then_some(value)
 }
 
 /// Sets a cookie for as long as the browser runs. Names and values here need no quoting.
-pub fn set_cookie(response: &mut Response, name: &str, value: &str) {
+pub(crate) fn set_cookie(response: &mut Response, name: &str, value: &str) {
     append_cookie(response, &format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax"));
 }
 
 /// Takes a cookie back.
-pub fn clear_cookie(response: &mut Response, name: &str) {
+pub(crate) fn clear_cookie(response: &mut Response, name: &str) {
     append_cookie(response, &format!("{name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"));
 }
 
@@ -209,12 +210,12 @@ fn append_cookie(response: &mut Response, cookie: &str) {
 }
 
 /// The bearer token of a request.
-pub fn bearer(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<String> {
     Some(headers.typed_get::<Authorization<Bearer>>()?.token().to_owned())
 }
 
 /// Who asks at a token endpoint.
-pub struct Caller {
+pub(crate) struct Caller {
     /// The client's ID.
     pub id: String,
     /// Its secret, where it gave one.
@@ -223,7 +224,7 @@ pub struct Caller {
 
 /// A client's ID and secret, by HTTP Basic or in the body (RFC 6749, section 2.3.1); nothing where neither names one,
 /// or both do and differ.
-pub fn caller(headers: &HeaderMap, form: &Parameters) -> Option<Caller> {
+pub(crate) fn caller(headers: &HeaderMap, form: &Parameters) -> Option<Caller> {
     let in_body = form.get("client_id");
     let Some(basic) = headers.typed_get::<Authorization<Basic>>() else {
         return Some(Caller { id: in_body?.to_owned(), secret: form.get("client_secret").map(Secret::new) });
@@ -241,7 +242,7 @@ fn decode(text: &str) -> String {
 
 /// Whether a code verifier fits the challenge that was made from it (RFC 7636, section 4.6, method S256). Without a challenge
 /// there must be no verifier.
-pub fn verifier_fits(verifier: Option<&str>, challenge: Option<&str>) -> bool {
+pub(crate) fn verifier_fits(verifier: Option<&str>, challenge: Option<&str>) -> bool {
     match (verifier, challenge) {
         (None, None) => true,
         (Some(verifier), Some(challenge)) => {

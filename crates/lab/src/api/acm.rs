@@ -20,12 +20,12 @@ const KEY: &str = "EC_prime256v1";
 const LISTED_KEYS: [&str; 2] = ["RSA_1024", "RSA_2048"];
 
 /// What a request asks for; nothing where its headers do not say.
-pub fn operation(parts: &Parts) -> Option<&str> {
+pub(super) fn operation(parts: &Parts) -> Option<&str> {
     json_operation(parts, TARGET)
 }
 
 /// Answers one request of a Region with these certificates.
-pub fn handle(certificates: &Certificates, now: Timestamp, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(certificates: &Certificates, now: Timestamp, parts: &Parts, body: &[u8]) -> Reply {
     json_reply(act(certificates, now, operation(parts).unwrap_or_default(), body))
 }
 

@@ -11,7 +11,7 @@ use crate::estate::api_gateway::{Authorizer, RestApi, RestApis};
 use crate::topology;
 
 /// What every path begins with.
-pub const PATH: &str = "/restapis";
+pub(super) const PATH: &str = "/restapis";
 /// The largest page, and what is given without `limit` (API reference, GetRestApis).
 const LARGEST_PAGE: usize = 500;
 const PAGE: usize = 25;
@@ -19,7 +19,7 @@ const PAGE: usize = 25;
 const CREATED: i64 = 1_735_689_600;
 
 /// Answers one request of a Region with these APIs, whose authorizers ask for that user pool.
-pub fn handle(apis: &RestApis, pool_id: &str, parts: &Parts) -> Reply {
+pub(super) fn handle(apis: &RestApis, pool_id: &str, parts: &Parts) -> Reply {
     match act(apis, pool_id, parts) {
         Ok(answer) => Reply::json(StatusCode::OK, &answer),
         Err(error) => rest_error(&error),

@@ -20,7 +20,7 @@ const KEPT: usize = 20_000;
 
 /// One call, as IAM would judge it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Call {
+pub(crate) struct Call {
     /// As `ec2:CreateNetworkAcl`.
     pub action: String,
     /// The role that will make it, once its schedule is due; nothing for calls that were made.
@@ -34,7 +34,7 @@ pub struct Call {
 
 /// A resource of a call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Resource {
+pub(crate) struct Resource {
     /// Its ARN.
     pub arn: String,
     /// Its tags when the call was made.
@@ -43,11 +43,11 @@ pub struct Resource {
 
 /// The calls of one Region.
 #[derive(Debug, Default)]
-pub struct Calls(Mutex<Vec<Call>>);
+pub(crate) struct Calls(Mutex<Vec<Call>>);
 
 impl Calls {
     /// What was asked so far.
-    pub fn all(&self) -> Vec<Call> {
+    pub(crate) fn all(&self) -> Vec<Call> {
         self.lock().clone()
     }
 
@@ -65,7 +65,7 @@ impl Calls {
 
 /// A request, as its service's protocol has it.
 #[derive(Clone, Copy)]
-pub enum Asked<'a> {
+pub(super) enum Asked<'a> {
     /// The query protocol.
     Query(&'a Params),
     /// Anything else.
@@ -73,7 +73,7 @@ pub enum Asked<'a> {
 }
 
 /// Notes a signed request.
-pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
+pub(super) fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
     let calls = match service {
         Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {
             let Some(params) = Params::parse(parts.uri.query().unwrap_or_default(), body) else { return };
@@ -97,7 +97,7 @@ pub fn note(control: &Control, service: Service, parts: &Parts, body: &[u8]) {
 }
 
 /// What a request asks for.
-pub fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
+pub(super) fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<Call> {
     let mut calls = Vec::new();
     let region = topology::region(control.role);
     let context = BTreeMap::from([("aws:RequestedRegion".to_owned(), vec![region.to_owned()])]);

@@ -10,12 +10,12 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// What a request asks for: clients differ in what comes before the operation's name.
-pub fn operation(parts: &Parts) -> Option<&str> {
+pub(super) fn operation(parts: &Parts) -> Option<&str> {
     parts.headers.get("x-amz-target")?.to_str().ok()?.split_once("CloudTrail_20131101.").map(|(_, name)| name)
 }
 
 /// Answers one request.
-pub fn handle(governance: &Governance, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(governance: &Governance, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     json_reply(act(governance, role, operation(parts).unwrap_or_default(), body))
 }
 

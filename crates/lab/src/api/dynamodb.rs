@@ -13,16 +13,16 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// What the operation's name begins with on the wire.
-pub const TARGET: &str = "DynamoDB_20120810.";
+pub(super) const TARGET: &str = "DynamoDB_20120810.";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
 /// What a request asks for; nothing where its headers do not say.
-pub fn operation(parts: &Parts) -> Option<&str> {
+pub(super) fn operation(parts: &Parts) -> Option<&str> {
     json_operation(parts, TARGET)
 }
 
 /// Answers one request.
-pub fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     match act(estate, role, operation(parts).unwrap_or_default(), body) {
         Ok(answer) => Reply { content_type: CONTENT_TYPE, ..Reply::json(StatusCode::OK, &answer) },
         Err(error) => error_reply(&error),
@@ -30,7 +30,7 @@ pub fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[
 }
 
 /// An error as DynamoDB writes it.
-pub fn error_reply(error: &ServiceError) -> Reply {
+pub(super) fn error_reply(error: &ServiceError) -> Reply {
     // DynamoDB developer guide, "Error handling with DynamoDB".
     let kind = format!("com.amazonaws.dynamodb.v20120810#{}", error.code);
     let body = json!({ "__type": kind, "message": error.message });

@@ -10,7 +10,7 @@ use crate::world::{LoadBalancer, State, World};
 use gameday_core::model::RegionRole;
 
 /// Of its answers.
-pub const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+pub(crate) const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 /// API reference, DescribeLoadBalancers: `PageSize`, and what is given without it.
 const LARGEST_PAGE: usize = 400;
 /// API reference, DescribeTags.
@@ -21,7 +21,7 @@ const GROUPS: usize = 5;
 const CREATED: &str = "2025-01-01T00:00:00.000Z";
 
 /// Answers one request.
-pub fn handle(world: &World, region: RegionRole, params: &Params) -> Reply {
+pub(crate) fn handle(world: &World, region: RegionRole, params: &Params) -> Reply {
     match act(world, region, params) {
         Ok((response, result)) => {
             let metadata = node("ResponseMetadata", vec![text("RequestId", request_id())]);

@@ -11,14 +11,14 @@ use crate::estate::arn;
 use crate::estate::iam::{Iam, Role};
 
 /// Of its answers.
-pub const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+pub(super) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 /// Roles and policies are older than the lab.
 const CREATED: &str = "2025-01-01T00:00:00Z";
 /// Every policy of the lab has this one version.
 const VERSION: &str = "v1";
 
 /// Answers one request.
-pub fn handle(iam: &Iam, params: &Params) -> Reply {
+pub(super) fn handle(iam: &Iam, params: &Params) -> Reply {
     match act(iam, params) {
         Ok((response, result, fields)) => {
             let metadata = node("ResponseMetadata", vec![text("RequestId", request_id())]);

@@ -21,12 +21,12 @@ const CREATED: f64 = 1_767_225_600.0;
 const WINDOW_DAYS: u32 = 30;
 
 /// What a request asks for; nothing where its headers do not say.
-pub fn operation(parts: &Parts) -> Option<&str> {
+pub(super) fn operation(parts: &Parts) -> Option<&str> {
     json_operation(parts, TARGET)
 }
 
 /// Keys by Region, and the Region that is asked.
-pub struct Keys<'a> {
+pub(super) struct Keys<'a> {
     /// By Region.
     pub keys: &'a BTreeMap<String, Vec<Key>>,
     /// Which Region.
@@ -35,7 +35,7 @@ pub struct Keys<'a> {
 
 impl Keys<'_> {
     /// Answers one request.
-    pub fn handle(&self, parts: &Parts, body: &[u8]) -> Reply {
+    pub(super) fn handle(&self, parts: &Parts, body: &[u8]) -> Reply {
         json_reply(self.act(operation(parts).unwrap_or_default(), body))
     }
 

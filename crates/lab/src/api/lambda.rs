@@ -14,7 +14,7 @@ use crate::topology;
 const ALWAYS_UNRESERVED: i64 = 100;
 
 /// Answers one request.
-pub fn handle(services: &Services, parts: &Parts, body: &[u8]) -> Response {
+pub(super) fn handle(services: &Services, parts: &Parts, body: &[u8]) -> Response {
     let functions = &services.functions;
     let path = parts.uri.path().replace("%3A", ":").replace("%3a", ":");
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();

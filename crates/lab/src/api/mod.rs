@@ -7,8 +7,8 @@ mod calls;
 mod cloudtrail;
 mod cloudwatch;
 mod dynamodb;
-pub mod ec2;
-pub mod elb;
+pub(crate) mod ec2;
+pub(crate) mod elb;
 mod iam;
 mod kms;
 mod lambda;
@@ -19,7 +19,7 @@ mod s3;
 mod scheduler;
 mod secrets;
 mod service_quotas;
-pub mod sigv4;
+pub(crate) mod sigv4;
 mod sts;
 mod universal;
 mod waf;
@@ -39,10 +39,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tower_service::Service as _;
 
-pub use self::calls::Calls;
+pub(crate) use self::calls::Calls;
 use self::query::Params;
 use self::sigv4::{Keys, Scope, SigV4Error};
-pub use self::universal::fire;
+pub(crate) use self::universal::fire;
 use self::xml::Element;
 use super::dns::Zone;
 use super::estate::AccountFixture;
@@ -61,7 +61,7 @@ const LARGEST_BODY_BYTES: usize = 1 << 20;
 const GLOBAL_REGION: &str = "us-east-1";
 
 /// What one Region's control plane needs.
-pub struct Control {
+pub(crate) struct Control {
     /// The Region.
     pub role: RegionRole,
     /// Whose requests it takes.
@@ -92,7 +92,7 @@ pub struct Control {
 
 /// An error that a service answers with.
 #[derive(Debug, Clone)]
-pub struct ServiceError {
+pub(crate) struct ServiceError {
     /// The HTTP status.
     pub status: StatusCode,
     /// The service's code.
@@ -103,14 +103,14 @@ pub struct ServiceError {
 
 impl ServiceError {
     /// With status 400, as most are.
-    pub fn bad(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn bad(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
     }
 }
 
 /// A service's answer.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     status: StatusCode,
     content_type: &'static str,
     body: String,
@@ -227,7 +227,7 @@ impl Service {
 }
 
 /// The control plane of one Region.
-pub fn router(control: Arc<Control>) -> Router {
+pub(crate) fn router(control: Arc<Control>) -> Router {
     Router::new()
         .route("/truth", get(truth))
         .route("/calls", get(asked))

@@ -6,11 +6,11 @@ use axum::extract::Query;
 
 /// A request's parameters.
 #[derive(Debug, Clone, Default)]
-pub struct Params(BTreeMap<String, String>);
+pub(crate) struct Params(BTreeMap<String, String>);
 
 impl Params {
     /// From a URI's query and a form body; `None` when they are not a form, or too long for one (64 KiB).
-    pub fn parse(query: &str, body: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(query: &str, body: &[u8]) -> Option<Self> {
         let body = std::str::from_utf8(body).ok()?;
         let mut all = BTreeMap::new();
         for form in [query, body] {
@@ -22,27 +22,27 @@ impl Params {
     }
 
     /// From names and values.
-    pub fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
         Self(pairs.into_iter().collect())
     }
 
     /// Every parameter.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// A parameter.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
     /// `PREFIX.1`, `PREFIX.2` and so on, in the order of their numbers.
-    pub fn list(&self, prefix: &str) -> Vec<&str> {
+    pub(crate) fn list(&self, prefix: &str) -> Vec<&str> {
         self.numbers(prefix).into_iter().filter_map(|number| self.get(&format!("{prefix}.{number}"))).collect()
     }
 
     /// The numbers N of `PREFIX.N` and `PREFIX.N.…`.
-    pub fn numbers(&self, prefix: &str) -> BTreeSet<u32> {
+    pub(crate) fn numbers(&self, prefix: &str) -> BTreeSet<u32> {
         let names = self.0.keys().filter_map(|name| name.strip_prefix(prefix)?.strip_prefix('.'));
         names.filter_map(|rest| rest.split('.').next()?.parse().ok()).collect()
     }

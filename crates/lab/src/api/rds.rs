@@ -11,10 +11,10 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// Of its answers.
-pub const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";
+pub(super) const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";
 
 /// Answers one request.
-pub fn handle(estate: &AccountFixture, role: RegionRole, params: &Params) -> Reply {
+pub(super) fn handle(estate: &AccountFixture, role: RegionRole, params: &Params) -> Reply {
     match act(estate, role, params) {
         Ok((response, result)) => {
             let metadata = node("ResponseMetadata", vec![text("RequestId", request_id())]);

@@ -20,16 +20,16 @@ use crate::health::Observation;
 use crate::topology;
 use gameday_core::model::RegionRole;
 
-pub const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
+pub(super) const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
 /// What every path begins with.
-pub const VERSION_PATH: &str = "/2013-04-01/";
+pub(super) const VERSION_PATH: &str = "/2013-04-01/";
 /// ListResourceRecordSets gives at most so many at a time (Route 53 API reference).
 const RECORD_SETS_AT_A_TIME: usize = 300;
 /// Route 53 API reference, HealthCheckConfig: `FailureThreshold`.
 const THRESHOLDS: RangeInclusive<u32> = 1..=10;
 
 /// Answers one request.
-pub fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
     match act(control, parts, body) {
         Ok(document) => Reply::xml(StatusCode::OK, &document.in_namespace(NAMESPACE)),
         Err(error) => query_error(&error, NAMESPACE),

@@ -12,18 +12,18 @@ use gameday_core::model::RegionRole;
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// The bucket that a request is about.
-pub fn bucket(parts: &Parts) -> &str {
+pub(super) fn bucket(parts: &Parts) -> &str {
     parts.uri.path().trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 /// Whether a request asks for a bucket's Object Lock; subresources are parameters without a value.
-pub fn asks_for_object_lock(parts: &Parts) -> bool {
+pub(super) fn asks_for_object_lock(parts: &Parts) -> bool {
     let mut names = parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split('=').next());
     parts.method == http::Method::GET && names.any(|name| name == "object-lock")
 }
 
 /// Answers one request.
-pub fn handle(governance: &Governance, role: RegionRole, parts: &Parts) -> Reply {
+pub(super) fn handle(governance: &Governance, role: RegionRole, parts: &Parts) -> Reply {
     match act(governance, role, parts) {
         Ok(document) => Reply { content_type: "application/xml", ..Reply::xml(StatusCode::OK, &document) },
         Err(error) => refusal(&error),
@@ -31,7 +31,7 @@ pub fn handle(governance: &Governance, role: RegionRole, parts: &Parts) -> Reply
 }
 
 /// An error as S3 writes it.
-pub fn refusal(error: &ServiceError) -> Reply {
+pub(super) fn refusal(error: &ServiceError) -> Reply {
     let members = vec![
         text("Code", error.code),
         text("Message", &error.message),

@@ -27,7 +27,7 @@ const LONGEST_DESCRIPTION: usize = 512;
 const SHORTEST_RETRY_S: u64 = 60;
 
 /// Answers one request.
-pub fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
     match act(control, parts, body) {
         Ok(answer) => Reply::json(StatusCode::OK, &answer),
         Err(error) => rest_error(&error),
@@ -35,7 +35,7 @@ pub fn handle(control: &Control, parts: &Parts, body: &[u8]) -> Reply {
 }
 
 /// The group that a request about a schedule names, in its query or its body.
-pub fn group(parts: &Parts, body: &[u8]) -> String {
+pub(super) fn group(parts: &Parts, body: &[u8]) -> String {
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
     let named = query(parts, "groupName").or_else(|| query(parts, "ScheduleGroup"));
     let named = named.or_else(|| text(&input, "GroupName").map(str::to_owned));

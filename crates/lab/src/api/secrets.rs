@@ -12,19 +12,19 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// What the operation's name begins with on the wire.
-pub const TARGET: &str = "secretsmanager.";
+pub(super) const TARGET: &str = "secretsmanager.";
 /// Every secret has this one version.
 const VERSION: &str = "00000000-0000-4000-8000-000000005ec7";
 /// Secrets are older than the lab: 2025 in seconds after 1970.
 const CREATED: f64 = 1_735_689_600.0;
 
 /// What a request asks for; nothing where its headers do not say.
-pub fn operation(parts: &Parts) -> Option<&str> {
+pub(super) fn operation(parts: &Parts) -> Option<&str> {
     json_operation(parts, TARGET)
 }
 
 /// Answers one request.
-pub fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     json_reply(act(estate, role, operation(parts).unwrap_or_default(), body))
 }
 

@@ -14,7 +14,7 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// What the operation's name begins with on the wire.
-pub const TARGET: &str = "ServiceQuotasV20190624.";
+pub(super) const TARGET: &str = "ServiceQuotasV20190624.";
 /// The service whose quotas can be raised.
 const SERVICE_CODE: &str = "cognito-idp";
 /// The service whose quotas are AWS's defaults here: what the lab's EC2 keeps to.
@@ -32,12 +32,12 @@ const SERVICE_NAME: &str = "Amazon Cognito User Pools";
 const LARGEST_PAGE: usize = 100;
 
 /// What a request asks for; nothing where its headers do not say.
-pub fn operation(parts: &Parts) -> Option<&str> {
+pub(super) fn operation(parts: &Parts) -> Option<&str> {
     json_operation(parts, TARGET)
 }
 
 /// Answers one request.
-pub fn handle(quotas: &Quotas, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(quotas: &Quotas, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     json_reply(act(quotas, role, operation(parts).unwrap_or_default(), body))
 }
 

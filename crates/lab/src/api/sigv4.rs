@@ -13,14 +13,14 @@ use gameday_core::model::Secret;
 
 /// A key pair that the lab accepts.
 #[derive(Debug, Clone)]
-pub struct Keys {
+pub(crate) struct Keys {
     access_key: String,
     secret_key: Secret,
 }
 
 /// What a request was signed for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// Whose signature it is.
     pub access_key: String,
     /// The day, as `20260102`.
@@ -33,7 +33,7 @@ pub struct Scope {
 
 /// Why a request is not taken as signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SigV4Error {
+pub(crate) enum SigV4Error {
     /// There is no signature.
     #[error("Request is missing Authentication Token")]
     Missing,
@@ -52,17 +52,17 @@ pub enum SigV4Error {
 
 impl Keys {
     /// A key pair.
-    pub fn new(access_key: impl Into<String>, secret_key: Secret) -> Self {
+    pub(crate) fn new(access_key: impl Into<String>, secret_key: Secret) -> Self {
         Self { access_key: access_key.into(), secret_key }
     }
 
     /// The access key's ID.
-    pub fn access_key(&self) -> &str {
+    pub(crate) fn access_key(&self) -> &str {
         &self.access_key
     }
 
     /// The secret of it.
-    pub fn secret_key(&self) -> &Secret {
+    pub(crate) fn secret_key(&self) -> &Secret {
         &self.secret_key
     }
 
@@ -70,13 +70,13 @@ impl Keys {
     ///
     /// # Errors
     /// The wording of [`SigV4Error`].
-    pub fn verify(&self, parts: &Parts, body: &[u8]) -> Result<Scope, String> {
+    pub(crate) fn verify(&self, parts: &Parts, body: &[u8]) -> Result<Scope, String> {
         verify(parts, body, self).map_err(|error| error.to_string())
     }
 }
 
 /// What a request says that it was signed for, true or not; for the wording of refusals.
-pub fn claimed(parts: &Parts) -> Option<Scope> {
+pub(crate) fn claimed(parts: &Parts) -> Option<Scope> {
     let header = parts.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     authorization(header).ok().map(|authorization| authorization.scope)
 }
@@ -92,7 +92,7 @@ struct Authorization<'a> {
 ///
 /// # Errors
 /// [`SigV4Error`].
-pub fn verify(parts: &Parts, body: &[u8], keys: &Keys) -> Result<Scope, SigV4Error> {
+pub(crate) fn verify(parts: &Parts, body: &[u8], keys: &Keys) -> Result<Scope, SigV4Error> {
     let header = parts.headers.get(http::header::AUTHORIZATION).ok_or(SigV4Error::Missing)?;
     let header = header.to_str().map_err(|_| SigV4Error::Incomplete("not text"))?;
     let claimed = authorization(header)?;

@@ -5,13 +5,13 @@ use super::xml::{node, text};
 use super::{Reply, ServiceError, query_error, request_id};
 use crate::topology::ACCOUNT;
 
-pub const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// The lab's only principal.
 const USER: &str = "gameday-lab";
 const USER_ID: &str = "AIDAGAMEDAYLAB000000";
 
 /// Answers one request.
-pub fn handle(params: &Params) -> Reply {
+pub(super) fn handle(params: &Params) -> Reply {
     match params.get("Action") {
         Some("GetCallerIdentity") => {
             let arn = format!("arn:aws:iam::{ACCOUNT}:user/{USER}");

@@ -79,7 +79,7 @@ const HEALTH_CHECK_FIELDS: [&str; 12] = [
 ///
 /// # Errors
 /// Why it does not, in words.
-pub fn check(arn: &str) -> Result<(), String> {
+pub(super) fn check(arn: &str) -> Result<(), String> {
     let wrong = || format!("{arn} is not the ARN of a universal target, {UNIVERSAL}SERVICE:OPERATION.");
     let (service, operation) = arn.strip_prefix(UNIVERSAL).and_then(|call| call.split_once(':')).ok_or_else(wrong)?;
     let camel_case =
@@ -94,7 +94,7 @@ pub fn check(arn: &str) -> Result<(), String> {
 }
 
 /// Fires the schedules of one Region as they become due.
-pub async fn fire(control: Arc<Control>) {
+pub(crate) async fn fire(control: Arc<Control>) {
     let mut changed = control.services.subscribe();
     loop {
         changed.mark_unchanged();
@@ -135,7 +135,7 @@ async fn fire_one(control: &Control, key: Key, schedule: &Schedule) {
 }
 
 /// What a universal target calls, as IAM would judge it; nothing where the lab cannot call it.
-pub fn will_call(control: &Control, target: &Value) -> Vec<Call> {
+pub(super) fn will_call(control: &Control, target: &Value) -> Vec<Call> {
     match request_of(target) {
         Ok(Request::Query(service, params)) => calls::of(control, service, Asked::Query(&params)),
         Ok(Request::Http(service, parts, body)) => calls::of(control, service, Asked::Http(&parts, &body)),

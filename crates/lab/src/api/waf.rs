@@ -16,12 +16,12 @@ const TARGET: &str = "AWSWAF_20190729.";
 const CAPACITY: usize = 700;
 
 /// What a request asks for.
-pub fn operation(parts: &Parts) -> Option<&str> {
+pub(super) fn operation(parts: &Parts) -> Option<&str> {
     json_operation(parts, TARGET)
 }
 
 /// Answers one request.
-pub fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
+pub(super) fn handle(estate: &AccountFixture, role: RegionRole, parts: &Parts, body: &[u8]) -> Reply {
     json_reply(act(estate, role, operation(parts).unwrap_or_default(), body))
 }
 

@@ -7,7 +7,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 /// An element.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Element {
+pub(super) struct Element {
     name: &'static str,
     namespace: Option<&'static str>,
     content: Content,
@@ -21,29 +21,29 @@ enum Content {
 
 /// An element with text in it.
 #[allow(clippy::needless_pass_by_value, reason = "callers hand over numbers, flags and text alike")]
-pub fn text(name: &'static str, value: impl ToString) -> Element {
+pub(super) fn text(name: &'static str, value: impl ToString) -> Element {
     Element { name, namespace: None, content: Content::Text(value.to_string()) }
 }
 
 /// An element with elements in it.
-pub fn node(name: &'static str, children: Vec<Element>) -> Element {
+pub(super) fn node(name: &'static str, children: Vec<Element>) -> Element {
     Element { name, namespace: None, content: Content::Children(children) }
 }
 
 /// An element with a list of equally named elements in it.
-pub fn list(name: &'static str, item: &'static str, items: impl IntoIterator<Item = Vec<Element>>) -> Element {
+pub(super) fn list(name: &'static str, item: &'static str, items: impl IntoIterator<Item = Vec<Element>>) -> Element {
     node(name, items.into_iter().map(|children| node(item, children)).collect())
 }
 
 impl Element {
     /// The same, in a namespace.
-    pub fn in_namespace(mut self, namespace: &'static str) -> Self {
+    pub(super) fn in_namespace(mut self, namespace: &'static str) -> Self {
         self.namespace = Some(namespace);
         self
     }
 
     /// As a document.
-    pub fn document(&self) -> String {
+    pub(super) fn document(&self) -> String {
         let mut writer = Writer::new(Vec::new());
         // Writing to memory cannot fail; an empty body would be the sign of it.
         if writer

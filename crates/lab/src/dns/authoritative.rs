@@ -17,7 +17,7 @@ const HEARS_AFTER: std::ops::Range<f64> = 0.1..1.0;
 
 /// What each authoritative server gives for the failover record.
 #[derive(Debug)]
-pub struct Views {
+pub(crate) struct Views {
     given: Mutex<Vec<RegionRole>>,
     routing: Routing,
     truth: Arc<Truth>,
@@ -26,7 +26,7 @@ pub struct Views {
 
 impl Views {
     /// For that many servers, all of which give what the record gives while the health check says `healthy`.
-    pub fn new(servers: usize, routing: Routing, healthy: bool, truth: Arc<Truth>, clock: Clock) -> Self {
+    pub(crate) fn new(servers: usize, routing: Routing, healthy: bool, truth: Arc<Truth>, clock: Clock) -> Self {
         Self { given: Mutex::new(vec![routing.given(healthy); servers]), routing, truth, clock }
     }
 
@@ -47,7 +47,7 @@ impl Views {
     }
 
     /// Has one server follow the health check, each flip a moment later. Runs until dropped.
-    pub async fn follow(self: Arc<Self>, server: usize, check: Arc<HealthCheck>, seed: Seed) {
+    pub(crate) async fn follow(self: Arc<Self>, server: usize, check: Arc<HealthCheck>, seed: Seed) {
         if self.routing.is_stale(server) {
             return;
         }
@@ -63,7 +63,7 @@ impl Views {
 
 /// One authoritative server.
 #[derive(Debug)]
-pub struct Authoritative {
+pub(crate) struct Authoritative {
     zone: Arc<Zone>,
     views: Arc<Views>,
     server: usize,
@@ -72,7 +72,7 @@ pub struct Authoritative {
 
 impl Authoritative {
     /// The server with that number.
-    pub fn new(zone: Arc<Zone>, views: Arc<Views>, server: usize) -> Self {
+    pub(crate) fn new(zone: Arc<Zone>, views: Arc<Views>, server: usize) -> Self {
         Self { zone, views, server, turn: AtomicUsize::new(0) }
     }
 }

@@ -33,7 +33,7 @@ const UDP_PAYLOAD_BYTES: u16 = 1232;
 
 /// What a DNS server says to one question.
 #[derive(Debug, Clone, Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The response code.
     pub code: ResponseCode,
     /// The answer section.
@@ -44,13 +44,13 @@ pub struct Answer {
 
 impl Answer {
     /// No records, just a code.
-    pub fn code(code: ResponseCode) -> Self {
+    pub(crate) fn code(code: ResponseCode) -> Self {
         Self { code, ..Self::default() }
     }
 }
 
 /// One that answers questions.
-pub trait Answerer: Send + Sync + 'static {
+pub(crate) trait Answerer: Send + Sync + 'static {
     /// Whether its answers carry AA.
     const AUTHORITATIVE: bool;
 
@@ -59,14 +59,14 @@ pub trait Answerer: Send + Sync + 'static {
 }
 
 /// Answers as long as it lives.
-pub struct Serving<A: Answerer> {
+pub(crate) struct Serving<A: Answerer> {
     _system: Server<Handler<A>>,
     /// The DNS library's server knows the system's sockets alone.
     _simulated: JoinSet<()>,
 }
 
 /// Serves an answerer over UDP and TCP; on a simulated network over UDP alone. Dropped, it stops.
-pub fn serve<A: Answerer>(answerer: &Arc<A>, sockets: Vec<(UdpSocket, TcpListener)>) -> Serving<A> {
+pub(crate) fn serve<A: Answerer>(answerer: &Arc<A>, sockets: Vec<(UdpSocket, TcpListener)>) -> Serving<A> {
     let mut system = Server::new(Handler(Arc::clone(answerer)));
     let mut simulated = JoinSet::new();
     for (udp, tcp) in sockets {
@@ -133,7 +133,7 @@ fn edns() -> Edns {
 }
 
 /// Joins an answerer to the DNS library's server.
-pub struct Handler<A>(Arc<A>);
+pub(crate) struct Handler<A>(Arc<A>);
 
 impl<A: Answerer> Handler<A> {
     async fn handle(&self, request: &Request, mut response: impl ResponseHandler) -> ResponseInfo {
@@ -182,7 +182,7 @@ fn rotate(records: &mut [Record], turn: usize) {
 ///
 /// # Errors
 /// What the system says.
-pub async fn bind(at: SocketAddr) -> std::io::Result<(UdpSocket, TcpListener)> {
+pub(crate) async fn bind(at: SocketAddr) -> std::io::Result<(UdpSocket, TcpListener)> {
     let tcp = net::listen(at, 128)?;
     let udp = net::bind_udp(at).await?;
     Ok((udp, tcp))

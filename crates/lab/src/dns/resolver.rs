@@ -22,7 +22,7 @@ const ROUNDS: usize = 2;
 
 /// A caching resolver that knows one zone.
 #[derive(Debug)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     zone: Arc<Zone>,
     upstream: Vec<SocketAddr>,
     clock: Clock,
@@ -77,7 +77,7 @@ fn ttl_s(answer: &Answer) -> u32 {
 
 impl Resolver {
     /// Asks `upstream` about the zone and nobody about anything else.
-    pub fn new(zone: Arc<Zone>, upstream: Vec<SocketAddr>, clock: Clock, truth: Arc<Truth>) -> Self {
+    pub(crate) fn new(zone: Arc<Zone>, upstream: Vec<SocketAddr>, clock: Clock, truth: Arc<Truth>) -> Self {
         Self { zone, upstream, clock, truth, cache: Mutex::default(), turn: AtomicUsize::new(0) }
     }
 

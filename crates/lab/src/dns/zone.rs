@@ -12,7 +12,7 @@ use hickory_proto::op::ResponseCode;
 /// The lab's hosted zone.
 pub const HOSTED_ZONE_ID: &str = "Z0GAMEDAYLAB00000001";
 /// How long Route 53's SOA lets "not there" be cached: its record's own TTL, since its minimum is larger (RFC 2308).
-pub const NEGATIVE_TTL_S: u32 = 900;
+pub(super) const NEGATIVE_TTL_S: u32 = 900;
 /// Route 53's values for a new zone's SOA (Route 53 developer guide, "NS and SOA records").
 const SOA_REFRESH_S: i32 = 7200;
 const SOA_RETRY_S: i32 = 900;
@@ -22,7 +22,7 @@ const NS_TTL_S: u32 = 172_800;
 
 /// The types of records in the zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// IPv4 addresses.
     A,
     /// Name servers.
@@ -33,7 +33,7 @@ pub enum Kind {
 
 impl Kind {
     /// Its name on the wire of the Route 53 API.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::A => "A",
             Self::Ns => "NS",
@@ -52,7 +52,7 @@ impl Kind {
 
 /// Failover routing of a record set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failover {
+pub(crate) struct Failover {
     /// Given while the primary is healthy, or while it is not.
     pub role: RegionRole,
     /// Tells the two sets of one name apart.
@@ -61,7 +61,7 @@ pub struct Failover {
 
 /// One record set, as the Route 53 API lists it.
 #[derive(Debug, Clone)]
-pub struct RecordSet {
+pub(crate) struct RecordSet {
     /// Without the final dot.
     pub name: &'static str,
     /// Its type.
@@ -81,14 +81,14 @@ pub struct RecordSet {
 
 /// The lab's zone.
 #[derive(Debug)]
-pub struct Zone {
+pub(crate) struct Zone {
     origin: LowerName,
     sets: Vec<RecordSet>,
 }
 
 impl Zone {
     /// With that TTL on the records that lead to front doors, and the failover record as it is set up.
-    pub fn new(ttl_s: u32, routing: &Routing) -> Self {
+    pub(crate) fn new(ttl_s: u32, routing: &Routing) -> Self {
         let servers = topology::NAME_SERVERS;
         let soa = SOA::new(
             name(servers[0]),
@@ -137,17 +137,17 @@ impl Zone {
     }
 
     /// Every record set.
-    pub fn sets(&self) -> &[RecordSet] {
+    pub(crate) fn sets(&self) -> &[RecordSet] {
         &self.sets
     }
 
     /// Whether a name belongs to the zone.
-    pub fn holds(&self, name: &LowerName) -> bool {
+    pub(crate) fn holds(&self, name: &LowerName) -> bool {
         self.origin.zone_of(name)
     }
 
     /// What a server of the zone says that gives `role` for the failover record.
-    pub fn answer(&self, asked: &LowerName, kind: RecordType, role: RegionRole) -> Answer {
+    pub(crate) fn answer(&self, asked: &LowerName, kind: RecordType, role: RegionRole) -> Answer {
         if !self.holds(asked) {
             return Answer::code(ResponseCode::Refused);
         }

@@ -69,13 +69,13 @@ impl Connection {
 
 /// The connections of one front door.
 #[derive(Debug, Default)]
-pub struct Connections {
+pub(super) struct Connections {
     open: Mutex<(u64, BTreeMap<u64, Arc<Connection>>)>,
 }
 
 impl Connections {
     /// Takes a connection in; its packets pass from now on as the network says.
-    pub fn add(self: &Arc<Self>, tcp: TcpStream, flow: Flow, network: &State) -> GatedStream {
+    pub(super) fn add(self: &Arc<Self>, tcp: TcpStream, flow: Flow, network: &State) -> GatedStream {
         let mut open = self.lock();
         open.0 += 1;
         let gate = Gate { passage: Passage::Shut, admitted: false, abandoned: false, reader: None, writer: None };
@@ -86,7 +86,7 @@ impl Connections {
     }
 
     /// Opens and shuts connections as the network says now.
-    pub fn apply(&self, network: &State) {
+    pub(super) fn apply(&self, network: &State) {
         self.lock().1.retain(|_, connection| !connection.apply(network));
     }
 
@@ -97,7 +97,7 @@ impl Connections {
 
 /// A TCP connection that waits, without FIN or RST, while its packets vanish.
 #[derive(Debug)]
-pub struct GatedStream {
+pub(super) struct GatedStream {
     connection: Arc<Connection>,
     all: Arc<Connections>,
 }

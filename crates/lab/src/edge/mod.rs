@@ -27,13 +27,13 @@ use gameday_core::model::Clock;
 use gameday_protocols::net::{self, TcpListener, TcpStream};
 
 /// Room in the accept queue of a front door that packets reach.
-pub const OPEN_BACKLOG: u32 = 1024;
+pub(crate) const OPEN_BACKLOG: u32 = 1024;
 /// A connection over loopback opens at once or, with the queue full, never; real time.
 const FILLING: Duration = Duration::from_millis(20);
 
 /// Notes when every front door of the primary is shut to the users, and when all are open again.
 #[derive(Debug)]
-pub struct Paths {
+pub(crate) struct Paths {
     state: Mutex<PathState>,
     truth: Arc<Truth>,
 }
@@ -48,7 +48,7 @@ struct PathState {
 
 impl Paths {
     /// For that many front doors, all open.
-    pub fn new(doors: usize, truth: Arc<Truth>) -> Self {
+    pub(crate) fn new(doors: usize, truth: Arc<Truth>) -> Self {
         Self { state: Mutex::new(PathState { shut: vec![false; doors], down: false, latest: Timestamp::MIN }), truth }
     }
 
@@ -74,7 +74,7 @@ impl Paths {
 
 /// Whom an address of a front door is for: it is shut when none of them gets in.
 #[derive(Debug, Clone)]
-pub enum Callers {
+pub(crate) enum Callers {
     /// The synthetic users, and where to say that their path is shut, with this door's number there.
     Users(Option<(Arc<Paths>, usize)>),
     /// Health checkers at these addresses, and whoever a rule names.
@@ -84,7 +84,7 @@ pub enum Callers {
 }
 
 /// One address of a network interface that serves HTTPS.
-pub struct FrontDoor {
+pub(crate) struct FrontDoor {
     /// Its socket.
     pub listener: TcpListener,
     /// Where that is.
@@ -103,7 +103,7 @@ pub struct FrontDoor {
 
 impl FrontDoor {
     /// Serves until dropped.
-    pub async fn serve(self) {
+    pub(crate) async fn serve(self) {
         let connections = Arc::new(Connections::default());
         let mut serving = JoinSet::new();
         let mut changed = self.world.subscribe();

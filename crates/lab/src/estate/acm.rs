@@ -10,7 +10,7 @@ use crate::topology;
 /// A certificate (ACM API reference, CertificateDetail).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Certificate {
+pub(crate) struct Certificate {
     /// Its name.
     pub domain_name: String,
     /// Every name that it covers.
@@ -31,10 +31,10 @@ pub struct Certificate {
 }
 
 /// Certificates by ARN.
-pub type Certificates = BTreeMap<String, Certificate>;
+pub(crate) type Certificates = BTreeMap<String, Certificate>;
 
 /// The ARN of the front doors' certificate in a Region; the one of the primary is also that of the pool's own domain.
-pub fn front_door(region: &str) -> String {
+pub(crate) fn front_door(region: &str) -> String {
     format!("arn:aws:acm:{region}:{}:certificate/gameday", topology::ACCOUNT)
 }
 

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::topology;
 
 /// The function that verifies tokens for the accounts API.
-pub const AUTHORIZER: &str = "gameday-authorizer";
+pub(crate) const AUTHORIZER: &str = "gameday-authorizer";
 
 /// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RestApi {
+pub(crate) struct RestApi {
     /// Its ID.
     pub id: String,
     /// Its authorizers.
@@ -24,7 +24,7 @@ pub struct RestApi {
 /// `jwks_fetch` of `[lab]` sets up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Authorizer {
+pub(crate) struct Authorizer {
     /// Its ID.
     pub id: String,
     /// Its name.
@@ -43,7 +43,7 @@ pub struct Authorizer {
 }
 
 /// REST APIs by name.
-pub type RestApis = BTreeMap<String, RestApi>;
+pub(crate) type RestApis = BTreeMap<String, RestApi>;
 
 /// The accounts API of both Regions, behind a function.
 pub fn healthy() -> BTreeMap<String, RestApis> {

@@ -29,7 +29,7 @@ const SHARPNESS: i32 = 6;
 /// CloudWatch of one Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CloudWatch {
+pub(crate) struct CloudWatch {
     /// Metrics, by any label.
     pub metrics: BTreeMap<String, Series>,
     /// Alarms, by name.
@@ -39,7 +39,7 @@ pub struct CloudWatch {
 /// A metric and its values until now: every day the same curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Series {
+pub(crate) struct Series {
     /// Its namespace.
     pub namespace: String,
     /// Its name in there.
@@ -60,7 +60,12 @@ pub struct Series {
 
 impl Series {
     /// The values at or after `from` and before `to`, as far as there are any by `now`.
-    pub fn between(&self, from: Timestamp, to: Timestamp, now: Timestamp) -> impl Iterator<Item = (Timestamp, f64)> {
+    pub(crate) fn between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, f64)> {
         let every = i64::from(self.every_s.max(1));
         let oldest =
             now.saturating_sub(SignedDuration::from_hours(24 * i64::from(self.days))).unwrap_or(Timestamp::MIN);
@@ -88,7 +93,7 @@ impl Series {
 /// An alarm on one metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MetricAlarm {
+pub(crate) struct MetricAlarm {
     /// The metric's namespace.
     pub namespace: String,
     /// The metric's name.
@@ -116,7 +121,7 @@ pub struct MetricAlarm {
 }
 
 /// Both Regions, by name.
-pub fn healthy(names: Names<'_>) -> BTreeMap<String, CloudWatch> {
+pub(crate) fn healthy(names: Names<'_>) -> BTreeMap<String, CloudWatch> {
     [RegionRole::Primary, RegionRole::Replica]
         .into_iter()
         .map(|role| (topology::region(role).to_owned(), of(names, role)))
@@ -194,7 +199,7 @@ fn alarm(series: &Series, statistic: &str, threshold: f64, role: RegionRole, top
 }
 
 /// One panel for both Regions (CloudWatch API reference, "Dashboard body structure and syntax").
-pub fn dashboards(names: Names<'_>) -> BTreeMap<String, Value> {
+pub(crate) fn dashboards(names: Names<'_>) -> BTreeMap<String, Value> {
     let region = topology::region;
     let line = |name: &str, role| json!([COGNITO, name, "UserPool", names.pool_id, "UserPoolClient", names.client_id, { "region": region(role), "stat": "Sum" }]);
     let widget = |title: &str, y: u32, metrics: Vec<Value>| {

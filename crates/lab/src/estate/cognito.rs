@@ -13,7 +13,7 @@ use gameday_core::model::RegionRole;
 /// The user pool in all Regions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Cognito {
+pub(crate) struct Cognito {
     /// By Region.
     pub pools: BTreeMap<String, UserPool>,
     /// What ListUserPoolReplicas tells. A replica that is not ACTIVE signs nobody in; one that is not listed is not there.
@@ -27,7 +27,7 @@ pub struct Cognito {
 /// One entry of ListUserPoolReplicas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Replica {
+pub(crate) struct Replica {
     /// Where.
     pub region: String,
     /// `ACTIVE`, `INACTIVE`, `CREATING` or `DELETING`.
@@ -39,7 +39,7 @@ pub struct Replica {
 /// The domain of managed login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Domain {
+pub(crate) struct Domain {
     /// Its name.
     pub name: String,
     /// The certificate.
@@ -51,7 +51,7 @@ pub struct Domain {
 /// How managed login fails over by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Failover {
+pub(crate) struct Failover {
     /// Where to.
     pub secondary_region: String,
     /// On which health check.
@@ -61,7 +61,7 @@ pub struct Failover {
 /// The user pool in one Region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct UserPool {
+pub(crate) struct UserPool {
     /// The ID of an independent pool that somebody keeps in step by hand; nothing where the Region has the pool itself or its
     /// native replica. It takes writes, and is not among the replicas. Only administrators' calls know it: its tokens, keys,
     /// SRP names and, but for a strategy's own pool, triggers are those of the pool, as if a broker in front of it translated them.
@@ -92,7 +92,7 @@ pub struct UserPool {
 /// An attribute of the pool's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Attribute {
+pub(crate) struct Attribute {
     /// With its prefix, as `custom:tenant`.
     pub name: String,
     /// `String`, `Number`, `DateTime` or `Boolean`.
@@ -106,7 +106,7 @@ pub struct Attribute {
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Group {
+pub(crate) struct Group {
     /// Its name.
     pub name: String,
     /// The lowest one wins.
@@ -118,7 +118,7 @@ pub struct Group {
 /// An app client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Client {
+pub(crate) struct Client {
     /// Its name, by which the lab knows which one it is: `public`, `confidential`, `rotating`, `web` or `service`.
     pub name: String,
     /// An ID of its own here.
@@ -145,7 +145,7 @@ pub struct Client {
 /// What managed login and the token endpoint do for a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OAuth {
+pub(crate) struct OAuth {
     /// `AllowedOAuthFlows`.
     pub flows: Vec<String>,
     /// `AllowedOAuthScopes`.
@@ -157,19 +157,19 @@ pub struct OAuth {
 }
 
 /// The OIDC provider of federated users, as the pool calls it.
-pub const IDENTITY_PROVIDER: &str = "GameDayIdP";
+pub(crate) const IDENTITY_PROVIDER: &str = "GameDayIdP";
 /// The scope of the pool's own resource server.
-pub const API_SCOPE: &str = "gameday/accounts.read";
+pub(crate) const API_SCOPE: &str = "gameday/accounts.read";
 /// Where managed login sends users back to.
-pub const CALLBACK_URL: &str = "https://app.gameday.test/callback";
+pub(crate) const CALLBACK_URL: &str = "https://app.gameday.test/callback";
 /// The group of every synthetic user.
-pub const GROUP: &str = "customers";
+pub(crate) const GROUP: &str = "customers";
 /// The attribute of replication canaries.
-pub const CANARY_ATTRIBUTE: &str = "custom:canary";
+pub(crate) const CANARY_ATTRIBUTE: &str = "custom:canary";
 
 impl Cognito {
     /// One pool in both Regions, with a native replica.
-    pub fn healthy() -> Self {
+    pub(crate) fn healthy() -> Self {
         let [primary, replica] = [RegionRole::Primary, RegionRole::Replica].map(topology::region);
         let listed = |region: &str, role: &str| Replica {
             region: region.to_owned(),

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The table's name.
-pub const TABLE: &str = "gameday-claims";
+pub(crate) const TABLE: &str = "gameday-claims";
 /// Its partition key.
-pub const KEY: &str = "claim";
+pub(crate) const KEY: &str = "claim";
 /// The claims that it knows: the user's attribute that each comes from, and its value for whoever has none.
-pub const CLAIMS: [(&str, &str, &str); 4] = [
+pub(crate) const CLAIMS: [(&str, &str, &str); 4] = [
     ("tenant", "custom:tenant", "retail"),
     ("risk_profile", "custom:risk_profile", "standard"),
     ("plan", "custom:plan", "basic"),
@@ -18,12 +18,12 @@ pub const CLAIMS: [(&str, &str, &str); 4] = [
 ];
 
 /// The tables of a Region, by name. A table of the same name in another Region is a replica of the same global table.
-pub type Tables = BTreeMap<String, Table>;
+pub(crate) type Tables = BTreeMap<String, Table>;
 
 /// A table in one Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub(crate) struct Table {
     /// `ACTIVE`, `CREATING`, `UPDATING`, `DELETING`, `INACCESSIBLE_ENCRYPTION_CREDENTIALS`, `REPLICATION_NOT_AUTHORIZED`.
     pub status: String,
     /// The name of its partition key, which is a text.
@@ -34,7 +34,7 @@ pub struct Table {
 
 impl Table {
     /// Whether items can be read.
-    pub fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         // DynamoDB API reference, TableDescription: ACTIVE "is ready for use", and UPDATING serves as well; without its key a table is
         // not accessible.
         ["ACTIVE", "UPDATING"].contains(&self.status.as_str())
@@ -42,7 +42,7 @@ impl Table {
 }
 
 /// The tables of a healthy Region.
-pub fn healthy() -> Tables {
+pub(crate) fn healthy() -> Tables {
     let item = |(claim, attribute, otherwise): (&str, &str, &str)| {
         let rest = [("attribute", attribute), ("otherwise", otherwise)].into_iter();
         let rest = rest.filter(|(_, value)| !value.is_empty());

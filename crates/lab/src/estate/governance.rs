@@ -15,7 +15,7 @@ const KEPT_DAYS: u32 = 2557;
 /// CloudTrail, S3 and WAF as far as checks read them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Governance {
+pub(crate) struct Governance {
     /// Trails, by name.
     pub trails: BTreeMap<String, Trail>,
     /// Buckets, by name.
@@ -32,7 +32,7 @@ pub struct Governance {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub struct Trail {
+pub(crate) struct Trail {
     /// Where it was made.
     pub home_region: String,
     /// Whether it records every Region.
@@ -55,7 +55,7 @@ pub struct Trail {
 
 impl Trail {
     /// Whether it records a Region.
-    pub fn records(&self, region: &str) -> bool {
+    pub(crate) fn records(&self, region: &str) -> bool {
         self.multi_region || self.home_region == region
     }
 }
@@ -63,7 +63,7 @@ impl Trail {
 /// A bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     /// Where it is.
     pub region: String,
     /// Its Object Lock, where it has one.
@@ -73,7 +73,7 @@ pub struct Bucket {
 /// An Object Lock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ObjectLock {
+pub(crate) struct ObjectLock {
     /// What every new object gets, where something.
     pub default_retention: Option<Retention>,
 }
@@ -81,7 +81,7 @@ pub struct ObjectLock {
 /// For how long an object cannot be deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Retention {
+pub(crate) struct Retention {
     /// `COMPLIANCE` or `GOVERNANCE`.
     pub mode: String,
     /// For so many days.
@@ -91,7 +91,7 @@ pub struct Retention {
 /// A web ACL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WebAcl {
+pub(crate) struct WebAcl {
     /// Its name.
     pub name: String,
     /// AWS's managed rule groups in it, in the order of their priority.
@@ -99,7 +99,7 @@ pub struct WebAcl {
 }
 
 /// As it should be.
-pub fn healthy() -> Governance {
+pub(crate) fn healthy() -> Governance {
     let region = |role| topology::region(role).to_owned();
     let trail = Trail {
         home_region: region(RegionRole::Primary),

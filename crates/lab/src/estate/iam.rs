@@ -11,7 +11,7 @@ use gameday_core::model::matches;
 /// Roles and policies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Iam {
+pub(crate) struct Iam {
     /// By name.
     pub roles: BTreeMap<String, Role>,
     /// Policies of the account by name: their documents.
@@ -21,7 +21,7 @@ pub struct Iam {
 /// A role that a service may assume.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Role {
+pub(crate) struct Role {
     /// The service.
     pub service: String,
     /// The policies that it has of the account, by name.
@@ -32,7 +32,7 @@ pub struct Role {
 
 impl Iam {
     /// Nothing is wrong with it.
-    pub fn healthy() -> Self {
+    pub(crate) fn healthy() -> Self {
         let allow = |action: &str, resource: String| {
             json!({
                 "Version": "2012-10-17",
@@ -57,7 +57,7 @@ impl Iam {
     }
 
     /// Whether a role may do something. Statements that deny and conditions are not looked at: the lab's roles have none.
-    pub fn allows(&self, role_arn: &str, action: &str, resource: &str) -> bool {
+    pub(crate) fn allows(&self, role_arn: &str, action: &str, resource: &str) -> bool {
         let name = role_arn.rsplit('/').next().unwrap_or_default();
         let Some(role) = self.roles.get(name) else { return false };
         let attached = role.attached.iter().filter_map(|name| self.policies.get(name));

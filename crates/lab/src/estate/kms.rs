@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::topology;
 
 /// The multi-Region key of the user pool: `mrk-` and 32 hexadecimal digits (KMS developer guide, "Multi-Region keys").
-pub const POOL_KEY: &str = "mrk-1a2b3c4d5e6f47a8b9c0d1e2f3a4b5c6";
+pub(crate) const POOL_KEY: &str = "mrk-1a2b3c4d5e6f47a8b9c0d1e2f3a4b5c6";
 
 /// What Cognito does with a pool's key (Cognito developer guide, "Data protection in Amazon Cognito").
 const USES: [&str; 4] = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKeyWithoutPlainText"];
@@ -18,7 +18,7 @@ const CONTEXT: &str = "kms:EncryptionContext:aws:cognito-idp:userpool-arn";
 /// A key in one Region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Key {
+pub(crate) struct Key {
     /// `mrk-…` for a multi-Region key, else a UUID. Keys of one ID in several Regions are replicas of each other.
     pub id: String,
     /// `CUSTOMER` or `AWS`.
@@ -35,7 +35,7 @@ pub struct Key {
 
 impl Key {
     /// The user pool's key in a Region, with the policy that the developer guide gives.
-    pub fn healthy(region: &str, pool_id: &str) -> Self {
+    pub(crate) fn healthy(region: &str, pool_id: &str) -> Self {
         Self {
             id: POOL_KEY.to_owned(),
             manager: "CUSTOMER".to_owned(),
@@ -47,12 +47,12 @@ impl Key {
     }
 
     /// Its ARN in a Region.
-    pub fn arn(&self, region: &str) -> String {
+    pub(crate) fn arn(&self, region: &str) -> String {
         key_arn(region, &self.id)
     }
 
     /// Why Cognito cannot use it for the user pool with that ARN, in KMS's words; nothing where it can.
-    pub fn refusal(&self, region: &str, pool_arn: &str) -> Option<String> {
+    pub(crate) fn refusal(&self, region: &str, pool_arn: &str) -> Option<String> {
         let arn = self.arn(region);
         match self.state.as_str() {
             "Enabled" => {}
@@ -75,7 +75,7 @@ impl Key {
 }
 
 /// The ARN of a key in a Region.
-pub fn key_arn(region: &str, id: &str) -> String {
+pub(crate) fn key_arn(region: &str, id: &str) -> String {
     format!("arn:aws:kms:{region}:{}:key/{id}", topology::ACCOUNT)
 }
 

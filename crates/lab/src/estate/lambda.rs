@@ -10,18 +10,18 @@ use super::{arn, dynamodb, rds, secrets};
 use crate::topology;
 
 /// The function that adds claims.
-pub const PRE_TOKEN: &str = "gameday-pre-token";
+pub(crate) const PRE_TOKEN: &str = "gameday-pre-token";
 /// The function that writes down who signed in.
-pub const AUDIT: &str = "gameday-sign-in-audit";
+pub(crate) const AUDIT: &str = "gameday-sign-in-audit";
 
 /// The triggers of a Region's pool, by their names in LambdaConfig (Cognito API reference, LambdaConfigType). The lab invokes
 /// `PostAuthentication` and `PreTokenGeneration`, and only tells of others.
-pub type Triggers = BTreeMap<String, Trigger>;
+pub(crate) type Triggers = BTreeMap<String, Trigger>;
 
 /// A trigger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Trigger {
+pub(crate) struct Trigger {
     /// The function's ARN.
     pub function: String,
     /// Of the event, where the trigger has several: `V1_0`, `V2_0` or `V3_0`.
@@ -32,7 +32,7 @@ pub struct Trigger {
 /// Lambda in one Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lambda {
+pub(crate) struct Lambda {
     /// The account's concurrent executions.
     pub concurrent_executions: i64,
     /// By name.
@@ -42,7 +42,7 @@ pub struct Lambda {
 /// A function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Function {
+pub(crate) struct Function {
     /// What it does.
     pub program: Program,
     /// The digest of its code, in base64.
@@ -74,7 +74,7 @@ pub struct Function {
 /// What a function does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Program {
+pub(crate) enum Program {
     /// Looks up each of `CLAIMS` in `TABLE_NAME` and adds it to both tokens. What has no row is left out, and nobody notices.
     Claims,
     /// Takes `SECRET_ARN` to the database behind `DATABASE_HOST`. What is missing is an error.
@@ -86,7 +86,7 @@ pub enum Program {
 /// The VPC of a function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Vpc {
+pub(crate) struct Vpc {
     /// Its ID.
     pub id: String,
     /// IDs of subnets.
@@ -98,7 +98,7 @@ pub struct Vpc {
 /// A statement of a function's resource policy that lets a service invoke it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Its name.
     pub sid: String,
     /// The service, as `cognito-idp.amazonaws.com`.
@@ -108,7 +108,7 @@ pub struct Statement {
 }
 
 /// The triggers of a healthy Region.
-pub fn triggers(region: &str) -> Triggers {
+pub(crate) fn triggers(region: &str) -> Triggers {
     let of = |name: &str, version: Option<&str>| Trigger {
         function: arn("lambda", region, &format!("function:{name}")),
         version: version.map(str::to_owned),
@@ -121,7 +121,7 @@ pub fn triggers(region: &str) -> Triggers {
 
 impl Lambda {
     /// In a healthy Region, for the pool with that ID.
-    pub fn healthy(region: &str, pool_id: &str) -> Self {
+    pub(crate) fn healthy(region: &str, pool_id: &str) -> Self {
         Self {
             // Lambda developer guide, "Lambda quotas".
             concurrent_executions: 1000,

@@ -28,20 +28,20 @@
 //! # }
 //! ```
 
-pub mod acm;
-pub mod api_gateway;
-pub mod cloudwatch;
-pub mod cognito;
-pub mod dynamodb;
-pub mod governance;
-pub mod iam;
-pub mod kms;
-pub mod lambda;
-pub mod quotas;
-pub mod rds;
-pub mod routing;
-pub mod secrets;
-pub mod tokens;
+pub(crate) mod acm;
+pub(crate) mod api_gateway;
+pub(crate) mod cloudwatch;
+pub(crate) mod cognito;
+pub(crate) mod dynamodb;
+pub(crate) mod governance;
+pub(crate) mod iam;
+pub(crate) mod kms;
+pub(crate) mod lambda;
+pub(crate) mod quotas;
+pub(crate) mod rds;
+pub(crate) mod routing;
+pub(crate) mod secrets;
+pub(crate) mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ pub struct AccountFixture {
 
 /// The names that the estate's resources are built around.
 #[derive(Debug, Clone, Copy)]
-pub struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// The user pool's ID.
     pub pool_id: &'a str,
     /// The ID of its default app client.
@@ -192,7 +192,7 @@ fn by_region<T>(of: impl Fn(RegionRole) -> T) -> BTreeMap<String, T> {
 }
 
 /// The ARN of something in the lab's account.
-pub fn arn(service: &str, region: &str, resource: &str) -> String {
+pub(crate) fn arn(service: &str, region: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{region}:{}:{resource}", topology::ACCOUNT)
 }
 

@@ -10,7 +10,7 @@ use crate::topology;
 /// The rates of one Region, by category as the Cognito API names it (`UserAuthentication`). What is left out is as `[lab]` says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rates {
+pub(crate) struct Rates {
     /// What is enforced.
     pub provisioned: BTreeMap<String, u32>,
     /// What Service Quotas allows at most.

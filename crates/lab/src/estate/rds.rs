@@ -9,14 +9,14 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// The name of the cluster, of its global cluster, and of the proxies.
-pub const AUDIT: &str = "gameday-audit";
+pub(crate) const AUDIT: &str = "gameday-audit";
 /// The endpoint that leads to the writer in whichever Region it is (Aurora user guide, "Connecting to Amazon Aurora Global Database").
-pub const GLOBAL_ENDPOINT: &str = "gameday-audit.global-c7gdlab2xk1q.global.rds.amazonaws.com";
+pub(crate) const GLOBAL_ENDPOINT: &str = "gameday-audit.global-c7gdlab2xk1q.global.rds.amazonaws.com";
 
 /// RDS, as far as it spans Regions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rds {
+pub(crate) struct Rds {
     /// By name.
     pub global_clusters: BTreeMap<String, GlobalCluster>,
     /// By Region, then by name.
@@ -26,7 +26,7 @@ pub struct Rds {
 /// A global cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct GlobalCluster {
+pub(crate) struct GlobalCluster {
     /// As `available`.
     pub status: String,
     /// As `aurora-postgresql`.
@@ -40,7 +40,7 @@ pub struct GlobalCluster {
 /// A cluster of a global cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Member {
+pub(crate) struct Member {
     /// Its ARN.
     pub cluster: String,
     /// Whether it takes writes.
@@ -52,7 +52,7 @@ pub struct Member {
 /// An RDS Proxy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// As `available`.
     pub status: String,
     /// The name that clients connect to.
@@ -60,13 +60,13 @@ pub struct Proxy {
 }
 
 /// The endpoint of a Region's proxy.
-pub fn proxy_endpoint(region: &str) -> String {
+pub(crate) fn proxy_endpoint(region: &str) -> String {
     format!("{AUDIT}.proxy-c7gdlab2xk1q.{region}.rds.amazonaws.com")
 }
 
 impl Rds {
     /// Nothing is wrong with it.
-    pub fn healthy() -> Self {
+    pub(crate) fn healthy() -> Self {
         let roles = [RegionRole::Primary, RegionRole::Replica];
         let member = |role: RegionRole| {
             let member = Member {

@@ -14,7 +14,7 @@ pub const CALCULATED_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000002";
 /// Record, health checks, name servers, and what answers at the front doors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Routing {
+pub(crate) struct Routing {
     /// The health check of the primary's front door; taken away, it was deleted.
     pub health_check: Option<HealthCheck>,
     /// A health check that counts others.
@@ -34,7 +34,7 @@ pub struct Routing {
 /// A health check, as HealthCheckConfig has it (Route 53 API reference); how many checkers ask and how often is in `[lab]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HealthCheck {
+pub(crate) struct HealthCheck {
     /// `HTTPS`, `HTTP` or `TCP`; TCP checkers only connect, the others ask.
     #[serde(rename = "type")]
     pub kind: String,
@@ -55,7 +55,7 @@ pub struct HealthCheck {
 /// A calculated health check: healthy while so many of its children are. Children other than the front door's are always healthy here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CalculatedCheck {
+pub(crate) struct CalculatedCheck {
     /// How many must be healthy.
     pub health_threshold: u32,
     /// Their IDs.
@@ -65,7 +65,7 @@ pub struct CalculatedCheck {
 /// The failover record's sets; one that is taken away is not there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Records {
+pub(crate) struct Records {
     /// Of the primary.
     pub primary: Option<Record>,
     /// Of the replica.
@@ -75,7 +75,7 @@ pub struct Records {
 /// One set of the failover record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub(crate) struct Record {
     /// What it hangs on; healthy where nothing.
     pub health_check_id: Option<String>,
     /// Whether it is an alias of the Region's own name instead of addresses.
@@ -87,7 +87,7 @@ pub struct Record {
 /// An alias (Route 53 API reference, AliasTarget).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Alias {
+pub(crate) struct Alias {
     /// Whether it takes on the health of what it leads to. The Regions' own names have no health check, so they are healthy.
     pub evaluate_target_health: bool,
 }
@@ -95,7 +95,7 @@ pub struct Alias {
 /// One of the zone's name servers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NameServer {
+pub(crate) struct NameServer {
     /// Gives what the zone once was, whatever the health check says: the first address of the primary alone.
     pub stale: bool,
 }
@@ -103,7 +103,7 @@ pub struct NameServer {
 /// What answers at a Region's front door.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FrontDoor {
+pub(crate) struct FrontDoor {
     /// The status of its health page.
     pub health_status: u16,
 }
@@ -124,7 +124,7 @@ impl Default for HealthCheck {
 
 impl Routing {
     /// As it should be.
-    pub fn healthy() -> Self {
+    pub(crate) fn healthy() -> Self {
         let front_doors = [RegionRole::Primary, RegionRole::Replica]
             .map(|role| (topology::region(role).to_owned(), FrontDoor { health_status: 200 }));
         Self {
@@ -142,7 +142,7 @@ impl Routing {
     }
 
     /// The set of a Region.
-    pub fn record(&self, role: RegionRole) -> Option<&Record> {
+    pub(crate) fn record(&self, role: RegionRole) -> Option<&Record> {
         match role {
             RegionRole::Primary => self.records.primary.as_ref(),
             RegionRole::Replica => self.records.secondary.as_ref(),
@@ -150,19 +150,19 @@ impl Routing {
     }
 
     /// The status of a Region's health page.
-    pub fn health_status(&self, role: RegionRole) -> u16 {
+    pub(crate) fn health_status(&self, role: RegionRole) -> u16 {
         self.front_doors.get(topology::region(role)).map_or(200, |door| door.health_status)
     }
 
     /// Whether that name server is stale.
-    pub fn is_stale(&self, server: usize) -> bool {
+    pub(crate) fn is_stale(&self, server: usize) -> bool {
         self.name_servers.get(server).is_some_and(|server| server.stale)
     }
 
     /// The Region that name servers give while the front door's health check says `healthy`: the primary's unless it is unhealthy and the
     /// secondary healthy (Route 53 developer guide, "How health checks work in simple Amazon Route 53 configurations" and "Active-active and
     /// active-passive failover": where both are unhealthy, the primary's).
-    pub fn given(&self, healthy: bool) -> RegionRole {
+    pub(crate) fn given(&self, healthy: bool) -> RegionRole {
         let [primary, secondary] = [&self.records.primary, &self.records.secondary]
             .map(|record| record.as_ref().map(|record| self.is_healthy(record, healthy)));
         match (primary, secondary) {

@@ -10,15 +10,15 @@ use crate::topology;
 use gameday_core::model::{RegionRole, sha256};
 
 /// The secret's name.
-pub const AUDIT: &str = "gameday-audit";
+pub(crate) const AUDIT: &str = "gameday-audit";
 
 /// The secrets of a Region, by name.
-pub type Secrets = BTreeMap<String, LabSecret>;
+pub(crate) type Secrets = BTreeMap<String, LabSecret>;
 
 /// A secret in one Region. It opens nothing: the lab's databases have no data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LabSecret {
+pub(crate) struct LabSecret {
     /// The Region that it is replicated from; nothing for the original.
     pub replica_of: Option<String>,
     /// Of a replica: `InSync`, `InProgress` or `Failed`.
@@ -29,19 +29,19 @@ pub struct LabSecret {
 
 impl LabSecret {
     /// What GetSecretValue gives: the same in every Region.
-    pub fn value(&self, name: &str) -> String {
+    pub(crate) fn value(&self, name: &str) -> String {
         json!({ "username": self.username, "password": sha256(name.as_bytes()) }).to_string()
     }
 }
 
 /// The ARN of a secret. The six characters at its end are the same in every Region (Secrets Manager user guide, "Replicate secrets
 /// across Regions").
-pub fn arn_of(region: &str, name: &str) -> String {
+pub(crate) fn arn_of(region: &str, name: &str) -> String {
     arn("secretsmanager", region, &format!("secret:{name}-Gd4Lab"))
 }
 
 /// The secrets of a healthy Region.
-pub fn healthy(role: RegionRole) -> Secrets {
+pub(crate) fn healthy(role: RegionRole) -> Secrets {
     let primary = topology::region(RegionRole::Primary);
     let replica_of = (role == RegionRole::Replica).then(|| primary.to_owned());
     let secret = LabSecret { replica_of, status: "InSync".to_owned(), username: "audit".to_owned() };

@@ -37,7 +37,7 @@ impl Authorizer {
     ///
     /// # Errors
     /// Where they do not come.
-    pub async fn start(fetch: JwksFetch, sources: Vec<Source>, clock: Clock) -> Result<Self, String> {
+    pub(crate) async fn start(fetch: JwksFetch, sources: Vec<Source>, clock: Clock) -> Result<Self, String> {
         let keys = match fetch {
             JwksFetch::PerRequest => Keys::PerRequest(sources),
             JwksFetch::Cached => {

@@ -22,7 +22,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Status::Unconfirmed => "UNCONFIRMED",
             Status::Confirmed => "CONFIRMED",
@@ -51,14 +51,14 @@ pub(super) struct User {
 
 impl User {
     /// `UserAttributes`, as every operation lists them.
-    pub fn attribute_list(&self) -> Value {
+    pub(super) fn attribute_list(&self) -> Value {
         let sub = [("sub", self.sub.as_str())].into_iter();
         let others = self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         sub.chain(others).map(|(name, value)| json!({ "Name": name, "Value": value })).collect()
     }
 
     /// The user as AdminGetUser (`UserAttributes`), AdminCreateUser and ListUsers (`Attributes`) show it.
-    pub fn describe(&self, attributes_key: &str) -> Value {
+    pub(super) fn describe(&self, attributes_key: &str) -> Value {
         json!({
             "Username": self.name,
             attributes_key: self.attribute_list(),
@@ -157,7 +157,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub fn apply(&mut self, change: Change) {
+    pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Put(user) => {
                 self.users.insert(user.name.clone(), user);
@@ -205,31 +205,31 @@ impl Directory {
         }
     }
 
-    pub fn user(&self, name: &str) -> Result<Arc<User>, Refusal> {
+    pub(super) fn user(&self, name: &str) -> Result<Arc<User>, Refusal> {
         let missing = || Refusal::new("UserNotFoundException", "User does not exist.");
         self.users.get(name).cloned().ok_or_else(missing)
     }
 
-    pub fn group(&self, name: &str) -> Result<Arc<Group>, Refusal> {
+    pub(super) fn group(&self, name: &str) -> Result<Arc<Group>, Refusal> {
         let missing = || Refusal::new("ResourceNotFoundException", "Group not found.");
         self.groups.get(name).cloned().ok_or_else(missing)
     }
 
     /// Groups by name.
-    pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
         self.groups.values()
     }
 
-    pub fn mfa(&self) -> PoolMfa {
+    pub(super) fn mfa(&self) -> PoolMfa {
         self.mfa
     }
 
-    pub fn grant(&self, hash: &TokenHash) -> Option<Arc<Grant>> {
+    pub(super) fn grant(&self, hash: &TokenHash) -> Option<Arc<Grant>> {
         self.grants.get(hash).cloned()
     }
 
     /// What became of the refresh token of that hash, whose grant this is.
-    pub fn standing(&self, hash: &TokenHash, grant: &Grant, at: Timestamp) -> Standing {
+    pub(super) fn standing(&self, hash: &TokenHash, grant: &Grant, at: Timestamp) -> Standing {
         if self.is_revoked(&grant.sub, &grant.origin_jti, grant.began) {
             Standing::Revoked
         } else if grant.expires <= at {
@@ -243,19 +243,19 @@ impl Directory {
 
     /// Whether a session was ended by RevokeToken or GlobalSignOut. `began` serves for a session that has not been
     /// replicated to here.
-    pub fn is_revoked(&self, sub: &str, origin_jti: &str, began: Timestamp) -> bool {
+    pub(super) fn is_revoked(&self, sub: &str, origin_jti: &str, began: Timestamp) -> bool {
         let began = self.sessions.get(origin_jti).copied().unwrap_or(began);
         self.revoked.contains(origin_jti) || self.signed_out.get(sub).is_some_and(|until| began <= *until)
     }
 
     /// Users by name, from the first one after `after`.
-    pub fn users_after(&self, after: Option<&str>) -> impl Iterator<Item = &Arc<User>> {
+    pub(super) fn users_after(&self, after: Option<&str>) -> impl Iterator<Item = &Arc<User>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
         self.users.range::<str, _>((from, Unbounded)).map(|(_, user)| user)
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.users.len()
     }
 }

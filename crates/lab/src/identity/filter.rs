@@ -14,7 +14,7 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Reads a filter; nothing where it is empty.
-    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+    pub(super) fn parse(text: &str) -> Result<Option<Self>, Refusal> {
         if text.trim().is_empty() {
             return Ok(None);
         }
@@ -35,7 +35,7 @@ impl Filter {
     }
 
     /// Whether a user matches.
-    pub fn matches(&self, user: &User) -> bool {
+    pub(super) fn matches(&self, user: &User) -> bool {
         let found = match self.attribute.as_str() {
             "username" => Some(user.name.as_str()),
             "sub" => Some(user.sub.as_str()),

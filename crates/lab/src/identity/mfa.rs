@@ -37,7 +37,7 @@ pub(super) enum Demand {
 }
 
 impl Demand {
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Demand::Off => "OFF",
             Demand::Optional => "OPTIONAL",
@@ -83,7 +83,7 @@ pub(super) struct UserMfa {
 
 impl UserMfa {
     /// Adds the settings as GetUser and AdminGetUser show them.
-    pub fn describe(&self, answer: &mut Value) {
+    pub(super) fn describe(&self, answer: &mut Value) {
         if self.enabled {
             answer["UserMFASettingList"] = json!([SOFTWARE_TOKEN]);
         }

@@ -76,7 +76,7 @@ const FIRST_USE: Duration = Duration::from_mins(10);
 
 /// What the identity plane is made from.
 #[derive(Debug)]
-pub struct IdentityOptions {
+pub(crate) struct IdentityOptions {
     /// Users, lag, what is broken.
     pub settings: LabSettings,
     /// The Region that takes writes.
@@ -98,7 +98,7 @@ pub struct IdentityOptions {
 }
 
 /// The identity plane of both Regions.
-pub struct Identity {
+pub(crate) struct Identity {
     primary: Place,
     replica: Place,
     account: AccountId,
@@ -174,7 +174,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 
@@ -189,7 +189,7 @@ impl Identity {
     ///
     /// # Errors
     /// When no key could be made.
-    pub async fn start(options: IdentityOptions) -> Result<Arc<Self>, String> {
+    pub(crate) async fn start(options: IdentityOptions) -> Result<Arc<Self>, String> {
         let IdentityOptions { settings, primary, replica, account, clock, seed, truth, keys, estate } = options;
         let failed = |error: tokio::task::JoinError| format!("the identity plane did not start: {error}");
         let mut ids = seed.stream("identity");
@@ -309,7 +309,7 @@ impl Identity {
     }
 
     /// The ID of the replica Region's pool, where that is one of its own.
-    pub fn replica_id(&self) -> Option<String> {
+    pub(crate) fn replica_id(&self) -> Option<String> {
         self.replica.independent.then(|| self.replica.pool_id.clone())
     }
 
@@ -320,37 +320,37 @@ impl Identity {
     }
 
     /// The pool's ID.
-    pub fn pool_id(&self) -> &str {
+    pub(crate) fn pool_id(&self) -> &str {
         &self.pool_id
     }
 
     /// The default app client's ID, the same in both Regions.
-    pub fn client_id(&self) -> &str {
+    pub(crate) fn client_id(&self) -> &str {
         self.clients().first().map_or("", |client| client.id.as_str())
     }
 
     /// The synthetic users; neither the canary nor the users of populations are among them.
-    pub fn user_names(&self) -> Vec<String> {
+    pub(crate) fn user_names(&self) -> Vec<String> {
         self.users.clone()
     }
 
     /// The password of the synthetic users and of every population.
-    pub fn password(&self) -> Secret {
+    pub(crate) fn password(&self) -> Secret {
         self.password.clone()
     }
 
     /// The secret of every software token, in base32.
-    pub fn totp_secret(&self) -> Secret {
+    pub(crate) fn totp_secret(&self) -> Secret {
         self.totp_secret.clone()
     }
 
     /// The user and attribute for replication canaries.
-    pub fn canary() -> Canary {
+    pub(crate) fn canary() -> Canary {
         Canary { username: seeding::CANARY.to_owned(), attribute: seeding::CANARY_ATTRIBUTE.to_owned() }
     }
 
     /// What runs a Region's triggers.
-    pub fn functions(&self, role: RegionRole) -> Arc<Functions> {
+    pub(crate) fn functions(&self, role: RegionRole) -> Arc<Functions> {
         Arc::clone(&self.place(role).hooks.functions)
     }
 

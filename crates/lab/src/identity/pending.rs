@@ -21,18 +21,18 @@ struct Waiting<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> Pending<K, V> {
-    pub fn new(within: Duration) -> Self {
+    pub(crate) fn new(within: Duration) -> Self {
         Self { within, waiting: Mutex::new(Waiting { by_key: HashMap::new(), expiries: VecDeque::new() }) }
     }
 
-    pub fn insert(&self, key: K, value: V, now: Timestamp) {
+    pub(crate) fn insert(&self, key: K, value: V, now: Timestamp) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.expire(now);
         waiting.expiries.push_back((later(now, self.within), key.clone()));
         waiting.by_key.insert(key, value);
     }
 
-    pub fn take<Q>(&self, key: &Q, now: Timestamp) -> Option<V>
+    pub(crate) fn take<Q>(&self, key: &Q, now: Timestamp) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -45,7 +45,7 @@ impl<K: Clone + Eq + Hash, V> Pending<K, V> {
 
 impl<K: Clone + Eq + Hash, V: Clone> Pending<K, V> {
     /// A copy of what waits on.
-    pub fn get<Q>(&self, key: &Q, now: Timestamp) -> Option<V>
+    pub(crate) fn get<Q>(&self, key: &Q, now: Timestamp) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,

@@ -288,7 +288,7 @@ fn throttled() -> Refusal {
 
 impl Quotas {
     /// With the default rates, but for UserAuthentication's, what may be provisioned at most, and what the Region has otherwise.
-    pub fn new(settings: &LabSettings, rates: Option<&Rates>, clock: Clock) -> Self {
+    pub(crate) fn new(settings: &LabSettings, rates: Option<&Rates>, clock: Clock) -> Self {
         let other =
             |of: fn(&Rates) -> &BTreeMap<String, u32>, row: &Row| rates.and_then(|it| of(it).get(row.name)).copied();
         let limits = ROWS.iter().map(|row| {
@@ -315,12 +315,12 @@ impl Quotas {
     }
 
     /// Counts a request of a category.
-    pub fn charge(&self, category: Category) -> Result<(), Refusal> {
+    pub(crate) fn charge(&self, category: Category) -> Result<(), Refusal> {
         self.lock().take(category)
     }
 
     /// Counts an operation of the API.
-    pub fn charge_operation(&self, operation: &str, input: &Value) -> Result<(), Refusal> {
+    pub(crate) fn charge_operation(&self, operation: &str, input: &Value) -> Result<(), Refusal> {
         match operation {
             "RespondToAuthChallenge" | "AdminRespondToAuthChallenge" => {
                 if input["ChallengeName"] == "NEW_PASSWORD_REQUIRED" {
@@ -334,19 +334,19 @@ impl Quotas {
     }
 
     /// Counts a code that is redeemed at the token endpoint.
-    pub fn charge_redemption(&self) -> Result<(), Refusal> {
+    pub(crate) fn charge_redemption(&self) -> Result<(), Refusal> {
         self.lock().redemptions.check().map_err(|_| throttled())
     }
 
     /// What Service Quotas lists: row, default, and what may be provisioned.
-    pub fn listed(&self) -> Vec<(&'static Row, u32, u32)> {
+    pub(crate) fn listed(&self) -> Vec<(&'static Row, u32, u32)> {
         let state = self.lock();
         let listed = ROWS.iter().filter(|row| row.code.is_some());
         listed.filter_map(|row| state.limits.get(&row.category).map(|limit| (row, limit.free, limit.most))).collect()
     }
 
     /// Raises what may be provisioned; the enforced rate stays as it is (the guide, "Requesting a quota increase").
-    pub fn increase(&self, row: &'static Row, desired: u32) -> Increase {
+    pub(crate) fn increase(&self, row: &'static Row, desired: u32) -> Increase {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let increase = Increase { id, row, desired, at: self.clock.now() };
         let mut state = self.lock();
@@ -358,7 +358,7 @@ impl Quotas {
     }
 
     /// The requests to raise quotas, the oldest first.
-    pub fn increases(&self) -> Vec<Increase> {
+    pub(crate) fn increases(&self) -> Vec<Increase> {
         self.lock().increases.clone()
     }
 

@@ -44,7 +44,7 @@ pub(super) enum Way {
 
 impl Way {
     /// From the primary and back, by the strategy of the lab.
-    pub fn both(settings: &LabSettings) -> [Self; 2] {
+    pub(super) fn both(settings: &LabSettings) -> [Self; 2] {
         match settings.strategy {
             Strategy::NativeReplica => [Self::Native(settings.lag_median.0, settings.lag_max.0); 2],
             // Events of the primary's pool go to the other one, and none back.
@@ -100,13 +100,13 @@ pub(super) type Entries = mpsc::UnboundedReceiver<(Timestamp, Change)>;
 
 impl Link {
     /// Its draws are noted in `truth`.
-    pub fn new(way: Way, rng: ChaCha12Rng, truth: (Arc<Truth>, Draw)) -> (Self, Entries) {
+    pub(super) fn new(way: Way, rng: ChaCha12Rng, truth: (Arc<Truth>, Draw)) -> (Self, Entries) {
         let (entries, receiver) = mpsc::unbounded_channel();
         (Self { way, entries, lag: Mutex::new(way.lag(rng)), truth }, receiver)
     }
 
     /// Logs a change that took effect here at `now`. Call it in the order of the changes.
-    pub fn send(&self, change: Change, now: Timestamp) {
+    pub(super) fn send(&self, change: Change, now: Timestamp) {
         let Some(change) = self.way.carried(change) else { return };
         let mut lag = self.lag.lock().unwrap_or_else(PoisonError::into_inner);
         let drawn = lag.draw();

@@ -88,7 +88,7 @@ pub(super) struct Seeding {
 
 impl Seeding {
     /// A directory of the synthetic users, the populations and the canary; and the synthetic users' names.
-    pub async fn directory(self, settings: &LabSettings) -> Result<(Directory, Vec<String>), JoinError> {
+    pub(super) async fn directory(self, settings: &LabSettings) -> Result<(Directory, Vec<String>), JoinError> {
         let names: Vec<String> = (1..=settings.users).map(|number| format!("synthetic-{number:04}")).collect();
         let special = Population::ALL.into_iter().flat_map(|population| {
             let users = population.users().into_iter();

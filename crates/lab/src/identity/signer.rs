@@ -28,7 +28,7 @@ pub(crate) struct Signer {
 
 impl Signer {
     /// Makes a 2048-bit RSA key, which takes a while.
-    pub fn generate() -> Result<Self, String> {
+    pub(crate) fn generate() -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("no signing key could be made: {error}");
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(|error| failed(&error))?;
         let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).map_err(|error| failed(&error))?;
@@ -43,7 +43,7 @@ impl Signer {
 
     /// A token with these claims, in the compact form (RFC 7515, 3.1). jsonwebtoken would read and check the key for each of
     /// them, which takes longer than signing.
-    pub fn sign(&self, claims: &Map<String, Value>) -> Result<String, String> {
+    pub(crate) fn sign(&self, claims: &Map<String, Value>) -> Result<String, String> {
         let failed = |error: &dyn std::fmt::Display| format!("signing failed: {error}");
         let claims = serde_json::to_vec(claims).map_err(|error| failed(&error))?;
         let signed = format!("{}.{}", self.header, URL_SAFE_NO_PAD.encode(claims));
@@ -85,7 +85,7 @@ pub(super) struct Issued {
 
 impl Issue<'_> {
     /// Signs an access and an ID token. Costs two RSA signatures.
-    pub fn sign(&self, signer: &Signer, added: Added) -> Result<Issued, String> {
+    pub(super) fn sign(&self, signer: &Signer, added: Added) -> Result<Issued, String> {
         let event_id = Uuid::new_v4().to_string();
         let jti = Uuid::new_v4().to_string();
         let mut access = self.common("access", &event_id, &jti);
@@ -138,7 +138,7 @@ impl Issue<'_> {
 
 impl MachineIssue<'_> {
     /// Signs an access token; gives its ID as well.
-    pub fn sign(&self, signer: &Signer, added: Added) -> Result<(String, String), String> {
+    pub(super) fn sign(&self, signer: &Signer, added: Added) -> Result<(String, String), String> {
         let jti = Uuid::new_v4().to_string();
         let issued_at = self.at.as_second();
         let mut claims = Map::new();

@@ -50,7 +50,7 @@ impl Occasion {
 }
 
 impl Hooks {
-    pub fn new(
+    pub(super) fn new(
         region: &Region,
         account: &AccountId,
         pool_id: &str,
@@ -61,7 +61,7 @@ impl Hooks {
     }
 
     /// As DescribeUserPool tells of them.
-    pub fn described(&self) -> Value {
+    pub(super) fn described(&self) -> Value {
         let mut config = Map::new();
         for (name, trigger) in &self.triggers {
             config.insert(name.clone(), trigger.function.clone().into());

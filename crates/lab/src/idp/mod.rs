@@ -36,7 +36,7 @@ const STRANGER: &str = "stranger-";
 
 /// The one client of the provider: the user pool.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     /// Its ID.
     pub id: String,
     /// Its secret.
@@ -46,7 +46,7 @@ pub struct Client {
 }
 
 /// What a provider is made from.
-pub struct ProviderOptions {
+pub(crate) struct ProviderOptions {
     /// Where it is served, as `https://idp.gameday.test:8443`.
     pub issuer: String,
     /// Signs its tokens.
@@ -60,7 +60,7 @@ pub struct ProviderOptions {
 }
 
 /// An identity provider.
-pub struct Provider {
+pub(crate) struct Provider {
     issuer: String,
     client: Client,
     password: Secret,
@@ -86,7 +86,7 @@ impl Provider {
     ///
     /// # Errors
     /// When the signer's own key is not to be read.
-    pub fn new(options: ProviderOptions) -> Result<Arc<Self>, String> {
+    pub(crate) fn new(options: ProviderOptions) -> Result<Arc<Self>, String> {
         let failed = |error: &dyn std::fmt::Display| format!("the identity provider did not start: {error}");
         let ProviderOptions { issuer, signer, client, password, clock } = options;
         let keys: JwkSet = serde_json::from_slice(&signer.jwks).map_err(|error| failed(&error))?;
@@ -96,7 +96,7 @@ impl Provider {
     }
 
     /// Its endpoints.
-    pub fn router(self: &Arc<Self>) -> Router {
+    pub(crate) fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/.well-known/openid-configuration", get(discover))
             .route("/authorize", get(authorize::ask).post(authorize::answer))

@@ -22,7 +22,7 @@ const REGION_IN_PROXY: usize = 4;
 
 /// The functions of a Region.
 #[derive(Debug)]
-pub struct Functions {
+pub(crate) struct Functions {
     region: &'static str,
     by_name: BTreeMap<String, Function>,
     estate: Arc<AccountFixture>,
@@ -30,7 +30,7 @@ pub struct Functions {
 
 /// A function.
 #[derive(Debug)]
-pub struct Function {
+pub(crate) struct Function {
     arn: String,
     spec: lambda::Function,
     reserved: AtomicI64,
@@ -39,7 +39,7 @@ pub struct Function {
 
 /// Nothing came of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Uninvoked {
+pub(crate) enum Uninvoked {
     /// Lambda did not run the function: its error code, and why.
     Refused(&'static str, String),
     /// The function ran, and threw this type of error with this message.
@@ -48,7 +48,7 @@ pub enum Uninvoked {
 
 impl Functions {
     /// Those that the estate has in a Region.
-    pub fn new(role: RegionRole, estate: Arc<AccountFixture>) -> Self {
+    pub(crate) fn new(role: RegionRole, estate: Arc<AccountFixture>) -> Self {
         let region = topology::region(role);
         let specs = estate.lambda.get(region).map(|lambda| lambda.functions.clone()).unwrap_or_default();
         let functions = specs.into_iter().map(|(name, spec)| (name.clone(), Function::new(region, &name, spec)));
@@ -56,12 +56,12 @@ impl Functions {
     }
 
     /// All of them, by name.
-    pub fn all(&self) -> impl Iterator<Item = &Function> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Function> {
         self.by_name.values()
     }
 
     /// The one with a name, an ARN or a partial ARN (Lambda API reference, `FunctionName`).
-    pub fn find(&self, given: &str) -> Option<&Function> {
+    pub(crate) fn find(&self, given: &str) -> Option<&Function> {
         let given = given.strip_suffix(":$LATEST").unwrap_or(given);
         let partial = |function: &Function| format!("{}:function:{}", topology::ACCOUNT, function.name());
         let named =
@@ -70,12 +70,12 @@ impl Functions {
     }
 
     /// The Region's name.
-    pub fn region(&self) -> &'static str {
+    pub(crate) fn region(&self) -> &'static str {
         self.region
     }
 
     /// The account's concurrent executions, and what is left of them for functions that have none reserved.
-    pub fn concurrency(&self) -> (i64, i64) {
+    pub(crate) fn concurrency(&self) -> (i64, i64) {
         let all = self.estate.lambda.get(self.region).map_or(0, |lambda| lambda.concurrent_executions);
         (all, all - self.all().filter_map(Function::reserved).sum::<i64>())
     }
@@ -84,7 +84,13 @@ impl Functions {
     ///
     /// # Errors
     /// [`Uninvoked`].
-    pub fn invoke_for(&self, service: &str, source: &str, function: &str, event: &Value) -> Result<Value, Uninvoked> {
+    pub(crate) fn invoke_for(
+        &self,
+        service: &str,
+        source: &str,
+        function: &str,
+        event: &Value,
+    ) -> Result<Value, Uninvoked> {
         let allowed = self.find(function).filter(|function| function.lets(service, source));
         // A function that was deleted is told of by the same error as one that may not be invoked (re:Post, "Resolve Lambda trigger
         // errors in Amazon Cognito").
@@ -100,7 +106,7 @@ impl Functions {
     ///
     /// # Errors
     /// [`Uninvoked`].
-    pub fn invoke(&self, function: &Function, event: &Value) -> Result<Value, Uninvoked> {
+    pub(crate) fn invoke(&self, function: &Function, event: &Value) -> Result<Value, Uninvoked> {
         if function.is_throttled() {
             return Err(Uninvoked::Refused("TooManyRequestsException", "Rate Exceeded.".to_owned()));
         }
@@ -195,37 +201,37 @@ impl Function {
     }
 
     /// Its ARN.
-    pub fn arn(&self) -> &str {
+    pub(crate) fn arn(&self) -> &str {
         &self.arn
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.arn.rsplit(':').next().unwrap_or_default()
     }
 
     /// What else it is.
-    pub fn spec(&self) -> &lambda::Function {
+    pub(crate) fn spec(&self) -> &lambda::Function {
         &self.spec
     }
 
     /// Its reserved concurrency.
-    pub fn reserved(&self) -> Option<i64> {
+    pub(crate) fn reserved(&self) -> Option<i64> {
         Some(self.reserved.load(Ordering::SeqCst)).filter(|reserved| *reserved != UNRESERVED)
     }
 
     /// Reserves concurrency, or frees it.
-    pub fn reserve(&self, executions: Option<i64>) {
+    pub(crate) fn reserve(&self, executions: Option<i64>) {
         self.reserved.store(executions.unwrap_or(UNRESERVED), Ordering::SeqCst);
     }
 
     /// Whether every invocation is throttled.
-    pub fn is_throttled(&self) -> bool {
+    pub(crate) fn is_throttled(&self) -> bool {
         self.reserved() == Some(0)
     }
 
     /// Its tags.
-    pub fn tags(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+    pub(crate) fn tags(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         lock(&self.tags)
     }
 

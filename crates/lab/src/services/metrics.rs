@@ -10,11 +10,11 @@ use crate::estate::cloudwatch::{MetricAlarm, Series};
 const KEPT: usize = 10_000;
 
 /// Tells metrics of one name apart.
-pub type Dimensions = Vec<(String, String)>;
+pub(crate) type Dimensions = Vec<(String, String)>;
 
 /// An alarm's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlarmState {
+pub(crate) struct AlarmState {
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub value: String,
     /// Why.
@@ -29,7 +29,7 @@ pub struct AlarmState {
 
 /// What an alarm looks at, as it was put; nothing follows from it here.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct AlarmRule {
+pub(crate) struct AlarmRule {
     /// `AlarmDescription`, `MetricName`, `Namespace` and other members that are text.
     pub texts: Vec<(&'static str, String)>,
     /// `EvaluationPeriods`, `Period` and other members that are whole numbers.
@@ -46,7 +46,7 @@ pub struct AlarmRule {
 
 /// A CloudWatch alarm.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Alarm {
+pub(crate) struct Alarm {
     /// Its state.
     pub state: AlarmState,
     /// What it looks at.
@@ -57,7 +57,7 @@ pub struct Alarm {
 
 impl Alarm {
     /// As the estate has it, since that time.
-    pub fn of(alarm: &MetricAlarm, since: Timestamp) -> Self {
+    pub(crate) fn of(alarm: &MetricAlarm, since: Timestamp) -> Self {
         let texts = [
             ("ComparisonOperator", &alarm.comparison),
             ("MetricName", &alarm.metric),
@@ -82,7 +82,7 @@ impl Alarm {
 
 /// A metric's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MetricId {
+pub(crate) struct MetricId {
     /// Its namespace.
     pub namespace: String,
     /// Its name in there.
@@ -100,7 +100,7 @@ impl From<&Series> for MetricId {
 
 /// Values that were put at once.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Datum {
+pub(crate) struct Datum {
     /// Of which metric.
     pub metric: MetricId,
     /// The values.
@@ -111,23 +111,23 @@ pub struct Datum {
 
 /// What was put, the latest ten thousand.
 #[derive(Debug, Default)]
-pub struct Metrics(VecDeque<Datum>);
+pub(crate) struct Metrics(VecDeque<Datum>);
 
 impl Metrics {
     /// Keeps values.
-    pub fn put(&mut self, data: Vec<Datum>) {
+    pub(crate) fn put(&mut self, data: Vec<Datum>) {
         self.0.extend(data);
         let excess = self.0.len().saturating_sub(KEPT);
         self.0.drain(..excess);
     }
 
     /// Every metric that there are values of.
-    pub fn names(&self) -> BTreeSet<&MetricId> {
+    pub(crate) fn names(&self) -> BTreeSet<&MetricId> {
         self.0.iter().map(|datum| &datum.metric).collect()
     }
 
     /// The values of a metric, in the order in which they were put.
-    pub fn of<'a>(&'a self, metric: &'a MetricId) -> impl Iterator<Item = &'a Datum> {
+    pub(crate) fn of<'a>(&'a self, metric: &'a MetricId) -> impl Iterator<Item = &'a Datum> {
         self.0.iter().filter(move |datum| datum.metric == *metric)
     }
 }

@@ -1,8 +1,8 @@
 //! The state of the lab's smaller services, one Region's each: Lambda, CloudWatch, EventBridge Scheduler.
 
-pub mod function;
-pub mod metrics;
-pub mod schedules;
+pub(crate) mod function;
+pub(crate) mod metrics;
+pub(crate) mod schedules;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use self::function::{Function, Functions, Uninvoked};
+pub(crate) use self::function::{Function, Functions, Uninvoked};
 use self::metrics::{Alarm, Metrics};
 use self::schedules::{ExecutionLog, Firing, ScheduleStore};
 use super::estate::AccountFixture;
@@ -19,7 +19,7 @@ use super::estate::cloudwatch::Series;
 
 /// The smaller services of one Region.
 #[derive(Debug)]
-pub struct Services {
+pub(crate) struct Services {
     /// Lambda.
     pub functions: Arc<Functions>,
     alarms: Mutex<BTreeMap<String, Alarm>>,
@@ -33,7 +33,7 @@ pub struct Services {
 
 impl Services {
     /// With nothing in them but the functions.
-    pub fn new(functions: Arc<Functions>) -> Self {
+    pub(crate) fn new(functions: Arc<Functions>) -> Self {
         Self {
             functions,
             alarms: Mutex::default(),
@@ -48,7 +48,7 @@ impl Services {
 
     /// With the metrics, alarms and dashboards of the estate, since `now`.
     #[must_use]
-    pub fn watched(mut self, estate: &AccountFixture, region: &str, now: Timestamp) -> Self {
+    pub(crate) fn watched(mut self, estate: &AccountFixture, region: &str, now: Timestamp) -> Self {
         self.dashboards.clone_from(&estate.dashboards);
         if let Some(there) = estate.cloudwatch.get(region) {
             self.series = there.metrics.values().cloned().collect();
@@ -59,47 +59,47 @@ impl Services {
     }
 
     /// Metrics that AWS's services and others' programs write.
-    pub fn series(&self) -> &[Series] {
+    pub(crate) fn series(&self) -> &[Series] {
         &self.series
     }
 
     /// Dashboards by name.
-    pub fn dashboards(&self) -> &BTreeMap<String, Value> {
+    pub(crate) fn dashboards(&self) -> &BTreeMap<String, Value> {
         &self.dashboards
     }
 
     /// Alarms by name.
-    pub fn alarms(&self) -> MutexGuard<'_, BTreeMap<String, Alarm>> {
+    pub(crate) fn alarms(&self) -> MutexGuard<'_, BTreeMap<String, Alarm>> {
         lock(&self.alarms)
     }
 
     /// The metrics that were put.
-    pub fn metrics(&self) -> MutexGuard<'_, Metrics> {
+    pub(crate) fn metrics(&self) -> MutexGuard<'_, Metrics> {
         lock(&self.metrics)
     }
 
     /// Schedules and their groups.
-    pub fn schedules(&self) -> MutexGuard<'_, ScheduleStore> {
+    pub(crate) fn schedules(&self) -> MutexGuard<'_, ScheduleStore> {
         lock(&self.schedules)
     }
 
     /// Says that there are other schedules now.
-    pub fn rescheduled(&self) {
+    pub(crate) fn rescheduled(&self) {
         self.changed.send_replace(());
     }
 
     /// Wakes when there are other schedules.
-    pub fn subscribe(&self) -> watch::Receiver<()> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
     /// Notes a call that a schedule made.
-    pub fn fired(&self, firing: Firing) {
+    pub(crate) fn fired(&self, firing: Firing) {
         lock(&self.firings).note(firing);
     }
 
     /// The calls that schedules made, in order; the last thousand.
-    pub fn firings(&self) -> Vec<Firing> {
+    pub(crate) fn firings(&self) -> Vec<Firing> {
         lock(&self.firings).all()
     }
 }

@@ -11,13 +11,13 @@ use serde_json::Value;
 use gameday_core::model::Seed;
 
 /// The group that every account has (EventBridge Scheduler user guide, "Managing a schedule group").
-pub const DEFAULT_GROUP: &str = "default";
+pub(crate) const DEFAULT_GROUP: &str = "default";
 /// A schedule fires within this time after it is due: "60 second precision" (EventBridge Scheduler user guide, "Schedule types").
 const PRECISION_S: f64 = 60.0;
 /// Retries of a call that failed, where the schedule says nothing, and the most that it may say (API reference, RetryPolicy).
-pub const RETRIES: u32 = 185;
+pub(crate) const RETRIES: u32 = 185;
 /// The same for how long it is retried: a day.
-pub const LONGEST_RETRY: Duration = Duration::from_hours(24);
+pub(crate) const LONGEST_RETRY: Duration = Duration::from_hours(24);
 /// The first wait before a retry, and the longest. AWS waits "with exponential backoff" (API reference, RetryPolicy) and gives no figures.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -25,18 +25,18 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 const FIRINGS_KEPT: usize = 1000;
 
 /// Group and name.
-pub type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 /// A schedule group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// When it was made.
     pub created: Timestamp,
 }
 
 /// A one-time schedule.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// The request that made it or changed it last, with defaults filled in.
     pub request: Value,
     /// The client token of the request that made it.
@@ -57,7 +57,7 @@ pub struct Schedule {
 
 /// Schedules and groups.
 #[derive(Debug, Default)]
-pub struct ScheduleStore {
+pub(crate) struct ScheduleStore {
     groups: BTreeMap<String, Group>,
     schedules: BTreeMap<Key, Schedule>,
     revisions: u64,
@@ -66,7 +66,7 @@ pub struct ScheduleStore {
 /// What followed from a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Next {
+pub(crate) enum Next {
     /// The call succeeded.
     Completed,
     /// It failed and will be tried again.
@@ -77,7 +77,7 @@ pub enum Next {
 
 /// A call that a schedule made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Firing {
+pub(crate) struct Firing {
     /// The schedule's group.
     pub group: String,
     /// Its name.
@@ -96,11 +96,11 @@ pub struct Firing {
 
 /// Calls in the order in which they were made.
 #[derive(Debug, Default)]
-pub struct ExecutionLog(VecDeque<Firing>);
+pub(crate) struct ExecutionLog(VecDeque<Firing>);
 
 impl ExecutionLog {
     /// Keeps one.
-    pub fn note(&mut self, firing: Firing) {
+    pub(crate) fn note(&mut self, firing: Firing) {
         if self.0.len() == FIRINGS_KEPT {
             self.0.pop_front();
         }
@@ -108,13 +108,13 @@ impl ExecutionLog {
     }
 
     /// All that are kept.
-    pub fn all(&self) -> Vec<Firing> {
+    pub(crate) fn all(&self) -> Vec<Firing> {
         self.0.iter().cloned().collect()
     }
 }
 
 /// When a schedule for `at` fires: somewhere within the minute, by the seed and its name.
-pub fn fires_at(at: Timestamp, seed: Seed, (group, name): &Key) -> Timestamp {
+pub(crate) fn fires_at(at: Timestamp, seed: Seed, (group, name): &Key) -> Timestamp {
     let late = seed.stream(&format!("schedule-{group}-{name}")).random_range(0.0..PRECISION_S);
     at.saturating_add(SignedDuration::from_secs_f64(late)).unwrap_or(Timestamp::MAX)
 }
@@ -138,33 +138,40 @@ impl Schedule {
 
 impl ScheduleStore {
     /// Groups by name, but for the default one.
-    pub fn groups(&self) -> &BTreeMap<String, Group> {
+    pub(crate) fn groups(&self) -> &BTreeMap<String, Group> {
         &self.groups
     }
 
     /// Whether there is a group.
-    pub fn has_group(&self, name: &str) -> bool {
+    pub(crate) fn has_group(&self, name: &str) -> bool {
         name == DEFAULT_GROUP || self.groups.contains_key(name)
     }
 
     /// Makes a group.
-    pub fn add_group(&mut self, name: &str, created: Timestamp) {
+    pub(crate) fn add_group(&mut self, name: &str, created: Timestamp) {
         self.groups.insert(name.to_owned(), Group { created });
     }
 
     /// Takes a group away, with its schedules.
-    pub fn remove_group(&mut self, name: &str) {
+    pub(crate) fn remove_group(&mut self, name: &str) {
         self.groups.remove(name);
         self.schedules.retain(|(group, _), _| group != name);
     }
 
     /// Schedules by group and name.
-    pub fn schedules(&self) -> &BTreeMap<Key, Schedule> {
+    pub(crate) fn schedules(&self) -> &BTreeMap<Key, Schedule> {
         &self.schedules
     }
 
     /// Makes a schedule, or makes it anew.
-    pub fn put(&mut self, key: Key, request: Value, token: Option<String>, due: Option<Timestamp>, now: Timestamp) {
+    pub(crate) fn put(
+        &mut self,
+        key: Key,
+        request: Value,
+        token: Option<String>,
+        due: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         self.revisions += 1;
         let known = self.schedules.get(&key);
         let created = known.map_or(now, |known| known.created);
@@ -174,17 +181,17 @@ impl ScheduleStore {
     }
 
     /// Takes a schedule away; tells whether it was there.
-    pub fn remove(&mut self, key: &Key) -> bool {
+    pub(crate) fn remove(&mut self, key: &Key) -> bool {
         self.schedules.remove(key).is_some()
     }
 
     /// When the next one is due.
-    pub fn next(&self) -> Option<Timestamp> {
+    pub(crate) fn next(&self) -> Option<Timestamp> {
         self.schedules.values().filter_map(|schedule| schedule.due).min()
     }
 
     /// Those that are due, the earliest first.
-    pub fn due(&self, now: Timestamp) -> Vec<(Key, Schedule)> {
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<(Key, Schedule)> {
         let due = self.schedules.iter().filter(|(_, schedule)| schedule.due.is_some_and(|due| due <= now));
         let mut due: Vec<_> = due.map(|(key, schedule)| (key.clone(), schedule.clone())).collect();
         due.sort_by_key(|(_, schedule)| schedule.due);
@@ -192,12 +199,12 @@ impl ScheduleStore {
     }
 
     /// Whether a schedule is still as it was when it became due.
-    pub fn stands(&self, key: &Key, tried: &Schedule) -> bool {
+    pub(crate) fn stands(&self, key: &Key, tried: &Schedule) -> bool {
         self.schedules.get(key).is_some_and(|known| known.revision == tried.revision)
     }
 
     /// Notes how a try ended; gives what follows, unless the schedule was changed or deleted meanwhile.
-    pub fn conclude(&mut self, key: &Key, tried: &Schedule, succeeded: bool, now: Timestamp) -> Option<Next> {
+    pub(crate) fn conclude(&mut self, key: &Key, tried: &Schedule, succeeded: bool, now: Timestamp) -> Option<Next> {
         let known = self.schedules.get_mut(key).filter(|known| known.revision == tried.revision)?;
         if !succeeded {
             known.failed += 1;

@@ -10,9 +10,9 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// The final rule of IPv4, which EC2 shows as `*` (VPC user guide, "Default network ACL").
-pub const LAST_RULE_V4: u32 = 32767;
+pub(crate) const LAST_RULE_V4: u32 = 32767;
 /// The final rule of IPv6, in a VPC that has IPv6.
-pub const LAST_RULE_V6: u32 = 32768;
+pub(super) const LAST_RULE_V6: u32 = 32768;
 
 pub(super) fn state(ids: ChaCha12Rng, port: u16) -> State {
     let mut state = State {
@@ -148,7 +148,7 @@ fn add_default_acl(state: &mut State, role: RegionRole, vpc: String, acl: String
 }
 
 /// The rules that every network ACL ends with and nobody can change.
-pub fn final_entries() -> Vec<Entry> {
+pub(crate) fn final_entries() -> Vec<Entry> {
     let v4 = both_ways(LAST_RULE_V4, Cidr::ANY_V4, Action::Deny);
     v4.into_iter().chain(both_ways(LAST_RULE_V6, Cidr::ANY_V6, Action::Deny)).collect()
 }
@@ -190,7 +190,7 @@ fn add_group(
 }
 
 /// What every new security group allows (VPC user guide, "Security group rules").
-pub fn all_outbound() -> Permission {
+pub(crate) fn all_outbound() -> Permission {
     permission(true, ALL_PROTOCOLS, None)
 }
 

@@ -5,7 +5,7 @@
 
 mod build;
 
-pub use build::{LAST_RULE_V4, all_outbound, final_entries};
+pub(crate) use build::{LAST_RULE_V4, all_outbound, final_entries};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -21,14 +21,14 @@ use gameday_core::model::{RegionRole, Seed};
 
 /// The state, and who wants to hear of its changes.
 #[derive(Debug)]
-pub struct World {
+pub(crate) struct World {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
 
 /// What EC2 knows.
 #[derive(Debug)]
-pub struct State {
+pub(crate) struct State {
     /// Virtual private clouds: one for each Region, and the clients'.
     pub vpcs: Vec<Vpc>,
     /// Subnets.
@@ -50,7 +50,7 @@ pub struct State {
 
 /// What a client token stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Creation {
+pub(crate) struct Creation {
     /// The VPC it was for.
     pub vpc: String,
     /// The tags it had.
@@ -61,7 +61,7 @@ pub struct Creation {
 
 /// A virtual private cloud.
 #[derive(Debug)]
-pub struct Vpc {
+pub(crate) struct Vpc {
     /// `vpc-…`.
     pub id: String,
     /// Its Region.
@@ -76,7 +76,7 @@ pub struct Vpc {
 
 /// A subnet.
 #[derive(Debug)]
-pub struct Subnet {
+pub(crate) struct Subnet {
     /// `subnet-…`.
     pub id: String,
     /// Its Region.
@@ -91,7 +91,7 @@ pub struct Subnet {
 
 /// A network ACL.
 #[derive(Debug)]
-pub struct NetworkAcl {
+pub(crate) struct NetworkAcl {
     /// `acl-…`.
     pub id: String,
     /// Its Region.
@@ -108,7 +108,7 @@ pub struct NetworkAcl {
 
 /// A subnet's association with a network ACL.
 #[derive(Debug, Clone)]
-pub struct Association {
+pub(crate) struct Association {
     /// `aclassoc-…`; a new one after every replacement.
     pub id: String,
     /// The subnet.
@@ -117,7 +117,7 @@ pub struct Association {
 
 /// A security group.
 #[derive(Debug)]
-pub struct SecurityGroup {
+pub(crate) struct SecurityGroup {
     /// `sg-…`.
     pub id: String,
     /// Its Region.
@@ -134,7 +134,7 @@ pub struct SecurityGroup {
 
 /// One rule of a security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupRule {
+pub(crate) struct GroupRule {
     /// `sgr-…`.
     pub id: String,
     /// What it allows.
@@ -145,7 +145,7 @@ pub struct GroupRule {
 
 /// A network interface.
 #[derive(Debug)]
-pub struct Interface {
+pub(crate) struct Interface {
     /// `eni-…`.
     pub id: String,
     /// Its Region.
@@ -168,7 +168,7 @@ pub struct Interface {
 
 /// An Application Load Balancer.
 #[derive(Debug)]
-pub struct LoadBalancer {
+pub(crate) struct LoadBalancer {
     /// `arn:aws:elasticloadbalancing:…:loadbalancer/app/NAME/ID`.
     pub arn: String,
     /// Its Region.
@@ -183,20 +183,20 @@ pub struct LoadBalancer {
 
 impl World {
     /// The lab's two Regions and the clients' network, with default rules and front doors at `port`.
-    pub fn new(seed: Seed, port: u16) -> Self {
+    pub(crate) fn new(seed: Seed, port: u16) -> Self {
         let state = build::state(seed.stream("resource-ids"), port);
         Self { state: Mutex::new(state), changed: watch::Sender::new(0) }
     }
 
     /// The same, with a load balancer in each Region that the front doors are of.
     #[must_use]
-    pub fn with_load_balancers(self) -> Self {
+    pub(crate) fn with_load_balancers(self) -> Self {
         build::add_load_balancers(&mut self.lock());
         self
     }
 
     /// Looks at the state.
-    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.lock())
     }
 
@@ -204,7 +204,7 @@ impl World {
     ///
     /// # Errors
     /// The change's own.
-    pub fn change<T, E>(&self, change: impl FnOnce(&mut State) -> Result<T, E>) -> Result<T, E> {
+    pub(crate) fn change<T, E>(&self, change: impl FnOnce(&mut State) -> Result<T, E>) -> Result<T, E> {
         let outcome = change(&mut self.lock());
         if outcome.is_ok() {
             self.changed.send_modify(|version| *version += 1);
@@ -213,7 +213,7 @@ impl World {
     }
 
     /// Wakes after every change.
-    pub fn subscribe(&self) -> watch::Receiver<u64> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
@@ -224,60 +224,60 @@ impl World {
 
 impl State {
     /// A new resource ID: the prefix and 17 hexadecimal digits, as EC2's are.
-    pub fn id(&mut self, prefix: &str) -> String {
+    pub(crate) fn id(&mut self, prefix: &str) -> String {
         format!("{prefix}-0{:016x}", self.ids.next_u64())
     }
 
     /// The tags of a resource.
-    pub fn tags(&self, id: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn tags(&self, id: &str) -> impl Iterator<Item = (&str, &str)> {
         self.tags.get(id).into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The network ACL that filters a subnet, with the association.
-    pub fn acl_of(&self, subnet: &str) -> Option<(&NetworkAcl, &Association)> {
+    pub(crate) fn acl_of(&self, subnet: &str) -> Option<(&NetworkAcl, &Association)> {
         self.acls
             .iter()
             .find_map(|acl| acl.associations.iter().find(|known| known.subnet == subnet).map(|known| (acl, known)))
     }
 
     /// A subnet by its ID.
-    pub fn subnet(&self, id: &str) -> Option<&Subnet> {
+    pub(crate) fn subnet(&self, id: &str) -> Option<&Subnet> {
         self.subnets.iter().find(|subnet| subnet.id == id)
     }
 
     /// The VPC of a network interface.
-    pub fn vpc_of(&self, interface: &Interface) -> &str {
+    pub(crate) fn vpc_of(&self, interface: &Interface) -> &str {
         self.subnet(&interface.subnet).map_or("", |subnet| subnet.vpc.as_str())
     }
 
     /// A security group of a Region by its ID.
-    pub fn group(&self, region: RegionRole, id: &str) -> Option<&SecurityGroup> {
+    pub(crate) fn group(&self, region: RegionRole, id: &str) -> Option<&SecurityGroup> {
         self.groups.iter().find(|group| group.id == id && group.region == region)
     }
 
     /// The subnets of a Region that front doors are in, and with `clients` those that the users connect from.
-    pub fn subnets_of(&self, region: RegionRole, clients: bool) -> impl Iterator<Item = &Subnet> {
+    pub(crate) fn subnets_of(&self, region: RegionRole, clients: bool) -> impl Iterator<Item = &Subnet> {
         let here = self.subnets.iter().filter(move |subnet| subnet.region == region);
         here.filter(move |subnet| subnet.cidr.contains(topology::USERS_ADDRESS) == clients)
     }
 
     /// Whether the network ACLs at both ends let an open connection's packets through.
-    pub fn passes(&self, flow: Flow) -> bool {
+    pub(crate) fn passes(&self, flow: Flow) -> bool {
         self.acls_between(flow.client.ip(), flow.server.ip()).pass(flow)
     }
 
     /// Whether a new connection gets in: network ACLs and security groups.
-    pub fn admits(&self, flow: Flow) -> bool {
+    pub(crate) fn admits(&self, flow: Flow) -> bool {
         self.passes(flow) && self.groups_admit(flow.client.ip(), flow.server)
     }
 
     /// Whether a new connection from an address can get in from any ephemeral port.
-    pub fn admits_some(&self, client: IpAddr, server: SocketAddr) -> bool {
+    pub(crate) fn admits_some(&self, client: IpAddr, server: SocketAddr) -> bool {
         self.acls_between(client, server.ip()).pass_some_port(client, server) && self.groups_admit(client, server)
     }
 
     /// One address of every block that a rule in front of an interface names.
-    pub fn named_sources(&self, server: IpAddr) -> Vec<IpAddr> {
+    pub(crate) fn named_sources(&self, server: IpAddr) -> Vec<IpAddr> {
         let Some(interface) = self.interface_at(server) else { return Vec::new() };
         let entries = self.acl_of(&interface.subnet).into_iter().flat_map(|(acl, _)| &acl.entries);
         let blocks = self.rules_of(interface).filter_map(|rule| match &rule.permission.peer {

@@ -34,12 +34,12 @@ struct Lacked {
 
 impl Sockets {
     /// How often this machine lacked something so far.
-    pub fn lacked(&self) -> u64 {
+    pub(super) fn lacked(&self) -> u64 {
         self.lock().times
     }
 
     /// What it lacked last, where it did since it had `times` times.
-    pub fn lacked_since(&self, times: u64) -> Option<LocalFailure> {
+    pub(super) fn lacked_since(&self, times: u64) -> Option<LocalFailure> {
         let lacked = self.lock();
         lacked.last.filter(|_| lacked.times > times)
     }

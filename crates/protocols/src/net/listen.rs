@@ -121,7 +121,12 @@ impl UdpSocket {
     ///
     /// # Errors
     /// The operating system's error.
-    pub fn poll_send_to(&self, context: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_send_to(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+        to: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
         match &self.0 {
             Bound::System(socket) => socket.poll_send_to(context, bytes, to),
             Bound::Simulated(socket) => Poll::Ready(Ok(socket.send_to(bytes, to))),
@@ -140,7 +145,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// The operating system's error.
-    pub fn poll_recv_from(
+    pub(crate) fn poll_recv_from(
         &self,
         context: &mut Context<'_>,
         buffer: &mut [u8],

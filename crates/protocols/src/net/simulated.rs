@@ -37,17 +37,17 @@ thread_local! {
 }
 
 /// The network of this thread, where it is a simulated one.
-pub fn current() -> Option<Arc<Network>> {
+pub(crate) fn current() -> Option<Arc<Network>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
 /// Whether this thread's network is simulated.
-pub fn is_on() -> bool {
+pub(crate) fn is_on() -> bool {
     CURRENT.with_borrow(Option::is_some)
 }
 
 /// Gives this thread a simulated network until the guard is dropped.
-pub fn enter(seed: Seed) -> Entered {
+pub(crate) fn enter(seed: Seed) -> Entered {
     let network = Network { seed, inner: Mutex::new(Inner { next_port: EPHEMERAL.start, ..Inner::default() }) };
     CURRENT.set(Some(Arc::new(network)));
     Entered(())
@@ -55,7 +55,7 @@ pub fn enter(seed: Seed) -> Entered {
 
 /// While it lives, its thread's network is simulated.
 #[derive(Debug)]
-pub struct Entered(());
+pub(crate) struct Entered(());
 
 impl Drop for Entered {
     fn drop(&mut self) {
@@ -65,7 +65,7 @@ impl Drop for Entered {
 
 /// Addresses that are listened at, and the latency of each path.
 #[derive(Debug)]
-pub struct Network {
+pub(crate) struct Network {
     seed: Seed,
     inner: Mutex<Inner>,
 }
@@ -114,8 +114,7 @@ impl Network {
         Err(io::ErrorKind::AddrInUse.into())
     }
 
-    /// Listens.
-    pub fn listen(self: &Arc<Self>, at: SocketAddr, backlog: u32) -> io::Result<Listener> {
+    pub(crate) fn listen(self: &Arc<Self>, at: SocketAddr, backlog: u32) -> io::Result<Listener> {
         let at = self.bind(at, |inner, at| inner.listeners.contains_key(at))?;
         let queue = Arc::new(Mutex::new(Queue { backlog: backlog as usize, ..Queue::default() }));
         lock(&self.inner).listeners.insert(at, Arc::clone(&queue));
@@ -123,7 +122,7 @@ impl Network {
     }
 
     /// Binds a socket for datagrams.
-    pub fn datagrams(self: &Arc<Self>, at: SocketAddr) -> io::Result<Datagrams> {
+    pub(crate) fn datagrams(self: &Arc<Self>, at: SocketAddr) -> io::Result<Datagrams> {
         // A socket that is bound to every address answers from one.
         let host = if at.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { at.ip() };
         let at = SocketAddr::new(host, at.port());
@@ -134,7 +133,7 @@ impl Network {
     }
 
     /// Connects, from a host of choice. The first poll sends the SYN.
-    pub async fn connect(self: Arc<Self>, from: Option<IpAddr>, to: SocketAddr) -> io::Result<Stream> {
+    pub(crate) async fn connect(self: Arc<Self>, from: Option<IpAddr>, to: SocketAddr) -> io::Result<Stream> {
         let own: IpAddr =
             from.unwrap_or(if to.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
         // Ports of clients are not listened at: two clients may have one, from different hosts.
@@ -182,22 +181,22 @@ struct Queue {
 
 /// A listening socket.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     network: Arc<Network>,
     at: SocketAddr,
     queue: Arc<Mutex<Queue>>,
 }
 
 impl Listener {
-    pub fn local_addr(&self) -> SocketAddr {
+    pub(crate) fn local_addr(&self) -> SocketAddr {
         self.at
     }
 
-    pub fn set_backlog(&self, backlog: usize) {
+    pub(crate) fn set_backlog(&self, backlog: usize) {
         lock(&self.queue).backlog = backlog;
     }
 
-    pub fn poll_accept(&self, context: &Context<'_>) -> Poll<(Stream, SocketAddr)> {
+    pub(crate) fn poll_accept(&self, context: &Context<'_>) -> Poll<(Stream, SocketAddr)> {
         let mut queue = lock(&self.queue);
         if let Some(accepted) = queue.waiting.pop_front() {
             return Poll::Ready(accepted);
@@ -358,7 +357,7 @@ fn wake(waker: &mut Option<Waker>) {
 
 /// One end of a stream.
 #[derive(Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     local: SocketAddr,
     peer: SocketAddr,
     incoming: Arc<Mutex<Pipe>>,
@@ -372,42 +371,42 @@ impl Stream {
         Self { local, peer, incoming, outgoing, abrupt: AtomicBool::new(false) }
     }
 
-    pub fn local_addr(&self) -> SocketAddr {
+    pub(crate) fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    pub fn peer_addr(&self) -> SocketAddr {
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
         self.peer
     }
 
-    pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         lock(&self.incoming).poll_readable(context)
     }
 
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         lock(&self.incoming).try_read(buffer)
     }
 
-    pub fn poll_write_ready(&self, context: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_write_ready(&self, context: &Context<'_>) -> Poll<()> {
         lock(&self.outgoing).poll_writable(context)
     }
 
-    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         if lock(&self.incoming).reset.is_some_and(|at| at <= instant()) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         lock(&self.outgoing).try_write(bytes)
     }
 
-    pub fn set_zero_linger(&self) {
+    pub(crate) fn set_zero_linger(&self) {
         self.abrupt.store(true, Ordering::Relaxed);
     }
 
-    pub fn shut_down_writing(&self) {
+    pub(crate) fn shut_down_writing(&self) {
         lock(&self.outgoing).finish();
     }
 
-    pub fn peer_has_left(&self) -> bool {
+    pub(crate) fn peer_has_left(&self) -> bool {
         lock(&self.incoming).has_ended()
     }
 }
@@ -445,19 +444,19 @@ impl fmt::Debug for Mailbox {
 
 /// A socket for datagrams.
 #[derive(Debug)]
-pub struct Datagrams {
+pub(crate) struct Datagrams {
     network: Arc<Network>,
     at: SocketAddr,
     mailbox: Arc<Mutex<Mailbox>>,
 }
 
 impl Datagrams {
-    pub fn local_addr(&self) -> SocketAddr {
+    pub(crate) fn local_addr(&self) -> SocketAddr {
         self.at
     }
 
     /// Sends; what nothing is bound for is lost.
-    pub fn send_to(&self, bytes: &[u8], to: SocketAddr) -> usize {
+    pub(crate) fn send_to(&self, bytes: &[u8], to: SocketAddr) -> usize {
         let at = instant() + self.network.latency(self.at.ip(), to.ip());
         let mailbox = lock(&self.network.inner).datagrams.get(&to).cloned();
         if let Some(mailbox) = mailbox {
@@ -470,7 +469,7 @@ impl Datagrams {
         bytes.len()
     }
 
-    pub fn poll_recv_from(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<(usize, SocketAddr)> {
+    pub(crate) fn poll_recv_from(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<(usize, SocketAddr)> {
         let mut mailbox = lock(&self.mailbox);
         let mailbox = &mut *mailbox;
         mailbox.reader = Some(context.waker().clone());

@@ -37,13 +37,13 @@ impl Number {
     }
 
     /// The number of these bytes, the highest first.
-    pub fn from_bytes(bytes: &[u8]) -> Self {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
         // SAFETY: reads `len` bytes from a slice of that many; with null as the third argument it makes a new BIGNUM.
         Self(made(unsafe { c::BN_bin2bn(bytes.as_ptr(), bytes.len(), null_mut()) }))
     }
 
     /// Its bytes, the highest first, without zeros in front: none for zero.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         // SAFETY: only reads the number.
         let mut bytes = vec![0; unsafe { c::BN_num_bytes(self.0.as_ptr()) } as usize];
         // SAFETY: writes BN_num_bytes bytes, and the vector is so long.
@@ -52,13 +52,13 @@ impl Number {
     }
 
     /// Whether it is 0.
-    pub fn is_zero(&self) -> bool {
+    pub(super) fn is_zero(&self) -> bool {
         // SAFETY: only reads the number.
         unsafe { c::BN_is_zero(self.0.as_ptr()) == 1 }
     }
 
     /// The sum.
-    pub fn plus(&self, other: &Self) -> Self {
+    pub(super) fn plus(&self, other: &Self) -> Self {
         let sum = Self::new();
         // SAFETY: writes to `sum` alone.
         done(unsafe { c::BN_add(sum.0.as_ptr(), self.0.as_ptr(), other.0.as_ptr()) });
@@ -66,7 +66,7 @@ impl Number {
     }
 
     /// The product.
-    pub fn times(&self, other: &Self) -> Self {
+    pub(super) fn times(&self, other: &Self) -> Self {
         let (product, scratch) = (Self::new(), Scratch::new());
         // SAFETY: writes to `product` and `scratch` alone.
         done(unsafe { c::BN_mul(product.0.as_ptr(), self.0.as_ptr(), other.0.as_ptr(), scratch.0.as_ptr()) });
@@ -78,11 +78,11 @@ impl Number {
 pub(super) struct Residue(Number);
 
 impl Residue {
-    pub fn number(&self) -> &Number {
+    pub(super) fn number(&self) -> &Number {
         &self.0
     }
 
-    pub fn into_number(self) -> Number {
+    pub(super) fn into_number(self) -> Number {
         self.0
     }
 }
@@ -108,7 +108,7 @@ impl Drop for Modulus {
 impl Modulus {
     /// # Panics
     /// Of an even number.
-    pub fn new(bytes: &[u8]) -> Self {
+    pub(super) fn new(bytes: &[u8]) -> Self {
         assert!(bytes.last().is_some_and(|last| last % 2 == 1), "Montgomery's multiplication needs an odd modulus");
         c::init();
         let (number, scratch) = (Number::from_bytes(bytes), Scratch::new());
@@ -118,12 +118,12 @@ impl Modulus {
     }
 
     /// The modulus itself.
-    pub fn number(&self) -> &Number {
+    pub(super) fn number(&self) -> &Number {
         &self.number
     }
 
     /// What remains when it is divided by the modulus.
-    pub fn reduce(&self, number: Number) -> Residue {
+    pub(super) fn reduce(&self, number: Number) -> Residue {
         // SAFETY: only reads both.
         if unsafe { c::BN_cmp(number.0.as_ptr(), self.number.0.as_ptr()) } < 0 {
             return Residue(number);
@@ -136,7 +136,7 @@ impl Modulus {
     }
 
     /// The difference, never below zero.
-    pub fn minus(&self, from: &Residue, what: &Residue) -> Residue {
+    pub(super) fn minus(&self, from: &Residue, what: &Residue) -> Residue {
         let (rest, scratch) = (Number::new(), Scratch::new());
         let (from, what, modulus) = (from.0.0.as_ptr(), what.0.0.as_ptr(), self.number.0.as_ptr());
         // SAFETY: writes to `rest` and `scratch` alone.
@@ -145,7 +145,7 @@ impl Modulus {
     }
 
     /// Montgomery's form: times R, the power of 2 just above the modulus.
-    pub fn montgomery(&self, plain: &Residue) -> Residue {
+    pub(super) fn montgomery(&self, plain: &Residue) -> Residue {
         let (form, scratch) = (Number::new(), Scratch::new());
         let (plain, montgomery) = (plain.0.0.as_ptr(), self.montgomery.as_ptr());
         // SAFETY: writes to `form` and `scratch` alone.
@@ -154,7 +154,7 @@ impl Modulus {
     }
 
     /// Montgomery's product: of both, by R. Of a number and another's Montgomery form it is their plain product.
-    pub fn product(&self, one: &Residue, other: &Residue) -> Residue {
+    pub(super) fn product(&self, one: &Residue, other: &Residue) -> Residue {
         let (product, scratch) = (Number::new(), Scratch::new());
         let (one, other, montgomery) = (one.0.0.as_ptr(), other.0.0.as_ptr(), self.montgomery.as_ptr());
         // SAFETY: writes to `product` and `scratch` alone.
@@ -163,7 +163,7 @@ impl Modulus {
     }
 
     /// The base to that power. Its time depends on the exponent.
-    pub fn power(&self, base: &Residue, exponent: &Number) -> Residue {
+    pub(super) fn power(&self, base: &Residue, exponent: &Number) -> Residue {
         let (power, scratch) = (Number::new(), Scratch::new());
         let (base, exponent) = (base.0.0.as_ptr(), exponent.0.as_ptr());
         let (modulus, montgomery) = (self.number.0.as_ptr(), self.montgomery.as_ptr());

@@ -72,17 +72,17 @@ impl Group {
     }
 
     /// g to that power. The exponent's bytes have the highest first.
-    pub fn g_to(&self, exponent: &[u8]) -> Residue {
+    pub(super) fn g_to(&self, exponent: &[u8]) -> Residue {
         self.times_g_to(self.widened(&[1]), exponent)
     }
 
     /// k * g to that power.
-    pub fn k_times_g_to(&self, exponent: &[u8]) -> Residue {
+    pub(super) fn k_times_g_to(&self, exponent: &[u8]) -> Residue {
         self.times_g_to(self.widened(&self.k), exponent)
     }
 
     /// `factor` * g to that power, of at most twice [`EXPONENT_BYTES`].
-    pub fn times_g_to(&self, factor: Residue, exponent: &[u8]) -> Residue {
+    pub(super) fn times_g_to(&self, factor: Residue, exponent: &[u8]) -> Residue {
         let (high, low) = exponent.split_at(exponent.len().saturating_sub(EXPONENT_BYTES));
         let product = self.powers.times(&self.modulus, factor, low);
         if high.is_empty() { product } else { HIGH_POWERS.times(&self.modulus, product, high) }

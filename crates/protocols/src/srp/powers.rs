@@ -11,7 +11,7 @@ pub(super) struct Powers {
 }
 
 impl Powers {
-    pub fn new(modulus: &Modulus, base: &Residue) -> Self {
+    pub(super) fn new(modulus: &Modulus, base: &Residue) -> Self {
         let one = || modulus.montgomery(&modulus.reduce(Number::from_bytes(&[1])));
         let mut step = modulus.montgomery(base);
         let mut rows = Vec::with_capacity(EXPONENT_BYTES);
@@ -27,7 +27,7 @@ impl Powers {
     }
 
     /// `factor` times the base to the power of these bytes, the highest first, at most [`EXPONENT_BYTES`] of them.
-    pub fn times(&self, modulus: &Modulus, factor: Residue, exponent: &[u8]) -> Residue {
+    pub(super) fn times(&self, modulus: &Modulus, factor: Residue, exponent: &[u8]) -> Residue {
         let chosen = self.rows.iter().zip(exponent.iter().rev()).map(|(row, byte)| &row[usize::from(*byte)]);
         chosen.fold(factor, |product, power| modulus.product(&product, power))
     }

@@ -12,7 +12,7 @@ use http::request::Parts;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use self::wire::RPC_PATH;
+pub(super) use self::wire::RPC_PATH;
 use self::wire::{Names, Out, Protocol, from_params, word};
 use super::ServiceError;
 use super::query::Params;
@@ -50,7 +50,7 @@ type Members = Vec<(&'static str, Out)>;
 type Outcome = Result<Members, ServiceError>;
 
 /// Answers one request.
-pub fn handle(services: &Services, role: RegionRole, clock: Clock, parts: &Parts, body: &[u8]) -> Response {
+pub(super) fn handle(services: &Services, role: RegionRole, clock: Clock, parts: &Parts, body: &[u8]) -> Response {
     let protocol = Protocol::of(parts);
     match protocol.read(parts, body) {
         Ok((operation, input)) => respond(services, role, clock, protocol, &operation, &input),
@@ -59,18 +59,18 @@ pub fn handle(services: &Services, role: RegionRole, clock: Clock, parts: &Parts
 }
 
 /// The same for the query protocol's parameters.
-pub fn handle_query(services: &Services, role: RegionRole, clock: Clock, params: &Params) -> Response {
+pub(super) fn handle_query(services: &Services, role: RegionRole, clock: Clock, params: &Params) -> Response {
     let (operation, input) = from_params(params);
     respond(services, role, clock, Protocol::Query, &operation, &input)
 }
 
 /// The operation that a request names, if any.
-pub fn operation(parts: &Parts, body: &[u8]) -> String {
+pub(super) fn operation(parts: &Parts, body: &[u8]) -> String {
     Protocol::of(parts).read(parts, body).map(|(operation, _)| operation).unwrap_or_default()
 }
 
 /// An error, in the protocol of the request.
-pub fn refusal(parts: &Parts, error: &ServiceError) -> Response {
+pub(super) fn refusal(parts: &Parts, error: &ServiceError) -> Response {
     Protocol::of(parts).refuse(error)
 }
 

@@ -15,7 +15,7 @@ use crate::api::{Reply, ServiceError, query_error, request_id};
 
 const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 /// What the paths of the CBOR protocol begin with (Smithy specification, "Smithy RPC v2 CBOR").
-pub const RPC_PATH: &str = "/service/";
+pub(crate) const RPC_PATH: &str = "/service/";
 /// What `X-Amz-Target` begins with in the JSON protocol.
 const TARGET: &str = "GraniteServiceVersion20100801.";
 /// CBOR's tag of a time in seconds since the epoch (RFC 8949, 3.4.2).
@@ -23,7 +23,7 @@ const EPOCH_TAG: u64 = 1;
 
 /// How a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(super) enum Protocol {
     Cbor,
     Json,
     Query,
@@ -31,7 +31,7 @@ pub enum Protocol {
 
 /// A value of an answer.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Out {
+pub(super) enum Out {
     Text(String),
     Whole(i64),
     Number(f64),
@@ -42,13 +42,13 @@ pub enum Out {
 }
 
 /// Text.
-pub fn word(value: impl Into<String>) -> Out {
+pub(super) fn word(value: impl Into<String>) -> Out {
     Out::Text(value.into())
 }
 
 /// The names of an operation's answer in the query protocol.
 #[derive(Debug, Clone, Copy)]
-pub struct Names {
+pub(super) struct Names {
     /// `DescribeAlarmsResponse`.
     pub response: &'static str,
     /// `DescribeAlarmsResult`, where it has one.
@@ -57,7 +57,7 @@ pub struct Names {
 
 impl Protocol {
     /// What a request speaks.
-    pub fn of(parts: &Parts) -> Self {
+    pub(super) fn of(parts: &Parts) -> Self {
         if parts.uri.path().starts_with(RPC_PATH) {
             Self::Cbor
         } else if parts.headers.contains_key("x-amz-target") {
@@ -68,7 +68,7 @@ impl Protocol {
     }
 
     /// The operation and its input.
-    pub fn read(self, parts: &Parts, body: &[u8]) -> Result<(String, Value), ServiceError> {
+    pub(super) fn read(self, parts: &Parts, body: &[u8]) -> Result<(String, Value), ServiceError> {
         let wrong = |why: String| ServiceError::bad("SerializationException", why);
         if parts.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(wrong("The lab reads no compressed requests; put less at a time.".to_owned()));
@@ -100,7 +100,7 @@ impl Protocol {
     }
 
     /// An operation's answer.
-    pub fn write(self, names: Names, members: Vec<(&'static str, Out)>) -> Response {
+    pub(super) fn write(self, names: Names, members: Vec<(&'static str, Out)>) -> Response {
         match self {
             Self::Cbor => cbor(StatusCode::OK, &to_cbor(&Out::Members(members))).into_response(),
             Self::Json => json(StatusCode::OK, &to_json(&Out::Members(members))),
@@ -114,7 +114,7 @@ impl Protocol {
     }
 
     /// An error. The newer protocols carry the query protocol's code in a header (Smithy, `awsQueryCompatible`).
-    pub fn refuse(self, error: &ServiceError) -> Response {
+    pub(super) fn refuse(self, error: &ServiceError) -> Response {
         let members = vec![("__type", word(error.code)), ("message", word(&error.message))];
         let mut response = match self {
             Self::Cbor => cbor(error.status, &to_cbor(&Out::Members(members))),
@@ -207,7 +207,7 @@ fn to_xml(name: &'static str, out: Out) -> Element {
 }
 
 /// The `Action`, and the dotted parameters as the structure that they stand for; every value is text.
-pub fn from_params(params: &Params) -> (String, Value) {
+pub(super) fn from_params(params: &Params) -> (String, Value) {
     let mut tree = Tree::default();
     for (name, value) in params.iter().filter(|(name, _)| !["Action", "Version"].contains(name)) {
         let at = name.split('.').fold(&mut tree, |at, part| at.below.entry(part.to_owned()).or_default());

@@ -8,15 +8,15 @@ use crate::api::xml::{node, text};
 use crate::world::{Association, Creation, LAST_RULE_V4, NetworkAcl, State, final_entries};
 
 /// Amazon VPC quotas: network ACLs for each VPC.
-pub const ACLS_FOR_VPC: usize = 200;
+pub(crate) const ACLS_FOR_VPC: usize = 200;
 /// Amazon VPC quotas: rules in each direction, IPv4 and IPv6 apart, the final ones included; can be raised to 40.
-pub const RULES_FOR_DIRECTION: usize = 20;
+pub(crate) const RULES_FOR_DIRECTION: usize = 20;
 /// The IANA number of UDP.
-pub const UDP: i16 = 17;
+pub(super) const UDP: i16 = 17;
 /// The IANA numbers of ICMP and of ICMPv6.
-pub const ICMP: [i16; 2] = [1, 58];
+pub(super) const ICMP: [i16; 2] = [1, 58];
 
-pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     let vpc = call.required("VpcId")?;
     if !state.vpcs.iter().any(|known| known.id == vpc && known.region == call.region) {
         return Err(ServiceError::bad("InvalidVpcID.NotFound", format!("The vpc ID '{vpc}' does not exist")));
@@ -76,7 +76,7 @@ fn shown(state: &State, id: &str, token: Option<&str>) -> Outcome {
     Ok(answer)
 }
 
-pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
     let id = call.required("NetworkAclId")?;
     let acl = find(state, call, id)?;
     if acl.is_default {
@@ -91,7 +91,7 @@ pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub fn create_entry(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     let entry = entry(call)?;
     let acl = find(state, call, call.required("NetworkAclId")?)?;
     if acl.entries.iter().any(|known| same_rule(known, &entry)) {
@@ -108,7 +108,7 @@ pub fn create_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub fn replace_entry(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn replace_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     let entry = entry(call)?;
     let acl = find(state, call, call.required("NetworkAclId")?)?;
     let known = acl.entries.iter_mut().find(|known| same_rule(known, &entry));
@@ -117,7 +117,7 @@ pub fn replace_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub fn delete_entry(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     let (rule_number, egress) = (rule_number(call)?, egress(call)?);
     let acl = find(state, call, call.required("NetworkAclId")?)?;
     let before = acl.entries.len();
@@ -125,7 +125,7 @@ pub fn delete_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     if acl.entries.len() == before { Err(no_entry(rule_number)) } else { Ok(done()) }
 }
 
-pub fn replace_association(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn replace_association(state: &mut State, call: &Call<'_>) -> Outcome {
     let old = call.required("AssociationId")?;
     let new_acl = call.required("NetworkAclId")?;
     let missing =
@@ -224,7 +224,7 @@ fn cidr(call: &Call<'_>) -> Result<Cidr, ServiceError> {
 }
 
 /// A parameter that must be there and be a number.
-pub fn number<T: std::str::FromStr>(call: &Call<'_>, name: &str) -> Result<T, ServiceError> {
+pub(super) fn number<T: std::str::FromStr>(call: &Call<'_>, name: &str) -> Result<T, ServiceError> {
     let text = call.required(name)?;
     text.parse().map_err(|_| invalid(format!("Value ({text}) for parameter {name} is invalid.")))
 }
@@ -235,7 +235,7 @@ fn ports(call: &Call<'_>) -> Result<Ports, ServiceError> {
 }
 
 /// A range whose ends are in order.
-pub fn in_order(ports: Ports) -> Result<Ports, ServiceError> {
+pub(super) fn in_order(ports: Ports) -> Result<Ports, ServiceError> {
     if ports.from > ports.to {
         return Err(invalid(format!("Invalid TCP/UDP port range ({}:{})", ports.from, ports.to)));
     }

@@ -5,7 +5,7 @@ use crate::api::xml::{Element, list, node, text};
 use crate::topology::{self, ACCOUNT};
 use crate::world::{NetworkAcl, State, Subnet, Vpc};
 
-pub fn vpcs(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn vpcs(state: &State, call: &Call<'_>) -> Outcome {
     let rows = state.vpcs.iter().filter(|vpc| vpc.region == call.region).map(|vpc| Row {
         id: vpc.id.clone(),
         attributes: vec![
@@ -49,7 +49,7 @@ fn vpc_shown(vpc: &Vpc) -> Vec<Element> {
     ]
 }
 
-pub fn subnets(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn subnets(state: &State, call: &Call<'_>) -> Outcome {
     let rows = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| Row {
         id: subnet.id.clone(),
         attributes: vec![
@@ -104,7 +104,7 @@ fn zone_id(zone: &str) -> String {
     format!("{short}-az{}", if letter == "a" { 1 } else { 2 })
 }
 
-pub fn acls(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn acls(state: &State, call: &Call<'_>) -> Outcome {
     let rows = state.acls.iter().filter(|acl| acl.region == call.region).map(|acl| {
         let associations =
             |pick: fn(&crate::world::Association) -> &String| acl.associations.iter().map(pick).cloned().collect();
@@ -141,7 +141,7 @@ pub fn acls(state: &State, call: &Call<'_>) -> Outcome {
 }
 
 /// An ACL with its tags, as CreateNetworkAcl answers.
-pub fn acl_with_tags(state: &State, acl: &NetworkAcl) -> Vec<Element> {
+pub(super) fn acl_with_tags(state: &State, acl: &NetworkAcl) -> Vec<Element> {
     let mut shown = acl_shown(acl);
     shown.push(tag_set(state, &acl.id));
     shown
@@ -188,13 +188,13 @@ fn action(action: Action) -> &'static str {
 }
 
 /// The lab's Regions have none.
-pub fn vpc_endpoints(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn vpc_endpoints(state: &State, call: &Call<'_>) -> Outcome {
     let not_found = "InvalidVpcEndpointId.NotFound";
     let kind = Kind { ids: "VpcEndpointId", not_found, noun: "vpcEndpoint", set: "vpcEndpointSet" };
     describe(state, call, &kind, Vec::new())
 }
 
-pub fn zones(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn zones(state: &State, call: &Call<'_>) -> Outcome {
     let region = topology::region(call.region);
     let zones = state.subnets_of(call.region, false);
     let rows = zones.map(|subnet| Row {

@@ -8,13 +8,13 @@ use crate::topology::{self, ACCOUNT};
 use crate::world::{GroupRule, SecurityGroup, State, all_outbound};
 
 /// Amazon VPC quotas: rules of a security group, each direction and IP family apart; can be raised.
-pub const RULES_FOR_GROUP: usize = 60;
+pub(crate) const RULES_FOR_GROUP: usize = 60;
 /// EC2 API reference, CreateSecurityGroup: name and description.
 const LONGEST: usize = 255;
 /// The group that every VPC comes with.
 const DEFAULT: &str = "default";
 
-pub fn describe(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe(state: &State, call: &Call<'_>) -> Outcome {
     let named = call.params.list("GroupName");
     let groups = state.groups.iter().filter(|group| group.region == call.region);
     let rows = groups.filter(|group| named.is_empty() || named.contains(&group.name.as_str())).map(|group| Row {
@@ -59,7 +59,7 @@ fn referenced(group: &SecurityGroup) -> impl Iterator<Item = &str> {
     })
 }
 
-pub fn describe_rules(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe_rules(state: &State, call: &Call<'_>) -> Outcome {
     let groups = state.groups.iter().filter(|group| group.region == call.region);
     let rules = groups.flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
     let rows = rules.map(|(group, rule)| Row {
@@ -76,7 +76,7 @@ pub fn describe_rules(state: &State, call: &Call<'_>) -> Outcome {
     described(state, call, &kind, rows.collect())
 }
 
-pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     let (name, description) = (call.required("GroupName")?, call.required("GroupDescription")?);
     let vpc = call.params.get("VpcId");
     let vpc = vpc.ok_or_else(|| {
@@ -118,7 +118,7 @@ pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(vec![text("return", true), text("groupId", &id), text("securityGroupArn", arn), tag_set(state, &id)])
 }
 
-pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
     let id = call.required("GroupId")?;
     let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
     if group.name == DEFAULT {
@@ -139,7 +139,7 @@ pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
 }
 
 /// AuthorizeSecurityGroupIngress and -Egress: all of the rules, or none.
-pub fn authorize(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
+pub(super) fn authorize(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
     let id = call.required("GroupId")?;
     let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
     let given = parse(state, call, &group.vpc, egress)?;
@@ -178,7 +178,7 @@ pub fn authorize(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
 }
 
 /// RevokeSecurityGroupIngress and -Egress, by permission or by the rules' IDs: all of the rules, or none.
-pub fn revoke(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
+pub(super) fn revoke(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
     let id = call.required("GroupId")?;
     let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
     let by_id = call.params.list("SecurityGroupRuleId");
@@ -216,7 +216,7 @@ fn find<'a>(state: &'a mut State, call: &Call<'_>, id: &str) -> Result<&'a mut S
 }
 
 /// The error for a security group that is not there.
-pub fn not_found(id: &str) -> ServiceError {
+pub(super) fn not_found(id: &str) -> ServiceError {
     ServiceError::bad("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
 }
 

@@ -11,7 +11,7 @@ const GROUPS_FOR_INTERFACE: usize = 5;
 /// Whose the interfaces of load balancers are.
 const BALANCERS: &str = "amazon-elb";
 
-pub fn describe(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe(state: &State, call: &Call<'_>) -> Outcome {
     let rows = state.interfaces.iter().filter(|interface| interface.region == call.region).map(|interface| {
         let zone = state.subnet(&interface.subnet).map(|subnet| subnet.zone.clone()).unwrap_or_default();
         Row {
@@ -112,7 +112,7 @@ const OTHERS: [&str; 4] =
     ["SourceDestCheck.Value", "Attachment.AttachmentId", "EnablePrimaryIpv6", "AssociatePublicIpAddress"];
 
 /// ModifyNetworkInterfaceAttribute: one attribute at a time; of the lab's, the security groups and the description.
-pub fn modify(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn modify(state: &mut State, call: &Call<'_>) -> Outcome {
     let id = call.required("NetworkInterfaceId")?;
     let own = |interface: &Interface| interface.id == id && interface.region == call.region;
     let missing = || {

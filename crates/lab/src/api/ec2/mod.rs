@@ -8,8 +8,8 @@ mod permissions;
 mod rows;
 mod tags;
 
-pub use acls::{ACLS_FOR_VPC, RULES_FOR_DIRECTION};
-pub use groups::RULES_FOR_GROUP;
+pub(crate) use acls::{ACLS_FOR_VPC, RULES_FOR_DIRECTION};
+pub(crate) use groups::RULES_FOR_GROUP;
 
 use super::query::Params;
 use super::xml::{Element, node, text};
@@ -29,7 +29,7 @@ struct Call<'a> {
 type Outcome = Result<Vec<Element>, ServiceError>;
 
 /// Answers one request. A service control policy may demand tags of whatever is created.
-pub fn handle(world: &World, region: RegionRole, params: &Params, required_tags: &[String]) -> Reply {
+pub(crate) fn handle(world: &World, region: RegionRole, params: &Params, required_tags: &[String]) -> Reply {
     let call = Call { region, params };
     let outcome = call.has_tags(required_tags).and_then(|()| act(world, &call));
     let request_id = super::request_id();
@@ -43,7 +43,7 @@ pub fn handle(world: &World, region: RegionRole, params: &Params, required_tags:
 }
 
 /// An error as EC2 writes it.
-pub fn refusal(error: &ServiceError, request_id: &str) -> Reply {
+pub(crate) fn refusal(error: &ServiceError, request_id: &str) -> Reply {
     let what = node("Error", vec![text("Code", error.code), text("Message", &error.message)]);
     Reply::xml(error.status, &node("Response", vec![node("Errors", vec![what]), text("RequestID", request_id)]))
 }

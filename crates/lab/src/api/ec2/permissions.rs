@@ -10,7 +10,7 @@ use crate::topology::ACCOUNT;
 use crate::world::{GroupRule, SecurityGroup, State};
 
 /// The permissions that a request names, each with its description; other groups must be of the same VPC.
-pub fn parse(
+pub(super) fn parse(
     state: &State,
     call: &Call<'_>,
     vpc: &str,
@@ -101,7 +101,7 @@ fn description(call: &Call<'_>, at: &str) -> Option<String> {
 }
 
 /// What `ipPermissions` and `ipPermissionsEgress` show of a group.
-pub fn shown(group: &SecurityGroup, egress: bool) -> Vec<Vec<Element>> {
+pub(super) fn shown(group: &SecurityGroup, egress: bool) -> Vec<Vec<Element>> {
     let rules: Vec<&GroupRule> = group.rules.iter().filter(|rule| rule.permission.egress == egress).collect();
     let key = |rule: &GroupRule| (rule.permission.protocol, rule.permission.ports, rule.permission.icmp);
     let mut keys = Vec::new();
@@ -163,7 +163,7 @@ fn range(permission: &Permission) -> Option<(i32, i32)> {
 }
 
 /// A rule as DescribeSecurityGroupRules shows it; its tags come after.
-pub fn rule_shown(group: &SecurityGroup, rule: &GroupRule) -> Vec<Element> {
+pub(super) fn rule_shown(group: &SecurityGroup, rule: &GroupRule) -> Vec<Element> {
     let mut shown = vec![text("groupOwnerId", ACCOUNT)];
     shown.extend(common(group, rule));
     if let Peer::Group(id) = &rule.permission.peer {
@@ -173,14 +173,14 @@ pub fn rule_shown(group: &SecurityGroup, rule: &GroupRule) -> Vec<Element> {
 }
 
 /// A new rule with its tags, as AuthorizeSecurityGroupIngress answers.
-pub fn rule_with_tags(state: &State, group: &SecurityGroup, rule: &GroupRule) -> Vec<Element> {
+pub(super) fn rule_with_tags(state: &State, group: &SecurityGroup, rule: &GroupRule) -> Vec<Element> {
     let mut shown = rule_shown(group, rule);
     shown.push(tag_set(state, &rule.id));
     shown
 }
 
 /// A rule as RevokeSecurityGroupIngress shows what it took away.
-pub fn revoked_shown(group: &SecurityGroup, rule: &GroupRule) -> Vec<Element> {
+pub(super) fn revoked_shown(group: &SecurityGroup, rule: &GroupRule) -> Vec<Element> {
     let mut shown = common(group, rule);
     if let Peer::Group(id) = &rule.permission.peer {
         shown.push(text("referencedGroupId", id));

@@ -10,7 +10,7 @@ use crate::world::State;
 const FILTER_VALUES: usize = 200;
 
 /// A described resource: what filters see of it, and what the answer shows.
-pub struct Row {
+pub(super) struct Row {
     pub id: String,
     /// Attributes by filter name.
     pub attributes: Vec<(&'static str, Vec<String>)>,
@@ -18,7 +18,7 @@ pub struct Row {
 }
 
 /// How one kind of resource is described.
-pub struct Kind {
+pub(super) struct Kind {
     /// The parameter that lists IDs.
     pub ids: &'static str,
     /// The error for an ID that is not there.
@@ -30,7 +30,7 @@ pub struct Kind {
 }
 
 /// Filters rows and gives the page that was asked for.
-pub fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Vec<Row>) -> Outcome {
+pub(super) fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Vec<Row>) -> Outcome {
     let wanted = call.params.list(kind.ids);
     for id in &wanted {
         if !rows.iter().any(|row| row.id == *id) {
@@ -53,7 +53,7 @@ pub fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Vec<Row>)
 }
 
 /// The rows that every filter of the request matches.
-pub fn filter(
+pub(super) fn filter(
     call: &Call<'_>,
     mut rows: Vec<Row>,
     matches: impl Fn(&Row, &str, &[&str]) -> Result<bool, ServiceError>,
@@ -91,7 +91,7 @@ impl Row {
     ///
     /// # Errors
     /// When there is no such attribute.
-    pub fn matches(&self, name: &str, patterns: &[&str]) -> Result<bool, ServiceError> {
+    pub(super) fn matches(&self, name: &str, patterns: &[&str]) -> Result<bool, ServiceError> {
         let attribute = self.attributes.iter().find(|(known, _)| *known == name);
         let (_, values) = attribute.ok_or_else(|| invalid(format!("The filter '{name}' is invalid")))?;
         Ok(values.iter().any(|value| any(patterns, value)))
@@ -116,7 +116,7 @@ fn glob(pattern: &[u8], value: &[u8]) -> bool {
 }
 
 /// The page of a result that was asked for, and the token of the next one.
-pub fn page(call: &Call<'_>, by_id: bool, rows: Vec<Row>) -> Result<(Vec<Row>, Option<String>), ServiceError> {
+pub(super) fn page(call: &Call<'_>, by_id: bool, rows: Vec<Row>) -> Result<(Vec<Row>, Option<String>), ServiceError> {
     let size: Option<usize> = match call.params.get("MaxResults") {
         None => None,
         Some(_) if by_id => {
@@ -152,7 +152,7 @@ fn offset(action: &str, token: &str) -> Option<usize> {
 }
 
 /// A resource's tags as answers show them.
-pub fn tag_set(state: &State, id: &str) -> Element {
+pub(super) fn tag_set(state: &State, id: &str) -> Element {
     list("tagSet", "item", state.tags(id).map(|(key, value)| vec![text("key", key), text("value", value)]))
 }
 

@@ -12,7 +12,7 @@ const TAGS_FOR_RESOURCE: usize = 50;
 const KEY_LENGTH: usize = 128;
 const VALUE_LENGTH: usize = 256;
 
-pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     let resources = resources(state, call)?;
     let given = pairs(call, "Tag")?;
     if given.is_empty() {
@@ -32,7 +32,7 @@ pub fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
     let resources = resources(state, call)?;
     let numbers = call.params.numbers("Tag");
     for id in resources {
@@ -52,7 +52,7 @@ pub fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
 }
 
 /// The tags that a resource of `kind` is to be created with.
-pub fn from_specifications(call: &Call<'_>, kind: &str) -> Result<BTreeMap<String, String>, ServiceError> {
+pub(super) fn from_specifications(call: &Call<'_>, kind: &str) -> Result<BTreeMap<String, String>, ServiceError> {
     let mut tags = BTreeMap::new();
     for number in call.params.numbers("TagSpecification") {
         let given = call.required(&format!("TagSpecification.{number}.ResourceType"))?;
@@ -123,7 +123,7 @@ fn kind(state: &State, region: RegionRole, id: &str) -> Option<&'static str> {
     kinds.into_iter().find_map(|(kind, there)| there.then_some(kind))
 }
 
-pub fn describe(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe(state: &State, call: &Call<'_>) -> Outcome {
     let mut rows = Vec::new();
     for (id, tags) in &state.tags {
         let Some(kind) = kind(state, call.region, id) else { continue };

@@ -67,7 +67,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             codes: Pending::new(CODE_VALIDITY),
             sessions: Pending::new(SESSION_VALIDITY),

@@ -27,11 +27,11 @@ pub(super) struct Error {
 }
 
 impl Error {
-    pub fn new(error: &'static str) -> Self {
+    pub(super) fn new(error: &'static str) -> Self {
         Self { error, description: None }
     }
 
-    pub fn described(error: &'static str, description: impl Into<String>) -> Self {
+    pub(super) fn described(error: &'static str, description: impl Into<String>) -> Self {
         Self { error, description: Some(description.into()) }
     }
 }
@@ -39,7 +39,7 @@ impl Error {
 impl Request {
     /// Checks a request. What is wrong with client or redirect URI is shown to the user, the rest is told the client (Cognito
     /// developer guide, "Authorize endpoint", negative responses).
-    pub fn read(desk: &Desk, query: Option<&str>) -> Result<Self, Box<Response>> {
+    pub(super) fn read(desk: &Desk, query: Option<&str>) -> Result<Self, Box<Response>> {
         let shown = |error, client: Option<&str>| Box::new(to_error_page(error, client));
         let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
         let parameters = parameters.ok_or_else(|| shown("invalid_request", None))?;
@@ -80,7 +80,7 @@ impl Request {
     }
 
     /// Tells the client what is wrong.
-    pub fn refuse(&self, error: &Error) -> Response {
+    pub(super) fn refuse(&self, error: &Error) -> Response {
         let state = self.parameters.get("state");
         let told =
             [("error_description", error.description.as_deref()), ("error", Some(error.error)), ("state", state)];
@@ -88,7 +88,7 @@ impl Request {
     }
 
     /// Gives the client a code for a user who has signed in.
-    pub fn grant(&self, desk: &Desk, user: &User, session: &Session) -> Response {
+    pub(super) fn grant(&self, desk: &Desk, user: &User, session: &Session) -> Response {
         let code = web::opaque();
         let text = |name| self.parameters.get(name).map(str::to_owned);
         let granted = Code {

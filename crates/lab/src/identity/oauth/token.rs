@@ -22,11 +22,11 @@ pub(super) struct TokenError {
 }
 
 impl TokenError {
-    pub fn new(error: &'static str) -> Self {
+    pub(super) fn new(error: &'static str) -> Self {
         Self { error, description: None }
     }
 
-    pub fn described(error: &'static str, description: impl Into<String>) -> Self {
+    pub(super) fn described(error: &'static str, description: impl Into<String>) -> Self {
         Self { error, description: Some(description.into()) }
     }
 }
