@@ -94,9 +94,7 @@ fn mask_v6(prefix: u8) -> u128 {
 /// A range of ports, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ports {
-    /// The first.
     pub from: u16,
-    /// The last.
     pub to: u16,
 }
 
@@ -119,9 +117,7 @@ pub(crate) enum Action {
 /// ICMP type and code; -1 is every one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct IcmpTypeCode {
-    /// The type.
     pub kind: i32,
-    /// The code.
     pub code: i32,
 }
 

@@ -91,7 +91,6 @@ impl HealthOptions {
 pub(crate) struct Observation {
     /// Where the checker is.
     pub region: &'static str,
-    /// Its address.
     pub address: IpAddr,
     /// As Route 53 words it.
     pub status: String,
@@ -129,7 +128,6 @@ pub(crate) struct Settings {
     pub threshold: u32,
     /// Counts the updates, from 1.
     pub version: u64,
-    /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 

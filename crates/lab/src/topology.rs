@@ -22,11 +22,9 @@ pub(crate) const HEALTH_NAME: &str = "health.auth.gameday.test";
 pub(crate) const HEALTH_PATH: &str = "/health";
 /// The name of a status page outside every subnet.
 pub(crate) const STATUS_NAME: &str = "status.gameday.test";
-/// Its address.
 pub(crate) const STATUS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 4, 1));
 /// The name of the identity provider that users federate with, outside both Regions.
 pub(crate) const IDENTITY_PROVIDER_NAME: &str = "idp.gameday.test";
-/// Its address.
 pub(crate) const IDENTITY_PROVIDER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 6, 1));
 /// Whence the users connect: the loopback address that the kernel chooses by itself.
 pub(crate) const USERS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

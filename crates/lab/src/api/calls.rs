@@ -35,7 +35,6 @@ pub(crate) struct Call {
 /// A resource of a call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Resource {
-    /// Its ARN.
     pub arn: String,
     /// Its tags when the call was made.
     pub tags: BTreeMap<String, String>,

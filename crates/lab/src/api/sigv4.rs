@@ -25,7 +25,6 @@ pub(crate) struct Scope {
     pub access_key: String,
     /// The day, as `20260102`.
     pub date: String,
-    /// The Region.
     pub region: String,
     /// The service's signing name, as `ec2`.
     pub service: String,

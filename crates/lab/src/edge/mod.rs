@@ -85,13 +85,11 @@ pub(crate) enum Callers {
 
 /// One address of a network interface that serves HTTPS.
 pub(crate) struct FrontDoor {
-    /// Its socket.
     pub listener: TcpListener,
     /// Where that is.
     pub at: SocketAddr,
     /// What decides about packets.
     pub world: Arc<World>,
-    /// Its certificate.
     pub tls: TlsAcceptor,
     /// What it serves.
     pub router: Router,

@@ -10,13 +10,10 @@ use crate::topology;
 /// The function that verifies tokens for the accounts API.
 pub(crate) const AUTHORIZER: &str = "gameday-authorizer";
 
-/// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestApi {
-    /// Its ID.
     pub id: String,
-    /// Its authorizers.
     pub authorizers: Vec<Authorizer>,
 }
 
@@ -25,9 +22,7 @@ pub(crate) struct RestApi {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Authorizer {
-    /// Its ID.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// `TOKEN`, `REQUEST` or `COGNITO_USER_POOLS`.
     #[serde(rename = "type")]

@@ -40,11 +40,9 @@ pub(crate) struct CloudWatch {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Series {
-    /// Its namespace.
     pub namespace: String,
     /// Its name in there.
     pub name: String,
-    /// Its dimensions.
     pub dimensions: BTreeMap<String, String>,
     /// Seconds from one value to the next.
     pub every_s: u32,
@@ -104,7 +102,6 @@ pub(crate) struct MetricAlarm {
     pub statistic: String,
     /// How it is compared with the threshold.
     pub comparison: String,
-    /// The threshold.
     pub threshold: f64,
     /// Seconds of one period.
     pub period: i64,

@@ -40,9 +40,7 @@ pub(crate) struct Replica {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Domain {
-    /// Its name.
     pub name: String,
-    /// The certificate.
     pub certificate_arn: String,
     /// `Routing.Failover`.
     pub failover: Option<Failover>,
@@ -77,7 +75,6 @@ pub(crate) struct UserPool {
     pub remembers_devices: bool,
     /// Its own attributes, beside the standard ones.
     pub attributes: Vec<Attribute>,
-    /// Its groups.
     pub groups: Vec<Group>,
     /// Its app clients; the first one is the default.
     pub clients: Vec<Client>,
@@ -103,11 +100,9 @@ pub(crate) struct Attribute {
     pub limits: Option<[String; 2]>,
 }
 
-/// A group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Group {
-    /// Its name.
     pub name: String,
     /// The lowest one wins.
     pub precedence: Option<u32>,

@@ -41,7 +41,6 @@ pub(crate) struct Trail {
     pub global_service_events: bool,
     /// Whether digests prove that no file was changed.
     pub log_file_validation: bool,
-    /// Its bucket.
     pub bucket: String,
     /// Whether it records now.
     pub logging: bool,
@@ -60,7 +59,6 @@ impl Trail {
     }
 }
 
-/// A bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bucket {
@@ -70,7 +68,6 @@ pub(crate) struct Bucket {
     pub object_lock: Option<ObjectLock>,
 }
 
-/// An Object Lock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ObjectLock {
@@ -88,11 +85,9 @@ pub(crate) struct Retention {
     pub days: u32,
 }
 
-/// A web ACL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WebAcl {
-    /// Its name.
     pub name: String,
     /// AWS's managed rule groups in it, in the order of their priority.
     pub rules: Vec<String>,

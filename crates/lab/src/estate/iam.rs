@@ -22,7 +22,6 @@ pub(crate) struct Iam {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Role {
-    /// The service.
     pub service: String,
     /// The policies that it has of the account, by name.
     pub attached: Vec<String>,

@@ -18,7 +18,6 @@ pub(crate) const AUDIT: &str = "gameday-sign-in-audit";
 /// `PostAuthentication` and `PreTokenGeneration`, and only tells of others.
 pub(crate) type Triggers = BTreeMap<String, Trigger>;
 
-/// A trigger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Trigger {
@@ -39,7 +38,6 @@ pub(crate) struct Lambda {
     pub functions: BTreeMap<String, Function>,
 }
 
-/// A function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Function {
@@ -87,7 +85,6 @@ pub(crate) enum Program {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Vpc {
-    /// Its ID.
     pub id: String,
     /// IDs of subnets.
     pub subnets: Vec<String>,

@@ -83,7 +83,6 @@ pub struct AccountFixture {
     pub(crate) secrets: BTreeMap<String, secrets::Secrets>,
     /// Aurora and RDS Proxy.
     pub(crate) rds: rds::Rds,
-    /// IAM.
     pub(crate) iam: iam::Iam,
     /// The user pool.
     pub(crate) cognito: Cognito,

@@ -23,7 +23,6 @@ pub(crate) struct Rds {
     pub proxies: BTreeMap<String, BTreeMap<String, Proxy>>,
 }
 
-/// A global cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GlobalCluster {

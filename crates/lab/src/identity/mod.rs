@@ -169,7 +169,6 @@ pub(super) struct Place {
 pub(super) struct Refusal {
     /// The error's code, as `NotAuthorizedException`.
     pub code: &'static str,
-    /// Its message.
     pub message: String,
 }
 

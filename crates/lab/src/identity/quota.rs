@@ -255,7 +255,6 @@ struct Limit {
 /// A request to raise what may be provisioned.
 #[derive(Debug, Clone)]
 pub(crate) struct Increase {
-    /// Its ID.
     pub id: String,
     /// The quota's row.
     pub row: &'static Row,

@@ -37,9 +37,7 @@ const STRANGER: &str = "stranger-";
 /// The one client of the provider: the user pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    /// Its ID.
     pub id: String,
-    /// Its secret.
     pub secret: Secret,
     /// Where it takes codes.
     pub redirect_uri: String,

@@ -28,7 +28,6 @@ pub(crate) struct Functions {
     estate: Arc<AccountFixture>,
 }
 
-/// A function.
 #[derive(Debug)]
 pub(crate) struct Function {
     arn: String,
@@ -200,12 +199,10 @@ impl Function {
         Self { arn: arn("lambda", region, &format!("function:{name}")), spec, reserved, tags: Mutex::new(tags) }
     }
 
-    /// Its ARN.
     pub(crate) fn arn(&self) -> &str {
         &self.arn
     }
 
-    /// Its name.
     pub(crate) fn name(&self) -> &str {
         self.arn.rsplit(':').next().unwrap_or_default()
     }
@@ -230,7 +227,6 @@ impl Function {
         self.reserved() == Some(0)
     }
 
-    /// Its tags.
     pub(crate) fn tags(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         lock(&self.tags)
     }

@@ -47,7 +47,6 @@ pub(crate) struct AlarmRule {
 /// A CloudWatch alarm.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Alarm {
-    /// Its state.
     pub state: AlarmState,
     /// What it looks at.
     pub rule: AlarmRule,
@@ -83,11 +82,9 @@ impl Alarm {
 /// A metric's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MetricId {
-    /// Its namespace.
     pub namespace: String,
     /// Its name in there.
     pub name: String,
-    /// Its dimensions.
     pub dimensions: Dimensions,
 }
 
@@ -103,7 +100,6 @@ impl From<&Series> for MetricId {
 pub(crate) struct Datum {
     /// Of which metric.
     pub metric: MetricId,
-    /// The values.
     pub values: Vec<f64>,
     /// For what time.
     pub at: Timestamp,

@@ -80,7 +80,6 @@ pub(crate) enum Next {
 pub(crate) struct Firing {
     /// The schedule's group.
     pub group: String,
-    /// Its name.
     pub name: String,
     /// What it called, as `ec2:deleteNetworkAclEntry`.
     pub call: String,

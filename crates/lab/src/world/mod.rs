@@ -31,7 +31,6 @@ pub(crate) struct World {
 pub(crate) struct State {
     /// Virtual private clouds: one for each Region, and the clients'.
     pub vpcs: Vec<Vpc>,
-    /// Subnets.
     pub subnets: Vec<Subnet>,
     /// Network ACLs in the order of their creation.
     pub acls: Vec<NetworkAcl>,
@@ -64,7 +63,6 @@ pub(crate) struct Creation {
 pub(crate) struct Vpc {
     /// `vpc-…`.
     pub id: String,
-    /// Its Region.
     pub region: RegionRole,
     /// Its IPv4 block.
     pub cidr: Cidr,
@@ -74,14 +72,11 @@ pub(crate) struct Vpc {
     pub association: String,
 }
 
-/// A subnet.
 #[derive(Debug)]
 pub(crate) struct Subnet {
     /// `subnet-…`.
     pub id: String,
-    /// Its Region.
     pub region: RegionRole,
-    /// Its VPC.
     pub vpc: String,
     /// Its Availability Zone's name.
     pub zone: String,
@@ -89,14 +84,11 @@ pub(crate) struct Subnet {
     pub cidr: Cidr,
 }
 
-/// A network ACL.
 #[derive(Debug)]
 pub(crate) struct NetworkAcl {
     /// `acl-…`.
     pub id: String,
-    /// Its Region.
     pub region: RegionRole,
-    /// Its VPC.
     pub vpc: String,
     /// Whether the VPC came with it.
     pub is_default: bool,
@@ -111,22 +103,16 @@ pub(crate) struct NetworkAcl {
 pub(crate) struct Association {
     /// `aclassoc-…`; a new one after every replacement.
     pub id: String,
-    /// The subnet.
     pub subnet: String,
 }
 
-/// A security group.
 #[derive(Debug)]
 pub(crate) struct SecurityGroup {
     /// `sg-…`.
     pub id: String,
-    /// Its Region.
     pub region: RegionRole,
-    /// Its VPC.
     pub vpc: String,
-    /// Its name.
     pub name: String,
-    /// Its description.
     pub description: String,
     /// What it allows.
     pub rules: Vec<GroupRule>,
@@ -139,7 +125,6 @@ pub(crate) struct GroupRule {
     pub id: String,
     /// What it allows.
     pub permission: Permission,
-    /// Its description.
     pub description: Option<String>,
 }
 
@@ -148,9 +133,7 @@ pub(crate) struct GroupRule {
 pub(crate) struct Interface {
     /// `eni-…`.
     pub id: String,
-    /// Its Region.
     pub region: RegionRole,
-    /// Its subnet.
     pub subnet: String,
     /// Its addresses, the primary one first.
     pub addresses: Vec<IpAddr>,
@@ -171,11 +154,8 @@ pub(crate) struct Interface {
 pub(crate) struct LoadBalancer {
     /// `arn:aws:elasticloadbalancing:…:loadbalancer/app/NAME/ID`.
     pub arn: String,
-    /// Its Region.
     pub region: RegionRole,
-    /// Its VPC.
     pub vpc: String,
-    /// Its name.
     pub name: String,
     /// The security groups of all its interfaces.
     pub groups: Vec<String>,
