@@ -84,6 +84,8 @@
 //!
 //! Linux, where every address of 127.0.0.0/8 is local. It needs no root, no network namespace, and no route to anywhere else.
 
+#![warn(unreachable_pub)]
+
 mod acl;
 mod api;
 mod authorizers;

@@ -60,6 +60,7 @@
 //!
 //! Linux. Async functions need a [tokio](tokio::runtime) runtime with its I/O and time drivers.
 
+#![warn(unreachable_pub)]
 // A closed pipe makes these panic.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

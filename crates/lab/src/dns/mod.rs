@@ -20,9 +20,9 @@ use tokio::task::JoinSet;
 
 use gameday_protocols::net::{self, TcpListener, UdpSocket};
 
-pub use authoritative::{Authoritative, Views};
-pub use resolver::Resolver;
-pub use zone::{HOSTED_ZONE_ID, RecordSet, Zone};
+pub(crate) use authoritative::{Authoritative, Views};
+pub(crate) use resolver::Resolver;
+pub(crate) use zone::{HOSTED_ZONE_ID, RecordSet, Zone};
 
 /// An idle TCP connection of a DNS client is closed after this; real time.
 const IDLE: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use gameday_core::model::RegionRole;
 use hickory_proto::op::ResponseCode;
 
 /// The lab's hosted zone.
-pub const HOSTED_ZONE_ID: &str = "Z0GAMEDAYLAB00000001";
+pub(crate) const HOSTED_ZONE_ID: &str = "Z0GAMEDAYLAB00000001";
 /// How long Route 53's SOA lets "not there" be cached: its record's own TTL, since its minimum is larger (RFC 2308).
 pub(super) const NEGATIVE_TTL_S: u32 = 900;
 /// Route 53's values for a new zone's SOA (Route 53 developer guide, "NS and SOA records").

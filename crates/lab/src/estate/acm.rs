@@ -39,7 +39,7 @@ pub(crate) fn front_door(region: &str) -> String {
 }
 
 /// One in each Region, for the front door there.
-pub fn healthy() -> BTreeMap<String, Certificates> {
+pub(crate) fn healthy() -> BTreeMap<String, Certificates> {
     RegionRole::ALL
         .into_iter()
         .map(|role| {

@@ -41,7 +41,7 @@ pub(crate) struct Authorizer {
 pub(crate) type RestApis = BTreeMap<String, RestApi>;
 
 /// The accounts API of both Regions, behind a function.
-pub fn healthy() -> BTreeMap<String, RestApis> {
+pub(crate) fn healthy() -> BTreeMap<String, RestApis> {
     RegionRole::ALL
         .into_iter()
         .map(|role| {

@@ -18,6 +18,6 @@ pub(crate) struct Rates {
 }
 
 /// Both Regions as AWS gives them to everybody.
-pub fn healthy() -> BTreeMap<String, Rates> {
+pub(crate) fn healthy() -> BTreeMap<String, Rates> {
     RegionRole::ALL.map(|role| (topology::region(role).to_owned(), Rates::default())).into()
 }

@@ -7,9 +7,9 @@ use crate::topology;
 use gameday_core::model::RegionRole;
 
 /// The health check on the failover record's primary.
-pub const HEALTH_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000001";
+pub(crate) const HEALTH_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000001";
 /// The health check that counts others, where there is one.
-pub const CALCULATED_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000002";
+pub(crate) const CALCULATED_CHECK_ID: &str = "6a6d4461-7900-4000-8000-000000000002";
 
 /// Record, health checks, name servers, and what answers at the front doors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use super::{Identity, Refusal};
 use gameday_core::model::RegionRole;
 
 /// What the operation's name begins with on the wire.
-pub const TARGET: &str = "AWSCognitoIdentityProviderService.";
+pub(crate) const TARGET: &str = "AWSCognitoIdentityProviderService.";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const SERVICE: &str = "cognito-idp";
 
@@ -25,7 +25,7 @@ const LARGEST_REQUEST_BYTES: usize = 128 * 1024;
 
 /// Goes with a request that a service of the lab makes itself, and that needs no signature: no client can send it.
 #[derive(Debug, Clone, Copy)]
-pub struct Vouched;
+pub(crate) struct Vouched;
 
 /// One operation.
 #[derive(Clone, Copy)]

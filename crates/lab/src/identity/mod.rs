@@ -5,7 +5,7 @@
 
 mod access;
 mod admin;
-pub mod api;
+pub(crate) mod api;
 mod auth;
 mod authorizer;
 mod clients;
@@ -279,12 +279,12 @@ impl Identity {
     }
 
     /// What users connect to: the Cognito API, its keys, managed login, a health page, and an API protected by tokens.
-    pub fn data_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
+    pub(crate) fn data_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
         front_door::router(self, role).merge(api::router(self, role)).merge(oauth::router(self, role))
     }
 
     /// The Cognito API alone, for administrators.
-    pub fn control_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
+    pub(crate) fn control_plane(self: &Arc<Self>, role: RegionRole) -> axum::Router {
         api::router(self, role)
     }
 

@@ -20,16 +20,16 @@ pub(super) struct Vector {
 
 impl Vector {
     #[allow(clippy::unused_self, reason = "reads as the other fields do")]
-    pub fn pool(&self) -> &'static str {
+    pub(crate) fn pool(&self) -> &'static str {
         "us-east-1_ExAmPle01"
     }
 
     #[allow(clippy::unused_self, reason = "reads as the other fields do")]
-    pub fn timestamp(&self) -> &'static str {
+    pub(crate) fn timestamp(&self) -> &'static str {
         "Wed Jun 3 04:05:06 UTC 2026"
     }
 
-    pub fn challenge(&self) -> Challenge {
+    pub(crate) fn challenge(&self) -> Challenge {
         Challenge {
             salt_hex: self.salt.to_owned(),
             srp_b_hex: self.public_b.to_owned(),

@@ -6,7 +6,7 @@ use crate::identity::clients::AppClient;
 use gameday_protocols::srp::secret_hash;
 
 impl Lab {
-    pub fn named(&self, name: &str) -> AppClient {
+    pub(crate) fn named(&self, name: &str) -> AppClient {
         self.identity.clients().iter().find(|client| client.name == name).unwrap().clone()
     }
 
