@@ -76,8 +76,7 @@ fn main() -> Fallible<()> {
     let jobs = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let plain = bench.measure(runs, jobs, "virtual", Bench::virtually)?;
     let drawn = bench.measure(runs, jobs, "virtual-drawn", Bench::virtually_drawn)?;
-    // One at a time, since each needs the machine.
-    let measured = bench.measure(real, 1, "real", Bench::in_real_time)?;
+    let measured = bench.measure(real, jobs, "real", Bench::in_real_time)?;
     let tables = [&plain, &drawn, &measured].map(|summaries| table(summaries));
     println!("{}", tables.join("\n"));
     let rows = json!({ "rows": rows(&plain, ""), "drawn": rows(&drawn, "drawn "), "real": rows(&measured, "real ") });
@@ -436,8 +435,8 @@ fn document([plain, drawn, real]: &[String; 3], runs: u64, real_runs: u64, speed
     let real = match kept {
         Some(kept) if real_runs == 0 => kept,
         _ => format!(
-            "\nThe same draws with `--speed {speed}`, seeds 1 to {real_runs}, one run after the other, and another client at work in the\n\
-             lab (`tests/conformance/observer.py`). At that speed the noise of the machine counts {speed} times.\n\n{real}\n"
+            "\nThe same draws with `--speed {speed}`, seeds 1 to {real_runs}, as many runs side by side as there are processors, and in each\n\
+             lab another client at work (`tests/conformance/observer.py`). At that speed the noise of the machine counts {speed} times.\n\n{real}\n"
         ),
     };
     format!(
