@@ -428,7 +428,7 @@ fn what_bends_the_figures_of_observers_is_put_into_words() {
     let place = records.iter().position(|record| matches!(record.event, Event::Health { .. })).unwrap();
     records[place].at -= jiff::SignedDuration::from_secs(3600);
     let jumped = outcome(&records).unwrap();
-    assert!(jumped.anomalies.iter().any(|anomaly| anomaly.code == "clock_jumped" && anomaly.grave));
+    assert!(jumped.anomalies.iter().any(|anomaly| anomaly.code == "clock_jumped" && anomaly.severe));
 
     // No answer of the health check while it changed.
     let mut records = World::sample().run().0;

@@ -40,7 +40,7 @@ fn clients<'a>(rehearsal: &'a Rehearsal<'a>) -> &'a RegionClients {
 
 /// VPC and subnet of the first target.
 fn target(rehearsal: &Rehearsal<'_>) -> (String, String) {
-    rehearsal.plan.faults[0].cover.subnets.first().unwrap().clone()
+    rehearsal.plan.faults[0].blast_radius.subnets.first().unwrap().clone()
 }
 
 fn vpc(rehearsal: &Rehearsal<'_>) -> String {
@@ -119,7 +119,7 @@ const MOVES_A_TARGET: Act = |rehearsal| {
 const MOVES_ANOTHER_SUBNET: Act = |rehearsal| {
     Box::pin(async move {
         let (vpc, _) = target(rehearsal);
-        let targets = &rehearsal.plan.faults[0].cover.subnets;
+        let targets = &rehearsal.plan.faults[0].blast_radius.subnets;
         let described = Vpc::describe(clients(rehearsal), &vpc).await.unwrap();
         let other = described.associations().find(|(id, _)| !targets.contains(&(vpc.clone(), (*id).clone())));
         let other = other.unwrap().0.clone();
@@ -286,7 +286,7 @@ async fn on_the_limit_of_sign_ins() {
 async fn with_a_custom_acl(place: &Place) -> Rehearsal<'_> {
     let (targets, vpc, acl) = {
         let planned = place.rehearsal().await;
-        let subnets = planned.plan.faults[0].cover.subnets.clone();
+        let subnets = planned.plan.faults[0].blast_radius.subnets.clone();
         (subnets, vpc(&planned), new_acl(&planned).await)
     };
     let ec2 = &place.primary().ec2_mutating;

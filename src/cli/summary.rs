@@ -61,7 +61,7 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
     for steady in outcome.steady.iter().filter(|steady| !steady.steady) {
         let _ = writeln!(lines, "no steady state {}: {}", steady.judged_at.words(), steady.why_not());
     }
-    for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.grave || anomaly.of_runner) {
+    for anomaly in outcome.anomalies.iter().filter(|anomaly| anomaly.severe || anomaly.of_runner) {
         let _ = writeln!(lines, "{}: {}", anomaly.code, anomaly.text);
     }
     let verdict = verdict(&outcome.run.environment_kind, &outcome.run.environment_name, &words::headline(outcome));

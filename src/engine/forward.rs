@@ -52,8 +52,8 @@ impl Shell {
         for (fault, addresses) in ready.plan.faults.iter().zip(&ready.covered) {
             run.log.write(Event::FaultPlanned {
                 addresses: addresses.clone(),
-                unseen: addresses.is_empty() && !fault.cover.subnets.is_empty(),
-                stateful: fault.cover.stateful,
+                unseen: addresses.is_empty() && !fault.blast_radius.subnets.is_empty(),
+                stateful: fault.blast_radius.stateful,
                 fault: fault.spec.to_string(),
                 region: fault.region.clone(),
                 targets: fault.targets.iter().map(|target| target.label.clone()).collect(),

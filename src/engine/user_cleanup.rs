@@ -63,7 +63,7 @@ impl Shell {
         for trial in &trials {
             actions.extend(trial.newcomer.iter().flat_map(|name| self.newcomer(trial.limit.region, name)));
         }
-        let recorded = executor.foresee(actions).await?;
+        let recorded = executor.record_expected(actions).await?;
         let may = recorded.into_iter().filter_map(|(_, action)| match action {
             Action::RequirePasswordChange(change) => Some(change.user),
             _ => None,
@@ -81,7 +81,7 @@ impl Shell {
         for CreatedUser { role, name } in arrived {
             let seen = self.newcomer(role, &name);
             // A provider may name its users otherwise than the journal expects, and a Region may show a newcomer late.
-            if let Err(error) = executor.witness(&seen, &self.region(role)).await {
+            if let Err(error) = executor.record_observed(&seen, &self.region(role)).await {
                 left.push(format!("user {name} in {}: {error}", self.region(role)));
             }
         }

@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn what_is_found_becomes_the_action_that_it_is() {
-        let starve = ThrottleFunction { function: "arn:f".into(), was: Some(7) };
-        assert_eq!(Action::of(Box::new(starve.clone())).unwrap(), Action::ThrottleFunction(starve));
+        let throttle = ThrottleFunction { function: "arn:f".into(), was: Some(7) };
+        assert_eq!(Action::of(Box::new(throttle.clone())).unwrap(), Action::ThrottleFunction(throttle));
         let deny = Deny { vpc: "vpc-1".into(), clone: "acl-1".into(), rule: AclRule::deny_all(false, false) };
         assert_eq!(Action::of(Box::new(deny.clone())).unwrap(), Action::Deny(deny));
     }

@@ -192,14 +192,14 @@ pub trait Change: Any + Send + Sync {
     }
 
     /// Makes the call, once; what is unclear after it, [`Change::settled`] finds out.
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>>;
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>>;
 
     /// Whether it has taken effect, by what is there now.
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>>;
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>>;
 
     /// Looks, and undoes it, once. Where the scene is blind, what is safe to repeat is done whether or not it looks needed: the look may lag
     /// behind the change, and the change may still be under way. `Stale` and `NotFound` mean that the look was out of date: look again.
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>>;
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>>;
 }
 
 /// A call as EventBridge Scheduler makes it (EventBridge Scheduler user guide, "Universal targets").
@@ -252,7 +252,7 @@ pub struct ChangeContext<'a> {
     /// Told about every call.
     pub sink: &'a MutationSink,
     /// Keeps below the account's request limits.
-    pub pace: &'a AdaptiveRateLimiter,
+    pub limiter: &'a AdaptiveRateLimiter,
     /// Passwords at hand, by user; others are read where the change says.
     pub passwords: &'a BTreeMap<String, Secret>,
     /// Which descriptions may be used.
@@ -338,14 +338,14 @@ impl ChangeContext<'_> {
         ipv4: bool,
         call: impl Future<Output = Result<T, CloudError>>,
     ) -> Result<T, CloudError> {
-        self.pace.acquire().await;
+        self.limiter.acquire().await;
         crash_point(name, "before");
         let sent = self.clock.now();
         let result = call.await;
         let window = Window { sent, received: self.clock.now() };
         crash_point(name, "after");
         self.last_call.answered();
-        self.pace.on_response(&result);
+        self.limiter.on_response(&result);
         (self.sink)(Event::Mutation(Mutation {
             window,
             region: self.clients.region.clone(),

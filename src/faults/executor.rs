@@ -64,7 +64,7 @@ struct Place {
     clients: RegionClients,
     live: DescribeCache,
     made: CreatedResources,
-    pace: AdaptiveRateLimiter,
+    limiter: AdaptiveRateLimiter,
 }
 
 impl Executor {
@@ -80,7 +80,7 @@ impl Executor {
             let live = DescribeCache::new(clients.clone(), clock);
             (
                 clients.region.clone(),
-                Place { clients, live, made: CreatedResources::default(), pace: AdaptiveRateLimiter::default() },
+                Place { clients, live, made: CreatedResources::default(), limiter: AdaptiveRateLimiter::default() },
             )
         };
         let regions: BTreeMap<Region, Place> = clients.into_iter().map(place).collect();
@@ -136,7 +136,7 @@ impl Executor {
         self.regions.get(region).ok_or_else(|| CloudError::incomplete("gameday", &format!("client for {region}")))
     }
 
-    fn scene<'a>(&'a self, place: &'a Place, fresh: Freshness) -> ChangeContext<'a> {
+    fn context<'a>(&'a self, place: &'a Place, fresh: Freshness) -> ChangeContext<'a> {
         ChangeContext {
             clients: &place.clients,
             run: &self.run,
@@ -144,7 +144,7 @@ impl Executor {
             made: &place.made,
             clock: &self.clock,
             sink: &self.sink,
-            pace: &place.pace,
+            limiter: &place.limiter,
             passwords: &self.passwords,
             fresh,
             blind: false,
@@ -161,7 +161,7 @@ impl Executor {
         fresh: Freshness,
     ) -> ChangeContext<'a> {
         let own = |(_, at, cut): &&(u32, Region, Action)| at == region && cut == action;
-        ChangeContext { fault: self.faults.iter().find(own).map(|(fault, ..)| *fault), ..self.scene(place, fresh) }
+        ChangeContext { fault: self.faults.iter().find(own).map(|(fault, ..)| *fault), ..self.context(place, fresh) }
     }
 
     fn now(&self) -> Freshness {
@@ -211,7 +211,7 @@ impl Executor {
         let looks = batch.iter().filter(new).map(|(region, action)| async move {
             let mut patience = self.patience();
             loop {
-                let look = async { action.change().drift(&self.scene(self.place(region)?, fresh)).await };
+                let look = async { action.change().drift(&self.context(self.place(region)?, fresh)).await };
                 match look.await {
                     Err(error) if error.is_transient() && patience.pause().await => {}
                     looked => return looked,
@@ -229,11 +229,11 @@ impl Executor {
     ///
     /// # Errors
     /// [`FaultError`]: nothing is recorded then.
-    pub async fn foresee(&self, actions: Vec<(Region, Action)>) -> Result<Vec<(Region, Action)>, FaultError> {
+    pub async fn record_expected(&self, actions: Vec<(Region, Action)>) -> Result<Vec<(Region, Action)>, FaultError> {
         let looks = actions.into_iter().map(|(region, action)| async move {
             let (place, mut patience) = (self.place(&region)?, self.patience());
             loop {
-                match action.change().settled(&self.scene(place, self.now())).await {
+                match action.change().settled(&self.context(place, self.now())).await {
                     Err(error) if error.is_transient() && patience.pause().await => {}
                     Err(error) => return Err(error),
                     Ok(Some(_)) => return Ok(None),
@@ -253,7 +253,7 @@ impl Executor {
     ///
     /// # Errors
     /// [`FaultError`]; [`FaultError::NotEffective`] when it is not there.
-    pub async fn witness(&self, actions: &[(Region, Action)], region: &Region) -> Result<(), FaultError> {
+    pub async fn record_observed(&self, actions: &[(Region, Action)], region: &Region) -> Result<(), FaultError> {
         let known = self.journal.contents().actions;
         let recorded = |(region, action): &&(Region, Action)| {
             known.iter().any(|known| known.region == *region && known.action == *action)
@@ -317,7 +317,7 @@ impl Executor {
             }
             // The call may have taken effect although its answer was lost.
             fresh = self.now();
-            match change.settled(&self.scene(place, fresh)).await {
+            match change.settled(&self.context(place, fresh)).await {
                 Ok(Some(applied)) => return Ok(applied),
                 Ok(None) => {}
                 Err(error) if error.is_transient() => {}
@@ -335,7 +335,7 @@ impl Executor {
         loop {
             let fresh = self.now();
             let looks = actions.iter().map(|(region, action)| async move {
-                let settled = action.change().settled(&self.scene(self.place(region)?, fresh)).await?;
+                let settled = action.change().settled(&self.context(self.place(region)?, fresh)).await?;
                 Ok::<_, CloudError>(settled.is_none().then(|| action.change().resource()))
             });
             let looks: Vec<Result<Option<String>, CloudError>> =

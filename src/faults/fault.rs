@@ -31,7 +31,7 @@ pub struct Fault {
     /// What it covers.
     pub targets: Vec<Target>,
     /// Where packets vanish.
-    pub cover: BlastRadius,
+    pub blast_radius: BlastRadius,
     /// Everything that it changes, in the order in which it is made.
     pub actions: Vec<Action>,
 }
@@ -98,7 +98,7 @@ pub struct PlannedFault {
     /// What it covers.
     pub targets: Vec<Target>,
     /// Where packets vanish.
-    pub cover: BlastRadius,
+    pub blast_radius: BlastRadius,
     /// What it changes, in the order in which it is made.
     pub actions: Vec<Action>,
     /// What the state before and after is compared of.
@@ -107,16 +107,16 @@ pub struct PlannedFault {
 
 impl PlannedFault {
     /// A fault that covers subnets.
-    pub fn of_subnets(ask: &PlanContext<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
+    pub fn of_subnets(context: &PlanContext<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
         let mut scope = Scope::default();
         for subnet in subnets {
-            scope.insert(Part::NetworkAcls, &ask.clients.region, &subnet.vpc);
+            scope.insert(Part::NetworkAcls, &context.clients.region, &subnet.vpc);
         }
         let target =
             |subnet: &Subnet| Target { id: subnet.id.clone(), label: subnet.label(), tags: subnet.tags.clone() };
         Self {
             targets: subnets.iter().map(target).collect(),
-            cover: BlastRadius {
+            blast_radius: BlastRadius {
                 subnets: subnets.iter().map(|subnet| (subnet.vpc.clone(), subnet.id.clone())).collect(),
                 touches: subnets.iter().map(|subnet| subnet.id.clone()).collect(),
                 ..BlastRadius::default()

@@ -52,9 +52,10 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
         let role = usize::from(spec.region == RegionRole::Replica);
         let (selected, quotas, earlier) = (&selected[role], &quotas[role], &plan.faults);
         let sts = &cloud.sts;
-        let ask = PlanContext { number, spec, site, clients, run, earlier, selected, quotas, sts, account: &account };
-        let planned = kinds::of(spec.kind).plan(&ask).await?;
-        let PlannedFault { targets, cover, actions, scope } = planned;
+        let context =
+            PlanContext { number, spec, site, clients, run, earlier, selected, quotas, sts, account: &account };
+        let planned = kinds::of(spec.kind).plan(&context).await?;
+        let PlannedFault { targets, blast_radius, actions, scope } = planned;
         for earlier in &plan.faults {
             let both = targets.iter().find(|target| earlier.targets.iter().any(|other| other.id == target.id));
             if let Some(both) = both {
@@ -66,7 +67,7 @@ pub async fn plan(faults: &[FaultSpec], site: &Site, cloud: &Cloud, run: &RunId)
             plan.scope.own(&clients.region, action.change());
         }
         let (spec, region) = (spec.clone(), clients.region.clone());
-        plan.faults.push(Fault { number, spec, region, targets, cover, actions });
+        plan.faults.push(Fault { number, spec, region, targets, blast_radius, actions });
     }
     // Whatever a scenario breaks, two runs in one environment meet at its front door.
     let primary = &cloud.primary;
@@ -190,7 +191,7 @@ impl Plan {
             words.extend(gone.iter().filter(|one| !new.contains(one)).map(|one| format!("removed: {one}")));
             words.extend(new.iter().filter(|one| !gone.contains(one)).map(|one| format!("added: {one}")));
             words.extend(new.iter().filter(|one| gone.contains(one)).map(|one| format!("changed: {one}")));
-            if words.is_empty() && was.cover != is.cover {
+            if words.is_empty() && was.blast_radius != is.blast_radius {
                 words.push(format!("fault {} now covers other resources", was.number));
             }
         }
@@ -254,13 +255,13 @@ impl Plan {
         let mut told = DryRuns::default();
         let mut asked = BTreeSet::new();
         for fault in &self.faults {
-            let ask = DryRun { clients: cloud.of(&fault.region)?, run };
+            let context = DryRun { clients: cloud.of(&fault.region)?, run };
             for action in &fault.actions {
                 let call = action.change().call();
                 if !asked.insert((fault.region.clone(), call)) {
                     continue;
                 }
-                if let Some(answer) = action.change().dry_run(&ask).await? {
+                if let Some(answer) = action.change().dry_run(&context).await? {
                     told.take(&fault.region, answer);
                 }
                 if told.ignored.is_some() {

@@ -81,7 +81,7 @@ impl Policies<'_> {
     /// EC2's describing calls know no resources, so the Regions bound them.
     fn reads(&self, all: &mut Statements) {
         let any = || ["*".to_owned()];
-        let covers = self.plan.faults.iter().any(|fault| !fault.cover.vpcs().is_empty());
+        let covers = self.plan.faults.iter().any(|fault| !fault.blast_radius.vpcs().is_empty());
         let mut regions: BTreeSet<String> = self.plan.vpcs.iter().map(|(region, _)| region.to_string()).collect();
         regions.extend(self.plan.faults.iter().map(|fault| fault.region.to_string()));
         let describe = all.entry(permits::DESCRIBE_NETWORK).or_default();

@@ -117,42 +117,42 @@ mod tests {
 
     #[test]
     fn a_throttled_answer_halves_the_rate_once_and_never_below_the_least() {
-        let pace = AdaptiveRateLimiter::default();
+        let limiter = AdaptiveRateLimiter::default();
         let mut now = Clock::real_now();
-        pace.on_response_at(true, now);
-        pace.on_response_at(true, now);
-        assert_eq!(pace.lock().per_s, START_PER_S / 2);
+        limiter.on_response_at(true, now);
+        limiter.on_response_at(true, now);
+        assert_eq!(limiter.lock().per_s, START_PER_S / 2);
         for _ in 0..20 {
             now += ONE_EVENT;
-            pace.on_response_at(true, now);
+            limiter.on_response_at(true, now);
         }
-        assert_eq!(pace.lock().per_s, LEAST_PER_S);
+        assert_eq!(limiter.lock().per_s, LEAST_PER_S);
     }
 
     #[test]
     fn the_rate_grows_again_step_by_step_and_never_above_the_first() {
-        let pace = AdaptiveRateLimiter::default();
+        let limiter = AdaptiveRateLimiter::default();
         let mut now = Clock::real_now();
-        pace.on_response_at(false, now + QUIET);
-        assert_eq!(pace.lock().per_s, START_PER_S);
-        pace.on_response_at(true, now);
+        limiter.on_response_at(false, now + QUIET);
+        assert_eq!(limiter.lock().per_s, START_PER_S);
+        limiter.on_response_at(true, now);
         now += QUIET;
-        pace.on_response_at(false, now);
-        pace.on_response_at(false, now);
-        assert_eq!(pace.lock().per_s, START_PER_S / 2 + STEP_PER_S);
+        limiter.on_response_at(false, now);
+        limiter.on_response_at(false, now);
+        assert_eq!(limiter.lock().per_s, START_PER_S / 2 + STEP_PER_S);
         for _ in 0..20 {
             now += QUIET;
-            pace.on_response_at(false, now);
+            limiter.on_response_at(false, now);
         }
-        assert_eq!(pace.lock().per_s, START_PER_S);
+        assert_eq!(limiter.lock().per_s, START_PER_S);
     }
 
     #[test]
     fn turns_wait_in_simulated_time_too() {
         let waits = || async {
-            let (pace, began) = (AdaptiveRateLimiter::default(), Clock::real_now());
+            let (limiter, began) = (AdaptiveRateLimiter::default(), Clock::real_now());
             for _ in 0..CALLS_IN_FLIGHT + 20 {
-                pace.acquire().await;
+                limiter.acquire().await;
             }
             Clock::real_now() - began
         };
@@ -162,10 +162,10 @@ mod tests {
 
     #[test]
     fn real_answers_of_the_cloud_count() {
-        let pace = AdaptiveRateLimiter::default();
-        pace.on_response(&Ok(()));
-        assert_eq!(pace.lock().per_s, START_PER_S);
-        pace.on_response(&throttled());
-        assert_eq!(pace.lock().per_s, START_PER_S / 2);
+        let limiter = AdaptiveRateLimiter::default();
+        limiter.on_response(&Ok(()));
+        assert_eq!(limiter.lock().per_s, START_PER_S);
+        limiter.on_response(&throttled());
+        assert_eq!(limiter.lock().per_s, START_PER_S / 2);
     }
 }

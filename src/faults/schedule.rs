@@ -35,8 +35,8 @@ pub struct ScheduleHeal {
 }
 
 impl ScheduleHeal {
-    fn heal(&self, scene: &ChangeContext<'_>) -> Result<Universal, CloudError> {
-        let universal = self.heals.change().universal(&|key| scene.made.get(key));
+    fn heal(&self, context: &ChangeContext<'_>) -> Result<Universal, CloudError> {
+        let universal = self.heals.change().universal(&|key| context.made.get(key));
         universal.ok_or_else(|| CloudError::incomplete("gameday", &format!("call that restores {}", self.heals())))
     }
 
@@ -85,21 +85,21 @@ impl Change for ScheduleHeal {
         Stage::ArmDeadMan
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let heal = self.heal(scene)?;
+            let heal = self.heal(context)?;
             let incomplete = |error: aws_smithy_types::error::operation::BuildError| {
                 CloudError::incomplete("scheduler:CreateSchedule", &error.to_string())
             };
             let retry =
                 RetryPolicy::builder().maximum_retry_attempts(RETRIES).maximum_event_age_in_seconds(RETRY_AGE_S);
             let target = Target::builder()
-                .arn(heal.arn(&scene.clients.region))
+                .arn(heal.arn(&context.clients.region))
                 .role_arn(&self.role_arn)
                 .input(heal.input.to_string());
             let target = target.retry_policy(retry.build()).build().map_err(incomplete)?;
             let exact = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().map_err(incomplete)?;
-            let call = scene.clients.mutating.scheduler.create_schedule();
+            let call = context.clients.mutating.scheduler.create_schedule();
             let call = call
                 .name(&self.name)
                 .group_name(&self.group)
@@ -109,28 +109,28 @@ impl Change for ScheduleHeal {
                 .target(target)
                 .action_after_completion(ActionAfterCompletion::Delete)
                 .description(
-                    format!("GameDay {}: restores {}", scene.run, self.heals()).chars().take(512).collect::<String>(),
+                    format!("GameDay {}: restores {}", context.run, self.heals()).chars().take(512).collect::<String>(),
                 )
                 .client_token(&self.name)
                 .send();
-            scene.make(self, async { call.await.map(drop).map_err(CloudError::of(self.call())) }).await?;
+            context.make(self, async { call.await.map(drop).map_err(CloudError::of(self.call())) }).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let call = scene.clients.reading.scheduler.get_schedule().name(&self.name).group_name(&self.group);
+            let call = context.clients.reading.scheduler.get_schedule().name(&self.name).group_name(&self.group);
             let found = match call.send().await.map_err(CloudError::of("scheduler:GetSchedule")) {
                 Err(error) if error.class == ErrorClass::NotFound => return Ok(None),
                 other => other?,
             };
-            let heal = self.heal(scene)?;
+            let heal = self.heal(context)?;
             let input = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
             let right = found.schedule_expression() == Some(self.expression().as_str())
                 && found.target().is_some_and(|target| {
-                    target.arn() == heal.arn(&scene.clients.region)
+                    target.arn() == heal.arn(&context.clients.region)
                         && target.role_arn() == self.role_arn
                         && target.input().and_then(input) == Some(heal.input)
                 });
@@ -139,11 +139,11 @@ impl Change for ScheduleHeal {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let call = scene.clients.mutating.scheduler.delete_schedule().name(&self.name).group_name(&self.group);
+            let call = context.clients.mutating.scheduler.delete_schedule().name(&self.name).group_name(&self.group);
             let call = call.send().map(|answer| gone(answer.map_err(CloudError::of("scheduler:DeleteSchedule"))));
-            scene.unmake(self, "scheduler:DeleteSchedule", self.resource(), call).await
+            context.unmake(self, "scheduler:DeleteSchedule", self.resource(), call).await
         }
         .boxed()
     }

@@ -149,8 +149,8 @@ mod tests {
     #[test]
     fn a_checker_changes_its_mind_after_three_results_in_a_row_each_counted_once() {
         let checkers = checkers(3);
-        let minds = CheckerTally { healthy: 1, checkers: 1, unsure: 0, status: Some(true) };
-        assert_eq!(checkers.take(&[report(1, 0, true)], at(0)), minds);
+        let tally = CheckerTally { healthy: 1, checkers: 1, unsure: 0, status: Some(true) };
+        assert_eq!(checkers.take(&[report(1, 0, true)], at(0)), tally);
         for (checked, good, healthy) in [
             (10, false, true),
             (10, false, true),
@@ -174,8 +174,8 @@ mod tests {
             checkers.take(&[report(1, 20, false)], at(20));
             checkers.take(&[late], window);
             // One more failure makes three, and no more than that is known.
-            let minds = checkers.take(&[report(1, 30, false)], at(30));
-            (checkers.take(&[report(1, 30, false)], at(31)).status, minds.status)
+            let tally = checkers.take(&[report(1, 30, false)], at(30));
+            (checkers.take(&[report(1, 30, false)], at(31)).status, tally.status)
         };
         let sent = |seconds: i64| Window { sent: at(seconds).sent, received: at(21).received };
         // An eventually consistent answer shows an older failure, or an older success, once more.
@@ -209,8 +209,8 @@ mod tests {
         checkers.take(&all(0), at(0));
         let mut some = all(0);
         some[0] = report(0, 90, false);
-        let minds = checkers.take(&some, at(91));
-        assert_eq!((minds.unsure, minds.status), (1, Some(true)));
+        let tally = checkers.take(&some, at(91));
+        assert_eq!((tally.unsure, tally.status), (1, Some(true)));
     }
 
     #[test]
@@ -219,8 +219,8 @@ mod tests {
         let all =
             |healthy: u32| -> Vec<_> { (0..50).map(|n| report(n, 100 - i64::from(healthy), n < healthy)).collect() };
         for (healthy, status) in [(50, true), (10, true), (9, false)] {
-            let minds = CheckerTally { healthy, checkers: 50, unsure: 0, status: Some(status) };
-            assert_eq!(checkers.take(&all(healthy), at(0)), minds);
+            let tally = CheckerTally { healthy, checkers: 50, unsure: 0, status: Some(status) };
+            assert_eq!(checkers.take(&all(healthy), at(0)), tally);
         }
     }
 }

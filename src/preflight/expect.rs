@@ -209,7 +209,7 @@ mod tests {
             spec: spec.clone(),
             region: Region::from("us-east-1"),
             targets: Vec::new(),
-            cover: BlastRadius::default(),
+            blast_radius: BlastRadius::default(),
             actions: Vec::new(),
         };
         let plan = Plan { faults: (1..).zip(&scenario.faults).map(fault).collect(), ..Plan::default() };

@@ -316,7 +316,7 @@ async fn covered(facts: &Facts, fault: &Fault, regions: &[(RegionRole, Region, V
     // Where it could not be told, GD506 or GD008 were not checked for the same reason.
     let covered = facts.covered(fault).await.unwrap_or_default();
     let primary = regions.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);
-    let denied = |address: &IpAddr| fault.cover.from_users_to.iter().any(|range| range.contains(*address));
+    let denied = |address: &IpAddr| fault.blast_radius.from_users_to.iter().any(|range| range.contains(*address));
     let port = facts.site.front_door.port;
     let at_door = |address: &IpAddr| covered.contains(address) && stops_ours(&fault.spec, *address, port);
     primary.filter(|address| at_door(address) || denied(address)).copied().collect()

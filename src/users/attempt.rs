@@ -12,11 +12,11 @@ use gameday_core::scenario::FlowShare;
 use gameday_protocols::timer::Timer as _;
 
 use super::accounts::Who;
+use super::attempt_context::{AttemptContext, Lookup};
 use super::client_profile::ClientProfile;
 use super::flows;
 use super::login_target::{AppClient, LoginTarget};
 use super::retry;
-use super::visit::{AttemptContext, Lookup};
 
 /// A login to make.
 #[derive(Debug)]
@@ -98,21 +98,21 @@ pub async fn login(
 
 /// One try, within the cohort's patience from `began`.
 async fn once(door: &LoginTarget, way: &ClientProfile, attempt: &LoginRequest<'_>, began: Timestamp) -> LoginResult {
-    let mut visit = AttemptContext::new(door, way, attempt.client, attempt.lookup, attempt.choice);
+    let mut context = AttemptContext::new(door, way, attempt.client, attempt.lookup, attempt.choice);
     let patience = SignedDuration::try_from(way.login).unwrap_or(SignedDuration::MAX);
     let deadline = door.clock.instant(began.saturating_add(patience).unwrap_or(Timestamp::MAX));
-    let work = Box::pin(whole(&mut visit, attempt));
+    let work = Box::pin(whole(&mut context, attempt));
     let outcome = match tokio::time::timeout_at(deadline.into(), work).await {
         Ok(Ok(())) => LoginOutcome::Succeeded,
         Ok(Err(outcome)) => outcome,
-        Err(_) => visit.progress.unanswered(),
+        Err(_) => context.progress.unanswered(),
     };
     if outcome == LoginOutcome::Succeeded {
-        visit.keep_connection();
+        context.keep_connection();
     } else {
-        visit.progress.break_off();
+        context.progress.break_off();
     }
-    let progress = visit.progress;
+    let progress = context.progress;
     let by_address = progress.address.and_then(|address| door.region_at(address));
     LoginResult {
         outcome,
@@ -129,22 +129,22 @@ async fn once(door: &LoginTarget, way: &ClientProfile, attempt: &LoginRequest<'_
     }
 }
 
-async fn whole(visit: &mut AttemptContext<'_>, attempt: &LoginRequest<'_>) -> Result<(), LoginOutcome> {
-    let signed = flows::sign_in(visit, attempt.flow.flow, &attempt.who).await?;
-    visit.progress.refresh = signed.refresh;
-    visit.next(LoginStep::VerifyToken);
-    let username = visit.verify(signed.access.expose())?;
-    visit.progress.username.clone_from(&username);
-    signed.id.as_ref().map_or(Ok(()), |id| visit.verify_id(id.expose(), signed.nonce.as_deref()))?;
-    visit.protected_api(signed.access.expose()).await?;
+async fn whole(context: &mut AttemptContext<'_>, attempt: &LoginRequest<'_>) -> Result<(), LoginOutcome> {
+    let signed = flows::sign_in(context, attempt.flow.flow, &attempt.who).await?;
+    context.progress.refresh = signed.refresh;
+    context.next(LoginStep::VerifyToken);
+    let username = context.verify(signed.access.expose())?;
+    context.progress.username.clone_from(&username);
+    signed.id.as_ref().map_or(Ok(()), |id| context.verify_id(id.expose(), signed.nonce.as_deref()))?;
+    context.protected_api(signed.access.expose()).await?;
     let refresh = match &attempt.who {
         // A refresh without rotation leaves the old token in force.
-        Who::Token(token) => Some(visit.progress.refresh.clone().unwrap_or_else(|| token.refresh.clone())),
-        Who::Account(_) | Who::Machine => visit.progress.refresh.clone(),
+        Who::Token(token) => Some(context.progress.refresh.clone().unwrap_or_else(|| token.refresh.clone())),
+        Who::Account(_) | Who::Machine => context.progress.refresh.clone(),
     };
     let session = flows::Session { access: &signed.access, refresh: refresh.as_ref(), username: username.as_deref() };
-    flows::go_on(visit, &attempt.flow.then, &session).await?;
-    visit.progress.end();
-    visit.progress.access = Some(signed.access);
+    flows::go_on(context, &attempt.flow.then, &session).await?;
+    context.progress.end();
+    context.progress.access = Some(signed.access);
     Ok(())
 }

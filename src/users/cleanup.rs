@@ -44,8 +44,8 @@ impl LoadGenerator {
     /// Asks a user for a new password again, beside everything else.
     pub(super) fn ask_again(self: &Arc<Self>, user: &str) {
         if self.chores.pending().insert(user.to_owned()) {
-            let (crowd, user) = (Arc::clone(self), user.to_owned());
-            self.chores.tasks.spawn(async move { crowd.insist_asking(&user).await });
+            let (generator, user) = (Arc::clone(self), user.to_owned());
+            self.chores.tasks.spawn(async move { generator.insist_asking(&user).await });
         }
     }
 

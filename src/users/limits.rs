@@ -18,9 +18,9 @@ use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Population, Who};
 use super::attempt::LoginResult;
+use super::attempt_context::{AttemptContext, Lookup, service};
 use super::load_generator::LoadGenerator;
 use super::login_target::AppClient;
-use super::visit::{AttemptContext, Lookup, service};
 
 /// The population of users whose password may be reset; those of `[users]` stand in.
 const RESETTABLE: &str = "sign-out";
@@ -108,8 +108,8 @@ impl LoadGenerator {
     pub async fn try_limits(self: Arc<Self>, trials: Vec<LimitProbe>, stop: CancellationToken) -> Vec<CreatedUser> {
         let mut trying = JoinSet::new();
         for trial in trials {
-            let (crowd, stop) = (Arc::clone(&self), stop.clone());
-            trying.spawn(async move { crowd.try_limit(trial, &stop).await });
+            let (generator, stop) = (Arc::clone(&self), stop.clone());
+            trying.spawn(async move { generator.try_limit(trial, &stop).await });
         }
         let mut arrived = Vec::new();
         while let Some(tried) = trying.join_next().await {
@@ -230,42 +230,43 @@ impl LoadGenerator {
         };
         let addresses = self.door.addresses_of(region);
         let lookup = Lookup::Fixed(&addresses);
-        let mut visit = AttemptContext::new(&self.door, way, client, lookup, 0);
-        match self.door.clock.timeout(way.login, call(&mut visit)).await {
+        let mut context = AttemptContext::new(&self.door, way, client, lookup, 0);
+        match self.door.clock.timeout(way.login, call(&mut context)).await {
             Ok(done) => done,
-            Err(_) => Err(visit.progress.unanswered()),
+            Err(_) => Err(context.progress.unanswered()),
         }
     }
 
     async fn sign_up(&self, newcomer: &Account, region: RegionRole) -> Result<(), LoginOutcome> {
-        let call = async |visit: &mut AttemptContext<'_>| {
-            let connection = visit.connection().await?;
+        let call = async |context: &mut AttemptContext<'_>| {
+            let connection = context.connection().await?;
             let email = AttributeType::builder().name("email").value(format!("{}@example.com", newcomer.name)).build();
             // `email` has the one member that its builder wants.
             let email = email.map_err(|_| LoginOutcome::harness("the e-mail address is invalid"))?;
-            let call = visit.cognito(&connection).sign_up().client_id(&visit.client.id).username(&newcomer.name);
+            let call = context.cognito(&connection).sign_up().client_id(&context.client.id).username(&newcomer.name);
             let call = call.password(newcomer.password.expose()).user_attributes(email);
-            let call = call.set_secret_hash(visit.secret_hash(&newcomer.name));
+            let call = call.set_secret_hash(context.secret_hash(&newcomer.name));
             call.send().await.map(drop).map_err(service(LoginStep::InitiateAuth))
         };
         self.once(region, call).await
     }
 
     async fn reset(&self, user: &Account, region: RegionRole) -> Result<(), LoginOutcome> {
-        let call = async |visit: &mut AttemptContext<'_>| {
-            let connection = visit.connection().await?;
-            let call = visit.cognito(&connection).forgot_password().client_id(&visit.client.id).username(&user.name);
-            let call = call.set_secret_hash(visit.secret_hash(&user.name));
+        let call = async |context: &mut AttemptContext<'_>| {
+            let connection = context.connection().await?;
+            let call =
+                context.cognito(&connection).forgot_password().client_id(&context.client.id).username(&user.name);
+            let call = call.set_secret_hash(context.secret_hash(&user.name));
             call.send().await.map(drop).map_err(service(LoginStep::InitiateAuth))
         };
         self.once(region, call).await
     }
 
     async fn change(&self, user: &Account, access: &Secret, region: RegionRole) -> Result<(), LoginOutcome> {
-        let call = async |visit: &mut AttemptContext<'_>| {
-            let connection = visit.connection().await?;
+        let call = async |context: &mut AttemptContext<'_>| {
+            let connection = context.connection().await?;
             let password = user.password.expose();
-            let call = visit.cognito(&connection).change_password().access_token(access.expose());
+            let call = context.cognito(&connection).change_password().access_token(access.expose());
             let call = call.previous_password(password).proposed_password(password);
             call.send().await.map(drop).map_err(service(LoginStep::InitiateAuth))
         };

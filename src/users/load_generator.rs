@@ -19,11 +19,11 @@ use gameday_protocols::timer::Timer as _;
 use super::accounts::{Account, Population, Tokens, Who};
 use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{LoginRequest, LoginResult, login};
+use super::attempt_context::Lookup;
 use super::cleanup::PasswordResets;
 use super::client_profile::ClientProfile;
 use super::login_target::LoginTarget;
 use super::virtual_user::VirtualUser;
-use super::visit::Lookup;
 
 /// The synthetic users of a run.
 pub struct LoadGenerator {
@@ -164,7 +164,7 @@ impl DispatcherReceiver {
 
 /// Starts every arrival at its instant.
 struct Dispatcher {
-    crowd: Arc<LoadGenerator>,
+    generator: Arc<LoadGenerator>,
     tx: DispatcherSender,
     stop: CancellationToken,
     /// So many arrivals were started or shed.
@@ -175,13 +175,13 @@ struct Dispatcher {
 impl Dispatcher {
     /// Runs until it is tx to stop, and gives the logins under way.
     async fn run(mut self, mut rx: DispatcherReceiver, runtime: tokio::runtime::Handle) -> JoinSet<()> {
-        let clock = self.crowd.door.clock;
+        let clock = self.generator.door.clock;
         let first = clock.now();
         let planned = |arrival: Arrival| {
             let offset = SignedDuration::try_from(arrival.offset).unwrap_or(SignedDuration::MAX);
             ScheduledArrival { at: first.saturating_add(offset).unwrap_or(Timestamp::MAX), arrival, retry_of: None }
         };
-        let mut plan = ArrivalPlan::new(&self.crowd.load, self.crowd.seed).map(planned);
+        let mut plan = ArrivalPlan::new(&self.generator.load, self.generator.seed).map(planned);
         let mut waiting = BinaryHeap::from_iter(plan.next().map(Reverse));
         while let Some(Reverse(next)) = waiting.peek().copied() {
             let wait = clock.real(Duration::try_from(next.at.duration_since(clock.now())).unwrap_or_default());
@@ -204,15 +204,15 @@ impl Dispatcher {
 
     fn start(&mut self, next: ScheduledArrival, runtime: &tokio::runtime::Handle) {
         while self.running.try_join_next().is_some() {}
-        let crowd = Arc::clone(&self.crowd);
+        let generator = Arc::clone(&self.generator);
         let due = ScheduledArrival { arrival: Arrival { index: self.started, ..next.arrival }, ..next };
         self.started += 1;
-        if self.running.len() >= crowd.load.most_in_flight as usize {
-            crowd.not_started(due, LoginOutcome::Shed, &self.tx);
+        if self.running.len() >= generator.load.most_in_flight as usize {
+            generator.not_started(due, LoginOutcome::Shed, &self.tx);
             return;
         }
         let (tx, stop) = (self.tx.clone(), self.stop.clone());
-        self.running.spawn_on(async move { crowd.one(due, &tx, &stop).await }, runtime);
+        self.running.spawn_on(async move { generator.one(due, &tx, &stop).await }, runtime);
     }
 }
 
@@ -238,7 +238,7 @@ impl LoadGenerator {
             })
         };
         let dispatcher =
-            Dispatcher { crowd: Arc::clone(self), tx, stop: stop.clone(), started: 0, running: JoinSet::new() };
+            Dispatcher { generator: Arc::clone(self), tx, stop: stop.clone(), started: 0, running: JoinSet::new() };
         let runtime = tokio::runtime::Handle::current();
         let dispatching = dispatcher.run(rx, runtime);
         let dispatched = if Clock::is_virtual() {

@@ -4,6 +4,7 @@
 mod accounts;
 mod arrivals;
 mod attempt;
+mod attempt_context;
 mod cleanup;
 mod client_profile;
 mod flows;
@@ -14,12 +15,12 @@ mod retry;
 mod session;
 mod synthetic;
 mod virtual_user;
-mod visit;
 mod wire;
 
 pub use accounts::{Account, Population, TOTP_STEP_SECONDS, Token, Tokens, Who};
 pub use arrivals::{Arrival, ArrivalPlan};
 pub use attempt::{LoginRequest, LoginResult, login};
+pub use attempt_context::Lookup;
 pub use cleanup::PasswordResets;
 pub use client_profile::ClientProfile;
 pub use gameday_protocols::srp::secret_hash;
@@ -27,5 +28,4 @@ pub use limits::{CreatedUser, LimitProbe};
 pub use load_generator::{CurrentPhase, LoadGenerator};
 pub use login_target::{AppClient, LoginTarget, Managed};
 pub use synthetic::{Census, GROUP, Known, Made, Naming, Removed, Synthetics};
-pub use visit::Lookup;
 pub use wire::OneConnection;

@@ -17,14 +17,14 @@ use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Token, Who};
 use super::attempt::{LoginRequest, login};
+use super::attempt_context::{AttemptContext, Lookup};
 use super::client_profile::ClientProfile;
 use super::load_generator::LoadGenerator;
 use super::login_target::AppClient;
-use super::visit::{AttemptContext, Lookup};
 
 /// One session.
 struct Session<'a> {
-    crowd: &'a Arc<LoadGenerator>,
+    generator: &'a Arc<LoadGenerator>,
     number: u64,
     plan: &'a SessionPlan,
     client: &'a AppClient,
@@ -42,8 +42,8 @@ impl LoadGenerator {
         let mut number = 0;
         for plan in 0..self.load.sessions.len() {
             for _ in 0..self.load.sessions[plan].count {
-                let (crowd, stop) = (Arc::clone(&self), stop.clone());
-                working.spawn(async move { crowd.session(plan, number, &stop).await });
+                let (generator, stop) = (Arc::clone(&self), stop.clone());
+                working.spawn(async move { generator.session(plan, number, &stop).await });
                 number += 1;
             }
         }
@@ -69,7 +69,7 @@ impl LoadGenerator {
         let empty = || Secret::new(String::new());
         let (access, choice) = (empty(), draws.random());
         let token = Token::new(account.name.clone(), None, empty());
-        let mut session = Session { crowd: &self, number, plan, client, way, account, access, token, choice };
+        let mut session = Session { generator: &self, number, plan, client, way, account, access, token, choice };
         if session.sign_in(SessionStep::SignIn, stop).await.worked() {
             session.work(draws.random(), stop).await;
         }
@@ -79,7 +79,7 @@ impl LoadGenerator {
 impl Session<'_> {
     /// Calls and refreshes by turns, each at its own pace. `offset` is a share of the first pause before a refresh.
     async fn work(&mut self, offset: f64, stop: &CancellationToken) {
-        let clock = self.crowd.door.clock;
+        let clock = self.generator.door.clock;
         let mut refresh_at = later(clock.now(), self.plan.refresh_every.0.mul_f64(0.5 + offset / 2.0));
         let mut call_at = later(clock.now(), self.plan.call_every.0);
         let mut signed_out = false;
@@ -129,17 +129,17 @@ impl Session<'_> {
     }
 
     async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> Done {
-        let crowd = self.crowd;
-        if let Some(users) = crowd.door.population(self.plan.users.as_deref()) {
+        let generator = self.generator;
+        if let Some(users) = generator.door.population(self.plan.users.as_deref()) {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                () = crowd.code_left(users, self.account) => {}
+                () = generator.code_left(users, self.account) => {}
             }
         }
-        let (sent, phase) = (crowd.door.clock.now(), crowd.phase.get());
+        let (sent, phase) = (generator.door.clock.now(), generator.phase.get());
         let (client, users) = (self.plan.client.clone(), self.plan.users.clone());
-        let by = crowd.load.sign_in_flow(client.as_deref(), users.as_deref());
+        let by = generator.load.sign_in_flow(client.as_deref(), users.as_deref());
         let flow = FlowShare::of(by, client, users, Percent(1.0));
         let wanted = LoginRequest {
             scheduled: sent,
@@ -148,17 +148,17 @@ impl Session<'_> {
             who: Who::Account(self.account.clone()),
             lookup: Lookup::Profile,
             choice: self.choice,
-            jitter: crowd.seed.stream(&format!("session-retry-{}", self.number)),
+            jitter: generator.seed.stream(&format!("session-retry-{}", self.number)),
         };
-        let ended = login(&crowd.door, self.way, wanted, stop).await;
+        let ended = login(&generator.door, self.way, wanted, stop).await;
         if let Some(user) = &ended.to_put_back {
-            crowd.ask_again(user);
+            generator.ask_again(user);
         }
         if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
             self.access = access;
             self.token = Token::new(self.account.name.clone(), ended.username, refresh);
         }
-        let window = Window { sent, received: crowd.door.clock.now() };
+        let window = Window { sent, received: generator.door.clock.now() };
         let done = Done { window, phase, role: ended.served.map(|(role, _)| role), outcome: ended.outcome };
         self.write(step, &done, false);
         done
@@ -166,20 +166,20 @@ impl Session<'_> {
 
     async fn call(&mut self) -> Done {
         let token = self.access.clone();
-        let work = async |visit: &mut AttemptContext<'_>| visit.protected_api(token.expose()).await;
+        let work = async |context: &mut AttemptContext<'_>| context.protected_api(token.expose()).await;
         self.within_patience(SessionStep::ApiCall, work).await.0
     }
 
     async fn renew(&mut self) -> Done {
         let token = self.token.clone();
         let flow = self.plan.refresh;
-        let work = async |visit: &mut AttemptContext<'_>| {
-            let signed = Box::pin(super::flows::sign_in(visit, flow, &Who::Token(token.clone()))).await?;
-            visit.next(LoginStep::VerifyToken);
-            visit.verify(signed.access.expose())?;
-            signed.id.as_ref().map_or(Ok(()), |id| visit.verify_id(id.expose(), None))?;
-            visit.progress.access = Some(signed.access);
-            visit.progress.refresh = signed.refresh;
+        let work = async |context: &mut AttemptContext<'_>| {
+            let signed = Box::pin(super::flows::sign_in(context, flow, &Who::Token(token.clone()))).await?;
+            context.next(LoginStep::VerifyToken);
+            context.verify(signed.access.expose())?;
+            signed.id.as_ref().map_or(Ok(()), |id| context.verify_id(id.expose(), None))?;
+            context.progress.access = Some(signed.access);
+            context.progress.refresh = signed.refresh;
             Ok(())
         };
         let (done, access, refresh) = self.within_patience(SessionStep::Refresh, work).await;
@@ -196,25 +196,25 @@ impl Session<'_> {
         step: SessionStep,
         work: impl AsyncFnOnce(&mut AttemptContext<'_>) -> Result<(), LoginOutcome>,
     ) -> (Done, Option<Secret>, Option<Secret>) {
-        let door = &self.crowd.door;
-        let (sent, phase) = (door.clock.now(), self.crowd.phase.get());
-        let mut visit = AttemptContext::new(door, self.way, self.client, Lookup::Profile, self.choice);
-        let outcome = match door.clock.timeout(self.way.login, work(&mut visit)).await {
+        let door = &self.generator.door;
+        let (sent, phase) = (door.clock.now(), self.generator.phase.get());
+        let mut context = AttemptContext::new(door, self.way, self.client, Lookup::Profile, self.choice);
+        let outcome = match door.clock.timeout(self.way.login, work(&mut context)).await {
             Ok(Ok(())) => LoginOutcome::Succeeded,
             Ok(Err(outcome)) => outcome,
-            Err(_) => visit.progress.unanswered(),
+            Err(_) => context.progress.unanswered(),
         };
         if outcome == LoginOutcome::Succeeded {
-            visit.keep_connection();
+            context.keep_connection();
         }
-        let role = visit.progress.address.and_then(|address| door.region_at(address)).map(|(role, _)| role);
+        let role = context.progress.address.and_then(|address| door.region_at(address)).map(|(role, _)| role);
         let done = Done { window: Window { sent, received: door.clock.now() }, phase, role, outcome };
         self.write(step, &done, false);
-        (done, visit.progress.access, visit.progress.refresh)
+        (done, context.progress.access, context.progress.refresh)
     }
 
     fn write(&self, step: SessionStep, done: &Done, blocked: bool) {
-        self.crowd.log.write(Event::Session(Box::new(SessionCall {
+        self.generator.log.write(Event::Session(Box::new(SessionCall {
             session: self.number,
             user: self.account.name.clone(),
             flow: self.plan.label(),

@@ -150,7 +150,7 @@ async fn names_what_is_left(rehearsal: &Rehearsal<'_>, left: usize, what: &str) 
             said.err.contains(&again) && named.iter().all(|line| line.contains("UnauthorizedOperation")),
             "{said:?}"
         );
-        let subnets = rehearsal.plan.faults[0].cover.subnets.iter();
+        let subnets = rehearsal.plan.faults[0].blast_radius.subnets.iter();
         let still: Vec<&String> = subnets.map(|(_, subnet)| subnet).filter(|id| said.err.contains(*id)).collect();
         let differences = rehearsal.differences().await.join("; ");
         assert!(still.iter().all(|subnet| differences.contains(*subnet)), "{what}: {differences} but {said:?}");

@@ -20,7 +20,7 @@ async fn repaired_by_hand(arm: Arm) {
     let place = world.place().await;
     let clients = place.primary();
     let rehearsal = place.rehearsal().await;
-    let targets: Vec<(String, String)> = rehearsal.plan.faults[0].cover.subnets.iter().cloned().collect();
+    let targets: Vec<(String, String)> = rehearsal.plan.faults[0].blast_radius.subnets.iter().cloned().collect();
     let (vpc, first) = targets[0].clone();
     let before = Vpc::describe(clients, &vpc).await.unwrap();
     let original = before.association(&first).unwrap().acl.clone();

@@ -131,9 +131,9 @@ impl Change for ThrottleFunction {
             for function in config.map(functions).unwrap_or_default() {
                 let on = Marked::Function(function.clone());
                 let Some(tags) = finder.tags_of(&on).await? else { continue };
-                let starve = tags.get(&format!("{WAS_TAG}state")).and_then(|was| Self::of_text(function, was));
-                if let Some((run, starve)) = finder.marked(on, &tags).zip(starve) {
-                    finder.add(&run, starve);
+                let throttle = tags.get(&format!("{WAS_TAG}state")).and_then(|was| Self::of_text(function, was));
+                if let Some((run, throttle)) = finder.marked(on, &tags).zip(throttle) {
+                    finder.add(&run, throttle);
                 }
             }
             Ok(())
@@ -173,36 +173,36 @@ impl Change for ThrottleFunction {
         self.function.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
-            let now = reserved(scene.clients, &self.function).await?;
+            let now = reserved(context.clients, &self.function).await?;
             let (was, is) = (words(self.was), words(now));
             Ok((now != self.was).then(|| format!("{} had {was}, and has {is}", self.function)))
         }
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            scene.make(self, reserve(scene.clients, &self.function, 0)).await?;
+            context.make(self, reserve(context.clients, &self.function, 0)).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok((reserved(scene.clients, &self.function).await? == Some(0)).then(Applied::default)) }.boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok((reserved(context.clients, &self.function).await? == Some(0)).then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let now = match reserved(scene.clients, &self.function).await {
+            let now = match reserved(context.clients, &self.function).await {
                 Err(error) if error.class == ErrorClass::NotFound => {
                     return Ok(RevertOutcome::ChangedByOthers(format!("{} no longer exists", self.function)));
                 }
                 other => other?,
             };
-            if now == self.was && !scene.blind {
+            if now == self.was && !context.blind {
                 return Ok(RevertOutcome::NoOp);
             }
             if now != Some(0) && now != self.was {
@@ -213,12 +213,12 @@ impl Change for ThrottleFunction {
             let resource = format!("{}: {}", self.function, words(self.was));
             match self.was {
                 None => {
-                    let call = free(scene.clients, &self.function);
-                    scene.unmake(self, "lambda:DeleteFunctionConcurrency", resource, call).await?;
+                    let call = free(context.clients, &self.function);
+                    context.unmake(self, "lambda:DeleteFunctionConcurrency", resource, call).await?;
                 }
                 Some(was) => {
-                    let call = reserve(scene.clients, &self.function, was);
-                    scene.unmake(self, "lambda:PutFunctionConcurrency", resource, call).await?;
+                    let call = reserve(context.clients, &self.function, was);
+                    context.unmake(self, "lambda:PutFunctionConcurrency", resource, call).await?;
                 }
             }
             Ok(RevertOutcome::Reverted)

@@ -148,35 +148,35 @@ impl Change for InvertHealthCheck {
         self.health_check.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
-            let now = describe(scene.clients, &self.health_check).await?.inverted();
+            let now = describe(context.clients, &self.health_check).await?.inverted();
             Ok((now != self.was)
                 .then(|| format!("health check {}: inverted was changed to {now} in the meantime", self.health_check)))
         }
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let now = describe(scene.clients, &self.health_check).await?;
-            scene.make(self, update(scene.clients, &self.health_check, now.version, !self.was)).await?;
+            let now = describe(context.clients, &self.health_check).await?;
+            context.make(self, update(context.clients, &self.health_check, now.version, !self.was)).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let now = describe(scene.clients, &self.health_check).await?;
+            let now = describe(context.clients, &self.health_check).await?;
             Ok((now.inverted() != self.was).then(Applied::default))
         }
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let now = match describe(scene.clients, &self.health_check).await {
+            let now = match describe(context.clients, &self.health_check).await {
                 Err(error) if error.code.as_deref() == Some("NoSuchHealthCheck") => {
                     return Ok(RevertOutcome::ChangedByOthers(format!(
                         "health check {} no longer exists",
@@ -186,12 +186,12 @@ impl Change for InvertHealthCheck {
                 other => other?,
             };
             // An update carries the version that it is based on, so that one by a look that lags is refused as stale.
-            if now.inverted() == self.was && !scene.blind {
+            if now.inverted() == self.was && !context.blind {
                 return Ok(RevertOutcome::NoOp);
             }
             let resource = format!("health check {}: inverted {}", self.health_check, self.was);
-            let call = update(scene.clients, &self.health_check, now.version, self.was);
-            scene.unmake(self, self.call(), resource, call).await?;
+            let call = update(context.clients, &self.health_check, now.version, self.was);
+            context.unmake(self, self.call(), resource, call).await?;
             Ok(RevertOutcome::Reverted)
         }
         .boxed()

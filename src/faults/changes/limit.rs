@@ -201,33 +201,34 @@ impl Change for SetProvisionedLimit {
         LIMIT.to_owned()
     }
 
-    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
-            let now = provisioned(scene.clients).await?.provisioned;
+            let now = provisioned(context.clients).await?.provisioned;
             let changed = || format!("the provisioned limit of {CATEGORY} was {}/s and is now {now}/s", self.was);
             Ok((now != self.was).then(changed))
         }
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let operation = "cognito-idp:UpdateProvisionedLimit";
             let rate = self.rate.ok_or_else(|| CloudError::incomplete(operation, "rate to be set"))?;
-            scene.make(self, provision(scene.clients, rate)).await?;
+            context.make(self, provision(context.clients, rate)).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok((Some(provisioned(scene.clients).await?.provisioned) == self.rate).then(Applied::default)) }.boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok((Some(provisioned(context.clients).await?.provisioned) == self.rate).then(Applied::default)) }
+            .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let now = provisioned(scene.clients).await?.provisioned;
-            if now == self.was && !scene.blind {
+            let now = provisioned(context.clients).await?.provisioned;
+            if now == self.was && !context.blind {
                 return Ok(RevertOutcome::NoOp);
             }
             if Some(now) != self.rate && self.rate.is_some() && now != self.was {
@@ -237,7 +238,7 @@ impl Change for SetProvisionedLimit {
                 return Ok(RevertOutcome::ChangedByOthers(found));
             }
             let resource = format!("provisioned limit of {CATEGORY}: {}/s", self.was);
-            scene.unmake(self, self.call(), resource, provision(scene.clients, self.was)).await?;
+            context.unmake(self, self.call(), resource, provision(context.clients, self.was)).await?;
             Ok(RevertOutcome::Reverted)
         }
         .boxed()

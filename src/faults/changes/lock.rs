@@ -143,16 +143,16 @@ impl Lock {
     }
 
     /// Makes the group, in place of one that has expired.
-    async fn take(&self, scene: &ChangeContext<'_>) -> Result<String, CloudError> {
+    async fn take(&self, context: &ChangeContext<'_>) -> Result<String, CloudError> {
         let tags = TagSpecification::builder()
             .resource_type(ResourceType::SecurityGroup)
             .tags(tag(LOCK_TAG, &self.holder.value()))
             .build();
-        let ec2 = &scene.clients.ec2_mutating;
+        let ec2 = &context.clients.ec2_mutating;
         let call = ec2.create_security_group().vpc_id(&self.vpc).group_name(LOCK_GROUP);
         let call = call.description("GameDay: locked, no other run may start here").tag_specifications(tags).send();
         let call = async { call.await.map_err(CloudError::of("ec2:CreateSecurityGroup")) };
-        let taken = match scene.make(self, Box::pin(call)).await {
+        let taken = match context.make(self, Box::pin(call)).await {
             Err(error) if error.class == ErrorClass::Exists => error,
             answer => {
                 let id = answer?.group_id().map(str::to_owned);
@@ -160,7 +160,7 @@ impl Lock {
             }
         };
         // Not described yet: whoever made it did so a moment ago, or an earlier try of this call did.
-        let Some(group) = lock_groups(scene.clients, Some(&self.vpc)).await?.into_iter().next() else {
+        let Some(group) = lock_groups(context.clients, Some(&self.vpc)).await?.into_iter().next() else {
             return Err(CloudError {
                 message: format!("{} was locked by another run a moment ago", self.vpc),
                 ..taken
@@ -169,13 +169,13 @@ impl Lock {
         if self.is_own(&group.value) {
             return Ok(group.id);
         }
-        if let Some(holder) = blocks(&group.value, &self.holder.run, scene.clock.now()) {
+        if let Some(holder) = blocks(&group.value, &self.holder.run, context.clock.now()) {
             return Err(self.refused(&holder));
         }
         // By its ID: a group that somebody else makes in its place stays.
         let call = ec2.delete_security_group().group_id(&group.id).send();
         let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
-        scene.unmake(self, "ec2:DeleteSecurityGroup", format!("{}: expired lock", self.vpc), call).await?;
+        context.unmake(self, "ec2:DeleteSecurityGroup", format!("{}: expired lock", self.vpc), call).await?;
         Err(CloudError { message: format!("{} had a lock that has expired", self.vpc), ..taken })
     }
 }
@@ -228,18 +228,18 @@ impl Change for Lock {
         Some(&self.vpc)
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let now = scene.clock.now();
+            let now = context.clock.now();
             // Refused before anything is written, where it can be seen.
-            if let Some(holder) = held_by_another(scene.clients, &self.vpc, &self.holder.run, now).await? {
+            if let Some(holder) = held_by_another(context.clients, &self.vpc, &self.holder.run, now).await? {
                 return Err(self.refused(&holder));
             }
-            let id = self.take(scene).await?;
-            scene.made.put(&self.vpc, &id);
-            let call = scene.clients.ec2_mutating.create_tags().resources(&self.vpc);
+            let id = self.take(context).await?;
+            context.made.put(&self.vpc, &id);
+            let call = context.clients.ec2_mutating.create_tags().resources(&self.vpc);
             let call = call.tags(tag(LOCK_TAG, &self.holder.value())).send();
-            scene
+            context
                 .make_by(self, "ec2:CreateTags", async {
                     call.await.map(drop).map_err(CloudError::of("ec2:CreateTags"))
                 })
@@ -249,34 +249,34 @@ impl Change for Lock {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let groups = lock_groups(scene.clients, Some(&self.vpc)).await?;
+            let groups = lock_groups(context.clients, Some(&self.vpc)).await?;
             let own = groups.into_iter().find(|group| self.is_own(&group.value));
-            let tagged = tag_value(scene.clients, &self.vpc).await?.is_some_and(|value| self.is_own(&value));
+            let tagged = tag_value(context.clients, &self.vpc).await?.is_some_and(|value| self.is_own(&value));
             Ok(own.filter(|_| tagged).map(|group| Applied { id: Some(group.id) }))
         }
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let ec2 = &scene.clients.ec2_mutating;
+            let ec2 = &context.clients.ec2_mutating;
             let mut undone = RevertOutcome::NoOp;
-            let value = tag_value(scene.clients, &self.vpc).await?.filter(|value| self.is_own(value));
-            if let Some(value) = value.or_else(|| scene.blind.then(|| self.holder.value())) {
+            let value = tag_value(context.clients, &self.vpc).await?.filter(|value| self.is_own(value));
+            if let Some(value) = value.or_else(|| context.blind.then(|| self.holder.value())) {
                 // By key and value: a lock that somebody else writes meanwhile stays.
                 let call = ec2.delete_tags().resources(&self.vpc).tags(tag(LOCK_TAG, &value)).send();
                 let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
-                scene.unmake(self, "ec2:DeleteTags", self.resource(), Box::pin(call)).await?;
+                context.unmake(self, "ec2:DeleteTags", self.resource(), Box::pin(call)).await?;
                 undone = RevertOutcome::Reverted;
             }
-            let groups = lock_groups(scene.clients, Some(&self.vpc)).await?;
+            let groups = lock_groups(context.clients, Some(&self.vpc)).await?;
             let own = groups.into_iter().find(|group| self.is_own(&group.value)).map(|group| group.id);
-            if let Some(id) = scene.made.get(&self.vpc).or(own) {
+            if let Some(id) = context.made.get(&self.vpc).or(own) {
                 let call = ec2.delete_security_group().group_id(id).send();
                 let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
-                let deleted = scene.unmake(self, "ec2:DeleteSecurityGroup", self.resource(), call).await?;
+                let deleted = context.unmake(self, "ec2:DeleteSecurityGroup", self.resource(), call).await?;
                 undone = if deleted == RevertOutcome::Reverted { deleted } else { undone };
             }
             Ok(undone)

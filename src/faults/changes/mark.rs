@@ -233,22 +233,22 @@ impl Change for Mark {
         self.on.id().to_owned()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            scene.make(self, Box::pin(self.on.add(scene.clients, &self.tags))).await?;
+            context.make(self, Box::pin(self.on.add(context.clients, &self.tags))).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok((marks(&self.on.tags(scene.clients).await?) == self.tags).then(Applied::default)) }.boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok((marks(&self.on.tags(context.clients).await?) == self.tags).then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let id = self.on.id();
-            let there = match self.on.tags(scene.clients).await {
+            let there = match self.on.tags(context.clients).await {
                 Err(error) if is_gone(&error) => {
                     return Ok(RevertOutcome::ChangedByOthers(format!("{id} no longer exists")));
                 }
@@ -262,8 +262,8 @@ impl Change for Mark {
                     "{id} is marked by another run and is left as it is"
                 )));
             }
-            let call = Box::pin(self.on.remove(scene.clients, &there));
-            scene.unmake(self, self.on.removal(), format!("{id}: its tags as they were"), call).await?;
+            let call = Box::pin(self.on.remove(context.clients, &there));
+            context.unmake(self, self.on.removal(), format!("{id}: its tags as they were"), call).await?;
             Ok(RevertOutcome::Reverted)
         }
         .boxed()

@@ -132,17 +132,17 @@ impl Change for CreateClone {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let name = format!("gameday clone of {}", self.original);
-            let own = [(RUN_TAG, scene.run.as_str()), (CLONE_TAG, &self.clone), ("Name", &name)];
+            let own = [(RUN_TAG, context.run.as_str()), (CLONE_TAG, &self.clone), ("Name", &name)];
             let own = own.into_iter().map(|(key, value)| tag(key, value));
             let asked_for = self.tags.iter().map(|(key, value)| tag(key, value));
             let tags = TagSpecification::builder().resource_type(ResourceType::NetworkAcl);
             let tags = tags.set_tags(Some(own.chain(asked_for).collect())).build();
-            let call = scene.clients.ec2_mutating.create_network_acl().vpc_id(&self.vpc);
+            let call = context.clients.ec2_mutating.create_network_acl().vpc_id(&self.vpc);
             let call = call.client_token(&self.client_token).tag_specifications(tags).send();
-            let answer = scene.make(self, call.map(|answer| answer.map_err(CloudError::of(self.call())))).await?;
+            let answer = context.make(self, call.map(|answer| answer.map_err(CloudError::of(self.call())))).await?;
             let id = answer.network_acl().and_then(|acl| acl.network_acl_id());
             let id = id.ok_or_else(|| CloudError::incomplete(self.call(), "network ACL ID"))?;
             Ok(Applied { id: Some(id.to_owned()) })
@@ -150,34 +150,34 @@ impl Change for CreateClone {
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
-            Ok(vpc.clone_of_run(scene.run, &self.clone).map(|acl| Applied { id: Some(acl.id.clone()) }))
+            let vpc = context.live.vpc(&self.vpc, context.fresh).await?;
+            Ok(vpc.clone_of_run(context.run, &self.clone).map(|acl| Applied { id: Some(acl.id.clone()) }))
         }
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let Some(acl) = scene.made.get(&self.clone) else { return Ok(RevertOutcome::NoOp) };
-            if !scene.blind && scene.live.vpc(&self.vpc, scene.fresh).await?.acl(&acl).is_none() {
+            let Some(acl) = context.made.get(&self.clone) else { return Ok(RevertOutcome::NoOp) };
+            if !context.blind && context.live.vpc(&self.vpc, context.fresh).await?.acl(&acl).is_none() {
                 return Ok(RevertOutcome::NoOp);
             }
             // A description of any age will do: a later run's clone is older than this restore.
-            let vpc = scene.live.vpc(&self.vpc, Freshness::Any).await?;
+            let vpc = context.live.vpc(&self.vpc, Freshness::Any).await?;
             if let Some(run) = vpc.cloned_by(&acl) {
                 let message = format!("run {run} must associate subnets with {acl} again: roll back that run first");
                 let operation = "ec2:DeleteNetworkAcl";
                 return Err(CloudError { operation, class: ErrorClass::Refused, code: None, message });
             }
-            let call = scene.clients.ec2_mutating.delete_network_acl().network_acl_id(&acl).send();
+            let call = context.clients.ec2_mutating.delete_network_acl().network_acl_id(&acl).send();
             let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteNetworkAcl"))));
             let resource = format!("{acl} ({})", self.resource());
-            match scene.unmake(self, "ec2:DeleteNetworkAcl", resource, call).await {
+            match context.unmake(self, "ec2:DeleteNetworkAcl", resource, call).await {
                 Ok(undone) => Ok(undone),
-                Err(error) if error.class == ErrorClass::InUse => self.keep_or_wait(scene, &acl, error).await,
-                Err(error) => unless_gone(scene, &self.vpc, error, |vpc| vpc.acl(&acl).is_some()).await,
+                Err(error) if error.class == ErrorClass::InUse => self.keep_or_wait(context, &acl, error).await,
+                Err(error) => unless_gone(context, &self.vpc, error, |vpc| vpc.acl(&acl).is_some()).await,
             }
         }
         .boxed()
@@ -189,24 +189,24 @@ impl CreateClone {
     /// rules, stays as theirs, without the run's tags.
     async fn keep_or_wait(
         &self,
-        scene: &ChangeContext<'_>,
+        context: &ChangeContext<'_>,
         acl: &str,
         error: CloudError,
     ) -> Result<RevertOutcome, CloudError> {
-        let vpc = scene.live.vpc_now(&self.vpc).await?;
+        let vpc = context.live.vpc_now(&self.vpc).await?;
         let users = vpc.subnets_of(acl).join(", ");
         if users.is_empty() || vpc.acl(&self.original).is_some() {
             return Err(CloudError { message: format!("{acl} is still used by {users}"), ..error });
         }
-        let call = scene.clients.ec2_mutating.delete_tags().resources(acl);
+        let call = context.clients.ec2_mutating.delete_tags().resources(acl);
         let call = [RUN_TAG, CLONE_TAG, "Name"].iter().fold(call, |call, key| call.tags(key_only(key))).send();
         let call = async { call.await.map(drop).map_err(CloudError::of("ec2:DeleteTags")) };
-        scene.unmake(self, "ec2:DeleteTags", format!("{acl}: the run's tags"), Box::pin(call)).await?;
+        context.unmake(self, "ec2:DeleteTags", format!("{acl}: the run's tags"), Box::pin(call)).await?;
         Ok(RevertOutcome::ChangedByOthers(format!(
             "{} was deleted by someone else: {users} keep {acl}, a copy of its rules. To use another one: `aws ec2 --region {} \
              replace-network-acl-association --association-id ASSOCIATION --network-acl-id ACL` for each subnet, then `aws ec2 --region {} \
              delete-network-acl --network-acl-id {acl}`",
-            self.original, scene.clients.region, scene.clients.region
+            self.original, context.clients.region, context.clients.region
         )))
     }
 }
@@ -232,13 +232,15 @@ impl Change for CopyRule {
         Stage::Populate
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
-        async { scene.make(self, Box::pin(create_entry(scene.clients, scene.id(&self.clone)?, &self.rule))).await }
-            .boxed()
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            context.make(self, Box::pin(create_entry(context.clients, context.id(&self.clone)?, &self.rule))).await
+        }
+        .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        has_rule(scene, &self.vpc, &self.clone, &self.rule).boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        has_rule(context, &self.vpc, &self.clone, &self.rule).boxed()
     }
 
     fn undo<'a>(&'a self, _: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
@@ -276,11 +278,11 @@ impl Change for Swap {
         self.subnet.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+            let vpc = context.live.vpc(&self.vpc, context.fresh).await?;
             let found = vpc.association(&self.subnet).map_or("no network ACL", |used| used.acl.as_str());
-            let same = found == self.original || scene.made.get(&self.clone).as_deref() == Some(found);
+            let same = found == self.original || context.made.get(&self.clone).as_deref() == Some(found);
             Ok((!same).then(|| format!("{} had {}, and has {found}", self.subnet, self.original)))
         }
         .boxed()
@@ -299,38 +301,38 @@ impl Change for Swap {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+            let vpc = context.live.vpc(&self.vpc, context.fresh).await?;
             let used = vpc
                 .association(&self.subnet)
                 .ok_or_else(|| CloudError::incomplete("ec2:DescribeNetworkAcls", "association of the subnet"))?;
-            scene.make(self, replace(scene.clients, used.id.clone(), scene.id(&self.clone)?)).await?;
+            context.make(self, replace(context.clients, used.id.clone(), context.id(&self.clone)?)).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let Some(clone) = scene.made.get(&self.clone) else { return Ok(None) };
-            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+            let Some(clone) = context.made.get(&self.clone) else { return Ok(None) };
+            let vpc = context.live.vpc(&self.vpc, context.fresh).await?;
             Ok(vpc.association(&self.subnet).filter(|used| used.acl == clone).map(|_| Applied::default()))
         }
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+            let vpc = context.live.vpc(&self.vpc, context.fresh).await?;
             let Some(used) = vpc.association(&self.subnet) else {
                 return no_longer_there(&vpc, &self.vpc, &self.subnet);
             };
             if used.acl == self.original {
                 return Ok(RevertOutcome::NoOp);
             }
-            if scene.made.get(&self.clone).as_ref() != Some(&used.acl) {
-                if let Some(run) = vpc.other_run(&used.acl, scene.run) {
+            if context.made.get(&self.clone).as_ref() != Some(&used.acl) {
+                if let Some(run) = vpc.other_run(&used.acl, context.run) {
                     let message = format!("run {run} has moved it to {}: roll back that run first", used.acl);
                     return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
                 }
@@ -345,14 +347,14 @@ impl Change for Swap {
                 );
                 return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
             }
-            if vpc.acl(&self.original).is_none() && !scene.blind {
+            if vpc.acl(&self.original).is_none() && !context.blind {
                 let (subnet, original, clone) = (&self.subnet, &self.original, &used.acl);
                 let found = format!("{original} was deleted by someone else: {subnet} keeps its copy {clone}");
                 return Ok(RevertOutcome::ChangedByOthers(found));
             }
             let resource = format!("{}: back to {}", self.subnet, self.original);
-            let call = replace(scene.clients, used.id.clone(), self.original.clone());
-            scene.unmake(self, self.call(), resource, call).await?;
+            let call = replace(context.clients, used.id.clone(), self.original.clone());
+            context.unmake(self, self.call(), resource, call).await?;
             Ok(RevertOutcome::Reverted)
         }
         .boxed()
@@ -407,32 +409,34 @@ impl Change for Deny {
         permits.statement("HealNetworkAcls").allow(["ec2:DeleteNetworkAclEntry"], [acls]).on_own();
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
-        async { scene.make(self, Box::pin(create_entry(scene.clients, scene.id(&self.clone)?, &self.rule))).await }
-            .boxed()
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+        async {
+            context.make(self, Box::pin(create_entry(context.clients, context.id(&self.clone)?, &self.rule))).await
+        }
+        .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        has_rule(scene, &self.vpc, &self.clone, &self.rule).boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        has_rule(context, &self.vpc, &self.clone, &self.rule).boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             // The clone is the run's own, so no look is needed before the call, and none delays it.
-            let Some(acl) = scene.made.get(&self.clone) else { return Ok(RevertOutcome::NoOp) };
-            if !scene.blind {
-                let vpc = scene.live.vpc(&self.vpc, scene.fresh).await?;
+            let Some(acl) = context.made.get(&self.clone) else { return Ok(RevertOutcome::NoOp) };
+            if !context.blind {
+                let vpc = context.live.vpc(&self.vpc, context.fresh).await?;
                 if !vpc.acl(&acl).is_some_and(|acl| acl.has_rule(self.rule.number, self.rule.egress)) {
                     return Ok(RevertOutcome::NoOp);
                 }
             }
-            let call = delete_entry(scene.clients, acl.clone(), self.rule.number, self.rule.egress);
+            let call = delete_entry(context.clients, acl.clone(), self.rule.number, self.rule.egress);
             let (number, egress) = (self.rule.number, self.rule.egress);
-            match scene.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await {
+            match context.unmake(self, "ec2:DeleteNetworkAclEntry", self.resource(), call).await {
                 Ok(undone) => Ok(undone),
                 Err(error) => {
                     let there = |vpc: &Vpc| vpc.acl(&acl).is_some_and(|acl| acl.has_rule(number, egress));
-                    unless_gone(scene, &self.vpc, error, there).await
+                    unless_gone(context, &self.vpc, error, there).await
                 }
             }
         }
@@ -451,13 +455,13 @@ fn no_longer_there(described: &Vpc, vpc: &str, what: &str) -> Result<RevertOutco
 }
 
 async fn has_rule(
-    scene: &ChangeContext<'_>,
+    context: &ChangeContext<'_>,
     vpc: &str,
     clone: &str,
     rule: &AclRule,
 ) -> Result<Option<Applied>, CloudError> {
-    let Some(clone) = scene.made.get(clone) else { return Ok(None) };
-    let vpc = scene.live.vpc(vpc, scene.fresh).await?;
+    let Some(clone) = context.made.get(clone) else { return Ok(None) };
+    let vpc = context.live.vpc(vpc, context.fresh).await?;
     Ok(vpc.acl(&clone).filter(|acl| acl.rules.contains(rule)).map(|_| Applied::default()))
 }
 
@@ -507,7 +511,7 @@ async fn replace(clients: &RegionClients, association: String, acl: String) -> R
 /// A call that deletes and fails may have nothing to delete: an earlier try took effect although its answer was lost, or
 /// the thing was never made. The error stands only where the thing is still there, or cannot be looked at.
 async fn unless_gone(
-    scene: &ChangeContext<'_>,
+    context: &ChangeContext<'_>,
     vpc: &str,
     error: CloudError,
     there: impl Fn(&Vpc) -> bool,
@@ -515,7 +519,7 @@ async fn unless_gone(
     if !matches!(error.class, ErrorClass::Unclear | ErrorClass::Denied) {
         return Err(error);
     }
-    match scene.live.vpc_now(vpc).await {
+    match context.live.vpc_now(vpc).await {
         Ok(vpc) if !there(&vpc) => Ok(RevertOutcome::NoOp),
         _ => Err(error),
     }

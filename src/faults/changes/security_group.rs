@@ -225,11 +225,11 @@ impl Change for CreateEmpty {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let mut tags = TagSpecification::builder()
                 .resource_type(ResourceType::SecurityGroup)
-                .tags(tag(RUN_TAG, scene.run.as_str()))
+                .tags(tag(RUN_TAG, context.run.as_str()))
                 .tags(tag(CLONE_TAG, &self.group));
             for (key, value) in &self.tags {
                 tags = tags.tags(tag(key, value));
@@ -237,20 +237,20 @@ impl Change for CreateEmpty {
             for (key, groups) in &self.was {
                 tags = tags.tags(tag(key, &groups.join(" ")));
             }
-            let call = scene.clients.ec2_mutating.create_security_group().vpc_id(&self.vpc).group_name(&self.name);
+            let call = context.clients.ec2_mutating.create_security_group().vpc_id(&self.vpc).group_name(&self.name);
             let call = call.description(DESCRIPTION).tag_specifications(tags.build()).send();
             let answer = async { call.await.map_err(CloudError::of(self.call())) };
-            let answer = scene.make(self, Box::pin(answer)).await?;
+            let answer = context.make(self, Box::pin(answer)).await?;
             let id = answer.group_id().ok_or_else(|| CloudError::incomplete(self.call(), "security group ID"))?;
             Ok(Applied { id: Some(id.to_owned()) })
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
             let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
-            let call = scene.clients.ec2.describe_security_groups();
+            let call = context.clients.ec2.describe_security_groups();
             let call = call.filters(filter("vpc-id", &self.vpc)).filters(filter("group-name", &self.name));
             let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
             let id = answer.security_groups().first().and_then(|group| group.group_id());
@@ -259,16 +259,16 @@ impl Change for CreateEmpty {
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            let Some(group) = scene.made.get(&self.group) else { return Ok(RevertOutcome::NoOp) };
-            if !scene.blind && self.settled(scene).await?.is_none() {
+            let Some(group) = context.made.get(&self.group) else { return Ok(RevertOutcome::NoOp) };
+            if !context.blind && self.settled(context).await?.is_none() {
                 return Ok(RevertOutcome::NoOp);
             }
-            let call = scene.clients.ec2_mutating.delete_security_group().group_id(&group).send();
+            let call = context.clients.ec2_mutating.delete_security_group().group_id(&group).send();
             let call = call.map(|answer| gone(answer.map_err(CloudError::of("ec2:DeleteSecurityGroup"))));
             let resource = format!("{group} ({})", self.resource());
-            match scene.unmake(self, "ec2:DeleteSecurityGroup", resource, call).await {
+            match context.unmake(self, "ec2:DeleteSecurityGroup", resource, call).await {
                 Err(error) if error.class == ErrorClass::InUse => {
                     Err(CloudError { message: format!("{group} is still in use"), ..error })
                 }
@@ -280,9 +280,9 @@ impl Change for CreateEmpty {
 }
 
 impl Empty {
-    async fn rules(&self, scene: &ChangeContext<'_>) -> Result<(String, Vec<IpPermission>), CloudError> {
-        let id = scene.id(&self.group)?;
-        let call = scene.clients.ec2.describe_security_groups().group_ids(&id);
+    async fn rules(&self, context: &ChangeContext<'_>) -> Result<(String, Vec<IpPermission>), CloudError> {
+        let id = context.id(&self.group)?;
+        let call = context.clients.ec2.describe_security_groups().group_ids(&id);
         let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
         let group = answer.security_groups().first();
         let group = group.ok_or_else(|| CloudError::incomplete("ec2:DescribeSecurityGroups", "security group"))?;
@@ -307,22 +307,22 @@ impl Change for Empty {
         Stage::Populate
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let (id, rules) = self.rules(scene).await?;
+            let (id, rules) = self.rules(context).await?;
             if !rules.is_empty() {
-                let call = scene.clients.ec2_mutating.revoke_security_group_egress().group_id(id);
+                let call = context.clients.ec2_mutating.revoke_security_group_egress().group_id(id);
                 let call = call.set_ip_permissions(Some(rules)).send();
                 let call = async { call.await.map(drop).map_err(CloudError::of(self.call())) };
-                scene.make(self, Box::pin(call)).await?;
+                context.make(self, Box::pin(call)).await?;
             }
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok(self.rules(scene).await?.1.is_empty().then(Applied::default)) }.boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok(self.rules(context).await?.1.is_empty().then(Applied::default)) }.boxed()
     }
 
     fn undo<'a>(&'a self, _: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
@@ -417,48 +417,48 @@ impl Change for SwapGroups {
         self.target.id().to_owned()
     }
 
-    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
-            let now = self.target.groups(scene.clients).await?;
-            let own = scene.made.get(&self.group).is_some_and(|empty| now == [empty]);
+            let now = self.target.groups(context.clients).await?;
+            let own = context.made.get(&self.group).is_some_and(|empty| now == [empty]);
             let (id, was) = (self.target.id(), self.was.join(", "));
             Ok((now != self.was && !own).then(|| format!("{id} had {was}, and has {}", now.join(", "))))
         }
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let empty = [scene.id(&self.group)?];
-            scene.make(self, Box::pin(self.target.give(scene.clients, &self.was, &empty))).await?;
+            let empty = [context.id(&self.group)?];
+            context.make(self, Box::pin(self.target.give(context.clients, &self.was, &empty))).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let Some(empty) = scene.made.get(&self.group) else { return Ok(None) };
-            Ok((self.target.groups(scene.clients).await? == [empty]).then(Applied::default))
+            let Some(empty) = context.made.get(&self.group) else { return Ok(None) };
+            Ok((self.target.groups(context.clients).await? == [empty]).then(Applied::default))
         }
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let id = self.target.id();
-            let now = match self.target.groups(scene.clients).await {
+            let now = match self.target.groups(context.clients).await {
                 Err(error) if error.class == ErrorClass::NotFound => {
                     return Ok(RevertOutcome::ChangedByOthers(format!("{id} no longer exists")));
                 }
                 other => other?,
             };
-            let empty = scene.made.get(&self.group);
+            let empty = context.made.get(&self.group);
             let own = empty.as_ref().is_some_and(|empty| now == [empty.clone()]);
             if now == self.was {
                 // An endpoint's groups are given and taken one by one, so that only a difference can be sent.
                 let repeatable = !matches!(self.target, Grouped::Endpoint(_));
-                if !(scene.blind && repeatable && empty.is_some()) {
+                if !(context.blind && repeatable && empty.is_some()) {
                     return Ok(RevertOutcome::NoOp);
                 }
             } else if !own {
@@ -466,8 +466,8 @@ impl Change for SwapGroups {
                 return Ok(RevertOutcome::ChangedByOthers(found));
             }
             let resource = format!("{id}: security groups back to {}", self.was.join(", "));
-            let call = Box::pin(self.target.give(scene.clients, &now, &self.was));
-            scene.unmake(self, self.call(), resource, call).await?;
+            let call = Box::pin(self.target.give(context.clients, &now, &self.was));
+            context.unmake(self, self.call(), resource, call).await?;
             Ok(RevertOutcome::Reverted)
         }
         .boxed()

@@ -38,11 +38,11 @@ pub struct CreateUser {
 }
 
 /// A user's state; nothing where there is no such user.
-async fn status(scene: &ChangeContext<'_>, pool: &str, user: &str) -> Result<Option<UserStatusType>, CloudError> {
-    scene.pace.acquire().await;
-    let call = scene.clients.reading.cognito.admin_get_user().user_pool_id(pool).username(user).send().await;
+async fn status(context: &ChangeContext<'_>, pool: &str, user: &str) -> Result<Option<UserStatusType>, CloudError> {
+    context.limiter.acquire().await;
+    let call = context.clients.reading.cognito.admin_get_user().user_pool_id(pool).username(user).send().await;
     let answer = call.map_err(CloudError::of("cognito-idp:AdminGetUser"));
-    scene.pace.on_response(&answer);
+    context.limiter.on_response(&answer);
     match answer {
         Err(error) if error.code.as_deref() == Some("UserNotFoundException") => Ok(None),
         answer => Ok(answer?.user_status),
@@ -50,20 +50,20 @@ async fn status(scene: &ChangeContext<'_>, pool: &str, user: &str) -> Result<Opt
 }
 
 impl RequirePasswordChange {
-    async fn ask(&self, scene: &ChangeContext<'_>) -> Result<(), CloudError> {
+    async fn ask(&self, context: &ChangeContext<'_>) -> Result<(), CloudError> {
         let operation = "cognito-idp:AdminSetUserPassword";
-        let password = match scene.passwords.get(&self.user) {
+        let password = match context.passwords.get(&self.user) {
             Some(password) => password.clone(),
             None => self
                 .password
-                .resolve(&self.user, &scene.clients.checked.secrets)
+                .resolve(&self.user, &context.clients.checked.secrets)
                 .await
                 .map_err(|message| CloudError { operation, class: ErrorClass::Refused, code: None, message })?,
         };
-        let call = scene.clients.mutating.cognito.admin_set_user_password().user_pool_id(&self.pool);
+        let call = context.clients.mutating.cognito.admin_set_user_password().user_pool_id(&self.pool);
         let call = call.username(&self.user).password(password.expose()).permanent(false).send();
         let call = async { call.await.map(drop).map_err(CloudError::of(operation)) };
-        scene.unmake(self, operation, format!("user {}: must set a new password again", self.user), call).await
+        context.unmake(self, operation, format!("user {}: must set a new password again", self.user), call).await
     }
 }
 
@@ -89,21 +89,21 @@ impl Change for RequirePasswordChange {
         async { Ok(Applied::default()) }.boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
         async {
-            let status = status(scene, &self.pool, &self.user).await?;
+            let status = status(context, &self.pool, &self.user).await?;
             Ok((status == Some(UserStatusType::Confirmed)).then(Applied::default))
         }
         .boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let user = &self.user;
-            match status(scene, &self.pool, user).await? {
+            match status(context, &self.pool, user).await? {
                 Some(UserStatusType::ForceChangePassword) => Ok(RevertOutcome::NoOp),
                 Some(UserStatusType::Confirmed) => {
-                    self.ask(scene).await?;
+                    self.ask(context).await?;
                     Ok(RevertOutcome::Reverted)
                 }
                 Some(other) => Ok(RevertOutcome::ChangedByOthers(format!(
@@ -139,20 +139,20 @@ impl Change for CreateUser {
         async { Ok(Applied::default()) }.boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok(status(scene, &self.pool, &self.user).await?.map(|_| Applied::default())) }.boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok(status(context, &self.pool, &self.user).await?.map(|_| Applied::default())) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
             let operation = "cognito-idp:AdminDeleteUser";
-            if status(scene, &self.pool, &self.user).await?.is_none() {
+            if status(context, &self.pool, &self.user).await?.is_none() {
                 return Ok(RevertOutcome::NoOp);
             }
-            let call = scene.clients.mutating.cognito.admin_delete_user().user_pool_id(&self.pool);
+            let call = context.clients.mutating.cognito.admin_delete_user().user_pool_id(&self.pool);
             let call = call.username(&self.user).send();
             let call = async { call.await.map(drop).map_err(CloudError::of(operation)) };
-            let refused = match scene.unmake(self, operation, format!("user {}: deleted", self.user), call).await {
+            let refused = match context.unmake(self, operation, format!("user {}: deleted", self.user), call).await {
                 Ok(()) => return Ok(RevertOutcome::Reverted),
                 Err(error) if error.code.as_deref() == Some("OperationNotEnabledException") => error,
                 Err(error) => return Err(error),
@@ -161,7 +161,7 @@ impl Change for CreateUser {
             let until = Clock::real_now() + REPLICATION;
             while Clock::real_now() < until {
                 tokio::time::sleep(BETWEEN_LOOKS).await;
-                if status(scene, &self.pool, &self.user).await?.is_none() {
+                if status(context, &self.pool, &self.user).await?.is_none() {
                     return Ok(RevertOutcome::NoOp);
                 }
             }

@@ -391,9 +391,9 @@ impl Undoing<'_> {
         for same in open.iter().filter(unknown) {
             let look = || async {
                 let place = self.own.place(&same.region)?;
-                same.action.change().settled(&self.own.scene(place, self.own.now())).await
+                same.action.change().settled(&self.own.context(place, self.own.now())).await
             };
-            let found = match self.insist(&same.region, look).await {
+            let found = match self.retry_until(&same.region, look).await {
                 Ok(found) => found,
                 Err(error) => {
                     let left = format!("{} in {} cannot be described: {error}", same.words(), same.region);
@@ -421,11 +421,11 @@ impl Undoing<'_> {
         let once = || async {
             let fresh = if again.swap(true, Ordering::Relaxed) { self.own.now() } else { first };
             let whose = (&same.region, &same.action);
-            let scene = ChangeContext { blind, ..self.own.scene_of(whose, self.own.place(&same.region)?, fresh) };
-            same.action.change().undo(&scene).await
+            let context = ChangeContext { blind, ..self.own.scene_of(whose, self.own.place(&same.region)?, fresh) };
+            same.action.change().undo(&context).await
         };
         let result = loop {
-            match self.insist(&same.region, once).await {
+            match self.retry_until(&same.region, once).await {
                 Err(error) if is_outdated(&error) && !self.give_up.is_cancelled() && outdated.pause().await => {}
                 other => break other,
             }
@@ -442,7 +442,7 @@ impl Undoing<'_> {
     }
 
     /// Repeats what is throttled, unclear or out of reach.
-    async fn insist<T, F, Fut>(&self, region: &Region, make: F) -> Result<T, CloudError>
+    async fn retry_until<T, F, Fut>(&self, region: &Region, make: F) -> Result<T, CloudError>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, CloudError>>,

@@ -19,18 +19,22 @@ use crate::faults::target::Subnet;
 /// # Errors
 /// [`FaultError::Quota`] when a clone or its deny rules would not fit, [`FaultError::NoAcl`] when EC2 tells no ACL of a subnet,
 /// [`FaultError::SharedSubnet`].
-pub async fn deny(ask: &PlanContext<'_>, subnets: &[Subnet], denied: &[AclRule]) -> Result<Vec<Action>, FaultError> {
-    ask.refuse_shared(subnets).await?;
+pub async fn deny(
+    context: &PlanContext<'_>,
+    subnets: &[Subnet],
+    denied: &[AclRule],
+) -> Result<Vec<Action>, FaultError> {
+    context.refuse_shared(subnets).await?;
     let mut vpcs = BTreeMap::new();
     for subnet in subnets {
         if !vpcs.contains_key(&subnet.vpc) {
-            vpcs.insert(subnet.vpc.clone(), Vpc::describe(ask.clients, &subnet.vpc).await?);
+            vpcs.insert(subnet.vpc.clone(), Vpc::describe(context.clients, &subnet.vpc).await?);
         }
     }
-    let quotas = ask.quotas.get_or_init(|| AclQuotas::read(ask.clients)).await;
-    let actions = changes(ask, subnets, &vpcs, denied, quotas)?;
+    let quotas = context.quotas.get_or_init(|| AclQuotas::read(context.clients)).await;
+    let actions = changes(context, subnets, &vpcs, denied, quotas)?;
     let earlier =
-        ask.earlier.iter().filter(|fault| fault.region == ask.clients.region).flat_map(|fault| &fault.actions);
+        context.earlier.iter().filter(|fault| fault.region == context.clients.region).flat_map(|fault| &fault.actions);
     let counts = vpcs.iter().map(|(vpc, described)| (vpc.as_str(), described.acl_count())).collect();
     room(&counts, earlier.chain(&actions), quotas)?;
     Ok(actions)
@@ -60,13 +64,13 @@ fn room<'a>(
 }
 
 fn changes(
-    ask: &PlanContext<'_>,
+    context: &PlanContext<'_>,
     subnets: &[Subnet],
     vpcs: &BTreeMap<String, Vpc>,
     denied: &[AclRule],
     quotas: &AclQuotas,
 ) -> Result<Vec<Action>, FaultError> {
-    let (key, run) = (ask.number, ask.run.as_str());
+    let (key, run) = (context.number, context.run.as_str());
     let mut groups: BTreeMap<(String, String), Vec<&Subnet>> = BTreeMap::new();
     for subnet in subnets {
         let used = vpcs.get(&subnet.vpc).and_then(|vpc| vpc.association(&subnet.id));
@@ -88,7 +92,7 @@ fn changes(
             original: original.clone(),
             clone: clone.clone(),
             client_token: format!("{run}-{key}-{original}"),
-            tags: ask.site.tags.clone(),
+            tags: context.site.tags.clone(),
         }));
         let highest = denied.iter().map(|rule| rule.number).max().unwrap_or(0);
         let rules = renumbered(&acl.rules, highest).into_iter();

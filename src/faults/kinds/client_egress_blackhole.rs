@@ -7,19 +7,19 @@ use crate::faults::network::AclRule;
 use crate::faults::target::subnets;
 use gameday_core::model::Cidr;
 
-pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
+pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
 
-async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
-    let region = ask.site.region(ask.spec.region);
+async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
+    let region = context.site.region(context.spec.region);
     if region.clients.is_empty() {
         return Err(FaultError::Refused(
             "the environment file does not name the subnets of the clients: add `clients` to the Region",
         ));
     }
-    let mut clients = subnets(ask.clients, &region.clients).await?;
-    clients.retain(|subnet| ask.spec.targets.as_ref().is_none_or(|targets| subnet.is_of(targets)));
-    let subnets = ask.chosen(clients)?;
-    let ranges = if ask.spec.cidrs.is_empty() { front_door(&region.direct) } else { ask.spec.cidrs.clone() };
+    let mut clients = subnets(context.clients, &region.clients).await?;
+    clients.retain(|subnet| context.spec.targets.as_ref().is_none_or(|targets| subnet.is_of(targets)));
+    let subnets = context.chosen(clients)?;
+    let ranges = if context.spec.cidrs.is_empty() { front_door(&region.direct) } else { context.spec.cidrs.clone() };
     if ranges.is_empty() {
         return Err(FaultError::Refused("`direct` of the Region has no IP address, so the fault needs `cidrs`"));
     }
@@ -31,10 +31,10 @@ async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
             ..AclRule::deny_all(true, range.is_ipv6())
         })
         .collect();
-    let actions = acl_clones::deny(ask, &subnets, &denied).await?;
-    let mut planned = PlannedFault::of_subnets(ask, &subnets, actions);
-    let touches = std::mem::take(&mut planned.cover.touches);
-    planned.cover = BlastRadius { touches, from_users_to: ranges, ..BlastRadius::default() };
+    let actions = acl_clones::deny(context, &subnets, &denied).await?;
+    let mut planned = PlannedFault::of_subnets(context, &subnets, actions);
+    let touches = std::mem::take(&mut planned.blast_radius.touches);
+    planned.blast_radius = BlastRadius { touches, from_users_to: ranges, ..BlastRadius::default() };
     Ok(planned)
 }
 

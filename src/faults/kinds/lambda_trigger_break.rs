@@ -9,31 +9,31 @@ use crate::faults::changes::mark::Marked;
 use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
-pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: user_pool };
+pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: user_pool };
 
-async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
-    let trigger = ask.spec.trigger.unwrap_or_default();
-    let pool = &ask.site.pool.id;
-    let call = ask.clients.cognito.describe_user_pool().user_pool_id(pool).send();
+async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
+    let trigger = context.spec.trigger.unwrap_or_default();
+    let pool = &context.site.pool.id;
+    let call = context.clients.cognito.describe_user_pool().user_pool_id(pool).send();
     let described = call.await.map_err(CloudError::of("cognito-idp:DescribeUserPool"))?;
     let config = described.user_pool.and_then(|pool| pool.lambda_config);
     let function = config
         .and_then(|config| of_trigger(&config, trigger))
-        .ok_or_else(|| FaultError::NoTrigger(trigger.as_str(), pool.clone(), ask.clients.region.clone()))?;
-    let was = reserved(ask.clients, &function).await?;
+        .ok_or_else(|| FaultError::NoTrigger(trigger.as_str(), pool.clone(), context.clients.region.clone()))?;
+    let was = reserved(context.clients, &function).await?;
     if was == Some(0) {
         return Err(FaultError::Refused("the trigger's function has a reserved concurrency of 0 already"));
     }
     let label = format!("{function} ({})", trigger.as_str());
     let function = unqualified(&function).to_owned();
     let on = Marked::Function(function.clone());
-    let tags = on.tags(ask.clients).await?;
-    let starve = ThrottleFunction { function: function.clone(), was };
-    let mark = ask.mark(on, &tags, [("state".to_owned(), starve.was_text())])?;
+    let tags = on.tags(context.clients).await?;
+    let throttle = ThrottleFunction { function: function.clone(), was };
+    let mark = context.mark(on, &tags, [("state".to_owned(), throttle.was_text())])?;
     Ok(PlannedFault {
         targets: vec![Target { id: function.clone(), label, tags }],
-        cover: BlastRadius::default(),
-        actions: vec![mark, Action::ThrottleFunction(starve)],
-        scope: Scope::of(Part::Function, &ask.clients.region, &function),
+        blast_radius: BlastRadius::default(),
+        actions: vec![mark, Action::ThrottleFunction(throttle)],
+        scope: Scope::of(Part::Function, &context.clients.region, &function),
     })
 }

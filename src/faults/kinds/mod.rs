@@ -52,8 +52,8 @@ impl Kind {
     ///
     /// # Errors
     /// [`FaultError`].
-    pub(super) async fn plan(&self, ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
-        (self.plan)(ask).await
+    pub(super) async fn plan(&self, context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
+        (self.plan)(context).await
     }
 
     /// What planning it asks, beyond what every run asks.

@@ -4,14 +4,14 @@ use super::{Kind, acl_clones, nothing_else};
 use crate::faults::fault::{FaultError, PlanContext, PlannedFault};
 use crate::faults::network::AclRule;
 
-pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
+pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
 
-async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
-    let subnets = ask.subnets().await?;
+async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
+    let subnets = context.subnets().await?;
     let denied: Vec<AclRule> = [false, true]
         .into_iter()
         .flat_map(|ipv6| [false, true].map(|egress| AclRule::deny_all(egress, ipv6)))
         .collect();
-    let actions = acl_clones::deny(ask, &subnets, &denied).await?;
-    Ok(PlannedFault::of_subnets(ask, &subnets, actions))
+    let actions = acl_clones::deny(context, &subnets, &denied).await?;
+    Ok(PlannedFault::of_subnets(context, &subnets, actions))
 }

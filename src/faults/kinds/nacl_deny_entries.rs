@@ -10,24 +10,24 @@ use gameday_core::scenario::Direction;
 /// The IANA number of TCP.
 const TCP: &str = "6";
 
-pub const KIND: Kind = Kind { plan: |ask| Box::pin(plan(ask)), permit: nothing_else };
+pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
 
-async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
-    let subnets = ask.subnets().await?;
-    let actions = acl_clones::deny(ask, &subnets, &denied(ask)).await?;
-    Ok(PlannedFault::of_subnets(ask, &subnets, actions))
+async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
+    let subnets = context.subnets().await?;
+    let actions = acl_clones::deny(context, &subnets, &denied(context)).await?;
+    Ok(PlannedFault::of_subnets(context, &subnets, actions))
 }
 
-fn denied(ask: &PlanContext<'_>) -> Vec<AclRule> {
-    let directions: &[bool] = match ask.spec.direction.unwrap_or(Direction::Both) {
+fn denied(context: &PlanContext<'_>) -> Vec<AclRule> {
+    let directions: &[bool] = match context.spec.direction.unwrap_or(Direction::Both) {
         Direction::Ingress => &[false],
         Direction::Egress => &[true],
         Direction::Both => &[false, true],
     };
     let any = Cidr::ANY.as_slice();
-    let ranges = if ask.spec.cidrs.is_empty() { any } else { ask.spec.cidrs.as_slice() };
+    let ranges = if context.spec.cidrs.is_empty() { any } else { context.spec.cidrs.as_slice() };
     let ports: Vec<Option<PortRange>> =
-        if ask.spec.ports.is_empty() { vec![None] } else { ask.spec.ports.iter().copied().map(Some).collect() };
+        if context.spec.ports.is_empty() { vec![None] } else { context.spec.ports.iter().copied().map(Some).collect() };
     let mut rules = Vec::new();
     for egress in directions {
         for range in ranges {

@@ -60,23 +60,23 @@ struct Chosen {
 }
 
 pub const KIND: Kind = Kind {
-    plan: |ask| Box::pin(plan(ask)),
+    plan: |context| Box::pin(plan(context)),
     permit: |permits| {
         permits.statement(DESCRIBE_NETWORK).allow(["ec2:DescribeVpcEndpoints"], ["*".to_owned()]);
     },
 };
 
-async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
-    let subnets = ask.all_subnets().await?;
+async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
+    let subnets = context.all_subnets().await?;
     let vpcs: BTreeSet<String> = subnets.iter().map(|subnet| subnet.vpc.clone()).collect();
     let selected: BTreeSet<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
     let (mut interfaces, mut endpoints) = (Vec::new(), Vec::new());
     for vpc in &vpcs {
-        interfaces.extend(describe(ask.clients, vpc).await?);
-        endpoints.extend(describe_endpoints(ask.clients, vpc).await?);
+        interfaces.extend(describe(context.clients, vpc).await?);
+        endpoints.extend(describe_endpoints(context.clients, vpc).await?);
     }
     let mut candidates = candidates(&interfaces, &endpoints, &selected);
-    if let Some(targets) = &ask.spec.targets
+    if let Some(targets) = &context.spec.targets
         && !(targets.network_interface_ids.is_empty() && targets.load_balancers.is_empty())
     {
         candidates.retain(|candidate| {
@@ -85,26 +85,26 @@ async fn plan(ask: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
         });
     }
     let mut chosen = Vec::new();
-    for candidate in ask.chosen(candidates)? {
-        chosen.push(candidate.resolve(ask.clients).await?);
+    for candidate in context.chosen(candidates)? {
+        chosen.push(candidate.resolve(context.clients).await?);
     }
     let touched = |subnet: &&Subnet| chosen.iter().any(|one: &Chosen| one.subnets.contains(&subnet.id));
-    ask.refuse_shared(&subnets.iter().filter(touched).cloned().collect::<Vec<_>>()).await?;
-    let method = ask.spec.method.unwrap_or(GroupMethod::SwapGroups);
+    context.refuse_shared(&subnets.iter().filter(touched).cloned().collect::<Vec<_>>()).await?;
+    let method = context.spec.method.unwrap_or(GroupMethod::SwapGroups);
     let actions = match method {
-        GroupMethod::SwapGroups => swaps(ask, &chosen)?,
-        GroupMethod::RevokeRules => revokes(ask, &chosen, &interfaces).await?,
+        GroupMethod::SwapGroups => swaps(context, &chosen)?,
+        GroupMethod::RevokeRules => revokes(context, &chosen, &interfaces).await?,
     };
     let mut scope = Scope::default();
     for one in &chosen {
-        scope.insert(Part::SecurityGroups, &ask.clients.region, &one.vpc);
+        scope.insert(Part::SecurityGroups, &context.clients.region, &one.vpc);
     }
     Ok(PlannedFault {
         targets: chosen
             .iter()
             .map(|one| Target { id: one.grouped.id().to_owned(), label: one.label.clone(), tags: one.tags.clone() })
             .collect(),
-        cover: BlastRadius {
+        blast_radius: BlastRadius {
             interfaces: chosen
                 .iter()
                 .flat_map(|one| one.interfaces.iter().map(|id| (one.vpc.clone(), id.clone())))
@@ -254,22 +254,22 @@ async fn balancer_tags(clients: &RegionClients, arn: &str) -> Result<BTreeMap<St
     Ok(tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect())
 }
 
-fn swaps(ask: &PlanContext<'_>, chosen: &[Chosen]) -> Result<Vec<Action>, FaultError> {
+fn swaps(context: &PlanContext<'_>, chosen: &[Chosen]) -> Result<Vec<Action>, FaultError> {
     let mut by_vpc: BTreeMap<&str, Vec<&Chosen>> = BTreeMap::new();
     for one in chosen {
         by_vpc.entry(&one.vpc).or_default().push(one);
     }
     let mut actions = Vec::new();
     for (vpc, members) in by_vpc {
-        let group = format!("{}/{vpc}", ask.number);
+        let group = format!("{}/{vpc}", context.number);
         let was = members.iter().map(|one| (one.grouped.tag_key(), one.groups.clone())).collect();
-        fits_into_tags(&was, OWN_TAGS + ask.site.tags.len())?;
+        fits_into_tags(&was, OWN_TAGS + context.site.tags.len())?;
         actions.push(Action::CreateEmpty(CreateEmpty {
             vpc: vpc.to_owned(),
             group: group.clone(),
-            name: format!("{}-{}", ask.run, ask.number),
+            name: format!("{}-{}", context.run, context.number),
             was,
-            tags: ask.site.tags.clone(),
+            tags: context.site.tags.clone(),
         }));
         actions.push(Action::Empty(Empty { vpc: vpc.to_owned(), group: group.clone() }));
         actions.extend(members.iter().map(|one| {
@@ -304,7 +304,7 @@ fn fits_into_tags(was: &BTreeMap<String, Vec<String>>, other_tags: usize) -> Res
 }
 
 async fn revokes(
-    ask: &PlanContext<'_>,
+    context: &PlanContext<'_>,
     chosen: &[Chosen],
     interfaces: &[NetworkInterface],
 ) -> Result<Vec<Action>, FaultError> {
@@ -319,13 +319,13 @@ async fn revokes(
         if let Some(outside) = outside.and_then(|interface| interface.network_interface_id()) {
             return Err(FaultError::Shared(group.clone(), outside.to_owned()));
         }
-        let call = ask.clients.ec2.describe_security_groups().group_ids(group).send();
+        let call = context.clients.ec2.describe_security_groups().group_ids(group).send();
         let answer = call.await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
         let permissions = || answer.security_groups().iter().flat_map(SecurityGroup::ip_permissions);
-        let described = group_rule::described(ask.clients, group).await?;
+        let described = group_rule::described(context.clients, group).await?;
         let matching: Vec<Revoke> = permissions()
             .flat_map(GroupRule::of)
-            .filter(|rule| matches(rule, ask))
+            .filter(|rule| matches(rule, context))
             .map(|rule| revoke(group, rule, &described))
             .collect();
         if let Some(stale) = matching.iter().find(|change| is_stale(&change.rule, permissions())) {
@@ -343,7 +343,7 @@ async fn revokes(
                 );
                 return Err(FaultError::Quota(text));
             }
-            actions.push(ask.mark(Marked::Group(group.clone()), &tags, was)?);
+            actions.push(context.mark(Marked::Group(group.clone()), &tags, was)?);
         }
         actions.extend(matching.into_iter().map(Action::Revoke));
     }
@@ -370,18 +370,18 @@ fn is_stale<'a>(rule: &GroupRule, mut permissions: impl Iterator<Item = &'a IpPe
     })
 }
 
-fn matches(rule: &GroupRule, ask: &PlanContext<'_>) -> bool {
-    let door = PortRange { from: ask.site.front_door.port, to: ask.site.front_door.port };
-    let ports: &[PortRange] = if ask.spec.ports.is_empty() { &[door] } else { &ask.spec.ports };
+fn matches(rule: &GroupRule, context: &PlanContext<'_>) -> bool {
+    let door = PortRange { from: context.site.front_door.port, to: context.site.front_door.port };
+    let ports: &[PortRange] = if context.spec.ports.is_empty() { &[door] } else { &context.spec.ports };
     let port = match rule.ports {
         // EC2 gives no ports for all protocols, and -1 for all ICMP types.
         None => true,
         Some((from, to)) => ports.iter().any(|own| from <= i32::from(own.to) && i32::from(own.from) <= to),
     };
-    let source = ask.spec.cidrs.is_empty()
+    let source = context.spec.cidrs.is_empty()
         || match &rule.source {
             Source::Ipv4(range) | Source::Ipv6(range) => {
-                Cidr::parse(range).is_ok_and(|range| ask.spec.cidrs.contains(&range))
+                Cidr::parse(range).is_ok_and(|range| context.spec.cidrs.contains(&range))
             }
             Source::PrefixList(_) | Source::Group(_) => false,
         };

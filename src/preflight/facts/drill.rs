@@ -85,8 +85,8 @@ impl Facts {
     /// # Errors
     /// [`Unavailable`].
     pub async fn covered(&self, fault: &Fault) -> Result<BTreeSet<IpAddr>, Unavailable> {
-        let (subnets, chosen) = (&fault.cover.subnets, &fault.cover.interfaces);
-        let vpcs = fault.cover.vpcs().into_iter();
+        let (subnets, chosen) = (&fault.blast_radius.subnets, &fault.blast_radius.interfaces);
+        let vpcs = fault.blast_radius.vpcs().into_iter();
         let covered = try_join_all(vpcs.map(async |vpc| {
             let interfaces = self.interfaces(fault.spec.region, vpc).await?;
             let inside = |of: &&Interface| {

@@ -4,26 +4,26 @@
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use crate::users::accounts::Account;
-use crate::users::visit::{AttemptContext, service};
+use crate::users::attempt_context::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::Signed;
 use super::challenge::{self, By};
 
-pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
-    let connection = visit.connection().await?;
-    let cognito = visit.cognito(&connection);
-    visit.next(LoginStep::InitiateAuth);
+pub(super) async fn sign_in(context: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+    let connection = context.connection().await?;
+    let cognito = context.cognito(&connection);
+    context.next(LoginStep::InitiateAuth);
     let mut call = cognito
         .admin_initiate_auth()
-        .user_pool_id(&visit.door.pool_id)
-        .client_id(&visit.client.id)
+        .user_pool_id(&context.door.pool_id)
+        .client_id(&context.client.id)
         .auth_flow(AuthFlowType::AdminUserPasswordAuth)
         .auth_parameters("USERNAME", &account.name)
         .auth_parameters("PASSWORD", account.password.expose());
-    if let Some(hash) = visit.secret_hash(&account.name) {
+    if let Some(hash) = context.secret_hash(&account.name) {
         call = call.auth_parameters("SECRET_HASH", hash);
     }
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
-    challenge::tokens(visit, &cognito, By::Admin, account, &account.name, answer).await
+    challenge::tokens(context, &cognito, By::Admin, account, &account.name, answer).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::users::visit::{AttemptContext, service};
+use crate::users::attempt_context::{AttemptContext, service};
 use gameday_core::model::{AfterLogin, LoginOutcome, LoginStep, Secret};
 use gameday_protocols::timer::Timer as _;
 
@@ -26,24 +26,24 @@ pub(in crate::users) struct Session<'a> {
 
 /// Does what is to follow, in order.
 pub(in crate::users) async fn go_on(
-    visit: &mut AttemptContext<'_>,
+    context: &mut AttemptContext<'_>,
     then: &[AfterLogin],
     session: &Session<'_>,
 ) -> Result<(), LoginOutcome> {
     for next in then {
         match next {
-            AfterLogin::GetUser => get_user(visit, session).await?,
-            AfterLogin::GlobalSignOut => sign_out(visit, session).await?,
+            AfterLogin::GetUser => get_user(context, session).await?,
+            AfterLogin::GlobalSignOut => sign_out(context, session).await?,
         }
     }
     Ok(())
 }
 
-async fn get_user(visit: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+async fn get_user(context: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
     let step = LoginStep::GetUser;
-    let connection = visit.connection().await?;
-    visit.next(step);
-    let call = visit.cognito(&connection).get_user().access_token(session.access.expose());
+    let connection = context.connection().await?;
+    context.next(step);
+    let call = context.cognito(&connection).get_user().access_token(session.access.expose());
     let user = call.send().await.map_err(service(step))?;
     if session.username == Some(user.username()) {
         Ok(())
@@ -53,23 +53,23 @@ async fn get_user(visit: &mut AttemptContext<'_>, session: &Session<'_>) -> Resu
 }
 
 /// Signs out everywhere; then the refresh token must be of no more use.
-async fn sign_out(visit: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+async fn sign_out(context: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
     let step = LoginStep::SignOut;
-    let connection = visit.connection().await?;
-    visit.next(step);
-    let call = visit.cognito(&connection).global_sign_out().access_token(session.access.expose());
+    let connection = context.connection().await?;
+    context.next(step);
+    let call = context.cognito(&connection).global_sign_out().access_token(session.access.expose());
     call.send().await.map_err(service(step))?;
     // From here on the tokens are of no use to anybody else.
-    visit.progress.refresh = None;
+    context.progress.refresh = None;
     let Some(mut refresh) = session.refresh.cloned() else { return Ok(()) };
     for look in 1..=LOOKS {
-        match refresh::renew(visit, &connection, &refresh, step).await {
+        match refresh::renew(context, &connection, &refresh, step).await {
             Err(LoginOutcome::Rejected { code, .. }) if code == "NotAuthorizedException" => return Ok(()),
             Err(other) => return Err(other),
             Ok(renewed) => refresh = renewed.refresh.unwrap_or(refresh),
         }
         if look < LOOKS {
-            visit.door.clock.sleep(BETWEEN_LOOKS).await;
+            context.door.clock.sleep(BETWEEN_LOOKS).await;
         }
     }
     Err(LoginOutcome::Rejected { step, code: "the session is still valid after the sign-out".to_owned() })

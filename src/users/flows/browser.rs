@@ -6,7 +6,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, USER_AGEN
 use http::{HeaderMap, HeaderValue, Method};
 use url::{Url, form_urlencoded};
 
-use crate::users::visit::{AttemptContext, broken};
+use crate::users::attempt_context::{AttemptContext, broken};
 use gameday_core::model::LoginOutcome;
 
 /// What a form's body is.
@@ -33,29 +33,29 @@ pub(super) struct Page {
 
 impl Browser {
     /// Opens a page.
-    pub async fn get(&mut self, visit: &mut AttemptContext<'_>, url: Url) -> Result<Page, LoginOutcome> {
-        self.send(visit, Method::GET, url, None).await
+    pub async fn get(&mut self, context: &mut AttemptContext<'_>, url: Url) -> Result<Page, LoginOutcome> {
+        self.send(context, Method::GET, url, None).await
     }
 
     /// Sends a form.
     pub async fn post(
         &mut self,
-        visit: &mut AttemptContext<'_>,
+        context: &mut AttemptContext<'_>,
         url: Url,
         fields: &[(String, String)],
     ) -> Result<Page, LoginOutcome> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send(visit, Method::POST, url, Some(body)).await
+        self.send(context, Method::POST, url, Some(body)).await
     }
 
     async fn send(
         &mut self,
-        visit: &mut AttemptContext<'_>,
+        context: &mut AttemptContext<'_>,
         method: Method,
         url: Url,
         body: Option<String>,
     ) -> Result<Page, LoginOutcome> {
-        let step = visit.progress.step;
+        let step = context.progress.step;
         let mut headers = HeaderMap::from_iter([(ACCEPT, PAGES), (USER_AGENT, AGENT)]);
         let cookies: Vec<String> =
             self.cookies.get_request_values(&url).map(|(name, value)| format!("{name}={value}")).collect();
@@ -65,7 +65,7 @@ impl Browser {
         if body.is_some() {
             headers.insert(CONTENT_TYPE, FORM);
         }
-        let response = ask(visit, method, &url, headers, body.unwrap_or_default()).await?;
+        let response = ask(context, method, &url, headers, body.unwrap_or_default()).await?;
         for cookie in response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
             // A cookie of another domain, or a broken one, is dropped as browsers do.
             let _ = self.cookies.parse(cookie, &url);
@@ -84,19 +84,19 @@ impl Browser {
 
 /// One request over HTTPS, to whichever host.
 pub(super) async fn ask(
-    visit: &mut AttemptContext<'_>,
+    context: &mut AttemptContext<'_>,
     method: Method,
     url: &Url,
     headers: HeaderMap,
     body: String,
 ) -> Result<http::Response<Bytes>, LoginOutcome> {
-    let step = visit.progress.step;
+    let step = context.progress.step;
     let refused = |code: &str| LoginOutcome::Rejected { step, code: code.to_owned() };
     // A password or a code must not go out in the clear, whoever asks for it.
     let (Some(host), "https") = (url.host_str(), url.scheme()) else {
         return Err(refused("redirect to a URL without HTTPS"));
     };
-    let connection = visit.connection_to(host, url.port_or_known_default().unwrap_or(443)).await?;
+    let connection = context.connection_to(host, url.port_or_known_default().unwrap_or(443)).await?;
     let mut request = http::Request::new(Bytes::from(body));
     *request.method_mut() = method;
     *request.uri_mut() = url.as_str().parse().map_err(|_| refused("redirect to an invalid URL"))?;

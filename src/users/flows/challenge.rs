@@ -11,8 +11,8 @@ use aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::Respo
 use aws_sdk_cognitoidentityprovider::types::{AuthenticationResultType, ChallengeNameType};
 
 use crate::users::accounts::Account;
+use crate::users::attempt_context::{AttemptContext, service};
 use crate::users::login_target::AppClient;
-use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::{Signed, totp};
@@ -61,7 +61,7 @@ answers!(InitiateAuthOutput, RespondToAuthChallengeOutput, AdminInitiateAuthOutp
 /// Answers challenges until there are tokens. The login's patience bounds how often. `username` is what the user is known by so far: what was
 /// typed, or the name that an earlier challenge told.
 pub(super) async fn tokens(
-    visit: &mut AttemptContext<'_>,
+    context: &mut AttemptContext<'_>,
     cognito: &Client,
     by: By,
     account: &Account,
@@ -77,35 +77,35 @@ pub(super) async fn tokens(
         }
         let next = match (&answer.challenge, &account.totp_secret) {
             // Nobody else may be changed: preflight has no record of whom to put back, and users of another population are not declared.
-            (Some(ChallengeNameType::NewPasswordRequired), _) if sets_password(visit, account) => {
+            (Some(ChallengeNameType::NewPasswordRequired), _) if sets_password(context, account) => {
                 let password = account.password.expose().to_owned();
                 Some((LoginStep::NewPassword, "NEW_PASSWORD", password))
             }
             (Some(ChallengeNameType::SoftwareTokenMfa), Some(secret)) => {
-                totp::shown(visit, account, secret).map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code))
+                totp::shown(context, account, secret).map(|code| (LoginStep::Mfa, "SOFTWARE_TOKEN_MFA_CODE", code))
             }
             _ => None,
         };
         let Some((step, key, value)) = next else {
             let challenge =
                 answer.challenge.map_or_else(|| "no challenge and no tokens".to_owned(), |name| name.to_string());
-            return Err(LoginOutcome::ChallengeUnsupported { step: visit.progress.step, challenge });
+            return Err(LoginOutcome::ChallengeUnsupported { step: context.progress.step, challenge });
         };
-        visit.next(step);
+        context.next(step);
         if step == LoginStep::NewPassword {
             // Noted before the call: an answer that is lost may stand for a password that is set.
-            visit.progress.to_put_back = Some(account.name.clone());
+            context.progress.to_put_back = Some(account.name.clone());
         }
-        let answered = respond(visit, cognito, by, &username, answer, (key, value)).await;
+        let answered = respond(context, cognito, by, &username, answer, (key, value)).await;
         if step == LoginStep::NewPassword && answered.as_ref().is_err_and(proves_unchanged) {
-            visit.progress.to_put_back = None;
+            context.progress.to_put_back = None;
         }
         answer = answered?;
     }
 }
 
-fn sets_password(visit: &AttemptContext<'_>, account: &Account) -> bool {
-    visit.door.populations.values().any(|population| population.sets_password(&account.name))
+fn sets_password(context: &AttemptContext<'_>, account: &Account) -> bool {
+    context.door.populations.values().any(|population| population.sets_password(&account.name))
 }
 
 /// Whether the password is certainly not set. Any other refusal may come after it was set, as where a trigger fails that tokens wait for.
@@ -127,16 +127,16 @@ fn responses(client: &AppClient, username: &str, (key, value): (&str, String)) -
 
 /// Answers one challenge.
 async fn respond(
-    visit: &AttemptContext<'_>,
+    context: &AttemptContext<'_>,
     cognito: &Client,
     by: By,
     username: &str,
     asked: Answer,
     (key, value): (&str, String),
 ) -> Result<Answer, LoginOutcome> {
-    let step = visit.progress.step;
-    let responses = responses(visit.client, username, (key, value));
-    let client = &visit.client.id;
+    let step = context.progress.step;
+    let responses = responses(context.client, username, (key, value));
+    let client = &context.client.id;
     match by {
         By::User => {
             let call = cognito.respond_to_auth_challenge().client_id(client).set_challenge_name(asked.challenge);
@@ -144,7 +144,7 @@ async fn respond(
             call.send().await.map(Answer::from).map_err(service(step))
         }
         By::Admin => {
-            let call = cognito.admin_respond_to_auth_challenge().user_pool_id(&visit.door.pool_id).client_id(client);
+            let call = cognito.admin_respond_to_auth_challenge().user_pool_id(&context.door.pool_id).client_id(client);
             let call = call.set_challenge_name(asked.challenge).set_session(asked.session);
             let call = call.set_challenge_responses(Some(responses));
             call.send().await.map(Answer::from).map_err(service(step))

@@ -8,8 +8,8 @@ use rand::RngExt;
 use url::Url;
 
 use crate::users::accounts::Account;
+use crate::users::attempt_context::{AttemptContext, bounded};
 use crate::users::login_target::Managed;
-use crate::users::visit::{AttemptContext, bounded};
 use gameday_core::model::{LoginOutcome, LoginStep};
 
 use super::browser::{Browser, Page};
@@ -26,30 +26,30 @@ fn random() -> String {
     URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; RANDOM_BYTES]>())
 }
 
-pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
-    browse(visit, account, None).await
+pub(super) async fn sign_in(context: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+    browse(context, account, None).await
 }
 
 /// Signs in at the pool's own form, or at that of an identity provider.
 pub(super) async fn browse(
-    visit: &mut AttemptContext<'_>,
+    context: &mut AttemptContext<'_>,
     account: &Account,
     provider: Option<&str>,
 ) -> Result<Signed, LoginOutcome> {
     // Preflight lets no such flow through without managed login and a callback URL.
     let managed =
-        visit.door.managed.as_ref().ok_or_else(|| LoginOutcome::harness("the environment has no managed login"))?;
-    let callback = visit.client.redirect_uri.as_deref().unwrap_or_default();
+        context.door.managed.as_ref().ok_or_else(|| LoginOutcome::harness("the environment has no managed login"))?;
+    let callback = context.client.redirect_uri.as_deref().unwrap_or_default();
     let to = Url::parse(callback).map_err(|_| LoginOutcome::harness("the app client has no callback URL"))?;
-    visit.connection_to(&managed.domain, managed.port).await?;
-    visit.next(LoginStep::Authorize);
+    context.connection_to(&managed.domain, managed.port).await?;
+    context.next(LoginStep::Authorize);
     let (state, nonce, verifier) = (random(), random(), random());
     let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
     let mut authorize = token_endpoint::address(managed, "/oauth2/authorize")?;
-    let scopes = visit.client.scopes.join(" ");
+    let scopes = context.client.scopes.join(" ");
     authorize.query_pairs_mut().extend_pairs([
         ("response_type", "code"),
-        ("client_id", &visit.client.id),
+        ("client_id", &context.client.id),
         ("redirect_uri", callback),
         ("scope", &scopes),
         ("state", &state),
@@ -61,22 +61,22 @@ pub(super) async fn browse(
         authorize.query_pairs_mut().append_pair("identity_provider", provider);
     }
     let journey = Journey { managed, account, callback: &to, by_provider: provider.is_some(), sent: Vec::new() };
-    let back = Box::pin(journey.go(visit, authorize)).await?;
-    let step = visit.progress.step;
+    let back = Box::pin(journey.go(context, authorize)).await?;
+    let step = context.progress.step;
     let parameter = |name: &str| back.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     if parameter("state").as_deref() != Some(&state) {
         return Err(LoginOutcome::Rejected { step, code: "the answer has a different state parameter".to_owned() });
     }
     let no_code = || LoginOutcome::Rejected { step, code: "the answer has no authorization code".to_owned() };
     let code = parameter("code").ok_or_else(no_code)?;
-    visit.next(LoginStep::Token);
+    context.next(LoginStep::Token);
     let grant = [
         ("grant_type", "authorization_code"),
         ("code", code.as_str()),
         ("redirect_uri", callback),
         ("code_verifier", &verifier),
     ];
-    let signed = token_endpoint::ask(visit, managed, &grant).await?;
+    let signed = token_endpoint::ask(context, managed, &grant).await?;
     Ok(Signed { nonce: Some(nonce), ..signed })
 }
 
@@ -92,28 +92,28 @@ struct Journey<'a> {
 
 impl Journey<'_> {
     /// Gives the address with the code, which nobody visits.
-    async fn go(mut self, visit: &mut AttemptContext<'_>, first: Url) -> Result<Url, LoginOutcome> {
+    async fn go(mut self, context: &mut AttemptContext<'_>, first: Url) -> Result<Url, LoginOutcome> {
         let mut browser = Browser::default();
-        let mut page = browser.get(visit, first).await?;
+        let mut page = browser.get(context, first).await?;
         for _ in 0..MOST_PAGES {
             page = match page.location.take() {
                 Some(to) => {
-                    let step = self.step(visit, &to);
+                    let step = self.step(context, &to);
                     if let Some(code) = error(&to) {
-                        return Err(LoginOutcome::Rejected { step: visit.progress.step, code });
+                        return Err(LoginOutcome::Rejected { step: context.progress.step, code });
                     }
                     if same_page(&to, self.callback) {
                         return Ok(to);
                     }
-                    if visit.progress.step != step {
-                        visit.next(step);
+                    if context.progress.step != step {
+                        context.next(step);
                     }
-                    browser.get(visit, to).await?
+                    browser.get(context, to).await?
                 }
-                None => self.fill(visit, &mut browser, &page).await?,
+                None => self.fill(context, &mut browser, &page).await?,
             };
         }
-        Err(LoginOutcome::Rejected { step: visit.progress.step, code: "redirect loop".to_owned() })
+        Err(LoginOutcome::Rejected { step: context.progress.step, code: "redirect loop".to_owned() })
     }
 
     fn is_own(&self, url: &Url) -> bool {
@@ -122,8 +122,8 @@ impl Journey<'_> {
     }
 
     /// The step that a redirect leads to. On the way back from the provider the pool still talks to it.
-    fn step(&self, visit: &AttemptContext<'_>, to: &Url) -> LoginStep {
-        match (self.is_own(to), visit.progress.step) {
+    fn step(&self, context: &AttemptContext<'_>, to: &Url) -> LoginStep {
+        match (self.is_own(to), context.progress.step) {
             (false, _) | (true, LoginStep::IdentityProvider) => LoginStep::IdentityProvider,
             (true, step @ LoginStep::Mfa) => step,
             (true, _) => LoginStep::LoginForm,
@@ -132,7 +132,7 @@ impl Journey<'_> {
 
     async fn fill(
         &mut self,
-        visit: &mut AttemptContext<'_>,
+        context: &mut AttemptContext<'_>,
         browser: &mut Browser,
         page: &Page,
     ) -> Result<Page, LoginOutcome> {
@@ -143,42 +143,42 @@ impl Journey<'_> {
         let handed_on =
             || forms.iter().find(|form| form.asks() == Some(Asks::Nothing)).map(|form| (form, Asks::Nothing));
         let Some((form, asks)) = asking.or_else(handed_on) else {
-            return Err(refused(visit, "the page has no login form"));
+            return Err(refused(context, "the page has no login form"));
         };
-        if own && !self.by_provider && visit.progress.step == LoginStep::Authorize {
-            visit.next(LoginStep::LoginForm);
+        if own && !self.by_provider && context.progress.step == LoginStep::Authorize {
+            context.next(LoginStep::LoginForm);
         }
-        if asks == Asks::Code && visit.progress.step != LoginStep::Mfa {
-            visit.next(LoginStep::Mfa);
+        if asks == Asks::Code && context.progress.step != LoginStep::Mfa {
+            context.next(LoginStep::Mfa);
         }
         // Nobody types a password of the pool at the provider, or the other way round.
         if asks != Asks::Nothing && own == self.by_provider {
             let code = if own { "unexpected login form of the pool" } else { "login form of an unexpected host" };
-            return Err(refused(visit, code));
+            return Err(refused(context, code));
         }
         if asks != Asks::Nothing && self.sent.contains(&asks) {
-            return Err(refused(visit, "the login form was shown again"));
+            return Err(refused(context, "the login form was shown again"));
         }
-        let code = self.account.totp_secret.as_ref().and_then(|secret| totp::shown(visit, self.account, secret));
+        let code = self.account.totp_secret.as_ref().and_then(|secret| totp::shown(context, self.account, secret));
         if asks == Asks::Code && code.is_none() {
             let challenge = "SOFTWARE_TOKEN_MFA".to_owned();
-            return Err(LoginOutcome::ChallengeUnsupported { step: visit.progress.step, challenge });
+            return Err(LoginOutcome::ChallengeUnsupported { step: context.progress.step, challenge });
         }
         self.sent.push(asks);
         let action = form.action.as_deref().unwrap_or_default();
-        let action = page.url.join(action).map_err(|_| refused(visit, "the form has an invalid action URL"))?;
+        let action = page.url.join(action).map_err(|_| refused(context, "the form has an invalid action URL"))?;
         if asks != Asks::Nothing && self.is_own(&action) != own {
-            return Err(refused(visit, "the form submits to another host"));
+            return Err(refused(context, "the form submits to another host"));
         }
         let account = self.account;
         let code = code.unwrap_or_default();
         let with = Filling { name: &account.name, password: account.password.expose(), code: &code };
-        browser.post(visit, action, &form.filled(with)).await
+        browser.post(context, action, &form.filled(with)).await
     }
 }
 
-fn refused(visit: &AttemptContext<'_>, code: &str) -> LoginOutcome {
-    LoginOutcome::Rejected { step: visit.progress.step, code: code.to_owned() }
+fn refused(context: &AttemptContext<'_>, code: &str) -> LoginOutcome {
+    LoginOutcome::Rejected { step: context.progress.step, code: code.to_owned() }
 }
 
 /// The error that a redirect tells (RFC 6749, section 4.1.2.1), bounded; nothing where it tells none.

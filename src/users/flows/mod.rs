@@ -19,7 +19,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 use gameday_core::model::{Flow, LoginOutcome, Secret};
 
 use super::accounts::Who;
-use super::visit::AttemptContext;
+use super::attempt_context::AttemptContext;
 
 pub(super) use after::{Session, go_on};
 
@@ -50,16 +50,16 @@ impl Signed {
 }
 
 /// Signs in. Whoever does not fit the flow is a mistake of the caller, and said to be one.
-pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, flow: Flow, who: &Who) -> Result<Signed, LoginOutcome> {
+pub(super) async fn sign_in(context: &mut AttemptContext<'_>, flow: Flow, who: &Who) -> Result<Signed, LoginOutcome> {
     match (flow, who) {
-        (Flow::UserSrp, Who::Account(account)) => srp::sign_in(visit, account).await,
-        (Flow::UserPassword, Who::Account(account)) => password::sign_in(visit, account).await,
-        (Flow::AdminUserPassword, Who::Account(account)) => admin::sign_in(visit, account).await,
-        (Flow::RefreshToken, Who::Token(token)) => refresh::initiate_auth(visit, token).await,
-        (Flow::TokensFromRefreshToken, Who::Token(token)) => refresh::get_tokens(visit, token).await,
-        (Flow::ManagedLogin, Who::Account(account)) => managed::sign_in(visit, account).await,
-        (Flow::Federated, Who::Account(account)) => federated::sign_in(visit, account).await,
-        (Flow::ClientCredentials, Who::Machine) => client_credentials::sign_in(visit).await,
+        (Flow::UserSrp, Who::Account(account)) => srp::sign_in(context, account).await,
+        (Flow::UserPassword, Who::Account(account)) => password::sign_in(context, account).await,
+        (Flow::AdminUserPassword, Who::Account(account)) => admin::sign_in(context, account).await,
+        (Flow::RefreshToken, Who::Token(token)) => refresh::initiate_auth(context, token).await,
+        (Flow::TokensFromRefreshToken, Who::Token(token)) => refresh::get_tokens(context, token).await,
+        (Flow::ManagedLogin, Who::Account(account)) => managed::sign_in(context, account).await,
+        (Flow::Federated, Who::Account(account)) => federated::sign_in(context, account).await,
+        (Flow::ClientCredentials, Who::Machine) => client_credentials::sign_in(context).await,
         _ => Err(LoginOutcome::harness("the flow does not support this kind of user")),
     }
 }

@@ -6,18 +6,18 @@ use std::collections::HashMap;
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use crate::users::accounts::Token;
+use crate::users::attempt_context::{AttemptContext, service};
 use crate::users::login_target::AppClient;
-use crate::users::visit::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 
 use super::Signed;
 
-pub(super) async fn initiate_auth(visit: &mut AttemptContext<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
-    let connection = visit.connection().await?;
-    let cognito = visit.cognito(&connection);
-    visit.next(LoginStep::InitiateAuth);
-    let call = cognito.initiate_auth().client_id(&visit.client.id).auth_flow(AuthFlowType::RefreshTokenAuth);
-    let call = call.set_auth_parameters(Some(parameters(visit.client, token)));
+pub(super) async fn initiate_auth(context: &mut AttemptContext<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
+    let connection = context.connection().await?;
+    let cognito = context.cognito(&connection);
+    context.next(LoginStep::InitiateAuth);
+    let call = cognito.initiate_auth().client_id(&context.client.id).auth_flow(AuthFlowType::RefreshTokenAuth);
+    let call = call.set_auth_parameters(Some(parameters(context.client, token)));
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
     let challenge = || LoginOutcome::ChallengeUnsupported {
         step: LoginStep::InitiateAuth,
@@ -33,21 +33,21 @@ fn parameters(client: &AppClient, token: &Token) -> HashMap<String, String> {
 }
 
 /// The answer's refresh token is the next one, where the app client rotates them.
-pub(super) async fn get_tokens(visit: &mut AttemptContext<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
-    let connection = visit.connection().await?;
-    visit.next(LoginStep::InitiateAuth);
-    renew(visit, &connection, &token.refresh, LoginStep::InitiateAuth).await
+pub(super) async fn get_tokens(context: &mut AttemptContext<'_>, token: &Token) -> Result<Signed, LoginOutcome> {
+    let connection = context.connection().await?;
+    context.next(LoginStep::InitiateAuth);
+    renew(context, &connection, &token.refresh, LoginStep::InitiateAuth).await
 }
 
 /// GetTokensFromRefreshToken on a connection that is there, as part of a step.
 pub(super) async fn renew(
-    visit: &AttemptContext<'_>,
+    context: &AttemptContext<'_>,
     connection: &crate::users::OneConnection,
     refresh: &Secret,
     step: LoginStep,
 ) -> Result<Signed, LoginOutcome> {
-    let call = visit.cognito(connection).get_tokens_from_refresh_token().client_id(&visit.client.id);
-    let secret = visit.client.secret.as_ref().map(|secret| secret.expose().to_owned());
+    let call = context.cognito(connection).get_tokens_from_refresh_token().client_id(&context.client.id);
+    let secret = context.client.secret.as_ref().map(|secret| secret.expose().to_owned());
     let answer = call.refresh_token(refresh.expose()).set_client_secret(secret).send().await.map_err(service(step))?;
     let missing = || LoginOutcome::TokenInvalid { reason: "no access token".to_owned() };
     Signed::of(answer.authentication_result().ok_or_else(missing)?)

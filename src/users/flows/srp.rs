@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, ChallengeNameType};
 
 use crate::users::accounts::Account;
-use crate::users::visit::{AttemptContext, service};
+use crate::users::attempt_context::{AttemptContext, service};
 use gameday_core::model::{LoginOutcome, LoginStep};
 use gameday_protocols::srp::{self, Challenge, ClientSession};
 use gameday_protocols::timer;
@@ -13,32 +13,32 @@ use gameday_protocols::timer;
 use super::Signed;
 use super::challenge::{self, By};
 
-pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
-    let connection = visit.connection().await?;
-    let cognito = visit.cognito(&connection);
-    visit.next(LoginStep::InitiateAuth);
+pub(super) async fn sign_in(context: &mut AttemptContext<'_>, account: &Account) -> Result<Signed, LoginOutcome> {
+    let connection = context.connection().await?;
+    let cognito = context.cognito(&connection);
+    context.next(LoginStep::InitiateAuth);
     let session = ClientSession::new(&mut rand::rng());
     let mut call = cognito
         .initiate_auth()
-        .client_id(&visit.client.id)
+        .client_id(&context.client.id)
         .auth_flow(AuthFlowType::UserSrpAuth)
         .auth_parameters("USERNAME", &account.name)
         .auth_parameters("SRP_A", session.public_a_hex());
-    if let Some(hash) = visit.secret_hash(&account.name) {
+    if let Some(hash) = context.secret_hash(&account.name) {
         call = call.auth_parameters("SECRET_HASH", hash);
     }
     let answer = call.send().await.map_err(service(LoginStep::InitiateAuth))?;
     if answer.challenge_name() != Some(&ChallengeNameType::PasswordVerifier) {
-        return challenge::tokens(visit, &cognito, By::User, account, &account.name, answer).await;
+        return challenge::tokens(context, &cognito, By::User, account, &account.name, answer).await;
     }
-    visit.next(LoginStep::RespondToAuthChallenge);
+    context.next(LoginStep::RespondToAuthChallenge);
     let asked = Asked::of(answer.challenge_parameters()).ok_or_else(|| LoginOutcome::Rejected {
         step: LoginStep::InitiateAuth,
         code: "PASSWORD_VERIFIER without its parameters".to_owned(),
     })?;
-    let timestamp = srp::timestamp(visit.door.clock.now());
+    let timestamp = srp::timestamp(context.door.clock.now());
     let block = asked.challenge.secret_block_b64.clone();
-    let (pool, password, stamp) = (visit.door.pool_id.clone(), account.password.clone(), timestamp.clone());
+    let (pool, password, stamp) = (context.door.pool_id.clone(), account.password.clone(), timestamp.clone());
     let (id, challenge) = (asked.user_id, asked.challenge);
     // Two exponentiations; on the async threads they would delay other users' clocks.
     let claim = timer::compute(move || session.claim(&pool, &id, &password, &challenge, &stamp)).await;
@@ -47,18 +47,18 @@ pub(super) async fn sign_in(visit: &mut AttemptContext<'_>, account: &Account) -
     })?;
     let mut call = cognito
         .respond_to_auth_challenge()
-        .client_id(&visit.client.id)
+        .client_id(&context.client.id)
         .challenge_name(ChallengeNameType::PasswordVerifier)
         .set_session(answer.session().map(str::to_owned))
         .challenge_responses("USERNAME", &asked.username)
         .challenge_responses("PASSWORD_CLAIM_SECRET_BLOCK", block)
         .challenge_responses("PASSWORD_CLAIM_SIGNATURE", claim)
         .challenge_responses("TIMESTAMP", timestamp);
-    if let Some(hash) = visit.secret_hash(&asked.username) {
+    if let Some(hash) = context.secret_hash(&asked.username) {
         call = call.challenge_responses("SECRET_HASH", hash);
     }
     let answer = call.send().await.map_err(service(LoginStep::RespondToAuthChallenge))?;
-    challenge::tokens(visit, &cognito, By::User, account, &asked.username, answer).await
+    challenge::tokens(context, &cognito, By::User, account, &asked.username, answer).await
 }
 
 /// What PASSWORD_VERIFIER asks.

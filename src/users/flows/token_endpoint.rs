@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
+use crate::users::attempt_context::{AttemptContext, bounded};
 use crate::users::login_target::Managed;
-use crate::users::visit::{AttemptContext, bounded};
 use gameday_core::model::{LoginOutcome, LoginStep, Secret};
 
 use super::{Signed, browser};
@@ -37,11 +37,11 @@ pub(super) fn address(managed: &Managed, path: &str) -> Result<Url, LoginOutcome
 
 /// Asks for tokens, as part of the step `Token`. The app client proves itself by its secret where it has one, else it only says who it is.
 pub(super) async fn ask(
-    visit: &mut AttemptContext<'_>,
+    context: &mut AttemptContext<'_>,
     managed: &Managed,
     grant: &[(&str, &str)],
 ) -> Result<Signed, LoginOutcome> {
-    let client = visit.client;
+    let client = context.client;
     let json = HeaderValue::from_static("application/json");
     let urlencoded = HeaderValue::from_static("application/x-www-form-urlencoded");
     let mut headers = HeaderMap::from_iter([(ACCEPT, json), (CONTENT_TYPE, urlencoded)]);
@@ -51,7 +51,7 @@ pub(super) async fn ask(
     }
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(grant).extend_pairs(own_name).finish();
     let url = address(managed, "/oauth2/token")?;
-    let response = browser::ask(visit, Method::POST, &url, headers, form).await?;
+    let response = browser::ask(context, Method::POST, &url, headers, form).await?;
     let (status, body) = (response.status().as_u16(), response.body());
     match status {
         200 => {

@@ -4,16 +4,16 @@ use jiff::Timestamp;
 use totp_rs::{Algorithm, Builder};
 
 use crate::users::accounts::{Account, TOTP_STEP_SECONDS, totp_step};
-use crate::users::visit::AttemptContext;
+use crate::users::attempt_context::AttemptContext;
 use gameday_core::model::Secret;
 
 /// Digits of a code (what authenticator apps assume, and Cognito with them).
 const DIGITS: u8 = 6;
 
 /// The code that a user shows now, noted as used.
-pub(super) fn shown(visit: &AttemptContext<'_>, account: &Account, secret: &Secret) -> Option<String> {
-    let now = visit.door.clock.now();
-    visit.door.populations.values().for_each(|users| users.code_shown(&account.name, totp_step(now)));
+pub(super) fn shown(context: &AttemptContext<'_>, account: &Account, secret: &Secret) -> Option<String> {
+    let now = context.door.clock.now();
+    context.door.populations.values().for_each(|users| users.code_shown(&account.name, totp_step(now)));
     code(secret, now)
 }
 

@@ -17,22 +17,22 @@ pub struct Anomaly {
     /// In words.
     pub text: String,
     /// Whether it is a diagnosis that belongs above everything else.
-    pub grave: bool,
+    pub severe: bool,
     /// Whether it tells of the runner itself, whose figures are less sure for it.
     pub of_runner: bool,
 }
 
 impl Anomaly {
     pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), grave: false, of_runner: false }
+        Self { code, text: text.into(), severe: false, of_runner: false }
     }
 
     pub(super) fn of_runner(code: &'static str, text: impl Into<String>) -> Self {
         Self { of_runner: true, ..Self::new(code, text) }
     }
 
-    pub(super) fn grave(code: &'static str, text: impl Into<String>) -> Self {
-        Self { grave: true, ..Self::new(code, text) }
+    pub(super) fn severe(code: &'static str, text: impl Into<String>) -> Self {
+        Self { severe: true, ..Self::new(code, text) }
     }
 }
 

@@ -81,7 +81,7 @@ fn clock(records: &[Record], found: &mut Vec<Anomaly>) {
             "The clock jumped: a record of the event log has a time {back:.3} s before that of the record written before it. Do not trust times \
              around it."
         );
-        found.push(Anomaly::grave("clock_jumped", text));
+        found.push(Anomaly::severe("clock_jumped", text));
     }
 }
 

@@ -62,7 +62,7 @@ fn harness(book: &Logbook, found: &mut Vec<Anomaly>) {
              the environment or the machine; if both are right, please report a bug.",
             logins(count)
         );
-        found.push(Anomaly::grave("harness_failed", text));
+        found.push(Anomaly::severe("harness_failed", text));
     }
 }
 
@@ -104,7 +104,7 @@ fn app_client(book: &Logbook, found: &mut Vec<Anomaly>) {
             logins(count),
             were(count)
         );
-        found.push(Anomaly::grave("app_client_missing", text));
+        found.push(Anomaly::severe("app_client_missing", text));
     }
 }
 
@@ -125,7 +125,7 @@ fn keys(book: &Logbook, found: &mut Vec<Anomaly>) {
              the background, and keep stale keys while a source is down.",
             logins(reasons.values().sum())
         );
-        found.push(Anomaly::grave("jwks_on_request_path", text));
+        found.push(Anomaly::severe("jwks_on_request_path", text));
     }
 }
 

@@ -214,7 +214,7 @@ pub(super) fn next_steps(outcome: &Outcome) -> Vec<String> {
     if outcome.changed_by_others() > 0 {
         steps.push("Check the resources that others changed during the run: GameDay did not restore them.".to_owned());
     }
-    if outcome.anomalies.iter().any(|anomaly| !anomaly.grave) {
+    if outcome.anomalies.iter().any(|anomaly| !anomaly.severe) {
         steps.push("Read “Limitations of this run” below before you use the figures.".to_owned());
     }
     if is_lab(outcome) && matches!(outcome.exit_code, Some(0 | 1)) {

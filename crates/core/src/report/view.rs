@@ -151,8 +151,8 @@ pub(super) fn region_name(region: Option<&Region>) -> String {
     region.map_or_else(|| "no Region reached".to_owned(), ToString::to_string)
 }
 
-pub(super) fn anomalies(outcome: &Outcome, grave: bool) -> Vec<String> {
-    outcome.anomalies.iter().filter(|anomaly| anomaly.grave == grave).map(|anomaly| anomaly.text.clone()).collect()
+pub(super) fn anomalies(outcome: &Outcome, severe: bool) -> Vec<String> {
+    outcome.anomalies.iter().filter(|anomaly| anomaly.severe == severe).map(|anomaly| anomaly.text.clone()).collect()
 }
 
 /// Whether a fault stops packets on their way to the primary; one that inverts a health check, or breaks a function, stops none.

@@ -43,28 +43,28 @@ impl Revoke {
         }
     }
 
-    async fn there(&self, scene: &ChangeContext<'_>) -> Result<bool, CloudError> {
-        let call = scene.clients.ec2.describe_security_groups().group_ids(&self.group);
+    async fn there(&self, context: &ChangeContext<'_>) -> Result<bool, CloudError> {
+        let call = context.clients.ec2.describe_security_groups().group_ids(&self.group);
         let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;
         let mut rules = answer.security_groups().iter().flat_map(SecurityGroup::ip_permissions).flat_map(GroupRule::of);
         Ok(rules.any(|rule| rule.is(&self.rule)))
     }
 
     /// Gives a rule that is back, by whom ever, the tags that it had; says whether it lacked some.
-    async fn tag_again(&self, scene: &ChangeContext<'_>) -> Result<RevertOutcome, CloudError> {
+    async fn tag_again(&self, context: &ChangeContext<'_>) -> Result<RevertOutcome, CloudError> {
         if self.tags.is_empty() {
             return Ok(RevertOutcome::NoOp);
         }
-        let rules = group_rule::described(scene.clients, &self.group).await?;
+        let rules = group_rule::described(context.clients, &self.group).await?;
         let own = rules.into_iter().find(|known| !known.egress && known.rule.is(&self.rule));
         let Some(own) = own.filter(|own| self.tags.iter().any(|(key, value)| own.tags.get(key) != Some(value))) else {
             return Ok(RevertOutcome::NoOp);
         };
         let tags = self.tags.iter().map(|(key, value)| tag(key, value)).collect();
-        let call = scene.clients.ec2_mutating.create_tags().resources(&own.id).set_tags(Some(tags)).send();
+        let call = context.clients.ec2_mutating.create_tags().resources(&own.id).set_tags(Some(tags)).send();
         let call = async { call.await.map(drop).map_err(CloudError::of("ec2:CreateTags")) };
         let resource = format!("{}: tags of {}", self.group, self.rule);
-        scene.unmake(self, "ec2:CreateTags", resource, Box::pin(call)).await?;
+        context.unmake(self, "ec2:CreateTags", resource, Box::pin(call)).await?;
         Ok(RevertOutcome::Reverted)
     }
 }
@@ -137,9 +137,9 @@ impl Change for Revoke {
         self.group.clone()
     }
 
-    fn drift<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
+    fn drift<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<String>, CloudError>> {
         async {
-            let there = self.there(scene).await?;
+            let there = self.there(context).await?;
             Ok((!there).then(|| format!("{} no longer has the rule {}", self.group, self.rule)))
         }
         .boxed()
@@ -168,25 +168,25 @@ impl Change for Revoke {
         .boxed()
     }
 
-    fn apply<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
+    fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
-            let call = scene.clients.ec2_mutating.revoke_security_group_ingress().group_id(&self.group);
+            let call = context.clients.ec2_mutating.revoke_security_group_ingress().group_id(&self.group);
             let call = call.ip_permissions(self.rule.permission()).send();
             let call = async { call.await.map(drop).map_err(CloudError::of(self.call())) };
-            scene.make(self, Box::pin(call)).await?;
+            context.make(self, Box::pin(call)).await?;
             Ok(Applied::default())
         }
         .boxed()
     }
 
-    fn settled<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async { Ok((!self.there(scene).await?).then(Applied::default)) }.boxed()
+    fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
+        async { Ok((!self.there(context).await?).then(Applied::default)) }.boxed()
     }
 
-    fn undo<'a>(&'a self, scene: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
+    fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
         async {
-            match self.there(scene).await {
-                Ok(true) if !scene.blind => return self.tag_again(scene).await,
+            match self.there(context).await {
+                Ok(true) if !context.blind => return self.tag_again(context).await,
                 // The look may lag behind the revoke: authorizing again what is there is refused as a duplicate.
                 Ok(_) => {}
                 Err(error) if error.class == ErrorClass::NotFound => {
@@ -194,14 +194,14 @@ impl Change for Revoke {
                 }
                 Err(error) => return Err(error),
             }
-            let call = scene.clients.ec2_mutating.authorize_security_group_ingress().group_id(&self.group);
+            let call = context.clients.ec2_mutating.authorize_security_group_ingress().group_id(&self.group);
             let call = call.ip_permissions(self.rule.permission());
             let call = call.set_tag_specifications(group_rule::tag_specifications(&self.tags)).send();
             let name = "ec2:AuthorizeSecurityGroupIngress";
             let call = async { call.await.map(drop).map_err(CloudError::of(name)) };
-            match scene.unmake(self, name, self.resource(), Box::pin(call)).await {
+            match context.unmake(self, name, self.resource(), Box::pin(call)).await {
                 Ok(()) => Ok(RevertOutcome::Reverted),
-                Err(error) if error.class == ErrorClass::Exists => self.tag_again(scene).await,
+                Err(error) if error.class == ErrorClass::Exists => self.tag_again(context).await,
                 Err(error) => Err(error),
             }
         }

@@ -24,13 +24,13 @@ pub const CHECK: Check = Check {
         Box::pin(async move {
             let plan = facts.plan().await?;
             let primary: Vec<_> = plan.faults.iter().filter(|fault| fault.spec.region == RegionRole::Primary).collect();
-            if primary.iter().all(|fault| fault.cover.is_empty()) {
+            if primary.iter().all(|fault| fault.blast_radius.is_empty()) {
                 return Ok(Vec::new());
             }
             let covered = try_join_all(plan.faults.iter().map(|fault| facts.covered(fault))).await?;
             let covered: BTreeSet<IpAddr> = covered.into_iter().flatten().collect();
             let denied = |address: &IpAddr| {
-                primary.iter().flat_map(|fault| &fault.cover.from_users_to).any(|range| range.contains(*address))
+                primary.iter().flat_map(|fault| &fault.blast_radius.from_users_to).any(|range| range.contains(*address))
             };
             let doors = facts.front_doors().await;
             let doors = doors.iter().filter(|(role, ..)| *role == RegionRole::Primary).flat_map(|(.., list)| list);

@@ -25,9 +25,9 @@ pub const CHECK: Check = Check {
             let plan = facts.plan().await?;
             // Everything by whose ID a fault could be forbidden: its targets, and where they are.
             let touched = plan.faults.iter().flat_map(|fault| {
-                let cover = &fault.cover;
-                let pairs = cover.subnets.iter().chain(&cover.interfaces).flat_map(|(vpc, id)| [vpc, id]);
-                pairs.chain(&cover.touches).chain(fault.targets.iter().map(|target| &target.id))
+                let blast_radius = &fault.blast_radius;
+                let pairs = blast_radius.subnets.iter().chain(&blast_radius.interfaces).flat_map(|(vpc, id)| [vpc, id]);
+                pairs.chain(&blast_radius.touches).chain(fault.targets.iter().map(|target| &target.id))
             });
             let touched: BTreeSet<&str> = touched.map(String::as_str).collect();
             let covered = forbidden.iter().filter(|id| touched.contains(id.as_str()));

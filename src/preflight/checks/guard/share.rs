@@ -24,7 +24,7 @@ pub const CHECK: Check = Check {
             for role in [RegionRole::Primary, RegionRole::Replica] {
                 let region = &facts.cloud.region(role).region;
                 let faults = plan.faults.iter().filter(|fault| fault.region == *region);
-                let touched: BTreeSet<&String> = faults.flat_map(|fault| &fault.cover.touches).collect();
+                let touched: BTreeSet<&String> = faults.flat_map(|fault| &fault.blast_radius.touches).collect();
                 if touched.is_empty() {
                     continue;
                 }

@@ -34,7 +34,7 @@ pub const CHECK: Check = Check {
                 return Ok(Vec::new());
             }
             // Nor is the record meant to move where no packet is stopped.
-            if plan.faults.iter().all(|fault| fault.cover.is_empty()) {
+            if plan.faults.iter().all(|fault| fault.blast_radius.is_empty()) {
                 return Ok(Vec::new());
             }
             let Some(target) = facts.health_target().await? else {

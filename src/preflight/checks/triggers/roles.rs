@@ -47,19 +47,19 @@ async fn look(facts: &Facts) -> CheckResult {
         let Some(documents) = facts.role_documents(name).await? else {
             return Ok::<_, Unavailable>(vec![Occurrence::of(format!("iam:ListAttachedRolePolicies: {name}: NoSuchEntity"))]);
         };
-        let lonely = lonely(documents.iter().map(AsRef::as_ref), here, there);
+        let unmatched = unmatched(documents.iter().map(AsRef::as_ref), here, there);
         let sight = |arn: &str| {
             Occurrence::of(format!(
                 "iam:GetPolicyVersion, iam:GetRolePolicy: {name} allows {arn}, but no resource of that service in {there}"
             ))
         };
-        Ok(lonely.iter().map(|arn| sight(arn)).collect())
+        Ok(unmatched.iter().map(|arn| sight(arn)).collect())
     });
     Ok(try_join_all(looked).await?.into_iter().flatten().collect())
 }
 
 /// Resources of the first Region that are allowed, while none of the same service is in the second one.
-fn lonely<'a>(documents: impl Iterator<Item = &'a Value>, here: &str, there: &str) -> BTreeSet<String> {
+fn unmatched<'a>(documents: impl Iterator<Item = &'a Value>, here: &str, there: &str) -> BTreeSet<String> {
     let statements = documents.flat_map(|document| many(&document["Statement"]));
     let allowed = statements.filter(|statement| statement["Effect"] == "Allow");
     let resources: Vec<&str> =
@@ -89,7 +89,7 @@ mod tests {
 
     fn found(resources: &Value) -> Vec<String> {
         let document = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": resources } });
-        lonely([&document].into_iter(), "us-east-1", "us-west-2").into_iter().collect()
+        unmatched([&document].into_iter(), "us-east-1", "us-west-2").into_iter().collect()
     }
 
     #[test]
