@@ -147,6 +147,23 @@ fn an_archive_is_always_the_same_and_tells_of_every_change() {
     assert_eq!(verified(&changed, &[]).0, 2);
 }
 
+/// Its reports are those of its version, and no sign that somebody changed them.
+#[test]
+fn an_archive_of_an_older_version_is_consistent() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path());
+    edit(&run.join("events.ndjson"), "\"schema_version\":2,", "\"schema_version\":1,");
+    edit(&run.join("run.json"), "\"schema_version\": 2,", "\"schema_version\": 1,");
+    let archive = folder.path().join("old.tar.zst");
+    let done = bundled(&run, &archive);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    let (code, answer) = verified(&archive, &[]);
+    assert_eq!((code, &answer["consistent"]), (0, &Value::Bool(true)), "{answer}");
+    assert_eq!(answer["derived"], serde_json::json!([]));
+    let why = "their event log is of version 1, but this GameDay writes version 2";
+    assert_eq!(answer["not_derived"], why, "{answer}");
+}
+
 #[test]
 fn a_manifest_says_nothing_but_what_the_archive_is() {
     let folder = tempfile::tempdir().unwrap();

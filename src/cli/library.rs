@@ -156,7 +156,7 @@ mod tests {
     fn a_file_wins_over_a_name_and_a_near_miss_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let own = named("single-az").unwrap().text.replace("One zone", "My zone");
+        let own = named("single-az").unwrap().text.replace("One Availability Zone", "My zone");
         std::fs::write(at("full-failover"), &own).unwrap();
         assert!(load(&at("full-failover"), None).unwrap().value.title.starts_with("My zone"));
         // The record of a run is the same, whether the scenario came by its name or by its file.

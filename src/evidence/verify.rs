@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::EvidenceError;
 use super::manifest::{Chain, Entry, MANIFEST, MANIFEST_VERSION, Manifest, SUMS, chain, copy, hash};
 use gameday_core::measure::{self, History};
-use gameday_core::model::{LONGEST_DOCUMENT, read_log};
+use gameday_core::model::{EVENT_LOG_VERSION, LONGEST_DOCUMENT, read_log};
 use gameday_core::report;
 
 /// What an archive turned out to be.
@@ -207,6 +207,13 @@ fn derive(manifest: &Manifest, scratch: &Path, problems: &mut Vec<String>) -> (V
             return (Vec::new(), None);
         }
     };
+    // A log of an older version gives reports of this one.
+    let version = outcome.run.schema_version;
+    if version != EVENT_LOG_VERSION {
+        let why =
+            format!("their event log is of version {version}, but this GameDay writes version {EVENT_LOG_VERSION}");
+        return (Vec::new(), Some(why));
+    }
     let mut derived = Vec::new();
     for (name, bytes) in report::reports(&outcome) {
         match fs::read(scratch.join(name)) {

@@ -64,9 +64,12 @@ async fn search(
     }
     let heals = scheduled.iter().map(|(run, arm)| (run.as_str(), arm.heals.change())).collect();
     let mut finder = Finder::new(clients, site, heals);
-    let searched = Action::leftovers(&mut finder).await;
+    let mut searched = Action::leftovers(&mut finder).await;
     for (run, change) in finder.take() {
-        add(found, &run, Action::of(change)?);
+        match Action::of(change) {
+            Ok(action) => add(found, &run, action),
+            Err(error) => searched = Err(error),
+        }
     }
     searched?;
     // What schedules would heal and nothing else told of: a schedule must not go before that is healed.
