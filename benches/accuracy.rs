@@ -2,11 +2,11 @@
 //! seed, and for every milestone that the lab knows, and the RPO, the share of runs whose interval holds the true
 //! moment, the error of the interval's middle, and whether it is as narrow as its observer allows.
 //!
-//! In virtual time, where no noise of a machine is in the figures: once as the environment is, and once with poll periods, arrivals and the
-//! record's TTL drawn at random. Then in real time, ten times as fast, with the same draws and in a lab that others use meanwhile:
+//! In virtual time, where no noise of a machine is in the figures: once as the environment is, and once with poll periods, arrivals, latencies and
+//! the record's TTL drawn at random. Then in real time, ten times as fast, with the same draws and in a lab that others use meanwhile:
 //! tests/conformance/observer.py asks for names, connects and signs in.
 //!
-//! `RUNS` says how many runs of each kind in virtual time (1000), `REAL` how many in real time (50; with 0 that part of the page stays as it is),
+//! `RUNS` says how many runs of each kind in virtual time (1000), `REAL` how many in real time (50), with 0 that part of the page stays as it is;
 //! `SPEED` how fast these are (10), `GAMEDAY` which binary.
 
 use std::error::Error;
@@ -87,6 +87,9 @@ fn main() -> Fallible<()> {
     Ok(())
 }
 
+/// The longest latency of a run's paths is drawn between these: within a Region, and between continents.
+const LATENCY_MAX_MS: [f64; 2] = [4.0, 150.0];
+
 struct Bench {
     gameday: PathBuf,
     root: PathBuf,
@@ -111,9 +114,9 @@ impl Bench {
         Ok(run.args(["--time", "virtual", "scenarios/full-failover.toml", "--out"]).arg(folder).status()?)
     }
 
-    /// The same with other arrivals, poll periods and TTL.
+    /// The same with other arrivals, poll periods, latencies and TTL.
     fn virtually_drawn(&self, seed: u64, folder: &Path) -> Fallible<ExitStatus> {
-        let place = self.draw(seed, folder)?;
+        let place = self.draw(seed, folder, true)?;
         let mut run = self.run(seed);
         run.args(["--time", "virtual"]).arg(place.join("drawn.toml")).arg("--env").arg(place.join("env.toml"));
         Ok(run.arg("--out").arg(folder).status()?)
@@ -121,7 +124,7 @@ impl Bench {
 
     /// The same in real time, beside other clients.
     fn in_real_time(&self, seed: u64, folder: &Path) -> Fallible<ExitStatus> {
-        let place = self.draw(seed, folder)?;
+        let place = self.draw(seed, folder, false)?;
         let lab = place.join("lab.toml");
         let mut started = self.command("lab");
         started.args(["--speed", &self.speed, "--seed", &seed.to_string(), "--env"]).arg(place.join("env.toml"));
@@ -142,8 +145,9 @@ impl Bench {
         Ok(run.arg(place.join("drawn.toml")).arg("--env").arg(&lab).arg("--out").arg(folder).status()?)
     }
 
-    /// Scenario and environment with arrivals, poll periods and TTL that follow from a seed, in a folder of their own.
-    fn draw(&self, seed: u64, folder: &Path) -> Fallible<PathBuf> {
+    /// Scenario and environment with arrivals, poll periods, TTL and, where they can be chosen, latencies that follow from a seed, in a folder of
+    /// their own.
+    fn draw(&self, seed: u64, folder: &Path, latencies: bool) -> Fallible<PathBuf> {
         let place = folder.with_extension("lab");
         // An earlier lab's file would name addresses where nothing listens any more.
         if place.exists() {
@@ -158,7 +162,13 @@ impl Bench {
         fs::write(place.join("drawn.toml"), format!("{before}{arrivals}{after}"))?;
         let mut text =
             "schema_version = 1\nname = \"lab\"\nkind = \"lab\"\n[account]\nallowed = [\"111122223333\"]\n".to_owned();
-        let _ = write!(text, "[lab]\nttl = \"{}s\"\n[observe]\n", [5, 10, 20, 30, 60][seed as usize % 5]);
+        let _ = writeln!(text, "[lab]\nttl = \"{}s\"", [5, 10, 20, 30, 60][seed as usize % 5]);
+        if latencies {
+            // From draws of their own, so that the others are those of real time.
+            let longest = Draws(seed.wrapping_add(1 << 32)).between(LATENCY_MAX_MS[0], LATENCY_MAX_MS[1]);
+            let _ = writeln!(text, "latency_max = \"{}ms\"", longest.round());
+        }
+        text.push_str("[observe]\n");
         for (name, most) in [("health", 4.0), ("authoritative", 2.0), ("resolver", 2.0), ("path", 2.0), ("canary", 4.0)]
         {
             let _ = writeln!(text, "{name} = \"{}ms\"", (draws.between(0.25, most) * 1000.0).round());
@@ -427,15 +437,26 @@ fn table(summaries: &[Summary]) -> String {
     text
 }
 
-/// Where the part on real time begins and ends.
-const REAL_TIME: [&str; 2] = ["## Real time\n", "## What the columns mean\n"];
+/// Where the parts begin and end.
+const PARTS: [&str; 3] = ["## Virtual time\n", "## Real time\n", "## What the columns mean\n"];
 
 fn document([plain, drawn, real]: &[String; 3], runs: u64, real_runs: u64, speed: &str, old: &str) -> String {
-    let kept = old.split_once(REAL_TIME[0]).and_then(|(_, rest)| Some(rest.split_once(REAL_TIME[1])?.0.to_owned()));
-    let real = match kept {
+    let kept = |part: usize| Some(old.split_once(PARTS[part])?.1.split_once(PARTS[part + 1])?.0.to_owned());
+    let virtually = match kept(0) {
+        Some(kept) if runs == 0 => kept,
+        _ => format!(
+            "\n{runs} runs of `scenarios/full-failover.toml` with `--time virtual` and the seeds 1 to {runs}. No noise of a machine is in these\n\
+             figures, and they are the same on every machine.\n\n\
+             {plain}\n\
+             The same with arrivals at random, between 1 and 4 logins a second, poll periods between 0.25 s and 4 s, TTLs from 5 s to 60 s, and a\n\
+             latency of each path between 1 ms and a longest one, which lies between 4 ms and 150 ms:\n\n\
+             {drawn}\n"
+        ),
+    };
+    let real = match kept(1) {
         Some(kept) if real_runs == 0 => kept,
         _ => format!(
-            "\nThe same draws with `--speed {speed}`, seeds 1 to {real_runs}, as many runs side by side as there are processors, and in each\n\
+            "\nThe same draws, but for latencies, which loopback does not have, with `--speed {speed}`, seeds 1 to {real_runs}, as many runs side by side as there are processors, and in each\n\
              lab another client at work (`tests/conformance/observer.py`). At that speed the noise of the machine counts {speed} times.\n\n{real}\n"
         ),
     };
@@ -445,13 +466,7 @@ fn document([plain, drawn, real]: &[String; 3], runs: u64, real_runs: u64, speed
          vanish, when the health check changed, when the answer of each DNS server changed, from when on a sign-in would have succeeded,\n\
          which writes the replica did not have. The runner knows none of it; it sees what it would see in AWS. A report gives each\n\
          milestone as an interval; the difference between the two is the error of the instrument.\n\n\
-         ## Virtual time\n\n\
-         {runs} runs of `scenarios/full-failover.toml` with `--time virtual` and the seeds 1 to {runs}. No noise of a machine is in these\n\
-         figures, and they are the same on every machine.\n\n\
-         {plain}\n\
-         The same with arrivals at random, between 1 and 4 logins a second, poll periods between 0.25 s and 4 s, and TTLs from 5 s to 60 s:\n\n\
-         {drawn}\n\
-         {}{real}{}\n\
+         {}{virtually}{}{real}{}\n\
          - **coverage**: in how many runs the true moment lies inside the reported interval.\n\
          - **at 95 % confidence**: between which shares the coverage of all runs lies, by these (Clopper and Pearson).\n\
          - **error**: how far the middle of the interval is from the true moment; its median with the bounds at 95 % confidence (sign test).\n\
@@ -474,9 +489,9 @@ fn document([plain, drawn, real]: &[String; 3], runs: u64, real_runs: u64, speed
          \x20 Three observers bound it, so its poll period is that of a write, a read and the path together. What the canary\n\
          \x20 writes between two reads, a report cannot tell apart, and its interval is for any write, not for canaries alone: the\n\
          \x20 middle is half a write period above the truth at best.\n\n\
-         Measure again, which rewrites this file and `target/bench/accuracy.json`; `RUNS=100 REAL=0` is quicker and leaves the part on real\n\
-         time as it is:\n\n\
+         Measure again, which rewrites this file and `target/bench/accuracy.json`; `RUNS=100 REAL=0` is quicker, and 0 leaves a\n\
+         part as it is:\n\n\
          \x20   make bench-accuracy\n",
-        REAL_TIME[0], REAL_TIME[1]
+        PARTS[0], PARTS[1], PARTS[2]
     )
 }

@@ -64,12 +64,8 @@ fn what_cannot_be_simulated_is_refused_before_anything_is_touched() {
     assert!(!out.exists());
 }
 
-/// The lab's truth lies inside the bounds, with nothing of the machine in between.
-#[test]
-fn the_truth_lies_inside_the_bounds() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    run("scenarios/full-failover.toml", "11", &out);
+/// Compares every milestone that the lab knows with the report of a run.
+fn truth_lies_inside(out: &Path) {
     let (report, truth) = (crate::support::json(&out.join("run.json")), crate::support::json(&out.join("truth.json")));
     let mut compared = 0;
     for milestone in truth["milestones"].as_array().unwrap() {
@@ -79,4 +75,48 @@ fn the_truth_lies_inside_the_bounds() {
         compared += 1;
     }
     assert_eq!(compared, 10);
+}
+
+/// The lab's truth lies inside the bounds, with nothing of the machine in between.
+#[test]
+fn the_truth_lies_inside_the_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    run("scenarios/full-failover.toml", "11", &out);
+    truth_lies_inside(&out);
+}
+
+/// An environment whose paths are as long as those between continents.
+fn far_away(folder: &Path) -> std::path::PathBuf {
+    let file = folder.join("far.toml");
+    let text = "schema_version = 1\nname = \"far\"\nkind = \"lab\"\n[account]\nallowed = [\"111122223333\"]\n[lab]\nlatency_max = \"150ms\"\n";
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn slow_paths_make_logins_slow_and_leave_the_truth_inside_the_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = gameday();
+    let command = command.args(["run", "full-failover", "--time", "virtual", "--seed", "11", "--no-progress", "--env"]);
+    let done = command.arg(far_away(folder.path())).arg("--out").arg(&out).output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    truth_lies_inside(&out);
+    // Several round trips; with paths of at most 4 ms it is 25 ms.
+    let p50 = crate::support::json(&out.join("run.json"))["logins"]["latency_ms"]["p50"].as_f64().unwrap();
+    assert!(p50 > 100.0, "{p50} ms");
+}
+
+#[test]
+fn latency_cannot_be_chosen_in_real_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = gameday();
+    let command = command.args(["run", "full-failover", "--speed", "10", "--no-progress", "--env"]);
+    let done = command.arg(far_away(folder.path())).arg("--out").arg(&out).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("`lab.latency_max` is for virtual time"), "{said}");
+    assert!(!out.exists());
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cloud::CloudError;
 
-use super::change::{Change, Stage};
+use super::change::{Change, Listed, Stage};
 use super::changes::function::ThrottleFunction;
 use super::changes::health_check::InvertHealthCheck;
 use super::changes::limit::SetProvisionedLimit;
@@ -28,6 +28,8 @@ macro_rules! actions {
         pub enum Action {
             $($(#[$doc])* $name($name),)*
         }
+
+        $(impl Listed for $name {})*
 
         impl Action {
             /// What it does.

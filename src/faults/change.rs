@@ -202,6 +202,9 @@ pub trait Change: Any + Send + Sync {
     fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>>;
 }
 
+/// A change of the list in `action.rs`. Nothing else can be found in an account, since what is found is undone as an action.
+pub trait Listed: Change {}
+
 /// A call as EventBridge Scheduler makes it (EventBridge Scheduler user guide, "Universal targets").
 #[derive(Debug, Clone, PartialEq)]
 pub struct Universal {

@@ -72,7 +72,7 @@ async fn search(
         }
     }
     searched?;
-    // What schedules would heal and nothing else told of: a schedule must not go before that is healed.
+    // What schedules would heal and was not found otherwise: a schedule must not go before that is healed.
     for (run, arm) in &scheduled {
         let known = found.get(&RunId::from(run.as_str())).map(|found| found.actions.as_slice());
         if known.unwrap_or_default().iter().any(|(_, known)| known.same_target(&arm.heals)) {

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use gameday_core::env::Site;
 
-use super::change::Change;
+use super::change::{Change, Listed};
 
 /// What changes find their leftovers with, in one Region.
 pub struct Finder<'a> {
@@ -47,7 +47,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Adds what a run left.
-    pub fn add(&mut self, run: &str, change: impl Change) {
+    pub fn add(&mut self, run: &str, change: impl Listed) {
         self.found.push((run.to_owned(), Box::new(change)));
     }
 

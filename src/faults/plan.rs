@@ -237,7 +237,7 @@ impl Plan {
     }
 }
 
-/// What dry runs told.
+/// What dry runs answered.
 #[derive(Debug, Default)]
 pub struct DryRuns {
     /// Calls that would be refused: where, and the service's words.
@@ -252,7 +252,7 @@ impl Plan {
     /// # Errors
     /// [`CloudError`] of what is described for it.
     pub async fn dry_runs(&self, cloud: &Cloud, run: &RunId) -> Result<DryRuns, CloudError> {
-        let mut told = DryRuns::default();
+        let mut answers = DryRuns::default();
         let mut asked = BTreeSet::new();
         for fault in &self.faults {
             let context = DryRun { clients: cloud.of(&fault.region)?, run };
@@ -262,21 +262,21 @@ impl Plan {
                     continue;
                 }
                 if let Some(answer) = action.change().dry_run(&context).await? {
-                    told.take(&fault.region, answer);
+                    answers.take(&fault.region, answer);
                 }
-                if told.ignored.is_some() {
-                    return Ok(told);
+                if answers.ignored.is_some() {
+                    return Ok(answers);
                 }
             }
         }
         for (region, vpc) in &self.vpcs {
             let answer = DryRun { clients: cloud.of(region)?, run }.lock(vpc).await;
-            told.take(region, answer);
-            if told.ignored.is_some() {
+            answers.take(region, answer);
+            if answers.ignored.is_some() {
                 break;
             }
         }
-        Ok(told)
+        Ok(answers)
     }
 }
 

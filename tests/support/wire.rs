@@ -159,7 +159,7 @@ impl Wire {
         self.rule(|_| Way::Open);
     }
 
-    /// From now on whatever was asked before is answered, for this long after each change, as it was before that change. What nobody asked since
+    /// From now on whatever was asked before is answered, for this long after each change, as it was before that change. What was not asked since
     /// the last two times that this was set, as for the resources of a run that is over, is forgotten.
     pub fn lag(&self, lag: Duration) {
         let mut state = self.shared.lock();

@@ -162,6 +162,9 @@ pub enum LabError {
         /// The operating system's error.
         source: io::Error,
     },
+    /// Loopback has no latency that could be chosen.
+    #[error("`lab.latency_max` is for virtual time: add `--time virtual`, or leave it out")]
+    Latency,
     /// A change in `LabSettings::estate` (`[[lab.estate]]`) leads to no place in [`estate::AccountFixture`], or has a value that does not fit.
     #[error("{0}")]
     Estate(String),

@@ -57,6 +57,11 @@ fn bind_error(what: &'static str) -> impl Fn(io::Error) -> LabError {
 
 /// Starts everything in the order in which it depends on each other.
 pub(crate) async fn start(options: LabOptions) -> Result<Lab, LabError> {
+    if let Some(longest) = options.settings.latency_max
+        && !net::set_longest_latency(longest.0)
+    {
+        return Err(LabError::Latency);
+    }
     let truth = Arc::new(Truth::default());
     let keys = Keys::new(ACCESS_KEY, secret_key(&options));
     let estate = Arc::new(AccountFixture::of(&options.settings, options.seed).map_err(LabError::Estate)?);

@@ -457,6 +457,10 @@ pub struct LabSettings {
     pub lag_median: Span,
     /// The longest replication lag.
     pub lag_max: Span,
+    /// How long a packet takes at most between two addresses, with `--time virtual`: each path has a latency of its own, between 1 ms and this.
+    /// 4 ms where this is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_max: Option<Span>,
     /// The health check's target: the primary's front door, or an address outside every subnet.
     pub health_target: HealthTarget,
     /// An Application Load Balancer in each Region owns the front doors' network interfaces.
@@ -537,6 +541,7 @@ impl Default for LabSettings {
             failure_threshold: 3,
             lag_median: Span::secs(1),
             lag_max: Span::secs(8),
+            latency_max: None,
             health_target: HealthTarget::FrontDoor,
             load_balancers: false,
             user_authentication_rps: 120,

@@ -14,6 +14,8 @@ pub const BUILT_IN_LAB: &str = include_str!("../../../../environments/lab.toml")
 const SCHEMA_VERSION: u32 = 1;
 /// Route 53 answers five API requests a second for each account (Route 53 developer guide, "Quotas").
 const LEAST_HEALTH_POLL: Duration = Duration::from_millis(200);
+/// The longest latency that a lab's paths may have: above the shortest of 1 ms, and so short that a connection is made before clients give up.
+const LATENCIES: std::ops::RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_millis(500);
 /// The range of a health check's failure threshold (Route 53 API, HealthCheckConfig).
 const THRESHOLDS: std::ops::RangeInclusive<u32> = 1..=10;
 /// The app clients of the lab's user pool.
@@ -317,6 +319,17 @@ fn lab(file: &mut Document) {
                     .help("write a time above zero, or leave it out for the default"),
             );
         }
+    }
+    if span(file, "lab.latency_max").is_some_and(|longest| !LATENCIES.contains(&longest)) {
+        let message = format!(
+            "the longest latency of the lab is between {} and {}",
+            format_duration(*LATENCIES.start()),
+            format_duration(*LATENCIES.end())
+        );
+        file.report(
+            Finding::at("lab.latency_max", message, "out of range")
+                .help("write a time between them, or leave it out for 4ms"),
+        );
     }
     let default = super::LabSettings::default();
     let median = span(file, "lab.lag_median").or((!file.has("lab.lag_median")).then_some(default.lag_median.0));

@@ -55,3 +55,14 @@ pub use tls::{
     CertificateProblem, ChainVerifier, NegotiatedVersion, TlsError, agree, client_tls, client_tls_unverified,
     server_name, server_tls, server_tls_12,
 };
+
+/// How long a packet is on its way at most between two addresses of a simulated network: each path has a latency of its own, drawn from the
+/// seed between 1 ms and this. Paths that were used already keep theirs. False where this thread's network is not a simulated one.
+///
+/// # Panics
+/// When a path is used and `longest` is not above 1 ms.
+#[must_use]
+pub fn set_longest_latency(longest: std::time::Duration) -> bool {
+    let network = simulated::current();
+    network.inspect(|network| network.set_longest_latency(longest)).is_some()
+}

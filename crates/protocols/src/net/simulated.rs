@@ -21,8 +21,10 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use gameday_core::model::{Clock, Seed};
 
-/// How long a packet is on its way, in milliseconds: between hosts of one Region and its users. Our own choice.
-const LATENCY_MS: std::ops::Range<f64> = 1.0..4.0;
+/// How long a packet is on its way at least, in milliseconds. Our own choice.
+pub(crate) const LEAST_LATENCY_MS: f64 = 1.0;
+/// And at most, where nothing else is set: between hosts of one Region and its users. Our own choice.
+const LONGEST_LATENCY_MS: f64 = 4.0;
 /// So many bytes may be on their way in one direction of a stream: about the default receive buffer of Linux (tcp_rmem).
 const WINDOW_BYTES: usize = 128 << 10;
 /// After so long without an answer a SYN is sent again, then after twice as long, and so on (RFC 6298: an initial RTO of 1 s).
@@ -48,7 +50,8 @@ pub(crate) fn is_on() -> bool {
 
 /// Gives this thread a simulated network until the guard is dropped.
 pub(crate) fn enter(seed: Seed) -> Entered {
-    let network = Network { seed, inner: Mutex::new(Inner { next_port: EPHEMERAL.start, ..Inner::default() }) };
+    let inner = Inner { next_port: EPHEMERAL.start, longest_latency_ms: LONGEST_LATENCY_MS, ..Inner::default() };
+    let network = Network { seed, inner: Mutex::new(inner) };
     CURRENT.set(Some(Arc::new(network)));
     Entered(())
 }
@@ -75,6 +78,7 @@ struct Inner {
     listeners: BTreeMap<SocketAddr, Arc<Mutex<Queue>>>,
     datagrams: BTreeMap<SocketAddr, Arc<Mutex<Mailbox>>>,
     latencies: BTreeMap<(IpAddr, IpAddr), Duration>,
+    longest_latency_ms: f64,
     next_port: u16,
 }
 
@@ -91,10 +95,17 @@ impl Network {
     /// How long a packet takes between two addresses, the same in both directions.
     fn latency(&self, one: IpAddr, other: IpAddr) -> Duration {
         let path = if one <= other { (one, other) } else { (other, one) };
-        *lock(&self.inner).latencies.entry(path).or_insert_with(|| {
+        let mut inner = lock(&self.inner);
+        let longest = inner.longest_latency_ms;
+        *inner.latencies.entry(path).or_insert_with(|| {
             let mut random = self.seed.stream(&format!("latency {} {}", path.0, path.1));
-            Duration::from_secs_f64(random.random_range(LATENCY_MS) / 1000.0)
+            Duration::from_secs_f64(random.random_range(LEAST_LATENCY_MS..longest) / 1000.0)
         })
+    }
+
+    /// Draws the latencies of paths that were not used yet up to another one.
+    pub(crate) fn set_longest_latency(&self, longest: Duration) {
+        lock(&self.inner).longest_latency_ms = longest.as_secs_f64() * 1000.0;
     }
 
     /// An address of a host with a free port, where none is named.
