@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::names::Names;
+
 /// Who may know whom.
 const MAY_KNOW: &[(&str, &str)] = &[
     (
@@ -57,12 +59,14 @@ const CRATES: [(&str, &str, &str); 4] = [
 struct Source {
     path: String,
     lines: Vec<String>,
+    text: String,
 }
 
 impl Source {
     fn new(path: &str, text: &str) -> Self {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        Self { path: path.to_owned(), lines: code.lines().map(|line| without_comment(line).to_owned()).collect() }
+        let lines = code.lines().map(|line| without_comment(line).to_owned()).collect();
+        Self { path: path.to_owned(), lines, text: text.to_owned() }
     }
 
     fn all() -> Vec<Self> {
@@ -81,27 +85,25 @@ impl Source {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
 
-    /// The modules at the top of a crate that this file names: by `crate::`, by another crate's name, by braces after either, and by as
-    /// many `super::` as lead out of its own module.
+    /// The modules at the top of a crate that this file names: by `crate::`, by another crate's name, and by as many `super::` as lead out
+    /// of its own module.
     fn knows(&self) -> BTreeSet<String> {
-        let text = self.lines.join("\n");
-        let mut known = BTreeSet::new();
         let own = if self.module() == "lab" { "lab" } else { "crate" };
-        for (root, of_lab) in [("crate::", own == "lab"), ("gameday_core::", false), ("gameday_protocols::", false)] {
-            if !of_lab {
-                known.extend(after(&text, root).flat_map(heads));
-            }
-        }
-        if has(&text, "gameday_lab") {
-            known.insert("lab".to_owned());
-        }
         // `a/b.rs` is crate::a::b, `a/mod.rs` and `a.rs` are crate::a: so many `super::` reach the crate.
         let depth = self.path.trim_end_matches(".rs").trim_end_matches("/mod").split('/').count();
-        if own != "lab" {
-            known.extend(after(&text, &"super::".repeat(depth)).flat_map(heads));
-        }
-        known.remove("");
-        known
+        let module = |path: &Vec<String>| {
+            let (root, rest) = path.split_first()?;
+            match root.as_str() {
+                "gameday_lab" => Some("lab".to_owned()),
+                "crate" if own == "crate" => rest.first().cloned(),
+                "gameday_core" | "gameday_protocols" => rest.first().cloned(),
+                "super" if own == "crate" && path.iter().take_while(|name| *name == "super").count() == depth => {
+                    path.get(depth).cloned()
+                }
+                _ => None,
+            }
+        };
+        Names::of(&self.text).paths.iter().filter_map(module).collect()
     }
 
     /// Where each of `patterns` stands, with the reason why it must not.
@@ -128,36 +130,6 @@ fn has(line: &str, pattern: &str) -> bool {
     })
 }
 
-/// What follows each `root` in a text, where it is not the end of a longer name.
-fn after<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = &'a str> {
-    let part_of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let starts = move |at: &usize| !text[..*at].ends_with(part_of_path);
-    text.match_indices(root).map(|(at, _)| at).filter(starts).map(move |at| &text[at + root.len()..])
-}
-
-/// The first names of a path, or of the paths in braces at its beginning.
-fn heads(path: &str) -> Vec<String> {
-    let name = |path: &str| path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    let Some(list) = path.strip_prefix('{') else { return vec![name(path)] };
-    let (mut depth, mut found, mut begin) = (0, Vec::new(), 0);
-    for (at, c) in list.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                found.push(name(&list[begin..at]));
-                break;
-            }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                found.push(name(&list[begin..at]));
-                begin = at + 1;
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
 #[test]
 fn every_way_to_name_a_module_is_seen() {
     let knows = |path: &str, text: &str| Source::new(path, text).knows().into_iter().collect::<Vec<_>>().join(" ");
@@ -166,7 +138,11 @@ fn every_way_to_name_a_module_is_seen() {
     assert_eq!(knows("users/flows/srp.rs", "use super::super::super::engine::Run;"), "engine");
     assert_eq!(knows("users/flows/srp.rs", "use super::super::door::Door;"), "");
     assert_eq!(knows("users/mod.rs", "use super::{engine, cli};"), "cli engine");
-    assert_eq!(knows("users/mod.rs", "let x = gameday_core::model::Clock::start(1.0); gameday_lab::Lab"), "lab model");
+    assert_eq!(
+        knows("users/mod.rs", "fn f() { gameday_core::model::Clock::start(1.0); gameday_lab::Lab }"),
+        "lab model"
+    );
+    assert_eq!(knows("users/mod.rs", "fn f() { select! { _ = crate::engine::run() => {} } }"), "engine");
     assert_eq!(knows("lab/api/mod.rs", "use crate::health::Checker; use gameday_protocols::net;"), "net");
     assert_eq!(knows("users/mod.rs", "// use crate::engine;"), "");
 }

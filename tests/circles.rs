@@ -7,8 +7,8 @@ use std::path::Path;
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
-use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, ItemUse, UseTree};
+
+use crate::names::Names;
 
 /// A module: its crate and the names that lead to it.
 type Module = (String, Vec<String>);
@@ -21,100 +21,16 @@ const CRATES: [(&str, &str); 4] = [
     ("gameday_lab", "crates/lab/src"),
 ];
 
-/// What a file says of itself and of others.
-#[derive(Default)]
-struct Source {
-    /// Names that it defines.
-    defines: BTreeSet<String>,
-    /// Names that it imports or hands on, with the paths that they stand for.
-    imports: BTreeMap<String, Vec<String>>,
-    /// Every path that it names.
-    paths: BTreeSet<Vec<String>>,
-}
-
-fn is_test(attributes: &[Attribute]) -> bool {
-    attributes
-        .iter()
-        .any(|one| one.path().is_ident("cfg") && one.parse_args::<syn::Ident>().is_ok_and(|of| of == "test"))
-}
-
-impl Source {
-    fn new(text: &str) -> Self {
-        let mut source = Self::default();
-        source.visit_file(&syn::parse_file(text).unwrap());
-        source
-    }
-
-    fn take(&mut self, tree: &UseTree, mut path: Vec<String>) {
-        match tree {
-            UseTree::Path(one) => {
-                path.push(one.ident.to_string());
-                self.take(&one.tree, path);
-            }
-            UseTree::Group(group) => group.items.iter().for_each(|one| self.take(one, path.clone())),
-            UseTree::Glob(_) => drop(self.paths.insert(path)),
-            UseTree::Name(_) | UseTree::Rename(_) => {
-                let (name, known_as) = match tree {
-                    UseTree::Rename(one) => (one.ident.to_string(), one.rename.to_string()),
-                    UseTree::Name(one) => (one.ident.to_string(), one.ident.to_string()),
-                    _ => unreachable!(),
-                };
-                let known_as = if name == "self" { path.last().cloned().unwrap_or_default() } else { known_as };
-                if name != "self" {
-                    path.push(name);
-                }
-                self.paths.insert(path.clone());
-                self.imports.insert(known_as, path);
-            }
-        }
-    }
-}
-
-impl Visit<'_> for Source {
-    fn visit_item_use(&mut self, item: &ItemUse) {
-        self.take(&item.tree, Vec::new());
-    }
-
-    fn visit_item_mod(&mut self, item: &ItemMod) {
-        if !is_test(&item.attrs) {
-            visit::visit_item_mod(self, item);
-        }
-    }
-
-    fn visit_item(&mut self, item: &Item) {
-        let name = match item {
-            Item::Struct(one) => Some(&one.ident),
-            Item::Enum(one) => Some(&one.ident),
-            Item::Trait(one) => Some(&one.ident),
-            Item::Type(one) => Some(&one.ident),
-            Item::Const(one) => Some(&one.ident),
-            Item::Static(one) => Some(&one.ident),
-            Item::Fn(one) => Some(&one.sig.ident),
-            Item::Macro(one) => one.ident.as_ref(),
-            _ => None,
-        };
-        self.defines.extend(name.map(ToString::to_string));
-        visit::visit_item(self, item);
-    }
-
-    fn visit_path(&mut self, path: &syn::Path) {
-        if path.segments.len() > 1 && path.leading_colon.is_none() {
-            self.paths.insert(path.segments.iter().map(|one| one.ident.to_string()).collect());
-        }
-        visit::visit_path(self, path);
-    }
-}
-
 /// All files, by module, with the paths under which they are shown.
 #[derive(Default)]
-struct Sources(BTreeMap<Module, (String, Source)>);
+struct Sources(BTreeMap<Module, (String, Names)>);
 
 impl Sources {
     fn add(&mut self, of_crate: &str, file: &str, text: &str) {
         let stem = file.trim_end_matches(".rs");
         let stem = if stem == "lib" { "" } else { stem.trim_end_matches("/mod") };
         let names = stem.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        self.0.insert((of_crate.to_owned(), names), (format!("{of_crate}/{file}"), Source::new(text)));
+        self.0.insert((of_crate.to_owned(), names), (format!("{of_crate}/{file}"), Names::of(text)));
     }
 
     /// The module that a path leads to from another one; of a name that it hands on, the module that has it.

@@ -5,6 +5,8 @@
 
 #[path = "support/moto.rs"]
 mod moto_server;
+#[path = "support/names.rs"]
+mod names;
 #[path = "support/wire.rs"]
 mod proxy;
 mod support;
