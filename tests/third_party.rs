@@ -258,7 +258,7 @@ async fn on_a_function_and_a_health_check() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_the_limit_of_sign_ins() {
-    let place = Place::in_lab_at(20.0).await;
+    let place = Place::in_lab().await;
     let fault = FaultSpec { rate: Some(Rate(300.0)), ..of(FaultKind::ProvisionedLimit) };
     let rehearsal = place.rehearsal_of(&fault).await;
     rehearsal.inject().await.unwrap();
@@ -267,14 +267,7 @@ async fn on_the_limit_of_sign_ins() {
         .limit_class(aws_sdk_cognitoidentityprovider::types::LimitClass::ApiCategory)
         .attributes("Category", "UserAuthentication");
     let call = cognito.update_provisioned_limit().limit_definition(limit.build().unwrap()).requested_limit_value(400);
-    // Limits may be asked for once a second, of the lab's time.
-    for tries in 0.. {
-        if call.clone().send().await.is_ok() {
-            break;
-        }
-        assert!(tries < 100, "the limit cannot be set");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    call.send().await.unwrap();
     assert_eq!(rehearsal.restore().await.left, Vec::<String>::new());
     let compared = rehearsal.compared().await;
     assert_eq!(compared.left, Vec::<String>::new());

@@ -68,11 +68,11 @@ async fn each_call_of_each_fault(arm: Arm) {
     assert!(all >= 24 && least >= 1, "{all} calls to {arm:?}");
 }
 
-/// On the lab alone, as moto has no GetProvisionedLimit, and so fast that no call waits for another: limits may be asked for once a second.
+/// On the lab alone, as moto has no GetProvisionedLimit.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_of_a_provisioned_limit_goes_wrong() {
     let fault = FaultSpec { rate: Some(Rate(300.0)), ..of(FaultKind::ProvisionedLimit) };
-    let (all, least) = each_call(&Place::in_lab_at(500.0).await, &[fault]).await;
+    let (all, least) = each_call(&Place::in_lab().await, &[fault]).await;
     // A mark and the limit, there and back.
     assert_eq!((all, least), (4, 2));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gameday::cloud::{Access, Cloud, RegionClients};
 use gameday::faults::{Comparison, Executor, FaultError, Journal, MutationSink, Plan, RUN_TAG, Restored, State, plan};
-use gameday_core::env::{CredentialRef, LabSettings, SecretRef, Site};
+use gameday_core::env::{CredentialRef, EstateChange, LabSettings, SecretRef, Site};
 use gameday_core::model::{Clock, Event, RunId, Seed, Span};
 use gameday_core::scenario::FaultSpec;
 use gameday_lab::{Lab, LabOptions};
@@ -65,19 +65,15 @@ pub struct Place {
 }
 
 impl Place {
+    /// In a lab where limits may be asked for often: at Cognito's own once a second, how many calls are throttled and made again would depend on
+    /// how fast this machine is.
     pub async fn in_lab() -> Self {
-        Self::in_lab_at(1.0).await
-    }
-
-    /// A lab whose time runs faster than that of its callers; its one health checker is in no hurry.
-    pub async fn in_lab_at(speed: f64) -> Self {
-        let clock = Clock::start(speed);
-        let settings = if speed > 1.0 {
-            LabSettings { users: 1, checkers: 1, checker_interval: Span::secs(3600), ..LabSettings::default() }
-        } else {
-            LabSettings { users: 1, ..LabSettings::default() }
+        let limits = EstateChange {
+            path: "/quotas/us-east-1/provisioned".to_owned(),
+            value: Some(serde_json::json!({ "LimitManagement": 1000 })),
         };
-        let lab = Lab::start(LabOptions::new(settings, clock, Seed(3))).await.unwrap();
+        let settings = LabSettings { users: 1, estate: vec![limits], ..LabSettings::default() };
+        let lab = Lab::start(LabOptions::new(settings, Clock::start(1.0), Seed(3))).await.unwrap();
         let mut environment = lab.environment();
         let endpoints = &mut environment.primary.as_mut().unwrap().endpoints;
         let wire = Wire::start(endpoints["ec2"].trim_start_matches("http://").trim_end_matches('/').parse().unwrap());

@@ -55,8 +55,7 @@ async fn discovered(rehearsal: &Rehearsal<'_>, name: &str, what: &str) -> Option
 
 async fn cut_at_every_line(spec: &FaultSpec, arm: Arm) {
     let world = World::of(arm);
-    let place =
-        if format!("{spec}").contains("provisioned") { Place::in_lab_at(20.0).await } else { world.place().await };
+    let place = world.place().await;
     let (mut kept, mut lines) = (1, 2);
     while kept < lines {
         let rehearsal = place.rehearsal_of(spec).await;
