@@ -162,6 +162,8 @@ fn a11_init_then_seed_then_preflight_work_in_that_order_and_as_the_texts_say() {
     let seeded = seed.args(["seed", "--count", "3", "--yes", "--env"]).arg(&out).output().unwrap();
     assert_eq!(seeded.status.code(), Some(0), "{}", said(&seeded));
     assert!(list.is_file() && said(&seeded).contains("3 users created"), "{}", said(&seeded));
+    // Preflight comes next, and signs them in there.
+    assert!(said(&seeded).contains("The replica (us-west-2) has them after "), "{}", said(&seeded));
     let next = format!("Next: gameday preflight --env {}", out.display());
     assert!(said(&seeded).contains(&next), "{}", said(&seeded));
 

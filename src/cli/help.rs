@@ -142,6 +142,7 @@ pub const SEED: &str = "Examples:
   gameday users seed --env staging.toml --count 200
 
 The environment file names the list as `list = { file = \"users.csv\" }` in `[users]`; `gameday init` writes that line.
+The command ends when the replica has the users, or after 2 min without them; `gameday preflight` signs them in there.
 
 Exit codes: 0 all users are ready; 1 some are not; 2 wrong arguments or files; 3 refused, nothing was changed; 4 stopped by a signal";
 

@@ -1,6 +1,6 @@
 //! `gameday users`: synthetic users are created and deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{CloudError, Listed, read_list_file};
-use crate::users::{GROUP, Made, Removed, Synthetics};
+use crate::cloud::{CloudError, Listed, RegionClients, read_list_file};
+use crate::users::{GROUP, Made, Naming, Removed, Synthetics};
 use gameday_core::env::{self, Environment, EnvironmentKind, Site, UserList};
 use gameday_core::files::Loaded;
-use gameday_core::model::Secret;
+use gameday_core::model::{Clock, Secret};
 use gameday_core::report::escape::shell_word;
 use gameday_core::report::words::counted;
 
@@ -38,12 +38,16 @@ pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
             let list = listed(&environment);
             let out = args.out.clone().or_else(|| list.clone()).unwrap_or_else(|| environment.folder().join(LIST));
             let file = PasswordFile::new(&out)?;
-            let pool = Box::pin(open(environment, Some(consent), &what)).await?;
+            let (pool, replica) = Box::pin(open(environment, Some(consent), &what)).await?;
             let naming = pool.naming().await.map_err(|error| refused(&error))?;
             let names: Option<Vec<String>> = (1..=args.count).map(|number| naming.name(prefix, number)).collect();
             let names = names.ok_or_else(only_phones)?;
             file.check(&names)?;
-            let done = seed(&pool, names, file).await?;
+            let stop = stop_by_signal()?;
+            let (done, ready) = seed(&pool, names, file, &stop).await?;
+            if !ready.is_empty() && !stop.is_cancelled() {
+                wait_for(&replica, &pool, (naming, prefix), &ready, &stop).await;
+            }
             tell(&next(&args.env, &out, list.as_deref()));
             Ok(done)
         }
@@ -53,18 +57,18 @@ pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
             let consent = Consent { yes: args.yes, name: args.confirm.as_deref(), look: "with --dry-run" };
             // A dry run needs no confirmation.
             let environment = load(&args.env)?;
-            let pool = Box::pin(open(environment, (!args.dry_run).then_some(consent), &what)).await?;
+            let (pool, _) = Box::pin(open(environment, (!args.dry_run).then_some(consent), &what)).await?;
             purge(&pool, prefix, args.dry_run).await
         }
     }
 }
 
-/// The pool of an environment, once its user and its account allow it.
+/// The pool of an environment and the Region of its replica, once its user and its account allow it.
 async fn open(
     environment: Loaded<Environment>,
     consent: Option<Consent<'_>>,
     what: &str,
-) -> Result<Synthetics, Failure> {
+) -> Result<(Synthetics, RegionClients), Failure> {
     if let Some(consent) = consent {
         confirm(consent, &environment.value, what)?;
     }
@@ -111,9 +115,9 @@ fn next(environment: &Path, out: &Path, list: Option<&Path>) -> String {
     format!("Next: {first}gameday preflight --env {}", shell_word(environment))
 }
 
-async fn connect(site: &Site) -> Result<Synthetics, Failure> {
+async fn connect(site: &Site) -> Result<(Synthetics, RegionClients), Failure> {
     let (cloud, _) = world::allowed(site).await?;
-    Ok(Synthetics { cognito: cloud.primary.cognito, pool: site.pool.id.clone() })
+    Ok((Synthetics { cognito: cloud.primary.cognito, pool: site.pool.id.clone() }, cloud.replica))
 }
 
 /// Stops at the first signal; what is under way ends first.
@@ -129,7 +133,7 @@ fn stop_by_signal() -> Result<CancellationToken, Failure> {
 }
 
 fn progress(count: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{pos} of {len} users {wide_bar} {eta}");
+    let style = ProgressStyle::with_template("{pos} of {len} users {msg}{wide_bar} {eta}");
     ProgressBar::new(count as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
@@ -151,9 +155,15 @@ fn refused(error: &CloudError) -> Failure {
     Failure::plain(format!("{error}; nothing was changed")).coded(Exit::Refused)
 }
 
-async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Result<Exit, Failure> {
+/// Gives who can sign in, too.
+async fn seed(
+    pool: &Synthetics,
+    names: Vec<String>,
+    file: PasswordFile,
+    stop: &CancellationToken,
+) -> Result<(Exit, BTreeSet<String>), Failure> {
     pool.make_group().await.map_err(|error| refused(&error))?;
-    let (stop, bar, wanted) = (stop_by_signal()?, progress(names.len()), names.len());
+    let (bar, wanted) = (progress(names.len()), names.len());
     let (mut ready, mut known, mut foreign, mut failed) = (Vec::new(), 0, Vec::new(), Vec::new());
     let count = |made| {
         bar.inc(1);
@@ -169,9 +179,10 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
             }
         }
     };
-    pool.seed(names, &stop, count).await;
+    pool.seed(names, stop, count).await;
     bar.finish_and_clear();
     let (done, path) = (ready.len(), file.path.clone());
+    let logins = ready.iter().map(|(name, _)| name.clone()).collect();
     if done > 0 {
         file.write(ready)?;
     }
@@ -187,11 +198,34 @@ async fn seed(pool: &Synthetics, names: Vec<String>, file: PasswordFile) -> Resu
     if !failed.is_empty() {
         tell(&format!("failed; run the same command again: {}", some(&failed)));
     }
-    Ok(match (done == wanted, stop.is_cancelled()) {
+    let exit = match (done == wanted, stop.is_cancelled()) {
         (true, _) => Exit::Success,
         (false, true) => Exit::Aborted,
         (false, false) => Exit::Missed,
-    })
+    };
+    Ok((exit, logins))
+}
+
+/// Waits until users can sign in at the replica, as preflight and every run try to. Where they cannot, that is said, and fails nothing.
+async fn wait_for(
+    replica: &RegionClients,
+    pool: &Synthetics,
+    named: (Naming, &str),
+    users: &BTreeSet<String>,
+    stop: &CancellationToken,
+) {
+    let (region, began) = (&replica.region, Clock::real_now());
+    let bar = progress(users.len()).with_message(format!("at the replica ({region}) "));
+    let missing = pool.arrived(&replica.cognito, named, users, stop, |there| bar.set_position(there as u64)).await;
+    bar.finish_and_clear();
+    let (all, after) = (counted(users.len(), "user"), Clock::real_now().duration_since(began).as_secs_f64());
+    tell(&match missing {
+        Ok(0) => format!("The replica ({region}) has them after {after:.1} s."),
+        Ok(missing) => format!(
+            "The replica ({region}) lacks {missing} of {all} after {after:.0} s. Until it has them, preflight finds that a login at the replica fails (GD102)."
+        ),
+        Err(error) => format!("Whether the replica ({region}) has them is not known: {error}"),
+    });
 }
 
 async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, Failure> {

@@ -1,6 +1,7 @@
 //! Synthetic users in a user pool: made at the primary, in a group by which they are known, and removed again. A user who is not in that
 //! group is never touched.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::Client;
@@ -16,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::CloudError;
-use gameday_core::model::Secret;
+use gameday_core::model::{Clock, Secret};
 
 /// The group of synthetic users.
 pub const GROUP: &str = "gameday-synthetic";
@@ -32,6 +33,12 @@ const AT_ONCE: usize = 16;
 /// A throttled call is made again so often, each time after twice as long, from half a second on; our own choice.
 const TRIES: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// A replica gets so long to have new users; our own choice. AWS gives no bound ("near real time", Cognito developer guide, "Multi-Region
+/// replication").
+const ARRIVAL: Duration = Duration::from_mins(2);
+/// From one look at it to the next, at least; our own choice.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The most that one page lists (Cognito API reference).
 const PAGE: i32 = 60;
@@ -216,21 +223,67 @@ impl Synthetics {
     }
 
     async fn named(&self, naming: Naming, prefix: &str) -> Result<Vec<Known>, CloudError> {
+        let users = self.listed(&self.cognito, naming, prefix).await?;
+        Ok(users.iter().filter_map(|user| known(naming, user)).collect())
+    }
+
+    /// Waits until `replica` lists users as the primary does, so that they can sign in there: with the same status, and changed no earlier.
+    /// Tells after each look how many are there; gives how many are not, after [`ARRIVAL`] or at `stop`.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    pub async fn arrived(
+        &self,
+        replica: &Client,
+        (naming, prefix): (Naming, &str),
+        logins: &BTreeSet<String>,
+        stop: &CancellationToken,
+        mut tell: impl FnMut(usize),
+    ) -> Result<usize, CloudError> {
+        let state = |user: &UserType| {
+            let known = known(naming, user)?;
+            let changed = user.user_last_modified_date().map(aws_smithy_types::DateTime::as_nanos);
+            logins.contains(&known.login).then_some((known.login, (user.user_status().cloned(), changed)))
+        };
+        let began = Clock::real_now();
+        let wanted: BTreeMap<_, _> =
+            self.listed(&self.cognito, naming, prefix).await?.iter().filter_map(state).collect();
+        loop {
+            let look = Clock::real_now();
+            let there: BTreeMap<_, _> = self.listed(replica, naming, prefix).await?.iter().filter_map(state).collect();
+            let is_there = |(login, (status, changed)): &(&String, &(Option<UserStatusType>, Option<i128>))| {
+                there.get(*login).is_some_and(|there| there.0 == *status && there.1 >= *changed)
+            };
+            let arrived = wanted.iter().filter(is_there).count();
+            tell(arrived);
+            let missing = logins.len().saturating_sub(arrived);
+            if missing == 0 || Clock::real_now().duration_since(began) >= ARRIVAL {
+                return Ok(missing);
+            }
+            // Half of the time nothing is asked, so that real users of the quota category UserList keep theirs.
+            tokio::select! {
+                () = stop.cancelled() => return Ok(missing),
+                () = tokio::time::sleep(Clock::real_now().duration_since(look).max(LOOK)) => {}
+            }
+        }
+    }
+
+    async fn listed(&self, at: &Client, naming: Naming, prefix: &str) -> Result<Vec<UserType>, CloudError> {
         // Quotes and backslashes are escaped in filters (Cognito developer guide, "Searching for user attributes").
         let attribute = if naming == Naming::Email { "email" } else { "username" };
         let filter = format!("{attribute} ^= \"{}\"", prefix.replace('\\', "\\\\").replace('"', "\\\""));
-        let (mut names, mut next) = (Vec::new(), None);
+        let (mut users, mut next) = (Vec::new(), None);
         loop {
             let page = patiently(async || {
-                let call = self.cognito.list_users().user_pool_id(&self.pool).filter(&filter);
+                let call = at.list_users().user_pool_id(&self.pool).filter(&filter);
                 let call = call.limit(PAGE).set_pagination_token(next.clone());
                 call.send().await.map_err(CloudError::of("cognito-idp:ListUsers"))
             });
             let page = page.await?;
-            names.extend(page.users().iter().filter_map(|user| known(naming, user)));
             next = page.pagination_token;
+            users.extend(page.users.unwrap_or_default());
             if next.is_none() {
-                return Ok(names);
+                return Ok(users);
             }
         }
     }
