@@ -18,6 +18,8 @@
 
 // A closed pipe makes these panic; `cli::output` is what prints.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+// What does not leave the crate is `pub(crate)`.
+#![warn(unreachable_pub)]
 
 pub mod cli;
 pub mod cloud;

@@ -8,7 +8,7 @@ use super::{Failure, output};
 
 /// What the command line said.
 #[derive(Debug, Clone, Copy)]
-pub struct Consent<'a> {
+pub(super) struct Consent<'a> {
     /// `--yes`.
     pub yes: bool,
     /// `--confirm NAME`.
@@ -18,7 +18,7 @@ pub struct Consent<'a> {
 }
 
 /// Asks for a confirmation unless the command line has it. `what` says what will be done.
-pub fn confirm(consent: Consent<'_>, environment: &Environment, what: &str) -> Result<(), Failure> {
+pub(super) fn confirm(consent: Consent<'_>, environment: &Environment, what: &str) -> Result<(), Failure> {
     let name = &environment.name;
     if let Some(given) = consent.name {
         if given == name {

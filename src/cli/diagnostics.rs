@@ -8,7 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 /// Starts it, if GAMEDAY_LOG is set.
-pub fn start() {
+pub(super) fn start() {
     let asked = EnvFilter::try_from_env("GAMEDAY_LOG").unwrap_or_else(|_| "off".into());
     let shown = tracing_subscriber::fmt::layer()
         .log_internal_errors(false)

@@ -11,7 +11,7 @@ use super::run::{outcome_of, write_reports};
 use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs, library};
 
 /// Checks scenarios, by file or by name, and environment files.
-pub fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
+pub(super) fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
     let mut last = None;
     for path in &args.files {
         match check(path) {
@@ -42,7 +42,7 @@ fn check(path: &Path) -> Result<&'static str, Failure> {
 }
 
 /// Prints a schema.
-pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
+pub(super) fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
     let schema = match kind {
         SchemaKind::Scenario => scenario::schema(),
         SchemaKind::Environment => env::schema(),
@@ -54,7 +54,7 @@ pub fn schema(kind: SchemaKind) -> Result<Exit, Failure> {
 }
 
 /// Regenerates the reports, or prints one.
-pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let log = args.run_dir.join("events.ndjson");
     if args.compress_log && log.exists() {
         if !outcome_of(&args.run_dir)?.complete() {

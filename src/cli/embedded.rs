@@ -6,11 +6,11 @@ use gameday_core::model::{Clock, Seed};
 use super::Failure;
 
 #[cfg(feature = "lab")]
-pub use gameday_lab::Lab;
+pub(super) use gameday_lab::Lab;
 
 /// Starts a lab by its environment's settings.
 #[cfg(feature = "lab")]
-pub async fn start(environment: Environment, clock: Clock, seed: Seed) -> Result<Lab, Failure> {
+pub(super) async fn start(environment: Environment, clock: Clock, seed: Seed) -> Result<Lab, Failure> {
     let options = gameday_lab::LabOptions {
         settings: environment.lab.unwrap_or_default(),
         observe: environment.observe,

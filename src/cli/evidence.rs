@@ -25,7 +25,7 @@ const DAY_H: i64 = 24;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct EvidenceArgs {
+pub(super) struct EvidenceArgs {
     #[command(subcommand)]
     command: Option<EvidenceCommand>,
     /// The folder of the run
@@ -80,7 +80,7 @@ enum Mode {
 }
 
 /// Writes an archive, or verifies one.
-pub async fn evidence(args: EvidenceArgs) -> Result<Exit, Failure> {
+pub(super) async fn evidence(args: EvidenceArgs) -> Result<Exit, Failure> {
     match (&args.command, &args.run_dir) {
         (Some(EvidenceCommand::Verify { file, sha256, format }), _) => check(file, sha256.as_deref(), *format),
         (None, Some(folder)) => make(&args, folder).await,

@@ -20,7 +20,7 @@ use super::{Exit, Failure, IamPolicyArgs, runs};
 const INVOKE: &str = "lambda:InvokeFunction";
 
 /// Prints the policies for exactly the calls that a run would make; only reads.
-pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
+pub(super) async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let world = Box::pin(World::open(environment, &args.place)).await?;
     let policies = policies(&scenario.value, &world, args.no_dead_man).await;
@@ -41,7 +41,7 @@ pub async fn iam_policy(args: IamPolicyArgs) -> Result<Exit, Failure> {
 
 /// One of the policy documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum PolicyOf {
+pub(super) enum PolicyOf {
     /// For the principal that runs and rolls back
     Runner,
     /// Read permissions for preflight; attach it to the same principal. Checks without permission are reported as not checked

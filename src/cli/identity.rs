@@ -9,7 +9,7 @@ use super::{Exit, Failure};
 ///
 /// # Errors
 /// With [`Exit::NotRestored`].
-pub async fn verify(clients: &[RegionClients], contents: &Contents) -> Result<(), Failure> {
+pub(super) async fn verify(clients: &[RegionClients], contents: &Contents) -> Result<(), Failure> {
     let refused = |text: String, help: String| Failure::with_help(text, help).coded(Exit::NotRestored);
     let identity = verify_identity(clients, &contents.access).await;
     identity.map_err(|wrong| refused(wrong.to_string(), wrong.remedy()))?;

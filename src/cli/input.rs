@@ -9,7 +9,7 @@ use super::Failure;
 
 /// The kind of a file, by the keys at its top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// It has `kind`.
     Environment,
     /// It has `phases`, `faults`, `users` or `objectives` with a title.
@@ -26,7 +26,7 @@ pub enum Kind {
 
 impl Kind {
     /// Looks into the file.
-    pub fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path) -> Self {
         let Ok(file) = Document::open::<Environment>(path) else { return Self::Unknown };
         let is_named_toml = path.extension().is_some_and(|extension| extension == "toml");
         if !file.is_toml() {
@@ -51,7 +51,7 @@ impl Kind {
 ///
 /// # Errors
 /// With what the file is.
-pub fn want_scenario(path: &Path) -> Result<(), Failure> {
+pub(super) fn want_scenario(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     match Kind::of(path) {
         Kind::Environment => Err(Failure::with_help(
@@ -68,7 +68,7 @@ pub fn want_scenario(path: &Path) -> Result<(), Failure> {
 ///
 /// # Errors
 /// With what the file is.
-pub fn want_environment(path: &Path) -> Result<(), Failure> {
+pub(super) fn want_environment(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     match Kind::of(path) {
         Kind::Scenario => Err(Failure::with_help(
@@ -83,7 +83,7 @@ pub fn want_environment(path: &Path) -> Result<(), Failure> {
 ///
 /// # Errors
 /// With what the file is.
-pub fn want_either(path: &Path) -> Result<(), Failure> {
+pub(super) fn want_either(path: &Path) -> Result<(), Failure> {
     want(Kind::of(path), path, "a scenario or an environment file")
 }
 

@@ -16,7 +16,7 @@ use super::world::environment;
 use super::{Exit, Failure, LabArgs, Place, runs};
 
 /// Runs the lab until a signal.
-pub async fn lab(args: LabArgs) -> Result<Exit, Failure> {
+pub(super) async fn lab(args: LabArgs) -> Result<Exit, Failure> {
     let settings = environment(args.place.env.as_deref())?.value;
     if settings.kind != EnvironmentKind::Lab || settings.primary.is_some() {
         return Err(Failure::with_help(

@@ -10,7 +10,7 @@ use super::Failure;
 
 /// A scenario inside this program.
 #[derive(Debug, Clone, Copy)]
-pub struct BuiltIn {
+pub(super) struct BuiltIn {
     /// The name of its file, without folder and extension.
     pub name: &'static str,
     /// The text of its file.
@@ -24,7 +24,7 @@ macro_rules! built_in {
 }
 
 /// All of them, in the order of their names.
-pub const ALL: [BuiltIn; 14] = built_in! {
+pub(super) const ALL: [BuiltIn; 14] = built_in! {
     "cohorts"
     "every-flow"
     "flapping"
@@ -42,21 +42,21 @@ pub const ALL: [BuiltIn; 14] = built_in! {
 };
 
 /// The scenario that `preflight` and `rollback` use if none is given.
-pub const DEFAULT: &str = "full-failover";
+pub(super) const DEFAULT: &str = "full-failover";
 
 impl BuiltIn {
     /// The path of its file in the repository; reports and diagnostics show it.
-    pub fn file(&self) -> String {
+    pub(super) fn file(&self) -> String {
         format!("scenarios/{}.toml", self.name)
     }
 
     /// Its title.
-    pub fn title(&self) -> String {
+    pub(super) fn title(&self) -> String {
         Document::parse::<Scenario>(Path::new(self.name), self.text).get("title").unwrap_or_default()
     }
 
     /// The first sentence of the comment at the top of its file.
-    pub fn description(&self) -> String {
+    pub(super) fn description(&self) -> String {
         let lines = self.text.lines().skip_while(|line| !line.starts_with("# "));
         let lines = lines.map_while(|line| line.strip_prefix("# "));
         let comment = lines.collect::<Vec<_>>().join(" ");
@@ -72,7 +72,7 @@ impl BuiltIn {
 }
 
 /// The scenario with that name.
-pub fn named(name: &str) -> Option<BuiltIn> {
+pub(super) fn named(name: &str) -> Option<BuiltIn> {
     ALL.into_iter().find(|scenario| scenario.name == name)
 }
 
@@ -80,7 +80,7 @@ pub fn named(name: &str) -> Option<BuiltIn> {
 ///
 /// # Errors
 /// What is wrong with the file; or that there is neither a file nor a scenario of that name, with the nearest one.
-pub fn load(argument: &Path, ttl: Option<Duration>) -> Result<Loaded<Scenario>, Failure> {
+pub(super) fn load(argument: &Path, ttl: Option<Duration>) -> Result<Loaded<Scenario>, Failure> {
     if is_file(argument) {
         return Ok(scenario::load(argument, ttl)?);
     }
@@ -94,12 +94,12 @@ pub fn load(argument: &Path, ttl: Option<Duration>) -> Result<Loaded<Scenario>, 
 ///
 /// # Errors
 /// None, as long as the program's own file is right.
-pub fn default() -> Result<Loaded<Scenario>, Failure> {
+pub(super) fn default() -> Result<Loaded<Scenario>, Failure> {
     load(Path::new(DEFAULT), None)
 }
 
 /// Whether an argument is the path of something that can be read; a folder is not, so that it never hides a name.
-pub fn is_file(argument: &Path) -> bool {
+pub(super) fn is_file(argument: &Path) -> bool {
     argument.exists() && !argument.is_dir()
 }
 
@@ -109,7 +109,7 @@ fn is_path(argument: &Path) -> bool {
 }
 
 /// Neither a file nor a name.
-pub fn unknown(argument: &Path) -> Failure {
+pub(super) fn unknown(argument: &Path) -> Failure {
     let shown = argument.display();
     let stem = argument.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let built_in = nearest(stem, ALL.iter().map(|scenario| scenario.name));

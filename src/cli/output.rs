@@ -86,7 +86,7 @@ fn line(text: &str) -> Vec<u8> {
 }
 
 /// Says something on standard error. Never waits for it: a terminal that was stopped (Ctrl-S), or a pipe that nobody reads, would stop a restore.
-pub fn say(text: &str) {
+pub(super) fn say(text: &str) {
     if let Some(view) = &*lock(&VIEW)
         && view.send(text.to_owned()).is_ok()
     {
@@ -97,12 +97,12 @@ pub fn say(text: &str) {
 }
 
 /// Says on standard output how work goes on. Never waits for it, as [`say`].
-pub fn tell(text: &str) {
+pub(super) fn tell(text: &str) {
     Stream::Out.send(line(text));
 }
 
 /// Asks a question on standard error, whose answer follows on the same line.
-pub fn ask(question: &str) {
+pub(super) fn ask(question: &str) {
     Stream::Err.send(question.as_bytes().to_vec());
     Stream::Err.flush();
 }
@@ -111,7 +111,7 @@ pub fn ask(question: &str) {
 ///
 /// # Errors
 /// Where it could not be written, as on a full disk: the product is not there.
-pub fn print(bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
     Stream::Out.flush();
     match Stream::Out.write(bytes) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::plain(format!("standard output: {error}"))),
@@ -120,23 +120,23 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// Waits until everything that was said is written, a second at most.
-pub fn flush() {
+pub(super) fn flush() {
     Stream::Out.flush();
     Stream::Err.flush();
 }
 
 /// Lets a view take what is said; nothing gives it back to standard error.
-pub fn redirect(view: Option<Sender<String>>) {
+pub(super) fn redirect(view: Option<Sender<String>>) {
     *lock(&VIEW) = view;
 }
 
 /// What was said since the view was drawn last.
-pub fn redirected() -> Vec<String> {
+pub(super) fn redirected() -> Vec<String> {
     std::mem::take(&mut lock(&UNSEEN))
 }
 
 /// Where the debug log goes: to standard error, and never waits for it either.
-pub struct DebugLog;
+pub(super) struct DebugLog;
 
 impl Write for DebugLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

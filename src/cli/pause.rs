@@ -20,7 +20,7 @@ use super::{Failure, progress};
 const STOPPING: Duration = Duration::from_millis(100);
 
 /// From now on a stop from the terminal (SIGTSTP) is announced. `words` gives the message; `resumed` is called with how long the stop lasted.
-pub fn announce(
+pub(super) fn announce(
     words: impl Fn() -> String + Send + 'static,
     resumed: impl Fn(Duration) + Send + 'static,
 ) -> Result<(), Failure> {
@@ -57,7 +57,7 @@ struct InForce {
 
 /// A run's own words.
 #[derive(Clone)]
-pub struct RunPause {
+pub(super) struct RunPause {
     clock: Clock,
     log: Arc<EventLog>,
     in_force: Arc<Mutex<InForce>>,
@@ -68,7 +68,7 @@ pub struct RunPause {
 
 impl RunPause {
     /// Follows a run's events from now on.
-    pub fn follow(
+    pub(super) fn follow(
         log: &Arc<EventLog>,
         clock: Clock,
         phases: &Phases,
@@ -92,7 +92,7 @@ impl RunPause {
     }
 
     /// Announces stops of this run.
-    pub fn announce(self) -> Result<(), Failure> {
+    pub(super) fn announce(self) -> Result<(), Failure> {
         let (own, log) = (self.clone(), Arc::clone(&self.log));
         announce(
             move || own.words(),

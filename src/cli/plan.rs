@@ -46,7 +46,7 @@ struct Call {
 }
 
 /// Shows every call of a run with its inverse; only reads.
-pub async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
+pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     let world = Box::pin(World::open(environment, &args.place)).await?;
     let dead_man = world.site.dead_man.clone().filter(|_| !args.no_dead_man);
@@ -62,7 +62,7 @@ pub async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
 }
 
 /// Plans a scenario's faults under a name that no run has.
-pub async fn resolve(scenario: &Scenario, world: &World) -> Result<(Cloud, Plan), Failure> {
+pub(super) async fn resolve(scenario: &Scenario, world: &World) -> Result<(Cloud, Plan), Failure> {
     let cloud = Cloud::connect(&world.site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let planned = faults::plan(&scenario.faults, &world.site, &cloud, &RunId::from("plan")).await;
     let plan = planned.map_err(|error| Failure::with_help(error.to_string(), "For details: gameday preflight"))?;

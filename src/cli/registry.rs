@@ -21,7 +21,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// A run that has begun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Registration {
+pub(super) struct Registration {
     /// Its ID.
     pub run: RunId,
     /// Its folder, an absolute path.
@@ -40,7 +40,7 @@ pub struct Registration {
 
 /// A process of a machine, so that another one with its number is not taken for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
+pub(super) struct Process {
     /// The machine's name.
     host: String,
     /// Its ID by machine-id(5), where it has one.
@@ -57,7 +57,7 @@ pub struct Process {
 
 impl Process {
     /// This one.
-    pub fn own() -> Self {
+    pub(super) fn own() -> Self {
         let id = std::process::id();
         let line = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
         Self {
@@ -71,7 +71,7 @@ impl Process {
     }
 
     /// Whether it is known to have ended: it was of this machine, and is there no more. One of another machine may live.
-    pub fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         let own = Self::own();
         if self.host != own.host || self.machine != own.machine || self.boot.is_none() || own.boot.is_none() {
             return false;
@@ -94,13 +94,13 @@ fn started(id: u32) -> Option<u64> {
 }
 
 /// The machine's name.
-pub fn host() -> String {
+pub(super) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// A registration and its file.
 #[derive(Debug, Clone)]
-pub struct Registered {
+pub(super) struct Registered {
     /// What it says.
     pub run: Registration,
     file: PathBuf,
@@ -108,7 +108,7 @@ pub struct Registered {
 
 impl Registered {
     /// The run has nothing to put back any more.
-    pub fn remove(&self) {
+    pub(super) fn remove(&self) {
         // One that stays is found to be finished by the next call.
         let _ = fs::remove_file(&self.file);
     }
@@ -116,7 +116,7 @@ impl Registered {
 
 /// What is registered.
 #[derive(Debug, Default)]
-pub struct Registry {
+pub(super) struct Registry {
     /// Runs.
     pub runs: Vec<Registered>,
     /// Registrations and folders that cannot be read, in words.
@@ -127,7 +127,7 @@ pub struct Registry {
 ///
 /// # Errors
 /// In words.
-pub fn register(run: Registration) -> Result<Registered, String> {
+pub(super) fn register(run: Registration) -> Result<Registered, String> {
     let name = format!("{}.json", run.run);
     let text = serde_json::to_vec_pretty(&run).map_err(|error| error.to_string())?;
     let mut reasons = Vec::new();
@@ -144,7 +144,7 @@ pub fn register(run: Registration) -> Result<Registered, String> {
 }
 
 /// Every registration of every place.
-pub fn read() -> Registry {
+pub(super) fn read() -> Registry {
     let mut registry = Registry::default();
     for folder in folders() {
         let entries = match trusted(&folder).and_then(|()| fs::read_dir(&folder)) {
@@ -177,7 +177,7 @@ fn registration(file: &Path) -> io::Result<Registration> {
 }
 
 /// Where registrations may be, the first that can be written first.
-pub fn folders() -> Vec<PathBuf> {
+pub(super) fn folders() -> Vec<PathBuf> {
     let path = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| !path.as_os_str().is_empty());
     if let Some(folder) = path(STATE_DIR) {
         return vec![std::path::absolute(&folder).unwrap_or(folder)];

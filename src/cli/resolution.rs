@@ -29,7 +29,7 @@ pub(super) struct Share {
 }
 
 impl Resolution {
-    pub fn of(scenario: &Scenario) -> Self {
+    pub(super) fn of(scenario: &Scenario) -> Self {
         let (users, phases) = (&scenario.users, &scenario.phases);
         let rate = users.arrivals.rate.0;
         let of =
@@ -54,7 +54,7 @@ impl Resolution {
         Self { first_login_s: 1.0 / (rate * share), shares: scenario.objectives.iter().filter_map(short).collect() }
     }
 
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let share = |share: &Share| {
             json!({
                 "phase": share.phase, "target": share.target, "logins": share.logins, "at_most": share.at_most, "needed": share.needed,
@@ -66,7 +66,7 @@ impl Resolution {
         })
     }
 
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = format!(
             "Resolution: the RTO and the first login at a Region are measured to about {:.1} s, the time between two logins that can show \
              them; a higher login rate improves this.",

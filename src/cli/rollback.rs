@@ -22,7 +22,7 @@ use super::world::{self, World};
 use super::{Exit, Failure, Place, RollbackArgs, pause, unfinished};
 
 /// Restores what journals record, or what is found without a journal.
-pub async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
+pub(super) async fn rollback(args: RollbackArgs) -> Result<Exit, Failure> {
     let give_up = CancellationToken::new();
     listen(&give_up)?;
     let work = Work { give_up, even_if_locked: args.even_if_locked };

@@ -29,7 +29,7 @@ use super::world::{self, World};
 use super::{Exit, Failure, Format, RunArgs, summary, unfinished};
 
 /// Follows a run, and prints the result at its end.
-pub trait RunObserver {
+pub(super) trait RunObserver {
     /// Called before the run's first event.
     fn start(&mut self, world: &World, log: &Arc<EventLog>, phases: &Phases);
 
@@ -59,13 +59,13 @@ impl RunObserver for Summary {
 }
 
 /// Runs a scenario.
-pub async fn run(args: RunArgs) -> Result<Exit, Failure> {
+pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let summary = Summary(args.format);
     Box::pin(run_with(args, summary)).await
 }
 
 /// Runs a scenario with an observer.
-pub async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<Exit, Failure> {
+pub(super) async fn run_with(args: RunArgs, mut observer: impl RunObserver) -> Result<Exit, Failure> {
     let (scenario, environment) = world::read(Some(&args.scenario), &args.place)?;
     world::simulable(&environment.value)?;
     let phases = &scenario.value.phases;
@@ -252,7 +252,7 @@ fn listen(stop: &Stop, folder: &Path) -> Result<(), Failure> {
 }
 
 /// Writes every report of a run from its event log.
-pub fn write_reports(folder: &Path) -> Result<Outcome, Failure> {
+pub(super) fn write_reports(folder: &Path) -> Result<Outcome, Failure> {
     let outcome = outcome_of(folder)?;
     for (name, bytes) in report::reports(&outcome) {
         save(&folder.join(name), &bytes)?;
@@ -261,7 +261,7 @@ pub fn write_reports(folder: &Path) -> Result<Outcome, Failure> {
 }
 
 /// Reads what happened from a run's event log.
-pub fn outcome_of(folder: &Path) -> Result<Outcome, Failure> {
+pub(super) fn outcome_of(folder: &Path) -> Result<Outcome, Failure> {
     let mut history = History::default();
     read_log(&folder.join("events.ndjson"), |record| history.take(record))
         .map_err(|error| Failure::with_help(error.to_string(), "Give the folder of a run, with its events.ndjson"))?;

@@ -17,7 +17,7 @@ use super::{Exit, Failure, Place};
 
 /// The output format of `trend`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TrendFormat {
+pub(super) enum TrendFormat {
     /// A table for the terminal
     Human,
     /// For GitHub and GitLab, with a Mermaid chart
@@ -29,7 +29,7 @@ pub enum TrendFormat {
 }
 
 #[derive(Debug, Args)]
-pub struct TrendArgs {
+pub(super) struct TrendArgs {
     /// Folders of runs, such as reports/*; folders without run.json are skipped with a warning
     #[arg(required = true, value_name = "DIR")]
     runs: Vec<PathBuf>,
@@ -47,7 +47,7 @@ pub struct TrendArgs {
 
 /// The output format of `compare`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CompareFormat {
+pub(super) enum CompareFormat {
     /// Tables for the terminal
     Human,
     /// For GitHub and GitLab
@@ -57,7 +57,7 @@ pub enum CompareFormat {
 }
 
 #[derive(Debug, Args)]
-pub struct CompareArgs {
+pub(super) struct CompareArgs {
     /// The folder of the earlier run
     first: PathBuf,
     /// The folder of the later run
@@ -68,7 +68,7 @@ pub struct CompareArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct RunbookArgs {
+pub(super) struct RunbookArgs {
     /// The environment file; without it, the built-in lab
     #[arg(long, value_name = "FILE")]
     env: Option<PathBuf>,
@@ -81,7 +81,7 @@ pub struct RunbookArgs {
 }
 
 /// Writes the runbook.
-pub async fn runbook(args: RunbookArgs) -> Result<Exit, Failure> {
+pub(super) async fn runbook(args: RunbookArgs) -> Result<Exit, Failure> {
     let run = args.run.as_deref().map(read).transpose()?;
     let environment = world::environment(args.env.as_deref())?;
     let place = Place { env: args.env, speed: None, seed: None };
@@ -93,7 +93,7 @@ pub async fn runbook(args: RunbookArgs) -> Result<Exit, Failure> {
 }
 
 /// Compares runs over quarters.
-pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
+pub(super) fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
     let mut runs = Vec::new();
     for folder in &args.runs {
         let path = folder.join("run.json");
@@ -148,7 +148,7 @@ pub fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
 }
 
 /// Explains why two runs differ.
-pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
+pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
     let pair = compare::pair(&read(&args.first)?, &read(&args.second)?);
     let text = match args.format {
         CompareFormat::Human => side_by_side(&pair),
@@ -160,7 +160,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
 }
 
 /// The run.json of a run's folder.
-pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
+pub(super) fn read(folder: &Path) -> Result<RunRecord, Failure> {
     let path = folder.join("run.json");
     let text = read_at_most(&path, LONGEST_DOCUMENT).map_err(|error| {
         Failure::with_help(
@@ -172,7 +172,7 @@ pub fn read(folder: &Path) -> Result<RunRecord, Failure> {
 }
 
 /// To a file or to standard output.
-pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
+pub(super) fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     let text = format!("{}\n", text.trim_end());
     match out {
         Some(path) => {
@@ -182,7 +182,7 @@ pub fn put(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     }
 }
 
-pub fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+pub(super) fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::plain(error.to_string()))
 }
 

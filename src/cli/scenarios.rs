@@ -12,7 +12,7 @@ use super::output::{self, tell};
 use super::{Exit, Failure, library, text};
 
 #[derive(Debug, Args)]
-pub struct ScenariosArgs {
+pub(super) struct ScenariosArgs {
     /// The scenario to print; without it, all of them are listed.
     name: Option<String>,
     /// Write the scenario to this file, to change it there. An existing file is never overwritten.
@@ -21,7 +21,7 @@ pub struct ScenariosArgs {
 }
 
 /// Lists the built-in scenarios, or prints or writes one.
-pub fn scenarios(args: &ScenariosArgs) -> Result<Exit, Failure> {
+pub(super) fn scenarios(args: &ScenariosArgs) -> Result<Exit, Failure> {
     let Some(name) = &args.name else {
         return output::print(list().as_bytes()).map(|()| Exit::Success);
     };

@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Failure;
 
 /// SIGINT, SIGTERM and SIGHUP: a terminal that is closed must not leave a network blackholed.
-pub struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
@@ -13,7 +13,7 @@ pub struct Signals {
 
 impl Signals {
     /// Takes them over from now on.
-    pub fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         let take = |kind| {
             signal(kind).map_err(|error| Failure::plain(format!("signal handlers cannot be installed: {error}")))
         };
@@ -25,7 +25,7 @@ impl Signals {
     }
 
     /// Waits for the next one; gives its name.
-    pub async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             biased;
             _ = self.interrupt.recv() => "SIGINT",

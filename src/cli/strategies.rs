@@ -45,7 +45,7 @@ const ATTRIBUTES: [(&str, &str); 2] = [("custom:risk_profile", "elevated"), ("cu
 const BEFORE_THE_CUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
-pub struct StrategiesArgs {
+pub(super) struct StrategiesArgs {
     /// The scenario: the name of a built-in one or the path of a file
     #[arg(default_value = SCENARIO)]
     scenario: PathBuf,
@@ -68,19 +68,19 @@ pub struct StrategiesArgs {
 
 impl StrategiesArgs {
     /// How time passes in its runs.
-    pub fn time(&self) -> Time {
+    pub(super) fn time(&self) -> Time {
         if self.speed.is_some() || self.render { Time::Real } else { Time::Virtual }
     }
 
     /// The seed of all its runs, drawn now where none is given.
-    pub fn seed(&mut self) -> Seed {
+    pub(super) fn seed(&mut self) -> Seed {
         Seed(*self.seed.get_or_insert_with(|| u64::from(rand::random::<u32>())))
     }
 }
 
 /// What the table is printed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StrategiesFormat {
+pub(super) enum StrategiesFormat {
     /// For the terminal
     Human,
     /// For GitHub and GitLab; also written to `strategies.md`
@@ -90,7 +90,7 @@ pub enum StrategiesFormat {
 }
 
 /// Runs the scenario on each strategy and writes the table.
-pub async fn compare(mut args: StrategiesArgs) -> Result<Exit, Failure> {
+pub(super) async fn compare(mut args: StrategiesArgs) -> Result<Exit, Failure> {
     if !args.render {
         let seed = args.seed().0;
         for claim in CLAIMS {

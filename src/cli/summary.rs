@@ -15,7 +15,7 @@ use super::{output, text};
 const LAB: &str = "lab";
 
 /// Prints verdict, objectives, milestones and where the report is.
-pub fn print(outcome: &Outcome, folder: &Path) {
+pub(super) fn print(outcome: &Outcome, folder: &Path) {
     // If it cannot be written, the report has it anyway; the exit code stays the same.
     let _ = output::print(format!("{}\n", text(outcome, folder)).as_bytes());
 }
@@ -81,7 +81,7 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
 }
 
 /// A table as every command prints it.
-pub fn empty_table() -> Table {
+pub(super) fn empty_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     // comfy-table colours only on terminals; NO_COLOR is not its concern.

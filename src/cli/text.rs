@@ -3,30 +3,30 @@
 use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// The width of text, and of a terminal that does not say how wide it is.
-pub const WIDTH: u16 = 80;
+pub(super) const WIDTH: u16 = 80;
 
 /// A space within a command: it is never a place to break a line.
 const KEPT_SPACE: char = '\u{a0}';
 
 /// What a width is to be replaced by: a terminal with an unknown size (`docker run -t`, `ssh -tt`, `script`) has no columns.
-pub fn replaced(terminal: Option<u16>) -> Option<u16> {
+pub(super) fn replaced(terminal: Option<u16>) -> Option<u16> {
     (terminal == Some(0)).then_some(WIDTH)
 }
 
 /// Whether the terminal of standard output, or else of standard error, has no columns.
-pub fn has_no_columns() -> bool {
+pub(super) fn has_no_columns() -> bool {
     use rustix::termios::tcgetwinsize;
     let sizes = [tcgetwinsize(std::io::stdout()), tcgetwinsize(std::io::stderr())];
     sizes.into_iter().find_map(Result::ok).is_some_and(|size| size.ws_col == 0)
 }
 
 /// In lines of [`WIDTH`], each after the first with an indent.
-pub fn hanging(text: &str, indent: &str) -> String {
+pub(super) fn hanging(text: &str, indent: &str) -> String {
     filled(text, "", indent)
 }
 
 /// In lines of [`WIDTH`], each with an indent.
-pub fn indented(text: &str, indent: &str) -> String {
+pub(super) fn indented(text: &str, indent: &str) -> String {
     filled(text, indent, indent)
 }
 
@@ -52,7 +52,7 @@ fn kept(number: usize, part: &str) -> String {
 }
 
 /// Markdown as it is read on a terminal: paragraphs wrapped, the lines of fenced code as they are, without the fences.
-pub fn markdown(text: &str, indent: &str) -> String {
+pub(super) fn markdown(text: &str, indent: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut fenced = false;
     let mut paragraph: Vec<&str> = Vec::new();

@@ -16,7 +16,7 @@ use super::{Exit, Failure};
 const REPORTS: &str = "reports";
 
 /// A run that has something to put back, or whose journal cannot tell.
-pub struct Unfinished {
+pub(super) struct Unfinished {
     /// The run's folder.
     pub folder: PathBuf,
     /// What its journal says.
@@ -27,7 +27,7 @@ pub struct Unfinished {
 
 /// Unfinished runs.
 #[derive(Default)]
-pub struct FoundRuns {
+pub(super) struct FoundRuns {
     /// The newest first.
     pub runs: Vec<Unfinished>,
     /// What could not be looked at, in words.
@@ -50,12 +50,12 @@ impl Unfinished {
     }
 
     /// The environment file that it was begun with, where that is known.
-    pub fn environment_file(&self) -> Option<&Path> {
+    pub(super) fn environment_file(&self) -> Option<&Path> {
         self.registered.as_ref()?.run.environment_file.as_deref()
     }
 
     /// Its process on this machine, where that lives.
-    pub fn living(&self) -> Option<u32> {
+    pub(super) fn living(&self) -> Option<u32> {
         let process = &self.registered.as_ref()?.run.process;
         (!process.is_dead()).then_some(process.id)
     }
@@ -89,14 +89,14 @@ impl Unfinished {
     }
 
     /// Its registration is of no use any more.
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         if let Some(registered) = &self.registered {
             registered.remove();
         }
     }
 
     /// In a word or two.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match (&self.contents, &self.registered) {
             (Ok(contents), _) => contents.run_id.to_string(),
             (Err(_), Some(registered)) => registered.run.run.to_string(),
@@ -106,7 +106,7 @@ impl Unfinished {
 }
 
 /// The unfinished run of a folder, whatever is known of it.
-pub fn at(folder: &Path) -> Unfinished {
+pub(super) fn at(folder: &Path) -> Unfinished {
     let same = |registered: &Registered| registered.run.folder == absolute(folder);
     Unfinished::of(folder.to_owned(), registry::read().runs.into_iter().find(same))
 }
@@ -117,7 +117,7 @@ fn absolute(folder: &Path) -> PathBuf {
 }
 
 /// The unfinished runs that are registered and those in folders of runs.
-pub fn find(places: &[&Path]) -> FoundRuns {
+pub(super) fn find(places: &[&Path]) -> FoundRuns {
     let registry = registry::read();
     let mut looked = FoundRuns { unreadable: registry.unreadable, ..FoundRuns::default() };
     let mut known = BTreeMap::new();
@@ -153,12 +153,12 @@ pub fn find(places: &[&Path]) -> FoundRuns {
 }
 
 /// Those under `reports/` and those that are registered.
-pub fn all() -> FoundRuns {
+pub(super) fn all() -> FoundRuns {
     find(&[Path::new(REPORTS)])
 }
 
 /// Where [`all`] looks.
-pub fn places() -> String {
+pub(super) fn places() -> String {
     let reports = absolute(Path::new(REPORTS));
     let places = std::iter::once(reports).chain(registry::folders());
     places.map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
@@ -166,7 +166,7 @@ pub fn places() -> String {
 
 /// Refuses to begin while a run of the same environment is not restored: one that is registered, one where this run's folder goes, or one
 /// under `reports/`.
-pub fn refuse(environment: &Environment, out: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn refuse(environment: &Environment, out: Option<&Path>) -> Result<(), Failure> {
     if environment.kind == EnvironmentKind::Lab && environment.primary.is_none() {
         // A world of its own.
         return Ok(());

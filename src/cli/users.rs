@@ -28,7 +28,7 @@ use super::{Exit, Failure, Place, UsersCommand};
 const SHOWN: usize = 5;
 
 /// Creates or deletes synthetic users.
-pub async fn users(command: UsersCommand) -> Result<Exit, Failure> {
+pub(super) async fn users(command: UsersCommand) -> Result<Exit, Failure> {
     match command {
         UsersCommand::Seed(args) => {
             let prefix = &args.prefix;

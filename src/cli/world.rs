@@ -15,7 +15,7 @@ use gameday_core::scenario::Scenario;
 use super::{Exit, Failure, Place, embedded, input, library};
 
 /// An environment at hand.
-pub struct World {
+pub(super) struct World {
     /// What the engine works with.
     pub site: Site,
     /// Scenario time.
@@ -31,7 +31,7 @@ pub struct World {
 }
 
 /// Reads the scenario and the environment, and reports the problems of both. Without a scenario, the default one.
-pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>, Loaded<Environment>), Failure> {
+pub(super) fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>, Loaded<Environment>), Failure> {
     if let Some(path) = scenario {
         input::want_scenario(path)?;
     }
@@ -56,7 +56,7 @@ pub fn read(scenario: Option<&Path>, place: &Place) -> Result<(Loaded<Scenario>,
 ///
 /// # Errors
 /// With the reason.
-pub fn simulable(environment: &Environment) -> Result<(), Failure> {
+pub(super) fn simulable(environment: &Environment) -> Result<(), Failure> {
     let built_in = environment.kind == EnvironmentKind::Lab && environment.primary.is_none();
     if Clock::is_virtual() && !built_in {
         return Err(Failure::with_help(
@@ -68,13 +68,13 @@ pub fn simulable(environment: &Environment) -> Result<(), Failure> {
 }
 
 /// Reads the environment file, or takes the built-in one.
-pub fn environment(path: Option<&Path>) -> Result<Loaded<Environment>, FileProblems> {
+pub(super) fn environment(path: Option<&Path>) -> Result<Loaded<Environment>, FileProblems> {
     path.map_or_else(|| Ok(env::built_in()), env::load)
 }
 
 impl World {
     /// Starts or joins what the environment describes.
-    pub async fn open(environment: Loaded<Environment>, place: &Place) -> Result<Self, Failure> {
+    pub(super) async fn open(environment: Loaded<Environment>, place: &Place) -> Result<Self, Failure> {
         let seed = Seed(place.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())));
         let (folder, environment_sha256) = (environment.folder().to_owned(), environment.sha256.clone());
         let environment = environment.value;
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// The lab's ground truth after a run; nothing on AWS.
-    pub async fn truth(&self, zero_at: Option<Timestamp>) -> Option<TruthReport> {
+    pub(super) async fn truth(&self, zero_at: Option<Timestamp>) -> Option<TruthReport> {
         if let Some(lab) = &self.lab {
             return Some(lab.truth_report(zero_at));
         }
@@ -124,12 +124,12 @@ impl World {
     }
 
     /// Whether it ends with this process.
-    pub fn is_embedded(&self) -> bool {
+    pub(super) fn is_embedded(&self) -> bool {
         self.lab.is_some()
     }
 
     /// Ends the embedded lab.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         if let Some(lab) = self.lab {
             lab.shutdown().await;
         }
@@ -165,7 +165,7 @@ async fn fetch_truth(url: &str, zero_at: Option<Timestamp>) -> Option<TruthRepor
 ///
 /// # Errors
 /// With [`Exit::Refused`] for another account.
-pub async fn allowed(site: &Site) -> Result<(Cloud, Caller), Failure> {
+pub(super) async fn allowed(site: &Site) -> Result<(Cloud, Caller), Failure> {
     let cloud = Cloud::connect(site).await.map_err(|error| Failure::plain(error.to_string()))?;
     let mut found = Findings::default();
     if let Some(caller) = account(&cloud, site, &mut found).await {

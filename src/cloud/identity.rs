@@ -112,7 +112,11 @@ impl WrongIdentity {
 ///
 /// # Errors
 /// [`IdentityError`].
-pub async fn caller(sts: &aws_sdk_sts::Client, ambient: &Ambient, at_aws: bool) -> Result<Caller, IdentityError> {
+pub(super) async fn caller(
+    sts: &aws_sdk_sts::Client,
+    ambient: &Ambient,
+    at_aws: bool,
+) -> Result<Caller, IdentityError> {
     let answer = sts.get_caller_identity().send().await;
     let identity = answer.map_err(|error| match obstacle(&error) {
         None => IdentityError::Refused(CloudError::of(WHO)(error)),

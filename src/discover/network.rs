@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::NetworkInterface;
 use crate::cloud::{CloudError, RegionClients};
 
 /// The subnets of the network interfaces that have one of these addresses, private or public.
-pub async fn subnets(clients: &RegionClients, addresses: &[IpAddr]) -> Result<Vec<String>, CloudError> {
+pub(super) async fn subnets(clients: &RegionClients, addresses: &[IpAddr]) -> Result<Vec<String>, CloudError> {
     if addresses.is_empty() {
         return Ok(Vec::new());
     }

@@ -46,7 +46,7 @@ impl From<&UserPoolClientType> for Client {
 }
 
 /// Looks for the pool, in both Regions, and for what is in it.
-pub async fn look(cloud: &Cloud, id: &str, found: &mut Discovery) -> Result<(), CloudError> {
+pub(super) async fn look(cloud: &Cloud, id: &str, found: &mut Discovery) -> Result<(), CloudError> {
     let cognito = &cloud.primary.cognito;
     let operation = "cognito-idp:DescribeUserPool";
     let answer = cognito.describe_user_pool().user_pool_id(id).send().await.map_err(CloudError::of(operation))?;

@@ -33,7 +33,7 @@ struct Half {
 }
 
 /// Looks for the record, and what its health check asks.
-pub async fn look(cloud: &Cloud, wanted: Option<&str>, found: &mut Discovery) {
+pub(super) async fn look(cloud: &Cloud, wanted: Option<&str>, found: &mut Discovery) {
     let wanted = wanted.map(|name| name.trim_end_matches('.').to_ascii_lowercase());
     let zones = cloud.route53.list_hosted_zones().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let zones = found.note(zones.map_err(CloudError::of("route53:ListHostedZones"))).unwrap_or_default();

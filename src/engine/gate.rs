@@ -49,7 +49,7 @@ pub(super) struct Demands {
 
 impl Demands {
     /// The scenario's own; where it does not say, 99 % and what it demands of the recovery point, or the usual objective.
-    pub fn of(scenario: &Scenario) -> Self {
+    pub(super) fn of(scenario: &Scenario) -> Self {
         let rules = scenario.steady_state.clone().unwrap_or_default();
         let rpo = scenario.objectives.iter().find_map(|objective| match objective {
             Objective::Rpo { at_most } => Some(at_most.0),
@@ -70,7 +70,7 @@ pub(super) struct ProcessLoad {
 
 impl ProcessLoad {
     /// Nothing in virtual time, where no figure depends on how fast the machine is.
-    pub fn read() -> Self {
+    pub(super) fn read() -> Self {
         if Clock::is_virtual() {
             return Self::default();
         }
@@ -103,12 +103,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub fn new(speed: f64) -> Self {
+    pub(super) fn new(speed: f64) -> Self {
         Self { speed, ..Self::default() }
     }
 
     /// Takes a record into account.
-    pub fn take(&mut self, record: &Record) {
+    pub(super) fn take(&mut self, record: &Record) {
         match &record.event {
             Event::Login(login) => self.login(login),
             // A slow answer is written after a later, faster one.
@@ -162,7 +162,7 @@ impl Tally {
     }
 
     /// Steady state at the end of the baseline.
-    pub fn before_fault(
+    pub(super) fn before_fault(
         &self,
         demands: Demands,
         targets: &Targets,
@@ -188,7 +188,7 @@ impl Tally {
     }
 
     /// Steady state once the primary serves again: by the logins that were due from `since` on. Canaries are written up to the fault alone.
-    pub fn after_failback(&self, demands: Demands, targets: &Targets, since: Timestamp) -> SteadyState {
+    pub(super) fn after_failback(&self, demands: Demands, targets: &Targets, since: Timestamp) -> SteadyState {
         let (attempted, succeeded) = self.recent_since(|(scheduled, ..)| *scheduled >= since);
         let logins = judge_logins(attempted, succeeded, attempted, succeeded, demands, 1);
         whole(JudgedAt::AfterFailback, vec![logins, self.health(), self.record(targets)])
@@ -292,7 +292,7 @@ pub(super) struct SteadyWatch {
 
 impl SteadyWatch {
     /// Follows from now on.
-    pub fn start(log: &Arc<EventLog>, speed: f64) -> Self {
+    pub(super) fn start(log: &Arc<EventLog>, speed: f64) -> Self {
         let mut events = super::subscribe(log);
         let tally = Arc::new(Mutex::new(Tally::new(speed)));
         let followed = Arc::clone(&tally);
@@ -310,13 +310,13 @@ impl SteadyWatch {
     }
 
     /// Steady state at the end of the baseline.
-    pub fn before_fault(&self, demands: Demands, targets: &Targets) -> SteadyState {
+    pub(super) fn before_fault(&self, demands: Demands, targets: &Targets) -> SteadyState {
         let real = Clock::real_now().duration_since(self.began_at);
         lock(&self.tally).before_fault(demands, targets, (self.began, ProcessLoad::read()), real)
     }
 
     /// Steady state once the primary serves again.
-    pub fn after_failback(&self, demands: Demands, targets: &Targets, since: Timestamp) -> SteadyState {
+    pub(super) fn after_failback(&self, demands: Demands, targets: &Targets, since: Timestamp) -> SteadyState {
         lock(&self.tally).after_failback(demands, targets, since)
     }
 }

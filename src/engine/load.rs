@@ -34,7 +34,7 @@ struct Limits {
 
 impl Load {
     /// Starts both; `ended` hears of it when one of them ends although it was not asked to.
-    pub fn start(
+    pub(super) fn start(
         run: &Run,
         ready: &Preflighted,
         trials: Vec<LimitProbe>,
@@ -65,24 +65,24 @@ impl Load {
     }
 
     /// Sequence numbers of canaries are written up to the fault.
-    pub fn stop_writing(&self) {
+    pub(super) fn stop_writing(&self) {
         self.stop_writing.cancel();
     }
 
     /// Tries what a replica may not do.
-    pub fn try_limits(&self, crowd: &Arc<LoadGenerator>) {
+    pub(super) fn try_limits(&self, crowd: &Arc<LoadGenerator>) {
         let trials = std::mem::take(&mut *self.limits.trials.lock().unwrap_or_else(PoisonError::into_inner));
         let task = tokio::spawn(Arc::clone(crowd).try_limits(trials, self.limits.stop.clone()));
         *self.limits.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
     /// What has no answer by now is written without one.
-    pub fn stop_limits(&self) {
+    pub(super) fn stop_limits(&self) {
         self.limits.stop.cancel();
     }
 
     /// Gives whom the pool did not have before, by the limits that were tried.
-    pub async fn end(self) -> Vec<CreatedUser> {
+    pub(super) async fn end(self) -> Vec<CreatedUser> {
         self.stop_writing.cancel();
         self.limits.stop.cancel();
         let task = self.limits.task.into_inner().unwrap_or_else(PoisonError::into_inner);

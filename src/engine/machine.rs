@@ -61,7 +61,7 @@ pub(super) enum Activity {
 
 impl Activity {
     /// The phase that begins with it.
-    pub fn phase(self) -> Option<Phase> {
+    pub(super) fn phase(self) -> Option<Phase> {
         match self {
             Self::Preflight => Some(Phase::Preflight),
             Self::Baseline => Some(Phase::Baseline),

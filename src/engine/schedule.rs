@@ -15,7 +15,7 @@ use gameday_protocols::timer::Timer as _;
 ///
 /// # Errors
 /// The first [`FaultError`]; [`FaultError::Interrupted`] when it was stopped before the end.
-pub async fn run(
+pub(super) async fn run(
     plan: &Plan,
     clock: Clock,
     zero: Timestamp,

@@ -78,7 +78,7 @@ pub(super) struct Levels {
 
 impl Levels {
     /// Waits for the next one; for ever after the last.
-    pub async fn next(&mut self) -> StopLevel {
+    pub(super) async fn next(&mut self) -> StopLevel {
         let Some(next) = StopLevel::after(self.reached) else { return std::future::pending().await };
         self.stop.token(next).cancelled().await;
         self.reached = Some(next);

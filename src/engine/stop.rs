@@ -23,7 +23,7 @@ const LEAST_LOGINS: usize = 5;
 
 /// When to give up.
 #[derive(Debug)]
-pub struct Conditions {
+pub(super) struct Conditions {
     /// The scenario's.
     pub scenario: StopConditions,
     /// The environment's.
@@ -31,7 +31,7 @@ pub struct Conditions {
 }
 
 /// Looks until it is dropped, and tells `stop` the first condition that holds.
-pub fn watch(
+pub(super) fn watch(
     conditions: Conditions,
     zero: Timestamp,
     log: &Arc<EventLog>,

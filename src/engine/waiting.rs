@@ -28,7 +28,7 @@ struct Seen {
 
 /// Follows the failover of a run.
 #[derive(Debug)]
-pub struct FailoverTracker {
+pub(super) struct FailoverTracker {
     /// The primary Region, whose faults make the outage.
     primary: Region,
     seen: Arc<watch::Sender<Seen>>,
@@ -37,7 +37,7 @@ pub struct FailoverTracker {
 
 impl FailoverTracker {
     /// Follows from now on.
-    pub fn start(log: &Arc<EventLog>, primary: Region) -> Self {
+    pub(super) fn start(log: &Arc<EventLog>, primary: Region) -> Self {
         let mut events = super::subscribe(log);
         let seen = Arc::new(watch::Sender::new(Seen::default()));
         let followed = Arc::clone(&seen);
@@ -57,25 +57,25 @@ impl FailoverTracker {
     }
 
     /// Takes notice of a call, at the moment at which it is recorded.
-    pub fn on_call(&self, event: &Event) {
+    pub(super) fn on_call(&self, event: &Event) {
         if let Event::Mutation(mutation) = event {
             self.seen.send_if_modified(|seen| seen.outage.take(mutation, Some(&self.primary)));
         }
     }
 
     /// Whether a call that cuts was sent.
-    pub fn was_cut(&self) -> bool {
+    pub(super) fn was_cut(&self) -> bool {
         self.seen.borrow().outage.began().is_some()
     }
 
     /// Waits until the health check, every DNS server and a login say that the replica serves.
-    pub async fn failed_over(&self, targets: &Targets) {
+    pub(super) async fn failed_over(&self, targets: &Targets) {
         let servers = targets.authoritative.len() + targets.resolvers.len();
         self.until(|seen| seen.failed_over(servers)).await;
     }
 
     /// Waits until the health check, every DNS server and a login say that the primary serves again, after `since`.
-    pub async fn failed_back(&self, since: Timestamp) {
+    pub(super) async fn failed_back(&self, since: Timestamp) {
         self.until(|seen| seen.failed_back(since)).await;
     }
 

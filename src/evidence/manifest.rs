@@ -15,7 +15,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// The same hashes as `sha256sum --check` takes them.
 pub const SUMS: &str = "SHA256SUMS";
 /// Of the manifest's format.
-pub const MANIFEST_VERSION: u32 = 1;
+pub(super) const MANIFEST_VERSION: u32 = 1;
 
 /// What an archive holds, and of which run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

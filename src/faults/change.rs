@@ -78,7 +78,7 @@ pub enum RevertOutcome {
 pub type MutationSink = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// What deleting says: that it was gone already is fine.
-pub fn gone<T>(result: Result<T, CloudError>) -> Result<RevertOutcome, CloudError> {
+pub(super) fn gone<T>(result: Result<T, CloudError>) -> Result<RevertOutcome, CloudError> {
     match result {
         Ok(_) => Ok(RevertOutcome::Reverted),
         Err(error) if error.class == ErrorClass::NotFound => Ok(RevertOutcome::NoOp),

@@ -4,7 +4,7 @@
 /// environment variable `GAMEDAY_CRASH_AT`, and writes each point to the file in `GAMEDAY_CRASH_POINTS`. In a release
 /// build it does nothing.
 #[cfg(debug_assertions)]
-pub fn crash_point(what: &str, when: &str) {
+pub(super) fn crash_point(what: &str, when: &str) {
     use std::io::Write;
     use std::sync::atomic::{AtomicU64, Ordering};
 

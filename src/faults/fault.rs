@@ -94,7 +94,7 @@ impl BlastRadius {
 
 /// What a kind of fault resolves to.
 #[derive(Debug, Clone)]
-pub struct PlannedFault {
+pub(super) struct PlannedFault {
     /// What it covers.
     pub targets: Vec<Target>,
     /// Where packets vanish.
@@ -107,7 +107,7 @@ pub struct PlannedFault {
 
 impl PlannedFault {
     /// A fault that covers subnets.
-    pub fn of_subnets(context: &PlanContext<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
+    pub(super) fn of_subnets(context: &PlanContext<'_>, subnets: &[Subnet], actions: Vec<Action>) -> Self {
         let mut scope = Scope::default();
         for subnet in subnets {
             scope.insert(Part::NetworkAcls, &context.clients.region, &subnet.vpc);
@@ -129,7 +129,7 @@ impl PlannedFault {
 
 /// What a kind of fault plans from.
 #[derive(Clone, Copy)]
-pub struct PlanContext<'a> {
+pub(super) struct PlanContext<'a> {
     /// The fault's number, from 1.
     pub number: usize,
     /// As in the scenario.
@@ -157,7 +157,7 @@ impl PlanContext<'_> {
     ///
     /// # Errors
     /// [`FaultError::NoTarget`], [`FaultError::Cloud`].
-    pub async fn subnets(&self) -> Result<Vec<Subnet>, FaultError> {
+    pub(super) async fn subnets(&self) -> Result<Vec<Subnet>, FaultError> {
         self.chosen(self.all_subnets().await?)
     }
 
@@ -165,7 +165,7 @@ impl PlanContext<'_> {
     ///
     /// # Errors
     /// [`FaultError::Cloud`].
-    pub async fn all_subnets(&self) -> Result<Vec<Subnet>, FaultError> {
+    pub(super) async fn all_subnets(&self) -> Result<Vec<Subnet>, FaultError> {
         let selector = &self.site.region(self.spec.region).subnets;
         let all = self.selected.get_or_try_init(|| subnets(self.clients, selector)).await?;
         let targets = self.spec.targets.as_ref();
@@ -176,7 +176,7 @@ impl PlanContext<'_> {
     ///
     /// # Errors
     /// [`FaultError::SharedSubnet`], [`FaultError::Cloud`].
-    pub async fn refuse_shared(&self, subnets: &[Subnet]) -> Result<(), FaultError> {
+    pub(super) async fn refuse_shared(&self, subnets: &[Subnet]) -> Result<(), FaultError> {
         let endpoints = &self.site.region(self.spec.region).endpoints;
         if subnets.iter().all(|subnet| subnet.owner.is_none()) || of_two_emulators(endpoints) {
             return Ok(());
@@ -198,7 +198,7 @@ impl PlanContext<'_> {
     ///
     /// # Errors
     /// [`FaultError::Marked`] when another run told there how things were.
-    pub fn mark(
+    pub(super) fn mark(
         &self,
         on: Marked,
         tags: &BTreeMap<String, String>,
@@ -216,7 +216,7 @@ impl PlanContext<'_> {
     ///
     /// # Errors
     /// [`FaultError::NoTarget`] when nothing is.
-    pub fn chosen<T>(&self, mut found: Vec<T>) -> Result<Vec<T>, FaultError> {
+    pub(super) fn chosen<T>(&self, mut found: Vec<T>) -> Result<Vec<T>, FaultError> {
         if let Some(targets) = &self.spec.targets {
             // What the binary fraction has too much must not add a target: 7% of 100 are 7.
             let share = targets.percentage.map(|share| (found.len() as f64 * share.0 - 1e-9).ceil() as usize);

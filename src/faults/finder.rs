@@ -26,17 +26,17 @@ pub struct Finder<'a> {
 }
 
 /// Tags of EC2.
-pub fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+pub(super) fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
 }
 
 /// What has a tag.
-pub fn tagged(key: &str) -> Filter {
+pub(super) fn tagged(key: &str) -> Filter {
     Filter::builder().name("tag-key").values(key).build()
 }
 
 /// The resource is not there.
-pub fn is_gone(error: &CloudError) -> bool {
+pub(super) fn is_gone(error: &CloudError) -> bool {
     error.class == ErrorClass::NotFound || error.code.as_deref() == Some("NoSuchHealthCheck")
 }
 

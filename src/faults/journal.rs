@@ -48,7 +48,7 @@ struct Line {
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
-pub enum Entry {
+pub(super) enum Entry {
     /// The first line.
     Opened {
         /// The run, as the tags on what it makes say.

@@ -10,10 +10,10 @@ use super::tags::RUN_TAG;
 use gameday_core::model::Region;
 
 /// What begins the ID of every run.
-pub const RUNS: &str = "gd-*";
+pub(super) const RUNS: &str = "gd-*";
 
 /// The name of the statement for calls that describe a network. EC2's know no resources, so the Regions bound them.
-pub const DESCRIBE_NETWORK: &str = "DescribeNetwork";
+pub(super) const DESCRIBE_NETWORK: &str = "DescribeNetwork";
 
 /// A statement that allows calls.
 #[derive(Debug, Default)]
@@ -64,10 +64,10 @@ impl Statement {
 }
 
 /// The statements of a policy, by name.
-pub type Statements = BTreeMap<&'static str, Statement>;
+pub(super) type Statements = BTreeMap<&'static str, Statement>;
 
 /// The policy.
-pub fn document(statements: &Statements) -> Value {
+pub(super) fn document(statements: &Statements) -> Value {
     let statements = statements.iter().map(|(name, statement)| statement.json(name));
     json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
 }

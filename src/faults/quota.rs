@@ -15,7 +15,7 @@ const ACLS_CODE: &str = "L-B4A6D682";
 
 /// Quotas of network ACLs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AclQuotas {
+pub(super) struct AclQuotas {
     rules: Option<usize>,
     acls: Option<usize>,
     /// Why the applied ones are not known.
@@ -24,7 +24,7 @@ pub struct AclQuotas {
 
 impl AclQuotas {
     /// Those that Service Quotas applies; AWS's defaults where it does not say.
-    pub async fn read(clients: &RegionClients) -> Self {
+    pub(super) async fn read(clients: &RegionClients) -> Self {
         let mut quotas = Self::default();
         let mut pages =
             clients.checked.quotas.list_service_quotas().service_code("vpc").into_paginator().items().send();
@@ -52,23 +52,23 @@ impl AclQuotas {
     }
 
     /// Rules for each direction and family, for an ACL that has so many at most.
-    pub fn rules(&self, used: usize) -> usize {
+    pub(super) fn rules(&self, used: usize) -> usize {
         let default = if used > RULES.0 { RULES.1 } else { RULES.0 };
         self.rules.unwrap_or(default)
     }
 
     /// Network ACLs for each VPC.
-    pub fn acls(&self) -> usize {
+    pub(super) fn acls(&self) -> usize {
         self.acls.unwrap_or(ACLS)
     }
 
     #[cfg(test)]
-    pub fn not_read(why: &str) -> Self {
+    pub(super) fn not_read(why: &str) -> Self {
         Self { unread: Some(why.to_owned()), ..Self::default() }
     }
 
     #[cfg(test)]
-    pub fn of_rules(rules: usize) -> Self {
+    pub(super) fn of_rules(rules: usize) -> Self {
         Self { rules: Some(rules), ..Self::default() }
     }
 }

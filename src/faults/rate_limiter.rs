@@ -17,7 +17,7 @@ use crate::cloud::{CloudError, ErrorClass};
 use gameday_core::model::Clock;
 
 /// Calls in flight at once.
-pub const CALLS_IN_FLIGHT: usize = 32;
+pub(super) const CALLS_IN_FLIGHT: usize = 32;
 /// Calls a second at first.
 const START_PER_S: u32 = 200;
 /// Calls a second at the least; our own choice, so that a restore never comes to rest.

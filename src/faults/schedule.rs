@@ -53,7 +53,7 @@ impl ScheduleHeal {
 }
 
 /// Of the run's schedules in a group, by its name.
-pub const SNAPSHOT: Snapshot =
+pub(super) const SNAPSHOT: Snapshot =
     Snapshot { reads: &[], describe: |clients, group, state| Box::pin(snapshot(clients, group, state)) };
 
 async fn snapshot(clients: &RegionClients, group: &str, state: &mut State) -> Result<(), CloudError> {

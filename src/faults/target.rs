@@ -36,7 +36,7 @@ const VALUES_IN_A_CALL: usize = 200;
 ///
 /// # Errors
 /// [`CloudError`], also for an ID that does not exist.
-pub async fn subnets(clients: &RegionClients, selector: &SubnetSelector) -> Result<Vec<Subnet>, CloudError> {
+pub(super) async fn subnets(clients: &RegionClients, selector: &SubnetSelector) -> Result<Vec<Subnet>, CloudError> {
     let mut found = Vec::new();
     if selector.ids.is_empty() {
         let filters =
@@ -103,7 +103,7 @@ impl Subnet {
 }
 
 /// Whether EC2 and STS are emulated on this machine by two programs, each with an account of its own that the other does not know.
-pub fn of_two_emulators(endpoints: &BTreeMap<String, String>) -> bool {
+pub(super) fn of_two_emulators(endpoints: &BTreeMap<String, String>) -> bool {
     let here = |service: &str| {
         let address: std::net::SocketAddr =
             endpoints.get(service)?.strip_prefix("http://")?.trim_end_matches('/').parse().ok()?;

@@ -31,7 +31,7 @@ const MOST_SESSIONS: usize = 100;
 
 /// How many sessions to open of each flow that lives on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sessions {
+pub(super) enum Sessions {
     /// Whether one can be opened at all.
     One,
     /// As many as a run needs.
@@ -39,7 +39,7 @@ pub enum Sessions {
 }
 
 /// What an access token must be.
-pub fn expectations(scenario: &Scenario, site: &Site) -> Expectations {
+pub(super) fn expectations(scenario: &Scenario, site: &Site) -> Expectations {
     Expectations {
         pool_id: site.pool.id.clone(),
         client_ids: vec![site.pool.client_id.clone()],
@@ -49,7 +49,7 @@ pub fn expectations(scenario: &Scenario, site: &Site) -> Expectations {
 }
 
 /// The cache of both Regions' keys, each fetched from its Region directly.
-pub fn keys(
+pub(super) fn keys(
     site: &Site,
     tls: &TlsConnector,
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
@@ -141,7 +141,7 @@ struct Failed {
 }
 
 /// Logs in at each Region directly, in each way in which the scenario does.
-pub async fn check(
+pub(super) async fn check(
     crowd: &LoadGenerator,
     question: &PreflightInput<'_>,
     resolvers: &[Server],
@@ -325,7 +325,7 @@ fn past_the_proxy(variable: &str, outcome: &LoginOutcome) -> Option<String> {
 }
 
 /// Opens the sessions on whose refresh tokens flows live, by the primary directly.
-pub async fn sessions(
+pub(super) async fn sessions(
     crowd: &LoadGenerator,
     open: Sessions,
     question: &PreflightInput<'_>,

@@ -11,7 +11,7 @@ use super::checks::{Occurrence, steps};
 use super::{Findings, PreflightInput};
 
 /// The pool's own app client first, then the others.
-pub async fn clients(site: &Site, cloud: &Cloud) -> Result<Vec<AppClient>, SecretError> {
+pub(super) async fn clients(site: &Site, cloud: &Cloud) -> Result<Vec<AppClient>, SecretError> {
     let secret = async |reference: Option<&SecretRef>| match reference {
         Some(reference) => resolve_secret(reference, &site.folder, &cloud.secrets).await.map(Some),
         None => Ok(None),
@@ -37,7 +37,7 @@ pub async fn clients(site: &Site, cloud: &Cloud) -> Result<Vec<AppClient>, Secre
 }
 
 /// Managed login's address.
-pub fn managed(login: &ManagedLogin) -> Managed {
+pub(super) fn managed(login: &ManagedLogin) -> Managed {
     Managed { domain: login.domain.clone(), port: login.port, identity_provider: login.identity_provider.clone() }
 }
 
@@ -51,7 +51,10 @@ struct Group<'a> {
 }
 
 /// The users of `[users]` under the empty name, and each population under its own.
-pub async fn populations(site: &Site, cloud: &Cloud) -> Result<BTreeMap<String, Population>, super::PreflightError> {
+pub(super) async fn populations(
+    site: &Site,
+    cloud: &Cloud,
+) -> Result<BTreeMap<String, Population>, super::PreflightError> {
     let own = &site.users;
     let group = Group {
         name: "",
@@ -92,7 +95,7 @@ async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Ac
 }
 
 /// Whether every app client and population that the scenario names is there, with what its flow needs.
-pub fn check(crowd: &LoadGenerator, question: &PreflightInput<'_>, found: &mut Findings) {
+pub(super) fn check(crowd: &LoadGenerator, question: &PreflightInput<'_>, found: &mut Findings) {
     check_expectations(crowd, question, found);
     check_codes(crowd, found);
     let load = &question.scenario.users;

@@ -68,7 +68,7 @@ pub(super) struct AttemptTrace {
 }
 
 impl AttemptTrace {
-    pub fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         Self {
             clock,
             step: LoginStep::Dns,
@@ -85,7 +85,7 @@ impl AttemptTrace {
     }
 
     /// How a try ended that got no answer in time.
-    pub fn unanswered(&self) -> LoginOutcome {
+    pub(super) fn unanswered(&self) -> LoginOutcome {
         match self.step {
             LoginStep::Dns => LoginOutcome::DnsFailed,
             LoginStep::Connect => LoginOutcome::ConnectTimeout,
@@ -94,12 +94,12 @@ impl AttemptTrace {
     }
 
     /// Ends the step under way.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.close(true);
     }
 
     /// The try ends in the step under way.
-    pub fn break_off(&mut self) {
+    pub(super) fn break_off(&mut self) {
         self.close(false);
     }
 
@@ -112,7 +112,7 @@ impl AttemptTrace {
 }
 
 impl<'a> AttemptContext<'a> {
-    pub fn new(
+    pub(super) fn new(
         door: &'a LoginTarget,
         way: &'a ClientProfile,
         client: &'a AppClient,
@@ -124,13 +124,13 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// Ends the step under way and begins the next.
-    pub fn next(&mut self, step: LoginStep) {
+    pub(super) fn next(&mut self, step: LoginStep) {
         self.progress.end();
         self.progress.step = step;
     }
 
     /// The connection to the front door: one that the cohort holds, or a new one.
-    pub async fn connection(&mut self) -> Result<OneConnection, LoginOutcome> {
+    pub(super) async fn connection(&mut self) -> Result<OneConnection, LoginOutcome> {
         if let Some(connection) = &self.connection {
             return Ok(connection.clone());
         }
@@ -150,7 +150,7 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// A connection to a host by name: the front door's own, one of this try, or a new one by the cohort's DNS.
-    pub async fn connection_to(&mut self, host: &str, port: u16) -> Result<OneConnection, LoginOutcome> {
+    pub(super) async fn connection_to(&mut self, host: &str, port: u16) -> Result<OneConnection, LoginOutcome> {
         if port == self.door.port && host.eq_ignore_ascii_case(&self.door.name) {
             return self.connection().await;
         }
@@ -178,7 +178,7 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// Gives the connection back to the cohort, after all went well.
-    pub fn keep_connection(&mut self) {
+    pub(super) fn keep_connection(&mut self) {
         if let (Some(connection), Lookup::Profile) = (self.connection.take(), self.lookup) {
             self.way.give_back(connection);
         }
@@ -205,14 +205,14 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// Does the TLS handshake.
-    pub async fn secure(&self, tcp: TcpStream, at: IpAddr, host: &str) -> Result<OneConnection, LoginOutcome> {
+    pub(super) async fn secure(&self, tcp: TcpStream, at: IpAddr, host: &str) -> Result<OneConnection, LoginOutcome> {
         let name = server_name(host).map_err(|_| LoginOutcome::TlsFailed)?;
         let connection = Connection::open(&self.door.tls, name, tcp).await.map_err(|error| tls_outcome(&error))?;
         Ok(OneConnection::new(connection, at))
     }
 
     /// Opens a TCP connection to one of several addresses.
-    pub async fn reach(&mut self, addresses: &[IpAddr], port: u16) -> Result<(TcpStream, IpAddr), LoginOutcome> {
+    pub(super) async fn reach(&mut self, addresses: &[IpAddr], port: u16) -> Result<(TcpStream, IpAddr), LoginOutcome> {
         // As common HTTP clients do: the addresses of an answer share the connect timeout.
         let share = self.way.connect / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
         let (mut outcome, mut local) = (LoginOutcome::DnsFailed, None);
@@ -233,7 +233,7 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// Cognito's API through the front door's connection. Calls that are signed are signed for the Region that the address leads to.
-    pub fn cognito(&self, connection: &OneConnection) -> Client {
+    pub(super) fn cognito(&self, connection: &OneConnection) -> Client {
         let door = self.door;
         let patience = door.clock.real(self.way.login);
         let timeouts = TimeoutConfig::builder()
@@ -258,12 +258,12 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// `SECRET_HASH` for a user, where the app client has a secret.
-    pub fn secret_hash(&self, user: &str) -> Option<String> {
+    pub(super) fn secret_hash(&self, user: &str) -> Option<String> {
         self.client.secret_hash(user)
     }
 
     /// Verifies an access token, and notes which Region it names. Gives the name of its user, where it has one.
-    pub fn verify(&mut self, token: &str) -> Result<Option<String>, LoginOutcome> {
+    pub(super) fn verify(&mut self, token: &str) -> Result<Option<String>, LoginOutcome> {
         let door = self.door;
         match door.keys.verify_access_token(token, &door.expectations, door.clock.now()) {
             Ok(claims) => {
@@ -279,7 +279,7 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// Verifies an ID token, which was issued to this try's app client and repeats the word that the try sent.
-    pub fn verify_id(&self, token: &str, nonce: Option<&str>) -> Result<(), LoginOutcome> {
+    pub(super) fn verify_id(&self, token: &str, nonce: Option<&str>) -> Result<(), LoginOutcome> {
         let door = self.door;
         // The mandatory claims are those of the access token; triggers need not add them here, too.
         let (client_ids, required_claims) = (vec![self.client.id.clone()], Vec::new());
@@ -300,7 +300,7 @@ impl<'a> AttemptContext<'a> {
     }
 
     /// Asks the protected API.
-    pub async fn protected_api(&mut self, token: &str) -> Result<(), LoginOutcome> {
+    pub(super) async fn protected_api(&mut self, token: &str) -> Result<(), LoginOutcome> {
         let (door, step) = (self.door, LoginStep::ProtectedApi);
         let connection = self.connection().await?;
         self.next(step);

@@ -11,7 +11,7 @@ use gameday_core::scenario::{Retry, RetryPolicy};
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// How long a client waits before its next try, after so many; nothing when it gives up.
-pub fn wait(retry: &Retry, tries: u32, rng: &mut impl Rng) -> Option<Duration> {
+pub(super) fn wait(retry: &Retry, tries: u32, rng: &mut impl Rng) -> Option<Duration> {
     if tries >= retry.tries {
         return None;
     }
@@ -26,7 +26,7 @@ pub fn wait(retry: &Retry, tries: u32, rng: &mut impl Rng) -> Option<Duration> {
 }
 
 /// Whether another try may end otherwise. A wrong password stays wrong.
-pub fn may_help(outcome: &LoginOutcome) -> bool {
+pub(super) fn may_help(outcome: &LoginOutcome) -> bool {
     match outcome {
         LoginOutcome::DnsFailed
         | LoginOutcome::ConnectTimeout

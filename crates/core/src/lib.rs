@@ -9,6 +9,8 @@
 
 // A closed pipe makes these panic.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+// What does not leave the crate is `pub(crate)`.
+#![warn(unreachable_pub)]
 
 pub mod compare;
 pub mod env;

@@ -15,17 +15,17 @@ use super::InitArgs;
 const PASSWORD: &str = "GAMEDAY_USER_PASSWORD";
 
 /// The list of users next to the file; `gameday users seed` writes it by default.
-pub const LIST: &str = "users.csv";
+pub(crate) const LIST: &str = "users.csv";
 
 /// What the file is written from.
-pub struct Facts<'a> {
+pub(super) struct Facts<'a> {
     pub args: &'a InitArgs,
     pub found: &'a Discovery,
     pub access: &'a Access,
 }
 
 /// The file, and what was not found.
-pub struct Written {
+pub(super) struct Written {
     pub text: String,
     pub gaps: Vec<String>,
 }
@@ -70,7 +70,7 @@ impl Page {
 }
 
 /// Writes it.
-pub fn write(facts: &Facts<'_>) -> Written {
+pub(super) fn write(facts: &Facts<'_>) -> Written {
     let mut page = Page::default();
     head(&mut page, facts);
     let Facts { args, found, .. } = facts;

@@ -19,7 +19,7 @@ use gameday_core::model::Region;
 use gameday_core::report::escape::shell_word;
 use gameday_protocols::dns::Server;
 
-pub use file::LIST;
+pub(super) use file::LIST;
 
 use super::output::tell;
 use super::{Exit, Failure};
@@ -31,7 +31,7 @@ const COUNT: u32 = 100;
 const DNS_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
-pub struct InitArgs {
+pub(super) struct InitArgs {
     /// The Region that serves in steady state
     #[arg(long, value_name = "REGION")]
     region_primary: String,
@@ -74,7 +74,7 @@ pub struct InitArgs {
 }
 
 /// Writes an environment file by discovery.
-pub async fn init(args: InitArgs) -> Result<Exit, Failure> {
+pub(super) async fn init(args: InitArgs) -> Result<Exit, Failure> {
     if args.out.exists() && !args.force {
         return Err(there_already(&args.out));
     }

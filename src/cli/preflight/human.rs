@@ -14,7 +14,7 @@ use gameday_core::model::{Finding, Severity};
 const INDENT: &str = "  ";
 
 /// Everything: what passed first, then the findings, so that the verdict and its reasons are next to the prompt.
-pub fn text(told: &Told) -> String {
+pub(super) fn text(told: &Told) -> String {
     let mut parts = Vec::new();
     if !told.passed.is_empty() {
         parts.push(passed(told));

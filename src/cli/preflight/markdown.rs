@@ -29,7 +29,7 @@ struct Row<'a> {
 
 /// The document.
 #[expect(clippy::expect_used, reason = "rendering to memory")]
-pub fn text(told: &Told) -> String {
+pub(super) fn text(told: &Told) -> String {
     let document = Document {
         file: &told.file,
         summary: summary(told),

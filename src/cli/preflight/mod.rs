@@ -23,11 +23,11 @@ use gameday_core::scenario::Scenario;
 use super::world::{self, World};
 use super::{Exit, Failure, PreflightArgs, runs};
 
-pub use pages::ignorable;
+pub(super) use pages::ignorable;
 
 /// The output format of preflight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PreflightFormat {
+pub(super) enum PreflightFormat {
     /// For a terminal
     Human,
     /// For programs
@@ -40,7 +40,7 @@ pub enum PreflightFormat {
 
 /// The least severity at which the exit code is 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
+pub(super) enum FailOn {
     /// Findings that stop a run before it changes anything
     Blocker,
     /// Also findings that may harm a failover or the measurement
@@ -87,7 +87,7 @@ impl Told {
 }
 
 /// Checks readiness; exit code 3 for a finding with at least the severity of `--fail-on`.
-pub async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
+pub(super) async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     if let Some(code) = &args.explain {
         return pages::explain(code);
     }

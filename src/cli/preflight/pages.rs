@@ -27,7 +27,7 @@ const AREAS: [(char, &str); 10] = [
 ];
 
 /// The pages of codes, by area, in the order of the codes.
-pub fn by_area(codes: &[&str]) -> Vec<(&'static str, Vec<RuleMetadata>)> {
+pub(super) fn by_area(codes: &[&str]) -> Vec<(&'static str, Vec<RuleMetadata>)> {
     let pages = pages();
     let of = |digit: char| {
         let in_area = |page: &&RuleMetadata| page.code[2..].starts_with(digit) && codes.contains(&page.code);
@@ -61,7 +61,7 @@ fn page(code: &str) -> Result<RuleMetadata, String> {
 ///
 /// # Errors
 /// In words, for a code that cannot be ignored.
-pub fn ignorable(code: &str) -> Result<String, String> {
+pub(crate) fn ignorable(code: &str) -> Result<String, String> {
     if code == crate::engine::STEADY_STATE {
         return Ok(code.to_owned());
     }
@@ -76,7 +76,7 @@ pub fn ignorable(code: &str) -> Result<String, String> {
 }
 
 /// Prints a page.
-pub fn explain(code: &str) -> Result<Exit, Failure> {
+pub(super) fn explain(code: &str) -> Result<Exit, Failure> {
     let page = page(code).map_err(|error| Failure::with_help(error, "`gameday preflight --list` lists all of them"))?;
     let RuleMetadata { code, severity, title, why, remedy, .. } = page;
     let mut page_text = format!("{code}  {title}  ({})\n\n", word(severity));
@@ -92,7 +92,7 @@ pub fn explain(code: &str) -> Result<Exit, Failure> {
 }
 
 /// Prints all codes.
-pub fn list() -> Result<Exit, Failure> {
+pub(super) fn list() -> Result<Exit, Failure> {
     let mut table = empty_table();
     table.load_style(presets::NOTHING);
     for page in pages() {
@@ -102,7 +102,7 @@ pub fn list() -> Result<Exit, Failure> {
 }
 
 /// Writes a file for each page, and an index; removes the files of codes that no longer exist.
-pub fn write(folder: &Path) -> Result<Exit, Failure> {
+pub(super) fn write(folder: &Path) -> Result<Exit, Failure> {
     let fail = |error: std::io::Error| Failure::plain(format!("{}: {error}", folder.display()));
     fs::create_dir_all(folder).map_err(fail)?;
     for entry in fs::read_dir(folder).map_err(fail)? {

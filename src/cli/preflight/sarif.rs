@@ -44,7 +44,7 @@ fn result(found: &Finding, rules: &[RuleMetadata], file: &str) -> Value {
 }
 
 /// The log of one run.
-pub fn log(told: &Told) -> Value {
+pub(super) fn log(told: &Told) -> Value {
     let rules = pages();
     let lacks = told.not_checked.iter().map(|lack| {
         json!({

@@ -23,7 +23,7 @@ const LINES: usize = 200;
 
 /// The steps of a failover, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tick {
+pub(super) enum Tick {
     Cut,
     FailedLogin,
     Unhealthy,
@@ -37,7 +37,7 @@ pub enum Tick {
 }
 
 impl Tick {
-    pub const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Cut,
         Self::FailedLogin,
         Self::Unhealthy,
@@ -50,7 +50,7 @@ impl Tick {
         Self::Primary,
     ];
 
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Cut => "fault injected",
             Self::FailedLogin => "first failed login",
@@ -68,7 +68,7 @@ impl Tick {
 
 /// A fault, and how many targets it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
+pub(super) struct Planned {
     pub fault: String,
     pub region: String,
     pub targets: usize,
@@ -76,14 +76,14 @@ pub struct Planned {
 
 /// Logins of a Region within a bar's time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bucket {
+pub(super) struct Bucket {
     pub attempted: u64,
     pub succeeded: u64,
 }
 
 /// Everything that is shown.
 #[derive(Debug)]
-pub struct Board {
+pub(super) struct Board {
     pub started: Timestamp,
     /// When the last event was.
     pub last: Timestamp,
@@ -117,7 +117,7 @@ fn index(role: RegionRole) -> usize {
 }
 
 impl Board {
-    pub fn new(started: Timestamp, phases: Phases) -> Self {
+    pub(super) fn new(started: Timestamp, phases: Phases) -> Self {
         Self {
             started,
             last: started,
@@ -140,12 +140,12 @@ impl Board {
     }
 
     /// Seconds of scenario time since the run began.
-    pub fn seconds(&self, at: Timestamp) -> f64 {
+    pub(super) fn seconds(&self, at: Timestamp) -> f64 {
         at.duration_since(self.started).as_secs_f64()
     }
 
     /// How long the phase has lasted, and how long it may, in seconds.
-    pub fn phase_time(&self, now: Timestamp) -> Option<(f64, Option<f64>)> {
+    pub(super) fn phase_time(&self, now: Timestamp) -> Option<(f64, Option<f64>)> {
         let lasted = now.duration_since(self.phase_started?).as_secs_f64();
         let planned = match self.phase? {
             Phase::Baseline => Some(self.phases.baseline),
@@ -158,7 +158,7 @@ impl Board {
     }
 
     /// In how many seconds the primary is healed at the latest; nothing while it is not cut off.
-    pub fn heals_in(&self, now: Timestamp) -> Option<f64> {
+    pub(super) fn heals_in(&self, now: Timestamp) -> Option<f64> {
         let (from, lasts) = match self.phase? {
             Phase::Inject | Phase::Outage => (*self.ticks.get(&Tick::Cut)?, self.phases.outage_and_hold()),
             Phase::Hold => (self.phase_started?, self.phases.hold.0),
@@ -169,7 +169,7 @@ impl Board {
     }
 
     /// The state in a line.
-    pub fn status(&self, now: Timestamp) -> String {
+    pub(super) fn status(&self, now: Timestamp) -> String {
         let phase = self.phase.map_or("starting", Phase::as_str);
         let lasted = self.phase_time(now).map_or(0.0, |(lasted, _)| lasted);
         let rate = match self.recent.len() {
@@ -185,7 +185,7 @@ impl Board {
     }
 
     /// Takes an event; gives what is worth a line.
-    pub fn take(&mut self, record: &Record) -> Vec<String> {
+    pub(super) fn take(&mut self, record: &Record) -> Vec<String> {
         let said = self.lines_of(record);
         for line in &said {
             self.note(line.clone());
@@ -194,7 +194,7 @@ impl Board {
     }
 
     /// Keeps a line.
-    pub fn note(&mut self, line: String) {
+    pub(super) fn note(&mut self, line: String) {
         if self.lines.len() == LINES {
             self.lines.pop_front();
         }
@@ -202,7 +202,7 @@ impl Board {
     }
 
     /// Moves the bars on to this moment.
-    pub fn advance(&mut self, now: Timestamp) {
+    pub(super) fn advance(&mut self, now: Timestamp) {
         let bucket = (self.seconds(now) / BUCKET.as_secs_f64()).floor() as i64;
         let missing = usize::try_from(bucket - self.bucket).unwrap_or(0).min(BUCKETS);
         for rates in &mut self.rates {

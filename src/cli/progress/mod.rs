@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 static SUSPENDED: AtomicBool = AtomicBool::new(false);
 
 /// Leaves the terminal as it was, for as long as this program is stopped. Waits a second at most.
-pub fn suspend() {
+pub(super) fn suspend() {
     SUSPENDED.store(true, Ordering::SeqCst);
     let until = Clock::real_now() + PATIENCE;
     while screen::shown() && Clock::real_now() < until {
@@ -46,12 +46,12 @@ pub fn suspend() {
 }
 
 /// The view may be drawn again.
-pub fn resume() {
+pub(super) fn resume() {
     SUSPENDED.store(false, Ordering::SeqCst);
 }
 
 /// Shows what happens, until it is ended.
-pub struct Progress {
+pub(super) struct Progress {
     way: Way,
     end: CancellationToken,
 }
@@ -67,7 +67,7 @@ enum Way {
 
 impl Progress {
     /// Follows the event log. `plain` asks for plain lines on a terminal too.
-    pub fn start(log: &Arc<EventLog>, clock: Clock, phases: &Phases, heading: &str, plain: bool) -> Self {
+    pub(super) fn start(log: &Arc<EventLog>, clock: Clock, phases: &Phases, heading: &str, plain: bool) -> Self {
         let end = CancellationToken::new();
         let board = Board::new(clock.now(), phases.clone());
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
@@ -95,7 +95,7 @@ impl Progress {
     }
 
     /// Shows what is left, and puts the terminal back as it was.
-    pub async fn end(self) {
+    pub(super) async fn end(self) {
         self.end.cancel();
         match self.way {
             Way::Plain(task) => {

@@ -19,13 +19,13 @@ static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
 /// The alternate screen of standard error, left when dropped.
-pub struct Screen {
+pub(super) struct Screen {
     pub terminal: Terminal<CrosstermBackend<Stderr>>,
 }
 
 impl Screen {
     /// Shows it. Ctrl-C stays a signal: the terminal is not made raw, only its echo is off.
-    pub fn show() -> io::Result<Self> {
+    pub(super) fn show() -> io::Result<Self> {
         HOOK.call_once(|| {
             let next = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
@@ -61,22 +61,22 @@ fn quiet() {
 }
 
 /// Whether this process has the terminal. In the background it would be stopped as soon as it changes how the terminal works.
-pub fn in_foreground() -> bool {
+pub(super) fn in_foreground() -> bool {
     rustix::termios::tcgetpgrp(io::stderr().as_fd()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 /// Whether the terminal has no columns or no rows, so that nothing can be drawn on it.
-pub fn has_no_room() -> bool {
+pub(super) fn has_no_room() -> bool {
     rustix::termios::tcgetwinsize(io::stderr()).is_ok_and(|size| size.ws_col == 0 || size.ws_row == 0)
 }
 
 /// Whether it is shown.
-pub fn shown() -> bool {
+pub(super) fn shown() -> bool {
     SHOWN.load(Ordering::SeqCst)
 }
 
 /// Puts the terminal back as it was; once, whoever comes first.
-pub fn leave() {
+pub(super) fn leave() {
     if SHOWN.swap(false, Ordering::SeqCst) {
         // A terminal that is gone needs nothing.
         let _ = execute!(io::stderr(), Show, LeaveAlternateScreen);

@@ -21,7 +21,7 @@ const LEAST: u64 = 7;
 
 /// Colours, or none where `NO_COLOR` asks for none.
 #[derive(Debug, Clone, Copy)]
-pub struct Palette {
+pub(super) struct Palette {
     pub colours: bool,
 }
 
@@ -36,7 +36,7 @@ impl Palette {
 }
 
 /// Draws everything.
-pub fn draw(frame: &mut Frame<'_>, board: &Board, heading: &str, now: Timestamp, palette: Palette) {
+pub(super) fn draw(frame: &mut Frame<'_>, board: &Board, heading: &str, now: Timestamp, palette: Palette) {
     let area = frame.area();
     let [top, timer, rest] =
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(0)]).areas(area);

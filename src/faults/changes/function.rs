@@ -28,7 +28,7 @@ pub struct ThrottleFunction {
 }
 
 /// What is reserved for a function, as states compare it.
-pub fn reserved_text(reserved: Option<i32>) -> String {
+pub(crate) fn reserved_text(reserved: Option<i32>) -> String {
     reserved.map_or_else(|| "none".to_owned(), |number| number.to_string())
 }
 
@@ -36,7 +36,7 @@ pub fn reserved_text(reserved: Option<i32>) -> String {
 ///
 /// # Errors
 /// [`CloudError`].
-pub async fn reserved(clients: &RegionClients, function: &str) -> Result<Option<i32>, CloudError> {
+pub(crate) async fn reserved(clients: &RegionClients, function: &str) -> Result<Option<i32>, CloudError> {
     let call = clients.reading.lambda.get_function_concurrency().function_name(function);
     let answer = call.send().await.map_err(CloudError::of("lambda:GetFunctionConcurrency"))?;
     Ok(answer.reserved_concurrent_executions)
@@ -71,7 +71,7 @@ fn words(reserved: Option<i32>) -> String {
 }
 
 /// Of a function, by its ARN.
-pub const SNAPSHOT: Snapshot =
+pub(crate) const SNAPSHOT: Snapshot =
     Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(snapshot(clients, arn, state)) };
 
 async fn snapshot(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
@@ -228,7 +228,7 @@ impl Change for ThrottleFunction {
 }
 
 /// Concurrency and tags are the function's, not a version's or an alias's: seven parts of the ARN.
-pub fn unqualified(arn: &str) -> &str {
+pub(crate) fn unqualified(arn: &str) -> &str {
     arn.match_indices(':').nth(6).map_or(arn, |(end, _)| &arn[..end])
 }
 
@@ -242,7 +242,7 @@ fn functions(config: &LambdaConfigType) -> BTreeSet<String> {
 }
 
 /// The function of a trigger.
-pub fn of_trigger(config: &LambdaConfigType, trigger: Trigger) -> Option<String> {
+pub(crate) fn of_trigger(config: &LambdaConfigType, trigger: Trigger) -> Option<String> {
     let arn = match trigger {
         Trigger::PreAuthentication => config.pre_authentication(),
         Trigger::PostAuthentication => config.post_authentication(),

@@ -239,7 +239,7 @@ impl GroupRule {
 
 /// A rule that is there, with what EC2 gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DescribedRule {
+pub(crate) struct DescribedRule {
     /// Its ID.
     pub id: String,
     /// Outbound, else inbound.
@@ -254,7 +254,7 @@ pub struct DescribedRule {
 ///
 /// # Errors
 /// [`CloudError`].
-pub async fn described(clients: &RegionClients, group: &str) -> Result<Vec<DescribedRule>, CloudError> {
+pub(crate) async fn described(clients: &RegionClients, group: &str) -> Result<Vec<DescribedRule>, CloudError> {
     let filter = Filter::builder().name("group-id").values(group).build();
     let mut pages = clients.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
     let mut found = Vec::new();
@@ -295,7 +295,7 @@ fn of_described(described: &SecurityGroupRule) -> Option<DescribedRule> {
 }
 
 /// What a rule is authorized with, so that it has its tags from the beginning.
-pub fn tag_specifications(tags: &BTreeMap<String, String>) -> Option<Vec<TagSpecification>> {
+pub(crate) fn tag_specifications(tags: &BTreeMap<String, String>) -> Option<Vec<TagSpecification>> {
     let all = tags.iter().map(|(key, value)| tag(key, value)).collect();
     let given = TagSpecification::builder().resource_type(ResourceType::SecurityGroupRule).set_tags(Some(all)).build();
     (!tags.is_empty()).then(|| vec![given])

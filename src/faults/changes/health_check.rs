@@ -25,7 +25,7 @@ pub struct InvertHealthCheck {
 
 /// A health check as it is now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Described {
+pub(crate) struct Described {
     /// Counts its updates.
     pub version: i64,
     /// Its settings.
@@ -34,7 +34,7 @@ pub struct Described {
 
 impl Described {
     /// Whether it is inverted.
-    pub fn inverted(&self) -> bool {
+    pub(crate) fn inverted(&self) -> bool {
         self.config.inverted().unwrap_or_default()
     }
 }
@@ -43,7 +43,7 @@ impl Described {
 ///
 /// # Errors
 /// [`CloudError`].
-pub async fn describe(clients: &RegionClients, id: &str) -> Result<Described, CloudError> {
+pub(crate) async fn describe(clients: &RegionClients, id: &str) -> Result<Described, CloudError> {
     let operation = "route53:GetHealthCheck";
     let call = clients.reading.route53.get_health_check().health_check_id(id);
     let answer = call.send().await.map_err(CloudError::of(operation))?;
@@ -61,7 +61,7 @@ async fn update(clients: &RegionClients, id: &str, version: i64, inverted: bool)
 }
 
 /// Of a health check, by its ID.
-pub const SNAPSHOT: Snapshot =
+pub(crate) const SNAPSHOT: Snapshot =
     Snapshot { reads: &[], describe: |clients, id, state| Box::pin(snapshot(clients, id, state)) };
 
 async fn snapshot(clients: &RegionClients, id: &str, state: &mut State) -> Result<(), CloudError> {

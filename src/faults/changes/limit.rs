@@ -20,7 +20,7 @@ use crate::faults::tags::WAS_TAG;
 /// The category of sign-ins.
 const CATEGORY: &str = "UserAuthentication";
 /// What changes name the limit by.
-pub const LIMIT: &str = "limit of UserAuthentication";
+pub(crate) const LIMIT: &str = "limit of UserAuthentication";
 /// Both operations share one request a second for each account and Region (Cognito developer guide, category LimitManagement), so each is
 /// asked again for a few seconds: longer and longer waits, up to this one.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -36,13 +36,13 @@ pub struct SetProvisionedLimit {
 }
 
 /// A rate, as states compare it.
-pub fn rate_text(rate: i32) -> String {
+pub(crate) fn rate_text(rate: i32) -> String {
     format!("{rate}/s")
 }
 
 /// A limit as Cognito tells it, in requests a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
+pub(crate) struct Limit {
     /// What is enforced.
     pub provisioned: i32,
     /// What costs nothing; less cannot be provisioned.
@@ -64,7 +64,7 @@ fn patience() -> Backoff {
 ///
 /// # Errors
 /// [`CloudError`].
-pub async fn provisioned(clients: &RegionClients) -> Result<Limit, CloudError> {
+pub(crate) async fn provisioned(clients: &RegionClients) -> Result<Limit, CloudError> {
     let operation = "cognito-idp:GetProvisionedLimit";
     let mut patience = patience();
     loop {
@@ -121,7 +121,7 @@ fn permit<const N: usize>(calls: [&str; N], name: &'static str, permits: &mut Pe
 }
 
 /// Of a Region's limit of sign-ins, by [`LIMIT`].
-pub const SNAPSHOT: Snapshot =
+pub(crate) const SNAPSHOT: Snapshot =
     Snapshot { reads: &[], describe: |clients, limit, state| Box::pin(snapshot(clients, limit, state)) };
 
 async fn snapshot(clients: &RegionClients, limit: &str, state: &mut State) -> Result<(), CloudError> {

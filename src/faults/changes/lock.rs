@@ -15,7 +15,7 @@ use crate::faults::tags::{LOCK_TAG, tag};
 use gameday_core::model::RunId;
 
 /// The name of the group.
-pub const LOCK_GROUP: &str = "gameday-lock";
+pub(crate) const LOCK_GROUP: &str = "gameday-lock";
 
 /// ec2:CreateSecurityGroup and ec2:CreateTags; inverse ec2:DeleteTags and ec2:DeleteSecurityGroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl Holder {
 }
 
 /// Who holds a lock, by its tag's value.
-pub fn parse(value: &str) -> Option<Holder> {
+pub(crate) fn parse(value: &str) -> Option<Holder> {
     let mut parts = value.split(' ');
     let (run, owner, until) = (parts.next()?, parts.next()?, parts.next()?);
     Some(Holder { run: RunId::from(run), owner: owner.to_owned(), until: until.parse().ok()? })
@@ -72,7 +72,7 @@ async fn tag_value(clients: &RegionClients, vpc: &str) -> Result<Option<String>,
 }
 
 /// A lock's group: its ID, and what its tag says.
-pub struct LockGroup {
+pub(crate) struct LockGroup {
     id: String,
     /// Its VPC.
     pub vpc: String,
@@ -87,7 +87,7 @@ impl LockGroup {
     }
 
     /// Who holds it; nothing where its tag says nothing that can be read.
-    pub fn holder(&self) -> Option<Holder> {
+    pub(crate) fn holder(&self) -> Option<Holder> {
         parse(&self.value)
     }
 }
@@ -96,7 +96,7 @@ impl LockGroup {
 ///
 /// # Errors
 /// [`CloudError`].
-pub async fn lock_groups(clients: &RegionClients, vpc: Option<&str>) -> Result<Vec<LockGroup>, CloudError> {
+pub(crate) async fn lock_groups(clients: &RegionClients, vpc: Option<&str>) -> Result<Vec<LockGroup>, CloudError> {
     let call = clients.ec2.describe_security_groups().filters(filter("group-name", LOCK_GROUP));
     let call = vpc.iter().fold(call, |call, vpc| call.filters(filter("vpc-id", vpc)));
     let answer = call.send().await.map_err(CloudError::of("ec2:DescribeSecurityGroups"))?;

@@ -148,13 +148,13 @@ fn of_route53(tags: &BTreeMap<String, String>) -> Vec<aws_sdk_route53::types::Ta
 }
 
 /// The marks among a resource's tags.
-pub fn marks(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(crate) fn marks(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let own = |(key, _): &(&String, &String)| *key == MARK_TAG || key.starts_with(WAS_TAG);
     tags.iter().filter(own).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// Of a user pool's tags, by its ARN.
-pub const POOL_TAGS: Snapshot =
+pub(crate) const POOL_TAGS: Snapshot =
     Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(pool_tags(clients, arn, state)) };
 
 async fn pool_tags(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {

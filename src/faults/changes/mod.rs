@@ -1,11 +1,11 @@
 //! The changes that faults are made of, by the service whose state they change.
 
-pub mod function;
-pub mod group_rule;
-pub mod health_check;
-pub mod limit;
-pub mod lock;
-pub mod mark;
-pub mod network_acl;
-pub mod security_group;
-pub mod user;
+pub(super) mod function;
+pub(super) mod group_rule;
+pub(super) mod health_check;
+pub(super) mod limit;
+pub(super) mod lock;
+pub(super) mod mark;
+pub(super) mod network_acl;
+pub(super) mod security_group;
+pub(super) mod user;

@@ -3,7 +3,7 @@
 //! A clone is named by a key that is known before it exists: the fault's number and the original's ID.
 
 mod leftovers;
-pub mod snapshot;
+pub(crate) mod snapshot;
 
 use std::collections::BTreeMap;
 
@@ -469,7 +469,7 @@ async fn has_rule(
 ///
 /// # Errors
 /// [`CloudError`]; `NetworkAclEntryAlreadyExists` when the number is taken.
-pub async fn create_entry(clients: &RegionClients, acl: String, rule: &AclRule) -> Result<Applied, CloudError> {
+pub(crate) async fn create_entry(clients: &RegionClients, acl: String, rule: &AclRule) -> Result<Applied, CloudError> {
     let ports = rule.ports.map(|(from, to)| PortRange::builder().from(from).to(to).build());
     let icmp = rule.icmp.map(|(kind, code)| IcmpTypeCode::builder().r#type(kind).code(code).build());
     let call = clients
@@ -492,7 +492,7 @@ pub async fn create_entry(clients: &RegionClients, acl: String, rule: &AclRule) 
 ///
 /// # Errors
 /// [`CloudError`].
-pub async fn delete_entry(
+pub(crate) async fn delete_entry(
     clients: &RegionClients,
     acl: String,
     number: i32,

@@ -6,7 +6,7 @@
 
 mod leftovers;
 mod rule;
-pub mod snapshot;
+pub(crate) mod snapshot;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
 use crate::faults::state::{Attribute, Kind, Own, Part};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
 
-pub use rule::Revoke;
+pub(crate) use rule::Revoke;
 
 /// The description of an empty group.
 const DESCRIPTION: &str = "GameDay: nothing passes";

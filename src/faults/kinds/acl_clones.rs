@@ -19,7 +19,7 @@ use crate::faults::target::Subnet;
 /// # Errors
 /// [`FaultError::Quota`] when a clone or its deny rules would not fit, [`FaultError::NoAcl`] when EC2 tells no ACL of a subnet,
 /// [`FaultError::SharedSubnet`].
-pub async fn deny(
+pub(super) async fn deny(
     context: &PlanContext<'_>,
     subnets: &[Subnet],
     denied: &[AclRule],

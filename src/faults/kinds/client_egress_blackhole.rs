@@ -7,7 +7,7 @@ use crate::faults::network::AclRule;
 use crate::faults::target::subnets;
 use gameday_core::model::Cidr;
 
-pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
+pub(super) const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
 
 async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let region = context.site.region(context.spec.region);

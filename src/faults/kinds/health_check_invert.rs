@@ -8,7 +8,7 @@ use crate::faults::changes::mark::Marked;
 use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
-pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
+pub(super) const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
 
 async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let id = context.site.dns.health_check_id.clone();

@@ -9,7 +9,7 @@ use crate::faults::changes::mark::Marked;
 use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
-pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: user_pool };
+pub(crate) const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: user_pool };
 
 async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let trigger = context.spec.trigger.unwrap_or_default();

@@ -4,7 +4,7 @@ mod acl_clones;
 mod client_egress_blackhole;
 mod health_check_disable;
 mod health_check_invert;
-pub mod lambda_trigger_break;
+pub(super) mod lambda_trigger_break;
 mod nacl_blackhole;
 mod nacl_deny_entries;
 mod provisioned_limit;

@@ -4,7 +4,7 @@ use super::{Kind, acl_clones, nothing_else};
 use crate::faults::fault::{FaultError, PlanContext, PlannedFault};
 use crate::faults::network::AclRule;
 
-pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
+pub(super) const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
 
 async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let subnets = context.subnets().await?;

@@ -10,7 +10,7 @@ use gameday_core::scenario::Direction;
 /// The IANA number of TCP.
 const TCP: &str = "6";
 
-pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
+pub(super) const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: nothing_else };
 
 async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let subnets = context.subnets().await?;

@@ -11,7 +11,7 @@ use crate::faults::changes::mark::Marked;
 use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 
-pub const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: user_pool };
+pub(super) const KIND: Kind = Kind { plan: |context| Box::pin(plan(context)), permit: user_pool };
 
 async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let region = &context.clients.region;

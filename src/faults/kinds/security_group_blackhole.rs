@@ -59,7 +59,7 @@ struct Chosen {
     subnets: BTreeSet<String>,
 }
 
-pub const KIND: Kind = Kind {
+pub(super) const KIND: Kind = Kind {
     plan: |context| Box::pin(plan(context)),
     permit: |permits| {
         permits.statement(DESCRIBE_NETWORK).allow(["ec2:DescribeVpcEndpoints"], ["*".to_owned()]);

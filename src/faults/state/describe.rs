@@ -7,7 +7,7 @@ use crate::cloud::{CloudError, ErrorClass};
 use gameday_core::model::Region;
 
 /// Nothing of what is not there.
-pub fn there<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+pub(crate) fn there<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
     match answer {
         Ok(it) => Ok(Some(it)),
         Err(error) if error.class == ErrorClass::NotFound => Ok(None),
@@ -16,12 +16,12 @@ pub fn there<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> 
 }
 
 /// A text.
-pub fn text(value: impl Into<String>) -> Value {
+pub(crate) fn text(value: impl Into<String>) -> Value {
     Value::Text(value.into())
 }
 
 /// IDs, sorted.
-pub fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> Value {
+pub(crate) fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> Value {
     let mut ids: Vec<String> = ids.map(str::to_owned).collect();
     ids.sort();
     Value::Ids(ids)

@@ -16,7 +16,7 @@ pub(super) use describe::{ids, text, there};
 pub use fact::{Attribute, Fact, Kind, Own, Resource, Value};
 
 /// How something that changes touch is described.
-pub struct Snapshot {
+pub(super) struct Snapshot {
     /// Calls that know no resources, beyond those of every run.
     pub(super) reads: &'static [&'static str],
     /// Adds what it is now; nothing where it is not there.

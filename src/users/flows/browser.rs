@@ -33,12 +33,12 @@ pub(super) struct Page {
 
 impl Browser {
     /// Opens a page.
-    pub async fn get(&mut self, context: &mut AttemptContext<'_>, url: Url) -> Result<Page, LoginOutcome> {
+    pub(super) async fn get(&mut self, context: &mut AttemptContext<'_>, url: Url) -> Result<Page, LoginOutcome> {
         self.send(context, Method::GET, url, None).await
     }
 
     /// Sends a form.
-    pub async fn post(
+    pub(super) async fn post(
         &mut self,
         context: &mut AttemptContext<'_>,
         url: Url,

@@ -41,7 +41,7 @@ pub(super) struct Filling<'a> {
 
 impl Form {
     /// Every form of a page that is sent by POST, in order.
-    pub fn all(page: &[u8]) -> Vec<Self> {
+    pub(super) fn all(page: &[u8]) -> Vec<Self> {
         let mut emitter = DefaultEmitter::<()>::default();
         // What stands in scripts and styles is no tag.
         emitter.naively_switch_states(true);
@@ -66,7 +66,7 @@ impl Form {
     }
 
     /// What it asks; nothing where it is a form of another kind.
-    pub fn asks(&self) -> Option<Asks> {
+    pub(super) fn asks(&self) -> Option<Asks> {
         let of_kind = |kinds: &[&str]| self.inputs.iter().filter(|input| kinds.contains(&input.kind.as_str())).count();
         let code = self.inputs.iter().any(Input::takes_code);
         match (of_kind(&["password"]), of_kind(&TEXTS)) {
@@ -79,7 +79,7 @@ impl Form {
     }
 
     /// What a browser sends when somebody has filled it in and pressed the first button.
-    pub fn filled(&self, with: Filling<'_>) -> Vec<(String, String)> {
+    pub(super) fn filled(&self, with: Filling<'_>) -> Vec<(String, String)> {
         let pressed = self.inputs.iter().position(|input| input.kind == "submit");
         let sent = self.inputs.iter().enumerate().filter_map(|(number, input)| {
             let value = match input.kind.as_str() {

@@ -39,7 +39,7 @@ pub(super) struct Redacted {
 }
 
 impl Redacted {
-    pub fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let mut spans = values(text);
         spans.extend(words(text));
         let mut bytes = text.as_bytes().to_vec();
@@ -63,7 +63,7 @@ impl Redacted {
     }
 
     /// A message as it may be shown: without the secrets of the text, and not as long as a text may be.
-    pub fn shown(&self, message: String) -> String {
+    pub(super) fn shown(&self, message: String) -> String {
         let mut message = self.clean(message);
         if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
             message.truncate(end);

@@ -44,7 +44,7 @@ pub struct Missed {
 }
 
 impl Stalls {
-    pub fn of(records: &[Record], book: &Logbook, run: &RunStarted) -> Self {
+    pub(super) fn of(records: &[Record], book: &Logbook, run: &RunStarted) -> Self {
         let speed = run.speed.max(1.0);
         let limit_s = LATE_MS / 1000.0 * speed;
         let told = records.iter().filter_map(|record| match &record.event {
@@ -77,7 +77,7 @@ impl Stalls {
     }
 
     /// Nothing where the runner always kept up.
-    pub fn missed(&self) -> Option<Missed> {
+    pub(super) fn missed(&self) -> Option<Missed> {
         let lengths = || self.windows.iter().map(Stall::length_s);
         (!self.windows.is_empty()).then(|| Missed {
             times: self.windows.len() as u64,
@@ -87,7 +87,7 @@ impl Stalls {
     }
 
     /// Whether the runner did not keep up at some moment between the two.
-    pub fn touch(&self, from: Timestamp, to: Timestamp) -> bool {
+    pub(super) fn touch(&self, from: Timestamp, to: Timestamp) -> bool {
         self.touching(from, to).next().is_some()
     }
 
@@ -97,7 +97,7 @@ impl Stalls {
     }
 
     /// How much was missed between two moments in seconds after `zero`, in seconds.
-    pub fn within(&self, zero: Timestamp, from: f64, to: f64) -> f64 {
+    pub(super) fn within(&self, zero: Timestamp, from: f64, to: f64) -> f64 {
         let missed = |stall: &Stall| {
             let (sent, received) = stall.after(zero);
             let overlap = received.min(to) - sent.max(from);
@@ -107,7 +107,7 @@ impl Stalls {
     }
 
     /// Bounds in seconds after `zero` that include the stalls which they overlap; never before `zero`, where they begin after it.
-    pub fn widen(&self, zero: Timestamp, at: Interval) -> Interval {
+    pub(super) fn widen(&self, zero: Timestamp, at: Interval) -> Interval {
         let mut wide = at;
         for stall in &self.windows {
             let (sent, received) = stall.after(zero);
@@ -121,7 +121,7 @@ impl Stalls {
 
     /// A time from an event inside `from` to one inside `to`, never below zero, that may be shorter or longer by what was missed from the first
     /// to the last moment.
-    pub fn between(&self, zero: Timestamp, from: Interval, to: Interval) -> Interval {
+    pub(super) fn between(&self, zero: Timestamp, from: Interval, to: Interval) -> Interval {
         let missed = self.within(zero, from.lower, to.upper);
         let took = to.since(from);
         Interval { lower: to_nanos(took.lower - missed), upper: to_nanos(took.upper + missed) }.at_least_zero()

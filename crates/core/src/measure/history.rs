@@ -178,12 +178,12 @@ impl Logbook {
     }
 
     /// How often each outcome ended a try that was not the last.
-    pub fn earlier(&self) -> impl Iterator<Item = (&LoginOutcome, u64)> {
+    pub(super) fn earlier(&self) -> impl Iterator<Item = (&LoginOutcome, u64)> {
         self.earlier.iter().map(|(number, count)| (self.outcomes.at(*number), *count))
     }
 
     /// In the order of the log: by their ends.
-    pub fn iter(&self) -> impl Iterator<Item = LoginRef<'_>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = LoginRef<'_>> {
         self.rows.iter().map(|row| LoginRef { row, book: self })
     }
 }
@@ -196,21 +196,21 @@ pub(super) struct LoginRef<'a> {
 }
 
 impl<'a> LoginRef<'a> {
-    pub fn arrival(self) -> u32 {
+    pub(super) fn arrival(self) -> u32 {
         self.row.arrival
     }
 
     /// The arrival that failed and that this one repeats.
-    pub fn retry_of(self) -> Option<u32> {
+    pub(super) fn retry_of(self) -> Option<u32> {
         (self.row.retry_of != NONE).then_some(self.row.retry_of)
     }
 
     /// The last one counted.
-    pub fn tries(self) -> u8 {
+    pub(super) fn tries(self) -> u8 {
         self.row.tries
     }
 
-    pub fn limit(self) -> Limit {
+    pub(super) fn limit(self) -> Limit {
         match self.row.marks {
             marks if marks.has(Marks::HELD) => Limit::Held,
             marks if marks.has(Marks::BROKEN) => Limit::Broken,
@@ -220,70 +220,70 @@ impl<'a> LoginRef<'a> {
     }
 
     /// Whether any of its tries at its Region was answered with TooManyRequestsException, also where a later one succeeded.
-    pub fn throttled(self) -> bool {
+    pub(super) fn throttled(self) -> bool {
         self.row.marks.has(Marks::THROTTLED)
     }
 
-    pub fn scheduled(self) -> Timestamp {
+    pub(super) fn scheduled(self) -> Timestamp {
         moment(self.row.scheduled)
     }
 
-    pub fn started(self) -> Timestamp {
+    pub(super) fn started(self) -> Timestamp {
         moment(self.row.started)
     }
 
-    pub fn ended(self) -> Timestamp {
+    pub(super) fn ended(self) -> Timestamp {
         moment(self.row.ended)
     }
 
-    pub fn api_sent(self) -> Option<Timestamp> {
+    pub(super) fn api_sent(self) -> Option<Timestamp> {
         (self.row.api_sent != NEVER).then(|| moment(self.row.api_sent))
     }
 
     /// What its lookup and its connection took, in seconds.
-    pub fn connect_s(self) -> f64 {
+    pub(super) fn connect_s(self) -> f64 {
         f64::from(self.row.connect_ms) / 1000.0
     }
 
-    pub fn flow(self) -> &'a str {
+    pub(super) fn flow(self) -> &'a str {
         self.book.flows.at(self.row.flow)
     }
 
-    pub fn cohort(self) -> &'a str {
+    pub(super) fn cohort(self) -> &'a str {
         self.book.cohorts.at(self.row.cohort)
     }
 
-    pub fn region(self) -> Option<&'a Region> {
+    pub(super) fn region(self) -> Option<&'a Region> {
         (self.row.region != NONE).then(|| self.book.regions.at(self.row.region))
     }
 
-    pub fn role(self) -> Option<RegionRole> {
+    pub(super) fn role(self) -> Option<RegionRole> {
         self.row.role
     }
 
-    pub fn phase(self) -> Phase {
+    pub(super) fn phase(self) -> Phase {
         self.row.phase
     }
 
-    pub fn outcome(self) -> &'a LoginOutcome {
+    pub(super) fn outcome(self) -> &'a LoginOutcome {
         self.book.outcomes.at(self.row.outcome)
     }
 
-    pub fn succeeded(self) -> bool {
+    pub(super) fn succeeded(self) -> bool {
         *self.outcome() == LoginOutcome::Succeeded
     }
 
-    pub fn cancelled(self) -> bool {
+    pub(super) fn cancelled(self) -> bool {
         *self.outcome() == LoginOutcome::Cancelled
     }
 
     /// Whether it tells how many get in: neither cancelled, nor refused as expected, nor a failure of the runner itself.
-    pub fn counts(self) -> bool {
+    pub(super) fn counts(self) -> bool {
         !self.cancelled() && self.limit() != Limit::Held && !self.harness_failed()
     }
 
     /// Whether no service had a part in its failure.
-    pub fn harness_failed(self) -> bool {
+    pub(super) fn harness_failed(self) -> bool {
         matches!(self.outcome(), LoginOutcome::HarnessFailed { .. })
     }
 }
@@ -344,7 +344,7 @@ impl CallBook {
     }
 
     /// Sign-ins that were made: whose they were, when they were sent and answered, and how they ended.
-    pub fn sign_ins(&self) -> impl Iterator<Item = (RegionRole, Timestamp, Timestamp, &LoginOutcome)> {
+    pub(super) fn sign_ins(&self) -> impl Iterator<Item = (RegionRole, Timestamp, Timestamp, &LoginOutcome)> {
         let made = |row: &&CallRow| !row.blocked && matches!(row.step, SessionStep::SignIn | SessionStep::SignInAgain);
         self.rows
             .iter()
@@ -353,7 +353,7 @@ impl CallBook {
     }
 
     /// Each session's calls, in the order in which they were sent; cancelled ones are left out.
-    pub fn by_session(&self) -> Vec<Vec<CallRef<'_>>> {
+    pub(super) fn by_session(&self) -> Vec<Vec<CallRef<'_>>> {
         let mut rows: Vec<&CallRow> = self.rows.iter().collect();
         rows.sort_by_key(|row| (row.session, row.sent));
         let named = |row: &&CallRow| CallRef {

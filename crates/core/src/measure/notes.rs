@@ -37,7 +37,7 @@ impl Anomaly {
 }
 
 /// The code of what others changed during the run.
-pub const CHANGED_BY_OTHERS: &str = "changed_by_others";
+pub(super) const CHANGED_BY_OTHERS: &str = "changed_by_others";
 
 /// Everything that bends the figures or their reading.
 pub(super) fn anomalies(

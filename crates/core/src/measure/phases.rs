@@ -41,14 +41,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub fn of(records: &[Record], spans: &[PhaseSpan], failure: Option<&RunFailure>) -> Self {
+    pub(super) fn of(records: &[Record], spans: &[PhaseSpan], failure: Option<&RunFailure>) -> Self {
         let aborted = records.iter().find(|record| matches!(record.event, Event::Abort { .. })).map(|record| record.at);
         let failed = aborted.is_none() && matches!(failure, Some(RunFailure::Aborted(_)));
         Self { spans: spans.to_vec(), aborted, failed }
     }
 
     /// Whether the phase was run to its own end: it ended, and nothing stopped the run before that.
-    pub fn completed(&self, phase: Phase) -> bool {
+    pub(super) fn completed(&self, phase: Phase) -> bool {
         let Some(end) = self.spans.iter().find(|span| span.phase == phase).and_then(|span| span.end) else {
             return false;
         };
@@ -57,7 +57,7 @@ impl Progress {
 
     /// Whether the run went past the phase by itself: it completed the phase, or the one before it, after which
     /// the phase was left out (nothing to hold where the replica never served).
-    pub fn passed(&self, phase: Phase) -> bool {
+    pub(super) fn passed(&self, phase: Phase) -> bool {
         let later = self.spans.iter().any(|span| span.phase > phase);
         match self.spans.iter().rev().find(|span| span.phase <= phase) {
             Some(last) if last.phase == phase => self.completed(phase),
@@ -67,7 +67,7 @@ impl Progress {
     }
 
     /// When the phase, or the last one before it that was run, ended.
-    pub fn end_of(&self, phase: Phase) -> Option<Timestamp> {
+    pub(super) fn end_of(&self, phase: Phase) -> Option<Timestamp> {
         self.spans.iter().rev().find(|span| span.phase <= phase).and_then(|span| span.end)
     }
 }

@@ -38,7 +38,7 @@ struct Proofs<'a> {
 }
 
 impl Kinds {
-    pub fn of(scenario: &Scenario) -> Self {
+    pub(super) fn of(scenario: &Scenario) -> Self {
         let kind = |share: &CohortShare| (share.label(), share.cohort);
         Self(scenario.users.cohorts.iter().map(kind).collect())
     }

@@ -86,7 +86,7 @@ pub(super) struct Read {
 }
 
 impl<'a> Timeline<'a> {
-    pub fn of(history: &'a History, scenario: &Scenario) -> Self {
+    pub(super) fn of(history: &'a History, scenario: &Scenario) -> Self {
         let mut line = Self {
             zero: None,
             heal: None,
@@ -185,12 +185,12 @@ impl<'a> Timeline<'a> {
     }
 
     /// Whether `at` lies before the heal; always, where nothing was healed.
-    pub fn before_heal(&self, at: Timestamp) -> bool {
+    pub(super) fn before_heal(&self, at: Timestamp) -> bool {
         self.heal.is_none_or(|heal| at <= heal)
     }
 
     /// When the first turn ended of the faults that cover an address.
-    pub fn first_turn_ended(&self, address: IpAddr) -> Option<Timestamp> {
+    pub(super) fn first_turn_ended(&self, address: IpAddr) -> Option<Timestamp> {
         let covering = self.covered.get(&address);
         self.calls_of_faults.first_healed(|fault| covering.is_none_or(|of| of.contains(&fault)))
     }
@@ -201,25 +201,25 @@ impl<'a> Timeline<'a> {
     }
 
     /// The calls that cut in the first turn of their fault, on which IPv4 traffic hangs.
-    pub fn first_cuts(&self) -> impl Iterator<Item = &'a Mutation> {
+    pub(super) fn first_cuts(&self) -> impl Iterator<Item = &'a Mutation> {
         self.ipv4(Step::Cut).filter(|m| self.in_first_turn(m, m.window.sent))
     }
 
     /// The calls of a step on which IPv4 traffic hangs; all of that step where no packets are stopped.
-    pub fn ipv4(&self, step: Step) -> impl Iterator<Item = &'a Mutation> {
+    pub(super) fn ipv4(&self, step: Step) -> impl Iterator<Item = &'a Mutation> {
         let all = !self.stops_packets;
         self.outage.iter().copied().filter(move |m| m.step == step && (m.ipv4 || all))
     }
 
     /// From the first call that cuts, sent, to the last one, answered, in the fault's first turn, in seconds: the fault is
     /// not whole before, which widens every bound.
-    pub fn inject_took_s(&self) -> Option<f64> {
+    pub(super) fn inject_took_s(&self) -> Option<f64> {
         let first_turn = |m: &&Mutation| m.step == Step::Cut && self.in_first_turn(m, m.window.sent);
         took_s(self.outage.iter().copied().filter(first_turn).map(|m| m.window))
     }
 
     /// The same for the calls that heal, in the last turn. What is healed once more for safety's sake counts once.
-    pub fn restore_took_s(&self) -> Option<f64> {
+    pub(super) fn restore_took_s(&self) -> Option<f64> {
         let heal = self.heal?;
         let healed = |m: &&Mutation| m.step == Step::Heal && m.window.sent >= heal;
         let mut first: BTreeMap<&str, Window> = BTreeMap::new();
@@ -234,7 +234,7 @@ impl<'a> Timeline<'a> {
 
     /// How long a request to the primary's front door takes while packets pass, in seconds: the
     /// median over the probes that opened. Nothing where none did.
-    pub fn open_probe_s(&self) -> Option<f64> {
+    pub(super) fn open_probe_s(&self) -> Option<f64> {
         let open = self.paths.values().flatten().filter(|probe| probe.open);
         let mut took: Vec<f64> = open.map(|probe| seconds_between(probe.departed, probe.window.received)).collect();
         took.sort_by(f64::total_cmp);

@@ -34,7 +34,7 @@ pub(super) struct PropagationRow {
 }
 
 impl Figures {
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         Self {
             times: times(outcome),
             propagation: outcome.propagation.iter().map(propagation).collect(),

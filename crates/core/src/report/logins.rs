@@ -30,7 +30,7 @@ pub(super) struct GroupRow {
 }
 
 impl LoginTables {
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         Self {
             sentence: login_sentence(outcome),
             by_phase: by_phase(outcome),

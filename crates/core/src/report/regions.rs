@@ -44,7 +44,7 @@ pub(super) struct PhaseShares {
 }
 
 impl Regions {
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         let groups = &outcome.logins.by_phase_and_region;
         let mut succeeded: BTreeMap<&Region, u64> = BTreeMap::new();
         for ((_, region), group) in groups {

@@ -43,7 +43,7 @@ pub(super) struct ObjectiveRow {
 }
 
 impl Summary {
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         Self {
             title: outcome.scenario.title.clone(),
             lab: is_lab(outcome),

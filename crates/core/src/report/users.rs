@@ -74,7 +74,7 @@ pub(super) struct ThrottleRow {
 }
 
 impl Users {
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         let logins = &outcome.logins;
         let start_delay = logins.start_delay.map(|delay| {
             format!(

@@ -85,7 +85,7 @@ pub(super) struct PhaseRow {
 pub(super) const NONE: &str = "–";
 
 impl View {
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         Self {
             summary: Summary::of(outcome),
             tone: tone(outcome),

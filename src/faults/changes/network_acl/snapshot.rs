@@ -5,7 +5,7 @@ use crate::faults::network::Vpc;
 use crate::faults::state::{Attribute, Kind, Snapshot, State, Value, text};
 
 /// Of a VPC, by its ID.
-pub const ACLS: Snapshot = Snapshot {
+pub(crate) const ACLS: Snapshot = Snapshot {
     reads: &["ec2:DescribeNetworkAcls"],
     describe: |clients, vpc, state| Box::pin(acls(clients, vpc, state)),
 };

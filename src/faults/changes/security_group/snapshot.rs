@@ -12,19 +12,19 @@ use crate::faults::finder::tags;
 use crate::faults::state::{Attribute, Kind, Snapshot, State, Value, ids, text, there};
 
 /// Of a VPC, by its ID.
-pub const GROUPS: Snapshot = Snapshot {
+pub(crate) const GROUPS: Snapshot = Snapshot {
     reads: &["ec2:DescribeNetworkInterfaces"],
     describe: |clients, vpc, state| Box::pin(groups(clients, vpc, state)),
 };
 
 /// Of a group, by its ID: the IDs and tags of its rules, too.
-pub const RULES: Snapshot = Snapshot {
+pub(crate) const RULES: Snapshot = Snapshot {
     reads: &["ec2:DescribeSecurityGroupRules"],
     describe: |clients, group, state| Box::pin(rules(clients, group, state)),
 };
 
 /// Of a load balancer, by its ARN; of interfaces and VPC endpoints, [`GROUPS`] tells.
-pub const BALANCER: Snapshot =
+pub(crate) const BALANCER: Snapshot =
     Snapshot { reads: &[], describe: |clients, arn, state| Box::pin(balancer(clients, arn, state)) };
 
 async fn groups(clients: &RegionClients, vpc: &str, state: &mut State) -> Result<(), CloudError> {

@@ -5,7 +5,7 @@ use crate::preflight::facts::Unavailable;
 use gameday_core::model::Predicts;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD013",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],

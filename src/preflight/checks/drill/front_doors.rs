@@ -9,7 +9,7 @@ use crate::preflight::checks::{Check, Occurrence, PRIMARY};
 use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD008",
     severity: gameday_core::model::Severity::Risk,
     regions: PRIMARY,

@@ -33,7 +33,7 @@ async fn look(facts: &Facts, of: Kind) -> CheckResult {
 const CALLS: &[&str] = &["ec2:DescribeSubnets", "ec2:DescribeNetworkAcls", "servicequotas:ListServiceQuotas"];
 
 /// See its text.
-pub const SELECTION: Check = Check {
+pub(super) const SELECTION: Check = Check {
     code: "GD002",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],
@@ -50,7 +50,7 @@ pub const SELECTION: Check = Check {
 };
 
 /// See its text.
-pub const DESCRIBED: Check = Check {
+pub(super) const DESCRIBED: Check = Check {
     code: "GD003",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],
@@ -69,7 +69,7 @@ pub const DESCRIBED: Check = Check {
 };
 
 /// See its text.
-pub const QUOTA: Check = Check {
+pub(super) const QUOTA: Check = Check {
     code: "GD602",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],

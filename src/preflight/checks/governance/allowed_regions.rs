@@ -6,7 +6,7 @@ use gameday_core::model::Severity::Risk;
 use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD930",
     severity: Risk,
     regions: BOTH,

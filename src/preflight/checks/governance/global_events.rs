@@ -8,7 +8,7 @@ use gameday_core::model::Severity::Note;
 use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD926",
     severity: Note,
     regions: BOTH,

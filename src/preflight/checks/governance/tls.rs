@@ -9,7 +9,7 @@ use gameday_core::model::{Predicts, RegionRole};
 use gameday_protocols::net::NegotiatedVersion;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD940",
     severity: Risk,
     regions: BOTH,

@@ -7,7 +7,7 @@ use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::Predicts;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD909",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],

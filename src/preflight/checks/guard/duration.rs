@@ -4,7 +4,7 @@ use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::{Predicts, format_duration};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD906",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],

@@ -6,7 +6,7 @@ use crate::preflight::checks::{Check, Occurrence};
 use gameday_core::model::{Percent, Predicts, RegionRole};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD907",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],

@@ -2,7 +2,7 @@ use super::described;
 use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD205",
     severity: Severity::Blocker,
     regions: BOTH,

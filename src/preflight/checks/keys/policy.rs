@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 /// The services that Cognito uses the key as (Cognito developer guide, "Data protection in Amazon Cognito").
-pub const COGNITO: [&str; 2] = ["cognito-idp.amazonaws.com", "identitystore.amazonaws.com"];
+pub(super) const COGNITO: [&str; 2] = ["cognito-idp.amazonaws.com", "identitystore.amazonaws.com"];
 /// The service that delivers Cognito's exported logs (the same).
-pub const LOG_DELIVERY: &str = "delivery.logs.amazonaws.com";
+pub(super) const LOG_DELIVERY: &str = "delivery.logs.amazonaws.com";
 /// The encryption context that Cognito gives (the same).
-pub const CONTEXT: &str = "kms:EncryptionContext:aws:cognito-idp:userpool-arn";
+pub(super) const CONTEXT: &str = "kms:EncryptionContext:aws:cognito-idp:userpool-arn";
 
 /// An Allow statement.
-pub struct Statement<'a> {
+pub(super) struct Statement<'a> {
     /// Its `Sid`, or its number.
     pub label: String,
     actions: Vec<&'a str>,
@@ -29,7 +29,7 @@ struct Condition<'a> {
 
 /// A key's call by Cognito.
 #[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
+pub(super) struct Call<'a> {
     /// The pool's account.
     pub account: &'a str,
     /// The pool's ARN in the Region of the key.
@@ -37,7 +37,7 @@ pub struct Call<'a> {
 }
 
 /// The statements that allow something.
-pub fn statements(policy: &Value) -> Vec<Statement<'_>> {
+pub(super) fn statements(policy: &Value) -> Vec<Statement<'_>> {
     let statements = match &policy["Statement"] {
         Value::Array(list) => list.iter().collect(),
         other => vec![other],
@@ -93,43 +93,43 @@ impl<'a> Statement<'a> {
     }
 
     /// Whether it is about an action.
-    pub fn covers(&self, action: &str) -> bool {
+    pub(super) fn covers(&self, action: &str) -> bool {
         self.actions.iter().any(|pattern| fits(pattern, action))
     }
 
     /// The services that it allows something.
-    pub fn services(&self) -> &[&'a str] {
+    pub(super) fn services(&self) -> &[&'a str] {
         &self.services
     }
 
     /// The principals in accounts that it allows something: ARNs, and accounts by number.
-    pub fn principals(&self) -> &[&'a str] {
+    pub(super) fn principals(&self) -> &[&'a str] {
         &self.accounts
     }
 
     /// Whether it allows something to anybody.
-    pub fn is_for_anybody(&self) -> bool {
+    pub(super) fn is_for_anybody(&self) -> bool {
         self.anybody
     }
 
     /// Whether it allows something to Cognito.
-    pub fn is_for_cognito(&self) -> bool {
+    pub(super) fn is_for_cognito(&self) -> bool {
         self.services.iter().any(|service| COGNITO.contains(service))
     }
 
     /// Whether it asks for a condition key, whatever value that must have.
-    pub fn asks_for(&self, key: &str) -> bool {
+    pub(super) fn asks_for(&self, key: &str) -> bool {
         self.conditions.iter().any(|condition| condition.key.eq_ignore_ascii_case(key))
     }
 
     /// Whether it asks for any condition key that begins so.
-    pub fn asks_for_some(&self, begin: &str) -> bool {
+    pub(super) fn asks_for_some(&self, begin: &str) -> bool {
         let begins = |key: &str| key.get(..begin.len()).is_some_and(|head| head.eq_ignore_ascii_case(begin));
         self.conditions.iter().any(|condition| begins(condition.key))
     }
 
     /// The first condition that a call of Cognito certainly does not meet, in words.
-    pub fn fails(&self, call: Call<'_>) -> Option<String> {
+    pub(super) fn fails(&self, call: Call<'_>) -> Option<String> {
         let fails = |condition: &&Condition<'_>| {
             let key = condition.key;
             let has = match () {

@@ -3,7 +3,7 @@ use super::policy::{CONTEXT, statements};
 use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD207",
     severity: Severity::Risk,
     regions: BOTH,

@@ -5,7 +5,7 @@ use super::policy::{Call, statements};
 use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD206",
     severity: Severity::Blocker,
     regions: BOTH,

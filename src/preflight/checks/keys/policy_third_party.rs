@@ -3,7 +3,7 @@ use super::policy::statements;
 use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD209",
     severity: Severity::Risk,
     regions: BOTH,

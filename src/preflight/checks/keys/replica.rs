@@ -5,7 +5,7 @@ use crate::preflight::checks::{BOTH, Check, Occurrence};
 use crate::preflight::facts::found;
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD203",
     severity: Severity::Blocker,
     regions: BOTH,

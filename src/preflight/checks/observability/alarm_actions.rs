@@ -6,7 +6,7 @@ use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Risk;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD807",
     severity: Risk,
     regions: BOTH,

@@ -10,7 +10,7 @@ use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Note;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD808",
     severity: Note,
     regions: BOTH,
@@ -43,7 +43,7 @@ pub const CHECK: Check = Check {
 };
 
 /// Whether a dashboard has Cognito's metrics of both Regions.
-pub fn shows_both(facts: &Facts, dashboard: &Dashboard) -> bool {
+pub(super) fn shows_both(facts: &Facts, dashboard: &Dashboard) -> bool {
     let shown = shown(dashboard);
     ROLES.iter().all(|role| {
         let region = facts.site.region(*role).region.as_str();
@@ -53,7 +53,7 @@ pub fn shows_both(facts: &Facts, dashboard: &Dashboard) -> bool {
 
 /// The metrics of a dashboard: namespace, name, Region. A dot stands for what the metric before has there, three for all of it (CloudWatch
 /// API reference, "Dashboard body structure and syntax").
-pub fn shown(dashboard: &Dashboard) -> Vec<(String, String, String)> {
+pub(super) fn shown(dashboard: &Dashboard) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for widget in dashboard.body["widgets"].as_array().into_iter().flatten() {
         let properties = &widget["properties"];

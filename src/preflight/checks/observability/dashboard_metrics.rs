@@ -7,7 +7,7 @@ use gameday_core::model::Predicts;
 use gameday_core::model::Severity::Note;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD809",
     severity: Note,
     regions: BOTH,

@@ -9,7 +9,7 @@ use gameday_core::model::Severity::Risk;
 const ALARM_S: f64 = 60.0;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD805",
     severity: Risk,
     regions: BOTH,

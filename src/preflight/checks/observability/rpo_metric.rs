@@ -12,7 +12,7 @@ use gameday_core::model::Severity::Risk;
 const LATEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD804",
     severity: Risk,
     regions: BOTH,

@@ -9,7 +9,7 @@ use gameday_core::model::Severity::Risk;
 const PAGE_S: f64 = 120.0;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD806",
     severity: Risk,
     regions: BOTH,

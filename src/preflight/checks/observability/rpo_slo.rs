@@ -15,7 +15,7 @@ const SLO_S: f64 = 30.0;
 const NOW: SignedDuration = SignedDuration::from_mins(15);
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD811",
     severity: Risk,
     regions: BOTH,

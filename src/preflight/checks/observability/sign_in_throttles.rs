@@ -10,7 +10,7 @@ use gameday_core::model::{Predicts, RegionRole};
 const METRIC: &str = "SignInThrottles";
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD803",
     severity: Risk,
     regions: BOTH,

@@ -4,7 +4,7 @@ use super::Schemas;
 use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD112",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -3,7 +3,7 @@ use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD110",
     severity: Severity::Risk,
     regions: BOTH,

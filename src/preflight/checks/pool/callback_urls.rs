@@ -2,7 +2,7 @@ use super::{both_there, difference};
 use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD120",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -2,7 +2,7 @@ use super::client_pairs;
 use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD116",
     severity: Severity::Blocker,
     regions: REPLICA,

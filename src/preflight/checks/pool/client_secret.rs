@@ -16,7 +16,7 @@ use gameday_core::model::{Predicts, RegionRole, Secret, Severity};
 /// The call that the proof is.
 const SIGN_IN: &str = "cognito-idp:InitiateAuth";
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD122",
     severity: Severity::Blocker,
     regions: REPLICA,

@@ -3,7 +3,7 @@ use gameday_core::model::RegionRole::Primary;
 use gameday_core::model::{Predicts, Severity};
 use gameday_core::scenario::{FlowShare, UserLoad};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD127",
     severity: Severity::Risk,
     regions: BOTH,

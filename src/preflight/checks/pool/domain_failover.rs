@@ -1,7 +1,7 @@
 use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD126",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -5,7 +5,7 @@ use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD114",
     severity: Severity::Risk,
     regions: REPLICA,

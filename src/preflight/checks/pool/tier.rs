@@ -2,7 +2,7 @@ use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::Primary;
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD123",
     severity: Severity::Blocker,
     regions: REPLICA,

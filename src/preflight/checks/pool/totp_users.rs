@@ -5,7 +5,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::RegionRole::Primary;
 use gameday_core::model::{Predicts, Severity};
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD124",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -8,7 +8,7 @@ use gameday_core::model::{Predicts, RegionRole, Severity};
 const NEAR: f64 = 0.8;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD608",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -8,7 +8,7 @@ use gameday_core::scenario::UserLoad;
 use gameday_protocols::net::descriptors;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD610",
     severity: Severity::Risk,
     regions: &[],

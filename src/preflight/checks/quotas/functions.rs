@@ -8,7 +8,7 @@ use gameday_core::model::{Predicts, RegionRole, Severity};
 const LONGEST_S: f64 = 5.0;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD609",
     severity: Severity::Risk,
     regions: REPLICA,

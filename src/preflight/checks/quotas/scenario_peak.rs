@@ -6,7 +6,7 @@ use gameday_core::model::{Flow, Predicts, RegionRole, Severity};
 use gameday_core::scenario::UserLoad;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD605",
     severity: Severity::Risk,
     regions: REPLICA,

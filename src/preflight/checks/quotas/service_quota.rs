@@ -6,7 +6,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD606",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -7,7 +7,7 @@ use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
 use gameday_protocols::timer::Timer as _;
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD306",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -17,7 +17,7 @@ const WRITE: &str = "cognito-idp:AdminUpdateUserAttributes";
 /// How often the replica is asked.
 const PAUSE: Duration = Duration::from_millis(250);
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD309",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -12,7 +12,7 @@ const STATUS_METRIC: &str = "UserPoolReplicationStatus";
 /// Values of so long ago count.
 const SINCE: SignedDuration = SignedDuration::from_hours(1);
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD307",
     severity: Severity::Risk,
     regions: REPLICA,
@@ -52,7 +52,7 @@ pub const CHECK: Check = Check {
     },
 };
 
-pub fn no_metric() -> Unavailable {
+pub(super) fn no_metric() -> Unavailable {
     Unavailable {
         what: format!("CloudWatch metric {LAG_METRIC}"),
         region: None,

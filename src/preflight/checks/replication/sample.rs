@@ -13,7 +13,7 @@ use gameday_protocols::timer::Timer as _;
 /// Attributes that independent pools give each user anew.
 const OF_THE_POOL: [&str; 2] = ["sub", "identities"];
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD305",
     severity: Severity::Risk,
     regions: REPLICA,

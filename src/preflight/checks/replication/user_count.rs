@@ -5,7 +5,7 @@ use gameday_core::model::{Predicts, Severity};
 /// By so much the counts may differ: they are estimates, and taken at different times.
 const TOLERANCE: f64 = 0.05;
 
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD304",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -8,7 +8,7 @@ use gameday_core::model::{Predicts, Severity};
 const TTL_S: u32 = 60;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD509",
     severity: Severity::Risk,
     regions: &[],

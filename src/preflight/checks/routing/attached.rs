@@ -5,7 +5,7 @@ use crate::preflight::facts::{counts, found};
 use gameday_core::model::{Milestone, Predicts};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD503",
     severity: gameday_core::model::Severity::Blocker,
     regions: &[],

@@ -10,7 +10,7 @@ use gameday_core::model::{Milestone, Predicts, Severity};
 use gameday_core::scenario::FaultKind;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD506",
     severity: Severity::Blocker,
     regions: &[],

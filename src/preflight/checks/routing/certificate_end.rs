@@ -7,10 +7,10 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// How long they must be valid yet, in days.
-pub const DAYS: i64 = 30;
+pub(super) const DAYS: i64 = 30;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD523",
     severity: Severity::Risk,
     regions: BOTH,

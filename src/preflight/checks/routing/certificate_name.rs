@@ -6,7 +6,7 @@ use gameday_core::model::{Predicts, Region, RegionRole, Severity};
 use gameday_protocols::net::CertificateProblem;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD522",
     severity: Severity::Risk,
     regions: BOTH,

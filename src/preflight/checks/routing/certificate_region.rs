@@ -9,7 +9,7 @@ use gameday_core::model::{Predicts, Severity};
 const REGION: &str = "us-east-1";
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD525",
     severity: Severity::Risk,
     regions: &[],

@@ -12,7 +12,7 @@ use gameday_core::model::{Predicts, RegionRole, Severity};
 const IMPORTED_DAYS: i64 = 60;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD524",
     severity: Severity::Risk,
     regions: BOTH,

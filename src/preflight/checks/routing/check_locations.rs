@@ -10,7 +10,7 @@ use gameday_core::model::{Predicts, Severity};
 const LEAST: usize = 3;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD516",
     severity: Severity::Risk,
     regions: &[],

@@ -5,7 +5,7 @@ use crate::preflight::facts::{Facts, asks};
 use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD512",
     severity: Severity::Risk,
     regions: &[],

@@ -11,7 +11,7 @@ const HTTPS: i32 = 443;
 const HTTP: i32 = 80;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD513",
     severity: Severity::Risk,
     regions: &[],

@@ -8,7 +8,7 @@ use gameday_core::model::{Predicts, Severity};
 const FAILURES: i32 = 3;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD515",
     severity: Severity::Note,
     regions: &[],

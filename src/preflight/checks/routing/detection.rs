@@ -5,7 +5,7 @@ use crate::preflight::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD};
 use gameday_core::model::Predicts;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD507",
     severity: gameday_core::model::Severity::Risk,
     regions: &[],

@@ -6,7 +6,7 @@ use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, RegionRole};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD510",
     severity: gameday_core::model::Severity::Blocker,
     regions: BOTH,

@@ -5,7 +5,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD520",
     severity: Severity::Blocker,
     regions: PRIMARY,

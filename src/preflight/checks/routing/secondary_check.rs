@@ -5,7 +5,7 @@ use crate::preflight::facts::{Facts, side};
 use gameday_core::model::{Milestone, Predicts, RegionRole, Severity};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD526",
     severity: Severity::Blocker,
     regions: &[],

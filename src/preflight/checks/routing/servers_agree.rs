@@ -8,7 +8,7 @@ use gameday_core::model::{Milestone, Predicts, RegionRole, Severity};
 use gameday_protocols::dns::Answer;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD521",
     severity: Severity::Risk,
     regions: &[],

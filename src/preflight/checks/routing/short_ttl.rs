@@ -8,7 +8,7 @@ use gameday_core::model::{Predicts, RegionRole, Severity};
 const TTL_S: i64 = 60;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD508",
     severity: Severity::Note,
     regions: &[],

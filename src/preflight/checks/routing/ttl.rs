@@ -7,7 +7,7 @@ use gameday_core::model::Predicts;
 const TTL_S: i64 = 60;
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD502",
     severity: gameday_core::model::Severity::Risk,
     regions: &[],

@@ -8,7 +8,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity, format_duration};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD706",
     severity: Severity::Risk,
     regions: REPLICA,

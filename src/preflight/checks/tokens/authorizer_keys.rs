@@ -8,7 +8,7 @@ use crate::preflight::facts::{Facts, Unavailable, found};
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD705",
     severity: Severity::Risk,
     regions: REPLICA,

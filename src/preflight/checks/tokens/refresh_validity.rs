@@ -11,7 +11,7 @@ use gameday_core::model::{Predicts, RegionRole, Severity, format_duration};
 const LEAST: Duration = Duration::from_hours(8);
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD707",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -6,7 +6,7 @@ use gameday_core::env::JwksFetch;
 use gameday_core::model::{Predicts, Severity};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD709",
     severity: Severity::Risk,
     regions: REPLICA,

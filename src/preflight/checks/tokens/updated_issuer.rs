@@ -6,7 +6,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
 /// See its text.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD704",
     severity: Severity::Risk,
     regions: BOTH,

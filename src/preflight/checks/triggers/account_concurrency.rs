@@ -3,7 +3,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD408.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD408",
     severity: Severity::Risk,
     regions: REPLICA,

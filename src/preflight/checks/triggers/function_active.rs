@@ -6,7 +6,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
 /// GD404.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD404",
     severity: Severity::Blocker,
     regions: BOTH,

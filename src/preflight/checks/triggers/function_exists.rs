@@ -3,7 +3,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD403.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD403",
     severity: Severity::Blocker,
     regions: BOTH,

@@ -7,7 +7,7 @@ use gameday_core::env::DependencyKind;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD416.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD416",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -5,7 +5,7 @@ use super::{Both, beside};
 use gameday_core::model::{Predicts, Severity};
 
 /// GD412.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD412",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -6,7 +6,7 @@ use gameday_core::env::DependencyKind;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD417.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD417",
     severity: Severity::Blocker,
     regions: REPLICA,

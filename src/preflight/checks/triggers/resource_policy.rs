@@ -9,7 +9,7 @@ use gameday_core::model::{Predicts, RegionRole, Severity, matches};
 const SERVICE: &str = "cognito-idp.amazonaws.com";
 
 /// GD410.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD410",
     severity: Severity::Blocker,
     regions: BOTH,

@@ -9,7 +9,7 @@ use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::{Predicts, Severity};
 
 /// GD418.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD418",
     severity: Severity::Blocker,
     regions: REPLICA,

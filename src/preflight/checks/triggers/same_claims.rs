@@ -12,7 +12,7 @@ const TRIGGER: &str = "PreTokenGeneration";
 const NOBODY: &str = "gameday-preflight";
 
 /// GD419.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD419",
     severity: Severity::Risk,
     regions: REPLICA,

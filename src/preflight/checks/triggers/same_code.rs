@@ -3,7 +3,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
 /// GD405.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD405",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -3,7 +3,7 @@ use super::{Both, beside};
 use gameday_core::model::{Predicts, Severity};
 
 /// GD406.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD406",
     severity: Severity::Risk,
     regions: REPLICA,

@@ -7,7 +7,7 @@ use gameday_core::model::{Predicts, RegionRole, Severity};
 const DECISIVE: [&str; 3] = ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"];
 
 /// GD401.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD401",
     severity: Severity::Blocker,
     regions: REPLICA,

@@ -6,7 +6,7 @@ use crate::preflight::facts::lambda::Configuration;
 use gameday_core::model::{Predicts, Severity};
 
 /// GD420.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD420",
     severity: Severity::Risk,
     regions: REPLICA,

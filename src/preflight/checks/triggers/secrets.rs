@@ -7,7 +7,7 @@ use gameday_core::env::DependencyKind;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD415.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD415",
     severity: Severity::Blocker,
     regions: REPLICA,

@@ -7,7 +7,7 @@ use gameday_core::env::DependencyKind;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD414.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD414",
     severity: Severity::Blocker,
     regions: REPLICA,

@@ -5,7 +5,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 
 /// GD407.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD407",
     severity: Severity::Blocker,
     regions: BOTH,

@@ -7,7 +7,7 @@ use gameday_core::model::{Predicts, Severity};
 const COGNITO_WAITS_S: i32 = 5;
 
 /// GD409.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD409",
     severity: Severity::Risk,
     regions: BOTH,

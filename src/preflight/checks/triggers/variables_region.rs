@@ -3,7 +3,7 @@ use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
 /// GD411.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD411",
     severity: Severity::Risk,
     regions: REPLICA,

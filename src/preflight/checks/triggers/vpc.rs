@@ -6,7 +6,7 @@ use crate::preflight::facts::lambda::Configuration;
 use gameday_core::model::{Predicts, Severity};
 
 /// GD413.
-pub const CHECK: Check = Check {
+pub(super) const CHECK: Check = Check {
     code: "GD413",
     severity: Severity::Risk,
     regions: REPLICA,

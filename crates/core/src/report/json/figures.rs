@@ -176,7 +176,7 @@ impl Bounds {
 }
 
 impl WaterfallBar {
-    pub fn of(bar: &measure::Bar) -> Self {
+    pub(super) fn of(bar: &measure::Bar) -> Self {
         Self {
             name: bar.name,
             from: bar.from.as_str(),
@@ -190,7 +190,7 @@ impl WaterfallBar {
 }
 
 impl Duration {
-    pub fn of(took: &measure::Took) -> Self {
+    pub(super) fn of(took: &measure::Took) -> Self {
         Self {
             name: took.name,
             from: took.from.as_str(),
@@ -202,7 +202,7 @@ impl Duration {
 }
 
 impl<'a> Propagation<'a> {
-    pub fn of(place: &'a measure::Propagation) -> Self {
+    pub(super) fn of(place: &'a measure::Propagation) -> Self {
         Self {
             kind: place.place.as_str(),
             name: &place.name,
@@ -215,7 +215,7 @@ impl<'a> Propagation<'a> {
 }
 
 impl Rpo {
-    pub fn of(rpo: Option<&measure::Rpo>) -> Self {
+    pub(super) fn of(rpo: Option<&measure::Rpo>) -> Self {
         Self {
             lower_s: rpo.map(|rpo| rpo.lower_s),
             upper_s: rpo.and_then(|rpo| rpo.upper_s),
@@ -241,13 +241,13 @@ impl Lag {
 }
 
 impl LagPoint {
-    pub fn of(point: &measure::LagPoint) -> Self {
+    pub(super) fn of(point: &measure::LagPoint) -> Self {
         Self { at_s: point.at_s, lower_ms: point.lower_ms, upper_ms: point.upper_ms }
     }
 }
 
 impl Availability {
-    pub fn of(availability: &measure::Availability) -> Self {
+    pub(super) fn of(availability: &measure::Availability) -> Self {
         let counts = |(attempted, succeeded): (u64, u64)| Counts { attempted, succeeded };
         let window = |second: &measure::Second| Window {
             from_s: second.from_s,

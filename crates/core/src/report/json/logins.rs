@@ -123,7 +123,7 @@ fn is_none(count: &u64) -> bool {
 }
 
 impl<'a> Logins<'a> {
-    pub fn of(logins: &'a measure::Logins) -> Self {
+    pub(super) fn of(logins: &'a measure::Logins) -> Self {
         let named =
             |groups: &'a BTreeMap<String, measure::Group>| groups.iter().map(|(name, g)| (name.as_str(), Group::of(g)));
         let by_region = logins.by_region.iter().map(|(region, group)| (region_key(region.as_ref()), Group::of(group)));

@@ -39,7 +39,7 @@ struct LagRange {
 }
 
 impl NaturalVariation {
-    pub fn of(variation: &measure::NaturalVariation) -> Self {
+    pub(super) fn of(variation: &measure::NaturalVariation) -> Self {
         Self {
             health_check_interval_s: variation.health_check_interval_s,
             checkers: variation.checkers,

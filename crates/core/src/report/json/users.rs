@@ -184,7 +184,7 @@ struct Raised {
 }
 
 impl<'a> Recovery<'a> {
-    pub fn of(recovery: &'a measure::Recovery) -> Self {
+    pub(super) fn of(recovery: &'a measure::Recovery) -> Self {
         let named =
             |curves: &'a BTreeMap<String, measure::Curve>| curves.iter().map(|(name, c)| (name.as_str(), Curve::of(c)));
         Self {
@@ -220,7 +220,7 @@ impl Curve {
 }
 
 impl<'a> Expectation<'a> {
-    pub fn of(limit: &'a LimitResult) -> Self {
+    pub(super) fn of(limit: &'a LimitResult) -> Self {
         Self {
             action: &limit.action,
             role: limit.role.as_str(),
@@ -233,7 +233,7 @@ impl<'a> Expectation<'a> {
 }
 
 impl<'a> Sessions<'a> {
-    pub fn of(sessions: &'a measure::Sessions) -> Self {
+    pub(super) fn of(sessions: &'a measure::Sessions) -> Self {
         let plan = |((flow, cohort), outcomes): (&'a (String, String), &measure::SessionOutcomes)| Plan {
             outcomes: SessionOutcomes::of(outcomes),
             flow,
@@ -268,7 +268,7 @@ impl Calls {
 }
 
 impl<'a> Failure<'a> {
-    pub fn of(failure: &'a measure::Failure) -> Self {
+    pub(super) fn of(failure: &'a measure::Failure) -> Self {
         Self {
             error: failure.outcome.label(),
             region: failure.region.as_ref(),
@@ -281,7 +281,7 @@ impl<'a> Failure<'a> {
 }
 
 impl Retries {
-    pub fn of(tries: &measure::Tries) -> Self {
+    pub(super) fn of(tries: &measure::Tries) -> Self {
         let by_tries = |(tries, (logins, succeeded)): (&u8, &(u64, u64))| ByTries {
             tries: *tries,
             logins: *logins,
@@ -301,7 +301,7 @@ impl Retries {
 }
 
 impl<'a> Throttling<'a> {
-    pub fn of(at: &'a measure::Throttling) -> Self {
+    pub(super) fn of(at: &'a measure::Throttling) -> Self {
         let window = |(from_s, throttled): &(f64, Throttled)| ThrottledWindow {
             from_s: *from_s,
             attempted: throttled.attempted,
