@@ -281,7 +281,7 @@ impl Estate {
             let sign_in = FlowShare::of(Flow::UserSrp, case.flow.client.clone(), None, Percent(1.0));
             let signed = self.straight(&sign_in, Who::Account(account.clone()), self.front_door.ip()).await;
             assert_eq!(signed.outcome, LoginOutcome::Succeeded);
-            return Who::Token(Token::new(account.name, signed.username, signed.refresh.unwrap()));
+            return Who::Token(Token::new(account.name, signed.trace.username, signed.trace.refresh.unwrap()));
         }
         if case.users == Some("new-password") {
             let call = door.admin.admin_set_user_password().user_pool_id(&door.pool_id).username(&account.name);
@@ -309,12 +309,12 @@ impl Estate {
             assert!(took.as_secs_f64() <= (patience + SLACK).as_secs_f64(), "{label} at {cut:?}: {took}");
             match ended.outcome {
                 LoginOutcome::Stalled { step } => {
-                    let last = ended.steps.last().unwrap();
+                    let last = ended.trace.steps.last().unwrap();
                     assert_eq!((last.step, last.ended), (step, false), "{label} at {cut:?}");
-                    assert!(ended.steps.iter().rev().skip(1).all(|step| step.ended), "{label} at {cut:?}");
-                    let sum: f64 = ended.steps.iter().map(|step| step.ms / 1000.0).sum();
+                    assert!(ended.trace.steps.iter().rev().skip(1).all(|step| step.ended), "{label} at {cut:?}");
+                    let sum: f64 = ended.trace.steps.iter().map(|step| step.ms / 1000.0).sum();
                     assert!(sum <= took.as_secs_f64() + 1e-3 && last.ms > 0.0, "{label} at {cut:?}: {sum} s of {took}");
-                    let asked = ended.to_put_back.is_some();
+                    let asked = ended.trace.to_put_back.is_some();
                     assert!(!asked || case.users == Some("new-password"), "{label} at {cut:?}");
                     step
                 }

@@ -359,8 +359,8 @@ pub(super) async fn sessions(
             let Some(account) = account else { break };
             let who = Who::Account(account.clone());
             let Some(ended) = crowd.direct(&way, &sign_in, who, &addresses).await else { break };
-            if let Some(refresh) = ended.refresh {
-                crowd.tokens.put(&flow.label(), Token::new(account.name.clone(), ended.username, refresh));
+            if let Some(refresh) = ended.trace.refresh {
+                crowd.tokens.put(&flow.label(), Token::new(account.name.clone(), ended.trace.username, refresh));
                 opened += 1;
             } else {
                 *failed.entry(ended.outcome.label()).or_default() += 1;

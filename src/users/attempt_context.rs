@@ -14,7 +14,7 @@ use aws_smithy_types::retry::RetryConfig;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use gameday_core::model::{Clock, LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
+use gameday_core::model::{LoginOutcome, LoginStep, Region, RegionRole, Secret, StepTime};
 use gameday_protocols::dns::DnsError;
 use gameday_protocols::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
 use gameday_protocols::timer::Timer as _;
@@ -41,50 +41,52 @@ pub(super) struct AttemptContext<'a> {
     pub lookup: Lookup<'a>,
     /// Chooses among the addresses of an answer.
     pub choice: u32,
-    pub progress: AttemptTrace,
+    /// The step under way.
+    pub step: LoginStep,
+    /// When it began.
+    since: Timestamp,
+    pub trace: LoginTrace,
     /// The front door's connection, once there is one.
     connection: Option<OneConnection>,
     /// Connections to other hosts, by name and port: managed login's domain, identity providers.
     others: Vec<(String, u16, OneConnection)>,
 }
 
-/// What a try has seen so far; it outlives a try that is broken off.
-#[derive(Debug)]
-pub(super) struct AttemptTrace {
-    clock: Clock,
-    pub step: LoginStep,
-    since: Timestamp,
+/// What a try leaves; it outlives a try that is broken off.
+#[derive(Debug, Default)]
+pub struct LoginTrace {
+    /// What each step took.
     pub steps: Vec<StepTime>,
+    /// The address that it connected to.
     pub address: Option<IpAddr>,
-    /// The Region that the token names.
+    /// The Region that the token names; of an ended try else the one of the address.
     pub served: Option<(RegionRole, Region)>,
+    /// When the protected API was asked.
     pub api_sent: Option<Timestamp>,
+    /// A refresh token for later, from a sign-in that gave one.
     pub refresh: Option<Secret>,
+    /// The access token of a sign-in.
     pub access: Option<Secret>,
-    /// The name that the access token has for its user.
+    /// The name that the pool has for whoever signed in.
     pub username: Option<String>,
     /// A user who set a new password and must be put back.
     pub to_put_back: Option<String>,
 }
 
-impl AttemptTrace {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            step: LoginStep::Dns,
-            since: clock.now(),
-            steps: Vec::with_capacity(8),
-            address: None,
-            served: None,
-            api_sent: None,
-            refresh: None,
-            access: None,
-            username: None,
-            to_put_back: None,
-        }
+impl<'a> AttemptContext<'a> {
+    pub(super) fn new(
+        door: &'a LoginTarget,
+        way: &'a ClientProfile,
+        client: &'a AppClient,
+        lookup: Lookup<'a>,
+        choice: u32,
+    ) -> Self {
+        let (step, since) = (LoginStep::Dns, door.clock.now());
+        let trace = LoginTrace { steps: Vec::with_capacity(8), ..LoginTrace::default() };
+        Self { door, way, client, lookup, choice, step, since, trace, connection: None, others: Vec::new() }
     }
 
-    /// How a try ended that got no answer in time.
+    /// How the try ended when no answer came in time.
     pub(super) fn unanswered(&self) -> LoginOutcome {
         match self.step {
             LoginStep::Dns => LoginOutcome::DnsFailed,
@@ -104,29 +106,16 @@ impl AttemptTrace {
     }
 
     fn close(&mut self, ended: bool) {
-        let now = self.clock.now();
+        let now = self.door.clock.now();
         let ms = now.duration_since(self.since).as_secs_f64() * 1000.0;
-        self.steps.push(StepTime { step: self.step, ms, ended });
+        self.trace.steps.push(StepTime { step: self.step, ms, ended });
         self.since = now;
-    }
-}
-
-impl<'a> AttemptContext<'a> {
-    pub(super) fn new(
-        door: &'a LoginTarget,
-        way: &'a ClientProfile,
-        client: &'a AppClient,
-        lookup: Lookup<'a>,
-        choice: u32,
-    ) -> Self {
-        let progress = AttemptTrace::new(door.clock);
-        Self { door, way, client, lookup, choice, progress, connection: None, others: Vec::new() }
     }
 
     /// Ends the step under way and begins the next.
     pub(super) fn next(&mut self, step: LoginStep) {
-        self.progress.end();
-        self.progress.step = step;
+        self.end();
+        self.step = step;
     }
 
     /// The connection to the front door: one that the cohort holds, or a new one.
@@ -140,7 +129,7 @@ impl<'a> AttemptContext<'a> {
         };
         let connection = match held {
             Some(held) => {
-                self.progress.address = Some(held.address());
+                self.trace.address = Some(held.address());
                 held
             }
             None => self.open().await?,
@@ -159,15 +148,15 @@ impl<'a> AttemptContext<'a> {
             return Ok(connection.clone());
         }
         // Later on in a login, finding the way to another host belongs to the step that needs it.
-        let first = self.progress.step == LoginStep::Dns;
-        let serving = self.progress.address;
+        let first = self.step == LoginStep::Dns;
+        let serving = self.trace.address;
         let addresses = self.way.cache.addresses(host).await.map_err(|error| dns_outcome(&error))?;
         if first {
             self.next(LoginStep::Connect);
         }
         let reached = self.reach(&addresses, port).await;
         // The Region that serves is told by the first host, not by a provider on the way.
-        self.progress.address = serving.or(self.progress.address);
+        self.trace.address = serving.or(self.trace.address);
         let (tcp, address) = reached?;
         if first {
             self.next(LoginStep::Tls);
@@ -218,7 +207,7 @@ impl<'a> AttemptContext<'a> {
         let (mut outcome, mut local) = (LoginOutcome::DnsFailed, None);
         for turn in 0..addresses.len() {
             let address = addresses[(self.choice as usize + turn) % addresses.len()];
-            self.progress.address = Some(address);
+            self.trace.address = Some(address);
             match self.door.clock.timeout(share, connect(SocketAddr::new(address, port))).await {
                 Ok(Ok(tcp)) => return Ok((tcp, address)),
                 Ok(Err(error)) => match LocalFailure::of(&error) {
@@ -269,7 +258,7 @@ impl<'a> AttemptContext<'a> {
             Ok(claims) => {
                 let named = door.region_claim.as_deref().and_then(|claim| claims.text(claim));
                 let named = named.and_then(|name| door.region_named(name));
-                self.progress.served = named.map(|(role, region)| (role, region.clone()));
+                self.trace.served = named.map(|(role, region)| (role, region.clone()));
                 self.right_region()?;
                 Ok(claims.text("username").map(str::to_owned))
             }
@@ -290,8 +279,8 @@ impl<'a> AttemptContext<'a> {
 
     /// A token that names another Region than the address leads to came from a trigger, or a front door, that looks across Regions.
     fn right_region(&self) -> Result<(), LoginOutcome> {
-        let asked = self.progress.address.and_then(|address| self.door.region_at(address));
-        match (asked, &self.progress.served) {
+        let asked = self.trace.address.and_then(|address| self.door.region_at(address));
+        match (asked, &self.trace.served) {
             (Some((role, asked)), Some((other, served))) if role != *other => {
                 Err(LoginOutcome::WrongRegion { asked: asked.clone(), served: served.clone() })
             }
@@ -304,7 +293,7 @@ impl<'a> AttemptContext<'a> {
         let (door, step) = (self.door, LoginStep::ProtectedApi);
         let connection = self.connection().await?;
         self.next(step);
-        self.progress.api_sent = Some(door.clock.now());
+        self.trace.api_sent = Some(door.clock.now());
         let request = http::Request::get(format!("https://{}:{}{}", door.name, door.port, door.api_path))
             .header("authorization", format!("Bearer {token}"))
             .body(Bytes::new())

@@ -18,7 +18,7 @@ use gameday_protocols::timer::Timer as _;
 
 use super::accounts::{Account, Population, Who};
 use super::attempt::LoginResult;
-use super::attempt_context::{AttemptContext, Lookup, service};
+use super::attempt_context::{AttemptContext, LoginTrace, Lookup, service};
 use super::load_generator::LoadGenerator;
 use super::login_target::AppClient;
 
@@ -157,7 +157,7 @@ impl LoadGenerator {
             },
             UserAction::FirstFederatedSignIn => match self.sign_in_at(Flow::Federated, actor, limit.region).await {
                 Some(ended) => {
-                    named.clone_from(&ended.username);
+                    named.clone_from(&ended.trace.username);
                     ProbeOutcome::of(&ended.outcome)
                 }
                 None => ProbeOutcome::Unknown("no app client is available to try it".to_owned()),
@@ -165,9 +165,11 @@ impl LoadGenerator {
             UserAction::SignUp => told(self.sign_up(actor, limit.region).await),
             UserAction::PasswordReset => told(self.reset(actor, limit.region).await),
             UserAction::PasswordChange => match self.sign_in_at(Flow::UserSrp, actor, limit.region).await {
-                Some(LoginResult { outcome: LoginOutcome::Succeeded, access: Some(access), .. }) => {
-                    told(self.change(actor, &access, limit.region).await)
-                }
+                Some(LoginResult {
+                    outcome: LoginOutcome::Succeeded,
+                    trace: LoginTrace { access: Some(access), .. },
+                    ..
+                }) => told(self.change(actor, &access, limit.region).await),
                 Some(ended) => ProbeOutcome::Unknown(format!("the sign-in failed: {}", ended.outcome.label())),
                 None => ProbeOutcome::Unknown("no user is available to try it".to_owned()),
             },
@@ -233,7 +235,7 @@ impl LoadGenerator {
         let mut context = AttemptContext::new(&self.door, way, client, lookup, 0);
         match self.door.clock.timeout(way.login, call(&mut context)).await {
             Ok(done) => done,
-            Err(_) => Err(context.progress.unanswered()),
+            Err(_) => Err(context.unanswered()),
         }
     }
 

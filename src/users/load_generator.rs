@@ -19,7 +19,7 @@ use gameday_protocols::timer::Timer as _;
 use super::accounts::{Account, Population, Tokens, Who};
 use super::arrivals::{Arrival, ArrivalPlan};
 use super::attempt::{LoginRequest, LoginResult, login};
-use super::attempt_context::Lookup;
+use super::attempt_context::{LoginTrace, Lookup};
 use super::cleanup::PasswordResets;
 use super::client_profile::ClientProfile;
 use super::login_target::LoginTarget;
@@ -282,7 +282,7 @@ impl LoadGenerator {
         if let Some(user) = user.filter(|_| share.flow == Flow::TokensFromRefreshToken) {
             self.give_back(&share.label(), user, token, &ended);
         }
-        if let Some(user) = &ended.to_put_back {
+        if let Some(user) = &ended.trace.to_put_back {
             self.ask_again(user);
         }
         self.again(due, &ended, tx);
@@ -301,7 +301,7 @@ impl LoadGenerator {
     /// A login is not even begun.
     fn not_started(&self, due: ScheduledArrival, outcome: LoginOutcome, tx: &DispatcherSender) {
         let began = self.began(&self.load.flows[due.arrival.flow], None);
-        let ended = not_started(outcome, began.at);
+        let ended = LoginResult { outcome, at: began.at, trace: LoginTrace::default(), earlier: Vec::new() };
         self.again(due, &ended, tx);
         self.write(due, began, ended);
     }
@@ -312,7 +312,7 @@ impl LoadGenerator {
     }
 
     fn write(&self, due: ScheduledArrival, began: Began, ended: LoginResult) {
-        let (role, region) = ended.served.unzip();
+        let (role, region) = ended.trace.served.unzip();
         self.log.write(Event::Login(Box::new(Login {
             arrival: due.arrival.index,
             scheduled: due.at,
@@ -322,15 +322,15 @@ impl LoadGenerator {
             user: began.user,
             flow: began.flow,
             cohort: self.ways[due.arrival.cohort].label.clone(),
-            address: ended.address,
+            address: ended.trace.address,
             region,
             role,
-            api_sent: ended.api_sent,
+            api_sent: ended.trace.api_sent,
             outcome: ended.outcome,
             at_replica: began.at_replica,
             earlier: ended.earlier,
             retry_of: due.retry_of,
-            steps: ended.steps,
+            steps: ended.trace.steps,
         })));
     }
 
@@ -374,22 +374,5 @@ impl LoadGenerator {
         let stop = CancellationToken::new();
         stop.cancel();
         Some(login(&self.door, way, wanted, &stop).await)
-    }
-}
-
-/// A login that was not started.
-fn not_started(outcome: LoginOutcome, at: Timestamp) -> LoginResult {
-    LoginResult {
-        outcome,
-        at,
-        address: None,
-        served: None,
-        api_sent: None,
-        steps: Vec::new(),
-        earlier: Vec::new(),
-        access: None,
-        refresh: None,
-        username: None,
-        to_put_back: None,
     }
 }

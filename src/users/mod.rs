@@ -20,7 +20,7 @@ mod wire;
 pub use accounts::{Account, Population, TOTP_STEP_SECONDS, Token, Tokens, Who};
 pub use arrivals::{Arrival, ArrivalPlan};
 pub use attempt::{LoginRequest, LoginResult, login};
-pub use attempt_context::Lookup;
+pub use attempt_context::{LoginTrace, Lookup};
 pub use cleanup::PasswordResets;
 pub use client_profile::ClientProfile;
 pub use gameday_protocols::srp::secret_hash;

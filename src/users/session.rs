@@ -151,15 +151,15 @@ impl Session<'_> {
             jitter: generator.seed.stream(&format!("session-retry-{}", self.number)),
         };
         let ended = login(&generator.door, self.way, wanted, stop).await;
-        if let Some(user) = &ended.to_put_back {
+        if let Some(user) = &ended.trace.to_put_back {
             generator.ask_again(user);
         }
-        if let (Some(access), Some(refresh)) = (ended.access, ended.refresh) {
+        if let (Some(access), Some(refresh)) = (ended.trace.access, ended.trace.refresh) {
             self.access = access;
-            self.token = Token::new(self.account.name.clone(), ended.username, refresh);
+            self.token = Token::new(self.account.name.clone(), ended.trace.username, refresh);
         }
         let window = Window { sent, received: generator.door.clock.now() };
-        let done = Done { window, phase, role: ended.served.map(|(role, _)| role), outcome: ended.outcome };
+        let done = Done { window, phase, role: ended.trace.served.map(|(role, _)| role), outcome: ended.outcome };
         self.write(step, &done, false);
         done
     }
@@ -178,8 +178,8 @@ impl Session<'_> {
             context.next(LoginStep::VerifyToken);
             context.verify(signed.access.expose())?;
             signed.id.as_ref().map_or(Ok(()), |id| context.verify_id(id.expose(), None))?;
-            context.progress.access = Some(signed.access);
-            context.progress.refresh = signed.refresh;
+            context.trace.access = Some(signed.access);
+            context.trace.refresh = signed.refresh;
             Ok(())
         };
         let (done, access, refresh) = self.within_patience(SessionStep::Refresh, work).await;
@@ -202,15 +202,15 @@ impl Session<'_> {
         let outcome = match door.clock.timeout(self.way.login, work(&mut context)).await {
             Ok(Ok(())) => LoginOutcome::Succeeded,
             Ok(Err(outcome)) => outcome,
-            Err(_) => context.progress.unanswered(),
+            Err(_) => context.unanswered(),
         };
         if outcome == LoginOutcome::Succeeded {
             context.keep_connection();
         }
-        let role = context.progress.address.and_then(|address| door.region_at(address)).map(|(role, _)| role);
+        let role = context.trace.address.and_then(|address| door.region_at(address)).map(|(role, _)| role);
         let done = Done { window: Window { sent, received: door.clock.now() }, phase, role, outcome };
         self.write(step, &done, false);
-        (done, context.progress.access, context.progress.refresh)
+        (done, context.trace.access, context.trace.refresh)
     }
 
     fn write(&self, step: SessionStep, done: &Done, blocked: bool) {

@@ -65,8 +65,8 @@ impl LoadGenerator {
     /// is refused: a token that the service refused is of no more use, and its user has to sign in.
     pub(super) fn give_back(&self, flow: &str, user: String, token: Option<Token>, ended: &LoginResult) {
         let over = matches!(ended.outcome, LoginOutcome::Rejected { .. }) && !retry::may_help(&ended.outcome);
-        let known = ended.username.clone().or_else(|| token.as_ref().map(|token| token.username.clone()));
-        match ended.refresh.clone().or(token.filter(|_| !over).map(|token| token.refresh)) {
+        let known = ended.trace.username.clone().or_else(|| token.as_ref().map(|token| token.username.clone()));
+        match ended.trace.refresh.clone().or(token.filter(|_| !over).map(|token| token.refresh)) {
             Some(refresh) => self.tokens.put(flow, Token::new(user, known, refresh)),
             None => self.tokens.lost(flow, user),
         }

@@ -312,9 +312,9 @@ impl Bench {
             for flow in flows.iter().filter(|flow| !flow.refreshes()) {
                 let ended = self.login(*flow, client, Who::Account(account.clone())).await;
                 assert_eq!(ended.outcome, LoginOutcome::Succeeded, "{flow:?} as {client:?} by {}", account.name);
-                let refresh = ended.refresh.unwrap_or_else(|| panic!("{flow:?} gave no refresh token"));
+                let refresh = ended.trace.refresh.unwrap_or_else(|| panic!("{flow:?} gave no refresh token"));
                 for flow in flows.iter().filter(|flow| flow.refreshes()) {
-                    let token = Token::new(account.name.clone(), ended.username.clone(), refresh.clone());
+                    let token = Token::new(account.name.clone(), ended.trace.username.clone(), refresh.clone());
                     let ended = self.login(*flow, client, Who::Token(token)).await;
                     assert_eq!(ended.outcome, LoginOutcome::Succeeded, "{flow:?} as {client:?}");
                 }
@@ -337,7 +337,7 @@ impl Bench {
     /// The public client's access token of a user.
     async fn access(&self, account: &Account) -> String {
         let ended = self.login(Flow::UserPassword, "", Who::Account(account.clone())).await;
-        ended.access.unwrap_or_else(|| panic!("{:?}", ended.outcome)).expose().to_owned()
+        ended.trace.access.unwrap_or_else(|| panic!("{:?}", ended.outcome)).expose().to_owned()
     }
 }
 
@@ -355,7 +355,7 @@ async fn moto_takes_every_flow_that_it_has() {
     let new = bench.new_user().await;
     let ended = bench.login(Flow::UserPassword, "", Who::Account(new)).await;
     assert_eq!(ended.outcome, LoginOutcome::Succeeded);
-    assert_eq!(ended.to_put_back.as_deref(), Some("new"));
+    assert_eq!(ended.trace.to_put_back.as_deref(), Some("new"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -378,7 +378,7 @@ async fn ministack_which_verifies_takes_what_is_right_and_nothing_else() {
     let new = bench.new_user().await;
     let ended = bench.login(Flow::UserSrp, "confidential", Who::Account(new)).await;
     assert_eq!(ended.outcome, LoginOutcome::Succeeded);
-    assert_eq!(ended.to_put_back.as_deref(), Some("new"));
+    assert_eq!(ended.trace.to_put_back.as_deref(), Some("new"));
     let bob = bench.pool.user_with_totp("bob", async |account: &Account| bench.access(account).await).await;
     let ended = bench.login(Flow::UserSrp, "", Who::Account(bob.clone())).await;
     assert_eq!(ended.outcome, LoginOutcome::Succeeded);

@@ -60,7 +60,7 @@ async fn sign_out(context: &mut AttemptContext<'_>, session: &Session<'_>) -> Re
     let call = context.cognito(&connection).global_sign_out().access_token(session.access.expose());
     call.send().await.map_err(service(step))?;
     // From here on the tokens are of no use to anybody else.
-    context.progress.refresh = None;
+    context.trace.refresh = None;
     let Some(mut refresh) = session.refresh.cloned() else { return Ok(()) };
     for look in 1..=LOOKS {
         match refresh::renew(context, &connection, &refresh, step).await {

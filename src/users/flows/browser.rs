@@ -55,7 +55,7 @@ impl Browser {
         url: Url,
         body: Option<String>,
     ) -> Result<Page, LoginOutcome> {
-        let step = context.progress.step;
+        let step = context.step;
         let mut headers = HeaderMap::from_iter([(ACCEPT, PAGES), (USER_AGENT, AGENT)]);
         let cookies: Vec<String> =
             self.cookies.get_request_values(&url).map(|(name, value)| format!("{name}={value}")).collect();
@@ -90,7 +90,7 @@ pub(super) async fn ask(
     headers: HeaderMap,
     body: String,
 ) -> Result<http::Response<Bytes>, LoginOutcome> {
-    let step = context.progress.step;
+    let step = context.step;
     let refused = |code: &str| LoginOutcome::Rejected { step, code: code.to_owned() };
     // A password or a code must not go out in the clear, whoever asks for it.
     let (Some(host), "https") = (url.host_str(), url.scheme()) else {

@@ -89,16 +89,16 @@ pub(super) async fn tokens(
         let Some((step, key, value)) = next else {
             let challenge =
                 answer.challenge.map_or_else(|| "no challenge and no tokens".to_owned(), |name| name.to_string());
-            return Err(LoginOutcome::ChallengeUnsupported { step: context.progress.step, challenge });
+            return Err(LoginOutcome::ChallengeUnsupported { step: context.step, challenge });
         };
         context.next(step);
         if step == LoginStep::NewPassword {
             // Noted before the call: an answer that is lost may stand for a password that is set.
-            context.progress.to_put_back = Some(account.name.clone());
+            context.trace.to_put_back = Some(account.name.clone());
         }
         let answered = respond(context, cognito, by, &username, answer, (key, value)).await;
         if step == LoginStep::NewPassword && answered.as_ref().is_err_and(proves_unchanged) {
-            context.progress.to_put_back = None;
+            context.trace.to_put_back = None;
         }
         answer = answered?;
     }
@@ -134,7 +134,7 @@ async fn respond(
     asked: Answer,
     (key, value): (&str, String),
 ) -> Result<Answer, LoginOutcome> {
-    let step = context.progress.step;
+    let step = context.step;
     let responses = responses(context.client, username, (key, value));
     let client = &context.client.id;
     match by {

@@ -62,7 +62,7 @@ pub(super) async fn browse(
     }
     let journey = Journey { managed, account, callback: &to, by_provider: provider.is_some(), sent: Vec::new() };
     let back = Box::pin(journey.go(context, authorize)).await?;
-    let step = context.progress.step;
+    let step = context.step;
     let parameter = |name: &str| back.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     if parameter("state").as_deref() != Some(&state) {
         return Err(LoginOutcome::Rejected { step, code: "the answer has a different state parameter".to_owned() });
@@ -100,12 +100,12 @@ impl Journey<'_> {
                 Some(to) => {
                     let step = self.step(context, &to);
                     if let Some(code) = error(&to) {
-                        return Err(LoginOutcome::Rejected { step: context.progress.step, code });
+                        return Err(LoginOutcome::Rejected { step: context.step, code });
                     }
                     if same_page(&to, self.callback) {
                         return Ok(to);
                     }
-                    if context.progress.step != step {
+                    if context.step != step {
                         context.next(step);
                     }
                     browser.get(context, to).await?
@@ -113,7 +113,7 @@ impl Journey<'_> {
                 None => self.fill(context, &mut browser, &page).await?,
             };
         }
-        Err(LoginOutcome::Rejected { step: context.progress.step, code: "redirect loop".to_owned() })
+        Err(LoginOutcome::Rejected { step: context.step, code: "redirect loop".to_owned() })
     }
 
     fn is_own(&self, url: &Url) -> bool {
@@ -123,7 +123,7 @@ impl Journey<'_> {
 
     /// The step that a redirect leads to. On the way back from the provider the pool still talks to it.
     fn step(&self, context: &AttemptContext<'_>, to: &Url) -> LoginStep {
-        match (self.is_own(to), context.progress.step) {
+        match (self.is_own(to), context.step) {
             (false, _) | (true, LoginStep::IdentityProvider) => LoginStep::IdentityProvider,
             (true, step @ LoginStep::Mfa) => step,
             (true, _) => LoginStep::LoginForm,
@@ -145,10 +145,10 @@ impl Journey<'_> {
         let Some((form, asks)) = asking.or_else(handed_on) else {
             return Err(refused(context, "the page has no login form"));
         };
-        if own && !self.by_provider && context.progress.step == LoginStep::Authorize {
+        if own && !self.by_provider && context.step == LoginStep::Authorize {
             context.next(LoginStep::LoginForm);
         }
-        if asks == Asks::Code && context.progress.step != LoginStep::Mfa {
+        if asks == Asks::Code && context.step != LoginStep::Mfa {
             context.next(LoginStep::Mfa);
         }
         // Nobody types a password of the pool at the provider, or the other way round.
@@ -162,7 +162,7 @@ impl Journey<'_> {
         let code = self.account.totp_secret.as_ref().and_then(|secret| totp::shown(context, self.account, secret));
         if asks == Asks::Code && code.is_none() {
             let challenge = "SOFTWARE_TOKEN_MFA".to_owned();
-            return Err(LoginOutcome::ChallengeUnsupported { step: context.progress.step, challenge });
+            return Err(LoginOutcome::ChallengeUnsupported { step: context.step, challenge });
         }
         self.sent.push(asks);
         let action = form.action.as_deref().unwrap_or_default();
@@ -178,7 +178,7 @@ impl Journey<'_> {
 }
 
 fn refused(context: &AttemptContext<'_>, code: &str) -> LoginOutcome {
-    LoginOutcome::Rejected { step: context.progress.step, code: code.to_owned() }
+    LoginOutcome::Rejected { step: context.step, code: code.to_owned() }
 }
 
 /// The error that a redirect tells (RFC 6749, section 4.1.2.1), bounded; nothing where it tells none.
