@@ -192,7 +192,9 @@ fn an_authorizer_that_fetches_keys_for_each_request_refuses_everybody() {
     let folder = tempfile::tempdir().unwrap();
     let environment = folder.path().join("per-request.toml");
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/lab.toml")).unwrap();
-    std::fs::write(&environment, text.replace("jwks_fetch = \"cached\"", "jwks_fetch = \"per-request\"")).unwrap();
+    // Keys that the primary alone publishes.
+    let text = text.replace("jwks_fetch = \"cached\"", "jwks_fetch = \"per-request\"");
+    std::fs::write(&environment, text.replace("issuer = \"updated\"", "issuer = \"original\"")).unwrap();
     // A minute shows it.
     let scenario = folder.path().join("jwks-outage.toml");
     let text =

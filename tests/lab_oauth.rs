@@ -722,7 +722,7 @@ async fn discovery_leads_to_every_endpoint() {
     for at in BOTH {
         let url = Url::parse(&format!("{}/{pool}/.well-known/openid-configuration", world.domain())).unwrap();
         let found = world.browser(at).get(&url).await.json();
-        assert_eq!(found["issuer"], format!("https://cognito-idp.{}.amazonaws.com/{pool}", world.region(at)));
+        assert_eq!(found["issuer"], format!("https://issuer-cognito-idp.us-east-1.amazonaws.com/{pool}"));
         assert_eq!(found["token_endpoint"], format!("{}/oauth2/token", world.domain()));
         let keys = Url::parse(found["jwks_uri"].as_str().unwrap()).unwrap();
         let keys = world.browser(at).get(&keys).await.json();

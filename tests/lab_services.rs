@@ -411,7 +411,7 @@ async fn an_alarm_goes_into_alarm_and_back() {
     assert!(described(&primary, Some(StateValue::Alarm)).await.is_empty());
     assert_eq!(code(set("nobody", StateValue::Ok).send().await), "ResourceNotFound");
     let there = described(&replica, None).await;
-    let own = ["identity-replication-lag", "identity-rpo-120s", "identity-rpo-60s", "identity-sign-in-throttles"];
+    let own = ["identity-rpo-120s", "identity-rpo-60s", "identity-sign-in-throttles"];
     assert_eq!(there.iter().map(|alarm| alarm.alarm_name().unwrap()).collect::<Vec<_>>(), own);
 
     let datum = MetricDatum::builder().metric_name("LoginSuccess").value(0.5).dimensions(region).build();

@@ -52,6 +52,7 @@ impl World {
         let scenario = scenario::load(Path::new(FULL_FAILOVER), None).unwrap().value;
         let facts = Facts::new(Arc::clone(&self.site), self.cloud.clone(), Arc::new(scenario), self.clock);
         let mut found = Findings::default();
+        facts.saw_all();
         checks::look(&facts, &mut found).await;
         (found, facts.calls())
     }

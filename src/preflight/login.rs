@@ -21,6 +21,7 @@ use gameday_protocols::timer::Timer as _;
 use gameday_protocols::tokens::{Expectations, Fetch, JwksCache};
 
 use super::checks::{Occurrence, RuleMetadata, steps};
+use super::facts::Facts;
 use super::{Findings, PreflightInput};
 
 /// At least so many sign-ins before the fault, whose refresh tokens are used through it.
@@ -143,9 +144,9 @@ struct Failed {
 /// Logs in at each Region directly, in each way in which the scenario does.
 pub(super) async fn check(
     crowd: &LoadGenerator,
+    facts: &Facts,
     question: &PreflightInput<'_>,
     resolvers: &[Server],
-    proxy: Option<&str>,
     found: &mut Findings,
 ) {
     crowd.door.keys.settled().await;
@@ -157,7 +158,10 @@ pub(super) async fn check(
             if addresses.is_empty() || !is_for(crowd, &flow, role) {
                 continue;
             }
-            let Some(ended) = once(crowd, &way, &flow, &addresses).await else { continue };
+            let Some(mut ended) = once(crowd, &way, &flow, &addresses).await else { continue };
+            if let Some(token) = ended.trace.signed_by.take() {
+                facts.saw(role, token);
+            }
             let (Some(outcome), Some(client)) =
                 (failure(crowd, &flow, ended), crowd.door.client(flow.flow, flow.client.as_deref()))
             else {
@@ -173,7 +177,7 @@ pub(super) async fn check(
         }
     }
     for failed in all {
-        let (page, sight) = told(&failed, question, proxy);
+        let (page, sight) = told(&failed, question, facts.cloud.primary.ambient.proxy);
         found.add(page, sight);
     }
     expected_limit(crowd, question, &way, found).await;

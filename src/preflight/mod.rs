@@ -295,11 +295,13 @@ async fn begin(
         .of_run(question.run.clone(), question.allowed.clone());
     let regions = facts.front_doors().await;
     let crowd = crowd(question, &facts.cloud, &resolvers, &regions).await?;
-    let proxy = facts.cloud.primary.ambient.proxy;
     let mut steps = Findings::default();
     users::check(&crowd, question, &mut steps);
-    let (passed, ()) =
-        tokio::join!(checks::look(&facts, found), login::check(&crowd, question, &resolvers, proxy, &mut steps));
+    let sign_in = async {
+        login::check(&crowd, &facts, question, &resolvers, &mut steps).await;
+        facts.saw_all();
+    };
+    let (passed, ()) = tokio::join!(checks::look(&facts, found), sign_in);
     found.join(steps);
     found.explain();
     found.ignore(&question.allowed.ignore);

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use gameday_core::model::{FailedTry, LoginOutcome, LoginStep};
 use gameday_core::scenario::FlowShare;
 use gameday_protocols::timer::Timer as _;
+use gameday_protocols::tokens::SignedBy;
 
 use super::accounts::Who;
 use super::attempt_context::{AttemptContext, LoginTrace, Lookup};
@@ -105,6 +106,7 @@ async fn once(door: &LoginTarget, way: &ClientProfile, attempt: &LoginRequest<'_
 async fn whole(context: &mut AttemptContext<'_>, attempt: &LoginRequest<'_>) -> Result<(), LoginOutcome> {
     let signed = flows::sign_in(context, attempt.flow.flow, &attempt.who).await?;
     context.trace.refresh = signed.refresh;
+    context.trace.signed_by = SignedBy::of(signed.access.expose()).ok();
     context.next(LoginStep::VerifyToken);
     let username = context.verify(signed.access.expose())?;
     context.trace.username.clone_from(&username);

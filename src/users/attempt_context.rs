@@ -18,7 +18,7 @@ use gameday_core::model::{LoginOutcome, LoginStep, Region, RegionRole, Secret, S
 use gameday_protocols::dns::DnsError;
 use gameday_protocols::net::{Connection, ConnectionError, LocalFailure, TcpStream, connect, server_name};
 use gameday_protocols::timer::Timer as _;
-use gameday_protocols::tokens::{Expectations, TokenError};
+use gameday_protocols::tokens::{Expectations, SignedBy, TokenError};
 
 use super::client_profile::ClientProfile;
 use super::login_target::{AppClient, LoginTarget};
@@ -61,6 +61,8 @@ pub struct LoginTrace {
     pub address: Option<IpAddr>,
     /// The Region that the token names; of an ended try else the one of the address.
     pub served: Option<(RegionRole, Region)>,
+    /// What the access token of a sign-in says of its signature.
+    pub signed_by: Option<SignedBy>,
     /// When the protected API was asked.
     pub api_sent: Option<Timestamp>,
     /// A refresh token for later, from a sign-in that gave one.

@@ -6,7 +6,8 @@ import json
 from lab import env, password, pool_id, primary, replica
 
 name = env["USERNAME_OF_A_USER"]
-updated = env["ISSUER"] == "updated"
+form = {"updated": "issuer-cognito-idp", "original": "cognito-idp"}[env["ISSUER"]]
+shared = f"https://{form}.{primary.name}.amazonaws.com/{pool_id}"
 for place in (primary, replica):
     pool = place.client().describe_user_pool(UserPoolId=pool_id)["UserPool"]
     assert pool["IssuerConfiguration"]["Type"] == env["ISSUER"].upper(), pool["IssuerConfiguration"]
@@ -15,9 +16,8 @@ for place in (primary, replica):
         ClientId=env["CLIENT_ID"],
         AuthParameters={"USERNAME": name, "PASSWORD": password},
     )["AuthenticationResult"]
-    shared = f"https://issuer-cognito-idp.{primary.name}.amazonaws.com/{pool_id}"
     for kind in ("AccessToken", "IdToken"):
         claims = answer[kind].split(".")[1]
         issuer = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["iss"]
-        assert issuer == (shared if updated else place.issuer), f"{place.name}: {kind} of {issuer}"
+        assert issuer == shared, f"{place.name}: {kind} of {issuer}"
 print("passed")

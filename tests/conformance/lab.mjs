@@ -11,6 +11,7 @@ export const load = createRequire(path.join(env.NODE_MODULES, "x.js"));
 const { Agent, fetch } = load("undici");
 
 export const password = env.PASSWORD_OF_A_USER;
+const updated = env.ISSUER === "updated";
 const door = `${env.FRONT_DOOR}:${env.FRONT_DOOR_PORT}`;
 
 /** Of a population; whoever takes one leaves the others to the rest of the script. */
@@ -28,18 +29,17 @@ function region(part) {
     part,
     name,
     replica: part === "REPLICA",
-    /** UPDATED: the primary's, whoever issues; ORIGINAL: each Region's own. */
-    issuer:
-      env.ISSUER === "updated"
-        ? `https://issuer-cognito-idp.${env.PRIMARY_REGION}.amazonaws.com/${env.POOL_ID}`
-        : `https://cognito-idp.${name}.amazonaws.com/${env.POOL_ID}`,
+    /** The primary's, whoever issues. */
+    issuer: `https://${updated ? "issuer-" : ""}cognito-idp.${env.PRIMARY_REGION}.amazonaws.com/${env.POOL_ID}`,
+    /** The keys of UPDATED are published by both Regions, those of ORIGINAL by the primary alone. */
+    publishes: updated || part === "PRIMARY",
     fetch: reach,
     /** Its Cognito API: the Region's endpoint, and its front door. */
     urls: [env[`${part}_API`], `https://${door}/`],
     async keys() {
       const answer = await reach(`https://${door}/${env.POOL_ID}/.well-known/jwks.json`);
-      assert.equal(answer.status, 200, "keys");
-      return answer.json();
+      assert.equal(answer.status, this.publishes ? 200 : 404, "keys");
+      return this.publishes ? answer.json() : undefined;
     },
     /** An operation of the Cognito API that needs no AWS credentials, at the front door: status and answer. */
     async call(operation, input) {

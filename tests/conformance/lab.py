@@ -46,10 +46,6 @@ class Region:
     def replica(self):
         return self.part == "REPLICA"
 
-    @property
-    def issuer(self):
-        return f"https://cognito-idp.{self.name}.amazonaws.com/{pool_id}"
-
     def urls(self):
         """Where its Cognito API is; what is connected to the front door leads to this Region from now on."""
         leads_to[front_door] = self.address

@@ -18,13 +18,13 @@ clients = {
 
 
 def cognito(place, url, client, name, **tokens):
-    """pycognito for a user; it knows the keys and the issuer of that Region alone."""
+    """pycognito for a user. It knows the issuer ORIGINAL of the Region that it is given: that of the primary, also at the replica."""
     client_id, secret = clients[client]
     made = pycognito.Cognito(
-        pool_id, client_id, user_pool_region=place.name, username=name, client_secret=secret, **tokens
+        pool_id, client_id, user_pool_region=primary.name, username=name, client_secret=secret, **tokens
     )
     made.client = place.client(url=url)
-    made.pool_jwk = keys[place]
+    made.pool_jwk = keys
     return made
 
 
@@ -166,7 +166,7 @@ def signs_out(place, url, client):
     user.renew_access_token()
 
 
-keys = {place: place.keys() for place in (primary, replica)}
+keys = primary.keys()
 for place in (primary, replica):
     for number, url in enumerate(place.urls()):
         for client in clients:

@@ -29,8 +29,12 @@ pub(crate) async fn start(
     let tls = net::client_tls(Some(&certificate.trust_root_pem))?;
     let path = format!("/{}/.well-known/jwks.json", identity.pool_id());
     let one = |own: RegionRole| {
-        let sources = RegionRole::ALL.map(|role| source(role, topology::authorizer(own), port, &tls, &path));
-        Authorizer::start(options.settings.jwks_fetch, sources.to_vec(), options.clock)
+        let publish = RegionRole::ALL.into_iter().filter(|role| identity.publisher(*role) == *role);
+        let sources = publish.map(|role| {
+            let issuer = identity.issuer(role).to_owned();
+            (issuer, source(role, topology::authorizer(own), port, &tls, &path))
+        });
+        Authorizer::start(options.settings.jwks_fetch, sources.collect(), options.clock)
     };
     let [primary, replica] = RegionRole::ALL.map(one);
     let (primary, replica) = tokio::join!(primary, replica);

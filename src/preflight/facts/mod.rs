@@ -32,12 +32,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, watch};
 
 use crate::cloud::{Cloud, CloudError, ErrorClass};
 use gameday_core::env::Site;
 use gameday_core::model::{Clock, Region, RegionRole, RunId};
 use gameday_core::scenario::Scenario;
+use gameday_protocols::tokens::SignedBy;
 
 use super::Allowed;
 
@@ -58,12 +59,21 @@ pub struct Facts {
     pub run: RunId,
     /// What its user allows.
     pub allowed: Allowed,
+    seen: watch::Sender<SeenTokens>,
     answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
     calls: Mutex<BTreeMap<&'static str, usize>>,
     at_once: Semaphore,
 }
 
 type Answer = Result<Arc<dyn Any + Send + Sync>, Unavailable>;
+
+/// What the tokens of the sign-ins so far say of their signatures, by Region.
+#[derive(Debug, Default)]
+struct SeenTokens {
+    of: [Option<SignedBy>; 2],
+    /// Nobody signs in any more.
+    all: bool,
+}
 
 /// A check could not look: what it needs is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,6 +145,7 @@ impl Facts {
             clock,
             run: RunId::from("preflight"),
             allowed: Allowed::default(),
+            seen: watch::Sender::default(),
             answers: Mutex::default(),
             calls: Mutex::default(),
             at_once: Semaphore::new(AT_ONCE),
@@ -145,6 +156,29 @@ impl Facts {
     #[must_use]
     pub fn of_run(self, run: RunId, allowed: Allowed) -> Self {
         Self { run, allowed, ..self }
+    }
+
+    /// A user signed in at a Region, with a token of that signature.
+    pub(super) fn saw(&self, role: RegionRole, token: SignedBy) {
+        self.seen.send_modify(|seen| seen.of[role as usize] = Some(token));
+    }
+
+    /// Every sign-in was tried, or none will be: checks of tokens wait for it.
+    pub fn saw_all(&self) {
+        self.seen.send_modify(|seen| seen.all = true);
+    }
+
+    /// What tokens of a Region say of their signature, once somebody signed in there.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where nobody could.
+    pub(super) async fn token(&self, role: RegionRole) -> Result<SignedBy, Unavailable> {
+        let mut seen = self.seen.subscribe();
+        // The sending end lives as long as this.
+        let token = seen.wait_for(|seen| seen.all || seen.of[role as usize].is_some()).await;
+        let token = token.ok().and_then(|seen| seen.of[role as usize].clone());
+        let what = || format!("a token of {}", self.site.region(role).region);
+        token.ok_or_else(|| Unavailable::because(what(), "no synthetic user could sign in there"))
     }
 
     /// The answer of one AWS call, made now or earlier. `about` tells calls of one operation apart.

@@ -473,6 +473,9 @@ pub struct LabSettings {
     pub jwks_fetch: JwksFetch,
     /// Which issuer tokens name.
     pub issuer: Issuer,
+    /// CloudWatch has the metrics UserPoolReplicationStatus and ReplicationLag, which the reference article names and no source of AWS.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replication_metrics: bool,
     /// How the other Region gets the pool's users, and who moves the record.
     #[serde(skip_serializing_if = "Strategy::is_native")]
     pub strategy: Strategy,
@@ -510,13 +513,15 @@ pub enum JwksFetch {
     PerRequest,
 }
 
-/// Which issuer the lab's tokens name (Cognito developer guide, "Multi-Region replication for user pools").
+/// Which issuer the lab's tokens name, wherever a user signs in (Cognito developer guide, "Multi-Region replication for user pools"). Independent
+/// pools have an issuer and a key each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Issuer {
-    /// The Region that served, which signs with a key of its own.
+    /// `https://cognito-idp.PRIMARY.amazonaws.com/POOL`, also at the replica since July 2026. Its keys are published by the primary alone
+    /// (assumed; AWS does not document it).
     Original,
-    /// The primary, wherever they were issued; both Regions sign with the same key.
+    /// `https://issuer-cognito-idp.PRIMARY.amazonaws.com/POOL`, whose keys both Regions publish.
     Updated,
 }
 
@@ -547,7 +552,8 @@ impl Default for LabSettings {
             user_authentication_rps: 120,
             service_quota_rps: 1000,
             jwks_fetch: JwksFetch::Cached,
-            issuer: Issuer::Original,
+            issuer: Issuer::Updated,
+            replication_metrics: false,
             strategy: Strategy::NativeReplica,
             missing_clients: Vec::new(),
             estate: Vec::new(),

@@ -141,17 +141,8 @@ fn of(names: Names<'_>, role: RegionRole) -> CloudWatch {
     )]);
     // What is measured where the replica is read, since it must be told when the primary is gone.
     if !here {
-        let pool = BTreeMap::from([("UserPool".to_owned(), names.pool_id.to_owned())]);
-        for (name, value) in [("UserPoolReplicationStatus", 1.0), ("ReplicationLag", 0.0)] {
-            let series = cognito(names, name, (value, value));
-            metrics.insert(name.to_owned(), Series { dimensions: pool.clone(), ..series });
-        }
-        let own = Series { namespace: OWN.to_owned(), every_s: OWN_EVERY_S, ..metrics["ReplicationLag"].clone() };
-        let own = Series { name: "IdentityPlaneRPO".to_owned(), usual: 1.0, peak: 8.0, ..own };
-        alarms.insert(
-            "identity-replication-lag".to_owned(),
-            alarm(&metrics["ReplicationLag"], "Maximum", 0.0, role, "identity-tickets"),
-        );
+        let own = of_pool(names, "IdentityPlaneRPO", (1.0, 8.0));
+        let own = Series { namespace: OWN.to_owned(), every_s: OWN_EVERY_S, ..own };
         for (name, threshold, topic) in
             [("identity-rpo-60s", 60.0, "identity-tickets"), ("identity-rpo-120s", 120.0, "identity-pager")]
         {
@@ -162,6 +153,23 @@ fn of(names: Names<'_>, role: RegionRole) -> CloudWatch {
         metrics.insert(own.name.clone(), own);
     }
     CloudWatch { metrics, alarms }
+}
+
+impl CloudWatch {
+    /// The metrics of replication that the reference article names, at the replica, with an alarm.
+    pub(super) fn tell_of_replication(&mut self, names: Names<'_>) {
+        for (name, value) in [("UserPoolReplicationStatus", 1.0), ("ReplicationLag", 0.0)] {
+            self.metrics.insert(name.to_owned(), of_pool(names, name, (value, value)));
+        }
+        let lag = alarm(&self.metrics["ReplicationLag"], "Maximum", 0.0, RegionRole::Replica, "identity-tickets");
+        self.alarms.insert("identity-replication-lag".to_owned(), lag);
+    }
+}
+
+/// A metric of the pool, whatever the app client.
+fn of_pool(names: Names<'_>, name: &str, values: (f64, f64)) -> Series {
+    let dimensions = BTreeMap::from([("UserPool".to_owned(), names.pool_id.to_owned())]);
+    Series { dimensions, ..cognito(names, name, values) }
 }
 
 fn cognito(names: Names<'_>, name: &str, (usual, peak): (f64, f64)) -> Series {

@@ -133,7 +133,12 @@ impl AccountFixture {
     pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
         let primary = Region::from(topology::region(RegionRole::Primary));
         let (pool_id, client_id) = (ids::pool_id(&primary, seed), ids::client_id(&primary, seed));
-        let mut healthy = Self::healthy(Names { pool_id: &pool_id, client_id: &client_id });
+        let names = Names { pool_id: &pool_id, client_id: &client_id };
+        let mut healthy = Self::healthy(names);
+        let replica = healthy.cloudwatch.get_mut(topology::region(RegionRole::Replica));
+        if let Some(cloudwatch) = replica.filter(|_| settings.replication_metrics) {
+            cloudwatch.tell_of_replication(names);
+        }
         healthy.follow(settings.strategy, &pool_id);
         healthy.changed(&settings.estate)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gameday_core::env::JwksFetch;
 use gameday_core::model::Clock;
 use gameday_protocols::timer::Timer as _;
-use gameday_protocols::tokens::{self, Claims, Expectations, JwksCache, Source, TokenError};
+use gameday_protocols::tokens::{Claims, Expectations, JwksCache, SignedBy, Source, TokenError};
 
 /// How long one fetch may take where every request makes its own; our own choice.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,19 +29,19 @@ pub(crate) struct Authorizer {
 
 enum Keys {
     Cached(JwksCache),
-    PerRequest(Vec<Source>),
+    PerRequest(Vec<(String, Source)>),
 }
 
 impl Authorizer {
-    /// Begins to fetch keys, and waits for the first ones where they are held. `sources` has the primary's first.
+    /// Begins to fetch keys, and waits for the first ones where they are held. `sources` has the primary's first, each with its issuer.
     ///
     /// # Errors
     /// Where they do not come.
-    pub(crate) async fn start(fetch: JwksFetch, sources: Vec<Source>, clock: Clock) -> Result<Self, String> {
+    pub(crate) async fn start(fetch: JwksFetch, sources: Vec<(String, Source)>, clock: Clock) -> Result<Self, String> {
         let keys = match fetch {
             JwksFetch::PerRequest => Keys::PerRequest(sources),
             JwksFetch::Cached => {
-                let cache = JwksCache::start(sources, clock);
+                let cache = JwksCache::start(sources.into_iter().map(|(_, source)| source).collect(), clock);
                 if tokio::time::timeout(FIRST_KEYS, cache.complete()).await.is_err() {
                     return Err(format!("the authorizer got no keys: {cache:?}"));
                 }
@@ -64,16 +64,11 @@ impl Authorizer {
         keys.verify_access_token(token, expected, self.clock.now()).map_err(Refused::Token)
     }
 
-    /// The keys of the issuer that the token names. Those of the issuer ORIGINAL come from its own Region; the same keys of UPDATED come
-    /// from several.
-    async fn fetch(&self, token: &str, sources: &[Source]) -> Result<JwksCache, Refused> {
-        let issuer = tokens::claimed_issuer(token).map_err(Refused::Token)?;
-        let of_issuer = |(region, _): &&Source| {
-            let original = format!("https://cognito-idp.{region}.amazonaws.com/");
-            issuer.starts_with(&original) || issuer.starts_with("https://issuer-cognito-idp.")
-        };
+    /// The keys of the issuer that the token names, from the first of its Regions that has them.
+    async fn fetch(&self, token: &str, sources: &[(String, Source)]) -> Result<JwksCache, Refused> {
+        let named = SignedBy::of(token).map_err(Refused::Token)?.issuer;
         let mut failed = Refused::Token(TokenError::Issuer);
-        for (region, fetch) in sources.iter().filter(of_issuer) {
+        for (_, (region, fetch)) in sources.iter().filter(|(issuer, _)| *issuer == named) {
             let answer = self.clock.timeout(FETCH_TIMEOUT, fetch()).await;
             let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {} s", FETCH_TIMEOUT.as_secs())));
             match answer.and_then(|document| JwksCache::of_documents(vec![(region.clone(), document)])) {

@@ -42,7 +42,7 @@ async fn health(State(door): State<Door>) -> Response {
 }
 
 async fn keys(State(door): State<Door>, Path(pool): Path<String>) -> Response {
-    if pool != door.identity.pool_id {
+    if pool != door.identity.pool_id || door.identity.publisher(door.role) != door.role {
         return (StatusCode::NOT_FOUND, Json(json!({ "message": "User pool does not exist." }))).into_response();
     }
     let jwks = door.identity.place(door.role).signer.jwks.clone();

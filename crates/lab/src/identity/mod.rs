@@ -209,7 +209,8 @@ impl Identity {
         let (seeded, here, there) = tokio::join!(seeding.directory(&settings), generate(), generate());
         let (seeded, users) = seeded.map_err(failed)?;
         let here = here.map_err(failed)??;
-        let shared = settings.issuer == Issuer::Updated && !estate.tokens.replica_has_own_keys;
+        let independent = pool(&estate, RegionRole::Replica)?.id.is_some();
+        let shared = !independent && !estate.tokens.replica_has_own_keys;
         let there = if shared { here.clone() } else { there.map_err(failed)?? };
         let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
         jwks.settled().await;
@@ -235,7 +236,7 @@ impl Identity {
                 refuses: pool::standing(&estate, role, &arn),
                 clients: clients::all(&known, pool, role, &settings.missing_clients),
                 attributes: pool.attributes.iter().map(|attribute| attribute.name.clone()).collect(),
-                issuer: issuer(settings.issuer, &region, &pool_id),
+                issuer: issuer(settings.issuer, pool.id.as_ref().map(|_| &region), &pool_id),
                 directory: Arc::new(RwLock::new(seeding::settled(seeded.clone(), pool, created))),
                 log,
                 signer,
@@ -276,6 +277,17 @@ impl Identity {
             managed_login: OnceLock::new(),
             authorizers: OnceLock::new(),
         }))
+    }
+
+    /// The issuer that a Region's tokens name.
+    pub(crate) fn issuer(&self, role: RegionRole) -> &str {
+        &self.place(role).issuer
+    }
+
+    /// The Region whose addresses publish the keys of a Region's tokens: its own, but for a replica with the issuer ORIGINAL.
+    pub(crate) fn publisher(&self, role: RegionRole) -> RegionRole {
+        let of_primary = self.issuer == Issuer::Original && !self.place(role).independent;
+        if of_primary { RegionRole::Primary } else { role }
     }
 
     /// What users connect to: the Cognito API, its keys, managed login, a health page, and an API protected by tokens.
@@ -426,15 +438,13 @@ fn pool_arn(region: &Region, account: &AccountId, pool_id: &str) -> String {
     format!("arn:aws:cognito-idp:{region}:{account}:userpool/{pool_id}")
 }
 
-/// The issuer of tokens from a Region (Cognito developer guide, "Multi-Region replication for user pools").
-fn issuer(form: Issuer, region: &Region, pool_id: &str) -> String {
+/// The issuer of tokens: the primary's, also at its replica; that of its Region, where an independent pool is in `own`.
+fn issuer(form: Issuer, own: Option<&Region>, pool_id: &str) -> String {
+    // A pool's ID begins with its primary Region.
+    let region = own.map_or_else(|| pool_id.split('_').next().unwrap_or_default(), Region::as_str);
     match form {
         Issuer::Original => format!("https://cognito-idp.{region}.amazonaws.com/{pool_id}"),
-        Issuer::Updated => {
-            // A pool's ID begins with its primary Region.
-            let primary = pool_id.split('_').next().unwrap_or_default();
-            format!("https://issuer-cognito-idp.{primary}.amazonaws.com/{pool_id}")
-        }
+        Issuer::Updated => format!("https://issuer-cognito-idp.{region}.amazonaws.com/{pool_id}"),
     }
 }
 

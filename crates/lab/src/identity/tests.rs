@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::truth::Fact;
-use gameday_core::env::EstateChange;
+use gameday_core::env::{EstateChange, Strategy};
 use gameday_core::model::{Milestone, Span};
 use gameday_protocols::net;
 use gameday_protocols::srp::{Challenge, ClientSession, timestamp};
@@ -61,8 +61,11 @@ async fn lab(settings: LabSettings, speed: f64) -> Lab {
         estate,
     };
     let identity = Identity::start(options).await.unwrap();
-    let sources =
-        || RegionRole::ALL.map(|role| source(&identity.place(role).region, &identity.place(role).signer)).to_vec();
+    let of = |role| {
+        let place = identity.place(role);
+        (place.issuer.clone(), source(&place.region, &place.signer))
+    };
+    let sources = || RegionRole::ALL.map(of).to_vec();
     let one = || Authorizer::start(gameday_core::env::JwksFetch::Cached, sources(), clock);
     identity.authorize([one().await.unwrap(), one().await.unwrap()]);
     let mut servers = Vec::new();

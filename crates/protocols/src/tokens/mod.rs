@@ -7,8 +7,8 @@
 //!   waits for a key server.
 //! - While a key server is down, its last keys stay, however old they are.
 //! - A token whose key no Region has causes one refresh in the background, not one for each such token.
-//! - The keys of both Regions are tried before a token is rejected, whichever issuer it names: the ORIGINAL form, of the Region that
-//!   served, or the UPDATED one, of the primary (Cognito developer guide, "Multi-Region replication for user pools").
+//! - The keys of both Regions are tried before a token is rejected, whichever form of issuer it names, ORIGINAL or UPDATED (Cognito developer
+//!   guide, "Multi-Region replication for user pools"), and of whichever of the Regions: independent pools have one each.
 //! - Claims that a Pre-Token-Generation trigger adds can be required: one that fails silently leaves them out.
 //!
 //! [`JwksCache::verify_access_token`] and [`JwksCache::verify_id_token`] are the whole check. `examples/jwks_cache.rs` is a small validator
@@ -60,4 +60,4 @@ mod tests;
 mod verify;
 
 pub use cache::{Fetch, JwksCache, Source, SourceStatus, TTL};
-pub use verify::{Claims, Expectations, LEEWAY, TokenError, claimed_issuer};
+pub use verify::{Claims, Expectations, LEEWAY, SignedBy, TokenError};

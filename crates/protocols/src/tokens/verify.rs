@@ -112,13 +112,26 @@ pub enum TokenError {
     },
 }
 
-/// The issuer that a token names, by which a validator may choose whom to ask for keys. Nothing is verified yet.
-///
-/// # Errors
-/// [`TokenError`], where it is no token or names none.
-pub fn claimed_issuer(token: &str) -> Result<String, TokenError> {
-    let claims: Map<String, Value> = insecure_decode_claims(token).map_err(|error| refusal(error.kind()))?;
-    claims.get("iss").and_then(Value::as_str).map(str::to_owned).ok_or(TokenError::Issuer)
+/// What a token says of its signature, which nothing vouches for yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// Its issuer, `iss`.
+    pub issuer: String,
+    /// The ID of the key, `kid`.
+    pub key_id: String,
+}
+
+impl SignedBy {
+    /// Reads it from a token.
+    ///
+    /// # Errors
+    /// [`TokenError`], where it is no token or names no issuer or no key.
+    pub fn of(token: &str) -> Result<Self, TokenError> {
+        let key_id = decode_header(token).map_err(|error| refusal(error.kind()))?.kid.ok_or(TokenError::Malformed)?;
+        let claims: Map<String, Value> = insecure_decode_claims(token).map_err(|error| refusal(error.kind()))?;
+        let issuer = claims.get("iss").and_then(Value::as_str).ok_or(TokenError::Issuer)?.to_owned();
+        Ok(Self { issuer, key_id })
+    }
 }
 
 impl JwksCache {
@@ -230,8 +243,7 @@ fn refusal(error: &ErrorKind) -> TokenError {
     }
 }
 
-/// Both forms of a pool's issuer: ORIGINAL names the serving Region, UPDATED the primary, from several Regions (Cognito
-/// developer guide, "Multi-Region replication for user pools").
+/// Both forms of a pool's issuer, ORIGINAL and UPDATED (Cognito developer guide, "Multi-Region replication for user pools").
 fn issuers(region: &Region, pool_id: &str) -> [String; 2] {
     [
         format!("https://{}/{pool_id}", region.host_of("cognito-idp")),

@@ -1,4 +1,3 @@
-use super::metrics::no_metric;
 use super::{LAG_METRIC, slo};
 use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
@@ -10,14 +9,14 @@ pub(super) const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::Nothing,
     title: "No alarm watches the replication lag",
-    why: "Without an alarm on `ReplicationLag`, a stopped replication is noticed only at the failover, when the data \
-          is already lost. If the metric does not exist, this check reports \"not checked\"; then the custom metric of \
-          the canary needs the alarms.",
-    remedy: "Create an alarm in the replica's Region:\n\n\
+    why: "Without an alarm on the replication lag, a stopped replication is noticed only at the failover, when the data \
+          is already lost. If the metric `ReplicationLag` exists, which Cognito's documentation does not list, this check \
+          asks for an alarm on it. If not, the canary's metric needs the alarms that GD805 and GD806 ask for.",
+    remedy: "Create an alarm on the canary's metric in the replica's Region:\n\n\
              ```sh\n\
-             aws cloudwatch put-metric-alarm --region REPLICA_REGION --alarm-name identity-replication-lag \\\n  \
-             --namespace AWS/Cognito --metric-name ReplicationLag --dimensions Name=UserPool,Value=USER_POOL_ID \\\n  \
-             --statistic Maximum --period 300 --evaluation-periods 1 --threshold 0 \\\n  \
+             aws cloudwatch put-metric-alarm --region REPLICA_REGION --alarm-name identity-rpo-60s \\\n  \
+             --namespace GameDay --metric-name IdentityPlaneRPO --dimensions Name=UserPool,Value=USER_POOL_ID \\\n  \
+             --statistic Maximum --period 60 --evaluation-periods 1 --threshold 60 --treat-missing-data breaching \\\n  \
              --comparison-operator GreaterThanThreshold --alarm-actions TOPIC_ARN\n\
              ```",
     calls: &["cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms"],
@@ -26,8 +25,7 @@ pub(super) const CHECK: Check = Check {
             let (here, there) =
                 tokio::try_join!(facts.pool_metrics(Primary, LAG_METRIC), facts.pool_metrics(Replica, LAG_METRIC))?;
             if here.is_empty() && there.is_empty() {
-                // Without native replication there is nothing that Cognito could measure.
-                return if facts.is_native() { Err(no_metric()) } else { Ok(Vec::new()) };
+                return Ok(Vec::new());
             }
             let (here, there) = tokio::try_join!(facts.alarms(Primary), facts.alarms(Replica))?;
             let on_lag = here.iter().chain(there.iter()).filter(|alarm| alarm.metric_name() == Some(LAG_METRIC));

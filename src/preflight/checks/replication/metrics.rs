@@ -20,9 +20,10 @@ pub(super) const CHECK: Check = Check {
     title: "CloudWatch reports that replication is delayed or stopped",
     why: "Only replicated data can be used after a failover. The reference architecture names the metrics \
           `UserPoolReplicationStatus` (1 while replication works) and `ReplicationLag` (seconds). Cognito's \
-          documentation lists neither of them, so this check reads them only if they exist; otherwise it reports \"not \
-          checked\", and the canary of GD309 measures the lag.",
-    remedy: "Do not fail over before the replication has caught up. Check the replica and AWS Health:\n\n\
+          documentation lists neither of them, so this check reads them only if they exist; the canary of GD309 measures \
+          the lag in any case.",
+    remedy: "Do not fail over before the replication has caught up, as the canary (`users.canary`, metric \
+             `IdentityPlaneRPO`) tells. Check the replica and AWS Health:\n\n\
              ```sh\n\
              aws cognito-idp list-user-pool-replicas --region PRIMARY_REGION --user-pool-id USER_POOL_ID\n\
              aws health describe-events --region us-east-1 --filter services=COGNITO\n\
@@ -32,10 +33,6 @@ pub(super) const CHECK: Check = Check {
         Box::pin(async move {
             let (status, lag) =
                 tokio::try_join!(latest(facts, STATUS_METRIC, "Minimum"), latest(facts, LAG_METRIC, "Maximum"))?;
-            if status.is_empty() && lag.is_empty() {
-                // Without native replication there is nothing that Cognito could measure.
-                return if facts.is_native() { Err(no_metric()) } else { Ok(Vec::new()) };
-            }
             let mut sights = Vec::new();
             for (place, value) in status.into_iter().filter(|(_, value)| *value < 1.0) {
                 sights.push(Occurrence::of(format!(
@@ -51,15 +48,6 @@ pub(super) const CHECK: Check = Check {
         })
     },
 };
-
-pub(super) fn no_metric() -> Unavailable {
-    Unavailable {
-        what: format!("CloudWatch metric {LAG_METRIC}"),
-        region: None,
-        reason: Some("it does not exist for the pool in either Region".to_owned()),
-        absent: true,
-    }
-}
 
 /// The last value of each of the pool's metrics of that name, and where.
 async fn latest(facts: &Facts, name: &str, statistic: &'static str) -> Result<Vec<(String, f64)>, Unavailable> {

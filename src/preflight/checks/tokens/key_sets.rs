@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use jsonwebtoken::jwk::JwkSet;
 
 use super::super::{Check, CheckResult, Occurrence, REPLICA};
-use super::is_updated;
+use super::{Seen, seen};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
+use gameday_protocols::tokens::SignedBy;
 
 /// See its text.
 pub(super) const CHECK: Check = Check {
@@ -15,10 +16,10 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Risk,
     regions: REPLICA,
     predicts: Predicts::FailedLogins,
-    title: "The Regions' published signing keys do not match the issuer",
-    why: "Validators find the signing keys through the issuer that a token names. With the issuer UPDATED both Regions \
-          must publish the same keys; with ORIGINAL each Region must publish a key set. If keys are missing or differ, \
-          every token of one Region is refused.",
+    title: "A signing key is not published where its issuer leads",
+    why: "Validators find the signing keys through the issuer that a token names. Preflight signed in at both Regions, \
+          read issuer and key ID of the tokens, and fetched the keys: of the issuer UPDATED from both Regions, of \
+          ORIGINAL from the Region that it names. If a key is missing there, every token that it signed is refused.",
     remedy: "Compare the keys that the Regions publish:\n\n\
              ```sh\n\
              curl https://cognito-idp.PRIMARY_REGION.amazonaws.com/USER_POOL_ID/.well-known/jwks.json\n\
@@ -26,30 +27,40 @@ pub(super) const CHECK: Check = Check {
              ```\n\n\
              AWS keeps the keys of a native replica in step: open a support case if they differ. Independent pools \
              cannot share an issuer: set their issuer back to ORIGINAL.",
-    calls: &["cognito-idp:DescribeUserPool"],
+    calls: &["cognito-idp:InitiateAuth"],
     look: |facts| Box::pin(look(facts)),
 };
 
 async fn look(facts: &Facts) -> CheckResult {
-    let updated = is_updated(facts).await?;
+    let tokens = seen(facts).await?;
     let path = format!("/{}/.well-known/jwks.json", facts.site.pool.id);
-    let (one, other) = tokio::join!(facts.fetch(RegionRole::Primary, &path), facts.fetch(RegionRole::Replica, &path));
-    let (here, there) = (&facts.site.primary.region, &facts.site.replica.region);
-    let (one, other) = match (one.and_then(|body| ids(&body)), other.and_then(|body| ids(&body))) {
-        (Ok(one), Ok(other)) => (one, other),
-        (one, other) => {
-            let failed =
-                [(RegionRole::Primary, here, one.err()), (RegionRole::Replica, there, other.err())].into_iter();
-            let sights = failed.filter_map(|(role, region, error)| {
-                Some(Occurrence::of(format!("{region}: GET {path}: {}", error?)).at(role))
-            });
-            return Ok(sights.collect());
+    let mut sights = Vec::new();
+    for role in RegionRole::ALL {
+        let region = &facts.site.region(role).region;
+        let shared = tokens[0].token.issuer == tokens[1].token.issuer;
+        let published_here = |seen: &&Seen| seen.region == region.as_str() || shared && seen.updated;
+        let mut needed: Vec<&Seen> = tokens.iter().filter(published_here).collect();
+        needed.dedup_by_key(|seen| &seen.token);
+        if needed.is_empty() {
+            continue;
         }
-    };
-    let list = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
-    let sight =
-        || Occurrence::of(format!("issuer UPDATED; key IDs in {here}: {}; in {there}: {}", list(&one), list(&other)));
-    Ok((updated && one != other).then(sight).into_iter().collect())
+        let known = match facts.fetch(role, &path).await.and_then(|body| ids(&body)) {
+            Ok(known) => known,
+            Err(error) => {
+                sights.push(Occurrence::of(format!("{region}: GET {path}: {error}")).at(role));
+                continue;
+            }
+        };
+        for Seen { token: SignedBy { issuer, key_id }, .. } in needed {
+            if !known.contains(key_id) {
+                let known = Vec::from_iter(known.clone()).join(", ");
+                sights.push(Occurrence::of(format!(
+                    "issuer {issuer}, key {key_id}: not among the keys in {region}: {known}"
+                )));
+            }
+        }
+    }
+    Ok(sights)
 }
 
 fn ids(document: &[u8]) -> Result<BTreeSet<String>, String> {

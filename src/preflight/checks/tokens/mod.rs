@@ -4,6 +4,7 @@ mod access_validity;
 mod authorizer_keys;
 mod authorizer_pools;
 mod key_sets;
+mod one_publisher;
 mod refresh_validity;
 mod request_time_keys;
 mod updated_issuer;
@@ -11,16 +12,18 @@ mod updated_issuer;
 use std::time::Duration;
 
 use aws_sdk_apigateway::types::AuthorizerType;
-use aws_sdk_cognitoidentityprovider::types::{IssuerType, TimeUnitsType, UserPoolClientType};
+use aws_sdk_cognitoidentityprovider::types::{TimeUnitsType, UserPoolClientType};
 
 use super::Check;
 use crate::preflight::facts::{Facts, Guarded, Unavailable};
 use gameday_core::model::RegionRole;
+use gameday_protocols::tokens::SignedBy;
 
 /// By code.
 pub const ALL: &[&Check] = &[
     &authorizer_pools::CHECK,
     &key_sets::CHECK,
+    &one_publisher::CHECK,
     &updated_issuer::CHECK,
     &authorizer_keys::CHECK,
     &access_validity::CHECK,
@@ -32,11 +35,37 @@ pub const ALL: &[&Check] = &[
 const HOUR_S: u64 = 3600;
 const DAY_S: u64 = 24 * HOUR_S;
 
-/// Whether the pool's issuer is the UPDATED one; without a word of it, it is the ORIGINAL one (Cognito API reference,
-/// IssuerConfigurationType).
-async fn is_updated(facts: &Facts) -> Result<bool, Unavailable> {
-    let pool = facts.user_pool(RegionRole::Primary).await?;
-    Ok(pool.issuer_configuration().and_then(|issuer| issuer.r#type()) == Some(&IssuerType::Updated))
+/// A token that was seen, and what its issuer says of where its keys are.
+struct Seen {
+    token: SignedBy,
+    updated: bool,
+    /// The Region that the issuer names, which publishes its keys; both do where it is UPDATED and they share it.
+    region: String,
+}
+
+/// The tokens that the primary and the replica gave to synthetic users: whatever form of issuer the pool says that it has, they tell.
+async fn seen(facts: &Facts) -> Result<[Seen; 2], Unavailable> {
+    let (here, there) = futures::try_join!(facts.token(RegionRole::Primary), facts.token(RegionRole::Replica))?;
+    let of = |token: SignedBy| {
+        let known = parts(&token.issuer).map(|(updated, region)| (updated, region.to_owned()));
+        let (updated, region) = known.ok_or_else(|| {
+            Unavailable::because(format!("the keys of the issuer {}", token.issuer), "no user pool has such an issuer")
+        })?;
+        Ok(Seen { token, updated, region })
+    };
+    Ok([of(here)?, of(there)?])
+}
+
+/// Whether an issuer is the UPDATED form, and the Region that it names (Cognito API reference, IssuerConfigurationType).
+fn parts(issuer: &str) -> Option<(bool, &str)> {
+    let host = issuer.strip_prefix("https://")?.split('/').next()?;
+    let (service, rest) = host.split_once('.')?;
+    let region = rest.split('.').next()?;
+    match service {
+        "cognito-idp" => Some((false, region)),
+        "issuer-cognito-idp" => Some((true, region)),
+        _ => None,
+    }
 }
 
 /// The COGNITO_USER_POOLS authorizers of both Regions' REST APIs that ask for the pool.

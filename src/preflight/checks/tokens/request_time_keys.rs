@@ -1,7 +1,8 @@
 //! GD709: when keys are fetched.
 
-use super::super::{Check, Occurrence, REPLICA};
-use crate::preflight::facts::Unavailable;
+use super::super::{Check, CheckResult, Occurrence, REPLICA};
+use super::seen;
+use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::env::JwksFetch;
 use gameday_core::model::{Predicts, Severity};
 
@@ -13,8 +14,9 @@ pub(super) const CHECK: Check = Check {
     predicts: Predicts::FailedLogins,
     title: "Token validators fetch the JWKS at request time",
     why: "A validator that fetches the JWKS during a request depends on the Region that publishes it, for every \
-          request. While packets to the primary are dropped, every token that the primary issued is refused: users who \
-          signed in before the failover wait for a fetch that hangs, and must sign in again.",
+          request. With the issuer ORIGINAL that is the primary, also for tokens of its replica: while packets to the \
+          primary are dropped, every token is refused, those of new sign-ins too. With UPDATED several Regions publish \
+          the keys, and requests wait until another one answers.",
     remedy: "Cache the keys of both Regions, refresh them in the background (every 10 min), keep the last ones while a \
              Region is down, and never fetch on the request path. `examples/jwks_cache.rs` is a validator that does \
              this. Then state it in the environment file:\n\n\
@@ -22,14 +24,20 @@ pub(super) const CHECK: Check = Check {
              [preflight]\n\
              jwks_fetch = \"cached\"\n\
              ```",
-    calls: &[],
-    look: |facts| {
-        Box::pin(async move {
-            match facts.site.preflight.jwks_fetch {
-                None => Err(Unavailable::setting("preflight.jwks_fetch")),
-                Some(JwksFetch::Cached) => Ok(Vec::new()),
-                Some(JwksFetch::PerRequest) => Ok(vec![Occurrence::of("preflight.jwks_fetch: per-request")]),
-            }
-        })
-    },
+    calls: &["cognito-idp:InitiateAuth"],
+    look: |facts| Box::pin(look(facts)),
 };
+
+async fn look(facts: &Facts) -> CheckResult {
+    match facts.site.preflight.jwks_fetch {
+        None => Err(Unavailable::setting("preflight.jwks_fetch")),
+        Some(JwksFetch::Cached) => Ok(Vec::new()),
+        Some(JwksFetch::PerRequest) => {
+            let [here, there] = seen(facts).await?;
+            let sight = Occurrence::of(format!("preflight.jwks_fetch: per-request; tokens name {}", here.token.issuer));
+            // Where several Regions publish the keys, another one answers at last.
+            let shared = here.updated && here.token.issuer == there.token.issuer;
+            Ok(vec![if shared { sight.severity(Severity::Note) } else { sight }])
+        }
+    }
+}

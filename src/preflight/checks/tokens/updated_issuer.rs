@@ -1,7 +1,7 @@
 //! GD704: authorizers that do not know the UPDATED issuer.
 
 use super::super::{BOTH, Check, CheckResult, Occurrence};
-use super::{is_updated, pool_authorizers};
+use super::{pool_authorizers, seen};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -22,19 +22,19 @@ pub(super) const CHECK: Check = Check {
              aws cognito-idp update-user-pool --region PRIMARY_REGION --cli-input-json file://pool.json \
              --issuer-configuration Type=ORIGINAL\n\
              ```",
-    calls: &["cognito-idp:DescribeUserPool", "apigateway:GET"],
+    calls: &["cognito-idp:InitiateAuth", "apigateway:GET"],
     look: |facts| Box::pin(look(facts)),
 };
 
 async fn look(facts: &Facts) -> CheckResult {
-    if !is_updated(facts).await? {
-        return Ok(Vec::new());
-    }
+    let tokens = seen(facts).await?;
+    let Some(updated) = tokens.iter().find(|token| token.updated) else { return Ok(Vec::new()) };
     let found = pool_authorizers(facts).await?.into_iter();
     Ok(found
         .map(|(role, it)| {
             let region = &facts.site.region(role).region;
-            Occurrence::of(format!("{region}, {}: COGNITO_USER_POOLS; issuer UPDATED", it.label())).at(role)
+            let issuer = &updated.token.issuer;
+            Occurrence::of(format!("{region}, {}: COGNITO_USER_POOLS; tokens name {issuer}", it.label())).at(role)
         })
         .collect())
 }

@@ -139,14 +139,14 @@ pub(super) fn router(identity: &Arc<Identity>, role: RegionRole) -> Router {
         .with_state(Desk { identity: Arc::clone(identity), role })
 }
 
-/// What Cognito publishes of a pool. Its keys are at the name of the Region that answers, where anyone can fetch them:
+/// What Cognito publishes of a pool. Its keys are at the name of the Region that publishes them, where anyone can fetch them:
 /// the issuer's own name leads out of the lab.
 async fn discover(State(desk): State<Desk>, Path(pool): Path<String>) -> Response {
     let Some(managed) = desk.identity.managed_login().filter(|_| pool == desk.identity.pool_id) else {
         return (StatusCode::NOT_FOUND, axum::Json(json!({ "message": "User pool does not exist." }))).into_response();
     };
     let at = |path: &str| format!("{}{path}", managed.origin);
-    let keys_at = format!("https://{}:{}", topology::direct_name(desk.role), managed.port);
+    let keys_at = format!("https://{}:{}", topology::direct_name(desk.identity.publisher(desk.role)), managed.port);
     axum::Json(json!({
         "authorization_endpoint": at("/oauth2/authorize"),
         "end_session_endpoint": at("/logout"),

@@ -32,13 +32,37 @@ async fn both_regions_name_the_primary_and_sign_with_one_key_where_the_issuer_is
 }
 
 #[tokio::test]
-async fn each_region_names_itself_and_has_its_own_key_otherwise() {
-    let lab = lab(settings(), 1.0).await;
+async fn of_the_original_issuer_the_primary_alone_publishes_the_keys() {
+    let lab = lab(LabSettings { issuer: Issuer::Original, ..settings() }, 1.0).await;
     let mut seen = Vec::new();
-    for (role, region) in [(RegionRole::Primary, "us-east-1"), (RegionRole::Replica, "us-west-2")] {
+    for role in RegionRole::ALL {
         let [header, payload] = parts(&lab.sign_in(role, "synthetic-0001").await.access_token.unwrap());
-        assert_eq!(payload["iss"], format!("https://cognito-idp.{region}.amazonaws.com/{}", lab.identity.pool_id()));
+        assert_eq!(payload["iss"], format!("https://cognito-idp.us-east-1.amazonaws.com/{}", lab.identity.pool_id()));
         seen.push(header["kid"].clone());
     }
-    assert_ne!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[1]);
+    let served = async |role| {
+        let request = http::Request::get(format!("/{}/.well-known/jwks.json", lab.identity.pool_id()));
+        lab.http(role, request, "").await
+    };
+    let (status, keys) = served(RegionRole::Primary).await;
+    assert_eq!((status, &keys["keys"][0]["kid"]), (200, &seen[0]));
+    assert_eq!(served(RegionRole::Replica).await.0, 404);
+}
+
+#[tokio::test]
+async fn independent_pools_have_an_issuer_and_a_key_each() {
+    for (issuer, host) in [(Issuer::Original, "cognito-idp"), (Issuer::Updated, "issuer-cognito-idp")] {
+        let lab = lab(LabSettings { issuer, strategy: Strategy::Bridge, ..settings() }, 1.0).await;
+        let mut seen = Vec::new();
+        for (role, region) in [(RegionRole::Primary, "us-east-1"), (RegionRole::Replica, "us-west-2")] {
+            let [header, payload] = parts(&lab.sign_in(role, "synthetic-0001").await.access_token.unwrap());
+            assert_eq!(payload["iss"], format!("https://{host}.{region}.amazonaws.com/{}", lab.identity.pool_id()));
+            let request = http::Request::get(format!("/{}/.well-known/jwks.json", lab.identity.pool_id()));
+            let (status, keys) = lab.http(role, request, "").await;
+            assert_eq!((status, &keys["keys"][0]["kid"]), (200, &header["kid"]));
+            seen.push(header["kid"].clone());
+        }
+        assert_ne!(seen[0], seen[1]);
+    }
 }
