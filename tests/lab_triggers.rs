@@ -97,7 +97,7 @@ async fn healthy() {
     // Two functions in two Regions, two roles of one attached and one inline policy.
     for (call, times) in [
         ("cognito-idp:DescribeUserPool", 2),
-        ("lambda:GetFunctionConfiguration", 6),
+        ("lambda:GetFunctionConfiguration", 4),
         ("lambda:GetFunctionConcurrency", 4),
         ("lambda:GetPolicy", 4),
         ("lambda:GetAccountSettings", 2),

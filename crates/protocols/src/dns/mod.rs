@@ -60,6 +60,7 @@ use hickory_proto::rr::{RData, RecordType};
 use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
+use hickory_resolver::system_conf::read_system_conf;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::net::LocalFailure;
@@ -114,11 +115,13 @@ impl DnsError {
     }
 }
 
-/// Queries one server, or the system's resolvers, over UDP and then TCP. It caches nothing.
+/// Queries one server, or the system's resolvers, over UDP and then TCP. It caches nothing, and asks anew for each lookup, also for what is being
+/// asked already: an answer is never older than its lookup.
 #[derive(Clone)]
 pub struct Server {
     label: String,
-    resolver: Resolver<Sockets>,
+    config: ResolverConfig,
+    options: ResolverOpts,
     sockets: Sockets,
 }
 
@@ -141,11 +144,7 @@ impl Server {
         });
         let server = NameServerConfig::new(address.ip(), true, connections.into());
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-        let sockets = Sockets::default();
-        let mut builder = Resolver::builder_with_config(config, sockets.clone());
-        plain(builder.options_mut(), recursive, patience);
-        let resolver = builder.build().map_err(|error| DnsError::System(error.to_string()))?;
-        Ok(Self { label: address.to_string(), resolver, sockets })
+        Self::new(address.to_string(), config, plain(ResolverOpts::default(), recursive, patience))
     }
 
     /// The resolvers that this host is configured with.
@@ -153,11 +152,22 @@ impl Server {
     /// # Errors
     /// [`DnsError::System`], when their configuration cannot be read.
     pub fn system(patience: Duration) -> Result<Self, DnsError> {
-        let fail = |error: NetError| DnsError::System(error.to_string());
-        let sockets = Sockets::default();
-        let mut builder = Resolver::builder(sockets.clone()).map_err(fail)?;
-        plain(builder.options_mut(), true, patience);
-        Ok(Self { label: "system resolver".to_owned(), resolver: builder.build().map_err(fail)?, sockets })
+        let (config, options) = read_system_conf().map_err(|error| DnsError::System(error.to_string()))?;
+        Self::new("system resolver".to_owned(), config, plain(options, true, patience))
+    }
+
+    fn new(label: String, config: ResolverConfig, options: ResolverOpts) -> Result<Self, DnsError> {
+        let server = Self { label, config, options, sockets: Sockets::default() };
+        // What is wrong with the configuration comes out before the first lookup.
+        server.resolver().map_err(|error| DnsError::System(error.to_string()))?;
+        Ok(server)
+    }
+
+    /// For one lookup: of several at once a resolver sends one query, and gives its answer to all of them, whenever they began.
+    fn resolver(&self) -> Result<Resolver<Sockets>, NetError> {
+        let mut builder = Resolver::builder_with_config(self.config.clone(), self.sockets.clone());
+        builder.options_mut().clone_from(&self.options);
+        builder.build()
     }
 
     /// Its address, or `system resolver`.
@@ -184,7 +194,8 @@ impl Server {
     async fn lookup(&self, name: &str, kind: RecordType) -> Result<Answer, DnsError> {
         let fail = |reason: String| DnsError::Lookup { name: name.to_owned(), server: self.label.clone(), reason };
         let lacked = self.sockets.lacked();
-        let lookup = self.resolver.lookup(name, kind).await.map_err(|error| match self.local(&error, lacked) {
+        let resolver = self.resolver().map_err(|error| fail(error.to_string()))?;
+        let lookup = resolver.lookup(name, kind).await.map_err(|error| match self.local(&error, lacked) {
             Some(failure) => DnsError::Local { name: name.to_owned(), server: self.label.clone(), failure },
             None => fail(error.to_string()),
         })?;
@@ -213,13 +224,14 @@ impl Server {
     }
 }
 
-fn plain(options: &mut ResolverOpts, recursive: bool, patience: Duration) {
+fn plain(mut options: ResolverOpts, recursive: bool, patience: Duration) -> ResolverOpts {
     options.cache_size = 0;
     options.attempts = 2;
     options.timeout = patience;
     options.use_hosts_file = ResolveHosts::Never;
     options.recursion_desired = recursive;
     options.edns0 = true;
+    options
 }
 
 /// How long a client keeps an answer.
@@ -291,5 +303,48 @@ impl ClientCache {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Vec<IpAddr>, Timestamp)>> {
         self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::bind_udp;
+    use crate::timer::{Timer as _, block_on_virtual};
+    use gameday_core::model::Seed;
+
+    /// An A record of `address` for the question of a query.
+    fn answer(query: &[u8], address: [u8; 4]) -> Vec<u8> {
+        let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
+        let mut answer = query[..12 + name + 5].to_vec();
+        answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+        answer.extend(address);
+        answer
+    }
+
+    #[test]
+    fn a_lookup_does_not_take_the_answer_to_an_earlier_one() {
+        block_on_virtual(Seed(7), || async {
+            let socket = bind_udp("127.0.0.53:53".parse().unwrap()).await.unwrap();
+            let at = socket.local_addr().unwrap();
+            let clock = Clock::start(1.0);
+            // The number of the query, one after the other.
+            tokio::spawn(async move {
+                let mut query = [0; 512];
+                for number in 1.. {
+                    let (_, from) = socket.recv_from(&mut query).await.unwrap();
+                    clock.sleep(Duration::from_millis(300)).await;
+                    socket.send_to(&answer(&query, [192, 0, 2, number]), from).await.unwrap();
+                }
+            });
+            let server = Server::at(at, true, Duration::from_secs(2)).unwrap();
+            let asked = async |after_ms| {
+                clock.sleep(Duration::from_millis(after_ms)).await;
+                server.addresses("auth.example.com").await.unwrap().addresses
+            };
+            let (one, other) = tokio::join!(asked(0), asked(100));
+            assert_eq!((one, other), (vec![IpAddr::from([192, 0, 2, 1])], vec![IpAddr::from([192, 0, 2, 2])]));
+        });
     }
 }
