@@ -45,7 +45,8 @@ pub(super) async fn users(command: UsersCommand) -> Result<Exit, Failure> {
             file.check(&names)?;
             let stop = stop_by_signal()?;
             let (done, ready) = seed(&pool, names, file, &stop).await?;
-            if !ready.is_empty() && !stop.is_cancelled() {
+            // Passwords do not go to an independent pool.
+            if let Some(replica) = replica.filter(|_| !ready.is_empty() && !stop.is_cancelled()) {
                 wait_for(&replica, &pool, (naming, prefix), &ready, &stop).await;
             }
             tell(&next(&args.env, &out, list.as_deref()));
@@ -63,12 +64,12 @@ pub(super) async fn users(command: UsersCommand) -> Result<Exit, Failure> {
     }
 }
 
-/// The pool of an environment and the Region of its replica, once its user and its account allow it.
+/// The pool of an environment and the Region of its native replica, once its user and its account allow it.
 async fn open(
     environment: Loaded<Environment>,
     consent: Option<Consent<'_>>,
     what: &str,
-) -> Result<(Synthetics, RegionClients), Failure> {
+) -> Result<(Synthetics, Option<RegionClients>), Failure> {
     if let Some(consent) = consent {
         confirm(consent, &environment.value, what)?;
     }
@@ -115,9 +116,10 @@ fn next(environment: &Path, out: &Path, list: Option<&Path>) -> String {
     format!("Next: {first}gameday preflight --env {}", shell_word(environment))
 }
 
-async fn connect(site: &Site) -> Result<(Synthetics, RegionClients), Failure> {
+async fn connect(site: &Site) -> Result<(Synthetics, Option<RegionClients>), Failure> {
     let (cloud, _) = world::allowed(site).await?;
-    Ok((Synthetics { cognito: cloud.primary.cognito, pool: site.pool.id.clone() }, cloud.replica))
+    let replica = site.pool.replica_id.is_none().then_some(cloud.replica);
+    Ok((Synthetics { cognito: cloud.primary.cognito, pool: site.pool.id.clone() }, replica))
 }
 
 /// Stops at the first signal; what is under way ends first.

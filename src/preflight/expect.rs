@@ -10,11 +10,9 @@ use crate::faults::{Fault, Plan};
 use gameday_core::model::format_duration;
 use gameday_core::scenario::{FaultKind, FaultWindow, Scenario};
 
-use super::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, Unavailable};
+use super::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, Facts, Unavailable, connect_timeout};
 
 /// A checker waits so long for a connection (Route 53 developer guide, "How Route 53 determines whether a health check is
-/// healthy").
-const CONNECT: Duration = Duration::from_secs(4);
 /// From the status to the authoritative servers; our own allowance, Route 53 names no bound.
 const PROPAGATION: Duration = Duration::from_secs(5);
 
@@ -39,8 +37,10 @@ struct Seen {
     covered: usize,
     /// When all of them are, in order: from when, and until when where a fault ends by itself.
     all_covered: Vec<FaultWindow>,
-    /// Between two checks of one checker.
+    /// From the end of one check to the next one of a checker.
     interval: Duration,
+    /// How long a check waits for a connection.
+    patience: Duration,
     /// FailureThreshold.
     threshold: u32,
     /// The failover record's TTL.
@@ -65,6 +65,7 @@ async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
         covered: addresses.iter().filter(|address| covered.iter().any(|of| of.contains(address))).count(),
         addresses: addresses.len(),
         target,
+        patience: connect_timeout(&config),
         interval: seconds(Some(config.request_interval().unwrap_or(DEFAULT_INTERVAL).into())),
         threshold: u32::try_from(config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD)).unwrap_or(1).max(1),
         ttl: seconds(record.ttl()),
@@ -157,8 +158,9 @@ fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
             chain.push(expect_at(format!("fault {}, {}{turns}", fault.number, fault.spec.kind.as_str()), *from, end));
         }
     }
-    // The first failure comes within an interval; the last of them may take a connect timeout.
-    let (fastest, slowest) = (seen.interval * (seen.threshold - 1), seen.interval * seen.threshold + CONNECT);
+    // The first check that fails begins within an interval, each takes its timeout, and the next one follows an interval later.
+    let (interval, failures) = (seen.interval, seen.patience * seen.threshold);
+    let (fastest, slowest) = (interval * (seen.threshold - 1) + failures, interval * seen.threshold + failures);
     let lasts = |(from, to): &&FaultWindow| to.is_none_or(|to| to.saturating_sub(*from) > fastest);
     let failing = seen.all_covered.iter().find(lasts).map(|(from, _)| (*from + fastest, *from + slowest));
     let turned = inversion(plan).map(|at| (at, at + PROPAGATION));
@@ -197,6 +199,7 @@ mod tests {
             covered: addresses.iter().filter(|a| faults.iter().any(|(_, of)| of.contains(*a))).count(),
             all_covered: all_covered(&addresses, &faults),
             interval: seconds(10),
+            patience: seconds(4),
             threshold: 3,
             ttl: seconds(60),
         }
@@ -226,9 +229,9 @@ mod tests {
         let zone = "[[faults]]\nkind = \"nacl-blackhole\"\nregion = \"primary\"\n";
         let scenario = full.replacen(zone, &format!("{zone}\n{zone}at = \"45s\"\n"), 1);
         let chain = told(&scenario, &staggered);
-        assert_eq!(chain[2], ("the health check is unhealthy".to_owned(), 65, 79));
-        assert_eq!((chain[3].1, chain[3].2), (65, 84));
-        assert_eq!((chain[4].1, chain[4].2), (65, 144));
+        assert_eq!(chain[2], ("the health check is unhealthy".to_owned(), 77, 87));
+        assert_eq!((chain[3].1, chain[3].2), (77, 92));
+        assert_eq!((chain[4].1, chain[4].2), (77, 152));
     }
 
     #[test]
@@ -237,7 +240,7 @@ mod tests {
         let turns = |lasts| (0..3).map(|n| (seconds(60 * n), Some(seconds(60 * n + lasts)))).collect::<Vec<_>>();
         let [short, long] = [15, 40].map(|lasts| told(full, &seen(&[(turns(lasts), &[1, 2])])));
         assert!(short[1].0.ends_with("the record is not expected to move"), "{short:?}");
-        assert_eq!((long[1].1, long[1].2), (20, 34));
+        assert_eq!((long[1].1, long[1].2), (32, 42));
         // One zone after the other, and never both.
         let apart = seen(&[(vec![(seconds(0), Some(seconds(40)))], &[1]), (vec![(seconds(40), None)], &[2])]);
         assert!(apart.all_covered.is_empty() && checkers(&apart, false).contains("never all at once"));

@@ -227,8 +227,8 @@ impl Synthetics {
         Ok(users.iter().filter_map(|user| known(naming, user)).collect())
     }
 
-    /// Waits until `replica` lists users as the primary does, so that they can sign in there: with the same status, and changed no earlier.
-    /// Tells after each look how many are there; gives how many are not, after [`ARRIVAL`] or at `stop`.
+    /// Waits until `replica`, a native replica of the pool, lists users as the primary does: with a password of their own, and changed no earlier.
+    /// Tells after each look how many are there, and gives how many are not, at the latest after [`ARRIVAL`] or at `stop`.
     ///
     /// # Errors
     /// [`CloudError`].
@@ -240,32 +240,43 @@ impl Synthetics {
         stop: &CancellationToken,
         mut tell: impl FnMut(usize),
     ) -> Result<usize, CloudError> {
-        let state = |user: &UserType| {
-            let known = known(naming, user)?;
-            let changed = user.user_last_modified_date().map(aws_smithy_types::DateTime::as_nanos);
-            logins.contains(&known.login).then_some((known.login, (user.user_status().cloned(), changed)))
+        let mut missing = logins.len();
+        let looking = async {
+            loop {
+                let look = Clock::real_now();
+                let here = self.changes(&self.cognito, naming, prefix).await?;
+                let there = self.changes(replica, naming, prefix).await?;
+                let is_there = |login: &&String| {
+                    let changed = here.get(*login);
+                    changed.is_some()
+                        && there.get(*login).is_some_and(|at| changed.is_some_and(|changed| at >= changed))
+                };
+                let arrived = logins.iter().filter(is_there).count();
+                missing = logins.len() - arrived;
+                tell(arrived);
+                if missing == 0 {
+                    return Ok(());
+                }
+                // Half of the time nothing is asked, so that real users of the quota category UserList keep theirs.
+                tokio::time::sleep(Clock::real_now().duration_since(look).max(LOOK)).await;
+            }
         };
-        let began = Clock::real_now();
-        let wanted: BTreeMap<_, _> =
-            self.listed(&self.cognito, naming, prefix).await?.iter().filter_map(state).collect();
-        loop {
-            let look = Clock::real_now();
-            let there: BTreeMap<_, _> = self.listed(replica, naming, prefix).await?.iter().filter_map(state).collect();
-            let is_there = |(login, (status, changed)): &(&String, &(Option<UserStatusType>, Option<i128>))| {
-                there.get(*login).is_some_and(|there| there.0 == *status && there.1 >= *changed)
-            };
-            let arrived = wanted.iter().filter(is_there).count();
-            tell(arrived);
-            let missing = logins.len().saturating_sub(arrived);
-            if missing == 0 || Clock::real_now().duration_since(began) >= ARRIVAL {
-                return Ok(missing);
-            }
-            // Half of the time nothing is asked, so that real users of the quota category UserList keep theirs.
-            tokio::select! {
-                () = stop.cancelled() => return Ok(missing),
-                () = tokio::time::sleep(Clock::real_now().duration_since(look).max(LOOK)) => {}
-            }
-        }
+        let looked = tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(()),
+            looked = tokio::time::timeout(ARRIVAL, looking) => looked.unwrap_or(Ok(())),
+        };
+        looked.map(|()| missing)
+    }
+
+    /// When each user with a password of its own was changed last, by what it types to sign in.
+    async fn changes(&self, at: &Client, naming: Naming, prefix: &str) -> Result<BTreeMap<String, i128>, CloudError> {
+        let of = |user: &UserType| {
+            let confirmed = user.user_status() == Some(&UserStatusType::Confirmed);
+            let changed = user.user_last_modified_date().filter(|_| confirmed)?.as_nanos();
+            Some((known(naming, user)?.login, changed))
+        };
+        Ok(self.listed(at, naming, prefix).await?.iter().filter_map(of).collect())
     }
 
     async fn listed(&self, at: &Client, naming: Naming, prefix: &str) -> Result<Vec<UserType>, CloudError> {

@@ -1,8 +1,10 @@
 //! The health check: many checkers, each with a mind of its own.
 //!
 //! Route 53 developer guide, "How Amazon Route 53 determines whether a health check is healthy": a TCP connection within four seconds, then a
-//! 2xx or 3xx status within two; a checker flips after `FailureThreshold` consecutive results; the whole is healthy while more than 18 % of
-//! the checkers say so. Checkers do not coordinate, and do not verify certificates.
+//! 2xx or 3xx status within two; within ten seconds where nothing but a TCP connection is asked for; a checker flips after `FailureThreshold`
+//! consecutive results; the whole is healthy while more than 18 % of the checkers say so. Checkers do not coordinate, and do not verify
+//! certificates. `RequestInterval` counts from one answer to the next request (Route 53 API reference, HealthCheckConfig); that it counts from a
+//! time-out in the same way is assumed.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +28,8 @@ use gameday_protocols::timer::Timer as _;
 
 /// For the TCP connection (Route 53 developer guide).
 const CONNECT: Duration = Duration::from_secs(4);
+/// For the TCP connection where that is all (Route 53 developer guide).
+const CONNECT_ONLY: Duration = Duration::from_secs(10);
 /// For the status, once connected (Route 53 developer guide).
 const RESPONSE: Duration = Duration::from_secs(2);
 /// Healthy while more than this share of checkers says so (Route 53 developer guide).
@@ -51,7 +55,7 @@ const TIMED_OUT: &str = "Failure: Connection timed out. The endpoint or the inte
 pub(crate) struct HealthOptions {
     /// How many checkers.
     pub checkers: u32,
-    /// Between one checker's requests, in scenario time.
+    /// From the end of one checker's request to its next, in scenario time.
     pub interval: Duration,
     /// Consecutive results after which a checker flips.
     pub threshold: u32,
@@ -245,11 +249,11 @@ impl HealthCheck {
     async fn run(self: Arc<Self>, number: u32, start: Timestamp, phase: Duration, tls: tokio_rustls::TlsConnector) {
         let clock = self.options.clock;
         let mut random = self.options.seed.stream(&format!("checker-{number}"));
-        let mut after_start = phase;
+        let after = |at: Timestamp, span: Duration| {
+            at.checked_add(SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
+        };
+        let mut due = after(start, phase);
         loop {
-            let due = start
-                .checked_add(SignedDuration::try_from(after_start).unwrap_or(SignedDuration::MAX))
-                .unwrap_or(Timestamp::MAX);
             clock.sleep_until(due).await;
             // A disabled one is not asked for; the choice is drawn all the same, so that later ones stay as they are.
             let target = self.options.addresses.choose(&mut random);
@@ -257,11 +261,7 @@ impl HealthCheck {
                 let outcome = self.ask(topology::checker_address(number), *target, &tls).await;
                 self.take(number, outcome);
             }
-            // A check that took longer than the interval skips one and keeps the phase.
-            let passed = Duration::try_from(clock.now().duration_since(start)).unwrap_or_default();
-            while after_start <= passed {
-                after_start += self.options.interval.max(Duration::from_millis(1));
-            }
+            due = after(clock.now(), self.options.interval.max(Duration::from_millis(1)));
         }
     }
 
@@ -294,9 +294,11 @@ impl HealthCheck {
     /// One check, with Route 53's words for the outcome.
     async fn ask(&self, from: IpAddr, to: SocketAddr, tls: &tokio_rustls::TlsConnector) -> Result<String, String> {
         let clock = self.options.clock;
-        let tcp = clock.timeout(CONNECT, net::connect_from(from, to)).await.map_err(|_| TIMED_OUT.to_owned())?;
+        let connects_only = self.options.shape.kind == "TCP";
+        let patience = if connects_only { CONNECT_ONLY } else { CONNECT };
+        let tcp = clock.timeout(patience, net::connect_from(from, to)).await.map_err(|_| TIMED_OUT.to_owned())?;
         let tcp = tcp.map_err(|error| format!("Failure: {error}"))?;
-        if self.options.shape.kind == "TCP" {
+        if connects_only {
             return Ok(CONNECTED.to_owned());
         }
         let exchange = async {

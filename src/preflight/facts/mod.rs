@@ -23,7 +23,7 @@ pub use dns::resolvers;
 pub use doors::{Door, covers};
 pub use drill::Interface;
 pub use quotas::{Applied, Need, Provisioned, SIGN_INS};
-pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, asks, counts, side};
+pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, asks, connect_timeout, counts, side};
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
@@ -59,7 +59,7 @@ pub struct Facts {
     pub run: RunId,
     /// What its user allows.
     pub allowed: Allowed,
-    seen: watch::Sender<SeenTokens>,
+    seen: watch::Sender<TokensSoFar>,
     answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
     calls: Mutex<BTreeMap<&'static str, usize>>,
     at_once: Semaphore,
@@ -69,7 +69,7 @@ type Answer = Result<Arc<dyn Any + Send + Sync>, Unavailable>;
 
 /// What the tokens of the sign-ins so far say of their signatures, by Region.
 #[derive(Debug, Default)]
-struct SeenTokens {
+struct TokensSoFar {
     of: [Option<SignedBy>; 2],
     /// Nobody signs in any more.
     all: bool,
@@ -178,7 +178,7 @@ impl Facts {
         let token = seen.wait_for(|seen| seen.all || seen.of[role as usize].is_some()).await;
         let token = token.ok().and_then(|seen| seen.of[role as usize].clone());
         let what = || format!("a token of {}", self.site.region(role).region);
-        token.ok_or_else(|| Unavailable::because(what(), "no synthetic user could sign in there"))
+        token.ok_or_else(|| Unavailable::because(what(), "no synthetic user got one there"))
     }
 
     /// The answer of one AWS call, made now or earlier. `about` tells calls of one operation apart.

@@ -1,6 +1,7 @@
 //! The failover record, its zone, and its health check.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_route53::types::{
     HealthCheckConfig, HealthCheckObservation, HealthCheckType, ResourceRecordSet, ResourceRecordSetFailover,
@@ -32,6 +33,12 @@ const HEALTHY_SHARE_PERCENT: usize = 18;
 pub fn asks(config: &HealthCheckConfig) -> bool {
     use HealthCheckType::{Http, HttpStrMatch, Https, HttpsStrMatch};
     [Http, HttpStrMatch, Https, HttpsStrMatch].contains(config.r#type())
+}
+
+/// How long a checker waits for a connection: 4 s, and 10 s where it wants nothing else (Route 53 developer guide, "How Amazon Route 53 determines
+/// whether a health check is healthy").
+pub fn connect_timeout(config: &HealthCheckConfig) -> Duration {
+    Duration::from_secs(if *config.r#type() == HealthCheckType::Tcp { 10 } else { 4 })
 }
 
 /// What a calculated health check counts.

@@ -345,6 +345,7 @@ mod tests {
             };
             let (one, other) = tokio::join!(asked(0), asked(100));
             assert_eq!((one, other), (vec![IpAddr::from([192, 0, 2, 1])], vec![IpAddr::from([192, 0, 2, 2])]));
-        });
+        })
+        .unwrap();
     }
 }

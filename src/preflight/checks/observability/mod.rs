@@ -39,7 +39,7 @@ pub const ALL: &[&Check] = &[
 ];
 
 /// The custom metric that measures how far the replica is behind, in seconds.
-const RPO: &str = "IdentityPlaneRPO";
+pub(super) const RPO: &str = "IdentityPlaneRPO";
 /// The metrics that must be seen of both Regions.
 const WATCHED: [&str; 3] = ["SignInSuccesses", "SignInThrottles", "TokenRefreshSuccesses"];
 /// Both Regions.

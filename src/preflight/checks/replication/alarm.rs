@@ -1,4 +1,5 @@
 use super::{LAG_METRIC, slo};
+use crate::preflight::checks::observability::RPO;
 use crate::preflight::checks::{Check, Occurrence, REPLICA};
 use gameday_core::model::RegionRole::{Primary, Replica};
 use gameday_core::model::{Predicts, Severity};
@@ -11,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     title: "No alarm watches the replication lag",
     why: "Without an alarm on the replication lag, a stopped replication is noticed only at the failover, when the data \
           is already lost. If the metric `ReplicationLag` exists, which Cognito's documentation does not list, this check \
-          asks for an alarm on it. If not, the canary's metric needs the alarms that GD805 and GD806 ask for.",
+          asks for an alarm on it or on the canary's metric. If not, GD805 and GD806 ask for the canary's alarms.",
     remedy: "Create an alarm on the canary's metric in the replica's Region:\n\n\
              ```sh\n\
              aws cloudwatch put-metric-alarm --region REPLICA_REGION --alarm-name identity-rpo-60s \\\n  \
@@ -28,11 +29,15 @@ pub(super) const CHECK: Check = Check {
                 return Ok(Vec::new());
             }
             let (here, there) = tokio::try_join!(facts.alarms(Primary), facts.alarms(Replica))?;
-            let on_lag = here.iter().chain(there.iter()).filter(|alarm| alarm.metric_name() == Some(LAG_METRIC));
-            let on_lag: Vec<_> = on_lag.collect();
-            let deaf = |alarm: &&&aws_sdk_cloudwatch::types::MetricAlarm| {
+            let deaf = |alarm: &aws_sdk_cloudwatch::types::MetricAlarm| {
                 !alarm.actions_enabled().unwrap_or(true) || alarm.alarm_actions().is_empty()
             };
+            // How late these are, GD805 and GD806 tell.
+            if here.iter().chain(there.iter()).any(|alarm| alarm.metric_name() == Some(RPO) && !deaf(alarm)) {
+                return Ok(Vec::new());
+            }
+            let on_lag = here.iter().chain(there.iter()).filter(|alarm| alarm.metric_name() == Some(LAG_METRIC));
+            let on_lag: Vec<_> = on_lag.collect();
             let names = |alarms: &[&aws_sdk_cloudwatch::types::MetricAlarm]| {
                 alarms.iter().filter_map(|alarm| alarm.alarm_name()).map(str::to_owned).collect::<Vec<_>>().join(", ")
             };
@@ -40,7 +45,7 @@ pub(super) const CHECK: Check = Check {
             let late = |alarm: &&&aws_sdk_cloudwatch::types::MetricAlarm| alarm.threshold().is_some_and(|it| it > most);
             let told = match on_lag.as_slice() {
                 [] => Some(format!("no alarm on {LAG_METRIC} in either Region")),
-                all if all.iter().all(|alarm| deaf(&alarm)) => Some(format!("{} has no enabled action", names(all))),
+                all if all.iter().all(|alarm| deaf(alarm)) => Some(format!("{} has no enabled action", names(all))),
                 all if all.iter().all(|alarm| late(&alarm)) => {
                     Some(format!("the threshold of {} is above the target of {most} s", names(all)))
                 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::try_join_all;
 
 use super::super::{Check, CheckResult, Occurrence, REPLICA};
-use super::seen;
+use super::{ObservedToken, observed};
 use crate::preflight::facts::{Facts, Unavailable, found};
 use gameday_core::model::{Predicts, Region, RegionRole, Severity};
 
@@ -28,21 +28,24 @@ pub(super) const CHECK: Check = Check {
              ```\n\n\
              This command replaces all environment variables of the function: list the existing ones in `Variables`, \
              too.",
-    calls: &["cognito-idp:InitiateAuth", "apigateway:GET", "lambda:GetFunctionConfiguration"],
+    calls: &["apigateway:GET", "lambda:GetFunctionConfiguration"],
     look: |facts| Box::pin(look(facts)),
 };
 
 async fn look(facts: &Facts) -> CheckResult {
-    let tokens = seen(facts).await?;
-    // Several Regions publish the keys of the UPDATED issuer.
-    if tokens.iter().any(|token| token.updated) {
+    let tokens = observed(facts).await?;
+    // Whichever Region's address it knows has the keys.
+    if tokens.published_twice() {
         return Ok(Vec::new());
     }
-    let needed: BTreeSet<&str> = tokens.iter().map(|token| token.region.as_str()).collect();
+    let mut needed = tokens.both().to_vec();
+    needed.dedup_by_key(|token| &token.token.issuer);
     let both = RegionRole::ALL.map(async |role| {
         let functions = functions(facts, role).await?;
         let told = try_join_all(functions.iter().map(|function| judge(facts, role, function, &needed))).await?;
-        Ok::<_, Unavailable>(told.into_iter().flatten().collect::<Vec<_>>())
+        // Where there is one issuer, tokens of both Regions are refused here, and else those of the other Region.
+        let told = told.into_iter().flatten().map(|told| if tokens.shared() { told.at(role) } else { told });
+        Ok::<_, Unavailable>(told.collect::<Vec<_>>())
     });
     let both = try_join_all(both).await?;
     Ok(both.into_iter().flatten().collect())
@@ -63,33 +66,53 @@ async fn judge(
     facts: &Facts,
     role: RegionRole,
     function: &str,
-    needed: &BTreeSet<&str>,
+    needed: &[&ObservedToken],
 ) -> Result<Option<Occurrence>, Unavailable> {
     let region = &facts.site.region(role).region;
     let Some(configuration) = found(facts.function(role, function).await)? else {
         return Ok(Some(Occurrence::of(format!("{region}, {function}: the function does not exist"))));
     };
     let variables = configuration.environment().and_then(|environment| environment.variables());
-    let names_of = |region: &Region| -> Vec<&str> {
+    let names_of = |region: &Region, updated: bool| -> Vec<&str> {
         let host = region.host_of("cognito-idp");
         let all = variables.into_iter().flatten();
-        all.filter(|(_, value)| value.contains(&host)).map(|(name, _)| name.as_str()).collect()
+        all.filter(|(_, value)| names(value, &host, updated)).map(|(name, _)| name.as_str()).collect()
     };
-    let (mut known, mut missing) = (BTreeSet::new(), Vec::new());
-    for role in RegionRole::ALL {
-        let region = &facts.site.region(role).region;
-        let names = names_of(region);
-        if names.is_empty() && needed.contains(region.as_str()) {
-            missing.push(region.as_str());
-        }
-        known.extend(names);
+    let missing: Vec<&str> = needed
+        .iter()
+        .filter(|token| names_of(&Region::from(token.region.as_str()), token.updated).is_empty())
+        .map(|token| token.token.issuer.as_str())
+        .collect();
+    if missing.is_empty() {
+        return Ok(None);
     }
+    let regions = RegionRole::ALL.map(|role| &facts.site.region(role).region);
+    let known: BTreeSet<&str> = regions.iter().flat_map(|region| names_of(region, true)).collect();
     if known.is_empty() {
         let why = "none of its environment variables names an issuer or a JWKS of the user pool";
         return Err(Unavailable::because(format!("where {function} gets its keys"), why));
     }
-    let (known, missing) = (Vec::from_iter(known).join(", "), missing.join(", "));
-    Ok((!missing.is_empty()).then(|| {
-        Occurrence::of(format!("{region}, {function}: {known} (values redacted) names no issuer or JWKS of {missing}"))
-    }))
+    let (known, missing) = (Vec::from_iter(known).join(", "), missing.join(" and "));
+    let told = format!("{region}, {function}: {known} (values redacted) names neither issuer nor JWKS of {missing}");
+    Ok(Some(Occurrence::of(told)))
+}
+
+/// Whether a text names a Region's host of Cognito's API, or of issuers where `updated`.
+fn names(text: &str, host: &str, updated: bool) -> bool {
+    text.match_indices(host).any(|(at, _)| updated || !text[..at].ends_with("issuer-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_updated_issuers_host_is_not_the_original_ones() {
+        let host = "cognito-idp.us-east-1.amazonaws.com";
+        let original = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_A";
+        let updated = "https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_A";
+        assert!(names(original, host, false) && names(original, host, true));
+        assert!(!names(updated, host, false) && names(updated, host, true));
+        assert!(names(&format!("{updated} {original}"), host, false));
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jsonwebtoken::jwk::JwkSet;
 
 use super::super::{Check, CheckResult, Occurrence, REPLICA};
-use super::{Seen, seen};
+use super::{ObservedToken, observed};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, RegionRole, Severity};
 use gameday_protocols::tokens::SignedBy;
@@ -18,8 +18,9 @@ pub(super) const CHECK: Check = Check {
     predicts: Predicts::FailedLogins,
     title: "A signing key is not published where its issuer leads",
     why: "Validators find the signing keys through the issuer that a token names. Preflight signed in at both Regions, \
-          read issuer and key ID of the tokens, and fetched the keys: of the issuer UPDATED from both Regions, of \
-          ORIGINAL from the Region that it names. If a key is missing there, every token that it signed is refused.",
+          read issuer and key ID of the access tokens, and fetched the keys: of the issuer UPDATED from both Regions, \
+          which must publish the same, of ORIGINAL from the Region that it names. If a key is missing there, every \
+          token that it signed is refused.",
     remedy: "Compare the keys that the Regions publish:\n\n\
              ```sh\n\
              curl https://cognito-idp.PRIMARY_REGION.amazonaws.com/USER_POOL_ID/.well-known/jwks.json\n\
@@ -27,19 +28,18 @@ pub(super) const CHECK: Check = Check {
              ```\n\n\
              AWS keeps the keys of a native replica in step: open a support case if they differ. Independent pools \
              cannot share an issuer: set their issuer back to ORIGINAL.",
-    calls: &["cognito-idp:InitiateAuth"],
+    calls: &[],
     look: |facts| Box::pin(look(facts)),
 };
 
 async fn look(facts: &Facts) -> CheckResult {
-    let tokens = seen(facts).await?;
+    let tokens = observed(facts).await?;
     let path = format!("/{}/.well-known/jwks.json", facts.site.pool.id);
-    let mut sights = Vec::new();
+    let (mut sights, mut sets) = (Vec::new(), Vec::new());
     for role in RegionRole::ALL {
         let region = &facts.site.region(role).region;
-        let shared = tokens[0].token.issuer == tokens[1].token.issuer;
-        let published_here = |seen: &&Seen| seen.region == region.as_str() || shared && seen.updated;
-        let mut needed: Vec<&Seen> = tokens.iter().filter(published_here).collect();
+        let published_here = |seen: &&ObservedToken| seen.region == region.as_str() || tokens.published_twice();
+        let mut needed: Vec<&ObservedToken> = tokens.both().into_iter().filter(published_here).collect();
         needed.dedup_by_key(|seen| &seen.token);
         if needed.is_empty() {
             continue;
@@ -51,19 +51,35 @@ async fn look(facts: &Facts) -> CheckResult {
                 continue;
             }
         };
-        for Seen { token: SignedBy { issuer, key_id }, .. } in needed {
+        for ObservedToken { token: SignedBy { issuer, key_id }, .. } in needed {
             if !known.contains(key_id) {
-                let known = Vec::from_iter(known.clone()).join(", ");
+                let known = list(&known);
                 sights.push(Occurrence::of(format!(
                     "issuer {issuer}, key {key_id}: not among the keys in {region}: {known}"
                 )));
             }
         }
+        sets.push((region, known));
+    }
+    // Keys of other tokens, as ID tokens may have.
+    if let [(here, one), (there, other)] = &sets[..]
+        && sights.is_empty()
+        && tokens.published_twice()
+        && one != other
+    {
+        let issuer = &tokens.primary.token.issuer;
+        let told = format!("issuer {issuer}; key IDs in {here}: {}; in {there}: {}", list(one), list(other));
+        sights.push(Occurrence::of(told));
     }
     Ok(sights)
 }
 
-fn ids(document: &[u8]) -> Result<BTreeSet<String>, String> {
+fn list(ids: &BTreeSet<String>) -> String {
+    ids.iter().cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// The IDs of the keys in a JWKS document.
+pub(super) fn ids(document: &[u8]) -> Result<BTreeSet<String>, String> {
     let set: JwkSet = serde_json::from_slice(document).map_err(|error| format!("not a JWKS document: {error}"))?;
     let ids: BTreeSet<String> = set.keys.into_iter().filter_map(|key| key.common.key_id).collect();
     if ids.is_empty() { Err("it contains no key with an ID".to_owned()) } else { Ok(ids) }

@@ -35,35 +35,70 @@ pub const ALL: &[&Check] = &[
 const HOUR_S: u64 = 3600;
 const DAY_S: u64 = 24 * HOUR_S;
 
-/// A token that was seen, and what its issuer says of where its keys are.
-struct Seen {
+/// A token that a Region gave to a synthetic user, and what its issuer says of where its keys are.
+#[derive(Clone)]
+struct ObservedToken {
+    /// Issuer and key.
     token: SignedBy,
+    /// The issuer is the UPDATED form.
     updated: bool,
-    /// The Region that the issuer names, which publishes its keys; both do where it is UPDATED and they share it.
+    /// The Region that the issuer names.
     region: String,
+    /// The user pool that it names.
+    pool: String,
 }
 
-/// The tokens that the primary and the replica gave to synthetic users: whatever form of issuer the pool says that it has, they tell.
-async fn seen(facts: &Facts) -> Result<[Seen; 2], Unavailable> {
-    let (here, there) = futures::try_join!(facts.token(RegionRole::Primary), facts.token(RegionRole::Replica))?;
-    let of = |token: SignedBy| {
-        let known = parts(&token.issuer).map(|(updated, region)| (updated, region.to_owned()));
-        let (updated, region) = known.ok_or_else(|| {
+/// The tokens of both Regions.
+struct ObservedTokens {
+    primary: ObservedToken,
+    replica: ObservedToken,
+}
+
+impl ObservedTokens {
+    fn both(&self) -> [&ObservedToken; 2] {
+        [&self.primary, &self.replica]
+    }
+
+    /// They name one issuer.
+    fn shared(&self) -> bool {
+        self.primary.token.issuer == self.replica.token.issuer
+    }
+
+    /// They name one issuer, whose keys several Regions publish.
+    fn published_twice(&self) -> bool {
+        self.shared() && self.primary.updated
+    }
+}
+
+/// The tokens that the primary and the replica gave to synthetic users: whatever form of issuer the pool says that it has, they tell. A pool and
+/// its native replica share their issuer, so that a token of one of them stands for both where nobody signs in at the other.
+async fn observed(facts: &Facts) -> Result<ObservedTokens, Unavailable> {
+    let of = async |role| {
+        let token = facts.token(role).await?;
+        let unknown = || {
             Unavailable::because(format!("the keys of the issuer {}", token.issuer), "no user pool has such an issuer")
-        })?;
-        Ok(Seen { token, updated, region })
+        };
+        let (updated, region, pool) = parts(&token.issuer).ok_or_else(unknown)?;
+        let (region, pool) = (region.to_owned(), pool.to_owned());
+        Ok(ObservedToken { token, updated, region, pool })
     };
-    Ok([of(here)?, of(there)?])
+    let (primary, replica) = futures::join!(of(RegionRole::Primary), of(RegionRole::Replica));
+    let native = facts.is_native();
+    Ok(match (primary, replica) {
+        (Ok(primary), Err(_)) if native => ObservedTokens { replica: primary.clone(), primary },
+        (Err(_), Ok(replica)) if native => ObservedTokens { primary: replica.clone(), replica },
+        (primary, replica) => ObservedTokens { primary: primary?, replica: replica? },
+    })
 }
 
-/// Whether an issuer is the UPDATED form, and the Region that it names (Cognito API reference, IssuerConfigurationType).
-fn parts(issuer: &str) -> Option<(bool, &str)> {
-    let host = issuer.strip_prefix("https://")?.split('/').next()?;
+/// Whether an issuer is the UPDATED form, and the Region and the user pool that it names (Cognito API reference, IssuerConfigurationType).
+fn parts(issuer: &str) -> Option<(bool, &str, &str)> {
+    let (host, pool) = issuer.strip_prefix("https://")?.split_once('/')?;
     let (service, rest) = host.split_once('.')?;
     let region = rest.split('.').next()?;
     match service {
-        "cognito-idp" => Some((false, region)),
-        "issuer-cognito-idp" => Some((true, region)),
+        "cognito-idp" => Some((false, region, pool)),
+        "issuer-cognito-idp" => Some((true, region, pool)),
         _ => None,
     }
 }

@@ -1,9 +1,10 @@
 //! GD703: a replicated pool whose keys one Region publishes.
 
 use super::super::{Check, CheckResult, Occurrence, REPLICA};
-use super::seen;
+use super::{key_sets, observed};
 use crate::preflight::facts::Facts;
-use gameday_core::model::{Predicts, Severity};
+use gameday_core::model::{Predicts, RegionRole, Severity};
+use gameday_protocols::tokens::SignedBy;
 
 /// See its text.
 pub(super) const CHECK: Check = Check {
@@ -12,10 +13,9 @@ pub(super) const CHECK: Check = Check {
     regions: REPLICA,
     predicts: Predicts::Nothing,
     title: "Only the primary Region publishes the keys of the replica's tokens",
-    why: "Tokens of both Regions name the issuer ORIGINAL of the primary, so a validator that fetches the signing keys \
-          needs the primary: one that starts during the outage, or whose cached keys expire, refuses every token, \
-          although the replica signs users in. That the replica does not publish these keys is assumed; AWS does not \
-          document it.",
+    why: "Tokens of both Regions name the issuer ORIGINAL of the primary, and the replica does not publish their signing \
+          keys. So a validator that fetches the keys needs the primary: one that starts during the outage, or whose \
+          cached keys expire, refuses every token, although the replica signs users in.",
     remedy: "Set the issuer UPDATED, whose keys several Regions publish. Change every validator to that issuer first. \
              COGNITO_USER_POOLS authorizers of API Gateway (GD704) and `authenticate-cognito` of load balancers do not \
              accept it. `update-user-pool` resets every setting that it does not receive: put the current settings of \
@@ -27,13 +27,23 @@ pub(super) const CHECK: Check = Check {
              --issuer-configuration Type=UPDATED\n\
              ```\n\n\
              Or give every validator the keys before the outage, and let it keep the last ones while no Region answers.",
-    calls: &["cognito-idp:InitiateAuth"],
+    calls: &[],
     look: |facts| Box::pin(look(facts)),
 };
 
 async fn look(facts: &Facts) -> CheckResult {
-    let [here, there] = seen(facts).await?;
-    let depends = !there.updated && there.region == facts.site.primary.region.as_str();
-    let sight = || Occurrence::of(format!("tokens of {} name {}", facts.site.replica.region, there.token.issuer));
-    Ok((depends && here.token.issuer == there.token.issuer).then(sight).into_iter().collect())
+    let tokens = observed(facts).await?;
+    let there = &tokens.replica;
+    // Of independent pools each has its own issuer, or somebody in between who translates.
+    if !facts.is_native() || there.updated || there.region != facts.site.primary.region.as_str() {
+        return Ok(Vec::new());
+    }
+    let path = format!("/{}/.well-known/jwks.json", facts.site.pool.id);
+    let (region, SignedBy { issuer, key_id }) = (&facts.site.replica.region, &there.token);
+    let told = match facts.fetch(RegionRole::Replica, &path).await.and_then(|body| key_sets::ids(&body)) {
+        Ok(known) if known.contains(key_id) => return Ok(Vec::new()),
+        Ok(_) => "the key is not there".to_owned(),
+        Err(error) => error,
+    };
+    Ok(vec![Occurrence::of(format!("tokens of {region} name {issuer}; GET {path} in {region}: {told}"))])
 }

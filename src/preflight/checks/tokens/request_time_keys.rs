@@ -1,7 +1,7 @@
 //! GD709: when keys are fetched.
 
 use super::super::{Check, CheckResult, Occurrence, REPLICA};
-use super::seen;
+use super::observed;
 use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::env::JwksFetch;
 use gameday_core::model::{Predicts, Severity};
@@ -14,9 +14,9 @@ pub(super) const CHECK: Check = Check {
     predicts: Predicts::FailedLogins,
     title: "Token validators fetch the JWKS at request time",
     why: "A validator that fetches the JWKS during a request depends on the Region that publishes it, for every \
-          request. With the issuer ORIGINAL that is the primary, also for tokens of its replica: while packets to the \
-          primary are dropped, every token is refused, those of new sign-ins too. With UPDATED several Regions publish \
-          the keys, and requests wait until another one answers.",
+          request. The keys of the issuer ORIGINAL are the primary's, also for tokens of a native replica: while packets \
+          to the primary are dropped, every token is refused, those of new sign-ins too. Of independent pools the tokens \
+          of the primary are. With UPDATED several Regions publish the keys, and requests wait until another one answers.",
     remedy: "Cache the keys of both Regions, refresh them in the background (every 10 min), keep the last ones while a \
              Region is down, and never fetch on the request path. `examples/jwks_cache.rs` is a validator that does \
              this. Then state it in the environment file:\n\n\
@@ -24,7 +24,7 @@ pub(super) const CHECK: Check = Check {
              [preflight]\n\
              jwks_fetch = \"cached\"\n\
              ```",
-    calls: &["cognito-idp:InitiateAuth"],
+    calls: &[],
     look: |facts| Box::pin(look(facts)),
 };
 
@@ -33,11 +33,11 @@ async fn look(facts: &Facts) -> CheckResult {
         None => Err(Unavailable::setting("preflight.jwks_fetch")),
         Some(JwksFetch::Cached) => Ok(Vec::new()),
         Some(JwksFetch::PerRequest) => {
-            let [here, there] = seen(facts).await?;
-            let sight = Occurrence::of(format!("preflight.jwks_fetch: per-request; tokens name {}", here.token.issuer));
-            // Where several Regions publish the keys, another one answers at last.
-            let shared = here.updated && here.token.issuer == there.token.issuer;
-            Ok(vec![if shared { sight.severity(Severity::Note) } else { sight }])
+            let tokens = observed(facts).await?;
+            let issuer = &tokens.primary.token.issuer;
+            let sight =
+                Occurrence::of(format!("preflight.jwks_fetch: per-request; the primary's tokens name {issuer}"));
+            Ok(vec![if tokens.published_twice() { sight.severity(Severity::Note) } else { sight }])
         }
     }
 }

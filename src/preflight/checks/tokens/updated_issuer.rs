@@ -1,7 +1,7 @@
 //! GD704: authorizers that do not know the UPDATED issuer.
 
 use super::super::{BOTH, Check, CheckResult, Occurrence};
-use super::{pool_authorizers, seen};
+use super::{observed, pool_authorizers};
 use crate::preflight::facts::Facts;
 use gameday_core::model::{Predicts, Severity};
 
@@ -22,13 +22,13 @@ pub(super) const CHECK: Check = Check {
              aws cognito-idp update-user-pool --region PRIMARY_REGION --cli-input-json file://pool.json \
              --issuer-configuration Type=ORIGINAL\n\
              ```",
-    calls: &["cognito-idp:InitiateAuth", "apigateway:GET"],
+    calls: &["apigateway:GET"],
     look: |facts| Box::pin(look(facts)),
 };
 
 async fn look(facts: &Facts) -> CheckResult {
-    let tokens = seen(facts).await?;
-    let Some(updated) = tokens.iter().find(|token| token.updated) else { return Ok(Vec::new()) };
+    let tokens = observed(facts).await?;
+    let Some(updated) = tokens.both().into_iter().find(|token| token.updated) else { return Ok(Vec::new()) };
     let found = pool_authorizers(facts).await?.into_iter();
     Ok(found
         .map(|(role, it)| {
