@@ -16,10 +16,11 @@ use serde_json::Value;
 const AT_ONCE: usize = 4;
 
 /// Codes that no lab file breaks, and where they are tried.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 6] = [
     ("GD011", "credentials that expire: src/preflight/identity.rs"),
     ("GD012", "needs variables of the process: src/preflight/identity.rs"),
     ("GD103", "found in the hold phase of a run: tests/reports.rs"),
+    ("GD310", "the lab's Regions are fixed: src/preflight/checks/replication/regions.rs"),
     ("GD610", "needs a process with few descriptors: tests/descriptors.rs"),
     ("GD910", "needs a run under way: tests/guard.rs"),
 ];

@@ -483,6 +483,8 @@ fn a_runbook_says_what_the_environment_and_the_last_run_say() {
         "--no-inverted",
         "TOTP",
         "gameday rollback --discover",
+        "update-provisioned-limit --profile gameday-staging --region us-west-2",
+        "**The control plane of Route 53 is in us-east-1.**",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -490,4 +492,16 @@ fn a_runbook_says_what_the_environment_and_the_last_run_say() {
     let without =
         gameday().args(["runbook", "--env"]).arg(&environment).env("GAMEDAY_USER_PASSWORD", "x").output().unwrap();
     assert!(said(&without).contains("Not measured yet"), "{}", said(&without));
+
+    // UpdateProvisionedLimit does not work for pools with managed login, and Route 53 depends on us-east-1 alone.
+    let managed =
+        staging.replace("us-east-1", "eu-west-1") + people + "[managed_login]\ndomain = \"login.example.com\"\n";
+    std::fs::write(&environment, managed).unwrap();
+    let managed = gameday().args(["runbook", "--env"]).arg(&environment).env("GAMEDAY_USER_PASSWORD", "x").output();
+    let managed = said(&managed.unwrap());
+    assert!(managed.contains("The request limit of the replica cannot be raised here"), "{managed}");
+    assert!(
+        !managed.contains("update-provisioned-limit") && !managed.contains("control plane of Route 53"),
+        "{managed}"
+    );
 }

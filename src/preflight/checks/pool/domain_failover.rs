@@ -1,5 +1,6 @@
 use crate::preflight::checks::{Check, Occurrence, REPLICA};
-use gameday_core::model::{Predicts, Severity};
+use aws_sdk_cognitoidentityprovider::types::{DomainDescriptionType, FailoverType};
+use gameday_core::model::{Predicts, Region, Severity};
 
 pub(super) const CHECK: Check = Check {
     code: "GD126",
@@ -8,7 +9,9 @@ pub(super) const CHECK: Check = Check {
     predicts: Predicts::Nothing,
     title: "Managed login does not fail over",
     why: "Managed login fails over only if `Routing.Failover` of its domain names the secondary Region and a health \
-          check. Without it, users of the login pages stay at the primary while API clients move to the replica.",
+          check. Without it, users of the login pages stay at the primary while API clients move to the replica. Whether a \
+          prefix domain (`PREFIX.auth.REGION.amazoncognito.com`) can have it, AWS contradicts itself: the developer guide \
+          says so, the API reference names custom domains alone.",
     remedy: "Add the routing to the custom domain, with the health check of the failover record:\n\n\
              ```sh\n\
              aws cognito-idp update-user-pool-domain --region PRIMARY_REGION --domain DOMAIN --user-pool-id \
@@ -24,19 +27,54 @@ pub(super) const CHECK: Check = Check {
                 return Ok(Vec::new());
             }
             let domain = facts.domain().await?;
-            let Some(domain) = domain.as_ref() else { return Ok(Vec::new()) };
-            let (name, replica) = (domain.domain().unwrap_or("-"), &facts.cloud.replica.region);
-            let failover = domain.routing().and_then(|routing| routing.failover());
-            let told = match failover.map(aws_sdk_cognitoidentityprovider::types::FailoverType::secondary_region) {
-                None => Some("no Routing.Failover".to_owned()),
-                Some(region) if region != replica.as_str() => {
-                    Some(format!("Routing.Failover.SecondaryRegion {region}, but the replica is in {replica}"))
-                }
-                Some(_) => None,
-            };
-            let told =
-                told.map(|told| Occurrence::of(format!("cognito-idp:DescribeUserPoolDomain: {name} has {told}")));
-            Ok(told.into_iter().collect())
+            Ok(domain
+                .as_ref()
+                .as_ref()
+                .and_then(|domain| judge(domain, &facts.cloud.replica.region))
+                .into_iter()
+                .collect())
         })
     },
 };
+
+fn judge(domain: &DomainDescriptionType, replica: &Region) -> Option<Occurrence> {
+    let failover = domain.routing().and_then(|routing| routing.failover());
+    let told = match failover.map(FailoverType::secondary_region) {
+        None => "no Routing.Failover".to_owned(),
+        Some(region) if region != replica.as_str() => {
+            format!("Routing.Failover.SecondaryRegion {region}, but the replica is in {replica}")
+        }
+        Some(_) => return None,
+    };
+    let told = format!("cognito-idp:DescribeUserPoolDomain: {} has {told}", domain.domain().unwrap_or("-"));
+    if domain.custom_domain_config().is_some() {
+        return Some(Occurrence::of(told));
+    }
+    Some(Occurrence::of(format!("{told}, and it is a prefix domain")).severity(Severity::Note))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cognitoidentityprovider::types::{CustomDomainConfigType, RoutingType};
+
+    use super::*;
+
+    #[test]
+    fn a_prefix_domain_without_routing_is_a_note() {
+        let custom = CustomDomainConfigType::builder().certificate_arn("arn:aws:acm:us-east-1:1:certificate/1");
+        let custom =
+            DomainDescriptionType::builder().domain("login.example.com").custom_domain_config(custom.build().unwrap());
+        let prefix = DomainDescriptionType::builder().domain("example");
+        let replica = Region::from("us-west-2");
+        let severity = |domain| judge(&domain, &replica).map(|told| told.severity);
+        assert_eq!(severity(custom.clone().build()), Some(None));
+        assert_eq!(severity(prefix.clone().build()), Some(Some(Severity::Note)));
+        let to = |region: &str| {
+            let failover = FailoverType::builder().secondary_region(region).primary_route53_health_check_id("1");
+            RoutingType::builder().failover(failover.build().unwrap()).build()
+        };
+        assert_eq!(judge(&prefix.routing(to("us-west-2")).build(), &replica), None);
+        let elsewhere = judge(&custom.routing(to("eu-west-1")).build(), &replica).unwrap();
+        assert!(elsewhere.evidence.contains("eu-west-1, but the replica is in us-west-2"), "{}", elsewhere.evidence);
+    }
+}

@@ -8,8 +8,9 @@ pub(super) const CHECK: Check = Check {
     predicts: Predicts::FailedLogins,
     title: "The pool has no replica in the replica's Region",
     why: "DNS moves to the other Region at a failover, and every sign-in there fails with `ResourceNotFoundException`.",
-    remedy: "Create the replica, wait until it is INACTIVE, configure what is not replicated (triggers, e-mail, SMS, \
-             WAF), and activate it:\n\n\
+    remedy: "The pool needs the tier Essentials or Plus and a multi-Region customer-managed key. Not every pool is eligible \
+             for replication, and only the console of Cognito shows whether it is. Create the replica, wait until it is \
+             INACTIVE, configure what is not replicated (triggers, e-mail, SMS, WAF), and activate it:\n\n\
              ```sh\n\
              aws cognito-idp create-user-pool-replica --region PRIMARY_REGION --user-pool-id USER_POOL_ID \
              --region-name REPLICA_REGION\n\

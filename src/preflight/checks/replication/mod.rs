@@ -5,6 +5,7 @@ mod groups;
 mod lag;
 mod metrics;
 mod missing;
+mod regions;
 mod role;
 mod sample;
 mod status;
@@ -26,6 +27,7 @@ pub const ALL: &[&Check] = &[
     &metrics::CHECK,
     &alarm::CHECK,
     &lag::CHECK,
+    &regions::CHECK,
 ];
 
 /// So many users are compared, each by two calls in each Region: fifty looks at groups a second are allowed (Cognito developer guide,
