@@ -25,7 +25,7 @@ pub(super) async fn start(environment: Environment, clock: Clock, seed: Seed) ->
 /// There is no lab in this program.
 #[cfg(not(feature = "lab"))]
 #[derive(Debug)]
-pub enum Lab {}
+pub(super) enum Lab {}
 
 #[cfg(not(feature = "lab"))]
 mod without {
@@ -36,19 +36,19 @@ mod without {
     use super::Lab;
 
     impl Lab {
-        pub fn environment(&self) -> Environment {
+        pub(crate) fn environment(&self) -> Environment {
             match *self {}
         }
 
-        pub fn trust_root_pem(&self) -> &str {
+        pub(crate) fn trust_root_pem(&self) -> &str {
             match *self {}
         }
 
-        pub fn truth_report(&self, _: Option<Timestamp>) -> TruthReport {
+        pub(crate) fn truth_report(&self, _: Option<Timestamp>) -> TruthReport {
             match *self {}
         }
 
-        pub fn shutdown(self) -> std::future::Ready<()> {
+        pub(crate) fn shutdown(self) -> std::future::Ready<()> {
             match self {}
         }
     }
@@ -57,13 +57,13 @@ mod without {
 /// Refuses.
 #[cfg(not(feature = "lab"))]
 #[expect(clippy::unused_async, reason = "as where there is a lab")]
-pub async fn start(_: Environment, _: Clock, _: Seed) -> Result<Lab, Failure> {
+pub(super) async fn start(_: Environment, _: Clock, _: Seed) -> Result<Lab, Failure> {
     Err(missing())
 }
 
 /// The error if a lab is needed.
 #[cfg(not(feature = "lab"))]
-pub fn missing() -> Failure {
+pub(super) fn missing() -> Failure {
     Failure::with_help(
         "this program was built without the lab",
         "Give an AWS environment with --env, or build the program with the lab: `cargo install --path .` without --no-default-features",
