@@ -328,7 +328,7 @@ fn a_trend_names_findings_and_fails_on_a_regression() {
         |code: &str| json!({ "code": code, "severity": "risk", "title": "<script>a|b", "evidence": "", "remedy": "" });
     let mut first = run("2026-02-01", &[]);
     first["findings"] = json!([finding("GD502")]);
-    let mut second = run("2026-05-01", &[("first_replica_login", 30.0)]);
+    let mut second = run("2026-05-01", &[("first_replica_login", 60.0)]);
     second["findings"] = json!([finding("GD601")]);
     second["scenario"]["sha256"] = json!("another");
     let folders = [save(folder.path(), "a", &first), save(folder.path(), "b", &second)];
@@ -378,17 +378,17 @@ fn a15_runs_of_one_day_are_drawn_side_by_side() {
 #[test]
 fn a_difference_is_explained_link_by_link() {
     let folder = tempfile::tempdir().unwrap();
-    let (first, mut second) = (run("2026-02-01", &[]), run("2026-05-01", &[("first_replica_login", 30.0)]));
+    let (first, mut second) = (run("2026-02-01", &[]), run("2026-05-01", &[("first_replica_login", 60.0)]));
     let last = second["chain"]["links"].as_array_mut().unwrap().last_mut().unwrap();
     for bound in ["lower_s", "upper_s"] {
-        last[bound] = json!(last[bound].as_f64().unwrap() + 30.0);
+        last[bound] = json!(last[bound].as_f64().unwrap() + 60.0);
     }
     second["findings"] =
         json!([{ "code": "GD601", "severity": "risk", "title": "<b>a|b", "evidence": "", "remedy": "" }]);
     let pair = pair(&record(&first), &record(&second));
     assert!(
         pair.explanation.contains(
-            "the RTO changed by +30.00 s (a difference larger than bounds and chance explain): First login at the replica +30.00 s"
+            "the RTO changed by +60.00 s (a difference larger than bounds and chance explain): First login at the replica +60.00 s"
         ),
         "{}",
         pair.explanation
