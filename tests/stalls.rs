@@ -313,7 +313,7 @@ impl Estate {
         println!("{label}: {turns} turns");
     }
 
-    /// Cuts a flow at each of so many turns, and gives the steps at which it stalled.
+    /// Cuts a flow at each of its first `turns` turns, and gives the steps at which it stalled.
     async fn cut_at_each(&self, case: &Case, turns: usize, room: &Semaphore) -> Vec<LoginStep> {
         let cuts = (0..turns).flat_map(|turn| [Cut::Request(turn), Cut::Response(turn)]);
         let stalled = cuts.map(|cut| async move {

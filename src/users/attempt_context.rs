@@ -69,7 +69,7 @@ pub struct LoginTrace {
     pub refresh: Option<Secret>,
     /// The access token of a sign-in.
     pub access: Option<Secret>,
-    /// The name that the pool has for whoever signed in.
+    /// The pool's own name of the user who signed in.
     pub username: Option<String>,
     /// A user who set a new password and must be put back.
     pub to_put_back: Option<String>,

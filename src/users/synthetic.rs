@@ -247,9 +247,7 @@ impl Synthetics {
                 let here = self.changes(&self.cognito, naming, prefix).await?;
                 let there = self.changes(replica, naming, prefix).await?;
                 let is_there = |login: &&String| {
-                    let changed = here.get(*login);
-                    changed.is_some()
-                        && there.get(*login).is_some_and(|at| changed.is_some_and(|changed| at >= changed))
+                    here.get(*login).zip(there.get(*login)).is_some_and(|(here, there)| there >= here)
                 };
                 let arrived = logins.iter().filter(is_there).count();
                 missing = logins.len() - arrived;

@@ -29,7 +29,7 @@ function region(part) {
     part,
     name,
     replica: part === "REPLICA",
-    /** The primary's, whoever issues. */
+    /** The primary's, also at the replica. */
     issuer: `https://${updated ? "issuer-" : ""}cognito-idp.${env.PRIMARY_REGION}.amazonaws.com/${env.POOL_ID}`,
     /** The keys of UPDATED are published by both Regions, those of ORIGINAL by the primary alone. */
     publishes: updated || part === "PRIMARY",

@@ -1,12 +1,15 @@
 //! What answers at the front doors, as health checkers and as users see it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
+use http::StatusCode;
 use jiff::Timestamp;
+use jsonwebtoken::jwk::JwkSet;
 use tokio_rustls::TlsConnector;
 
 use super::{Facts, Unavailable};
@@ -88,30 +91,54 @@ impl Facts {
             .map_err(|error| Unavailable::because("TLS", error.to_string()))
     }
 
-    /// What a Region's front door gives for a path, whichever of its addresses answers first with success.
-    ///
-    /// # Errors
-    /// In words.
-    pub async fn fetch(&self, role: RegionRole, path: &str) -> Result<Vec<u8>, String> {
-        let tls = client_tls(self.site.trust_root_pem.as_deref()).map_err(|error| error.to_string())?;
+    /// The IDs of the signing keys that a Region's front door publishes, whichever of its addresses answers first.
+    pub async fn published_keys(&self, role: RegionRole) -> Result<BTreeSet<String>, NoKeys> {
+        let answer = self.once(&format!("keys {}", role.as_str()), async { Ok(self.fetch_keys(role).await) }).await;
+        answer.map_err(|error| NoKeys::Failed(error.to_string()))?.as_ref().clone()
+    }
+
+    async fn fetch_keys(&self, role: RegionRole) -> Result<BTreeSet<String>, NoKeys> {
+        let tls = client_tls(self.site.trust_root_pem.as_deref()).map_err(|error| NoKeys::Failed(error.to_string()))?;
         let (name, port) = (&self.site.front_door.name, self.site.front_door.port);
+        let path = format!("/{}/.well-known/jwks.json", self.site.pool.id);
         let mut failed = "no address".to_owned();
         let all = self.front_doors().await;
         for address in all.into_iter().filter(|(own, ..)| *own == role).flat_map(|(.., addresses)| addresses) {
             let address = SocketAddr::new(address, port);
             let exchange = async {
                 let (mut connection, _) = handshake(&tls, name, address).await?;
-                let response = connection.send(request(name, port, path)?).await.map_err(|error| error.to_string())?;
-                let status = response.status();
-                if status.is_success() { Ok(response.into_body().to_vec()) } else { Err(format!("HTTP {status}")) }
+                connection.send(request(name, port, &path)?).await.map_err(|error| error.to_string())
             };
-            match Box::pin(patiently(exchange)).await {
-                Ok(body) => return Ok(body),
+            let read = match Box::pin(patiently(exchange)).await {
+                Ok(response) if response.status() == StatusCode::NOT_FOUND => return Err(NoKeys::NotFound),
+                Ok(response) if response.status().is_success() => key_ids(response.body()),
+                Ok(response) => Err(format!("HTTP {}", response.status())),
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(ids) => return Ok(ids),
                 Err(error) => failed = format!("{address}: {error}"),
             }
         }
-        Err(failed)
+        Err(NoKeys::Failed(failed))
     }
+}
+
+/// Why a Region's front door gives no keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoKeys {
+    /// It answers that it has none.
+    #[error("HTTP 404")]
+    NotFound,
+    /// It could not be asked, or its answer is no set of keys.
+    #[error("{0}")]
+    Failed(String),
+}
+
+fn key_ids(document: &[u8]) -> Result<BTreeSet<String>, String> {
+    let set: JwkSet = serde_json::from_slice(document).map_err(|error| format!("not a JWKS document: {error}"))?;
+    let ids: BTreeSet<String> = set.keys.into_iter().filter_map(|key| key.common.key_id).collect();
+    if ids.is_empty() { Err("it contains no key with an ID".to_owned()) } else { Ok(ids) }
 }
 
 async fn patiently<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {

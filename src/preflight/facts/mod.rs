@@ -20,7 +20,7 @@ pub mod triggers;
 
 pub use api_gateway::Guarded;
 pub use dns::resolvers;
-pub use doors::{Door, covers};
+pub use doors::{Door, NoKeys, covers};
 pub use drill::Interface;
 pub use quotas::{Applied, Need, Provisioned, SIGN_INS};
 pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, asks, connect_timeout, counts, side};
@@ -71,7 +71,7 @@ type Answer = Result<Arc<dyn Any + Send + Sync>, Unavailable>;
 #[derive(Debug, Default)]
 struct TokensSoFar {
     of: [Option<SignedBy>; 2],
-    /// Nobody signs in any more.
+    /// No user signs in any more.
     all: bool,
 }
 
@@ -171,7 +171,7 @@ impl Facts {
     /// What tokens of a Region say of their signature, once somebody signed in there.
     ///
     /// # Errors
-    /// [`Unavailable`] where nobody could.
+    /// [`Unavailable`] where no user could.
     pub(super) async fn token(&self, role: RegionRole) -> Result<SignedBy, Unavailable> {
         let mut seen = self.seen.subscribe();
         // The sending end lives as long as this.

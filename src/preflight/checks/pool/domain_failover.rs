@@ -39,18 +39,18 @@ pub(super) const CHECK: Check = Check {
 
 fn judge(domain: &DomainDescriptionType, replica: &Region) -> Option<Occurrence> {
     let failover = domain.routing().and_then(|routing| routing.failover());
-    let told = match failover.map(FailoverType::secondary_region) {
+    let lacks = match failover.map(FailoverType::secondary_region) {
         None => "no Routing.Failover".to_owned(),
         Some(region) if region != replica.as_str() => {
             format!("Routing.Failover.SecondaryRegion {region}, but the replica is in {replica}")
         }
         Some(_) => return None,
     };
-    let told = format!("cognito-idp:DescribeUserPoolDomain: {} has {told}", domain.domain().unwrap_or("-"));
+    let evidence = format!("cognito-idp:DescribeUserPoolDomain: {} has {lacks}", domain.domain().unwrap_or("-"));
     if domain.custom_domain_config().is_some() {
-        return Some(Occurrence::of(told));
+        return Some(Occurrence::of(evidence));
     }
-    Some(Occurrence::of(format!("{told}, and it is a prefix domain")).severity(Severity::Note))
+    Some(Occurrence::of(format!("{evidence}, and it is a prefix domain")).severity(Severity::Note))
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
             DomainDescriptionType::builder().domain("login.example.com").custom_domain_config(custom.build().unwrap());
         let prefix = DomainDescriptionType::builder().domain("example");
         let replica = Region::from("us-west-2");
-        let severity = |domain| judge(&domain, &replica).map(|told| told.severity);
+        let severity = |domain| judge(&domain, &replica).map(|sight| sight.severity);
         assert_eq!(severity(custom.clone().build()), Some(None));
         assert_eq!(severity(prefix.clone().build()), Some(Some(Severity::Note)));
         let to = |region: &str| {

@@ -42,10 +42,10 @@ async fn look(facts: &Facts) -> CheckResult {
     needed.dedup_by_key(|token| &token.token.issuer);
     let both = RegionRole::ALL.map(async |role| {
         let functions = functions(facts, role).await?;
-        let told = try_join_all(functions.iter().map(|function| judge(facts, role, function, &needed))).await?;
+        let sights = try_join_all(functions.iter().map(|function| judge(facts, role, function, &needed))).await?;
         // Where there is one issuer, tokens of both Regions are refused here, and else those of the other Region.
-        let told = told.into_iter().flatten().map(|told| if tokens.shared() { told.at(role) } else { told });
-        Ok::<_, Unavailable>(told.collect::<Vec<_>>())
+        let sights = sights.into_iter().flatten().map(|sight| if tokens.shared() { sight.at(role) } else { sight });
+        Ok::<_, Unavailable>(sights.collect::<Vec<_>>())
     });
     let both = try_join_all(both).await?;
     Ok(both.into_iter().flatten().collect())
@@ -61,7 +61,7 @@ async fn functions(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unava
     Ok(functions)
 }
 
-/// What it is told is in its environment, whose values stay out of the evidence.
+/// Where it gets its keys is in its environment, whose values stay out of the evidence.
 async fn judge(
     facts: &Facts,
     role: RegionRole,
@@ -93,8 +93,9 @@ async fn judge(
         return Err(Unavailable::because(format!("where {function} gets its keys"), why));
     }
     let (known, missing) = (Vec::from_iter(known).join(", "), missing.join(" and "));
-    let told = format!("{region}, {function}: {known} (values redacted) names neither issuer nor JWKS of {missing}");
-    Ok(Some(Occurrence::of(told)))
+    let evidence =
+        format!("{region}, {function}: {known} (values redacted) names neither issuer nor JWKS of {missing}");
+    Ok(Some(Occurrence::of(evidence)))
 }
 
 /// Whether a text names a Region's host of Cognito's API, or of issuers where `updated`.

@@ -48,12 +48,12 @@ async fn look(facts: &Facts) -> CheckResult {
             .filter(|token| !known.iter().any(|arn| is_of(arn, token)))
             .map(|token| token.token.issuer.as_str())
             .collect();
-        let told = || {
+        let sight = || {
             let (label, known, missing) = (guarded.label(), known.join(", "), missing.join(" and "));
             Occurrence::of(format!("{region}, {label}: providerARNs {known}; no user pool of the issuer {missing}"))
         };
         // Where there is one issuer, tokens of both Regions are refused here, and else those of the other Region.
-        (!missing.is_empty()).then(|| if tokens.shared() { told().at(role) } else { told() })
+        (!missing.is_empty()).then(|| if tokens.shared() { sight().at(role) } else { sight() })
     });
     Ok(sights.collect())
 }

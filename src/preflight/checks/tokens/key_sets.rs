@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jsonwebtoken::jwk::JwkSet;
-
 use super::super::{Check, CheckResult, Occurrence, REPLICA};
 use super::{ObservedToken, observed};
 use crate::preflight::facts::Facts;
@@ -34,7 +32,6 @@ pub(super) const CHECK: Check = Check {
 
 async fn look(facts: &Facts) -> CheckResult {
     let tokens = observed(facts).await?;
-    let path = format!("/{}/.well-known/jwks.json", facts.site.pool.id);
     let (mut sights, mut sets) = (Vec::new(), Vec::new());
     for role in RegionRole::ALL {
         let region = &facts.site.region(role).region;
@@ -44,10 +41,10 @@ async fn look(facts: &Facts) -> CheckResult {
         if needed.is_empty() {
             continue;
         }
-        let known = match facts.fetch(role, &path).await.and_then(|body| ids(&body)) {
+        let known = match facts.published_keys(role).await {
             Ok(known) => known,
             Err(error) => {
-                sights.push(Occurrence::of(format!("{region}: GET {path}: {error}")).at(role));
+                sights.push(Occurrence::of(format!("the keys of {region}: {error}")).at(role));
                 continue;
             }
         };
@@ -68,19 +65,12 @@ async fn look(facts: &Facts) -> CheckResult {
         && one != other
     {
         let issuer = &tokens.primary.token.issuer;
-        let told = format!("issuer {issuer}; key IDs in {here}: {}; in {there}: {}", list(one), list(other));
-        sights.push(Occurrence::of(told));
+        let evidence = format!("issuer {issuer}; key IDs in {here}: {}; in {there}: {}", list(one), list(other));
+        sights.push(Occurrence::of(evidence));
     }
     Ok(sights)
 }
 
 fn list(ids: &BTreeSet<String>) -> String {
     ids.iter().cloned().collect::<Vec<_>>().join(", ")
-}
-
-/// The IDs of the keys in a JWKS document.
-pub(super) fn ids(document: &[u8]) -> Result<BTreeSet<String>, String> {
-    let set: JwkSet = serde_json::from_slice(document).map_err(|error| format!("not a JWKS document: {error}"))?;
-    let ids: BTreeSet<String> = set.keys.into_iter().filter_map(|key| key.common.key_id).collect();
-    if ids.is_empty() { Err("it contains no key with an ID".to_owned()) } else { Ok(ids) }
 }

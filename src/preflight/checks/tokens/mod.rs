@@ -71,7 +71,7 @@ impl ObservedTokens {
 }
 
 /// The tokens that the primary and the replica gave to synthetic users: whatever form of issuer the pool says that it has, they tell. A pool and
-/// its native replica share their issuer, so that a token of one of them stands for both where nobody signs in at the other.
+/// its native replica share their issuer, so that a token of one of them stands for both where no user signs in at the other.
 async fn observed(facts: &Facts) -> Result<ObservedTokens, Unavailable> {
     let of = async |role| {
         let token = facts.token(role).await?;

@@ -1,8 +1,8 @@
 //! GD703: a replicated pool whose keys one Region publishes.
 
 use super::super::{Check, CheckResult, Occurrence, REPLICA};
-use super::{key_sets, observed};
-use crate::preflight::facts::Facts;
+use super::observed;
+use crate::preflight::facts::{Facts, NoKeys, Unavailable};
 use gameday_core::model::{Predicts, RegionRole, Severity};
 use gameday_protocols::tokens::SignedBy;
 
@@ -38,12 +38,12 @@ async fn look(facts: &Facts) -> CheckResult {
     if !facts.is_native() || there.updated || there.region != facts.site.primary.region.as_str() {
         return Ok(Vec::new());
     }
-    let path = format!("/{}/.well-known/jwks.json", facts.site.pool.id);
     let (region, SignedBy { issuer, key_id }) = (&facts.site.replica.region, &there.token);
-    let told = match facts.fetch(RegionRole::Replica, &path).await.and_then(|body| key_sets::ids(&body)) {
+    let found = match facts.published_keys(RegionRole::Replica).await {
         Ok(known) if known.contains(key_id) => return Ok(Vec::new()),
-        Ok(_) => "the key is not there".to_owned(),
-        Err(error) => error,
+        Ok(_) => "its keys lack that of the token".to_owned(),
+        Err(NoKeys::NotFound) => "it publishes no keys (HTTP 404)".to_owned(),
+        Err(NoKeys::Failed(error)) => return Err(Unavailable::because(format!("the keys of {region}"), error)),
     };
-    Ok(vec![Occurrence::of(format!("tokens of {region} name {issuer}; GET {path} in {region}: {told}"))])
+    Ok(vec![Occurrence::of(format!("tokens of {region} name {issuer}; {found}"))])
 }
