@@ -12,7 +12,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder, proxy::ProxyConfig, tls};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::origin::Origin;
 use aws_types::service_config::ServiceConfigKey;
 
@@ -39,7 +40,7 @@ pub struct Ambient {
 pub(super) struct RegionConfig {
     shared: SdkConfig,
     /// Never through a proxy.
-    direct: SharedHttpClient,
+    direct: Direct,
     /// The URL of each service that is not at AWS's own endpoint.
     pub endpoints: BTreeMap<String, String>,
     /// The rest.
@@ -99,7 +100,7 @@ pub(super) async fn region_config(
     if Clock::is_virtual() {
         shared.set_time_source(Some(SharedTimeSource::new(WallTime)));
     }
-    Ok(RegionConfig { shared: shared.build(), direct: direct(), endpoints, ambient })
+    Ok(RegionConfig { shared: shared.build(), direct: Direct::new(), endpoints, ambient })
 }
 
 /// The wall time of this thread, by which requests are signed in virtual time.
@@ -124,7 +125,7 @@ impl RegionConfig {
             // An endpoint that is named is the one that is meant.
             config.set_use_fips(None).set_use_dual_stack(None);
             if is_loopback(url) {
-                config.set_http_client(Some(self.direct.clone()));
+                config.set_http_client(Some(self.direct.to(url)));
             }
         }
         config.build()
@@ -178,21 +179,48 @@ fn is_loopback(url: &str) -> bool {
     }
 }
 
-/// The SDK's own client, without its proxies; in virtual time one over this thread's network.
-fn direct() -> SharedHttpClient {
-    if Clock::is_virtual() {
-        return SharedHttpClient::new(simulated::Client::default());
-    }
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
-        let mut connector: ConnectorBuilder<_> = Connector::builder().tls_provider(provider);
-        connector.set_connector_settings(settings.cloned());
-        connector.set_proxy_config(Some(ProxyConfig::disabled()));
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
+/// The SDK's own clients, without their proxies; in virtual time one over this thread's network.
+#[derive(Clone)]
+struct Direct {
+    plain: SharedHttpClient,
+    /// Trust roots are read with the first connection, which takes longer than most calls on this machine.
+    tls: SharedHttpClient,
+}
+
+impl Direct {
+    fn new() -> Self {
+        if Clock::is_virtual() {
+            let client = SharedHttpClient::new(simulated::Client::default());
+            return Self { plain: client.clone(), tls: client };
         }
-        connector.build()
-    })
+        Self {
+            plain: Builder::new().build_with_connector_fn(|settings, components| {
+                unproxied(Connector::builder(), settings, components).build_http()
+            }),
+            tls: Builder::new().build_with_connector_fn(|settings, components| {
+                let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+                unproxied(Connector::builder().tls_provider(provider), settings, components).build()
+            }),
+        }
+    }
+
+    /// The one that a URL needs.
+    fn to(&self, url: &str) -> SharedHttpClient {
+        if url.starts_with("http:") { self.plain.clone() } else { self.tls.clone() }
+    }
+}
+
+fn unproxied<Tls>(
+    mut connector: ConnectorBuilder<Tls>,
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> ConnectorBuilder<Tls> {
+    connector.set_connector_settings(settings.cloned());
+    connector.set_proxy_config(Some(ProxyConfig::disabled()));
+    if let Some(components) = components {
+        connector.set_sleep_impl(components.sleep_impl());
+    }
+    connector
 }
 
 #[cfg(test)]
@@ -220,7 +248,7 @@ mod tests {
         let shared = shared.build();
         let mut all = redirects_of(&shared);
         all.extend(endpoints.iter().map(|(service, url)| ((*service).to_owned(), (*url).to_owned())));
-        RegionConfig { shared, direct: direct(), endpoints: all, ambient: Ambient::default() }
+        RegionConfig { shared, direct: Direct::new(), endpoints: all, ambient: Ambient::default() }
     }
 
     #[test]
