@@ -245,7 +245,7 @@ async fn c24_the_default_port_is_not_in_the_host_header() {
             head
         });
         let connection = Connection::plain(net::connect(at).await.unwrap()).await.unwrap();
-        let connection = OneConnection::new(connection, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let connection = OneConnection::new(connection, IpAddr::V4(Ipv4Addr::LOCALHOST), None);
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(SdkRegion::new("us-east-1"))

@@ -160,6 +160,7 @@ impl OnMoto {
         }
         scope.insert(Part::HealthCheck, &clients.region, &self.estate.health_check);
         scope.insert(Part::Function, &clients.region, &self.estate.function);
+        scope.insert(Part::WebAcl, &clients.region, &self.estate.pool);
         let tags = clients.ec2.describe_tags().send().await.unwrap();
         // moto goes on telling the tags of what is deleted; that it is, the state says.
         let lasting = |id: &str| ["vpc-", "subnet-", "eni-"].iter().any(|kind| id.starts_with(kind));
@@ -339,6 +340,7 @@ rolled_back! {
     lambda_trigger_break: "kind = \"lambda-trigger-break\"", false, 16;
     provisioned_limit: "kind = \"provisioned-limit\"\nrate = \"300/s\"", false, 16;
     client_egress_blackhole: "kind = \"client-egress-blackhole\"", false, 60;
+    waf_block: "kind = \"waf-block\"", false, 24;
     nacl_blackhole_on_moto: "kind = \"nacl-blackhole\"", true, 60;
     security_group_blackhole_on_moto: "kind = \"security-group-blackhole\"", true, 40;
     nacl_deny_entries_on_moto: "kind = \"nacl-deny-entries\"\nports = [\"443\"]", true, 60;
@@ -346,6 +348,7 @@ rolled_back! {
     client_egress_blackhole_on_moto: "kind = \"client-egress-blackhole\"", true, 50;
     lambda_trigger_break_on_moto: "kind = \"lambda-trigger-break\"", true, 16;
     health_check_invert_on_moto: "kind = \"health-check-invert\"", true, 16;
+    waf_block_on_moto: "kind = \"waf-block\"", true, 24;
 }
 
 /// Kills at every call that changes something, while it is on its way: it takes effect when the process is gone. Every description lags.
@@ -406,6 +409,7 @@ survives_lag! {
     lagging_lambda_trigger_break: "kind = \"lambda-trigger-break\"", false, 9;
     lagging_provisioned_limit: "kind = \"provisioned-limit\"\nrate = \"300/s\"", false, 9;
     lagging_client_egress_blackhole: "kind = \"client-egress-blackhole\"", false, 20;
+    lagging_waf_block: "kind = \"waf-block\"", false, 9;
     lagging_nacl_blackhole_on_moto: "kind = \"nacl-blackhole\"", true, 14;
     lagging_swapped_groups_on_moto: "kind = \"security-group-blackhole\"", true, 10;
     lagging_revoked_rules_on_moto: "kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"", true, 7;
@@ -413,10 +417,11 @@ survives_lag! {
     lagging_client_egress_blackhole_on_moto: "kind = \"client-egress-blackhole\"", true, 14;
     lagging_health_check_invert_on_moto: "kind = \"health-check-invert\"", true, 7;
     lagging_lambda_trigger_break_on_moto: "kind = \"lambda-trigger-break\"", true, 7;
+    lagging_waf_block_on_moto: "kind = \"waf-block\"", true, 9;
 }
 
 /// Each fault's text, as the other tests have it.
-const FAULTS: [&str; 7] = [
+const FAULTS: [&str; 8] = [
     "kind = \"nacl-blackhole\"",
     "kind = \"nacl-deny-entries\"\nports = [\"443\"]",
     "kind = \"security-group-blackhole\"",
@@ -424,6 +429,7 @@ const FAULTS: [&str; 7] = [
     "kind = \"health-check-invert\"",
     "kind = \"lambda-trigger-break\"",
     "kind = \"client-egress-blackhole\"",
+    "kind = \"waf-block\"",
 ];
 
 /// Any sequence of faults that are killed somewhere, of rollbacks that are killed somewhere, and of a last rollback that is

@@ -173,6 +173,49 @@ fn a_throttled_trigger_at_the_replica_keeps_everybody_out() {
     done.restored();
 }
 
+/// Cognito's own API is behind no network ACL: WAF refuses users there, and no health check learns of it.
+#[test]
+fn a_web_acl_refuses_synthetic_users_and_nothing_fails_over() {
+    let done = run(Path::new("scenarios/waf-block.toml"), "3");
+    assert_eq!(done.code, Some(1), "{}", done.told);
+    for milestone in ["health_check_unhealthy", "dns_flip_authoritative", "first_replica_login"] {
+        assert!(bounds(&done.run, milestone).is_none(), "{milestone}");
+    }
+    // The association takes 3 s to be in force, in the lab.
+    for (milestone, call) in [("fault_effective", "cut"), ("fault_reverted", "heal")] {
+        let call = done.events.iter().find(|event| event["event"] == "mutation" && event["step"] == call).unwrap();
+        let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        let zero = at(&done.run["zero_at"]);
+        let after = |value: &Value| at(value).duration_since(zero).as_secs_f64() + 3.0;
+        let (lower, upper) = done.bounds(milestone);
+        assert!(lower <= after(&call["received"]) && after(&call["sent"]) <= upper, "{milestone}: {lower} to {upper}");
+        assert!(upper - lower < 2.0, "{milestone}: {lower} to {upper}");
+    }
+    assert!(done.report.contains("AWS WAF refuses sign-ins with 403"), "{}", done.report);
+    assert!(done.report.contains("ForbiddenException"), "{}", done.report);
+    assert_eq!((done.intents("create_blocking_acl"), done.intents("associate_blocking_acl")), (1, 1));
+    done.restored();
+}
+
+/// Everyone, whatever headers a request carries; and a pool that has no web ACL gets one, and loses it again.
+#[test]
+fn a_web_acl_refuses_everyone() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let environment = folder.path().join("without.toml");
+    let without = "\n[[lab.estate]]\npath = \"/governance/web_acls/us-east-1\"\n";
+    std::fs::write(&environment, read("environments/lab.toml") + without).unwrap();
+    let scenario = folder.path().join("waf-block.toml");
+    std::fs::write(&scenario, read("scenarios/waf-block.toml").replace("synthetic-users", "everyone")).unwrap();
+    let done = run_in(&scenario, "3", Some(&environment));
+    assert_eq!(done.code, Some(1), "{}", done.told);
+    assert!(done.report.contains("ForbiddenException"), "{}", done.report);
+    let calls: Vec<_> =
+        done.events.iter().filter(|event| event["event"] == "mutation").map(|event| &event["call"]).collect();
+    assert!(calls.iter().any(|call| *call == "wafv2:DisassociateWebACL"), "{calls:?}");
+    done.restored();
+}
+
 #[test]
 fn nobody_notices_that_the_primarys_keys_cannot_be_fetched() {
     let done = run(Path::new("scenarios/jwks-outage.toml"), "3");

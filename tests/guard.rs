@@ -227,7 +227,7 @@ async fn found_without_a_journal(settings: &str, arguments: &[&str]) {
     let lab = Lab::start(folder.path(), &["--speed", "10", "--seed", "7", "--env", rules.to_str().unwrap()]);
     let before = lab.world().await;
     let scenario = short_scenario(folder.path());
-    let more = ["client-egress-blackhole", "health-check-invert", "lambda-trigger-break"];
+    let more = ["client-egress-blackhole", "health-check-invert", "lambda-trigger-break", "waf-block"];
     let more = more.map(|kind| format!("[[faults]]\nkind = \"{kind}\"\n\n")).concat();
     let more = format!("{more}[[faults]]\nkind = \"provisioned-limit\"\nregion = \"replica\"\nrate = \"300/s\"\n\n");
     let first = format!("kind = \"security-group-blackhole\"\n{settings}");

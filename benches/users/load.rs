@@ -61,6 +61,7 @@ fn door(
     let id = expectations.client_ids[0].clone();
     let client = AppClient { name: String::new(), id, secret: None, redirect_uri: None, scopes: Vec::new() };
     LoginTarget {
+        run: http::HeaderValue::from_static("gd-bench"),
         name: name.to_owned(),
         port,
         api_path: "/".to_owned(),

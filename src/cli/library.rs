@@ -24,7 +24,7 @@ macro_rules! built_in {
 }
 
 /// All of them, in the order of their names.
-pub(super) const ALL: [BuiltIn; 14] = built_in! {
+pub(super) const ALL: [BuiltIn; 15] = built_in! {
     "cohorts"
     "every-flow"
     "flapping"
@@ -39,6 +39,7 @@ pub(super) const ALL: [BuiltIn; 14] = built_in! {
     "silent-trigger-failure"
     "single-az"
     "strategies"
+    "waf-block"
 };
 
 /// The scenario that `preflight` and `rollback` use if none is given.

@@ -141,19 +141,22 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
             | "Client.RequestLimitExceeded"
             | "PriorRequestNotComplete"
             // A function that is just being updated (Lambda API reference, PutFunctionConcurrency).
-            | "ResourceConflictException",
+            | "ResourceConflictException"
+            // Something that was made just now is not known everywhere yet (WAFV2 API reference, AssociateWebACL).
+            | "WAFUnavailableEntityException",
         ) => ErrorClass::Throttled,
         // ConflictException is EventBridge Scheduler's word for a name that is taken.
         Some(
             "NetworkAclEntryAlreadyExists"
             | "InvalidGroup.Duplicate"
             | "InvalidPermission.Duplicate"
-            | "ConflictException",
+            | "ConflictException"
+            | "WAFDuplicateItemException",
         ) => ErrorClass::Exists,
         // The look that the call was based on is stale.
-        Some("HealthCheckVersionMismatch" | "InvalidAssociationID.NotFound") => ErrorClass::Stale,
+        Some("HealthCheckVersionMismatch" | "InvalidAssociationID.NotFound" | "WAFOptimisticLockException") => ErrorClass::Stale,
         // EC2 API reference, "Error codes": the resource has dependents, or had them a moment ago.
-        Some("DependencyViolation" | "InvalidGroup.InUse" | "ResourceInUse") => ErrorClass::InUse,
+        Some("DependencyViolation" | "InvalidGroup.InUse" | "ResourceInUse" | "WAFAssociatedItemException") => ErrorClass::InUse,
         Some(
             "UnauthorizedOperation"
             | "AccessDenied"
@@ -172,7 +175,10 @@ fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> ErrorCl
         {
             ErrorClass::NotFound
         }
-        Some("InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" | "RequestTimeout") => {
+        Some(
+            "InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" | "RequestTimeout"
+            | "WAFInternalErrorException" | "WAFTagOperationInternalErrorException",
+        ) => {
             ErrorClass::Unclear
         }
         _ => match error {

@@ -140,8 +140,6 @@ pub struct Checked {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// Service Quotas.
     pub quotas: aws_sdk_servicequotas::Client,
-    /// WAF.
-    pub waf: aws_sdk_wafv2::Client,
 }
 
 /// Services that faults change, EC2 aside.
@@ -157,6 +155,8 @@ pub struct Services {
     pub route53: aws_sdk_route53::Client,
     /// EventBridge Scheduler.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// WAF.
+    pub waf: aws_sdk_wafv2::Client,
 }
 
 /// The clients of an environment.
@@ -281,7 +281,6 @@ fn checked(config: &dyn Fn(&str) -> SdkConfig) -> Checked {
         s3: aws_sdk_s3::Client::from_conf(s3.force_path_style(true).build()),
         secrets: aws_sdk_secretsmanager::Client::new(&config("secretsmanager")),
         quotas: aws_sdk_servicequotas::Client::new(&config("servicequotas")),
-        waf: aws_sdk_wafv2::Client::new(&config("wafv2")),
     }
 }
 
@@ -292,5 +291,6 @@ fn services(config: &dyn Fn(&str) -> SdkConfig) -> Services {
         lambda: aws_sdk_lambda::Client::new(&config("lambda")),
         route53: aws_sdk_route53::Client::new(&config("route53")),
         scheduler: aws_sdk_scheduler::Client::new(&config("scheduler")),
+        waf: aws_sdk_wafv2::Client::new(&config("wafv2")),
     }
 }

@@ -16,6 +16,7 @@ use super::changes::mark::Mark;
 use super::changes::network_acl::{CopyRule, CreateClone, Deny, Swap};
 use super::changes::security_group::{CreateEmpty, Empty, Revoke, SwapGroups};
 use super::changes::user::{CreateUser, RequirePasswordChange};
+use super::changes::web_acl::{AssociateBlockingAcl, CreateBlockingAcl};
 use super::finder::Finder;
 use super::schedule::ScheduleHeal;
 
@@ -113,6 +114,10 @@ actions! {
     /// Throttles a function.
     #[serde(alias = "starve")]
     ThrottleFunction,
+    /// Makes a web ACL that blocks sign-ins.
+    CreateBlockingAcl,
+    /// Gives the user pool a web ACL that blocks sign-ins.
+    AssociateBlockingAcl,
     /// Tells on a resource what a run is about to change.
     Mark,
     /// Schedules what heals if the runner cannot.

@@ -228,7 +228,7 @@ pub struct CreatedResources(Mutex<BTreeMap<String, String>>);
 impl CreatedResources {
     /// The ID under a key. What was found in the account without its key is known by its ID.
     pub fn get(&self, key: &str) -> Option<String> {
-        if ["acl-", "sg-"].iter().any(|kind| key.starts_with(kind)) {
+        if ["acl-", "sg-", "arn:"].iter().any(|kind| key.starts_with(kind)) {
             return Some(key.to_owned());
         }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()

@@ -100,6 +100,11 @@ impl Permits<'_> {
         health_check(self.region, id)
     }
 
+    /// The ARN of something of WAF, as `regional/webacl/NAME/ID`.
+    pub fn waf(&self, resource: &str) -> String {
+        format!("arn:{}:wafv2:{}:{}:{resource}", self.region.partition().name(), self.region, self.account)
+    }
+
     /// A new resource may be tagged by the call that makes it.
     pub fn tag_new(&mut self, resources: String, creating: &str) {
         tag_new(self.statements, resources, creating);

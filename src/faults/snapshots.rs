@@ -1,7 +1,7 @@
 //! How each part of the state is described, by the changes that touch it.
 
 use super::change::Change;
-use super::changes::{function, health_check, limit, mark, network_acl, security_group};
+use super::changes::{function, health_check, limit, mark, network_acl, security_group, web_acl};
 use super::schedule;
 use super::state::{Fact, Part, Resource, Scope, Snapshot, State};
 use crate::cloud::{Cloud, CloudError};
@@ -17,6 +17,7 @@ fn snapshot(part: Part) -> &'static Snapshot {
         Part::Function => &function::SNAPSHOT,
         Part::Limit => &limit::SNAPSHOT,
         Part::UserPool => &mark::POOL_TAGS,
+        Part::WebAcl => &web_acl::SNAPSHOT,
         Part::Schedules => &schedule::SNAPSHOT,
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use http::HeaderValue;
 
 pub use expect::{Expectation, expect};
 pub use identity::account;
@@ -353,7 +354,7 @@ async fn crowd(
     resolvers: &[Server],
     regions: &[(RegionRole, Region, Vec<IpAddr>)],
 ) -> Result<LoadGenerator, PreflightError> {
-    let PreflightInput { scenario, site, clock, seed, log, phase, .. } = question;
+    let PreflightInput { scenario, site, run, clock, seed, log, phase, .. } = question;
     let tls = client_tls(site.trust_root_pem.as_deref())?;
     let keys = login::keys(site, &tls, regions, *clock);
     let clients = users::clients(site, cloud).await?;
@@ -365,6 +366,7 @@ async fn crowd(
     });
     let direct = direct.collect();
     let door = LoginTarget {
+        run: HeaderValue::from_str(run.as_str()).unwrap_or(HeaderValue::from_static("gameday")),
         name: site.front_door.name.clone(),
         port: site.front_door.port,
         api_path: site.front_door.api_path.clone(),

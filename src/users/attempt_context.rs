@@ -199,7 +199,8 @@ impl<'a> AttemptContext<'a> {
     pub(super) async fn secure(&self, tcp: TcpStream, at: IpAddr, host: &str) -> Result<OneConnection, LoginOutcome> {
         let name = server_name(host).map_err(|_| LoginOutcome::TlsFailed)?;
         let connection = Connection::open(&self.door.tls, name, tcp).await.map_err(|error| tls_outcome(&error))?;
-        Ok(OneConnection::new(connection, at))
+        let run = self.door.is_own(host).then(|| self.door.run.clone());
+        Ok(OneConnection::new(connection, at, run))
     }
 
     /// Opens a TCP connection to one of several addresses.

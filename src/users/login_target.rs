@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
+use http::HeaderValue;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
@@ -17,6 +18,8 @@ use super::accounts::Population;
 
 /// What the users connect to, and what they need there.
 pub struct LoginTarget {
+    /// The run, which every request to the pool names.
+    pub run: HeaderValue,
     /// The name that users connect to.
     pub name: String,
     /// The TCP port.
@@ -83,6 +86,12 @@ impl AppClient {
 }
 
 impl LoginTarget {
+    /// Whether a host is the pool's own, and no identity provider's.
+    pub fn is_own(&self, host: &str) -> bool {
+        let managed = self.managed.as_ref().is_some_and(|managed| managed.domain.eq_ignore_ascii_case(host));
+        managed || host.eq_ignore_ascii_case(&self.name)
+    }
+
     /// The Region that an address leads to.
     pub fn region_at(&self, address: IpAddr) -> Option<(RegionRole, &Region)> {
         self.doors.region_at(address)

@@ -10,9 +10,11 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::sync::Mutex;
 
 use crate::cloud::over;
+use gameday_core::model::RUN_HEADER;
 use gameday_protocols::net::{Connection, ConnectionError};
 
 /// A connection that SDK calls and plain requests share.
@@ -20,12 +22,14 @@ use gameday_protocols::net::{Connection, ConnectionError};
 pub struct OneConnection {
     connection: Arc<Mutex<Connection>>,
     address: IpAddr,
+    /// Goes with every request.
+    run: Option<HeaderValue>,
 }
 
 impl OneConnection {
-    /// Takes a connection to an address.
-    pub fn new(connection: Connection, address: IpAddr) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)), address }
+    /// Takes a connection to an address, whose requests name a run.
+    pub fn new(connection: Connection, address: IpAddr, run: Option<HeaderValue>) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)), address, run }
     }
 
     /// The address at its other end.
@@ -42,14 +46,20 @@ impl OneConnection {
     ///
     /// # Errors
     /// [`ConnectionError`].
-    pub async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
+    pub async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectionError> {
+        if let Some(run) = &self.run {
+            request.headers_mut().insert(RUN_HEADER, run.clone());
+        }
         self.connection.lock().await.send(request).await
     }
 }
 
 impl HttpConnector for OneConnection {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let connection = self.clone();
+        if let Some(run) = self.run.as_ref().and_then(|run| run.to_str().ok()) {
+            request.headers_mut().insert(RUN_HEADER, run.to_owned());
+        }
         HttpConnectorFuture::new(async move { over(&mut *connection.connection.lock().await, request).await })
     }
 }

@@ -248,6 +248,7 @@ impl Bench {
         let (role, region) = (RegionRole::Primary, Region::from(REGION));
         let primary = Direct { role, region, names: Vec::new(), addresses: vec![LOCALHOST] };
         let door = LoginTarget {
+            run: http::HeaderValue::from_static("gd-emulator"),
             name: HOST.to_owned(),
             port,
             api_path: "/api/account".to_owned(),

@@ -274,7 +274,9 @@ pub async fn world(site: &Site, limits: bool) -> World {
         if limits {
             scope.insert(Part::Limit, region, "limit of UserAuthentication");
         }
-        scope.insert(Part::UserPool, region, pool.user_pool().unwrap().arn().unwrap());
+        let arn = pool.user_pool().unwrap().arn().unwrap();
+        scope.insert(Part::UserPool, region, arn);
+        scope.insert(Part::WebAcl, region, arn);
         for one in clients.reading.scheduler.list_schedules().send().await.unwrap().schedules() {
             schedules.insert(one.name().unwrap().to_owned());
         }

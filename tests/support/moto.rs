@@ -131,6 +131,7 @@ fn environment(endpoint: &str, names: &Names) -> String {
         "s3",
         "servicequotas",
         "sts",
+        "wafv2",
     ];
     let endpoints = services.map(|service| format!("{service} = \"{endpoint}\"")).join(", ");
     let selected = |name: &str, ids: &[String]| format!("{name} = {{ ids = {ids:?} }}\n");
@@ -173,6 +174,8 @@ pub struct Estate {
     pub health_check: String,
     /// Its trigger's function.
     pub function: String,
+    /// Its user pool's ARN.
+    pub pool: String,
 }
 
 impl Estate {
@@ -192,11 +195,12 @@ impl Estate {
         let pool = clients.cognito.create_user_pool().pool_name(&vpc).lambda_config(
             aws_sdk_cognitoidentityprovider::types::LambdaConfigType::builder().pre_token_generation(&function).build(),
         );
-        let pool = pool.send().await.unwrap().user_pool.unwrap().id.unwrap();
+        let pool = pool.send().await.unwrap().user_pool.unwrap();
+        let (pool, arn) = (pool.id.unwrap(), pool.arn.unwrap());
         let names = Names { subnets: front_doors, clients: users, pool, health_check: health_check.clone() };
         let environment = folder.join("moto.toml");
         std::fs::write(&environment, self::environment(endpoint, &names)).unwrap();
-        Self { environment, vpc, health_check, function }
+        Self { environment, vpc, health_check, function, pool: arn }
     }
 
     /// Its environment, as a run has it.

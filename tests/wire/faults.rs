@@ -16,7 +16,7 @@ fn of(kind: FaultKind) -> FaultSpec {
     FaultSpec { kind, ..FaultSpec::default() }
 }
 
-fn faults() -> [FaultSpec; 6] {
+fn faults() -> [FaultSpec; 7] {
     let groups = of(FaultKind::SecurityGroupBlackhole);
     [
         FaultSpec { direction: Some(Direction::Ingress), ..of(FaultKind::NaclDenyEntries) },
@@ -25,6 +25,7 @@ fn faults() -> [FaultSpec; 6] {
         of(FaultKind::ClientEgressBlackhole),
         of(FaultKind::HealthCheckInvert),
         of(FaultKind::LambdaTriggerBreak),
+        of(FaultKind::WafBlock),
     ]
 }
 

@@ -144,6 +144,7 @@ cut_at_every_line! {
     revoked_rules: "kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"", Arm::Lab;
     health_check_invert: "kind = \"health-check-invert\"", Arm::Lab;
     lambda_trigger_break: "kind = \"lambda-trigger-break\"", Arm::Lab;
+    waf_block: "kind = \"waf-block\"", Arm::Lab;
     provisioned_limit: "kind = \"provisioned-limit\"\nrate = \"300/s\"", Arm::Lab;
     client_egress_blackhole: "kind = \"client-egress-blackhole\"", Arm::Lab;
     nacl_blackhole_on_moto: "kind = \"nacl-blackhole\"", Arm::Moto;
@@ -151,5 +152,6 @@ cut_at_every_line! {
     revoked_rules_on_moto: "kind = \"security-group-blackhole\"\nmethod = \"revoke-rules\"", Arm::Moto;
     health_check_invert_on_moto: "kind = \"health-check-invert\"", Arm::Moto;
     lambda_trigger_break_on_moto: "kind = \"lambda-trigger-break\"", Arm::Moto;
+    waf_block_on_moto: "kind = \"waf-block\"", Arm::Moto;
     client_egress_blackhole_on_moto: "kind = \"client-egress-blackhole\"", Arm::Moto;
 }

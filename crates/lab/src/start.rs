@@ -338,6 +338,7 @@ fn open_control_planes(
             truth: truth.clone(),
             cognito: identity.control_plane(role),
             quotas: identity.quotas(role),
+            web_acls: identity.web_acls(role),
             estate: estate.clone(),
             services: Arc::new(services),
             calls: api::Calls::default(),

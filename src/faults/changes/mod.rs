@@ -9,3 +9,4 @@ pub(super) mod mark;
 pub(super) mod network_acl;
 pub(super) mod security_group;
 pub(super) mod user;
+pub(super) mod web_acl;

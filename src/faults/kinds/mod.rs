@@ -9,6 +9,7 @@ mod nacl_blackhole;
 mod nacl_deny_entries;
 mod provisioned_limit;
 mod security_group_blackhole;
+mod waf_block;
 
 use futures::future::BoxFuture;
 
@@ -44,6 +45,7 @@ pub(super) fn of(kind: FaultKind) -> &'static Kind {
         FaultKind::HealthCheckDisable => &health_check_disable::KIND,
         FaultKind::LambdaTriggerBreak => &lambda_trigger_break::KIND,
         FaultKind::ProvisionedLimit => &provisioned_limit::KIND,
+        FaultKind::WafBlock => &waf_block::KIND,
     }
 }
 

@@ -21,6 +21,7 @@ pub enum Kind {
     Function,
     Limit,
     UserPool,
+    WebAcl,
     Schedule,
 }
 
@@ -37,6 +38,7 @@ impl fmt::Display for Kind {
             Self::Function => "function",
             Self::Limit => "limit of sign-ins",
             Self::UserPool => "user pool",
+            Self::WebAcl => "web ACL",
             Self::Schedule => "schedule",
         })
     }
@@ -98,6 +100,8 @@ pub enum Attribute {
     ReservedConcurrency,
     /// The provisioned limit of sign-ins.
     ProvisionedLimit,
+    /// The web ACL of a user pool.
+    WebAcl,
     /// A tag, by its key.
     Tag(String),
 }
@@ -118,6 +122,7 @@ impl fmt::Display for Attribute {
             Self::FailureThreshold => f.write_str("failure threshold"),
             Self::ReservedConcurrency => f.write_str("reserved concurrency"),
             Self::ProvisionedLimit => f.write_str("provisioned limit"),
+            Self::WebAcl => f.write_str("web ACL"),
             Self::Tag(key) => write!(f, "tag {key}"),
         }
     }

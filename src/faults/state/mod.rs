@@ -42,6 +42,8 @@ pub enum Part {
     Limit,
     /// A user pool's tags, by its ARN.
     UserPool,
+    /// A user pool's web ACL, by the pool's ARN, and the web ACLs of the run.
+    WebAcl,
     /// The run's schedules in a group.
     Schedules,
 }

@@ -117,7 +117,7 @@ impl Facts {
         let operation = "wafv2:GetWebACLForResource";
         let arn = self.pool_arn(role).await?;
         self.call(operation, role, &arn, async {
-            let call = self.cloud.region(role).checked.waf.get_web_acl_for_resource().resource_arn(&arn);
+            let call = self.cloud.region(role).reading.waf.get_web_acl_for_resource().resource_arn(&arn);
             Ok(call.send().await.map_err(CloudError::of(operation))?.web_acl)
         })
         .await

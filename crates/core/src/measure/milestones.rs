@@ -6,6 +6,7 @@ use super::harness::Stalls;
 use super::history::LoginRef;
 use super::interval::{Interval, seconds_between};
 use super::possible::not_possible_at;
+use super::refusals;
 use super::timeline::{Answer, Probe, Timeline};
 use crate::model::{
     DnsSource, LATE_MS, LoginOutcome, Milestone, Mutation, Phase, RegionRole, RunStarted, Step, Window,
@@ -292,6 +293,10 @@ impl<'a> Reader<'a> {
     fn fault_effective(&self) -> Option<Interval> {
         let probed = self.probed();
         if probed.is_empty() {
+            if let Some(region) = refusals::region(self.line) {
+                let (old, new) = refusals::begin(self.line, region, self.zero)?;
+                return Some(self.between(old, new, self.zero));
+            }
             let taken = self.line.first_cuts().filter(|m| m.error.is_none());
             let last = taken.map(|m| m.window.received).max()?;
             return Some(self.between(None, last, self.zero));
@@ -454,6 +459,10 @@ impl<'a> Reader<'a> {
         let answered = first.iter().map(|m| m.window.received).max()?;
         let probed = self.probed();
         if probed.is_empty() {
+            if let Some(region) = refusals::region(self.line) {
+                let (old, new) = refusals::end(self.line, region, heal)?;
+                return Some(Reverted { last, answered, within: self.between(old, new, last) });
+            }
             let heals = self.line.ipv4(Step::Heal).filter(|m| m.window.sent >= heal && m.error.is_none());
             let taken = heals.map(|m| m.window.received).max()?;
             return Some(Reverted { last, answered, within: self.between(Some(last), taken, heal) });

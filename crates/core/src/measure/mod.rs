@@ -26,6 +26,7 @@ mod possible;
 mod predictions;
 mod propagation;
 mod recovery;
+mod refusals;
 mod rpo;
 mod sessions;
 mod timeline;

@@ -48,6 +48,10 @@ text_id!(
     RunId
 );
 
+/// The header that the synthetic users' requests to the pool carry, with the run's ID: a rule of AWS WAF can tell them from everyone else, and so can
+/// whoever reads an access log.
+pub const RUN_HEADER: &str = "x-gameday-run";
+
 impl RunId {
     /// The wall-clock time in it, to the second; nothing where it has another form.
     pub fn wall_time(&self) -> Option<Timestamp> {

@@ -26,7 +26,7 @@ pub use address::{Cidr, PortRange};
 pub use clock::{Clock, LATE_MS, Source};
 pub use event::*;
 pub use hash::{Sha256, sha256};
-pub use ids::{AccountId, Region, RunId, Secret};
+pub use ids::{AccountId, RUN_HEADER, Region, RunId, Secret};
 pub use log::{COMPRESSION, EventLog, LogError, compress_log, read_log};
 pub use login::{Expectation, FailedTry, Login, LoginOutcome, LoginStep, SessionCall, SessionStep, StepTime};
 pub use ntp::ClockSync;

@@ -160,8 +160,17 @@ pub(super) fn stops_packets(outcome: &Outcome) -> bool {
     outcome.mutations.iter().any(|mutation| mutation.step == Step::Cut && mutation.ipv4)
 }
 
-fn meaning(milestone: Milestone, stops_packets: bool) -> &'static str {
+/// Whether a rule of AWS WAF refuses users.
+pub(super) fn refuses(outcome: &Outcome) -> bool {
+    outcome.mutations.iter().any(|mutation| mutation.step == Step::Cut && mutation.call == "wafv2:AssociateWebACL")
+}
+
+fn meaning(milestone: Milestone, stops_packets: bool, refuses: bool) -> &'static str {
     match milestone {
+        Milestone::FaultEffective if refuses && !stops_packets => {
+            "AWS WAF refuses sign-ins with 403: no packet is dropped"
+        }
+        Milestone::FaultReverted if refuses && !stops_packets => "AWS WAF lets sign-ins pass again",
         Milestone::FaultEffective if stops_packets => "all traffic to the affected endpoints is dropped",
         Milestone::FaultEffective => "the fault is in force, according to the API",
         Milestone::FirstFailedLogin => "the first login failed at the client",
@@ -179,7 +188,7 @@ fn meaning(milestone: Milestone, stops_packets: bool) -> &'static str {
 }
 
 fn milestones(outcome: &Outcome) -> Vec<MilestoneRow> {
-    let stops_packets = stops_packets(outcome);
+    let (stops_packets, refuses) = (stops_packets(outcome), refuses(outcome));
     let first = outcome.milestone(Milestone::FirstReplicaLogin);
     let row = |reached: &crate::measure::Reached| {
         let at = match reached.milestone {
@@ -188,7 +197,7 @@ fn milestones(outcome: &Outcome) -> Vec<MilestoneRow> {
         };
         MilestoneRow {
             name: reached.milestone.as_str(),
-            meaning: meaning(reached.milestone, stops_packets),
+            meaning: meaning(reached.milestone, stops_packets, refuses),
             reached: at.map_or_else(|| reached.absence().to_owned(), span_s),
             at,
         }

@@ -176,6 +176,9 @@ pub struct FaultSpec {
     /// For `provisioned-limit`: so many sign-ins a second pass in the Region, as `"300/s"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// For `waf-block`: whose sign-ins are refused; those of this run's synthetic users where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Blocks>,
 }
 
 /// The faults there are.
@@ -198,6 +201,8 @@ pub enum FaultKind {
     LambdaTriggerBreak,
     /// Set the request rate of the user pool's sign-ins in the Region; it stops no packets.
     ProvisionedLimit,
+    /// Refuse sign-ins at the user pool with 403, by a rule of AWS WAF; it stops no packets.
+    WafBlock,
     /// Refused: a disabled health check counts as healthy, so nothing would fail over.
     HealthCheckDisable,
 }
@@ -213,9 +218,21 @@ impl FaultKind {
             Self::HealthCheckInvert => "health-check-invert",
             Self::LambdaTriggerBreak => "lambda-trigger-break",
             Self::ProvisionedLimit => "provisioned-limit",
+            Self::WafBlock => "waf-block",
             Self::HealthCheckDisable => "health-check-disable",
         }
     }
+}
+
+/// Whose requests a rule of AWS WAF blocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocks {
+    /// Those of the run's own synthetic users, which carry its ID in the header `x-gameday-run`.
+    #[default]
+    SyntheticUsers,
+    /// Every user's.
+    Everyone,
 }
 
 /// A direction of traffic, seen from the targets.

@@ -153,13 +153,14 @@ fn ids(file: &mut Document, list: &str, prefix: &str, what: &str) {
 }
 
 /// Options that belong to one kind of fault alone.
-const OPTIONS: [(&str, &[FaultKind]); 8] = [
+const OPTIONS: [(&str, &[FaultKind]); 9] = [
     ("cidrs", &[FaultKind::NaclDenyEntries, FaultKind::SecurityGroupBlackhole, FaultKind::ClientEgressBlackhole]),
     ("ports", &[FaultKind::NaclDenyEntries, FaultKind::SecurityGroupBlackhole]),
     ("direction", &[FaultKind::NaclDenyEntries]),
     ("method", &[FaultKind::SecurityGroupBlackhole]),
     ("trigger", &[FaultKind::LambdaTriggerBreak]),
     ("rate", &[FaultKind::ProvisionedLimit]),
+    ("blocks", &[FaultKind::WafBlock]),
     ("targets.network_interface_ids", &[FaultKind::SecurityGroupBlackhole]),
     ("targets.load_balancers", &[FaultKind::SecurityGroupBlackhole]),
 ];
@@ -178,8 +179,13 @@ fn fault_options(file: &mut Document, fault: &str) {
         }
     }
     let narrow = format!("{fault}.targets");
-    let one_target =
-        [FaultKind::HealthCheckInvert, FaultKind::LambdaTriggerBreak, FaultKind::ProvisionedLimit].contains(&kind);
+    let one_target = matches!(
+        kind,
+        FaultKind::HealthCheckInvert
+            | FaultKind::LambdaTriggerBreak
+            | FaultKind::ProvisionedLimit
+            | FaultKind::WafBlock
+    );
     if one_target && file.has(&narrow) {
         let finding = Finding::at(narrow, format!("{name} has one target"), "has no effect");
         file.report(finding.help("take it out: the environment names the health check and the user pool"));

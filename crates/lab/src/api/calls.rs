@@ -188,11 +188,11 @@ pub(super) fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<C
         | Service::Secrets
         | Service::Acm
         | Service::CloudTrail
-        | Service::S3
-        | Service::Waf => {
+        | Service::S3 => {
             let (action, arns) = read(service, region, parts, body);
             calls.push(call(action, arns));
         }
+        Service::Waf => calls.extend(waf(region, parts, body).into_iter().map(|(action, arns)| call(action, arns))),
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}
     }
@@ -268,7 +268,6 @@ fn read(service: Service, region: &str, parts: &Parts, body: &[u8]) -> (String, 
             let bucket = format!("arn:aws:s3:::{}", s3::bucket(parts));
             ("s3", Some("GetBucketObjectLockConfiguration"), vec![bucket])
         }
-        Service::Waf => ("wafv2", waf::operation(parts), Vec::new()),
         _ => ("servicequotas", service_quotas::operation(parts), Vec::new()),
     };
     (format!("{name}:{}", operation.unwrap_or_default()), arns)
@@ -285,6 +284,28 @@ fn key(region: &str, parts: &Parts, body: &[u8]) -> (String, String) {
         format!("arn:aws:kms:{region}:{}:key/{named}", topology::ACCOUNT)
     };
     (format!("kms:{operation}"), arn)
+}
+
+/// What a call of WAF's API needs to be allowed, each with the ARNs of what it uses (service authorization reference, "AWS WAF V2" and "Amazon
+/// Cognito User Pools").
+fn waf(region: &str, parts: &Parts, body: &[u8]) -> Vec<(String, Vec<String>)> {
+    let operation = waf::operation(parts).unwrap_or_default();
+    let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let of_name = |name: &str| {
+        let id = input["Id"].as_str().unwrap_or("*");
+        format!("arn:aws:wafv2:{region}:{}:regional/webacl/{name}/{id}", topology::ACCOUNT)
+    };
+    let named =
+        ["WebACLArn", "ResourceArn", "ARN"].into_iter().filter_map(|key| input[key].as_str().map(str::to_owned));
+    let arns: Vec<String> = named.chain(input["ResourceARN"].as_str().map(str::to_owned)).collect();
+    let arns: Vec<String> = arns.into_iter().chain(input["Name"].as_str().map(of_name)).collect();
+    let mut all = vec![(format!("wafv2:{operation}"), arns.clone())];
+    if input["ResourceArn"].as_str().is_some_and(|resource| resource.contains(":userpool/")) {
+        all.push((format!("cognito-idp:{operation}"), arns));
+    } else if operation == "CreateWebACL" && input["Tags"].is_array() {
+        all.push(("wafv2:TagResource".to_owned(), arns));
+    }
+    all
 }
 
 /// A call of Cognito's API, and the ARNs of what it uses.

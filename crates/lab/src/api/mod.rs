@@ -50,6 +50,7 @@ use super::health::HealthCheck;
 use super::identity::quota::Quotas;
 use super::ids;
 use super::services::Services;
+use super::services::web_acls::WebAcls;
 use super::topology;
 use super::truth::Truth;
 use super::world::World;
@@ -78,6 +79,8 @@ pub(crate) struct Control {
     pub cognito: Router,
     /// Cognito's request rates, for Service Quotas.
     pub(super) quotas: Arc<Quotas>,
+    /// WAF.
+    pub web_acls: Arc<WebAcls>,
     /// The resources that only checks read.
     pub estate: Arc<AccountFixture>,
     /// Lambda, CloudWatch and Scheduler.
@@ -309,7 +312,7 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
             cloudtrail::handle(&control.estate.governance, control.role, &parts, &body).into_response()
         }
         Service::S3 => s3::handle(&control.estate.governance, control.role, &parts).into_response(),
-        Service::Waf => waf::handle(&control.estate, control.role, &parts, &body).into_response(),
+        Service::Waf => waf::handle(&control.web_acls, control.clock.now(), &parts, &body).into_response(),
         Service::Ec2 | Service::Elb | Service::Sts | Service::Rds | Service::Iam => {
             match Params::parse(parts.uri.query().unwrap_or_default(), &body) {
                 Some(params) => answer_query(control, service, &params),

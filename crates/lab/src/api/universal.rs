@@ -185,6 +185,7 @@ fn request(call: &str, input: &Value) -> Result<Request, String> {
         "cloudwatch" => ("monitoring", false),
         "lambda" => return lambda(operation, input).ok_or_else(unknown),
         "route53" if operation == "updateHealthCheck" => return update_health_check(input),
+        "wafv2" if ["associateWebACL", "disassociateWebACL"].contains(&operation) => return waf(operation, input),
         "cognitoidentityprovider" if operation == "updateProvisionedLimit" => return update_provisioned_limit(input),
         _ => return Err(unknown()),
     };
@@ -229,6 +230,13 @@ fn update_provisioned_limit(input: &Value) -> Result<Request, String> {
     let request = http::Request::post("/").header("x-amz-target", target).extension(cognito::Vouched).body(());
     let parts = request.map_err(|error| error.to_string())?.into_parts().0;
     Ok(Request::Http(Service::Cognito, Box::new(parts), input.to_string().into()))
+}
+
+fn waf(operation: &str, input: &Value) -> Result<Request, String> {
+    let target = format!("AWSWAF_20190729.{}", pascal_case(operation));
+    let request = http::Request::post("/").header("x-amz-target", target).body(());
+    let parts = request.map_err(|error| error.to_string())?.into_parts().0;
+    Ok(Request::Http(Service::Waf, Box::new(parts), input.to_string().into()))
 }
 
 fn pascal_case(operation: &str) -> String {

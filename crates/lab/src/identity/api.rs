@@ -131,6 +131,11 @@ async fn serve(endpoint: Endpoint, parts: &Parts, body: &[u8]) -> Result<Value, 
     if operation.signed && parts.extensions.get::<Vouched>().is_none() {
         check_signature(&endpoint, parts, body)?;
     }
+    // WAF inspects the operations that anyone may call, and none that AWS credentials authorize (Cognito developer guide, "Associate an AWS WAF web
+    // ACL with a user pool").
+    if !operation.signed && endpoint.identity.is_refused(endpoint.role, parts) {
+        return Err(Refusal::new("ForbiddenException", "Request not allowed due to WAF block."));
+    }
     let input: Value =
         serde_json::from_slice(body).map_err(|_| Refusal::new("SerializationException", "The request is not JSON."))?;
     let Endpoint { identity, role } = endpoint;
@@ -162,6 +167,7 @@ fn refused(refusal: &Refusal) -> Response {
     let body = serde_json::json!({ "__type": refusal.code, "message": refusal.message }).to_string();
     let status = match refusal.code {
         "InternalErrorException" => StatusCode::INTERNAL_SERVER_ERROR,
+        "ForbiddenException" => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     };
     let mut response = (status, body).into_response();

@@ -36,6 +36,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use http::request::Parts;
 use jiff::Timestamp;
 
 use tokio::sync::Semaphore;
@@ -60,6 +61,7 @@ use super::estate::AccountFixture;
 use super::estate::cognito::UserPool;
 use super::ids;
 use super::services::Functions;
+use super::services::web_acls::WebAcls;
 use super::topology;
 use super::truth::Truth;
 use gameday_core::env::{Canary, Issuer, LabSettings};
@@ -148,6 +150,8 @@ pub(super) struct Place {
     log: Link,
     signer: Signer,
     hooks: Hooks,
+    /// What inspects requests here.
+    web_acls: Arc<WebAcls>,
     /// The account's request rates here.
     quotas: Arc<Quotas>,
     /// The pool's tags here.
@@ -241,6 +245,7 @@ impl Identity {
                 log,
                 signer,
                 hooks: hooks(role, &region),
+                web_acls: Arc::new(WebAcls::new(role, &estate)),
                 quotas: Arc::new(Quotas::new(&settings, estate.quotas.get(region.as_str()), clock)),
                 tags: Mutex::default(),
                 challenges: Pending::new(CHALLENGE_VALIDITY),
@@ -363,6 +368,16 @@ impl Identity {
     /// What runs a Region's triggers.
     pub(crate) fn functions(&self, role: RegionRole) -> Arc<Functions> {
         Arc::clone(&self.place(role).hooks.functions)
+    }
+
+    /// Whether WAF refuses a request to the user pool.
+    fn is_refused(&self, role: RegionRole, parts: &Parts) -> bool {
+        self.place(role).web_acls.refuses(parts.uri.path(), &parts.headers, self.clock.now())
+    }
+
+    /// What inspects a Region's requests.
+    pub(crate) fn web_acls(&self, role: RegionRole) -> Arc<WebAcls> {
+        Arc::clone(&self.place(role).web_acls)
     }
 
     /// The account's request rates in a Region.

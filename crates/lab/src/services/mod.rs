@@ -1,8 +1,9 @@
-//! The state of the lab's smaller services, one Region's each: Lambda, CloudWatch, EventBridge Scheduler.
+//! The state of the lab's smaller services, one Region's each: Lambda, CloudWatch, EventBridge Scheduler, WAF.
 
 pub(crate) mod function;
 pub(crate) mod metrics;
 pub(crate) mod schedules;
+pub(crate) mod web_acls;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
@@ -136,7 +137,18 @@ pub(super) fn router(identity: &Arc<Identity>, role: RegionRole) -> Router {
         .route("/error", get(request::error_page))
         .route("/{pool}/.well-known/openid-configuration", get(discover))
         .layer(DefaultBodyLimit::max(LARGEST_FORM_BYTES))
+        .layer(middleware::from_fn_with_state(Desk { identity: Arc::clone(identity), role }, inspect))
         .with_state(Desk { identity: Arc::clone(identity), role })
+}
+
+/// WAF inspects requests to managed login and to the authorization server's endpoints, but not what the pool publishes.
+async fn inspect(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let published = parts.uri.path().contains("/.well-known/");
+    if !published && desk.identity.is_refused(desk.role, &parts) {
+        return (StatusCode::FORBIDDEN, "403 Forbidden").into_response();
+    }
+    next.run(Request::from_parts(parts, body)).await
 }
 
 /// What Cognito publishes of a pool. Its keys are at the name of the Region that publishes them, where anyone can fetch them:
