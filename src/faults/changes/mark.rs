@@ -242,13 +242,7 @@ impl Change for Mark {
     }
 
     fn settled<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Option<Applied>, CloudError>> {
-        async {
-            // Another fault of the run may mark the same resource.
-            let there = marks(&self.on.tags(context.clients).await?);
-            let all = self.tags.iter().all(|(key, value)| there.get(key) == Some(value));
-            Ok(all.then(Applied::default))
-        }
-        .boxed()
+        async { Ok((marks(&self.on.tags(context.clients).await?) == self.tags).then(Applied::default)) }.boxed()
     }
 
     fn undo<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<RevertOutcome, CloudError>> {
