@@ -69,16 +69,17 @@ impl Source {
         Self { path: path.to_owned(), lines, text: text.to_owned() }
     }
 
+    fn of_crate((folder, _, begin): &(&str, &str, &str)) -> Vec<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut files = Vec::new();
+        sources(&root, &mut files);
+        let relative = |file: &Path| format!("{begin}{}", file.strip_prefix(&root).unwrap().to_str().unwrap());
+        let read = |file: PathBuf| Self::new(&relative(&file), &std::fs::read_to_string(&file).unwrap());
+        files.into_iter().filter(|file| !file.ends_with("tests.rs")).map(read).collect()
+    }
+
     fn all() -> Vec<Self> {
-        let of_crate = |(folder, _, begin): &(&str, &str, &str)| {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-            let mut files = Vec::new();
-            sources(&root, &mut files);
-            let relative = |file: &Path| format!("{begin}{}", file.strip_prefix(&root).unwrap().to_str().unwrap());
-            let read = |file: PathBuf| Self::new(&relative(&file), &std::fs::read_to_string(&file).unwrap());
-            files.into_iter().filter(|file| !file.ends_with("tests.rs")).map(read).collect::<Vec<_>>()
-        };
-        CRATES.iter().flat_map(of_crate).collect()
+        CRATES.iter().flat_map(Self::of_crate).collect()
     }
 
     fn module(&self) -> &str {
@@ -308,4 +309,43 @@ fn only_two_files_are_unsafe() {
         assert!(is_unsafe(&line), "{line}");
     }
     assert!(!is_unsafe(&format!("// {word}")) && !is_unsafe(&format!("fn {word}_values() {{}}")));
+}
+
+/// The name of the type that a line at the margin of a file defines.
+fn type_of(line: &str) -> Option<&str> {
+    let is_public = line.starts_with("pub");
+    let line = line
+        .strip_prefix("pub")
+        .map_or(line, |rest| rest.strip_prefix("(crate)").or(rest.strip_prefix("(super)")).unwrap_or(rest));
+    let line = line.strip_prefix("(in ").map_or(line, |rest| rest.split_once(')').map_or(rest, |(_, rest)| rest));
+    let words = if is_public { line.trim_start() } else { line };
+    let named = ["struct ", "enum ", "trait ", "type "].into_iter().find_map(|kind| words.strip_prefix(kind))?;
+    named.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
+}
+
+/// Whoever searches a crate for a type finds one.
+#[test]
+fn a_name_is_one_types_name_in_its_crate() {
+    for of in CRATES {
+        let name = of.1;
+        let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for source in Source::of_crate(&of) {
+            for line in &source.lines {
+                if let Some(found) = type_of(line) {
+                    types.entry(found.to_owned()).or_default().push(source.path.clone());
+                }
+            }
+        }
+        let twice: Vec<_> = types.iter().filter(|(_, files)| files.len() > 1).collect();
+        assert!(types.len() > 20, "{name}");
+        assert!(twice.is_empty(), "{name}: {twice:#?}");
+    }
+}
+
+#[test]
+fn a_type_is_seen_by_its_line() {
+    assert_eq!(type_of("pub(in crate::users) struct Session<'a> {"), Some("Session"));
+    assert_eq!(type_of("pub(crate) type Key = (String, String);"), Some("Key"));
+    assert_eq!(type_of("enum Kind {"), Some("Kind"));
+    assert_eq!(type_of("    type Error = u8;"), None);
 }

@@ -25,7 +25,7 @@ const ELSEWHERE: [(&str, &str); 6] = [
     ("GD910", "needs a run under way: tests/guard.rs"),
 ];
 
-/// Where a run is forced past each blocker and fails as foretold: the binaries, whose tests have the codes in their names.
+/// Where a run is forced past each blocker and fails as predicted: the binaries, whose tests have the codes in their names.
 const FORCED: [(&str, &str, &[&str]); 3] = [
     (
         "tests/forced_logins.rs",

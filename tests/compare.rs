@@ -9,7 +9,8 @@ use std::process::{Command, Output};
 use crate::support;
 use crate::support::{gameday, tools};
 use gameday_core::compare::{
-    Accepted, Bounds, CLAIMS, Change, Contender, Figure, Pair, Probed, Room, RunRecord, Verdict, pair, trend,
+    AcceptedPassword, CLAIMS, Change, ClaimVerdict, Contender, Figure, FigureBounds, Pair, Probed, Room, RunRecord,
+    pair, trend,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -58,7 +59,7 @@ proptest! {
         (c, d) in (0.0..100.0f64, 0.0..9.0f64),
         by_chance in 0.0..40.0f64,
     ) {
-        let (before, now) = (Bounds { lower_s: a, upper_s: Some(a + b) }, Bounds { lower_s: c, upper_s: Some(c + d) });
+        let (before, now) = (FigureBounds { lower_s: a, upper_s: Some(a + b) }, FigureBounds { lower_s: c, upper_s: Some(c + d) });
         let apart = a.max(c) - (a + b).min(c + d);
         let chance = Some(Room { earlier_s: by_chance, later_s: by_chance });
         let change = now.change(before, chance);
@@ -69,7 +70,7 @@ proptest! {
         prop_assert_eq!(change == Change::Regression, back == Change::Improvement);
         prop_assert_eq!(change == Change::Improvement, back == Change::Regression);
         // Without an upper bound nothing is ever better.
-        let open = Bounds { lower_s: c, upper_s: None };
+        let open = FigureBounds { lower_s: c, upper_s: None };
         prop_assert!(open.change(before, chance) != Change::Improvement);
         prop_assert!(before.change(open, chance) != Change::Regression);
     }
@@ -444,14 +445,14 @@ fn objectives_that_are_new_or_gone_are_named() {
 
 #[test]
 fn a_race_can_be_shown_and_not_refuted() {
-    let verdict = |strategy: usize, accepted: Option<Accepted>| {
+    let verdict = |strategy: usize, accepted: Option<AcceptedPassword>| {
         let probed = Probed { at_cut: accepted, ..Probed::default() };
         Contender::new(CLAIMS[strategy], record(&sample()), probed, 0).passwords_verdict
     };
-    let (newest, old) = (Some(Accepted::Newest), Some(Accepted::Old));
+    let (newest, old) = (Some(AcceptedPassword::Newest), Some(AcceptedPassword::Old));
     let of = |strategy| [newest, old, None].map(|accepted| verdict(strategy, accepted));
-    assert_eq!(of(0), [Verdict::Confirmed, Verdict::NotConfirmed, Verdict::Open]);
-    assert_eq!(of(1), [Verdict::Open, Verdict::Confirmed, Verdict::Open]);
+    assert_eq!(of(0), [ClaimVerdict::Confirmed, ClaimVerdict::NotConfirmed, ClaimVerdict::Open]);
+    assert_eq!(of(1), [ClaimVerdict::Open, ClaimVerdict::Confirmed, ClaimVerdict::Open]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ const FAILED: &str = "UserLambdaValidationException";
 
 /// One test for each variant, so that the test runner decides how many go side by side: its code, what is ignored beside it, and what
 /// the failed logins show.
-macro_rules! foretold {
+macro_rules! predicted {
     ($($test:ident: $code:literal beside $also:expr, seen by $seen:expr;)*) => {
         $(#[test]
         fn $test() {
@@ -23,7 +23,7 @@ macro_rules! foretold {
     };
 }
 
-foretold! {
+predicted! {
     gd401: "GD401" beside &["GD402"], seen by "tenant";
     gd402: "GD402" beside &[], seen by "risk_profile";
     gd403: "GD403" beside &[AT_REPLICA], seen by NOT_RUN;
@@ -94,7 +94,7 @@ impl Forced {
         findings.iter().find(|finding| finding["code"] == code).unwrap()
     }
 
-    /// What a finding foretold came true, and the report says so of the logins that failed like this.
+    /// What a finding predicted came true, and the report says so of the logins that failed like this.
     fn came_true(&self, code: &str, seen: &str) {
         let finding = self.finding(code);
         let prediction = &finding["prediction_outcome"];

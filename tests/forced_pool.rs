@@ -10,7 +10,7 @@ const EVERYBODY: &str = "flow = \"USER_SRP_AUTH\"";
 
 /// One test for each variant, so that the test runner decides how many go side by side: its code, the login flow that it breaks, and
 /// what users are told at the replica.
-macro_rules! foretold {
+macro_rules! predicted {
     ($($test:ident: $code:literal breaks $flow:ident with $told:literal;)*) => {
         $(#[test]
         fn $test() {
@@ -19,7 +19,7 @@ macro_rules! foretold {
     };
 }
 
-foretold! {
+predicted! {
     gd116: "GD116" breaks CONFIDENTIAL with "ResourceNotFoundException";
     gd118: "GD118" breaks CONFIDENTIAL_BY_PASSWORD with "InvalidParameterException";
     gd122: "GD122" breaks CONFIDENTIAL with "NotAuthorizedException";
@@ -54,7 +54,7 @@ fn fails_as_foretold(code: &str, flow: &str, told: &str) {
     let mut command = gameday();
     command.arg("run").arg(&scenario).arg("--env").arg(variant(code)).arg("--out").arg(&out);
     command.args(["--time", "virtual", "--yes", "--no-progress", "--ignore", code]);
-    // Preflight makes the scenario's own sign-ins, which fail as foretold.
+    // Preflight makes the scenario's own sign-ins, which fail as predicted.
     command.args(["--ignore", "GD102"]);
     // Without a replica nothing replicates, which the gate finds too.
     if code == "GD301" {

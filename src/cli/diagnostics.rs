@@ -29,9 +29,9 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct CapturedOutput(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for CapturedOutput {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend(bytes);
             Ok(bytes.len())
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn s17_no_level_shows_what_libraries_write_down_of_requests() {
-        let kept = Kept::default();
+        let kept = CapturedOutput::default();
         let writer = kept.clone();
         let shown =
             tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(filter_fn(may_be_shown));

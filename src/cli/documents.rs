@@ -5,7 +5,7 @@ use std::path::Path;
 use gameday_core::model::compress_log;
 use gameday_core::{env, report, scenario};
 
-use super::input::{self, Kind};
+use super::input::{self, FileKind};
 use super::output::{self, say, tell};
 use super::run::{outcome_of, write_reports};
 use super::{Exit, Failure, ReportArgs, ReportFormat, SchemaKind, ValidateArgs, library};
@@ -33,7 +33,7 @@ fn check(path: &Path) -> Result<&'static str, Failure> {
         return Ok("built-in scenario");
     }
     input::want_either(path)?;
-    if Kind::of(path) == Kind::Environment {
+    if FileKind::of(path) == FileKind::Environment {
         env::load(path)?;
         return Ok("environment file");
     }

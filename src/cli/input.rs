@@ -9,7 +9,7 @@ use super::Failure;
 
 /// The kind of a file, by the keys at its top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     /// It has `kind`.
     Environment,
     /// It has `phases`, `faults`, `users` or `objectives` with a title.
@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl FileKind {
     /// Looks into the file.
     pub(super) fn of(path: &Path) -> Self {
         let Ok(file) = Document::open::<Environment>(path) else { return Self::Unknown };
@@ -53,8 +53,8 @@ impl Kind {
 /// With what the file is.
 pub(super) fn want_scenario(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
-    match Kind::of(path) {
-        Kind::Environment => Err(Failure::with_help(
+    match FileKind::of(path) {
+        FileKind::Environment => Err(Failure::with_help(
             format!("{shown} is an environment file, but a scenario is expected here"),
             format!(
                 "Give it with --env {shown}, after a scenario: the name of a built-in one (`gameday scenarios`) or a file"
@@ -70,8 +70,8 @@ pub(super) fn want_scenario(path: &Path) -> Result<(), Failure> {
 /// With what the file is.
 pub(super) fn want_environment(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
-    match Kind::of(path) {
-        Kind::Scenario => Err(Failure::with_help(
+    match FileKind::of(path) {
+        FileKind::Scenario => Err(Failure::with_help(
             format!("{shown} is a scenario, but --env expects an environment file"),
             "Give the scenario without --env; without an environment the built-in lab is used",
         )),
@@ -84,22 +84,22 @@ pub(super) fn want_environment(path: &Path) -> Result<(), Failure> {
 /// # Errors
 /// With what the file is.
 pub(super) fn want_either(path: &Path) -> Result<(), Failure> {
-    want(Kind::of(path), path, "a scenario or an environment file")
+    want(FileKind::of(path), path, "a scenario or an environment file")
 }
 
-fn want(kind: Kind, path: &Path, wanted: &str) -> Result<(), Failure> {
+fn want(kind: FileKind, path: &Path, wanted: &str) -> Result<(), Failure> {
     let shown = path.display();
     let keys = "A scenario has `phases`, `faults`, `users` and `objectives`; an environment file has `kind`";
     match kind {
-        Kind::NotToml => Err(Failure::with_help(format!("{shown} is not {wanted}: it is not TOML"), keys)),
-        Kind::OtherToml => {
+        FileKind::NotToml => Err(Failure::with_help(format!("{shown} is not {wanted}: it is not TOML"), keys)),
+        FileKind::OtherToml => {
             Err(Failure::with_help(format!("{shown} is not {wanted}: it is TOML, but has none of the keys"), keys))
         }
-        Kind::Baseline => Err(Failure::with_help(
+        FileKind::Baseline => Err(Failure::with_help(
             format!("{shown} is not {wanted}: it is a baseline of accepted findings"),
             format!("Give it with `gameday preflight --baseline {shown}`"),
         )),
-        Kind::Environment | Kind::Scenario | Kind::Unknown => Ok(()),
+        FileKind::Environment | FileKind::Scenario | FileKind::Unknown => Ok(()),
     }
 }
 
@@ -114,16 +114,16 @@ mod tests {
         let own = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
-            Kind::of(&path)
+            FileKind::of(&path)
         };
-        assert_eq!(Kind::of(&root.join("README.md")), Kind::NotToml);
-        assert_eq!(Kind::of(&root.join("Cargo.toml")), Kind::OtherToml);
-        assert_eq!(Kind::of(&root.join("environments/lab.toml")), Kind::Environment);
-        assert_eq!(Kind::of(&root.join("scenarios/single-az.toml")), Kind::Scenario);
-        assert_eq!(own("known.toml", "schema_version = 1\n[[accept]]\ncode = \"GD502\"\n"), Kind::Baseline);
+        assert_eq!(FileKind::of(&root.join("README.md")), FileKind::NotToml);
+        assert_eq!(FileKind::of(&root.join("Cargo.toml")), FileKind::OtherToml);
+        assert_eq!(FileKind::of(&root.join("environments/lab.toml")), FileKind::Environment);
+        assert_eq!(FileKind::of(&root.join("scenarios/single-az.toml")), FileKind::Scenario);
+        assert_eq!(own("known.toml", "schema_version = 1\n[[accept]]\ncode = \"GD502\"\n"), FileKind::Baseline);
         // Diagnostics of such files are worth more than a guess.
-        assert_eq!(own("half.toml", "schema_version = 1\ntitle = \n"), Kind::Unknown);
-        assert_eq!(own("begun.toml", "schema_version = 1\n"), Kind::Unknown);
-        assert_eq!(Kind::of(Path::new("no-such-file.toml")), Kind::Unknown);
+        assert_eq!(own("half.toml", "schema_version = 1\ntitle = \n"), FileKind::Unknown);
+        assert_eq!(own("begun.toml", "schema_version = 1\n"), FileKind::Unknown);
+        assert_eq!(FileKind::of(Path::new("no-such-file.toml")), FileKind::Unknown);
     }
 }

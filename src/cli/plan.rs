@@ -28,9 +28,9 @@ const DOLLARS_FOR_A_MILLION: f64 = 1.0;
 const FREE_INVOCATIONS: &str = "14 million";
 
 /// Everything that a plan shows.
-struct Planned {
+struct PlanDocument {
     plan: Plan,
-    calls: Vec<Call>,
+    calls: Vec<PlannedCall>,
     checkers: String,
     chain: Vec<Expectation>,
     dead_man: Option<DeadMan>,
@@ -38,7 +38,7 @@ struct Planned {
 }
 
 /// One call, in the order in which a run makes them.
-struct Call {
+struct PlannedCall {
     /// After the first call that cuts; nothing for what comes before it.
     at: Option<Duration>,
     region: Region,
@@ -69,27 +69,26 @@ pub(super) async fn resolve(scenario: &Scenario, world: &World) -> Result<(Cloud
     Ok((cloud, plan))
 }
 
-async fn look(scenario: &Scenario, world: &World, dead_man: Option<DeadMan>) -> Result<Planned, Failure> {
+async fn look(scenario: &Scenario, world: &World, dead_man: Option<DeadMan>) -> Result<PlanDocument, Failure> {
     let (cloud, plan) = resolve(scenario, world).await?;
     let facts = Facts::new(Arc::new(world.site.clone()), cloud, Arc::new(scenario.clone()), world.clock);
     let looked = Box::pin(preflight::expect(&facts, &plan)).await;
     let (checkers, chain) = looked.map_err(|error| Failure::with_help(error, "For details: gameday preflight"))?;
     let calls = calls(&plan, scenario, dead_man.as_ref());
-    Ok(Planned { plan, calls, checkers, chain, dead_man, resolution: Resolution::of(scenario) })
+    Ok(PlanDocument { plan, calls, checkers, chain, dead_man, resolution: Resolution::of(scenario) })
 }
 
 /// The order of the run that follows, and of its journal.
-fn calls(plan: &Plan, scenario: &Scenario, dead_man: Option<&DeadMan>) -> Vec<Call> {
+fn calls(plan: &Plan, scenario: &Scenario, dead_man: Option<&DeadMan>) -> Vec<PlannedCall> {
     let run = RunId::from("plan");
     let holder = Holder { run: run.clone(), owner: String::new(), until: Timestamp::UNIX_EPOCH };
     let longest = scenario.phases.outage_and_hold();
     let arm = dead_man.map(|settings| plan.arm(&Arming { settings, run: &run, now: Timestamp::UNIX_EPOCH, longest }));
     let before = plan.lock(&holder).into_iter().chain(plan.prepare()).chain(arm.unwrap_or_default());
-    let before = before.map(|(region, action)| Call { at: None, region, action });
-    let turns = plan
-        .turns()
-        .into_iter()
-        .flat_map(|(at, cuts)| cuts.into_iter().map(move |(region, action)| Call { at: Some(at), region, action }));
+    let before = before.map(|(region, action)| PlannedCall { at: None, region, action });
+    let turns = plan.turns().into_iter().flat_map(|(at, cuts)| {
+        cuts.into_iter().map(move |(region, action)| PlannedCall { at: Some(at), region, action })
+    });
     before.chain(turns).collect()
 }
 
@@ -111,11 +110,11 @@ fn step_name(stage: Stage) -> &'static str {
     }
 }
 
-fn schedules(planned: &Planned) -> usize {
+fn schedules(planned: &PlanDocument) -> usize {
     planned.calls.iter().filter(|call| call.action.stage() == Stage::ArmDeadMan).count()
 }
 
-fn as_json(planned: &Planned) -> Value {
+fn as_json(planned: &PlanDocument) -> Value {
     let calls = planned.calls.iter().map(|call| {
         let change = call.action.change();
         json!({
@@ -150,7 +149,7 @@ fn as_json(planned: &Planned) -> Value {
     })
 }
 
-fn cost(planned: &Planned) -> f64 {
+fn cost(planned: &PlanDocument) -> f64 {
     schedules(planned) as f64 * DOLLARS_FOR_A_MILLION / 1e6
 }
 
@@ -160,7 +159,7 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn human(planned: &Planned) -> String {
+fn human(planned: &PlanDocument) -> String {
     let mut targets = table(&["fault", "Region", "target", "tags"]);
     for fault in &planned.plan.faults {
         for target in &fault.targets {

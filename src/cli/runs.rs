@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use comfy_table::{Cell, Color};
 
-use gameday_core::compare::{self, Change, Document, Figure, Pair, Part, Row, RunRecord, Trend};
+use gameday_core::compare::{self, Change, ComparisonDocument, Figure, Pair, PairPart, RunRecord, Trend, TrendRow};
 use gameday_core::files::write_whole;
 use gameday_core::model::{LONGEST_DOCUMENT, read_at_most};
 use gameday_core::runbook;
@@ -112,14 +112,14 @@ pub(super) fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
     let trend = compare::trend(runs);
     let text = match args.format {
         TrendFormat::Human => human(&trend),
-        TrendFormat::Markdown => compare::trend_text(&trend, Document::Markdown),
-        TrendFormat::Html => compare::trend_text(&trend, Document::Html),
+        TrendFormat::Markdown => compare::trend_text(&trend, ComparisonDocument::Markdown),
+        TrendFormat::Html => compare::trend_text(&trend, ComparisonDocument::Html),
         TrendFormat::Json => json(&trend)?,
     };
     put(args.out.as_deref(), &text)?;
     let regressions = trend.regressions();
     for (series, cell) in &regressions {
-        let bounds = cell.bounds.map_or_else(|| cell.figure.absent().to_owned(), compare::Bounds::text);
+        let bounds = cell.bounds.map_or_else(|| cell.figure.absent().to_owned(), compare::FigureBounds::text);
         let name = cell.figure.name();
         say(&format!(
             "regression: {} in {}: {name} is worse than in the run before: {bounds}",
@@ -136,7 +136,7 @@ pub(super) fn trend(args: &TrendArgs) -> Result<Exit, Failure> {
     }
     let without_figures = trend.without_figures();
     for (series, row) in &without_figures {
-        let Row { run_id, ending, .. } = row;
+        let TrendRow { run_id, ending, .. } = row;
         say(&format!(
             "{} in {}: the latest run, {run_id}, has no figures: {ending}",
             series.scenario, series.environment
@@ -204,7 +204,7 @@ fn human(trend: &Trend) -> String {
             let mut cells = vec![Cell::new(row.started_at.strftime("%Y-%m-%d")), Cell::new(row.ending)];
             for cell in &row.figures {
                 let absent = if row.counts { cell.figure.absent() } else { "" };
-                let bounds = cell.bounds.map_or_else(|| absent.to_owned(), compare::Bounds::text);
+                let bounds = cell.bounds.map_or_else(|| absent.to_owned(), compare::FigureBounds::text);
                 cells.push(Cell::new(format!("{bounds}\n{}", cell.change.mark()).trim_end()).fg(colour(cell.change)));
             }
             let codes = |sign: &str, codes: &[String]| {
@@ -224,12 +224,13 @@ fn human(trend: &Trend) -> String {
 }
 
 fn side_by_side(pair: &Pair) -> String {
-    let side = |title: &str, parts: &[Part]| {
+    let side = |title: &str, parts: &[PairPart]| {
         let mut table = empty_table();
         table.set_header([title, "first run", "second run", "by chance", "change"]);
         for part in parts {
-            let text =
-                |bounds: Option<compare::Bounds>| bounds.map_or_else(|| part.absent.into(), compare::Bounds::text);
+            let text = |bounds: Option<compare::FigureBounds>| {
+                bounds.map_or_else(|| part.absent.into(), compare::FigureBounds::text)
+            };
             table.add_row([
                 Cell::new(&part.name),
                 Cell::new(text(part.before)),

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::cloud::{Cloud, CloudError};
 use crate::engine;
-use gameday_core::compare::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed};
+use gameday_core::compare::{AcceptedPassword, CLAIMS, Claim, Comparison, Contender, Probed};
 use gameday_core::env::{Pool, SecretRef, Site};
 use gameday_core::measure::Outcome;
 use gameday_core::model::{Clock, Event, EventLog, LONGEST_DOCUMENT, Phase, Record, RegionRole, Secret, read_at_most};
@@ -222,7 +222,7 @@ struct ProbeUser {
     pool: Pool,
     name: String,
     /// From the newest on.
-    passwords: [(Accepted, Secret); 3],
+    passwords: [(AcceptedPassword, Secret); 3],
 }
 
 impl ProbeUser {
@@ -237,7 +237,11 @@ impl ProbeUser {
             cloud: Cloud::connect(site).await.map_err(|error| error.to_string())?,
             pool: site.pool.clone(),
             name: population.names.last().cloned().ok_or("the population has no user")?,
-            passwords: [(Accepted::Newest, new()), (Accepted::Overtaken, new()), (Accepted::Old, old)],
+            passwords: [
+                (AcceptedPassword::Newest, new()),
+                (AcceptedPassword::Overtaken, new()),
+                (AcceptedPassword::Old, old),
+            ],
         })
     }
 
@@ -305,7 +309,7 @@ impl ProbeUser {
     }
 
     /// The newest password that signs in.
-    async fn accepted(&self) -> Result<Accepted, String> {
+    async fn accepted(&self) -> Result<AcceptedPassword, String> {
         let cognito = &self.cloud.replica.cognito;
         for (which, password) in &self.passwords {
             let call =
@@ -318,7 +322,7 @@ impl ProbeUser {
                 Err(error) => return Err(CloudError::of("cognito-idp:InitiateAuth")(error).to_string()),
             }
         }
-        Ok(Accepted::Nothing)
+        Ok(AcceptedPassword::Nothing)
     }
 
     /// The attributes that do not have their new value at the replica.

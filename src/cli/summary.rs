@@ -53,7 +53,8 @@ fn text(outcome: &Outcome, folder: &Path) -> String {
         if finding.severity != Severity::Note {
             let Finding { code, title, evidence, remedy, .. } = finding;
             let _ = writeln!(lines, "{code} {title}: {evidence}\n{}", text::markdown(remedy, "  "));
-            if let Some(Prediction { outcome: PredictionOutcome::CameTrue(seen), .. }) = outcome.foretold.get(index) {
+            if let Some(Prediction { outcome: PredictionOutcome::CameTrue(seen), .. }) = outcome.predictions.get(index)
+            {
                 let _ = writeln!(lines, "  The prediction was right: {seen}");
             }
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{CloudError, Listed, RegionClients, read_list_file};
+use crate::cloud::{CloudError, ListedUser, RegionClients, read_list_file};
 use crate::users::{GROUP, Made, Naming, Removed, Synthetics};
 use gameday_core::env::{self, Environment, EnvironmentKind, Site, UserList};
 use gameday_core::files::Loaded;
@@ -278,11 +278,11 @@ async fn purge(pool: &Synthetics, prefix: &str, dry_run: bool) -> Result<Exit, F
 struct PasswordFile {
     path: PathBuf,
     /// Its rows so far, by name: passwords of users that this command may not reach.
-    old: BTreeMap<String, Row>,
+    old: BTreeMap<String, CsvRow>,
 }
 
 /// Password and TOTP secret.
-struct Row {
+struct CsvRow {
     password: Secret,
     totp_secret: Secret,
 }
@@ -303,9 +303,9 @@ impl PasswordFile {
                     "Correct the file, or give another one with --out",
                 )
             })?;
-            for Listed { name, password, totp_secret } in users {
+            for ListedUser { name, password, totp_secret } in users {
                 let totp_secret = totp_secret.unwrap_or_else(|| Secret::new(""));
-                rows.insert(name, Row { password, totp_secret });
+                rows.insert(name, CsvRow { password, totp_secret });
             }
         }
         Ok(Self { path: path.to_owned(), old: rows })
@@ -326,7 +326,7 @@ impl PasswordFile {
         for (name, password) in users {
             // A new password does not change how codes are made.
             let totp_secret = rows.remove(&name).map_or_else(|| Secret::new(""), |row| row.totp_secret);
-            rows.insert(name, Row { password, totp_secret });
+            rows.insert(name, CsvRow { password, totp_secret });
         }
         let fail = |error: String| {
             let text = format!("{}: {error}", self.path.display());
@@ -348,7 +348,7 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn write_new(path: &Path, rows: &BTreeMap<String, Row>) -> std::io::Result<()> {
+fn write_new(path: &Path, rows: &BTreeMap<String, CsvRow>) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let mut text = csv::Writer::from_writer(Vec::new());
     text.write_record(["username", "password", "totp_secret"])?;

@@ -190,7 +190,7 @@ struct Direct {
 impl Direct {
     fn new() -> Self {
         if Clock::is_virtual() {
-            let client = SharedHttpClient::new(simulated::Client::default());
+            let client = SharedHttpClient::new(simulated::SimulatedClient::default());
             return Self { plain: client.clone(), tls: client };
         }
         Self {

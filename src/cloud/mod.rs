@@ -29,7 +29,7 @@ use config::{RegionConfig, region_config};
 pub use error::{CloudError, ErrorClass};
 pub use identity::{Caller, Expiry, IdentityError, Renewal, SessionWithoutEnd, WrongIdentity, expiry, verify_identity};
 pub use over::over;
-pub use people::{ListError, Listed, PasswordRef, read_list, read_list_file, totp_flaw};
+pub use people::{ListError, ListedUser, PasswordRef, read_list, read_list_file, totp_flaw};
 pub use profile::{ProfileError, Surroundings};
 pub use secret::{SecretError, resolve as resolve_secret, resolve_local};
 

@@ -42,7 +42,7 @@ fn told(mistakes: &[String]) -> String {
 
 /// A user of a list.
 #[derive(Debug)]
-pub struct Listed {
+pub struct ListedUser {
     /// Its name.
     pub name: String,
     /// Its password.
@@ -59,7 +59,7 @@ pub async fn read_list(
     list: &UserList,
     folder: &Path,
     secrets: &aws_sdk_secretsmanager::Client,
-) -> Result<Vec<Listed>, ListError> {
+) -> Result<Vec<ListedUser>, ListError> {
     let (place, users) = match list {
         UserList::File { file } => {
             let path = folder.join(file);
@@ -79,12 +79,12 @@ pub async fn read_list(
 ///
 /// # Errors
 /// [`ListError`] with every mistake.
-pub fn read_list_file(path: &Path) -> Result<Vec<Listed>, ListError> {
+pub fn read_list_file(path: &Path) -> Result<Vec<ListedUser>, ListError> {
     let text = read_private(path, LONGEST_DOCUMENT).map(Secret::new).map_err(|reason| vec![reason]);
     text.and_then(|text| parse(&text)).map_err(|mistakes| ListError { place: path.display().to_string(), mistakes })
 }
 
-fn somebody(place: &str, users: Vec<Listed>) -> Result<Vec<Listed>, ListError> {
+fn somebody(place: &str, users: Vec<ListedUser>) -> Result<Vec<ListedUser>, ListError> {
     let nobody = || ListError {
         place: place.to_owned(),
         mistakes: vec!["has no user; `gameday users seed` makes users and writes such a list".to_owned()],
@@ -93,7 +93,7 @@ fn somebody(place: &str, users: Vec<Listed>) -> Result<Vec<Listed>, ListError> {
 }
 
 /// A mistake names the line, and never what is in it: a list that lacks its first line would show a password as a column's name.
-fn parse(text: &Secret) -> Result<Vec<Listed>, Vec<String>> {
+fn parse(text: &Secret) -> Result<Vec<ListedUser>, Vec<String>> {
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::Headers).flexible(true).from_reader(text.expose().as_bytes());
     let columns = columns(reader.headers().map_err(|_| vec!["line 1 is not CSV".to_owned()])?)?;
@@ -132,7 +132,7 @@ fn parse(text: &Secret) -> Result<Vec<Listed>, Vec<String>> {
             wrong(&format!("the TOTP secret {flaw}"));
         }
         if let (Some(name), Some(password)) = (name, password) {
-            users.push(Listed { name: name.to_owned(), password: Secret::new(password), totp_secret });
+            users.push(ListedUser { name: name.to_owned(), password: Secret::new(password), totp_secret });
         }
     }
     if mistakes.is_empty() { Ok(users) } else { Err(mistakes) }
@@ -232,7 +232,7 @@ impl PasswordRef {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Listed>, String> {
+    fn read(text: &str) -> Result<Vec<ListedUser>, String> {
         let place = "users.csv".to_owned();
         parse(&Secret::new(text)).map_err(|mistakes| ListError { place, mistakes }.to_string())
     }

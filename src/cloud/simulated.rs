@@ -17,11 +17,11 @@ use super::over;
 
 /// Connections that wait for their next request, by server.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Client {
+pub(super) struct SimulatedClient {
     idle: Arc<Mutex<BTreeMap<SocketAddr, Vec<Connection>>>>,
 }
 
-impl Client {
+impl SimulatedClient {
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let server = server(request.uri()).map_err(ConnectorError::user)?;
         let mut connection = if let Some(connection) = self.take(server) {
@@ -53,13 +53,13 @@ fn server(uri: &str) -> Result<SocketAddr, BoxError> {
     Ok(uri.authority().ok_or("a request without a host")?.as_str().parse()?)
 }
 
-impl HttpConnector for Client {
+impl HttpConnector for SimulatedClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().send(request))
     }
 }
 
-impl HttpClient for Client {
+impl HttpClient for SimulatedClient {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }

@@ -12,8 +12,8 @@ use futures::future::BoxFuture;
 use crate::cloud::{Cloud, CloudError};
 use gameday_core::model::RegionRole;
 
-pub use pool::Client;
-pub use routing::{Record, Target};
+pub use pool::FoundClient;
+pub use routing::{CheckTarget, Record};
 
 /// Gives the addresses of a name, as users' resolvers do; none where there are none.
 pub type Resolve<'a> = &'a (dyn Fn(String) -> BoxFuture<'a, Vec<IpAddr>> + Sync);
@@ -37,7 +37,7 @@ pub struct Discovery {
     /// Whether the replica's Region knows a pool with that ID.
     pub replica_has_pool: bool,
     /// The app clients, those that need no secret and sign in by SRP first.
-    pub clients: Vec<Client>,
+    pub clients: Vec<FoundClient>,
     /// The pool's custom domain.
     pub domain: Option<String>,
     /// Synthetic users that `gameday users seed` made.
@@ -47,7 +47,7 @@ pub struct Discovery {
     /// The names of other failover records, where it is not clear which one is meant.
     pub other_records: Vec<String>,
     /// What the record's health check asks.
-    pub target: Option<Target>,
+    pub target: Option<CheckTarget>,
     /// What leads to each Region's front door alone, primary first.
     pub direct: [Vec<String>; 2],
     /// The subnets of each Region's front door.

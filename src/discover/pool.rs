@@ -14,7 +14,7 @@ const PAGE: i32 = 60;
 
 /// An app client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct FoundClient {
     /// Its name.
     pub name: String,
     /// Its ID.
@@ -29,7 +29,7 @@ pub struct Client {
     pub scopes: Vec<String>,
 }
 
-impl From<&UserPoolClientType> for Client {
+impl From<&UserPoolClientType> for FoundClient {
     fn from(client: &UserPoolClientType) -> Self {
         let owned = |texts: &[String]| texts.to_vec();
         let by_code = client.allowed_o_auth_flows().contains(&OAuthFlowType::Code);
@@ -84,7 +84,7 @@ async fn clients(cloud: &Cloud, pool: &str, found: &mut Discovery) {
         let Some(id) = client.client_id() else { continue };
         let answer = cognito.describe_user_pool_client().user_pool_id(pool).client_id(id).send().await;
         let answer = found.note(answer.map_err(CloudError::of("cognito-idp:DescribeUserPoolClient")));
-        found.clients.extend(answer.as_ref().and_then(|answer| answer.user_pool_client()).map(Client::from));
+        found.clients.extend(answer.as_ref().and_then(|answer| answer.user_pool_client()).map(FoundClient::from));
     }
     found.clients.sort_by_key(|client| (!client.srp, client.has_secret));
 }
@@ -102,7 +102,7 @@ mod tests {
             .allowed_o_auth_flows(OAuthFlowType::Code)
             .callback_urls("https://app.example.com/callback")
             .build();
-        let client = Client::from(&described);
+        let client = FoundClient::from(&described);
         assert!(client.has_secret && !client.srp);
         assert_eq!(client.redirect_uri.as_deref(), Some("https://app.example.com/callback"));
         assert!(!format!("{client:?}").contains("hush"));

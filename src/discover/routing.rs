@@ -18,7 +18,7 @@ pub struct Record {
 
 /// What a health check asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct CheckTarget {
     /// A name or an address.
     pub host: String,
     /// The TCP port.
@@ -67,7 +67,7 @@ pub(super) async fn look(cloud: &Cloud, wanted: Option<&str>, found: &mut Discov
         let config = answer.as_ref().and_then(|answer| answer.health_check()?.health_check_config());
         found.target = config.and_then(|config| {
             let host = config.ip_address().filter(|ip| !ip.is_empty()).or(config.fully_qualified_domain_name())?;
-            Some(Target { host: host.to_owned(), port: config.port().and_then(|port| u16::try_from(port).ok()) })
+            Some(CheckTarget { host: host.to_owned(), port: config.port().and_then(|port| u16::try_from(port).ok()) })
         });
     }
     found.record = Some(record);

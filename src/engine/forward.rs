@@ -13,7 +13,7 @@ use gameday_core::model::Event;
 
 use super::gate::{Demands, STEADY_STATE, SteadyWatch};
 use super::load::Load;
-use super::machine::{Ended, INTERNAL, Refusal};
+use super::machine::{Ended, INTERNAL, RefusedBy};
 use super::shell::{Shell, ended, lock};
 use super::{originals, schedule, stop, user_cleanup};
 
@@ -45,7 +45,7 @@ impl Shell {
             Err(error) => return Ended::Failed(format!("nothing was changed: {error}")),
         };
         found.write(&run.log);
-        let Some(ready) = ready else { return Ended::Refused(Refusal::Preflight) };
+        let Some(ready) = ready else { return Ended::Refused(RefusedBy::Preflight) };
         for note in &ready.plan.notes {
             self.note(note.clone());
         }
@@ -116,7 +116,7 @@ impl Shell {
                 run.log.write(Event::Finding(
                     page.finding(Occurrence::of(format!("the targets could not be locked: {error}"))),
                 ));
-                Ended::Refused(Refusal::Preflight)
+                Ended::Refused(RefusedBy::Preflight)
             }
         }
     }
@@ -186,7 +186,7 @@ impl Shell {
             }
             self.run.log.write(Event::SteadyState(steady));
         }
-        if reasons.is_empty() { Ended::Done } else { Ended::Refused(Refusal::Gate(reasons.join("; "))) }
+        if reasons.is_empty() { Ended::Done } else { Ended::Refused(RefusedBy::Gate(reasons.join("; "))) }
     }
 
     /// Plans again, and compares with what preflight planned and described: targets, and how everything is that will be changed.

@@ -107,7 +107,7 @@ pub(super) enum Ended {
     /// It was told to, and has no call in flight any more.
     Interrupted,
     /// The run must not go on.
-    Refused(Refusal),
+    Refused(RefusedBy),
     /// It cannot go on.
     Failed(String),
     /// Undoing ended for the first time.
@@ -125,7 +125,7 @@ pub(super) enum Ended {
 
 /// Who refuses a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum RefusedBy {
     /// Preflight, or another run's lock; its findings are in the event log.
     Preflight,
     /// The gate, or the last look before the cut.
@@ -134,7 +134,7 @@ pub(super) enum Refusal {
 
 /// What the shell does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum EngineAction {
     /// Begins an activity; none is under way but a wait.
     Start(Activity),
     /// Lets faults begin and end in the course of the run, beside the activities up to the restore, which waits for their last call.
@@ -153,7 +153,7 @@ pub(super) enum Action {
 
 /// How far a run is, and how it will end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct RunState {
     /// What it does.
     doing: Activity,
     /// Whether users and observers may be at work.
@@ -173,8 +173,8 @@ pub(super) struct State {
 }
 
 /// The beginning.
-pub(super) fn begin() -> (State, Vec<Action>) {
-    let state = State {
+pub(super) fn begin() -> (RunState, Vec<EngineAction>) {
+    let state = RunState {
         doing: Activity::Preflight,
         loaded: false,
         turning: false,
@@ -184,11 +184,11 @@ pub(super) fn begin() -> (State, Vec<Action>) {
         reason: String::new(),
         again: false,
     };
-    (state, vec![Action::Start(Activity::Preflight)])
+    (state, vec![EngineAction::Start(Activity::Preflight)])
 }
 
 /// What comes next.
-pub(super) fn next(mut state: State, event: Event) -> (State, Vec<Action>) {
+pub(super) fn next(mut state: RunState, event: Event) -> (RunState, Vec<EngineAction>) {
     let actions = match event {
         Event::Stop { level, reason } => state.stop(level, reason),
         Event::TurnsEnded(ended) => state.turned(ended),
@@ -201,17 +201,17 @@ pub(super) fn next(mut state: State, event: Event) -> (State, Vec<Action>) {
     (state, actions)
 }
 
-impl State {
+impl RunState {
     /// The first reason is kept, and recorded.
-    fn abort(&mut self, reason: String) -> Option<Action> {
+    fn abort(&mut self, reason: String) -> Option<EngineAction> {
         if self.end.is_some() {
             return None;
         }
         self.end = Some(RunFailure::Aborted(reason.clone()));
-        Some(Action::Abort(reason))
+        Some(EngineAction::Abort(reason))
     }
 
-    fn stop(&mut self, level: StopLevel, reason: String) -> Vec<Action> {
+    fn stop(&mut self, level: StopLevel, reason: String) -> Vec<EngineAction> {
         self.stopped = self.stopped.max(Some(level));
         if self.reason.is_empty() {
             self.reason = reason;
@@ -219,31 +219,31 @@ impl State {
         let mut actions = Vec::new();
         if self.doing.forward() {
             actions.extend(self.abort(self.reason.clone()));
-            actions.push(Action::Interrupt);
+            actions.push(EngineAction::Interrupt);
         }
         if self.doing == Activity::Failback && level >= StopLevel::SkipObservers {
             // What is cut short was not observed to its end, so the run ends here for the figures.
             actions.extend(self.abort(self.reason.clone()));
-            actions.push(Action::Note(format!("the failback was not observed to its end: {}", self.reason)));
-            actions.push(Action::Interrupt);
+            actions.push(EngineAction::Note(format!("the failback was not observed to its end: {}", self.reason)));
+            actions.push(EngineAction::Interrupt);
         }
         if level == StopLevel::GiveUp {
-            actions.push(Action::GiveUp);
+            actions.push(EngineAction::GiveUp);
             // Users end by themselves within their own patience; who gives up does not wait for them.
-            actions.extend((self.doing == Activity::EndLoad).then_some(Action::Interrupt));
+            actions.extend((self.doing == Activity::EndLoad).then_some(EngineAction::Interrupt));
         }
         actions
     }
 
     /// Something beside the activity under way failed. On the way back that changes nothing: everything is undone there anyway.
-    fn cannot_go_on(&mut self, why: String) -> Vec<Action> {
+    fn cannot_go_on(&mut self, why: String) -> Vec<EngineAction> {
         if !self.doing.forward() {
             return Vec::new();
         }
-        self.abort(why).into_iter().chain([Action::Interrupt]).collect()
+        self.abort(why).into_iter().chain([EngineAction::Interrupt]).collect()
     }
 
-    fn turned(&mut self, ended: Result<(), String>) -> Vec<Action> {
+    fn turned(&mut self, ended: Result<(), String>) -> Vec<EngineAction> {
         self.turning = false;
         match ended {
             Err(why) => self.cannot_go_on(why),
@@ -253,13 +253,13 @@ impl State {
         }
     }
 
-    fn start(&mut self, what: Activity) -> Action {
+    fn start(&mut self, what: Activity) -> EngineAction {
         self.doing = what;
         self.loaded |= what == Activity::Baseline;
-        Action::Start(what)
+        EngineAction::Start(what)
     }
 
-    fn forward(&mut self, ended: Ended) -> Vec<Action> {
+    fn forward(&mut self, ended: Ended) -> Vec<EngineAction> {
         let mut actions = Vec::new();
         match ended {
             Ended::Done if self.end.is_none() => {
@@ -278,7 +278,7 @@ impl State {
                 };
                 if following == Activity::Outage {
                     self.turning = true;
-                    actions.push(Action::StartTurns);
+                    actions.push(EngineAction::StartTurns);
                 }
                 actions.push(self.start(following));
                 return actions;
@@ -287,8 +287,8 @@ impl State {
             Ended::Done | Ended::Interrupted => actions.extend(self.abort(self.reason.clone())),
             Ended::Refused(refusal) if self.end.is_none() => {
                 self.end = Some(match refusal {
-                    Refusal::Preflight => RunFailure::PreflightRefused,
-                    Refusal::Gate(why) => RunFailure::Refused(why),
+                    RefusedBy::Preflight => RunFailure::PreflightRefused,
+                    RefusedBy::Gate(why) => RunFailure::Refused(why),
                 });
             }
             Ended::Refused(_) => {}
@@ -306,7 +306,7 @@ impl State {
         actions
     }
 
-    fn back(&mut self, ended: Ended) -> Vec<Action> {
+    fn back(&mut self, ended: Ended) -> Vec<EngineAction> {
         let mut actions = Vec::new();
         if ended == Ended::Panicked {
             actions.extend(self.abort(INTERNAL.to_owned()));
@@ -352,7 +352,7 @@ impl State {
             _ => {
                 if let Ended::Failed(why) = ended {
                     let text = format!("everything is restored, but the journal could not be closed: {why}");
-                    actions.push(Action::Note(text));
+                    actions.push(EngineAction::Note(text));
                 }
                 actions.push(self.finish());
                 return actions;
@@ -367,14 +367,14 @@ impl State {
         actions
     }
 
-    fn restored(&mut self, ended: Ended, actions: &mut Vec<Action>) -> Activity {
+    fn restored(&mut self, ended: Ended, actions: &mut Vec<EngineAction>) -> Activity {
         let was_cut = matches!(ended, Ended::Restored { cut: true, .. });
         self.leave(ended, "the restore from the journal");
         if !was_cut || !self.left.is_empty() {
             return Activity::Settle;
         }
         if self.stopped >= Some(StopLevel::SkipObservers) {
-            actions.push(Action::Note(format!("the failback was not observed: {}", self.reason)));
+            actions.push(EngineAction::Note(format!("the failback was not observed: {}", self.reason)));
             return Activity::Settle;
         }
         Activity::Failback
@@ -391,10 +391,10 @@ impl State {
         }
     }
 
-    fn finish(&self) -> Action {
+    fn finish(&self) -> EngineAction {
         let failure =
             if self.left.is_empty() { self.end.clone() } else { Some(RunFailure::NotRestored(self.left.join("; "))) };
-        Action::Finish(failure)
+        EngineAction::Finish(failure)
     }
 }
 
@@ -427,8 +427,8 @@ mod tests {
     ];
 
     /// A shell without sockets: every activity ends as it should, a cut one at once.
-    struct Fake {
-        state: State,
+    struct FakeShell {
+        state: RunState,
         started: Vec<Activity>,
         cut: bool,
         aborts: Vec<String>,
@@ -437,7 +437,7 @@ mod tests {
         finished: Option<Result<(), RunFailure>>,
     }
 
-    impl Fake {
+    impl FakeShell {
         fn new() -> Self {
             let (state, actions) = begin();
             let (started, aborts) = (Vec::new(), Vec::new());
@@ -460,20 +460,20 @@ mod tests {
             own
         }
 
-        fn perform(&mut self, actions: Vec<Action>) {
+        fn perform(&mut self, actions: Vec<EngineAction>) {
             for action in actions {
                 assert!(self.finished.is_none(), "nothing comes after the end: {action:?}");
                 match action {
-                    Action::Start(activity) => {
+                    EngineAction::Start(activity) => {
                         self.cut |= activity == Activity::Cut;
                         self.interrupted = false;
                         self.started.push(activity);
                     }
-                    Action::StartTurns | Action::Note(_) => {}
-                    Action::Interrupt => self.interrupted = true,
-                    Action::GiveUp => self.gave_up = true,
-                    Action::Abort(reason) => self.aborts.push(reason),
-                    Action::Finish(failure) => self.finished = Some(failure.map_or(Ok(()), Err)),
+                    EngineAction::StartTurns | EngineAction::Note(_) => {}
+                    EngineAction::Interrupt => self.interrupted = true,
+                    EngineAction::GiveUp => self.gave_up = true,
+                    EngineAction::Abort(reason) => self.aborts.push(reason),
+                    EngineAction::Finish(failure) => self.finished = Some(failure.map_or(Ok(()), Err)),
                 }
             }
         }
@@ -547,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_run_goes_through_every_activity_in_order() {
-        let mut run = Fake::new();
+        let mut run = FakeShell::new();
         assert_eq!(run.code(), 0);
         let all: Vec<Activity> = FORWARD.into_iter().chain(BACK).filter(|one| *one != Activity::Settle).collect();
         assert_eq!(run.started, all);
@@ -559,14 +559,14 @@ mod tests {
     #[test]
     fn a_hold_does_not_wait_for_faults_that_have_had_their_turns() {
         for activity in [Activity::Outage, Activity::Hold] {
-            let mut run = Fake::at(activity);
+            let mut run = FakeShell::at(activity);
             assert_eq!(run.happens(Event::TurnsEnded(Ok(()))).code(), 0);
             assert!(!run.did(Activity::LastTurns));
         }
     }
 
     /// What happens, the exit code that it ends in, and how.
-    type Stopped = (&'static str, u8, fn(&mut Fake));
+    type Stopped = (&'static str, u8, fn(&mut FakeShell));
 
     /// What ends the way to the fault early, whichever activity it comes in.
     fn stops() -> Vec<Stopped> {
@@ -587,10 +587,10 @@ mod tests {
                 run.ends(Ended::Failed("ec2: no".to_owned()));
             }),
             ("a refusal", 3, |run| {
-                run.ends(Ended::Refused(Refusal::Gate("not steady".to_owned())));
+                run.ends(Ended::Refused(RefusedBy::Gate("not steady".to_owned())));
             }),
             ("preflight's refusal", 3, |run| {
-                run.ends(Ended::Refused(Refusal::Preflight));
+                run.ends(Ended::Refused(RefusedBy::Preflight));
             }),
             ("a panic", 4, |run| {
                 run.ends(Ended::Panicked);
@@ -602,7 +602,7 @@ mod tests {
                 run.happens(Event::TurnsEnded(Err("fault 1 could not be removed".to_owned())));
             }),
             ("a signal and then a refusal", 4, |run| {
-                run.signals(1).ends(Ended::Refused(Refusal::Gate("not steady".to_owned())));
+                run.signals(1).ends(Ended::Refused(RefusedBy::Gate("not steady".to_owned())));
             }),
             ("a failed call after the load's end", 4, |run| {
                 run.happens(Event::LoadEnded).ends(Ended::Failed("ec2: no".to_owned()));
@@ -614,7 +614,7 @@ mod tests {
     fn whatever_ends_the_way_to_the_fault_ends_in_the_restore() {
         for activity in FORWARD {
             for (what, code, stop) in stops() {
-                let mut run = Fake::at(activity);
+                let mut run = FakeShell::at(activity);
                 stop(&mut run);
                 assert_eq!(run.code(), code, "{what} in {activity:?}");
                 let next = FORWARD.into_iter().find(|other| *other > activity);
@@ -635,7 +635,7 @@ mod tests {
 
     #[test]
     fn the_first_reason_counts() {
-        let mut run = Fake::at(Activity::Outage);
+        let mut run = FakeShell::at(Activity::Outage);
         run.happens(Event::LoadEnded).signals(3);
         assert_eq!(run.code(), 4);
         assert!(
@@ -649,7 +649,7 @@ mod tests {
     fn a_signal_on_the_way_back_cuts_short_only_what_is_watched() {
         for activity in BACK {
             for signals in 1..=3 {
-                let mut run = Fake::at(activity);
+                let mut run = FakeShell::at(activity);
                 run.signals(signals);
                 let hurried = run.interrupted;
                 assert_eq!(
@@ -672,7 +672,7 @@ mod tests {
         for activity in
             [Activity::Failback, Activity::Settle, Activity::CleanUsers, Activity::Compare, Activity::Unlock]
         {
-            let mut run = Fake::at(activity);
+            let mut run = FakeShell::at(activity);
             run.ends(Ended::Left(vec!["subnet-1: denied".to_owned()]));
             assert_eq!(run.code(), 5, "{activity:?}");
             assert_eq!(run.finished, Some(Err(RunFailure::NotRestored("subnet-1: denied".to_owned()))));
@@ -690,7 +690,7 @@ mod tests {
     #[test]
     fn what_is_left_outranks_why_the_run_ended() {
         for (what, _, stop) in stops() {
-            let mut run = Fake::at(Activity::Cut);
+            let mut run = FakeShell::at(Activity::Cut);
             stop(&mut run);
             while run.state.doing != Activity::Restore {
                 run.go_on();
@@ -704,7 +704,7 @@ mod tests {
     #[test]
     fn a_panic_on_the_way_back_loses_nothing() {
         for activity in BACK {
-            let mut run = Fake::at(activity);
+            let mut run = FakeShell::at(activity);
             run.ends(Ended::Panicked);
             let proves = !matches!(activity, Activity::Restore | Activity::EndLoad | Activity::Close);
             assert_eq!(run.code(), if proves { 5 } else { 4 }, "{activity:?}");
@@ -713,10 +713,10 @@ mod tests {
                 assert_eq!(restores, 2, "it is begun again");
             }
         }
-        let mut run = Fake::at(Activity::Restore);
+        let mut run = FakeShell::at(Activity::Restore);
         run.ends(Ended::Panicked).ends(Ended::Panicked);
         assert_eq!(run.code(), 4, "what the look finds undone is undone");
-        let mut run = Fake::at(Activity::Failback);
+        let mut run = FakeShell::at(Activity::Failback);
         run.ends(Ended::Panicked);
         assert_eq!(run.code(), 5, "without the look nothing is believed");
         assert!(run.did(Activity::Compare) && !run.did(Activity::Unlock));
@@ -726,7 +726,7 @@ mod tests {
     fn what_fails_beside_the_way_back_changes_nothing() {
         for activity in BACK {
             for event in [Event::LoadEnded, Event::TurnsEnded(Err("late".to_owned())), Event::TurnsEnded(Ok(()))] {
-                let mut run = Fake::at(activity);
+                let mut run = FakeShell::at(activity);
                 assert_eq!(run.happens(event).code(), 0, "{activity:?}");
             }
         }
@@ -734,9 +734,9 @@ mod tests {
 
     #[test]
     fn a_journal_that_cannot_be_closed_is_a_note() {
-        let mut run = Fake::at(Activity::Close);
+        let mut run = FakeShell::at(Activity::Close);
         assert_eq!(run.ends(Ended::Failed("no space".to_owned())).code(), 0);
-        let mut run = Fake::at(Activity::Compare);
+        let mut run = FakeShell::at(Activity::Compare);
         assert_eq!(run.ends(Ended::Failed("ec2 does not answer".to_owned())).code(), 5);
     }
 }

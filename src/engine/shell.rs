@@ -20,7 +20,7 @@ use gameday_protocols::timer::Timer as _;
 use super::Run;
 use super::gate::SteadyWatch;
 use super::load::Load;
-use super::machine::{self, Action, Activity, Ended, Event, Refusal};
+use super::machine::{self, Activity, Ended, EngineAction, Event, RefusedBy};
 use super::waiting::FailoverTracker;
 
 /// What the activities of a run share.
@@ -106,18 +106,18 @@ impl Shell {
         loop {
             for action in actions {
                 match action {
-                    Action::Start(activity) => {
+                    EngineAction::Start(activity) => {
                         stop = CancellationToken::new();
                         // The restore waits for the last call that they have in flight.
                         let last = if activity == Activity::Restore { turns.take() } else { None };
                         under_way = self.begin(activity, stop.clone(), last);
                     }
-                    Action::StartTurns => turns = Some(self.turns()),
-                    Action::Interrupt => stop.cancel(),
-                    Action::GiveUp => self.give_up.cancel(),
-                    Action::Abort(reason) => self.run.log.write(LogEvent::Abort { reason }),
-                    Action::Note(text) => self.note(text),
-                    Action::Finish(failure) => return failure,
+                    EngineAction::StartTurns => turns = Some(self.turns()),
+                    EngineAction::Interrupt => stop.cancel(),
+                    EngineAction::GiveUp => self.give_up.cancel(),
+                    EngineAction::Abort(reason) => self.run.log.write(LogEvent::Abort { reason }),
+                    EngineAction::Note(text) => self.note(text),
+                    EngineAction::Finish(failure) => return failure,
                 }
             }
             let event = tokio::select! {
@@ -228,7 +228,7 @@ pub(super) fn ended(result: Result<(), FaultError>, was_cut: bool) -> Ended {
         Ok(()) => Ended::Done,
         Err(FaultError::Interrupted) => Ended::Interrupted,
         // Before anything hurts, whoever changed what is about to be cut keeps the run from it.
-        Err(error @ FaultError::Changed(_)) if !was_cut => Ended::Refused(Refusal::Gate(error.to_string())),
+        Err(error @ FaultError::Changed(_)) if !was_cut => Ended::Refused(RefusedBy::Gate(error.to_string())),
         Err(error) => Ended::Failed(error.to_string()),
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn watch(
 ) -> AbortOnDropHandle<()> {
     let Conditions { scenario, alarms } = conditions;
     let mut events = super::subscribe(log);
-    let mut seen = Seen::new(scenario, zero);
+    let mut seen = LoginTally::new(scenario, zero);
     let users = async move {
         loop {
             match events.recv().await {
@@ -86,7 +86,7 @@ pub(super) fn watch(
 }
 
 /// What the users' logins say so far.
-struct Seen {
+struct LoginTally {
     conditions: StopConditions,
     zero: Timestamp,
     failed: u32,
@@ -95,7 +95,7 @@ struct Seen {
     at_replica: VecDeque<(Timestamp, bool)>,
 }
 
-impl Seen {
+impl LoginTally {
     fn new(conditions: StopConditions, zero: Timestamp) -> Self {
         Self { conditions, zero, failed: 0, last_success: zero, flipped: None, at_replica: VecDeque::new() }
     }

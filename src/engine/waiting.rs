@@ -16,7 +16,7 @@ use gameday_core::model::{DnsSource, Event, EventLog, LoginOutcome, Region, Regi
 
 /// What was seen last, and when it was asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Seen {
+struct LastSeen {
     /// What was cut and healed.
     outage: Outage,
     healthy: Option<(Timestamp, bool)>,
@@ -31,7 +31,7 @@ struct Seen {
 pub(super) struct FailoverTracker {
     /// The primary Region, whose faults make the outage.
     primary: Region,
-    seen: Arc<watch::Sender<Seen>>,
+    seen: Arc<watch::Sender<LastSeen>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -39,7 +39,7 @@ impl FailoverTracker {
     /// Follows from now on.
     pub(super) fn start(log: &Arc<EventLog>, primary: Region) -> Self {
         let mut events = super::subscribe(log);
-        let seen = Arc::new(watch::Sender::new(Seen::default()));
+        let seen = Arc::new(watch::Sender::new(LastSeen::default()));
         let followed = Arc::clone(&seen);
         let task = tokio::spawn(async move {
             loop {
@@ -79,13 +79,13 @@ impl FailoverTracker {
         self.until(|seen| seen.failed_back(since)).await;
     }
 
-    async fn until(&self, complete: impl Fn(&Seen) -> bool) {
+    async fn until(&self, complete: impl Fn(&LastSeen) -> bool) {
         // The sender is our own, so it cannot be gone.
         let _ = self.seen.subscribe().wait_for(complete).await;
     }
 }
 
-impl Seen {
+impl LastSeen {
     /// Takes a record into account; gives whether anything that matters is new.
     fn take(&mut self, event: &Event) -> bool {
         match event {
@@ -174,8 +174,8 @@ mod tests {
         }
     }
 
-    fn seen(events: &[Event]) -> Seen {
-        let mut seen = Seen::default();
+    fn seen(events: &[Event]) -> LastSeen {
+        let mut seen = LastSeen::default();
         seen.outage.take(&cut(at(100)), Some(&"us-east-1".into()));
         for event in events {
             seen.take(event);

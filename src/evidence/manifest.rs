@@ -37,7 +37,7 @@ pub struct Manifest {
     /// SHA-256 of the environment file.
     pub environment_sha256: String,
     /// Who made the run, by `sts:GetCallerIdentity`; nothing where nobody was asked.
-    pub caller: Option<Caller>,
+    pub caller: Option<CallerIdentity>,
     /// The first record's time.
     pub started_at: Timestamp,
     /// The last record's time.
@@ -45,12 +45,12 @@ pub struct Manifest {
     /// The journal's chain of hashes; nothing for a run that changed nothing.
     pub journal: Option<Chain>,
     /// Every other file, by name.
-    pub files: Vec<Entry>,
+    pub files: Vec<ManifestEntry>,
 }
 
 /// An identity in AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
+pub struct CallerIdentity {
     /// The account.
     pub account: String,
     /// The principal.
@@ -70,7 +70,7 @@ pub struct Chain {
 
 /// A file of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ManifestEntry {
     /// Its name.
     pub name: String,
     /// Its length.
@@ -84,7 +84,7 @@ impl Manifest {
     pub(super) fn of(folder: &Path, names: &[String]) -> Result<Self, EvidenceError> {
         let log = folder.join("events.ndjson");
         let no_run = |reason: String| EvidenceError::NoRun { path: folder.to_owned(), reason };
-        let Told { run, caller, first, last, changes } = told(&log).map_err(no_run)?;
+        let RunIdentity { run, caller, first, last, changes } = told(&log).map_err(no_run)?;
         let journal = chain(folder).map_err(|error| no_run(error.to_string()))?;
         if journal.is_none() && changes > 0 {
             return Err(no_run(format!(
@@ -94,7 +94,7 @@ impl Manifest {
         let entry = |name: &String| {
             let path = folder.join(name);
             let (bytes, sha256) = File::open(&path).and_then(hash).map_err(EvidenceError::io(path))?;
-            Ok(Entry { name: name.clone(), bytes, sha256 })
+            Ok(ManifestEntry { name: name.clone(), bytes, sha256 })
         };
         Ok(Self {
             schema_version: MANIFEST_VERSION,
@@ -130,29 +130,29 @@ impl Manifest {
 }
 
 /// What the event log says of its run.
-struct Told {
+struct RunIdentity {
     run: RunStarted,
-    caller: Option<Caller>,
+    caller: Option<CallerIdentity>,
     first: Timestamp,
     last: Timestamp,
     /// Calls that changed something, each of which is in the journal too.
     changes: u64,
 }
 
-fn told(log: &Path) -> Result<Told, String> {
+fn told(log: &Path) -> Result<RunIdentity, String> {
     let (mut found, mut caller, mut last, mut changes) = (None, None, None, 0);
     read_log(log, |Record { at, event, .. }| {
         last = Some(at);
         match event {
             Event::RunStarted(run) if found.is_none() => found = Some((*run, at)),
-            Event::Caller { account, arn } if caller.is_none() => caller = Some(Caller { account, arn }),
+            Event::Caller { account, arn } if caller.is_none() => caller = Some(CallerIdentity { account, arn }),
             Event::Mutation(_) => changes += 1,
             _ => {}
         }
     })
     .map_err(|error| error.to_string())?;
     let (run, first) = found.ok_or("its event log does not start with `run_started`")?;
-    Ok(Told { run, caller, first, last: last.unwrap_or(first), changes })
+    Ok(RunIdentity { run, caller, first, last: last.unwrap_or(first), changes })
 }
 
 /// The chain of a folder's journal.

@@ -8,7 +8,7 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 pub use bundle::{Bundle, bundle};
-pub use manifest::{Caller, Chain, Entry, MANIFEST, Manifest, SUMS};
+pub use manifest::{CallerIdentity, Chain, MANIFEST, Manifest, ManifestEntry, SUMS};
 pub use verify::{Verified, verify};
 
 /// An archive that cannot be made or read.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 use std::path::{Component, Path, PathBuf};
 
 use super::EvidenceError;
-use super::manifest::{Chain, Entry, MANIFEST, MANIFEST_VERSION, Manifest, SUMS, chain, copy, hash};
+use super::manifest::{Chain, MANIFEST, MANIFEST_VERSION, Manifest, ManifestEntry, SUMS, chain, copy, hash};
 use gameday_core::measure::{self, History};
 use gameday_core::model::{EVENT_LOG_VERSION, LONGEST_DOCUMENT, read_log};
 use gameday_core::report;
@@ -77,7 +77,7 @@ struct Unpacked {
     /// The folders of its files.
     roots: BTreeSet<String>,
     /// By name.
-    files: BTreeMap<String, Entry>,
+    files: BTreeMap<String, ManifestEntry>,
 }
 
 fn unpack(archive: &Path, scratch: &Path, problems: &mut Vec<String>) -> Result<Unpacked, EvidenceError> {
@@ -122,7 +122,7 @@ fn unpack(archive: &Path, scratch: &Path, problems: &mut Vec<String>) -> Result<
         let mut to = File::create(&to).map_err(EvidenceError::io(&to))?;
         let (bytes, sha256) = copy(&mut member, &mut to).map_err(none())?;
         unpacked.roots.insert(root);
-        unpacked.files.insert(name.clone(), Entry { name, bytes, sha256 });
+        unpacked.files.insert(name.clone(), ManifestEntry { name, bytes, sha256 });
     }
     let mut decoder = tar.into_inner();
     let follow = says_more(&mut decoder).and_then(|more| Ok(more || !decoder.finish().fill_buf()?.is_empty()));
@@ -154,7 +154,7 @@ fn plain_name(path: &Path) -> Option<(String, String)> {
     }
 }
 
-fn compare(manifest: &Manifest, found: &BTreeMap<String, Entry>, problems: &mut Vec<String>) {
+fn compare(manifest: &Manifest, found: &BTreeMap<String, ManifestEntry>, problems: &mut Vec<String>) {
     for expected in &manifest.files {
         match found.get(&expected.name) {
             None => problems.push(format!("{} is missing", expected.name)),
@@ -169,7 +169,7 @@ fn compare(manifest: &Manifest, found: &BTreeMap<String, Entry>, problems: &mut 
 }
 
 /// That journal and event log say what the manifest says. Only what was unpacked is opened: the manifest may name anything.
-fn follow(manifest: &Manifest, found: &BTreeMap<String, Entry>, scratch: &Path, problems: &mut Vec<String>) {
+fn follow(manifest: &Manifest, found: &BTreeMap<String, ManifestEntry>, scratch: &Path, problems: &mut Vec<String>) {
     let told: Result<Option<Chain>, _> = chain(scratch);
     match told {
         Err(error) => problems.push(error.to_string()),

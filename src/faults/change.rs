@@ -13,11 +13,11 @@ use gameday_core::model::{Clock, Event, Mutation, Region, RunId, Secret, Step, W
 
 use super::crash::crash_point;
 use super::describe_cache::{DescribeCache, Freshness};
-use super::dry_run::{Answer, DryRun};
+use super::dry_run::{DryRun, DryRunOutcome};
 use super::finder::Finder;
 use super::permits::Permits;
 use super::rate_limiter::AdaptiveRateLimiter;
-use super::state::{Attribute, Kind, Own, Part};
+use super::state::{Attribute, FactKind, Own, Part};
 
 /// In which order changes are made. What hurts is undone first, then the rest backwards; see [`Stage::UNDONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,7 +118,7 @@ pub trait Change: Any + Send + Sync {
     }
 
     /// Whether its call would be refused, by EC2's `DryRun`; nothing where the call has none, or needs what is not there yet.
-    fn dry_run<'a>(&'a self, _: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+    fn dry_run<'a>(&'a self, _: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<DryRunOutcome>, CloudError>> {
         Box::pin(async { Ok(None) })
     }
 
@@ -171,7 +171,7 @@ pub trait Change: Any + Send + Sync {
     fn permit_heal(&self, _: &mut Permits<'_>) {}
 
     /// What of a resource it changes, and what that becomes by it; nothing where it changes only what the run itself made.
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
         None
     }
 

@@ -27,4 +27,4 @@ pub(super) fn crash_point(what: &str, when: &str) {
 
 /// Nothing, in a release build.
 #[cfg(not(debug_assertions))]
-pub fn crash_point(_what: &str, _when: &str) {}
+pub(super) fn crash_point(_what: &str, _when: &str) {}

@@ -13,7 +13,7 @@ use gameday_core::model::RunId;
 const WOULD_SUCCEED: &str = "DryRunOperation";
 
 /// What a dry run told.
-pub enum Answer {
+pub enum DryRunOutcome {
     /// The call would be made.
     Fine,
     /// It would be refused.
@@ -22,7 +22,7 @@ pub enum Answer {
     Made(&'static str),
 }
 
-impl Answer {
+impl DryRunOutcome {
     /// Of what EC2 answers to a dry run. Anything but a refusal is no finding: the call itself will tell.
     pub fn of(error: CloudError) -> Self {
         let refused = error.class == ErrorClass::Denied && error.code.as_deref() != Some(WOULD_SUCCEED);
@@ -40,15 +40,17 @@ pub struct DryRun<'a> {
 
 impl DryRun<'_> {
     /// The lock's tag.
-    pub async fn lock(&self, vpc: &str) -> Answer {
+    pub async fn lock(&self, vpc: &str) -> DryRunOutcome {
         let ec2 = &self.clients.ec2_mutating;
         let lock = || tag(LOCK_TAG, "dry run");
         let call = ec2.create_tags().dry_run(true).resources(vpc).tags(lock()).send();
         if let Err(error) = call.await.map_err(CloudError::of("ec2:CreateTags")) {
-            return Answer::of(error);
+            return DryRunOutcome::of(error);
         }
         let undone = ec2.delete_tags().resources(vpc).tags(lock()).send().await;
-        undone.map_err(CloudError::of("ec2:DeleteTags")).map_or_else(Answer::of, |_| Answer::Made("ec2:CreateTags"))
+        undone
+            .map_err(CloudError::of("ec2:DeleteTags"))
+            .map_or_else(DryRunOutcome::of, |_| DryRunOutcome::Made("ec2:CreateTags"))
     }
 
     /// The tags of something new: those that the environment asks for, and the run's.

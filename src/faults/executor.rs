@@ -44,7 +44,7 @@ const INJECT_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Executor {
     run: RunId,
     journal: Arc<Journal>,
-    regions: Arc<BTreeMap<Region, Place>>,
+    regions: Arc<BTreeMap<Region, RegionState>>,
     clock: Clock,
     sink: MutationSink,
     passwords: Arc<BTreeMap<String, Secret>>,
@@ -60,7 +60,7 @@ pub struct Executor {
     faults: Arc<Vec<(u32, Region, Action)>>,
 }
 
-struct Place {
+struct RegionState {
     clients: RegionClients,
     live: DescribeCache,
     made: CreatedResources,
@@ -80,10 +80,15 @@ impl Executor {
             let live = DescribeCache::new(clients.clone(), clock);
             (
                 clients.region.clone(),
-                Place { clients, live, made: CreatedResources::default(), limiter: AdaptiveRateLimiter::default() },
+                RegionState {
+                    clients,
+                    live,
+                    made: CreatedResources::default(),
+                    limiter: AdaptiveRateLimiter::default(),
+                },
             )
         };
-        let regions: BTreeMap<Region, Place> = clients.into_iter().map(place).collect();
+        let regions: BTreeMap<Region, RegionState> = clients.into_iter().map(place).collect();
         for recorded in &contents.actions {
             let place = regions.get(&recorded.region);
             let id = recorded.applied.as_ref().and_then(|applied| applied.id.as_ref());
@@ -132,11 +137,11 @@ impl Executor {
         Self { resumed: true, ..self }
     }
 
-    fn place(&self, region: &Region) -> Result<&Place, CloudError> {
+    fn place(&self, region: &Region) -> Result<&RegionState, CloudError> {
         self.regions.get(region).ok_or_else(|| CloudError::incomplete("gameday", &format!("client for {region}")))
     }
 
-    fn context<'a>(&'a self, place: &'a Place, fresh: Freshness) -> ChangeContext<'a> {
+    fn context<'a>(&'a self, place: &'a RegionState, fresh: Freshness) -> ChangeContext<'a> {
         ChangeContext {
             clients: &place.clients,
             run: &self.run,
@@ -157,7 +162,7 @@ impl Executor {
     fn scene_of<'a>(
         &'a self,
         (region, action): (&Region, &Action),
-        place: &'a Place,
+        place: &'a RegionState,
         fresh: Freshness,
     ) -> ChangeContext<'a> {
         let own = |(_, at, cut): &&(u32, Region, Action)| at == region && cut == action;

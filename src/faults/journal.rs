@@ -199,13 +199,13 @@ struct Inner {
     path: PathBuf,
     /// Whether another process wrote it before.
     resumed: bool,
-    state: Mutex<State>,
+    state: Mutex<JournalState>,
     /// Entries that wait for the next write, each with whom to tell.
     waiting: Mutex<Vec<Waiting>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct JournalState {
     file: File,
     /// Where the end is kept; nothing where that file could not be opened.
     end: Option<File>,
@@ -237,7 +237,7 @@ impl Journal {
         let end = OpenOptions::new().write(true).create(true).truncate(true).open(end_path(path)).map_err(io)?;
         let contents = Contents::new(run_id.clone(), access.clone());
         let state =
-            State { file, end: Some(end), head: String::new(), next_id: 0, bytes: Vec::new(), seq: 0, contents };
+            JournalState { file, end: Some(end), head: String::new(), next_id: 0, bytes: Vec::new(), seq: 0, contents };
         let journal = Self { inner: Arc::new(Inner::new(path, false, state)) };
         journal.inner.append(vec![Entry::Opened { run_id, access, at, format: FORMAT }])?;
         // The file's name must be on disk too.
@@ -255,7 +255,8 @@ impl Journal {
         let file = File::from(rustix::fs::memfd_create("journal", rustix::fs::MemfdFlags::CLOEXEC).map_err(io)?);
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let contents = Contents::new(run_id.clone(), access.clone());
-        let state = State { file, end: None, head: String::new(), next_id: 0, bytes: Vec::new(), seq: 0, contents };
+        let state =
+            JournalState { file, end: None, head: String::new(), next_id: 0, bytes: Vec::new(), seq: 0, contents };
         let journal = Self { inner: Arc::new(Inner::new(&path, false, state)) };
         journal.inner.append(vec![Entry::Opened { run_id, access, at, format: FORMAT }])?;
         Ok(journal)
@@ -284,8 +285,15 @@ impl Journal {
         let end = OpenOptions::new().write(true).open(end_path(path)).ok();
         let end = end.filter(|_| read.contents.incomplete.is_none());
         let contents = read.contents.clone();
-        let state =
-            State { file, end, head: read.head, next_id, bytes: read.bytes, seq: read.lines, contents: read.contents };
+        let state = JournalState {
+            file,
+            end,
+            head: read.head,
+            next_id,
+            bytes: read.bytes,
+            seq: read.lines,
+            contents: read.contents,
+        };
         Ok((Self { inner: Arc::new(Inner::new(path, true, state)) }, contents))
     }
 
@@ -371,7 +379,7 @@ fn guard<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Inner {
-    fn new(path: &Path, resumed: bool, state: State) -> Self {
+    fn new(path: &Path, resumed: bool, state: JournalState) -> Self {
         Self { path: path.to_owned(), resumed, state: Mutex::new(state), waiting: Mutex::default() }
     }
 
@@ -414,7 +422,7 @@ impl Inner {
     }
 }
 
-impl State {
+impl JournalState {
     /// Appends the entries of some requests, and syncs once.
     fn append(&mut self, path: &Path, requests: Vec<Vec<Entry>>) -> std::io::Result<()> {
         for _ in &requests {

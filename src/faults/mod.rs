@@ -40,6 +40,6 @@ pub use network::{AclRule, Vpc};
 pub use plan::{Arming, DryRuns, Original, Plan, plan};
 pub use policy::Policies;
 pub use seen::unseen_vpcs;
-pub use state::{Attribute, Comparison, Fact, Kind, Own, Part, Resource, Scope, State, Value};
+pub use state::{Attribute, Comparison, Fact, FactKind, Own, Part, Resource, Scope, State, Value};
 pub use tags::{CLONE_TAG, LOCK_TAG, RUN_TAG};
 pub use target::Subnet;

@@ -14,7 +14,7 @@ use gameday_core::scenario::FaultSpec;
 use super::action::Action;
 use super::change::Stage;
 use super::changes::lock::{Holder, Lock};
-use super::dry_run::{Answer, DryRun};
+use super::dry_run::{DryRun, DryRunOutcome};
 use super::fault::{Fault, FaultError, PlanContext, PlannedFault};
 use super::kinds;
 use super::network::AclRule;
@@ -281,11 +281,11 @@ impl Plan {
 }
 
 impl DryRuns {
-    fn take(&mut self, region: &Region, answer: Answer) {
+    fn take(&mut self, region: &Region, answer: DryRunOutcome) {
         match answer {
-            Answer::Fine => {}
-            Answer::Refused(error) => self.refused.push((region.clone(), error)),
-            Answer::Made(call) => self.ignored = Some(call),
+            DryRunOutcome::Fine => {}
+            DryRunOutcome::Refused(error) => self.refused.push((region.clone(), error)),
+            DryRunOutcome::Made(call) => self.ignored = Some(call),
         }
     }
 }

@@ -33,7 +33,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// A token bucket whose rate adapts.
 #[derive(Debug)]
 pub struct AdaptiveRateLimiter {
-    state: Mutex<State>,
+    state: Mutex<RateState>,
 }
 
 /// Real time, or the simulated one in its place.
@@ -48,12 +48,12 @@ impl clock::Clock for RealTime {
     }
 }
 
-type Bucket = RateLimiter<NotKeyed, InMemoryState, RealTime, NoOpMiddleware<std::time::Instant>>;
+type TokenBucket = RateLimiter<NotKeyed, InMemoryState, RealTime, NoOpMiddleware<std::time::Instant>>;
 
 #[derive(Debug)]
-struct State {
+struct RateState {
     per_s: u32,
-    bucket: Arc<Bucket>,
+    bucket: Arc<TokenBucket>,
     /// When the rate was last changed; never while it is the first one.
     changed: Option<std::time::Instant>,
 }
@@ -61,11 +61,11 @@ struct State {
 impl Default for AdaptiveRateLimiter {
     fn default() -> Self {
         let bucket = bucket(START_PER_S, CALLS_IN_FLIGHT as u32);
-        Self { state: Mutex::new(State { per_s: START_PER_S, bucket, changed: None }) }
+        Self { state: Mutex::new(RateState { per_s: START_PER_S, bucket, changed: None }) }
     }
 }
 
-fn bucket(per_s: u32, burst: u32) -> Arc<Bucket> {
+fn bucket(per_s: u32, burst: u32) -> Arc<TokenBucket> {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let quota = Quota::per_second(at_least_one(per_s)).allow_burst(at_least_one(burst));
     Arc::new(RateLimiter::direct_with_clock(quota, RealTime))
@@ -98,10 +98,10 @@ impl AdaptiveRateLimiter {
             return;
         };
         // The account's own bucket is empty after a throttled answer, so a burst would only be throttled again.
-        *state = State { per_s, bucket: bucket(per_s, 1), changed: Some(now) };
+        *state = RateState { per_s, bucket: bucket(per_s, 1), changed: Some(now) };
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, RateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

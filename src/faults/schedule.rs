@@ -12,7 +12,7 @@ use crate::cloud::{CloudError, ErrorClass, RegionClients};
 
 use super::action::Action;
 use super::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
-use super::state::{Attribute, Kind, Snapshot, State, text};
+use super::state::{Attribute, FactKind, Snapshot, State, text};
 
 /// Retries of a call that Scheduler could not make (EventBridge Scheduler user guide, "RetryPolicy": at most 185).
 const RETRIES: i32 = 185;
@@ -63,7 +63,7 @@ async fn snapshot(clients: &RegionClients, group: &str, state: &mut State) -> Re
     while let Some(schedule) = pages.next().await {
         let schedule = schedule.map_err(CloudError::of("scheduler:ListSchedules"))?;
         let name = schedule.name().unwrap_or_default();
-        state.add(&clients.region, Kind::Schedule, name, [(Attribute::Name, text(group))]);
+        state.add(&clients.region, FactKind::Schedule, name, [(Attribute::Name, text(group))]);
     }
     Ok(())
 }

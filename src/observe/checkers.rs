@@ -21,11 +21,11 @@ pub const HEALTHY_SHARE: f64 = 0.18;
 pub struct Checkers {
     threshold: u32,
     interval: SignedDuration,
-    seen: Mutex<Seen>,
+    seen: Mutex<CheckerLook>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct CheckerLook {
     checkers: BTreeMap<String, Checker>,
     /// When the last answer was asked for.
     asked: Option<Timestamp>,
@@ -83,7 +83,7 @@ impl Checkers {
         CheckerTally { healthy: healthy as u32, checkers: all as u32, unsure: unsure as u32, status }
     }
 
-    fn take_in(&self, seen: &mut Seen, observations: &[HealthCheckObservation], window: Window) {
+    fn take_in(&self, seen: &mut CheckerLook, observations: &[HealthCheckObservation], window: Window) {
         let before = seen.asked.replace(window.sent);
         let missed = before.is_some_and(|before| window.received.duration_since(before) > self.interval);
         for observation in observations {

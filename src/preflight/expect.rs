@@ -28,7 +28,7 @@ pub struct Expectation {
 }
 
 /// What health checkers ask, and how much of it the faults cover.
-struct Seen {
+struct CoveredCheckers {
     /// The health check's name or address.
     target: String,
     /// How many addresses it leads to.
@@ -47,7 +47,7 @@ struct Seen {
     ttl: Duration,
 }
 
-async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
+async fn seen(facts: &Facts, plan: &Plan) -> Result<CoveredCheckers, String> {
     let words = |missing: Unavailable| missing.to_string();
     let record = facts.primary_record().await.map_err(words)?;
     let record = record.ok_or("the failover record pair does not exist")?;
@@ -60,7 +60,7 @@ async fn seen(facts: &Facts, plan: &Plan) -> Result<Seen, String> {
         |seconds: Option<i64>| Duration::from_secs(seconds.and_then(|s| s.try_into().ok()).unwrap_or_default());
     let windows = plan.faults.iter().map(|fault| fault.spec.windows());
     let by_fault: Vec<(Vec<FaultWindow>, BTreeSet<IpAddr>)> = windows.zip(covered.iter().cloned()).collect();
-    Ok(Seen {
+    Ok(CoveredCheckers {
         all_covered: all_covered(addresses, &by_fault),
         covered: addresses.iter().filter(|address| covered.iter().any(|of| of.contains(address))).count(),
         addresses: addresses.len(),
@@ -120,8 +120,8 @@ fn inversion(plan: &Plan) -> Option<Duration> {
 }
 
 /// What health checkers will see.
-fn checkers(seen: &Seen, inverted: bool) -> String {
-    let Seen { target, covered, addresses, all_covered, .. } = seen;
+fn checkers(seen: &CoveredCheckers, inverted: bool) -> String {
+    let CoveredCheckers { target, covered, addresses, all_covered, .. } = seen;
     if inverted {
         return "the health check is inverted, so its status is the opposite of what the checkers see".to_owned();
     }
@@ -147,7 +147,7 @@ fn checkers(seen: &Seen, inverted: bool) -> String {
 }
 
 /// The chain of events with times. It begins when the health check has a reason to turn, which faults that begin late give late.
-fn chain(seen: &Seen, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
+fn chain(seen: &CoveredCheckers, plan: &Plan, scenario: &Scenario) -> Vec<Expectation> {
     let hold = scenario.phases.outage_and_hold();
     let mut chain = Vec::new();
     for fault in &plan.faults {
@@ -188,12 +188,12 @@ mod tests {
         Duration::from_secs(number)
     }
 
-    fn seen(faults: &[(Vec<FaultWindow>, &[u8])]) -> Seen {
+    fn seen(faults: &[(Vec<FaultWindow>, &[u8])]) -> CoveredCheckers {
         let address = |last: &u8| IpAddr::from([10, 0, 0, *last]);
         let addresses = [1, 2].map(|last| address(&last));
         let faults: Vec<(Vec<FaultWindow>, BTreeSet<IpAddr>)> =
             faults.iter().map(|(windows, of)| (windows.clone(), of.iter().map(address).collect())).collect();
-        Seen {
+        CoveredCheckers {
             target: "auth".to_owned(),
             addresses: 2,
             covered: addresses.iter().filter(|a| faults.iter().any(|(_, of)| of.contains(*a))).count(),
@@ -205,7 +205,7 @@ mod tests {
         }
     }
 
-    fn told(scenario: &str, seen: &Seen) -> Vec<(String, u64, u64)> {
+    fn told(scenario: &str, seen: &CoveredCheckers) -> Vec<(String, u64, u64)> {
         let scenario = gameday_core::scenario::read_str("s.toml", scenario, None).unwrap().value;
         let fault = |(number, spec): (usize, &gameday_core::scenario::FaultSpec)| Fault {
             number,

@@ -151,7 +151,7 @@ fn reason_first(a: &Finding, b: &Finding) -> Ordering {
 
 /// What `gameday preflight` tells.
 #[derive(Debug, Default)]
-pub struct CheckResult {
+pub struct PreflightReport {
     /// What was found.
     pub found: Findings,
     /// How often the checks made each call.
@@ -213,13 +213,13 @@ pub struct Allowed {
 ///
 /// # Errors
 /// [`PreflightError`] when it cannot even look.
-pub async fn look(question: &PreflightInput<'_>) -> Result<CheckResult, PreflightError> {
+pub async fn look(question: &PreflightInput<'_>) -> Result<PreflightReport, PreflightError> {
     let mut found = Findings::default();
     let (calls, passed) = match begin(question, Sessions::One, &mut found).await? {
         Some(begun) => (begun.facts.calls(), passed(begun.passed, &found)),
         None => (BTreeMap::new(), Vec::new()),
     };
-    Ok(CheckResult { found, calls, passed })
+    Ok(PreflightReport { found, calls, passed })
 }
 
 /// The checks that found nothing, and the steps that did: sessions are opened only where nothing refuses a run.

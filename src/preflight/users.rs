@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cloud::{Cloud, Listed, SecretError, read_list, resolve_secret, totp_flaw};
+use crate::cloud::{Cloud, ListedUser, SecretError, read_list, resolve_secret, totp_flaw};
 use crate::users::{Account, AppClient, LoadGenerator, LoginTarget, Managed, Population};
 use gameday_core::env::{ManagedLogin, SecretRef, Site, UserList};
 use gameday_core::model::{Flow, UserAction};
@@ -42,7 +42,7 @@ pub(super) fn managed(login: &ManagedLogin) -> Managed {
 }
 
 /// Users of one place of the environment file.
-struct Group<'a> {
+struct UserGroup<'a> {
     name: &'a str,
     names: &'a [String],
     password: Option<&'a SecretRef>,
@@ -56,7 +56,7 @@ pub(super) async fn populations(
     cloud: &Cloud,
 ) -> Result<BTreeMap<String, Population>, super::PreflightError> {
     let own = &site.users;
-    let group = Group {
+    let group = UserGroup {
         name: "",
         names: &own.names,
         password: own.password.as_ref(),
@@ -66,13 +66,13 @@ pub(super) async fn populations(
     let mut all = BTreeMap::from([(String::new(), Population::new(accounts(group, site, cloud).await?, false))]);
     for of in &own.populations {
         let (password, list, totp_secret) = (of.password.as_ref(), of.list.as_ref(), of.totp_secret.as_ref());
-        let group = Group { name: &of.name, names: &of.names, password, list, totp_secret };
+        let group = UserGroup { name: &of.name, names: &of.names, password, list, totp_secret };
         all.insert(of.name.clone(), Population::new(accounts(group, site, cloud).await?, of.new_password));
     }
     Ok(all)
 }
 
-async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Account>, super::PreflightError> {
+async fn accounts(group: UserGroup<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Account>, super::PreflightError> {
     let totp_secret = match group.totp_secret {
         Some(reference) => {
             let secret = resolve_secret(reference, &site.folder, &cloud.secrets).await?;
@@ -84,7 +84,7 @@ async fn accounts(group: Group<'_>, site: &Site, cloud: &Cloud) -> Result<Vec<Ac
         None => None,
     };
     if let Some(list) = group.list {
-        let account = |Listed { name, password, totp_secret }| Account { name, password, totp_secret };
+        let account = |ListedUser { name, password, totp_secret }| Account { name, password, totp_secret };
         return Ok(read_list(list, &site.folder, &cloud.secrets).await?.into_iter().map(account).collect());
     }
     let Some(password) = group.password else { return Ok(Vec::new()) };

@@ -117,7 +117,7 @@ async fn whole(context: &mut AttemptContext<'_>, attempt: &LoginRequest<'_>) -> 
         Who::Token(token) => Some(context.trace.refresh.clone().unwrap_or_else(|| token.refresh.clone())),
         Who::Account(_) | Who::Machine => context.trace.refresh.clone(),
     };
-    let session = flows::Session { access: &signed.access, refresh: refresh.as_ref(), username: username.as_deref() };
+    let session = flows::SignedIn { access: &signed.access, refresh: refresh.as_ref(), username: username.as_deref() };
     flows::go_on(context, &attempt.flow.then, &session).await?;
     context.end();
     context.trace.access = Some(signed.access);

@@ -119,16 +119,16 @@ impl Session<'_> {
 
     /// A session does one thing at a time. Calls of the API that were due meanwhile were not made, and are written with the outcome of the
     /// request that blocked them: a stall would hide the very calls that it costs. Gives when the next call is due, from `due` on.
-    fn blocked_by(&self, mut due: Timestamp, by: &Done) -> Timestamp {
+    fn blocked_by(&self, mut due: Timestamp, by: &CompletedStep) -> Timestamp {
         while due <= by.window.received {
             let window = Window { sent: due, ..by.window };
-            self.write(SessionStep::ApiCall, &Done { window, ..by.clone() }, true);
+            self.write(SessionStep::ApiCall, &CompletedStep { window, ..by.clone() }, true);
             due = later(due, self.plan.call_every.0);
         }
         due
     }
 
-    async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> Done {
+    async fn sign_in(&mut self, step: SessionStep, stop: &CancellationToken) -> CompletedStep {
         let generator = self.generator;
         if let Some(users) = generator.door.population(self.plan.users.as_deref()) {
             tokio::select! {
@@ -159,18 +159,19 @@ impl Session<'_> {
             self.token = Token::new(self.account.name.clone(), ended.trace.username, refresh);
         }
         let window = Window { sent, received: generator.door.clock.now() };
-        let done = Done { window, phase, role: ended.trace.served.map(|(role, _)| role), outcome: ended.outcome };
+        let done =
+            CompletedStep { window, phase, role: ended.trace.served.map(|(role, _)| role), outcome: ended.outcome };
         self.write(step, &done, false);
         done
     }
 
-    async fn call(&mut self) -> Done {
+    async fn call(&mut self) -> CompletedStep {
         let token = self.access.clone();
         let work = async |context: &mut AttemptContext<'_>| context.protected_api(token.expose()).await;
         self.within_patience(SessionStep::ApiCall, work).await.0
     }
 
-    async fn renew(&mut self) -> Done {
+    async fn renew(&mut self) -> CompletedStep {
         let token = self.token.clone();
         let flow = self.plan.refresh;
         let work = async |context: &mut AttemptContext<'_>| {
@@ -195,7 +196,7 @@ impl Session<'_> {
         &self,
         step: SessionStep,
         work: impl AsyncFnOnce(&mut AttemptContext<'_>) -> Result<(), LoginOutcome>,
-    ) -> (Done, Option<Secret>, Option<Secret>) {
+    ) -> (CompletedStep, Option<Secret>, Option<Secret>) {
         let door = &self.generator.door;
         let (sent, phase) = (door.clock.now(), self.generator.phase.get());
         let mut context = AttemptContext::new(door, self.way, self.client, Lookup::Profile, self.choice);
@@ -208,12 +209,12 @@ impl Session<'_> {
             context.keep_connection();
         }
         let role = context.trace.address.and_then(|address| door.region_at(address)).map(|(role, _)| role);
-        let done = Done { window: Window { sent, received: door.clock.now() }, phase, role, outcome };
+        let done = CompletedStep { window: Window { sent, received: door.clock.now() }, phase, role, outcome };
         self.write(step, &done, false);
         (done, context.trace.access, context.trace.refresh)
     }
 
-    fn write(&self, step: SessionStep, done: &Done, blocked: bool) {
+    fn write(&self, step: SessionStep, done: &CompletedStep, blocked: bool) {
         self.generator.log.write(Event::Session(Box::new(SessionCall {
             session: self.number,
             user: self.account.name.clone(),
@@ -231,14 +232,14 @@ impl Session<'_> {
 
 /// What came of something that was done in a session.
 #[derive(Clone)]
-struct Done {
+struct CompletedStep {
     window: Window,
     phase: Phase,
     role: Option<RegionRole>,
     outcome: LoginOutcome,
 }
 
-impl Done {
+impl CompletedStep {
     fn worked(&self) -> bool {
         self.outcome == LoginOutcome::Succeeded
     }

@@ -62,7 +62,7 @@ pub fn variant(code: &str) -> PathBuf {
     its.next().unwrap_or_else(|| panic!("{code} has no variant"))
 }
 
-/// A report ties the failure of logins to the finding that foretold it.
+/// A report ties the failure of logins to the finding that predicted it.
 pub fn ties(report: &str, failure: &str, code: &str) {
     let told = |line: &str| {
         let predicted = line.split_once("(predicted by ").and_then(|(before, after)| {

@@ -2,7 +2,7 @@
 
 mod synthetic;
 
-use gameday_core::measure::{BeforeCut, Interval, Place, Verdict};
+use gameday_core::measure::{BeforeCut, DnsParty, Interval, Verdict};
 use gameday_core::model::{DnsSource, Event, Login, LoginOutcome, Milestone, Record, RegionRole, Window};
 use proptest::prelude::*;
 use serde_json::json;
@@ -355,12 +355,12 @@ proptest! {
         for place in &outcome.propagation {
             // A login starts a millisecond after the instant by which the world sends it, and its cohort has every second arrival.
             let (to_replica, to_primary, late, widest) = match place.place {
-                Place::Authoritative => {
+                DnsParty::Authoritative => {
                     let index = number(&place.name);
                     (world.authoritative[index], world.authoritative_back[index], 0.0, world.period + request)
                 }
-                Place::Resolver => (world.resolvers[number(&place.name)], world.back, 0.0, world.period + request),
-                Place::Cohort => (world.switched, world.back, 0.001, 2.0 * world.gap + 4.0 * request),
+                DnsParty::Resolver => (world.resolvers[number(&place.name)], world.back, 0.0, world.period + request),
+                DnsParty::Cohort => (world.switched, world.back, 0.001, 2.0 * world.gap + 4.0 * request),
             };
             for (bounds, truth) in [(place.to_replica, to_replica), (place.to_primary, to_primary)] {
                 let Some(bounds) = bounds else { return Err(TestCaseError::fail(format!("{place:?}"))) };
@@ -431,7 +431,7 @@ proptest! {
             for back in &curve.recovered {
                 // A cohort that nobody of tried while nobody could get in was never fewer.
                 let tried = |from: f64, to: f64| {
-                    let window = |w: &&gameday_core::measure::Window| w.from_s + recovery.window_s > from && w.from_s < to;
+                    let window = |w: &&gameday_core::measure::RecoveryWindow| w.from_s + recovery.window_s > from && w.from_s < to;
                     curve.windows.iter().filter(window).any(|w| w.succeeded < w.attempted)
                 };
                 let Some(at) = back.at else {
@@ -444,7 +444,7 @@ proptest! {
                 }
                 // Too few logins before the heal tell nothing of that time.
                 let whole =
-                    |w: &&gameday_core::measure::Window| w.from_s >= world.switched && w.from_s + recovery.window_s <= world.heal - longest;
+                    |w: &&gameday_core::measure::RecoveryWindow| w.from_s >= world.switched && w.from_s + recovery.window_s <= world.heal - longest;
                 let until_heal: u64 = curve.windows.iter().filter(whole).map(|w| w.attempted).sum();
                 let few = until_heal < if back.percent > 90 { 29 } else { 5 };
                 prop_assert!(!back.after_restore || few, "{back:?}");

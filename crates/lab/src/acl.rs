@@ -14,7 +14,7 @@ pub(crate) const TCP: i16 = 6;
 pub(crate) const ALL_PROTOCOLS: i16 = -1;
 
 /// The ephemeral ports of Linux clients (VPC user guide, "Ephemeral ports": 32768-61000).
-const EPHEMERAL: Ports = Ports { from: 32768, to: 61000 };
+const EPHEMERAL: PortSpan = PortSpan { from: 32768, to: 61000 };
 
 /// A block of addresses, in canonical form: bits behind the prefix are zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,12 +93,12 @@ fn mask_v6(prefix: u8) -> u128 {
 
 /// A range of ports, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Ports {
+pub(crate) struct PortSpan {
     pub from: u16,
     pub to: u16,
 }
 
-impl Ports {
+impl PortSpan {
     /// Whether a port lies in it.
     pub(crate) fn contains(self, port: u16) -> bool {
         (self.from..=self.to).contains(&port)
@@ -135,7 +135,7 @@ pub(crate) struct Entry {
     /// Allow or deny.
     pub action: Action,
     /// Destination ports, where the protocol has ports; all where left out.
-    pub ports: Option<Ports>,
+    pub ports: Option<PortSpan>,
     /// For ICMP rules.
     pub icmp: Option<IcmpTypeCode>,
 }
@@ -195,7 +195,7 @@ pub(crate) fn tcp_passes(entries: &[Entry], egress: bool, remote: IpAddr, destin
 }
 
 /// Ports of a rule for every protocol count for nothing, as in EC2.
-fn covers_tcp(protocol: i16, ports: Option<Ports>, port: u16) -> bool {
+fn covers_tcp(protocol: i16, ports: Option<PortSpan>, port: u16) -> bool {
     protocol == ALL_PROTOCOLS || (protocol == TCP && ports.is_none_or(|ports| ports.contains(port)))
 }
 
@@ -216,7 +216,7 @@ pub(crate) struct Permission {
     /// The IANA protocol number, or [`ALL_PROTOCOLS`].
     pub protocol: i16,
     /// Destination ports; all where left out.
-    pub ports: Option<Ports>,
+    pub ports: Option<PortSpan>,
     /// For ICMP.
     pub icmp: Option<IcmpTypeCode>,
     /// The other end.
@@ -311,7 +311,7 @@ mod tests {
         let mut entries = open();
         entries.retain(|entry| !entry.egress);
         entries.push(Entry {
-            ports: Some(Ports { from: 50000, to: 65535 }),
+            ports: Some(PortSpan { from: 50000, to: 65535 }),
             protocol: TCP,
             ..rule(100, true, "0.0.0.0/0", Action::Allow)
         });
@@ -325,7 +325,7 @@ mod tests {
         let mut entries = open();
         entries.push(Entry {
             protocol: 17,
-            ports: Some(Ports { from: 0, to: 65535 }),
+            ports: Some(PortSpan { from: 0, to: 65535 }),
             ..rule(1, false, "0.0.0.0/0", Action::Deny)
         });
         assert!(acl_passes(&entries, flow("127.0.0.1:40000")));
@@ -349,7 +349,7 @@ mod tests {
         let mut client = open();
         client.push(Entry {
             protocol: TCP,
-            ports: Some(Ports { from: 443, to: 443 }),
+            ports: Some(PortSpan { from: 443, to: 443 }),
             ..rule(1, false, "0.0.0.0/0", Action::Deny)
         });
         assert!(passes(&client), "replies come to the client's ephemeral port");
@@ -360,7 +360,7 @@ mod tests {
         let permission = |peer| Permission {
             egress: false,
             protocol: TCP,
-            ports: Some(Ports { from: 443, to: 443 }),
+            ports: Some(PortSpan { from: 443, to: 443 }),
             icmp: None,
             peer,
         };
@@ -393,7 +393,7 @@ mod tests {
             Just(Cidr::ANY_V6),
         ];
         let ports = proptest::option::of(
-            (any::<u16>(), any::<u16>()).prop_map(|(a, b)| Ports { from: a.min(b), to: a.max(b) }),
+            (any::<u16>(), any::<u16>()).prop_map(|(a, b)| PortSpan { from: a.min(b), to: a.max(b) }),
         );
         let protocol = prop_oneof![Just(ALL_PROTOCOLS), Just(TCP), Just(17)];
         (1..200u32, any::<bool>(), address, protocol, any::<bool>(), ports).prop_map(

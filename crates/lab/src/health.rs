@@ -18,7 +18,7 @@ use rand::seq::IndexedRandom;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::estate::routing::HealthCheck as Shape;
+use super::estate::routing::HealthCheckFixture as Shape;
 use super::topology;
 use super::truth::{Fact, Truth};
 use gameday_core::model::Draw;

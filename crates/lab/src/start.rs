@@ -14,7 +14,7 @@ use super::api::{self, Control};
 use super::authorizers;
 use super::certificate::{self, Certificate};
 use super::dns::{self, Authoritative, Resolver, Views, Zone};
-use super::edge::{Callers, FrontDoor, OPEN_BACKLOG, Paths};
+use super::edge::{Callers, HttpsEndpoint, OPEN_BACKLOG, Paths};
 use super::estate::AccountFixture;
 use super::health::{HealthCheck, HealthOptions};
 use super::http;
@@ -175,7 +175,7 @@ async fn open_front_doors(
                 For::Checkers => Callers::Checkers(checkers.clone()),
                 For::Authorizers => Callers::Authorizers(RegionRole::ALL.map(topology::authorizer).to_vec()),
             };
-            let door = FrontDoor {
+            let door = HttpsEndpoint {
                 clock: options.clock,
                 listener,
                 at: SocketAddr::new(address, port),
@@ -203,7 +203,7 @@ async fn open_identity_provider(
     let (port, listeners) = opened.map_err(bind_error("the identity provider"))?;
     let origin = format!("https://{}:{front_door}", topology::FRONT_DOOR);
     let issuer = format!("https://{}:{port}", topology::IDENTITY_PROVIDER_NAME);
-    let client = idp::Client {
+    let client = idp::ProviderClient {
         id: identity.pool_id().to_owned(),
         secret: Secret::new(web::opaque()),
         redirect_uri: provider_callback(&origin),
@@ -269,7 +269,7 @@ pub(crate) struct DnsServers {
     _resolver: dns::Serving<Resolver>,
 }
 
-struct Names {
+struct NameServers {
     zone: Arc<Zone>,
     authoritative: u16,
     resolver: u16,
@@ -282,7 +282,7 @@ async fn start_dns(
     truth: &Arc<Truth>,
     health: &Arc<HealthCheck>,
     tasks: &mut JoinSet<()>,
-) -> Result<Names, LabError> {
+) -> Result<NameServers, LabError> {
     let ttl_s = u32::try_from(options.settings.ttl.0.as_secs()).unwrap_or(u32::MAX);
     let routing = &estate.routing;
     let zone = Arc::new(Zone::new(ttl_s, routing));
@@ -302,7 +302,7 @@ async fn start_dns(
     let bound = at_same_port(&[topology::RESOLVER_ADDRESS], dns::bind).await;
     let (resolver, sockets) = bound.map_err(bind_error("the resolver"))?;
     let servers = DnsServers { _authoritative: servers, _resolver: dns::serve(&Arc::new(recursive), sockets) };
-    Ok(Names { zone, authoritative, resolver, servers })
+    Ok(NameServers { zone, authoritative, resolver, servers })
 }
 
 /// What the control planes tell of and change.

@@ -123,7 +123,7 @@ pub(crate) const TOTP_CODE: Field =
     Field { name: "authentication_code", label: "Code", kind: "text", autocomplete: "one-time-code" };
 
 /// A link below a login form.
-pub(crate) struct Link {
+pub(crate) struct PageLink {
     /// Where it leads.
     pub to: String,
     /// What it says.
@@ -143,7 +143,7 @@ pub(crate) struct Form<'a> {
     /// What to fill in.
     pub fields: &'a [Field],
     /// Other ways to sign in.
-    pub links: &'a [Link],
+    pub links: &'a [PageLink],
 }
 
 #[derive(Template)]
@@ -154,7 +154,7 @@ struct Page<'a> {
     action: &'a str,
     error: Option<&'a str>,
     fields: &'a [Field],
-    links: &'a [Link],
+    links: &'a [PageLink],
     csrf: &'a str,
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::Value;
 
 use crate::cloud::Access;
-use crate::discover::{Client, Discovery};
+use crate::discover::{Discovery, FoundClient};
 use gameday_core::model::Region;
 
 use super::InitArgs;
@@ -18,7 +18,7 @@ const PASSWORD: &str = "GAMEDAY_USER_PASSWORD";
 pub(crate) const LIST: &str = "users.csv";
 
 /// What the file is written from.
-pub(super) struct Facts<'a> {
+pub(super) struct InitInput<'a> {
     pub args: &'a InitArgs,
     pub found: &'a Discovery,
     pub access: &'a Access,
@@ -32,12 +32,12 @@ pub(super) struct Written {
 
 /// The file under way.
 #[derive(Default)]
-struct Page {
+struct FilePage {
     text: String,
     gaps: Vec<String>,
 }
 
-impl Page {
+impl FilePage {
     fn comment(&mut self, text: &str) {
         for line in text.lines() {
             let _ = writeln!(self.text, "# {line}");
@@ -70,10 +70,10 @@ impl Page {
 }
 
 /// Writes it.
-pub(super) fn write(facts: &Facts<'_>) -> Written {
-    let mut page = Page::default();
+pub(super) fn write(facts: &InitInput<'_>) -> Written {
+    let mut page = FilePage::default();
     head(&mut page, facts);
-    let Facts { args, found, .. } = facts;
+    let InitInput { args, found, .. } = facts;
     for (number, (part, name)) in
         [("primary", &args.region_primary), ("replica", &args.region_replica)].into_iter().enumerate()
     {
@@ -87,7 +87,7 @@ pub(super) fn write(facts: &Facts<'_>) -> Written {
     Written { text: page.text, gaps: page.gaps }
 }
 
-fn head(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
+fn head(page: &mut FilePage, InitInput { args, found, .. }: &InitInput<'_>) {
     page.comment(
         "Written by `gameday init`, which changed nothing in AWS. Fill in every value marked `Not found`, then run",
     );
@@ -114,7 +114,13 @@ fn head(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     }
 }
 
-fn region(page: &mut Page, facts: &Facts<'_>, part: &str, name: &str, (direct, subnets): (&[String], &[String])) {
+fn region(
+    page: &mut FilePage,
+    facts: &InitInput<'_>,
+    part: &str,
+    name: &str,
+    (direct, subnets): (&[String], &[String]),
+) {
     page.table(part);
     page.key("region", name);
     page.comment("Names or addresses of the endpoint of this Region only, independent of the failover record.");
@@ -146,12 +152,12 @@ fn region(page: &mut Page, facts: &Facts<'_>, part: &str, name: &str, (direct, s
 }
 
 /// The name of an environment variable for a client's secret.
-fn variable(client: &Client) -> String {
+fn variable(client: &FoundClient) -> String {
     let letters = client.name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     format!("GAMEDAY_CLIENT_SECRET_{}", letters.collect::<String>())
 }
 
-fn pool(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
+fn pool(page: &mut FilePage, InitInput { args, found, .. }: &InitInput<'_>) {
     page.table("pool");
     if !found.replica_has_pool {
         page.comment(&format!(
@@ -194,7 +200,7 @@ fn pool(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     }
 }
 
-fn front_door(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
+fn front_door(page: &mut FilePage, InitInput { args, found, .. }: &InitInput<'_>) {
     page.table("front_door");
     let name = found.record.as_ref().map(|record| &record.name).or(args.record.as_ref()).or(found.domain.as_ref());
     match name {
@@ -233,7 +239,7 @@ fn beside(path: &Path, file: &Path) -> String {
     own.unwrap_or(&path).display().to_string()
 }
 
-fn dns(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
+fn dns(page: &mut FilePage, InitInput { args, found, .. }: &InitInput<'_>) {
     page.table("dns");
     if !found.other_records.is_empty() {
         page.comment(&format!("Other failover records of this account: {}.", found.other_records.join(", ")));
@@ -263,7 +269,7 @@ fn dns(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     }
 }
 
-fn users(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
+fn users(page: &mut FilePage, InitInput { args, found, .. }: &InitInput<'_>) {
     page.table("users");
     if args.users.is_empty() {
         page.comment("Synthetic users of the pool, only for rehearsals. `gameday users seed` creates them, each with a different password, and");
@@ -289,7 +295,7 @@ fn users(page: &mut Page, Facts { args, found, .. }: &Facts<'_>) {
     page.comment("[users.canary]\nusername = \"gameday-canary\"\nattribute = \"custom:canary\"");
 }
 
-fn preflight(page: &mut Page, args: &InitArgs) {
+fn preflight(page: &mut FilePage, args: &InitArgs) {
     page.table("preflight");
     page.comment("Regions where your organisation permits personal data; this cannot be discovered in AWS.");
     page.comment(&format!("allowed_regions = [\"{}\", \"{}\"]", args.region_primary, args.region_replica));

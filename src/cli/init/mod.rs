@@ -100,7 +100,7 @@ pub(super) async fn init(args: InitArgs) -> Result<Exit, Failure> {
         );
         Failure::with_help(format!("the user pool cannot be described: {error}"), help)
     })?;
-    let written = file::write(&file::Facts { args: &args, found: &found, access: &access });
+    let written = file::write(&file::InitInput { args: &args, found: &found, access: &access });
     save(&args.out, &written.text, args.force)?;
     tell(&args.out.display().to_string());
     written.gaps.iter().for_each(|gap| tell(&format!("not found: {gap}")));

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::{Attribute, Cell, Color, Table, presets};
 
 use super::pages::by_area;
-use super::{Told, by_lack, summary, word};
+use super::{PreflightDocument, by_lack, summary, word};
 use crate::cli::summary::empty_table;
 use crate::cli::text;
 use gameday_core::model::{Finding, Severity};
@@ -14,7 +14,7 @@ use gameday_core::model::{Finding, Severity};
 const INDENT: &str = "  ";
 
 /// Everything: what passed first, then the findings, so that the verdict and its reasons are next to the prompt.
-pub(super) fn text(told: &Told) -> String {
+pub(super) fn text(told: &PreflightDocument) -> String {
     let mut parts = Vec::new();
     if !told.passed.is_empty() {
         parts.push(passed(told));
@@ -32,7 +32,7 @@ pub(super) fn text(told: &Told) -> String {
 }
 
 /// The checks that found nothing. Their titles name the problem, so the heading says that it is absent.
-fn passed(told: &Told) -> String {
+fn passed(told: &PreflightDocument) -> String {
     let mut list = "Passed: none of these problems was found".to_owned();
     for (area, pages) in by_area(&told.passed) {
         let _ = write!(list, "\n{INDENT}{area} ({})", pages.len());
@@ -79,10 +79,10 @@ mod tests {
     use super::*;
     use crate::preflight::checks::{Occurrence, pages};
 
-    fn told(findings: &[&str], passed: &[&'static str]) -> Told {
+    fn told(findings: &[&str], passed: &[&'static str]) -> PreflightDocument {
         let pages = pages();
         let page = |code: &&str| pages.iter().find(|page| page.code == *code).unwrap();
-        Told {
+        PreflightDocument {
             findings: findings.iter().map(|code| page(code).finding(Occurrence::of("us-east-1: seen"))).collect(),
             passed: passed.to_vec(),
             not_checked: Vec::new(),
@@ -130,7 +130,7 @@ mod tests {
             code: "GD104",
             what: format!("session {number} of 40 could not be opened: timeout"),
         };
-        let told = Told { not_checked: (1..=40).map(lack).collect(), ..told(&[], &["GD001"]) };
+        let told = PreflightDocument { not_checked: (1..=40).map(lack).collect(), ..told(&[], &["GD001"]) };
         let shown = text(&told).split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(shown.matches("Not checked").count(), 1, "{shown}");
         assert!(shown.contains("and 39 more like this"), "{shown}");

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::pages::by_area;
-use super::{Told, by_lack, summary, word};
+use super::{PreflightDocument, by_lack, summary, word};
 use crate::preflight::checks::RuleMetadata;
 use gameday_core::model::Finding;
 
@@ -12,13 +12,13 @@ use gameday_core::model::Finding;
 struct Document<'a> {
     file: &'a str,
     summary: String,
-    findings: Vec<Row<'a>>,
+    findings: Vec<FindingLine<'a>>,
     not_checked: Vec<(String, String)>,
     idle: &'a [String],
     passed: Vec<(&'static str, Vec<RuleMetadata>)>,
 }
 
-struct Row<'a> {
+struct FindingLine<'a> {
     code: &'a str,
     severity: String,
     title: &'a str,
@@ -29,7 +29,7 @@ struct Row<'a> {
 
 /// The document.
 #[expect(clippy::expect_used, reason = "rendering to memory")]
-pub(super) fn text(told: &Told) -> String {
+pub(super) fn text(told: &PreflightDocument) -> String {
     let document = Document {
         file: &told.file,
         summary: summary(told),
@@ -42,12 +42,12 @@ pub(super) fn text(told: &Told) -> String {
     document.render().expect("a template in memory")
 }
 
-fn row(found: &Finding) -> Row<'_> {
+fn row(found: &Finding) -> FindingLine<'_> {
     let Finding { code, title, evidence, remedy, .. } = found;
     let severity = word(found.severity);
     let severity = match &found.accepted {
         Some(by) => format!("{severity}, accepted by {} until {}: {}", by.owner, by.expires, by.reason),
         None => severity.to_owned(),
     };
-    Row { code, severity, title, evidence, remedy }
+    FindingLine { code, severity, title, evidence, remedy }
 }

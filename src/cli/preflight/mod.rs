@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::preflight::{self, Allowed, CheckResult, NotChecked, PreflightInput};
+use crate::preflight::{self, Allowed, NotChecked, PreflightInput, PreflightReport};
 use gameday_core::env::{Baseline, load_baseline};
 use gameday_core::files::Loaded;
 use gameday_core::model::{Clock, EventLog, Finding, RunId, Seed, Severity};
@@ -60,7 +60,7 @@ impl FailOn {
 }
 
 /// Everything that is reported.
-struct Told {
+struct PreflightDocument {
     findings: Vec<Finding>,
     /// The codes of the checks that found nothing, in order.
     passed: Vec<&'static str>,
@@ -75,7 +75,7 @@ struct Told {
     ready: bool,
 }
 
-impl Told {
+impl PreflightDocument {
     /// How many findings of a severity nobody accepted.
     fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|found| found.severity == severity && found.accepted.is_none()).count()
@@ -105,8 +105,8 @@ pub(super) async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     let looked = look(&scenario.value, &world).await;
     let (took, now) = (Clock::real_now().duration_since(began), world.clock.wall_now());
     world.close().await;
-    let CheckResult { found, calls, passed } = looked?;
-    let mut told = Told {
+    let PreflightReport { found, calls, passed } = looked?;
+    let mut told = PreflightDocument {
         findings: found.findings,
         passed,
         not_checked: found.not_checked,
@@ -132,7 +132,7 @@ pub(super) async fn preflight(args: PreflightArgs) -> Result<Exit, Failure> {
     Ok(if told.ready { Exit::Success } else { Exit::Refused })
 }
 
-async fn look(scenario: &Scenario, world: &World) -> Result<CheckResult, Failure> {
+async fn look(scenario: &Scenario, world: &World) -> Result<PreflightReport, Failure> {
     let folder = std::env::temp_dir().join(format!("gameday-{:016x}", rand::random::<u64>()));
     let fail = |error: String| Failure::plain(format!("preflight could not start: {error}"));
     std::fs::create_dir(&folder).map_err(|error| fail(error.to_string()))?;
@@ -158,7 +158,7 @@ async fn look(scenario: &Scenario, world: &World) -> Result<CheckResult, Failure
     looked
 }
 
-fn as_json(told: &Told) -> Value {
+fn as_json(told: &PreflightDocument) -> Value {
     json!({
         "ready": told.ready,
         "summary": summary(told),
@@ -180,7 +180,7 @@ fn word(severity: Severity) -> &'static str {
 }
 
 /// The verdict: `READY: 160 checks passed, no findings`. No number in it changes from one look to the next unless something has changed.
-fn summary(told: &Told) -> String {
+fn summary(told: &PreflightDocument) -> String {
     let verdict = match (told.ready, told.not_checked.is_empty()) {
         (true, true) => "READY",
         (true, false) => "READY, as far as checked",
@@ -214,14 +214,14 @@ fn without_numbers(text: &str) -> String {
 }
 
 /// What could not be checked, and the codes that it leaves open. Reasons that differ only in their numbers are one.
-fn by_lack(told: &Told) -> Vec<(String, Vec<&'static str>)> {
-    struct Group {
+fn by_lack(told: &PreflightDocument) -> Vec<(String, Vec<&'static str>)> {
+    struct NotCheckedGroup {
         without_numbers: String,
         first: String,
         others: usize,
         codes: Vec<&'static str>,
     }
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<NotCheckedGroup> = Vec::new();
     for NotChecked { code, what } in &told.not_checked {
         let without_numbers = without_numbers(what);
         match groups.iter_mut().find(|group| group.without_numbers == without_numbers) {
@@ -232,10 +232,10 @@ fn by_lack(told: &Told) -> Vec<(String, Vec<&'static str>)> {
                     group.codes.push(code);
                 }
             }
-            None => groups.push(Group { without_numbers, first: what.clone(), others: 0, codes: vec![code] }),
+            None => groups.push(NotCheckedGroup { without_numbers, first: what.clone(), others: 0, codes: vec![code] }),
         }
     }
-    let text = |group: Group| match group.others {
+    let text = |group: NotCheckedGroup| match group.others {
         0 => (group.first, group.codes),
         others => (format!("{} (and {others} more like this)", group.first), group.codes),
     };

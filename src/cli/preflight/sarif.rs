@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Told, summary};
+use super::{PreflightDocument, summary};
 use crate::preflight::checks::{RuleMetadata, pages};
 use gameday_core::model::{Finding, Severity};
 
@@ -44,7 +44,7 @@ fn result(found: &Finding, rules: &[RuleMetadata], file: &str) -> Value {
 }
 
 /// The log of one run.
-pub(super) fn log(told: &Told) -> Value {
+pub(super) fn log(told: &PreflightDocument) -> Value {
     let rules = pages();
     let lacks = told.not_checked.iter().map(|lack| {
         json!({

@@ -68,7 +68,7 @@ impl Tick {
 
 /// A fault, and how many targets it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Planned {
+pub(super) struct BoardFault {
     pub fault: String,
     pub region: String,
     pub targets: usize,
@@ -76,7 +76,7 @@ pub(super) struct Planned {
 
 /// Logins of a Region within a bar's time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Bucket {
+pub(super) struct BarBucket {
     pub attempted: u64,
     pub succeeded: u64,
 }
@@ -91,11 +91,11 @@ pub(super) struct Board {
     pub phase_started: Option<Timestamp>,
     /// When each was seen first.
     pub ticks: BTreeMap<Tick, Timestamp>,
-    pub faults: Vec<Planned>,
+    pub faults: Vec<BoardFault>,
     /// Whether a cut is in force.
     pub cut: bool,
     /// By role: primary, replica.
-    pub rates: [VecDeque<Bucket>; 2],
+    pub rates: [VecDeque<BarBucket>; 2],
     /// Ended logins by outcome.
     pub outcomes: BTreeMap<String, u64>,
     /// What was said, the latest last.
@@ -126,7 +126,7 @@ impl Board {
             ticks: BTreeMap::new(),
             faults: Vec::new(),
             cut: false,
-            rates: [VecDeque::from([Bucket::default()]), VecDeque::from([Bucket::default()])],
+            rates: [VecDeque::from([BarBucket::default()]), VecDeque::from([BarBucket::default()])],
             outcomes: BTreeMap::new(),
             lines: VecDeque::new(),
             phases,
@@ -206,7 +206,7 @@ impl Board {
         let bucket = (self.seconds(now) / BUCKET.as_secs_f64()).floor() as i64;
         let missing = usize::try_from(bucket - self.bucket).unwrap_or(0).min(BUCKETS);
         for rates in &mut self.rates {
-            rates.extend(std::iter::repeat_n(Bucket::default(), missing));
+            rates.extend(std::iter::repeat_n(BarBucket::default(), missing));
             while rates.len() > BUCKETS {
                 rates.pop_front();
             }
@@ -241,7 +241,7 @@ impl Board {
                 vec![format!("{:5.1} s  phase: {}", self.seconds(at), phase.as_str())]
             }
             Event::FaultPlanned { fault, region, targets, .. } => {
-                let planned = Planned { fault: fault.clone(), region: region.to_string(), targets: targets.len() };
+                let planned = BoardFault { fault: fault.clone(), region: region.to_string(), targets: targets.len() };
                 self.faults.push(planned);
                 Vec::new()
             }

@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Gauge, Paragraph, Sparkline, SparklineBar};
 
-use super::board::{Board, Bucket, Tick};
+use super::board::{BarBucket, Board, Tick};
 
 /// Below either, only the phase, the state and the last lines are shown.
 const WHOLE: (u16, u16) = (72, 20);
@@ -120,7 +120,7 @@ fn sign_ins(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palette) 
         let [label, bars] = Layout::horizontal([Constraint::Length(NAME), Constraint::Min(0)]).areas(area);
         let shown = usize::from(bars.width);
         let from = rates.len().saturating_sub(shown);
-        let bar = |bucket: &Bucket| {
+        let bar = |bucket: &BarBucket| {
             let share = (100 * bucket.succeeded).checked_div(bucket.attempted);
             // A bar of no height looks like no login at all.
             let failed = share.is_some_and(|share| share < 99);
@@ -147,7 +147,7 @@ fn fault_lines(frame: &mut Frame<'_>, area: Rect, board: &Board, now: Timestamp,
         (false, _, true) => Span::styled("removed", palette.fg(Color::Green)),
         (false, _, false) => Span::raw("not yet in force"),
     };
-    let line = |planned: &super::board::Planned| {
+    let line = |planned: &super::board::BoardFault| {
         let what = format!("{} in {}, {}: ", planned.fault, planned.region, counted(planned.targets, "target"));
         Line::from(vec![Span::raw(one_line(&what)), state.clone()])
     };
@@ -219,7 +219,7 @@ mod tests {
         }
         board.advance(at(72));
         for (second, bucket) in board.rates[0].iter_mut().enumerate() {
-            *bucket = Bucket { attempted: 10, succeeded: if second < 6 { 10 } else { 0 } };
+            *bucket = BarBucket { attempted: 10, succeeded: if second < 6 { 10 } else { 0 } };
         }
         board.outcomes = [("succeeded".to_owned(), 60), ("connect_timeout".to_owned(), 84)].into();
         board

@@ -13,7 +13,7 @@ use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage
 use crate::faults::changes::mark::Marked;
 use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
+use crate::faults::state::{Attribute, FactKind, Own, Snapshot, State, text, there};
 use crate::faults::tags::WAS_TAG;
 use gameday_core::scenario::Trigger;
 
@@ -77,9 +77,9 @@ pub(crate) const SNAPSHOT: Snapshot =
 async fn snapshot(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
     let Some(reserved) = there(reserved(clients, arn).await)? else { return Ok(()) };
     let facts = [(Attribute::ReservedConcurrency, text(reserved_text(reserved)))];
-    state.add(&clients.region, Kind::Function, arn, facts);
+    state.add(&clients.region, FactKind::Function, arn, facts);
     let tags = there(Marked::Function(arn.to_owned()).tags(clients).await)?.unwrap_or_default();
-    state.add_tags(&clients.region, Kind::Function, arn, tags);
+    state.add_tags(&clients.region, FactKind::Function, arn, tags);
     Ok(())
 }
 
@@ -164,9 +164,9 @@ impl Change for ThrottleFunction {
         permits.statement("HealFunctions").allow([call], [self.function.clone()]);
     }
 
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
         let own = Own::Is(reserved_text(Some(0)));
-        Some((Kind::Function, Attribute::ReservedConcurrency, own))
+        Some((FactKind::Function, Attribute::ReservedConcurrency, own))
     }
 
     fn touches(&self) -> String {

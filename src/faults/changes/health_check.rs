@@ -11,7 +11,7 @@ use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage
 use crate::faults::changes::mark::Marked;
 use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
+use crate::faults::state::{Attribute, FactKind, Own, Snapshot, State, text, there};
 use crate::faults::tags::WAS_TAG;
 
 /// route53:UpdateHealthCheck of `Inverted`; inverse the same, as it was.
@@ -25,14 +25,14 @@ pub struct InvertHealthCheck {
 
 /// A health check as it is now.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Described {
+pub(crate) struct DescribedCheck {
     /// Counts its updates.
     pub version: i64,
     /// Its settings.
     pub config: HealthCheckConfig,
 }
 
-impl Described {
+impl DescribedCheck {
     /// Whether it is inverted.
     pub(crate) fn inverted(&self) -> bool {
         self.config.inverted().unwrap_or_default()
@@ -43,14 +43,14 @@ impl Described {
 ///
 /// # Errors
 /// [`CloudError`].
-pub(crate) async fn describe(clients: &RegionClients, id: &str) -> Result<Described, CloudError> {
+pub(crate) async fn describe(clients: &RegionClients, id: &str) -> Result<DescribedCheck, CloudError> {
     let operation = "route53:GetHealthCheck";
     let call = clients.reading.route53.get_health_check().health_check_id(id);
     let answer = call.send().await.map_err(CloudError::of(operation))?;
     let check = answer.health_check.ok_or_else(|| CloudError::incomplete(operation, "health check"))?;
     let version = check.health_check_version;
     let config = check.health_check_config.ok_or_else(|| CloudError::incomplete(operation, "configuration"))?;
-    Ok(Described { version, config })
+    Ok(DescribedCheck { version, config })
 }
 
 async fn update(clients: &RegionClients, id: &str, version: i64, inverted: bool) -> Result<(), CloudError> {
@@ -72,9 +72,9 @@ async fn snapshot(clients: &RegionClients, id: &str, state: &mut State) -> Resul
         (Attribute::Disabled, text(config.disabled().unwrap_or_default().to_string())),
         (Attribute::FailureThreshold, text(format!("{:?}", config.failure_threshold()))),
     ];
-    state.add(&clients.region, Kind::HealthCheck, id, facts);
+    state.add(&clients.region, FactKind::HealthCheck, id, facts);
     let tags = there(Marked::HealthCheck(id.to_owned()).tags(clients).await)?.unwrap_or_default();
-    state.add_tags(&clients.region, Kind::HealthCheck, id, tags);
+    state.add_tags(&clients.region, FactKind::HealthCheck, id, tags);
     Ok(())
 }
 
@@ -139,9 +139,9 @@ impl Change for InvertHealthCheck {
         permits.statement("HealHealthCheck").allow(["route53:UpdateHealthCheck"], [check]);
     }
 
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
         let own = Own::Is((!self.was).to_string());
-        Some((Kind::HealthCheck, Attribute::Inverted, own))
+        Some((FactKind::HealthCheck, Attribute::Inverted, own))
     }
 
     fn touches(&self) -> String {

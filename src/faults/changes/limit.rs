@@ -14,7 +14,7 @@ use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage
 use crate::faults::changes::mark::Marked;
 use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text};
+use crate::faults::state::{Attribute, FactKind, Own, Snapshot, State, text};
 use crate::faults::tags::WAS_TAG;
 
 /// The category of sign-ins.
@@ -126,7 +126,7 @@ pub(crate) const SNAPSHOT: Snapshot =
 
 async fn snapshot(clients: &RegionClients, limit: &str, state: &mut State) -> Result<(), CloudError> {
     let now = provisioned(clients).await?.provisioned;
-    state.add(&clients.region, Kind::Limit, limit, [(Attribute::ProvisionedLimit, text(rate_text(now)))]);
+    state.add(&clients.region, FactKind::Limit, limit, [(Attribute::ProvisionedLimit, text(rate_text(now)))]);
     Ok(())
 }
 
@@ -191,10 +191,10 @@ impl Change for SetProvisionedLimit {
         permit(["cognito-idp:UpdateProvisionedLimit"], "HealLimits", permits);
     }
 
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
         // Of a change that a schedule alone tells, nobody knows the rate.
         let own = self.rate.map(|rate| Own::Is(rate_text(rate)))?;
-        Some((Kind::Limit, Attribute::ProvisionedLimit, own))
+        Some((FactKind::Limit, Attribute::ProvisionedLimit, own))
     }
 
     fn touches(&self) -> String {

@@ -13,7 +13,7 @@ use crate::cloud::{CloudError, RegionClients};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage};
 use crate::faults::finder::{Finder, is_gone};
 use crate::faults::permits::Permits;
-use crate::faults::state::{Kind, Snapshot, State, there};
+use crate::faults::state::{FactKind, Snapshot, State, there};
 use crate::faults::tags::{MARK_TAG, WAS_TAG, tag};
 
 /// Tags on a resource, one of them [`MARK_TAG`]; inverse their removal.
@@ -159,7 +159,7 @@ pub(crate) const POOL_TAGS: Snapshot =
 
 async fn pool_tags(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
     let tags = there(Marked::Pool(arn.to_owned()).tags(clients).await)?.unwrap_or_default();
-    state.add_tags(&clients.region, Kind::UserPool, arn, tags);
+    state.add_tags(&clients.region, FactKind::UserPool, arn, tags);
     Ok(())
 }
 

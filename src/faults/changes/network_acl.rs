@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
 use crate::faults::describe_cache::Freshness;
-use crate::faults::dry_run::{Answer, DryRun};
+use crate::faults::dry_run::{DryRun, DryRunOutcome};
 use crate::faults::finder::Finder;
 use crate::faults::network::{Acl, AclRule, Vpc};
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own};
+use crate::faults::state::{Attribute, FactKind, Own};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, tag};
 use gameday_core::model::RunId;
 
@@ -115,19 +115,19 @@ impl Change for CreateClone {
         Some(&self.vpc)
     }
 
-    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<DryRunOutcome>, CloudError>> {
         async {
             let ec2 = &ask.clients.ec2_mutating;
             let call = ec2.create_network_acl().dry_run(true).vpc_id(&self.vpc);
             let call = call.tag_specifications(ask.tags(ResourceType::NetworkAcl, &self.tags)).send();
             let made = match call.await.map_err(CloudError::of(self.call())) {
-                Err(error) => return Ok(Some(Answer::of(error))),
+                Err(error) => return Ok(Some(DryRunOutcome::of(error))),
                 Ok(made) => made,
             };
             let id = made.network_acl().and_then(|acl| acl.network_acl_id()).unwrap_or_default();
             let undone = ec2.delete_network_acl().network_acl_id(id).send().await;
             undone.map_err(CloudError::of("ec2:DeleteNetworkAcl"))?;
-            Ok(Some(Answer::Made(self.call())))
+            Ok(Some(DryRunOutcome::Made(self.call())))
         }
         .boxed()
     }
@@ -270,8 +270,8 @@ impl Change for Swap {
         permits.statement("MoveSubnets").allow(["ec2:ReplaceNetworkAclAssociation"], resources);
     }
 
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
-        Some((Kind::Subnet, Attribute::NetworkAcl, Own::Refers))
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
+        Some((FactKind::Subnet, Attribute::NetworkAcl, Own::Refers))
     }
 
     fn touches(&self) -> String {
@@ -288,7 +288,7 @@ impl Change for Swap {
         .boxed()
     }
 
-    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<DryRunOutcome>, CloudError>> {
         async {
             let ec2 = &ask.clients.ec2_mutating;
             let described = Vpc::describe(ask.clients, &self.vpc).await?;
@@ -296,7 +296,7 @@ impl Change for Swap {
             let Some(used) = described.association(&self.subnet) else { return Ok(None) };
             let call = ec2.replace_network_acl_association().dry_run(true).association_id(&used.id);
             let answer = call.network_acl_id(&used.acl).send().await.map_err(CloudError::of(self.call()));
-            Ok(Some(answer.map_or_else(Answer::of, |_| Answer::Made(self.call()))))
+            Ok(Some(answer.map_or_else(DryRunOutcome::of, |_| DryRunOutcome::Made(self.call()))))
         }
         .boxed()
     }

@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
-use crate::faults::dry_run::{Answer, DryRun};
+use crate::faults::dry_run::{DryRun, DryRunOutcome};
 use crate::faults::finder::Finder;
 use crate::faults::permits::{DESCRIBE_NETWORK, Permits};
-use crate::faults::state::{Attribute, Kind, Own, Part};
+use crate::faults::state::{Attribute, FactKind, Own, Part};
 use crate::faults::tags::{CLONE_TAG, RUN_TAG, WAS_TAG, tag};
 
 pub(crate) use rule::Revoke;
@@ -79,11 +79,11 @@ pub enum Grouped {
 
 impl Grouped {
     /// What it is, as a fact names it.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FactKind {
         match self {
-            Self::Interface(_) => Kind::NetworkInterface,
-            Self::Balancer(_) => Kind::LoadBalancer,
-            Self::Endpoint(_) => Kind::VpcEndpoint,
+            Self::Interface(_) => FactKind::NetworkInterface,
+            Self::Balancer(_) => FactKind::LoadBalancer,
+            Self::Endpoint(_) => FactKind::VpcEndpoint,
         }
     }
 
@@ -208,19 +208,19 @@ impl Change for CreateEmpty {
         Some(&self.vpc)
     }
 
-    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<DryRunOutcome>, CloudError>> {
         async {
             let ec2 = &ask.clients.ec2_mutating;
             let call = ec2.create_security_group().dry_run(true).vpc_id(&self.vpc).group_name(&self.name);
             let call = call.description(DESCRIPTION);
             let call = call.tag_specifications(ask.tags(ResourceType::SecurityGroup, &self.tags)).send();
             let made = match call.await.map_err(CloudError::of(self.call())) {
-                Err(error) => return Ok(Some(Answer::of(error))),
+                Err(error) => return Ok(Some(DryRunOutcome::of(error))),
                 Ok(made) => made,
             };
             let undone = ec2.delete_security_group().set_group_id(made.group_id).send().await;
             undone.map_err(CloudError::of("ec2:DeleteSecurityGroup"))?;
-            Ok(Some(Answer::Made(self.call())))
+            Ok(Some(DryRunOutcome::Made(self.call())))
         }
         .boxed()
     }
@@ -405,7 +405,7 @@ impl Change for SwapGroups {
         self.target.permit("HealSecurityGroups", self.was.iter().map(String::as_str), permits);
     }
 
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
         Some((self.target.kind(), Attribute::Groups, Own::Refers))
     }
 

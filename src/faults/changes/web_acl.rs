@@ -22,7 +22,7 @@ use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
 use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own, Snapshot, State, text, there};
+use crate::faults::state::{Attribute, FactKind, Own, Snapshot, State, text, there};
 use crate::faults::tags::{RUN_TAG, RUNS_BEGIN, WAS_TAG};
 use gameday_core::model::RUN_HEADER;
 
@@ -181,12 +181,12 @@ pub(crate) const SNAPSHOT: Snapshot = Snapshot {
 async fn snapshot(clients: &RegionClients, pool: &str, state: &mut State) -> Result<(), CloudError> {
     let acl = there(of_pool(clients, pool).await)?.flatten();
     let acl = acl.map_or_else(|| NONE.to_owned(), |acl| acl.arn);
-    state.add(&clients.region, Kind::UserPool, pool, [(Attribute::WebAcl, text(acl))]);
+    state.add(&clients.region, FactKind::UserPool, pool, [(Attribute::WebAcl, text(acl))]);
     let Some(run) = state.run().cloned() else { return Ok(()) };
     for acl in of_runs(clients).await? {
         let name = acl.name.unwrap_or_default();
         if run_of(&name) == Some(run.as_str()) {
-            state.add(&clients.region, Kind::WebAcl, &name, [(Attribute::Name, text(&name))]);
+            state.add(&clients.region, FactKind::WebAcl, &name, [(Attribute::Name, text(&name))]);
         }
     }
     Ok(())
@@ -396,8 +396,8 @@ impl Change for AssociateBlockingAcl {
         self.pool == other.pool
     }
 
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
-        Some((Kind::UserPool, Attribute::WebAcl, Own::Refers))
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
+        Some((FactKind::UserPool, Attribute::WebAcl, Own::Refers))
     }
 
     fn touches(&self) -> String {

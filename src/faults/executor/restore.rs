@@ -21,7 +21,7 @@ use crate::faults::journal::Recorded;
 use crate::faults::rate_limiter::CALLS_IN_FLIGHT;
 use gameday_core::model::{Clock, Event, Region};
 
-use super::{Executor, FIRST_PAUSE, IN_FLIGHT_LAGS, LONGEST_PAUSE, Place};
+use super::{Executor, FIRST_PAUSE, IN_FLIGHT_LAGS, LONGEST_PAUSE, RegionState};
 
 /// So often undoing says that it goes on, and trying again says why, in real time.
 const SAYS_EVERY: Duration = Duration::from_secs(5);
@@ -286,13 +286,13 @@ impl Executor {
             let batch: Vec<&Same> = open.iter().rev().filter(|same| same.action.stage() == *stage).collect();
             let fresh = self.now();
             let calls = batch.into_iter().map(|same| work.undo_one(same, fresh, blind));
-            let results: Vec<Done> = stream::iter(calls).buffered(CALLS_IN_FLIGHT).collect().await;
+            let results: Vec<UndoneChange> = stream::iter(calls).buffered(CALLS_IN_FLIGHT).collect().await;
             self.book(results, &mut round).await;
         }
         round
     }
 
-    async fn book(&self, results: Vec<Done>, round: &mut Round) {
+    async fn book(&self, results: Vec<UndoneChange>, round: &mut Round) {
         let mut reverted = Vec::new();
         for done in results {
             match done.result {
@@ -369,7 +369,7 @@ fn same(recorded: Vec<Recorded>) -> Vec<Same> {
     found
 }
 
-struct Done {
+struct UndoneChange {
     ids: Vec<u64>,
     counts: u32,
     region: Region,
@@ -403,7 +403,7 @@ impl Undoing<'_> {
                 }
             };
             let place = self.own.regions.get(&same.region);
-            if let (Some(Place { made, .. }), Some(key), Some(id)) =
+            if let (Some(RegionState { made, .. }), Some(key), Some(id)) =
                 (place, same.action.change().makes(), found.and_then(|applied| applied.id))
             {
                 made.put(key, &id);
@@ -411,7 +411,7 @@ impl Undoing<'_> {
         }
     }
 
-    async fn undo_one(&self, same: &Same, first: Freshness, blind: bool) -> Done {
+    async fn undo_one(&self, same: &Same, first: Freshness, blind: bool) -> UndoneChange {
         // What this process itself has undone, and was answered, need not be done again before it is looked at.
         let blind = blind && (self.own.resumed || !same.over);
         let patience = (self.own.lag * STALE_LAGS).max(STALE_PATIENCE);
@@ -431,7 +431,7 @@ impl Undoing<'_> {
             }
         };
         let change = same.action.change();
-        Done {
+        UndoneChange {
             ids: same.ids.clone(),
             counts: same.counts,
             region: same.region.clone(),

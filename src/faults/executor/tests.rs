@@ -29,7 +29,7 @@ const LAG: Duration = Duration::from_millis(60);
 const ALLOWED_FOR: Duration = Duration::from_millis(120);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Acl {
+struct FakeAcl {
     rules: BTreeMap<(bool, i32), (bool, String)>,
     tags: BTreeMap<String, String>,
 }
@@ -37,7 +37,7 @@ struct Acl {
 /// What is there. Associations are numbered anew with every replacement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct There {
-    acls: BTreeMap<String, Acl>,
+    acls: BTreeMap<String, FakeAcl>,
     associations: BTreeMap<String, (u32, String)>,
 }
 
@@ -58,9 +58,9 @@ struct Ec2 {
 }
 
 #[derive(Debug, Clone)]
-struct Fake(Arc<Mutex<Ec2>>);
+struct FakeEc2(Arc<Mutex<Ec2>>);
 
-type Form = BTreeMap<String, String>;
+type RequestForm = BTreeMap<String, String>;
 
 impl Ec2 {
     fn described(&self) -> &There {
@@ -73,7 +73,7 @@ impl Ec2 {
         self.before.push((Instant::now(), self.now.clone()));
     }
 
-    fn answer(&mut self, action: &str, form: &Form) -> Result<String, &'static str> {
+    fn answer(&mut self, action: &str, form: &RequestForm) -> Result<String, &'static str> {
         let text = |key: &str| form.get(key).cloned().unwrap_or_default();
         if self.denied.iter().any(|denied| *denied == action) {
             return Err("UnauthorizedOperation");
@@ -93,7 +93,7 @@ impl Ec2 {
                         let of = |part: &str| form.get(&format!("TagSpecification.1.Tag.{n}.{part}")).cloned();
                         of("Key").zip(of("Value"))
                     };
-                    let acl = Acl { tags: (1..9).filter_map(tag).collect(), ..Acl::default() };
+                    let acl = FakeAcl { tags: (1..9).filter_map(tag).collect(), ..FakeAcl::default() };
                     self.now.acls.insert(id.clone(), acl);
                     self.tokens.insert(text("ClientToken"), id.clone());
                     id
@@ -176,10 +176,10 @@ fn shown(there: &There) -> String {
     text + "</networkAclSet>"
 }
 
-impl HttpConnector for Fake {
+impl HttpConnector for FakeEc2 {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = request.body().bytes().unwrap_or_default();
-        let form: Form = form_urlencoded::parse(body).into_owned().collect();
+        let form: RequestForm = form_urlencoded::parse(body).into_owned().collect();
         let action = form.get("Action").cloned().unwrap_or_default();
         let mut ec2 = self.0.lock().unwrap();
         ec2.calls.push(action.clone());
@@ -251,9 +251,9 @@ impl Rehearsal {
         let there = There {
             acls: BTreeMap::from([(
                 ORIGINAL.to_owned(),
-                Acl {
+                FakeAcl {
                     rules: [false, true].map(|egress| ((egress, 100), (true, "0.0.0.0/0".to_owned()))).into(),
-                    ..Acl::default()
+                    ..FakeAcl::default()
                 },
             )]),
             associations: [("subnet-1", 901), ("subnet-2", 902)]
@@ -268,7 +268,7 @@ impl Rehearsal {
             ..Access::default()
         };
         let mut clients = reconnect(&access, &region()).await.unwrap();
-        let fake = SharedHttpConnector::new(Fake(Arc::clone(&ec2)));
+        let fake = SharedHttpConnector::new(FakeEc2(Arc::clone(&ec2)));
         let http: SharedHttpClient = http_client_fn(move |_, _| fake.clone());
         let config = aws_sdk_ec2::Config::builder()
             .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())
@@ -409,7 +409,7 @@ async fn what_somebody_changed_since_the_plan_is_not_touched() {
     let rehearsal = Rehearsal::new(Duration::ZERO).await;
     {
         let mut ec2 = rehearsal.ec2();
-        ec2.now.acls.insert("acl-tight".to_owned(), Acl::default());
+        ec2.now.acls.insert("acl-tight".to_owned(), FakeAcl::default());
         ec2.now.associations.insert("subnet-2".to_owned(), (903, "acl-tight".to_owned()));
     }
     let refused = rehearsal.inject().await.unwrap_err();
@@ -427,7 +427,7 @@ async fn what_somebody_moved_during_the_outage_is_left_alone_and_named_once() {
     {
         let mut ec2 = rehearsal.ec2();
         ec2.change();
-        ec2.now.acls.insert("acl-theirs".to_owned(), Acl::default());
+        ec2.now.acls.insert("acl-theirs".to_owned(), FakeAcl::default());
         ec2.now.associations.insert("subnet-2".to_owned(), (904, "acl-theirs".to_owned()));
     }
     assert_eq!(rehearsal.restore().await.left, Vec::<String>::new());

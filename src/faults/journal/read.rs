@@ -60,7 +60,7 @@ pub(super) fn lost(path: &Path) -> Option<JournalError> {
 /// How many changes the event log beside a journal tells of that were made and took effect.
 fn changes_in_events(journal: &Path) -> usize {
     #[derive(Deserialize)]
-    struct Change {
+    struct JournaledChange {
         event: String,
         #[serde(default)]
         step: String,
@@ -69,8 +69,8 @@ fn changes_in_events(journal: &Path) -> usize {
     }
     let Ok(file) = File::open(journal.with_file_name("events.ndjson")) else { return 0 };
     let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
-    let changes = lines.filter_map(|line| serde_json::from_slice::<Change>(&line).ok());
-    let made = |change: &Change| {
+    let changes = lines.filter_map(|line| serde_json::from_slice::<JournaledChange>(&line).ok());
+    let made = |change: &JournaledChange| {
         change.event == "mutation" && matches!(change.step.as_str(), "prepare" | "cut") && change.error.is_none()
     };
     changes.filter(made).count()

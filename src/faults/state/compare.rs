@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribute, Fact, Kind, Own, Resource, State, Value};
+use super::{Attribute, Fact, FactKind, Own, Resource, State, Value};
 use crate::faults::executor::ChangedByOthers;
 use crate::faults::tags::{MARK_TAG, RUN_TAG, WAS_TAG};
 use gameday_core::model::{Region, sha256};
@@ -94,7 +94,7 @@ impl State {
     /// Whether the run made it, by its tag, or named it.
     fn is_made(&self, resource: &Resource) -> bool {
         let run = self.run.as_ref().map(gameday_core::model::RunId::as_str);
-        run.is_some() && (resource.kind == Kind::Schedule || self.tag(resource, RUN_TAG) == run)
+        run.is_some() && (resource.kind == FactKind::Schedule || self.tag(resource, RUN_TAG) == run)
     }
 
     /// Rules of security groups that came back with another ID, which somebody may have written down.
@@ -160,7 +160,7 @@ impl Judge<'_> {
         let is = self.later.facts.get(fact);
         // Nobody but AWS deletes a Region's every network ACL and security group: that is a look at another place.
         let seen = |resource: &Resource| {
-            let network = matches!(resource.kind, Kind::NetworkAcl | Kind::SecurityGroup);
+            let network = matches!(resource.kind, FactKind::NetworkAcl | FactKind::SecurityGroup);
             network && resource.region == fact.resource.region
         };
         let sees_nothing = |state: &State| !state.facts.keys().any(|fact| seen(&fact.resource));
@@ -193,7 +193,7 @@ impl Judge<'_> {
             let resource = Resource { region: region.clone(), kind, id: id.clone() };
             self.later.is_made(&resource)
         };
-        value.ids().iter().any(|id| made(Kind::NetworkAcl, id) || made(Kind::SecurityGroup, id))
+        value.ids().iter().any(|id| made(FactKind::NetworkAcl, id) || made(FactKind::SecurityGroup, id))
     }
 
     /// What to say of a resource that was not there before.
@@ -202,7 +202,7 @@ impl Judge<'_> {
             return format!("{resource} still exists");
         }
         let name = match self.later.get(resource, Attribute::Name) {
-            Some(Value::Text(name)) if resource.kind == Kind::SecurityGroup => Some(name.as_str()),
+            Some(Value::Text(name)) if resource.kind == FactKind::SecurityGroup => Some(name.as_str()),
             _ => self.later.tag(resource, "Name"),
         };
         match (name, self.later.tag(resource, RUN_TAG)) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attribute, Fact, Kind, Resource, State, Value};
+use super::{Attribute, Fact, FactKind, Resource, State, Value};
 use crate::cloud::{CloudError, ErrorClass};
 use gameday_core::model::Region;
 
@@ -29,14 +29,20 @@ pub(crate) fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> Value {
 
 impl State {
     /// Adds facts of a resource.
-    pub fn add(&mut self, region: &Region, kind: Kind, id: &str, facts: impl IntoIterator<Item = (Attribute, Value)>) {
+    pub fn add(
+        &mut self,
+        region: &Region,
+        kind: FactKind,
+        id: &str,
+        facts: impl IntoIterator<Item = (Attribute, Value)>,
+    ) {
         let resource = Resource { region: region.clone(), kind, id: id.to_owned() };
         let fact = |attribute| Fact { resource: resource.clone(), attribute };
         self.facts.extend(facts.into_iter().map(|(attribute, value)| (fact(attribute), value)));
     }
 
     /// Adds the tags of a resource.
-    pub fn add_tags(&mut self, region: &Region, kind: Kind, id: &str, tags: BTreeMap<String, String>) {
+    pub fn add_tags(&mut self, region: &Region, kind: FactKind, id: &str, tags: BTreeMap<String, String>) {
         self.add(region, kind, id, tags.into_iter().map(|(key, value)| (Attribute::Tag(key), Value::Text(value))));
     }
 }

@@ -10,7 +10,7 @@ use gameday_core::model::Region;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Kind {
+pub enum FactKind {
     NetworkAcl,
     Subnet,
     SecurityGroup,
@@ -25,7 +25,7 @@ pub enum Kind {
     Schedule,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FactKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NetworkAcl => "network ACL",
@@ -50,7 +50,7 @@ pub struct Resource {
     /// Where.
     pub region: Region,
     /// What it is.
-    pub kind: Kind,
+    pub kind: FactKind,
     /// Its ID, ARN or name.
     pub id: String,
 }
@@ -58,7 +58,7 @@ pub struct Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Limit => write!(f, "{} in {}", self.kind, self.region),
+            FactKind::Limit => write!(f, "{} in {}", self.kind, self.region),
             _ => write!(f, "{} {} in {}", self.kind, self.id, self.region),
         }
     }

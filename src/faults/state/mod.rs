@@ -13,7 +13,7 @@ use gameday_core::model::{Region, RunId};
 
 pub use compare::Comparison;
 pub(super) use describe::{ids, text, there};
-pub use fact::{Attribute, Fact, Kind, Own, Resource, Value};
+pub use fact::{Attribute, Fact, FactKind, Own, Resource, Value};
 
 /// How something that changes touch is described.
 pub(super) struct Snapshot {
@@ -122,7 +122,7 @@ impl State {
 
     /// Remembers the ID of a security group's rule.
     pub(super) fn add_rule_id(&mut self, region: &Region, group: &str, attribute: Attribute, id: String) {
-        let resource = Resource { region: region.clone(), kind: Kind::SecurityGroup, id: group.to_owned() };
+        let resource = Resource { region: region.clone(), kind: FactKind::SecurityGroup, id: group.to_owned() };
         self.rule_ids.insert(Fact { resource, attribute }, id);
     }
 

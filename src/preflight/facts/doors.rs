@@ -160,9 +160,9 @@ async fn handshake(tls: &TlsConnector, name: &str, to: SocketAddr) -> Result<(Co
     .await
 }
 
-type Seen = (Vec<Vec<u8>>, Result<u16, String>);
+type SeenCertificate = (Vec<Vec<u8>>, Result<u16, String>);
 
-async fn ask(tls: &TlsConnector, name: &str, to: SocketAddr, path: &str) -> Result<Seen, String> {
+async fn ask(tls: &TlsConnector, name: &str, to: SocketAddr, path: &str) -> Result<SeenCertificate, String> {
     let (mut connection, chain) = handshake(tls, name, to).await?;
     let request = request(name, to.port(), path)?;
     let status = patiently(async {

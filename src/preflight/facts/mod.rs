@@ -22,7 +22,7 @@ pub use api_gateway::Guarded;
 pub use dns::resolvers;
 pub use doors::{Door, NoKeys, covers};
 pub use drill::Interface;
-pub use quotas::{Applied, Need, Provisioned, SIGN_INS};
+pub use quotas::{AppliedQuota, Need, Provisioned, SIGN_INS};
 pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, asks, connect_timeout, counts, side};
 
 use std::any::Any;
@@ -60,12 +60,12 @@ pub struct Facts {
     /// What its user allows.
     pub allowed: Allowed,
     seen: watch::Sender<TokensSoFar>,
-    answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    answers: Mutex<HashMap<String, Arc<OnceCell<CachedAnswer>>>>,
     calls: Mutex<BTreeMap<&'static str, usize>>,
     at_once: Semaphore,
 }
 
-type Answer = Result<Arc<dyn Any + Send + Sync>, Unavailable>;
+type CachedAnswer = Result<Arc<dyn Any + Send + Sync>, Unavailable>;
 
 /// What the tokens of the sign-ins so far say of their signatures, by Region.
 #[derive(Debug, Default)]

@@ -23,7 +23,7 @@ pub struct Provisioned {
 
 /// A quota as Service Quotas applies it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Applied {
+pub struct AppliedQuota {
     /// Its name.
     pub name: String,
     /// Its value.
@@ -83,7 +83,7 @@ impl Facts {
         &self,
         role: RegionRole,
         service: &'static str,
-    ) -> Result<Arc<BTreeMap<String, Applied>>, Unavailable> {
+    ) -> Result<Arc<BTreeMap<String, AppliedQuota>>, Unavailable> {
         let operation = "servicequotas:ListServiceQuotas";
         self.call(operation, role, service, async move {
             let call = self.cloud.region(role).checked.quotas.list_service_quotas().service_code(service);
@@ -93,7 +93,7 @@ impl Facts {
                 for quota in page.map_err(CloudError::of(operation))?.quotas.unwrap_or_default() {
                     let (Some(code), Some(value)) = (quota.quota_code(), quota.value()) else { continue };
                     let name = quota.quota_name().unwrap_or_default().to_owned();
-                    found.insert(code.to_owned(), Applied { name, value });
+                    found.insert(code.to_owned(), AppliedQuota { name, value });
                 }
             }
             Ok(found)

@@ -15,7 +15,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// What those calls need of the login.
 #[derive(Debug)]
-pub(in crate::users) struct Session<'a> {
+pub(in crate::users) struct SignedIn<'a> {
     /// Its access token.
     pub access: &'a Secret,
     /// Its refresh token, where it has one.
@@ -28,7 +28,7 @@ pub(in crate::users) struct Session<'a> {
 pub(in crate::users) async fn go_on(
     context: &mut AttemptContext<'_>,
     then: &[AfterLogin],
-    session: &Session<'_>,
+    session: &SignedIn<'_>,
 ) -> Result<(), LoginOutcome> {
     for next in then {
         match next {
@@ -39,7 +39,7 @@ pub(in crate::users) async fn go_on(
     Ok(())
 }
 
-async fn get_user(context: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+async fn get_user(context: &mut AttemptContext<'_>, session: &SignedIn<'_>) -> Result<(), LoginOutcome> {
     let step = LoginStep::GetUser;
     let connection = context.connection().await?;
     context.next(step);
@@ -53,7 +53,7 @@ async fn get_user(context: &mut AttemptContext<'_>, session: &Session<'_>) -> Re
 }
 
 /// Signs out everywhere; then the refresh token must be of no more use.
-async fn sign_out(context: &mut AttemptContext<'_>, session: &Session<'_>) -> Result<(), LoginOutcome> {
+async fn sign_out(context: &mut AttemptContext<'_>, session: &SignedIn<'_>) -> Result<(), LoginOutcome> {
     let step = LoginStep::SignOut;
     let connection = context.connection().await?;
     context.next(step);

@@ -27,14 +27,14 @@ pub(super) enum By {
 }
 
 /// What the service said: tokens, or a challenge.
-pub(super) struct Answer {
+pub(super) struct AuthAnswer {
     result: Option<AuthenticationResultType>,
     challenge: Option<ChallengeNameType>,
     parameters: HashMap<String, String>,
     session: Option<String>,
 }
 
-impl Answer {
+impl AuthAnswer {
     /// The name that the pool has for the user, where the challenge tells it.
     fn user(&self) -> Option<String> {
         self.parameters.get("USER_ID_FOR_SRP").or_else(|| self.parameters.get("USERNAME")).cloned()
@@ -44,7 +44,7 @@ impl Answer {
 /// The four operations answer with the same members, in four types.
 macro_rules! answers {
     ($($output:ty),+) => {$(
-        impl From<$output> for Answer {
+        impl From<$output> for AuthAnswer {
             fn from(output: $output) -> Self {
                 Self {
                     result: output.authentication_result,
@@ -66,7 +66,7 @@ pub(super) async fn tokens(
     by: By,
     account: &Account,
     username: &str,
-    answer: impl Into<Answer>,
+    answer: impl Into<AuthAnswer>,
 ) -> Result<Signed, LoginOutcome> {
     let mut answer = answer.into();
     let mut username = username.to_owned();
@@ -131,9 +131,9 @@ async fn respond(
     cognito: &Client,
     by: By,
     username: &str,
-    asked: Answer,
+    asked: AuthAnswer,
     (key, value): (&str, String),
-) -> Result<Answer, LoginOutcome> {
+) -> Result<AuthAnswer, LoginOutcome> {
     let step = context.step;
     let responses = responses(context.client, username, (key, value));
     let client = &context.client.id;
@@ -141,13 +141,13 @@ async fn respond(
         By::User => {
             let call = cognito.respond_to_auth_challenge().client_id(client).set_challenge_name(asked.challenge);
             let call = call.set_session(asked.session).set_challenge_responses(Some(responses));
-            call.send().await.map(Answer::from).map_err(service(step))
+            call.send().await.map(AuthAnswer::from).map_err(service(step))
         }
         By::Admin => {
             let call = cognito.admin_respond_to_auth_challenge().user_pool_id(&context.door.pool_id).client_id(client);
             let call = call.set_challenge_name(asked.challenge).set_session(asked.session);
             let call = call.set_challenge_responses(Some(responses));
-            call.send().await.map(Answer::from).map_err(service(step))
+            call.send().await.map(AuthAnswer::from).map_err(service(step))
         }
     }
 }
@@ -170,7 +170,7 @@ mod tests {
         };
         let told = |parameters: &[(&str, &str)]| {
             let parameters = parameters.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-            Answer { result: None, challenge: None, parameters, session: None }.user()
+            AuthAnswer { result: None, challenge: None, parameters, session: None }.user()
         };
         assert_eq!(told(&[("USER_ID_FOR_SRP", "sub"), ("USERNAME", "ann@example.com")]).as_deref(), Some("sub"));
         assert_eq!(told(&[("USERNAME", "sub")]).as_deref(), Some("sub"));

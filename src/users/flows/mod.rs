@@ -21,7 +21,7 @@ use gameday_core::model::{Flow, LoginOutcome, Secret};
 use super::accounts::Who;
 use super::attempt_context::AttemptContext;
 
-pub(super) use after::{Session, go_on};
+pub(super) use after::{SignedIn, go_on};
 
 /// What a sign-in gave.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ const STEP: LoginStep = LoginStep::Token;
 /// RFC 6749, section 5.1, and the ID token of OpenID Connect.
 #[derive(Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the RFC's names")]
-struct Tokens {
+struct TokenAnswer {
     access_token: String,
     id_token: Option<String>,
     refresh_token: Option<String>,
@@ -25,7 +25,7 @@ struct Tokens {
 
 /// RFC 6749, section 5.2.
 #[derive(Deserialize)]
-struct Refusal {
+struct OauthError {
     error: String,
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn ask(
     match status {
         200 => {
             let malformed = |_| LoginOutcome::TokenInvalid { reason: "no access token".to_owned() };
-            let tokens: Tokens = serde_json::from_slice(body).map_err(malformed)?;
+            let tokens: TokenAnswer = serde_json::from_slice(body).map_err(malformed)?;
             Ok(Signed {
                 access: Secret::new(tokens.access_token),
                 id: tokens.id_token.map(Secret::new),
@@ -66,7 +66,7 @@ pub(super) async fn ask(
         }
         429 => Err(LoginOutcome::Throttled { step: STEP }),
         _ => {
-            let code = serde_json::from_slice(body).map(|refusal: Refusal| bounded(&refusal.error));
+            let code = serde_json::from_slice(body).map(|refusal: OauthError| bounded(&refusal.error));
             Err(LoginOutcome::Rejected { step: STEP, code: code.unwrap_or_else(|_| format!("HTTP {status}")) })
         }
     }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::figure::{Bounds, Figure, difference};
-use super::record::{Link, RunRecord};
+use super::figure::{Figure, FigureBounds, difference};
+use super::record::{RecordedLink, RunRecord};
 use crate::measure::{Interval, order_statistic_range};
 use crate::model::Milestone;
 
@@ -209,8 +209,8 @@ impl Figure {
     }
 
     /// What is known of a run's figure that was not reached: it is longer than it was waited for.
-    pub(super) fn unreached(self, run: &RunRecord) -> Option<Bounds> {
-        run.waited(self).filter(|waited| *waited > 0.0).map(|lower_s| Bounds { lower_s, upper_s: None })
+    pub(super) fn unreached(self, run: &RunRecord) -> Option<FigureBounds> {
+        run.waited(self).filter(|waited| *waited > 0.0).map(|lower_s| FigureBounds { lower_s, upper_s: None })
     }
 
     /// As [`Figure::chance`], where the other run did not reach it.
@@ -220,7 +220,7 @@ impl Figure {
 }
 
 /// As [`Figure::chance`], for a link of the chain.
-pub(super) fn link_chance(before: &RunRecord, now: &RunRecord, link: &Link) -> Option<Room> {
+pub(super) fn link_chance(before: &RunRecord, now: &RunRecord, link: &RecordedLink) -> Option<Room> {
     let milestone = |name: &str| Milestone::ALL.into_iter().find(|milestone| milestone.as_str() == name);
     let (from, to) = (milestone(&link.from)?, milestone(&link.to)?);
     Room::between(before.room_between(from, to), now.room_between(from, to))

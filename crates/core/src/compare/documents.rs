@@ -4,15 +4,15 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::chance::Room;
-use super::figure::{Bounds, Change, Figure, difference};
-use super::pair::{Pair, Part};
-use super::trend::{Cell, Row, Series, Trend};
+use super::figure::{Change, Figure, FigureBounds, difference};
+use super::pair::{Pair, PairPart};
+use super::trend::{Cell, Series, Trend, TrendRow};
 use crate::model::RunId;
 use crate::report::{PALETTE, seconds};
 
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Document {
+pub enum ComparisonDocument {
     /// For GitHub and GitLab.
     Markdown,
     /// One file that needs nothing else.
@@ -59,11 +59,11 @@ struct SeriesView {
     headers: Vec<(&'static str, &'static str)>,
     rows: Vec<RowView>,
     /// The RTO over the runs that had one, for Mermaid.
-    line: Option<Line>,
+    line: Option<FigureLine>,
     charts: Vec<Chart>,
 }
 
-struct Line {
+struct FigureLine {
     /// A name for each run that no other one has: Mermaid draws two of one name at one place.
     runs: String,
     /// The end of the axis, which begins at 0.
@@ -87,10 +87,10 @@ struct Chart {
     name: &'static str,
     meaning: &'static str,
     levels: Vec<(String, String)>,
-    bars: Vec<Bar>,
+    bars: Vec<RunBar>,
 }
 
-struct Bar {
+struct RunBar {
     x: String,
     top: String,
     height: String,
@@ -115,12 +115,16 @@ const LABEL: f64 = 190.0;
 
 /// A trend as a document.
 #[expect(clippy::expect_used, reason = "rendering to memory")]
-pub fn trend_text(trend: &Trend, document: Document) -> String {
+pub fn trend_text(trend: &Trend, document: ComparisonDocument) -> String {
     let series = trend.series.iter().map(view).collect();
     // Cannot fail: a `String` takes every write, and the templates call nothing that fails.
     match document {
-        Document::Markdown => TrendMarkdown { series, palette: PALETTE }.render().expect("a template in memory"),
-        Document::Html => TrendHtml { series, width: WIDTH, height: HEIGHT }.render().expect("a template in memory"),
+        ComparisonDocument::Markdown => {
+            TrendMarkdown { series, palette: PALETTE }.render().expect("a template in memory")
+        }
+        ComparisonDocument::Html => {
+            TrendHtml { series, width: WIDTH, height: HEIGHT }.render().expect("a template in memory")
+        }
     }
 }
 
@@ -136,8 +140,9 @@ pub fn pair_text(pair: &Pair) -> String {
     document.render().expect("a template in memory")
 }
 
-fn part(part: &Part) -> PartView<'_> {
-    let text = |bounds: Option<Bounds>| bounds.map_or_else(|| part.absent.to_owned(), |it| it.at_least_zero().text());
+fn part(part: &PairPart) -> PartView<'_> {
+    let text =
+        |bounds: Option<FigureBounds>| bounds.map_or_else(|| part.absent.to_owned(), |it| it.at_least_zero().text());
     PartView {
         name: &part.name,
         before: text(part.before),
@@ -160,17 +165,18 @@ fn view(series: &Series) -> SeriesView {
     }
 }
 
-fn line(series: &Series) -> Option<Line> {
-    let rto = |row: &Row| Some(row.figures.iter().find(|cell| cell.figure == Figure::Rto)?.bounds?.middle());
-    let (rows, middles): (Vec<&Row>, Vec<f64>) = series.runs.iter().filter_map(|row| Some((row, rto(row)?))).unzip();
+fn line(series: &Series) -> Option<FigureLine> {
+    let rto = |row: &TrendRow| Some(row.figures.iter().find(|cell| cell.figure == Figure::Rto)?.bounds?.middle());
+    let (rows, middles): (Vec<&TrendRow>, Vec<f64>) =
+        series.runs.iter().filter_map(|row| Some((row, rto(row)?))).unzip();
     let top = handy_top(middles.iter().copied().reduce(f64::max)?);
     let names: Vec<String> = names(&rows).into_iter().map(|name| format!("\"{name}\"")).collect();
     let middles: Vec<String> = middles.iter().map(|middle| format!("{middle:.2}")).collect();
-    (rows.len() > 1).then(|| Line { runs: names.join(", "), top: format!("{top}"), middles: middles.join(", ") })
+    (rows.len() > 1).then(|| FigureLine { runs: names.join(", "), top: format!("{top}"), middles: middles.join(", ") })
 }
 
 /// The shortest name that no other run has: its date, or its time on a common day, or both; else its number.
-fn names(rows: &[&Row]) -> Vec<String> {
+fn names(rows: &[&TrendRow]) -> Vec<String> {
     let by = |format: &str| -> Vec<String> { rows.iter().map(|row| began(row).strftime(format).to_string()).collect() };
     let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
     let dates = by("%Y-%m-%d");
@@ -182,7 +188,7 @@ fn names(rows: &[&Row]) -> Vec<String> {
 }
 
 /// When a run began, by the wall clock: the scenario's clock of a lab may be ahead.
-fn began(row: &Row) -> Timestamp {
+fn began(row: &TrendRow) -> Timestamp {
     RunId::from(row.run_id.as_str()).wall_time().unwrap_or(row.started_at)
 }
 
@@ -195,7 +201,7 @@ fn handy_top(most: f64) -> f64 {
     TOPS.into_iter().find(|top| *top >= most).unwrap_or_else(|| (most / 36_000.0).ceil() * 36_000.0)
 }
 
-fn row(row: &Row) -> RowView {
+fn row(row: &TrendRow) -> RowView {
     let listed = |what: &str, codes: &[String]| (!codes.is_empty()).then(|| format!("{what}: {}", codes.join(", ")));
     let notes: Vec<String> = [listed("new", &row.new_findings), listed("closed", &row.closed_findings)]
         .into_iter()
@@ -217,7 +223,7 @@ fn row(row: &Row) -> RowView {
             .iter()
             .map(|cell| {
                 let absent = if row.counts { cell.figure.absent() } else { "" };
-                (shown(row, cell).map_or_else(|| absent.to_owned(), Bounds::text), cell.change.mark())
+                (shown(row, cell).map_or_else(|| absent.to_owned(), FigureBounds::text), cell.change.mark())
             })
             .collect(),
         notes: notes.join("; "),
@@ -225,26 +231,26 @@ fn row(row: &Row) -> RowView {
 }
 
 /// A figure as it is shown: a sustained RTO is never shorter than the RTO.
-fn shown(row: &Row, cell: &Cell) -> Option<Bounds> {
+fn shown(row: &TrendRow, cell: &Cell) -> Option<FigureBounds> {
     let rto = row.figures.iter().find(|other| other.figure == Figure::Rto && cell.figure == Figure::SustainedRto);
     let bounds = cell.bounds?;
     Some(rto.and_then(|rto| rto.bounds).map_or(bounds, |rto| bounds.no_earlier(rto)))
 }
 
 fn chart(series: &Series, figure: Figure) -> Option<Chart> {
-    let cell = |row: &Row| row.figures.iter().find(|cell| cell.figure == figure).copied();
+    let cell = |row: &TrendRow| row.figures.iter().find(|cell| cell.figure == figure).copied();
     let ends = series.runs.iter().filter_map(|row| cell(row)?.bounds);
     let most = handy_top(ends.map(|bounds| bounds.upper_s.unwrap_or(bounds.lower_s)).reduce(f64::max)?);
     let tenth = |value: f64| format!("{value:.1}");
     let y = |value: f64| BOTTOM - value / most * (BOTTOM - TOP);
     let slot = (WIDTH - LEFT) / series.runs.len() as f64;
     let names = names(&series.runs.iter().collect::<Vec<_>>());
-    let bar = |(index, row): (usize, &Row)| {
+    let bar = |(index, row): (usize, &TrendRow)| {
         let cell = cell(row)?;
         let bounds = shown(row, &cell)?;
         let middle = LEFT + slot * (index as f64 + 0.5);
         let (top, bottom) = (y(bounds.upper_s.unwrap_or(most)), y(bounds.lower_s));
-        Some(Bar {
+        Some(RunBar {
             x: tenth(middle - BAR / 2.0),
             top: tenth(top.min(bottom - THINNEST)),
             height: tenth((bottom - top).max(THINNEST)),

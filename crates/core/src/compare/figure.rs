@@ -86,15 +86,15 @@ impl Figure {
     }
 
     /// Of a run; nothing where it was not reached or not measured.
-    pub fn of(self, run: &RunRecord) -> Option<Bounds> {
+    pub fn of(self, run: &RunRecord) -> Option<FigureBounds> {
         let between = |from: Milestone, to: Milestone| {
             let span = run.milestone(to.as_str())?.since(run.milestone(from.as_str())?).at_least_zero();
-            Some(Bounds { lower_s: span.lower, upper_s: Some(span.upper) })
+            Some(FigureBounds { lower_s: span.lower, upper_s: Some(span.upper) })
         };
         // What the runner missed is in the times alone, and milestones are all that some versions wrote.
         let named = |name: &str| {
             let span = run.runner_stalled.and_then(|_| run.duration(name))?;
-            Some(Bounds { lower_s: span.lower, upper_s: Some(span.upper) })
+            Some(FigureBounds { lower_s: span.lower, upper_s: Some(span.upper) })
         };
         match self {
             Self::Detection => {
@@ -107,21 +107,21 @@ impl Figure {
             }
             Self::Failback => named("failback")
                 .or_else(|| between(Milestone::FaultReverted, Milestone::FirstPrimaryLoginAfterFailback)),
-            Self::Rpo => Some(Bounds { lower_s: run.rpo.lower_s?, upper_s: run.rpo.upper_s }),
+            Self::Rpo => Some(FigureBounds { lower_s: run.rpo.lower_s?, upper_s: run.rpo.upper_s }),
         }
     }
 }
 
 /// A figure with its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Bounds {
+pub struct FigureBounds {
     /// At least so long, in seconds.
     pub lower_s: f64,
     /// At most; nothing where it is not bounded.
     pub upper_s: Option<f64>,
 }
 
-impl Bounds {
+impl FigureBounds {
     /// With its unit: `1 min 29.8 s to 1 min 30.2 s`.
     pub fn text(self) -> String {
         match self.upper_s {

@@ -12,9 +12,11 @@ mod strategies;
 mod trend;
 
 pub use chance::{ChainSettings, LagRange, Room};
-pub use documents::{Document, pair_text, trend_text};
-pub use figure::{Beside, Bounds, Change, Figure};
-pub use pair::{Pair, Part, pair};
-pub use record::{Finding, Link, Milestone, Objective, PhaseEnd, RecordError, Rpo, RunRecord};
-pub use strategies::{Accepted, CLAIMS, Claim, Comparison, Contender, Probed, Verdict};
-pub use trend::{Cell, Row, Series, Trend, trend};
+pub use documents::{ComparisonDocument, pair_text, trend_text};
+pub use figure::{Beside, Change, Figure, FigureBounds};
+pub use pair::{Pair, PairPart, pair};
+pub use record::{
+    PhaseEnd, RecordError, RecordedFinding, RecordedLink, RecordedMilestone, RecordedObjective, RecordedRpo, RunRecord,
+};
+pub use strategies::{AcceptedPassword, CLAIMS, Claim, ClaimVerdict, Comparison, Contender, Probed};
+pub use trend::{Cell, Series, Trend, TrendRow, trend};

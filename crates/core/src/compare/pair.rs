@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::chance::{Room, link_chance};
-use super::figure::{Beside, Bounds, Change, Figure};
-use super::record::{Link, RunRecord};
+use super::figure::{Beside, Change, Figure, FigureBounds};
+use super::record::{RecordedLink, RunRecord};
 use super::trend::unequal;
 use crate::model::Milestone;
 use crate::report::link_name;
@@ -15,9 +15,9 @@ pub struct Pair {
     /// The runs, in the order in which they were given.
     pub runs: [String; 2],
     /// The figures of both.
-    pub figures: Vec<Part>,
+    pub figures: Vec<PairPart>,
     /// The links of the failover chain.
-    pub links: Vec<Part>,
+    pub links: Vec<PairPart>,
     /// What else differs, in words.
     pub differences: Vec<String>,
     /// The difference of the RTO in words, link by link.
@@ -32,13 +32,13 @@ pub struct Pair {
 
 /// Something that took time in both runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Part {
+pub struct PairPart {
     /// For people.
     pub name: String,
     /// In the first run.
-    pub before: Option<Bounds>,
+    pub before: Option<FigureBounds>,
     /// In the second one.
-    pub after: Option<Bounds>,
+    pub after: Option<FigureBounds>,
     /// For a table, where a run has none.
     #[serde(skip)]
     pub absent: &'static str,
@@ -50,8 +50,8 @@ pub struct Part {
     pub chance: Option<Room>,
 }
 
-impl Part {
-    fn new(name: &str, absent: &'static str, [before, after]: [Option<Bounds>; 2], beside: Beside) -> Self {
+impl PairPart {
+    fn new(name: &str, absent: &'static str, [before, after]: [Option<FigureBounds>; 2], beside: Beside) -> Self {
         let Beside { change, chance } = beside;
         let difference_s = match change {
             Change::First => None,
@@ -77,24 +77,24 @@ pub fn pair(first: &RunRecord, second: &RunRecord) -> Pair {
     let counted = |beside: Beside| if without_figures.is_empty() { beside } else { Beside::NOTHING };
     let figure = |figure: Figure| {
         let (before, after) = (figure.of(first), figure.of(second));
-        Part::new(figure.name(), figure.absent(), [before, after], counted(figure.beside(first, second)))
+        PairPart::new(figure.name(), figure.absent(), [before, after], counted(figure.beside(first, second)))
     };
     // By its milestones: versions may name a link differently.
-    let cost = |links: &[Link], of: &Link| {
+    let cost = |links: &[RecordedLink], of: &RecordedLink| {
         let link = links.iter().find(|link| (&link.from, &link.to) == (&of.from, &of.to))?;
-        Some(Bounds { lower_s: link.lower_s?, upper_s: Some(link.upper_s?) })
+        Some(FigureBounds { lower_s: link.lower_s?, upper_s: Some(link.upper_s?) })
     };
-    let link = |of: &Link| {
+    let link = |of: &RecordedLink| {
         let (before, after) = (cost(&first.chain.links, of), cost(&second.chain.links, of));
         // A link that was not observed took its time all the same: it is in the one after it.
         let beside = before.zip(after).map_or(Beside::NOTHING, |(before, after)| {
             let chance = link_chance(first, second, of);
             Beside { change: after.change(before, chance), chance }
         });
-        Part::new(&shown(of), "not observed", [before, after], counted(beside))
+        PairPart::new(&shown(of), "not observed", [before, after], counted(beside))
     };
-    let figures: Vec<Part> = Figure::ALL.into_iter().map(figure).collect();
-    let links: Vec<Part> = first.chain.links.iter().map(link).collect();
+    let figures: Vec<PairPart> = Figure::ALL.into_iter().map(figure).collect();
+    let links: Vec<PairPart> = first.chain.links.iter().map(link).collect();
     let verdict = |run: &RunRecord| -> BTreeMap<String, String> {
         run.objectives.iter().map(|objective| (objective.name.clone(), objective.verdict.clone())).collect()
     };
@@ -121,7 +121,7 @@ pub fn pair(first: &RunRecord, second: &RunRecord) -> Pair {
 }
 
 /// The name of a link for people.
-fn shown(link: &Link) -> String {
+fn shown(link: &RecordedLink) -> String {
     let to = Milestone::ALL.into_iter().find(|milestone| milestone.as_str() == link.to);
     to.map_or_else(|| link.name.clone(), |to| link_name(to).to_owned())
 }
@@ -133,7 +133,7 @@ fn alone(one: &RunRecord, other: &RunRecord) -> Vec<(String, String)> {
 }
 
 /// Where the difference of the RTO comes from: the middles of the links, with those that were not observed, add up to the middle of the whole.
-fn explanation(figures: &[Part], links: &[Part]) -> String {
+fn explanation(figures: &[PairPart], links: &[PairPart]) -> String {
     let Some(rto) = figures.iter().find(|part| part.name == Figure::Rto.name()) else { return String::new() };
     let Some(total) = rto.shift() else {
         return match (rto.before, rto.after) {

@@ -30,7 +30,7 @@ pub struct RunRecord {
     /// Name and SHA-256 of the scenario.
     pub scenario: File,
     /// Where.
-    pub environment: Place,
+    pub environment: EnvironmentRecord,
     /// SHA-256 of the environment file.
     pub environment_sha256: String,
     /// GameDay's.
@@ -49,23 +49,23 @@ pub struct RunRecord {
     /// Whether its log is whole.
     pub complete: bool,
     /// In causal order.
-    pub milestones: Vec<Milestone>,
+    pub milestones: Vec<RecordedMilestone>,
     /// As the scenario has them.
-    pub objectives: Vec<Objective>,
+    pub objectives: Vec<RecordedObjective>,
     /// The links of the failover chain.
-    pub chain: Chain,
+    pub chain: RecordedChain,
     /// Data loss.
-    pub rpo: Rpo,
+    pub rpo: RecordedRpo,
     /// Whether the state after is the one before.
-    pub rollback: Rollback,
+    pub rollback: RecordedRollback,
     /// Of preflight and of the run.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<RecordedFinding>,
     /// Times between milestones by their names, with what the runner missed as a part of their bounds.
     #[serde(default)]
-    pub durations: Vec<Milestone>,
+    pub durations: Vec<RecordedMilestone>,
     /// When the runner itself did not keep up; nothing where it did.
     #[serde(default)]
-    pub runner_stalled: Option<RunnerStalled>,
+    pub runner_stalled: Option<RecordedStall>,
     /// What makes its figures differ from those of a run of an unchanged environment; nothing in files of versions that did not write it.
     #[serde(default, alias = "chance")]
     pub natural_variation: Option<ChainSettings>,
@@ -88,7 +88,7 @@ pub struct PhaseEnd {
 
 /// Times in which a run's own runner did not keep up, in seconds of scenario time.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub struct RunnerStalled {
+pub struct RecordedStall {
     /// How often.
     pub times: u64,
     /// All of them together.
@@ -109,7 +109,7 @@ pub struct File {
 
 /// An environment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Place {
+pub struct EnvironmentRecord {
     /// `aws` or `lab`.
     pub kind: String,
     /// Its name.
@@ -118,7 +118,7 @@ pub struct Place {
 
 /// When something was reached, in seconds after the cut; nothing where it was not.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Milestone {
+pub struct RecordedMilestone {
     /// By the contract.
     pub name: String,
     /// Certainly not before.
@@ -132,7 +132,7 @@ pub struct Milestone {
 
 /// An objective and what came of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Objective {
+pub struct RecordedObjective {
     /// As `rto`.
     pub name: String,
     /// `met`, `missed` or `inconclusive`.
@@ -141,14 +141,14 @@ pub struct Objective {
 
 /// The failover chain.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Chain {
+pub struct RecordedChain {
     /// In order.
-    pub links: Vec<Link>,
+    pub links: Vec<RecordedLink>,
 }
 
 /// One link of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Link {
+pub struct RecordedLink {
     /// What takes its time here.
     pub name: String,
     /// A milestone.
@@ -163,7 +163,7 @@ pub struct Link {
 
 /// Data loss, in seconds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Rpo {
+pub struct RecordedRpo {
     /// At least.
     pub lower_s: Option<f64>,
     /// At most; nothing where no read tells.
@@ -172,7 +172,7 @@ pub struct Rpo {
 
 /// The proof that everything was put back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Rollback {
+pub struct RecordedRollback {
     /// Nothing where it was not compared.
     pub state_identical: Option<bool>,
     /// What could not be restored.
@@ -182,7 +182,7 @@ pub struct Rollback {
 
 /// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Finding {
+pub struct RecordedFinding {
     /// As `GD501`.
     pub code: String,
     /// How bad.
@@ -232,7 +232,7 @@ impl RunRecord {
     }
 
     /// Every finding's title by its code.
-    pub fn by_code(&self) -> BTreeMap<&str, &Finding> {
+    pub fn by_code(&self) -> BTreeMap<&str, &RecordedFinding> {
         self.findings.iter().map(|finding| (finding.code.as_str(), finding)).collect()
     }
 

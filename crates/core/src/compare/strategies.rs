@@ -3,8 +3,8 @@
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::figure::{Bounds, Figure};
-use super::record::{RunRecord, RunnerStalled};
+use super::figure::{Figure, FigureBounds};
+use super::record::{RecordedStall, RunRecord};
 use crate::report::words::pace;
 
 /// What the article claims of a strategy ("Identity Resilience Strategies: Comparison").
@@ -58,7 +58,7 @@ const COUNTED: usize = 1000;
 /// Whether a claim is what came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ClaimVerdict {
     /// The measured interval lies within the claim.
     Confirmed,
     /// They have nothing in common.
@@ -67,10 +67,10 @@ pub enum Verdict {
     Open,
 }
 
-impl Verdict {
+impl ClaimVerdict {
     /// By the claim in seconds and what was measured, if anything.
-    pub fn of(claim: (f64, f64), measured: Option<Bounds>) -> Self {
-        let Some(Bounds { lower_s, upper_s }) = measured else { return Self::Open };
+    pub fn of(claim: (f64, f64), measured: Option<FigureBounds>) -> Self {
+        let Some(FigureBounds { lower_s, upper_s }) = measured else { return Self::Open };
         let upper = upper_s.unwrap_or(f64::INFINITY);
         match () {
             () if lower_s > claim.1 || upper < claim.0 => Self::NotConfirmed,
@@ -92,7 +92,7 @@ impl Verdict {
 /// The password with which a user, who was given two new ones at the primary, can sign in at the replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Accepted {
+pub enum AcceptedPassword {
     /// The last one that was set.
     Newest,
     /// The one before it.
@@ -103,7 +103,7 @@ pub enum Accepted {
     Nothing,
 }
 
-impl Accepted {
+impl AcceptedPassword {
     /// For a table.
     pub fn text(self) -> &'static str {
         match self {
@@ -119,9 +119,9 @@ impl Accepted {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probed {
     /// Which password worked at the cut.
-    pub at_cut: Option<Accepted>,
+    pub at_cut: Option<AcceptedPassword>,
     /// Which one did at the end of the hold phase.
-    pub at_end: Option<Accepted>,
+    pub at_end: Option<AcceptedPassword>,
     /// Attributes that did not have their new value at the end of the hold phase.
     pub diverged: Option<Vec<String>>,
     /// Why something was not tried.
@@ -134,17 +134,17 @@ pub struct Contender {
     /// What the article says.
     pub claim: Claim,
     /// From the fault to the first login at the replica.
-    pub rto: Option<Bounds>,
+    pub rto: Option<FigureBounds>,
     /// Beside the claim.
-    pub rto_verdict: Verdict,
+    pub rto_verdict: ClaimVerdict,
     /// The age of what would have been lost.
-    pub rpo: Option<Bounds>,
+    pub rpo: Option<FigureBounds>,
     /// Beside the claim.
-    pub rpo_verdict: Verdict,
+    pub rpo_verdict: ClaimVerdict,
     /// What became of changes shortly before the cut.
     pub probed: Probed,
     /// Beside the claim.
-    pub passwords_verdict: Verdict,
+    pub passwords_verdict: ClaimVerdict,
     /// Changes that were carried to the other pool while the lab ran, from its ground truth; each is a call to it with a bridge. Counted to
     /// a thousand.
     pub carried: usize,
@@ -167,20 +167,20 @@ impl Contender {
     /// From what a run left.
     pub fn new(claim: Claim, run: RunRecord, probed: Probed, carried: usize) -> Self {
         let (rto, rpo) = (Figure::Rto.of(&run), Figure::Rpo.of(&run));
-        let tried: Vec<Accepted> = [probed.at_cut, probed.at_end].into_iter().flatten().collect();
-        let in_step = tried.iter().all(|accepted| *accepted == Accepted::Newest);
+        let tried: Vec<AcceptedPassword> = [probed.at_cut, probed.at_end].into_iter().flatten().collect();
+        let in_step = tried.iter().all(|accepted| *accepted == AcceptedPassword::Newest);
         // Of all three only native replication is claimed to be in step. The others are claimed to race, which a probe can show and not refute.
         let passwords_verdict = match (claim.strategy == CLAIMS[0].strategy, in_step) {
-            _ if tried.is_empty() => Verdict::Open,
-            (true, true) | (false, false) => Verdict::Confirmed,
-            (true, false) => Verdict::NotConfirmed,
-            (false, true) => Verdict::Open,
+            _ if tried.is_empty() => ClaimVerdict::Open,
+            (true, true) | (false, false) => ClaimVerdict::Confirmed,
+            (true, false) => ClaimVerdict::NotConfirmed,
+            (false, true) => ClaimVerdict::Open,
         };
         let caveats = caveats(&run);
         Self {
             caveats,
-            rto_verdict: Verdict::of(claim.rto_s, rto),
-            rpo_verdict: Verdict::of(claim.rpo_s, rpo),
+            rto_verdict: ClaimVerdict::of(claim.rto_s, rto),
+            rpo_verdict: ClaimVerdict::of(claim.rpo_s, rpo),
             claim,
             rto,
             rpo,
@@ -207,7 +207,7 @@ pub struct Comparison {
 impl Comparison {
     /// Whether something is left open that a runner which kept up, or a steady state before the cut, would have told.
     pub fn unsure(&self) -> bool {
-        let open = |it: &Contender| it.rto_verdict == Verdict::Open || it.rpo.is_none();
+        let open = |it: &Contender| it.rto_verdict == ClaimVerdict::Open || it.rpo.is_none();
         self.contenders.iter().any(|it| !it.caveats.is_empty() && open(it))
     }
 
@@ -237,12 +237,12 @@ impl Contender {
 
     /// Which password worked at the cut.
     pub fn at_cut(&self) -> &'static str {
-        self.probed.at_cut.map_or("not tried", Accepted::text)
+        self.probed.at_cut.map_or("not tried", AcceptedPassword::text)
     }
 
     /// Which one did at the end of the hold phase.
     pub fn at_end(&self) -> &'static str {
-        self.probed.at_end.map_or("not tried", Accepted::text)
+        self.probed.at_end.map_or("not tried", AcceptedPassword::text)
     }
 
     /// Which attributes differed at the end of the hold phase.
@@ -257,7 +257,7 @@ impl Contender {
 
 /// What makes the figures of a run less sure.
 fn caveats(run: &RunRecord) -> Vec<String> {
-    let stalled = run.runner_stalled.map(|RunnerStalled { times, total_s, longest_s }| {
+    let stalled = run.runner_stalled.map(|RecordedStall { times, total_s, longest_s }| {
         let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
         format!("the runner stalled {often}, for {total_s:.1} s in total and {longest_s:.1} s at most")
     });
@@ -268,8 +268,8 @@ fn caveats(run: &RunRecord) -> Vec<String> {
     stalled.into_iter().chain(before).collect()
 }
 
-fn measured(figure: Figure, bounds: Option<Bounds>) -> String {
-    bounds.map_or_else(|| figure.absent().to_owned(), Bounds::text)
+fn measured(figure: Figure, bounds: Option<FigureBounds>) -> String {
+    bounds.map_or_else(|| figure.absent().to_owned(), FigureBounds::text)
 }
 
 #[cfg(test)]
@@ -278,22 +278,22 @@ mod tests {
 
     #[test]
     fn a_claim_is_confirmed_only_by_both_bounds() {
-        let bounds = |lower_s, upper_s| Some(Bounds { lower_s, upper_s });
+        let bounds = |lower_s, upper_s| Some(FigureBounds { lower_s, upper_s });
         for (measured, verdict) in [
-            (bounds(80.0, Some(90.0)), Verdict::Confirmed),
-            (bounds(110.0, Some(130.0)), Verdict::Open),
-            (bounds(110.0, None), Verdict::Open),
-            (bounds(121.0, None), Verdict::NotConfirmed),
-            (None, Verdict::Open),
+            (bounds(80.0, Some(90.0)), ClaimVerdict::Confirmed),
+            (bounds(110.0, Some(130.0)), ClaimVerdict::Open),
+            (bounds(110.0, None), ClaimVerdict::Open),
+            (bounds(121.0, None), ClaimVerdict::NotConfirmed),
+            (None, ClaimVerdict::Open),
         ] {
-            assert_eq!(Verdict::of(CLAIMS[0].rto_s, measured), verdict, "{measured:?}");
+            assert_eq!(ClaimVerdict::of(CLAIMS[0].rto_s, measured), verdict, "{measured:?}");
         }
-        assert_eq!(Verdict::of(CLAIMS[1].rto_s, bounds(80.0, Some(90.0))), Verdict::NotConfirmed);
+        assert_eq!(ClaimVerdict::of(CLAIMS[1].rto_s, bounds(80.0, Some(90.0))), ClaimVerdict::NotConfirmed);
     }
 
     #[test]
     fn minutes_are_rounded_outwards() {
-        let text = |lower_s, upper_s| measured(Figure::Rpo, Some(Bounds { lower_s, upper_s }));
+        let text = |lower_s, upper_s| measured(Figure::Rpo, Some(FigureBounds { lower_s, upper_s }));
         assert_eq!(text(140.06, Some(147.02)), "2 min 20.0 s to 2 min 27.1 s");
         assert_eq!(text(3599.0, None), "more than 59 min 59.0 s");
         assert_eq!(measured(Figure::Rpo, None), "not measured");

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::chance::Room;
-use super::figure::{Beside, Bounds, Change, Figure};
+use super::figure::{Beside, Change, Figure, FigureBounds};
 use super::record::RunRecord;
 use crate::report::words::pace;
 
@@ -26,12 +26,12 @@ pub struct Series {
     #[serde(skip)]
     pub lab: bool,
     /// Its runs.
-    pub runs: Vec<Row>,
+    pub runs: Vec<TrendRow>,
 }
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct TrendRow {
     /// The run.
     pub run_id: String,
     /// When it began.
@@ -64,7 +64,7 @@ pub struct Cell {
     /// Which.
     pub figure: Figure,
     /// With its uncertainty; nothing where it was not reached or not measured.
-    pub bounds: Option<Bounds>,
+    pub bounds: Option<FigureBounds>,
     /// Compared with the previous run.
     pub change: Change,
     /// How much earlier and later chance alone may make it than the run before; nothing where the runs do not tell.
@@ -90,7 +90,7 @@ impl Trend {
     }
 
     /// The latest run of each series that has no figures.
-    pub fn without_figures(&self) -> Vec<(&Series, &Row)> {
+    pub fn without_figures(&self) -> Vec<(&Series, &TrendRow)> {
         let latest = self.series.iter().filter_map(|series| Some((series, series.runs.last()?)));
         latest.filter(|(_, row)| !row.counts).collect()
     }
@@ -112,7 +112,7 @@ pub fn trend(mut runs: Vec<RunRecord>) -> Trend {
     Trend { series: series.into_iter().map(of).collect() }
 }
 
-fn rows(runs: &[RunRecord]) -> Vec<Row> {
+fn rows(runs: &[RunRecord]) -> Vec<TrendRow> {
     let mut before: Option<&RunRecord> = None;
     runs.iter()
         .map(|run| {
@@ -125,7 +125,7 @@ fn rows(runs: &[RunRecord]) -> Vec<Row> {
         .collect()
 }
 
-fn row(run: &RunRecord, before: Option<&RunRecord>) -> Row {
+fn row(run: &RunRecord, before: Option<&RunRecord>) -> TrendRow {
     let cell = |figure: Figure| {
         let bounds = figure.of(run).filter(|_| run.counts());
         let beside = match before {
@@ -142,7 +142,7 @@ fn row(run: &RunRecord, before: Option<&RunRecord>) -> Row {
         a.keys().filter(|code| !b.contains_key(*code)).map(|code| (*code).to_owned()).collect()
     };
     let met = run.objectives.iter().filter(|objective| objective.verdict == "met").count();
-    Row {
+    TrendRow {
         run_id: run.run_id.clone(),
         started_at: run.started_at,
         tool_version: run.tool_version.clone(),

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Document, FileProblems, Finding, Loaded};
+use crate::files::{Document, FileFinding, FileProblems, Loaded};
 use crate::model::{Accepted, Finding as Found};
 
 /// The version of the baseline file that this GameDay reads.
@@ -78,23 +78,23 @@ pub fn load_baseline(path: &Path, known: &[&str]) -> Result<Loaded<Baseline>, Fi
 
 fn check(mut document: Document, known: &[&str]) -> Result<Loaded<Baseline>, FileProblems> {
     if let Some(version) = document.get::<u32>("schema_version").filter(|version| *version != SCHEMA_VERSION) {
-        let finding = Finding::at("schema_version", format!("version {version} is not known"), "must be 1");
+        let finding = FileFinding::at("schema_version", format!("version {version} is not known"), "must be 1");
         document.report(finding.help("write schema_version = 1"));
     }
     for item in document.items("accept") {
         let code = document.get::<String>(&format!("{item}.code"));
         if let Some(code) = code.filter(|code| !known.contains(&code.as_str())) {
-            let finding = Finding::at(format!("{item}.code"), format!("no check has the code {code}"), "not known");
+            let finding = FileFinding::at(format!("{item}.code"), format!("no check has the code {code}"), "not known");
             document.report(finding.help("`gameday preflight --list` tells them all"));
         }
         let expires = format!("{item}.expires");
         if let Some(Err(error)) = document.get::<String>(&expires).map(Day::try_from) {
-            document.report(Finding::at(expires, error, "not a day").help("accept it until a day: \"2027-03-31\""));
+            document.report(FileFinding::at(expires, error, "not a day").help("accept it until a day: \"2027-03-31\""));
         }
         for key in ["owner", "reason"] {
             let path = format!("{item}.{key}");
             if document.get::<String>(&path).is_some_and(|text| text.trim().is_empty()) {
-                let finding = Finding::at(path, format!("`{key}` is empty"), "says nothing");
+                let finding = FileFinding::at(path, format!("`{key}` is empty"), "says nothing");
                 document.report(finding.help("say who accepts the finding, and why"));
             }
         }

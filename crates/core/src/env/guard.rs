@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate::bad_text;
 use super::{AccountRules, Environment, Preflight, Runbook};
-use crate::files::{Document, Finding};
+use crate::files::{Document, FileFinding};
 use crate::model::{Partition, Percent, Region, RegionRole, Span};
 
 /// EventBridge Scheduler fires within a minute of the time that it was given (EventBridge Scheduler user guide,
@@ -223,7 +223,8 @@ fn tags(file: &mut Document) {
     if keys.len() > TAGS_AT_MOST {
         let message = format!("{} tags are more than {TAGS_AT_MOST}", keys.len());
         file.report(
-            Finding::at("tags", message, "too many").help("a resource has 50 tags, and a run needs room for its own"),
+            FileFinding::at("tags", message, "too many")
+                .help("a resource has 50 tags, and a run needs room for its own"),
         );
     }
     for key in keys {
@@ -239,7 +240,7 @@ fn tags(file: &mut Document) {
                     "AWS keeps `aws:` for itself; `gameday:` and `Name` are the run's own",
                 )
             };
-            file.report(Finding::at("tags", message, "refused").help(help));
+            file.report(FileFinding::at("tags", message, "refused").help(help));
         }
     }
 }
@@ -251,29 +252,30 @@ pub(super) fn check(file: &mut Document) {
         let known = ["primary.region", "replica.region"].map(|path| file.get::<String>(path));
         let region = file.get::<String>(&path);
         if known.iter().any(Option::is_some) && region.is_some() && !known.contains(&region) {
-            let finding = Finding::at(path, "neither Region of this environment", "not one of the two");
+            let finding = FileFinding::at(path, "neither Region of this environment", "not one of the two");
             file.report(finding.help("name the primary's or the replica's Region"));
         }
     }
     if file.get::<Percent>("guard.max_share").is_some_and(|share| share.0 <= 0.0) {
-        let finding = Finding::at("guard.max_share", "0% of the subnets allows no fault", "nothing");
+        let finding = FileFinding::at("guard.max_share", "0% of the subnets allows no fault", "nothing");
         file.report(finding.help("write a share above 0%, or leave it out"));
     }
     let zone = file.get::<String>("guard.hours.time_zone");
     if let Some(zone) = zone.filter(|zone| TimeZone::get(zone).is_err()) {
-        let finding = Finding::at("guard.hours.time_zone", format!("there is no time zone `{zone}`"), "not known");
+        let finding = FileFinding::at("guard.hours.time_zone", format!("there is no time zone `{zone}`"), "not known");
         file.report(finding.help("write an IANA name, as \"Europe/Zurich\" or \"UTC\""));
     }
     let times = ["guard.hours.from", "guard.hours.to"].map(|path| file.get::<TimeOfDay>(path));
     if let [Some(from), Some(to)] = times
         && from >= to
     {
-        let finding = Finding::at("guard.hours.to", format!("the window from {from} to {to} is empty"), "too early");
+        let finding =
+            FileFinding::at("guard.hours.to", format!("the window from {from} to {to} is empty"), "too early");
         file.report(finding.help("a window lies within one day: make `to` later than `from`"));
     }
     let role = file.get::<String>("dead_man.role_arn");
     if let Some(role) = role.filter(|role| !(Partition::named_in(role).is_some() && role.contains(":role/"))) {
-        let finding = Finding::at("dead_man.role_arn", format!("`{role}` is not a role's ARN"), "not a role's ARN");
+        let finding = FileFinding::at("dead_man.role_arn", format!("`{role}` is not a role's ARN"), "not a role's ARN");
         file.report(finding.help("it has the form \"arn:aws:iam::111122223333:role/gameday-dead-man\""));
     }
 }

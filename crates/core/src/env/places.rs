@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::EnvironmentKind;
 use super::validate::{Lists, bad_text, not_empty};
-use crate::files::{Document, Finding};
+use crate::files::{Document, FileFinding};
 
 /// The services whose endpoints can be replaced.
 pub const SERVICES: [&str; 19] = [
@@ -72,7 +72,7 @@ fn regions(file: &mut Document, kind: Option<EnvironmentKind>, lists: Lists) {
     if let [Some(primary), Some(replica)] = &names
         && primary == replica
     {
-        let finding = Finding::at("replica.region", format!("both Regions are {primary}"), "the same")
+        let finding = FileFinding::at("replica.region", format!("both Regions are {primary}"), "the same")
             .and("primary.region", "as here");
         file.report(finding.help("a failover needs two Regions"));
     }
@@ -80,7 +80,7 @@ fn regions(file: &mut Document, kind: Option<EnvironmentKind>, lists: Lists) {
     let selects = selects.iter().any(|path| !file.items(path).is_empty() || !file.keys(path).is_empty());
     let wanted = kind == Some(EnvironmentKind::Aws) && lists == Lists::MustBeThere;
     if wanted && file.has("primary") && !selects {
-        let finding = Finding::at(
+        let finding = FileFinding::at(
             "primary.subnets",
             "no subnets of the primary are selected",
             "nothing that a fault could touch",
@@ -93,13 +93,13 @@ fn region(file: &mut Document, part: &str) {
     let path = format!("{part}.region");
     if let Some(name) = bad_text(file, &path, is_region) {
         file.report(
-            Finding::at(path, format!("`{name}` is not a Region's name"), "not a Region")
+            FileFinding::at(path, format!("`{name}` is not a Region's name"), "not a Region")
                 .help("write it as \"us-east-1\""),
         );
     }
     let path = format!("{part}.direct");
     if file.has(&path) && file.get::<Vec<String>>(&path).is_some_and(|direct| direct.is_empty()) {
-        let finding = Finding::at(&path, format!("`{path}` is empty"), "no way to this Region alone");
+        let finding = FileFinding::at(&path, format!("`{path}` is empty"), "no way to this Region alone");
         file.report(finding.help(
             "name an address of the endpoint of this Region that does not depend on the failover record: preflight logs in there",
         ));
@@ -114,7 +114,7 @@ fn region(file: &mut Document, part: &str) {
                 .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
         };
         if let Some(id) = bad_text(file, &item, good) {
-            let finding = Finding::at(item, format!("`{id}` is not a subnet's ID"), "not a subnet's ID");
+            let finding = FileFinding::at(item, format!("`{id}` is not a subnet's ID"), "not a subnet's ID");
             file.report(
                 finding.help("subnet IDs look like \"subnet-0a1b2c3d\"; select by `tags` where you do not know them"),
             );
@@ -123,7 +123,7 @@ fn region(file: &mut Document, part: &str) {
     for service in file.keys(&format!("{part}.endpoints")) {
         let path = format!("{part}.endpoints.{service}");
         if !SERVICES.contains(&service.as_str()) {
-            let finding = Finding::at(
+            let finding = FileFinding::at(
                 &path,
                 format!("`{service}` is not a service whose endpoint can be replaced"),
                 "never asked",
@@ -131,7 +131,7 @@ fn region(file: &mut Document, part: &str) {
             file.report(finding.help(format!("the services are {}", SERVICES.join(", "))));
         }
         if let Some(url) = bad_text(file, &path, is_url) {
-            let finding = Finding::at(path, format!("`{url}` is not a URL"), "not a URL");
+            let finding = FileFinding::at(path, format!("`{url}` is not a URL"), "not a URL");
             file.report(finding.help("write it as \"https://ec2.example.com\" or \"http://127.0.0.1:5000\""));
         }
     }
@@ -147,7 +147,7 @@ fn host_name(file: &mut Document, path: &str) {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
     let good = |name: &str| !name.is_empty() && (name.chars().all(part) || name.parse::<Ipv6Addr>().is_ok());
     if let Some(name) = bad_text(file, path, good) {
-        let finding = Finding::at(path, format!("`{name}` is not a host name"), "not a host name");
+        let finding = FileFinding::at(path, format!("`{name}` is not a host name"), "not a host name");
         file.report(finding.help("write the name alone, without scheme, port and path: \"login.example.com\""));
     }
 }
@@ -160,14 +160,14 @@ fn pool(file: &mut Document) {
             is_region(region) && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())
         });
         if !shape {
-            let finding = Finding::at("pool.id", format!("`{id}` is not a user pool's ID"), "not a user pool's ID");
+            let finding = FileFinding::at("pool.id", format!("`{id}` is not a user pool's ID"), "not a user pool's ID");
             file.report(finding.help("it has the form \"us-east-1_EXAMPLE\""));
         } else if let ([Some(primary), Some(replica)], Some((region, _))) = (&regions, parts)
             && [primary, replica].iter().all(|name| is_region(name))
             && region != primary
             && region != replica
         {
-            let finding = Finding::at(
+            let finding = FileFinding::at(
                 "pool.id",
                 format!("the pool is from {region}, which is neither Region"),
                 "of another Region",
@@ -184,7 +184,7 @@ fn pool(file: &mut Document) {
         let path = format!("{client}.redirect_uri");
         if let Some(uri) = bad_text(file, &path, |uri| uri.split_once("://").is_some_and(|(_, rest)| !rest.is_empty()))
         {
-            let finding = Finding::at(path, format!("`{uri}` is not a callback URL"), "not a URL");
+            let finding = FileFinding::at(path, format!("`{uri}` is not a callback URL"), "not a URL");
             file.report(
                 finding.help("write one that the app client has registered, as \"https://app.example.com/callback\""),
             );
@@ -198,11 +198,12 @@ fn replica_id(file: &mut Document, region: Option<&str>) {
     let Some(id) = file.get::<String>("pool.replica_id") else { return };
     let shaped = id.split_once('_').filter(|(region, name)| is_region(region) && !name.is_empty());
     let Some((of, _)) = shaped else {
-        let finding = Finding::at("pool.replica_id", format!("`{id}` is not a user pool's ID"), "not a user pool's ID");
+        let finding =
+            FileFinding::at("pool.replica_id", format!("`{id}` is not a user pool's ID"), "not a user pool's ID");
         return file.report(finding.help("it has the form \"us-west-2_EXAMPLE\"; leave it out for a native replica"));
     };
     if let Some(region) = region.filter(|region| *region != of) {
-        let finding = Finding::at("pool.replica_id", format!("the pool is from {of}"), "of another Region");
+        let finding = FileFinding::at("pool.replica_id", format!("the pool is from {of}"), "of another Region");
         file.report(finding.help(format!(
             "it is the replica Region's own pool, which begins with {region}; a native replica has the ID of its primary, and needs no \
              second one"
@@ -218,7 +219,7 @@ fn names(file: &mut Document, list: &str, what: &str) {
         not_empty(file, &path, "name it: scenarios name it, too");
         let Some(name) = file.get::<String>(&path) else { continue };
         if let Some(first) = seen.get(&name) {
-            let finding = Finding::at(&path, format!("the {what} `{name}` is there twice"), "again here");
+            let finding = FileFinding::at(&path, format!("the {what} `{name}` is there twice"), "again here");
             file.report(finding.and(first, "first here").help("give each a name of its own"));
         }
         seen.entry(name).or_insert(path);
@@ -228,7 +229,9 @@ fn names(file: &mut Document, list: &str, what: &str) {
 fn managed_login(file: &mut Document) {
     host_name(file, "managed_login.domain");
     if file.get::<u16>("managed_login.port") == Some(0) {
-        file.report(Finding::at("managed_login.port", "there is no port 0", "not a port").help("leave it out for 443"));
+        file.report(
+            FileFinding::at("managed_login.port", "there is no port 0", "not a port").help("leave it out for 443"),
+        );
     }
     not_empty(file, "managed_login.identity_provider", "name the pool's identity provider, or leave it out");
 }
@@ -249,7 +252,7 @@ fn one_name(file: &mut Document) {
     if plain(name.clone()) != plain(record.clone()) {
         let message = format!("users connect to `{name}`, but the failover record is `{record}`");
         let finding =
-            Finding::at("front_door.name", message, "not the failover record").and("dns.record", "another name");
+            FileFinding::at("front_door.name", message, "not the failover record").and("dns.record", "another name");
         file.report(finding.help(
             "write the same name in both places: a failover is measured by the record that moves users from Region to Region",
         ));
@@ -260,7 +263,7 @@ fn front_door(file: &mut Document) {
     host_name(file, "front_door.name");
     if let Some(name) = bad_text(file, "front_door.name", |name| !is_of_cognito(name)) {
         let message = format!("`{name}` is an endpoint of AWS, not an endpoint of yours");
-        let finding = Finding::at("front_door.name", message, "an endpoint of Cognito itself");
+        let finding = FileFinding::at("front_door.name", message, "an endpoint of Cognito itself");
         file.report(finding.help(
             "write the name of your own endpoint in front of Cognito: the endpoints of AWS are in no VPC of yours, so these faults cannot \
              cut them off, and no failover record of yours can move them",
@@ -269,10 +272,13 @@ fn front_door(file: &mut Document) {
         one_name(file);
     }
     if file.get::<u16>("front_door.port") == Some(0) {
-        file.report(Finding::at("front_door.port", "there is no port 0", "not a port").help("leave it out for 443"));
+        file.report(
+            FileFinding::at("front_door.port", "there is no port 0", "not a port").help("leave it out for 443"),
+        );
     }
     if let Some(path) = bad_text(file, "front_door.api_path", |path| path.starts_with('/')) {
-        let finding = Finding::at("front_door.api_path", format!("`{path}` is not a path"), "does not start with `/`");
+        let finding =
+            FileFinding::at("front_door.api_path", format!("`{path}` is not a path"), "does not start with `/`");
         file.report(finding.help("write the path alone, as \"/api/whoami\": it is asked at `front_door.name`"));
     }
     file_there(
@@ -290,7 +296,7 @@ fn file_there(file: &mut Document, path: &str, what: &str) {
     };
     let full = file.folder().join(&named);
     if !full.is_file() {
-        let finding = Finding::at(path, format!("there is no file {}", named.display()), "not found");
+        let finding = FileFinding::at(path, format!("there is no file {}", named.display()), "not found");
         file.report(finding.help(format!("it is {what}; its path counts from the folder of this file")));
     }
 }
@@ -306,8 +312,11 @@ fn dns(file: &mut Document) {
     for list in ["dns.authoritative", "dns.resolvers"] {
         for item in file.items(list) {
             if let Some(address) = bad_text(file, &item, |text| text.parse::<SocketAddr>().is_ok()) {
-                let finding =
-                    Finding::at(item, format!("`{address}` is not the address of a server"), "not address and port");
+                let finding = FileFinding::at(
+                    item,
+                    format!("`{address}` is not the address of a server"),
+                    "not address and port",
+                );
                 file.report(finding.help("write address and port: \"10.0.0.2:53\" or \"[2001:db8::53]:53\""));
             }
         }
@@ -322,7 +331,7 @@ fn users(file: &mut Document, lists: Lists) {
     }
     names(file, "users.populations", "population");
     if file.get::<Vec<String>>("users.names").is_some_and(|names| names.is_empty()) {
-        let finding = Finding::at("users.names", "there are no users", "empty");
+        let finding = FileFinding::at("users.names", "there are no users", "empty");
         file.report(finding.help("name synthetic users of the pool; several, so that logins do not queue up on one"));
     }
     let mut seen: HashSet<String> = HashSet::new();
@@ -333,7 +342,7 @@ fn users(file: &mut Document, lists: Lists) {
         };
         if !seen.insert(name.clone()) {
             file.report(
-                Finding::at(item, format!("the user `{name}` is there twice"), "again here").help("take one out"),
+                FileFinding::at(item, format!("the user `{name}` is there twice"), "again here").help("take one out"),
             );
         }
     }
@@ -341,7 +350,8 @@ fn users(file: &mut Document, lists: Lists) {
         not_empty(file, path, "the canary needs a user of its own and a writable attribute, as \"custom:canary\"");
     }
     if let Some(canary) = file.get::<String>("users.canary.username").filter(|canary| seen.contains(canary)) {
-        let finding = Finding::at("users.canary.username", format!("`{canary}` also logs in"), "one of `users.names`");
+        let finding =
+            FileFinding::at("users.canary.username", format!("`{canary}` also logs in"), "one of `users.names`");
         file.report(finding.help("give the canary a user of its own: its attribute is written every second"));
     }
 }
@@ -360,7 +370,8 @@ fn accounts(file: &mut Document, group: &str, lists: Lists) {
         }
         (false, true, true) => {}
         (true, ..) => {
-            let finding = Finding::at(path("list"), "users are there twice: as a list and by name", "this or `names`");
+            let finding =
+                FileFinding::at(path("list"), "users are there twice: as a list and by name", "this or `names`");
             file.report(finding.help("take out `names` and `password`, or the list"));
         }
         // Whoever makes them comes first.
@@ -368,7 +379,7 @@ fn accounts(file: &mut Document, group: &str, lists: Lists) {
         (false, names, _) => {
             let (at, missing) = if names { ("names", "password") } else { ("password", "names") };
             let at = if has(file, at) { path(at) } else { group.to_owned() };
-            let finding = Finding::at(at, format!("users need `{missing}`"), format!("without `{missing}`"));
+            let finding = FileFinding::at(at, format!("users need `{missing}`"), format!("without `{missing}`"));
             file.report(finding.help(
                 "write `list = { file = \"users.csv\" }`, which `gameday users seed` makes, or `names` and `password`",
             ));

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Document, Finding};
+use crate::files::{Document, FileFinding};
 use crate::model::{Region, Span};
 
 use super::JwksFetch;
@@ -92,7 +92,7 @@ pub(super) fn check(file: &mut Document) {
     for item in file.items("preflight.dependencies") {
         let path = format!("{item}.name");
         if let Some(name) = file.get::<String>(&path).filter(|name| name.is_empty() || name.starts_with("arn:")) {
-            let finding = Finding::at(path, format!("`{name}` names nothing in both Regions"), "not a name");
+            let finding = FileFinding::at(path, format!("`{name}` names nothing in both Regions"), "not a name");
             file.report(finding.help("write the name alone, as \"claims\": it is looked for in each Region"));
         }
     }
@@ -105,7 +105,7 @@ pub(super) fn check(file: &mut Document) {
             parts.len() >= 3 && number && words
         };
         if let Some(name) = file.get::<String>(&path).filter(|name| !shaped(name)) {
-            let finding = Finding::at(path, format!("`{name}` is not the name of a Region"), "not a Region");
+            let finding = FileFinding::at(path, format!("`{name}` is not the name of a Region"), "not a Region");
             file.report(finding.help("write the Region's code, as \"us-west-2\""));
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Environment, EnvironmentKind, Site, guard, partitions, places, preflight};
-use crate::files::{Document, FileProblems, Finding, Gap, Loaded};
+use crate::files::{Document, FileFinding, FileProblems, Gap, Loaded};
 use crate::model::{Span, format_duration};
 
 /// The environment file of the embedded lab, which stands in where no other is named.
@@ -168,7 +168,7 @@ pub(super) fn bad_text(file: &Document, path: &str, good: impl Fn(&str) -> bool)
 /// Refuses an empty text.
 pub(super) fn not_empty(file: &mut Document, path: &str, help: &str) {
     if bad_text(file, path, |text| !text.trim().is_empty()).is_some() {
-        file.report(Finding::at(path, format!("`{path}` is empty"), "empty").help(help));
+        file.report(FileFinding::at(path, format!("`{path}` is empty"), "empty").help(help));
     }
 }
 
@@ -179,7 +179,7 @@ fn span(file: &Document, path: &str) -> Option<Duration> {
 fn head(file: &mut Document) {
     if let Some(version) = file.get::<u32>("schema_version").filter(|version| *version != SCHEMA_VERSION) {
         let message = format!("schema_version {version} is not known");
-        let finding = Finding::at("schema_version", message, format!("this GameDay reads {SCHEMA_VERSION}"));
+        let finding = FileFinding::at("schema_version", message, format!("this GameDay reads {SCHEMA_VERSION}"));
         file.report(finding.help(format!("write `schema_version = {SCHEMA_VERSION}`")));
     }
     not_empty(file, "name", "name the environment: reports and confirmations show it");
@@ -194,25 +194,29 @@ fn parts(file: &mut Document, kind: Option<EnvironmentKind>) {
         Some(EnvironmentKind::Aws) => {
             if !missing.is_empty() {
                 let finding =
-                    Finding::at("kind", format!("an AWS environment needs {list}"), "needs more than there is");
+                    FileFinding::at("kind", format!("an AWS environment needs {list}"), "needs more than there is");
                 file.report(finding.help("environments/aws-example.toml has every part, with comments"));
             }
             if file.has("lab") {
-                let finding = Finding::at("lab", "`[lab]` has no place in an AWS environment", "the lab's settings")
-                    .and("kind", "not the lab");
+                let finding =
+                    FileFinding::at("lab", "`[lab]` has no place in an AWS environment", "the lab's settings")
+                        .and("kind", "not the lab");
                 file.report(finding.help("take it out, or write `kind = \"lab\"`"));
             }
         }
         Some(EnvironmentKind::Lab) if missing.len() == PARTS.len() => {
             for key in ["lab.clock", "lab.truth_url"].into_iter().filter(|key| file.has(key)).collect::<Vec<_>>() {
-                let finding =
-                    Finding::at(key, format!("`{key}` belongs to a lab that runs already"), "not for the embedded lab");
+                let finding = FileFinding::at(
+                    key,
+                    format!("`{key}` belongs to a lab that runs already"),
+                    "not for the embedded lab",
+                );
                 file.report(finding.help("take it out; `gameday lab --out FILE` writes it"));
             }
         }
         Some(EnvironmentKind::Lab) => {
             if !missing.is_empty() {
-                let finding = Finding::at(
+                let finding = FileFinding::at(
                     "kind",
                     format!("a lab that runs already needs {list}"),
                     "needs all of its parts, or none",
@@ -223,7 +227,7 @@ fn parts(file: &mut Document, kind: Option<EnvironmentKind>) {
             }
             if !file.has("lab.clock") {
                 let finding =
-                    Finding::at("kind", "a lab that runs already needs `[lab.clock]`", "its clock is not known");
+                    FileFinding::at("kind", "a lab that runs already needs `[lab.clock]`", "its clock is not known");
                 file.report(finding.help("take the file that `gameday lab --out FILE` wrote"));
             }
         }
@@ -235,14 +239,14 @@ fn account(file: &mut Document, kind: Option<EnvironmentKind>) {
     let accounts = file.items("account.allowed");
     if kind == Some(EnvironmentKind::Aws) && accounts.is_empty() && !file.has("account.allowed[0]") {
         let at = if file.has("account") { "account.allowed" } else { "kind" };
-        let finding = Finding::at(at, "no account is allowed", "needs `account.allowed`");
+        let finding = FileFinding::at(at, "no account is allowed", "needs `account.allowed`");
         file.report(
             finding.help("list the account IDs that a run may touch: `[account]` with `allowed = [\"111122223333\"]`"),
         );
     }
     for path in accounts {
         if let Some(id) = bad_text(file, &path, |id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())) {
-            let finding = Finding::at(path, format!("`{id}` is not an account ID"), "not twelve digits");
+            let finding = FileFinding::at(path, format!("`{id}` is not an account ID"), "not twelve digits");
             file.report(finding.help("account IDs have twelve digits and no dashes"));
         }
     }
@@ -252,7 +256,7 @@ fn times(file: &mut Document, kind: Option<EnvironmentKind>) {
     let keys = ["health", "authoritative", "resolver", "path", "canary"].map(|key| format!("observe.{key}"));
     for path in keys.into_iter().chain(["timeouts.connect", "timeouts.login"].map(str::to_owned)) {
         if span(file, &path).is_some_and(|period| period.is_zero()) {
-            let finding = Finding::at(&path, format!("`{path}` is zero"), "zero");
+            let finding = FileFinding::at(&path, format!("`{path}` is zero"), "zero");
             file.report(finding.help("write a time above zero, or leave the key out for its default"));
         }
     }
@@ -260,7 +264,7 @@ fn times(file: &mut Document, kind: Option<EnvironmentKind>) {
     if let (Some(period), Some(EnvironmentKind::Aws)) = (health, kind) {
         let message = format!("the health check's status cannot be asked for every {}", format_duration(period));
         let finding =
-            Finding::at("observe.health", message, format!("shorter than {}", format_duration(LEAST_HEALTH_POLL)));
+            FileFinding::at("observe.health", message, format!("shorter than {}", format_duration(LEAST_HEALTH_POLL)));
         file.report(
             finding
                 .help("Route 53 answers five API requests a second for the whole account; 1s leaves room for others"),
@@ -280,7 +284,7 @@ fn times(file: &mut Document, kind: Option<EnvironmentKind>) {
             format_duration(login)
         );
         file.report(
-            Finding::at(at, message, "connect must be shorter than login")
+            FileFinding::at(at, message, "connect must be shorter than login")
                 .help("defaults are connect = \"3s\" and login = \"10s\""),
         );
     }
@@ -290,14 +294,14 @@ fn lab(file: &mut Document) {
     for (path, most) in [("lab.users", MOST_LAB_USERS), ("lab.checkers", MOST_LAB_CHECKERS)] {
         if file.get::<u32>(path).is_some_and(|number| number > most) {
             let finding =
-                Finding::at(path, format!("`{path}` is more than the lab has room for"), format!("above {most}"));
+                FileFinding::at(path, format!("`{path}` is more than the lab has room for"), format!("above {most}"));
             file.report(finding.help(format!("write {most} or less")));
         }
     }
     for path in ["lab.users", "lab.checkers", "lab.user_authentication_rps", "lab.service_quota_rps"] {
         if file.get::<u32>(path) == Some(0) {
             file.report(
-                Finding::at(path, format!("`{path}` is zero"), "none")
+                FileFinding::at(path, format!("`{path}` is zero"), "none")
                     .help("write 1 or more, or leave it out for the default"),
             );
         }
@@ -305,7 +309,7 @@ fn lab(file: &mut Document) {
     if let Some(threshold) =
         file.get::<u32>("lab.failure_threshold").filter(|threshold| !THRESHOLDS.contains(threshold))
     {
-        let finding = Finding::at(
+        let finding = FileFinding::at(
             "lab.failure_threshold",
             format!("Route 53 has no failure threshold of {threshold}"),
             "out of range",
@@ -315,7 +319,7 @@ fn lab(file: &mut Document) {
     for path in ["lab.ttl", "lab.checker_interval"] {
         if span(file, path).is_some_and(|time| time.is_zero()) {
             file.report(
-                Finding::at(path, format!("`{path}` is zero"), "zero")
+                FileFinding::at(path, format!("`{path}` is zero"), "zero")
                     .help("write a time above zero, or leave it out for the default"),
             );
         }
@@ -327,7 +331,7 @@ fn lab(file: &mut Document) {
             format_duration(*LATENCIES.end())
         );
         file.report(
-            Finding::at("lab.latency_max", message, "out of range")
+            FileFinding::at("lab.latency_max", message, "out of range")
                 .help("write a time between them, or leave it out for 4ms"),
         );
     }
@@ -344,20 +348,21 @@ fn lab(file: &mut Document) {
             format_duration(longest)
         );
         file.report(
-            Finding::at(at, message, "the longest must not be below the median")
+            FileFinding::at(at, message, "the longest must not be below the median")
                 .help("make `lag_max` at least `lag_median`"),
         );
     }
     if file.get::<f64>("lab.clock.speed").is_some_and(|speed| !(speed > 0.0 && speed.is_finite())) {
         file.report(
-            Finding::at("lab.clock.speed", "time does not run at this speed", "not above zero")
+            FileFinding::at("lab.clock.speed", "time does not run at this speed", "not above zero")
                 .help("write 1.0 for real time"),
         );
     }
     for item in file.items("lab.missing_clients") {
         let path = format!("{item}.client");
         if let Some(name) = bad_text(file, &path, |name| LAB_CLIENTS.contains(&name)) {
-            let finding = Finding::at(path, format!("the lab has no app client `{name}`"), "not a client of the lab");
+            let finding =
+                FileFinding::at(path, format!("the lab has no app client `{name}`"), "not a client of the lab");
             file.report(finding.help(format!("its app clients are {}", LAB_CLIENTS.join(", "))));
         }
     }

@@ -25,11 +25,11 @@ use toml::de::DeTable;
 
 use crate::model::{LONGEST_TEXT, Secret, read_at_most, sha256};
 
-pub use problem::{FileProblems, Finding, Problem, Source};
+pub use problem::{FileFinding, FileProblems, FileText, Problem};
 pub use shape::nearest;
 pub use tree::Spans;
 
-use problem::Place;
+use problem::Pointer;
 use redact::Redacted;
 use shape::Shape;
 
@@ -41,7 +41,7 @@ pub struct Loaded<T> {
     /// The path by which it was called.
     pub path: PathBuf,
     /// Its text without secrets, for diagnostics that come later.
-    pub source: Source,
+    pub source: FileText,
     /// SHA-256 of its bytes, in lower-case hexadecimal digits.
     pub sha256: String,
     /// Where its values are.
@@ -114,7 +114,7 @@ pub struct Document {
     path: PathBuf,
     text: Secret,
     /// What diagnostics show.
-    source: Source,
+    source: FileText,
     redacted: Redacted,
     sha256: String,
     plain: Value,
@@ -190,7 +190,7 @@ impl Document {
             starts.take(problem::MOST).map(|start| line_at(text, start)).collect()
         };
         findings.retain(|finding| match finding.at.first() {
-            Some((Place::Span(span), _)) => !broken.iter().any(|line| line.contains(&span.offset())),
+            Some((Pointer::Span(span), _)) => !broken.iter().any(|line| line.contains(&span.offset())),
             _ => true,
         });
         for error in errors.iter().take(problem::MOST) {
@@ -239,15 +239,15 @@ impl Document {
     }
 
     /// Adds a problem.
-    pub fn report(&mut self, finding: Finding) {
+    pub fn report(&mut self, finding: FileFinding) {
         // What tells of a thousand is of no more use than what tells of the first of them.
         if self.problems.len() >= problem::MOST {
             return;
         }
         let labels = finding.at.into_iter().map(|(place, label)| {
             let span = match place {
-                Place::Path(path) => self.spans.of(&path),
-                Place::Span(span) => span,
+                Pointer::Path(path) => self.spans.of(&path),
+                Pointer::Span(span) => span,
             };
             LabeledSpan::new_with_span(Some(self.redacted.shown(label)), span)
         });
@@ -378,7 +378,7 @@ fn line_at(text: &str, offset: usize) -> Range<usize> {
 }
 
 /// An error of the TOML parser, in a finding.
-fn syntax(text: &str, error: &toml::de::Error) -> Finding {
+fn syntax(text: &str, error: &toml::de::Error) -> FileFinding {
     let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
     let (label, help) = if message.contains("duplicate key") {
         (
@@ -393,7 +393,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> Finding {
         ("here", "see https://toml.io for how TOML is written")
     };
     let span = tree::first_line(text, error.span().unwrap_or_default());
-    Finding::span(span, message, label).help(help)
+    FileFinding::span(span, message, label).help(help)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub(super) const MOST: usize = 200;
 const SHOWN: usize = 25;
 
 /// The text of a file under the name by which the user called it.
-pub type Source = NamedSource<Arc<str>>;
+pub type FileText = NamedSource<Arc<str>>;
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Problem {
     pub(super) message: String,
     pub(super) labels: Vec<LabeledSpan>,
     pub(super) help: Option<String>,
-    pub(super) source: Source,
+    pub(super) source: FileText,
 }
 
 impl Problem {
@@ -134,28 +134,28 @@ impl Diagnostic for FileProblems {
 /// A problem as a check describes it: by the path of the value, as `phases.hold` or `objectives[2].at_most`.
 #[derive(Debug, Clone)]
 #[must_use = "hand it to Document::report"]
-pub struct Finding {
+pub struct FileFinding {
     pub(super) message: String,
     /// Where it is, and what to say there; the first is the offending value.
-    pub(super) at: Vec<(Place, String)>,
+    pub(super) at: Vec<(Pointer, String)>,
     pub(super) help: Option<String>,
 }
 
 /// Where a finding points.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum Pointer {
     Path(String),
     Span(SourceSpan),
 }
 
-impl Finding {
+impl FileFinding {
     /// A finding at the value of a path: what is wrong, and the label under the value.
     pub fn at(path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), at: vec![(Place::Path(path.into()), label.into())], help: None }
+        Self { message: message.into(), at: vec![(Pointer::Path(path.into()), label.into())], help: None }
     }
 
     pub(super) fn span(span: SourceSpan, message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), at: vec![(Place::Span(span), label.into())], help: None }
+        Self { message: message.into(), at: vec![(Pointer::Span(span), label.into())], help: None }
     }
 
     /// Says what to do.
@@ -166,7 +166,7 @@ impl Finding {
 
     /// Points at a second value that has to do with it.
     pub fn and(mut self, path: impl Into<String>, label: impl Into<String>) -> Self {
-        self.at.push((Place::Path(path.into()), label.into()));
+        self.at.push((Pointer::Path(path.into()), label.into()));
         self
     }
 }

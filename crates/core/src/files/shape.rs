@@ -3,7 +3,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Finding, MOST};
+use super::problem::{FileFinding, MOST};
 use super::tree::{first_line, join};
 use crate::model::{Cidr, Percent, PortRange, Rate, parse_duration};
 
@@ -14,21 +14,21 @@ pub(super) struct Shape<'a> {
     root: &'a Value,
     /// Whether all of the file was parsed; else missing keys may just be unreadable.
     whole: bool,
-    findings: Vec<Finding>,
+    findings: Vec<FileFinding>,
 }
 
 const LONGEST_WORD: usize = 64;
 
 /// A table in the file, and where to point when something is missing from it.
-struct At<'a> {
+struct TableAt<'a> {
     path: &'a str,
     span: SourceSpan,
 }
 
 impl<'a> Shape<'a> {
-    pub(super) fn check(text: &'a str, schema: &'a Value, tree: &DeTable<'_>, whole: bool) -> Vec<Finding> {
+    pub(super) fn check(text: &'a str, schema: &'a Value, tree: &DeTable<'_>, whole: bool) -> Vec<FileFinding> {
         let mut shape = Self { text, root: schema, whole, findings: Vec::new() };
-        shape.table(&At { path: "", span: SourceSpan::from((0, 0)) }, schema, tree, &[]);
+        shape.table(&TableAt { path: "", span: SourceSpan::from((0, 0)) }, schema, tree, &[]);
         shape.findings
     }
 
@@ -59,24 +59,24 @@ impl<'a> Shape<'a> {
         }
         let (name, schema) = self.resolve(schema);
         let span = first_line(self.text, value.span());
-        if let Some(unit) = name.and_then(Unit::named) {
+        if let Some(unit) = name.and_then(TextForm::named) {
             self.findings.extend(unit.check(path, value.get_ref(), span));
         } else if let Some(branches) = branches(schema) {
             let constants: Vec<&str> = branches.iter().filter_map(|b| b.get("const")?.as_str()).collect();
             if constants.len() == branches.len() {
                 self.constant(path, &constants, value.get_ref(), span);
             } else {
-                self.variant(&At { path, span }, &branches, value.get_ref());
+                self.variant(&TableAt { path, span }, &branches, value.get_ref());
             }
         } else if let Some(allowed) = schema.get("enum").and_then(Value::as_array) {
             let allowed: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
             self.constant(path, &allowed, value.get_ref(), span);
         } else {
-            self.plain(&At { path, span }, schema, value.get_ref());
+            self.plain(&TableAt { path, span }, schema, value.get_ref());
         }
     }
 
-    fn plain(&mut self, at: &At<'_>, schema: &'a Value, value: &DeValue<'_>) {
+    fn plain(&mut self, at: &TableAt<'_>, schema: &'a Value, value: &DeValue<'_>) {
         let expected = match schema.get("type") {
             Some(Value::String(expected)) => expected.as_str(),
             Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).find(|k| *k != "null").unwrap_or("any"),
@@ -122,22 +122,22 @@ impl<'a> Shape<'a> {
     fn constant(&mut self, path: &str, allowed: &[&str], value: &DeValue<'_>, span: SourceSpan) {
         let DeValue::String(word) = value else {
             self.findings.push(
-                wrong_type(&At { path, span }, "string", value, false).help(format!("write {}", one_of(allowed))),
+                wrong_type(&TableAt { path, span }, "string", value, false).help(format!("write {}", one_of(allowed))),
             );
             return;
         };
         if !allowed.contains(&word.as_ref()) {
             let message = format!("`{word}` is not a value of `{path}`");
             let finding = match nearest(word, allowed.iter().copied()) {
-                Some(near) => Finding::span(span, message, format!("did you mean `{near}`?")),
-                None => Finding::span(span, message, "not known"),
+                Some(near) => FileFinding::span(span, message, format!("did you mean `{near}`?")),
+                None => FileFinding::span(span, message, "not known"),
             };
             self.findings.push(finding.help(format!("write {}", one_of(allowed))));
         }
     }
 
     /// A table that may have one of several shapes: by a tag, or by the keys that it has.
-    fn variant(&mut self, at: &At<'_>, branches: &[&'a Value], value: &DeValue<'_>) {
+    fn variant(&mut self, at: &TableAt<'_>, branches: &[&'a Value], value: &DeValue<'_>) {
         let DeValue::Table(table) = value else {
             let shapes: Vec<String> = branches.iter().map(|branch| sketch(branch)).collect();
             let finding = wrong_type(at, "object", value, false);
@@ -161,15 +161,18 @@ impl<'a> Shape<'a> {
                 }
             }
             None if self.whole => {
-                let finding =
-                    Finding::span(at.span, format!("`{}` lacks `{tag}`", at.path), format!("`{tag}` is missing here"));
+                let finding = FileFinding::span(
+                    at.span,
+                    format!("`{}` lacks `{tag}`", at.path),
+                    format!("`{tag}` is missing here"),
+                );
                 self.findings.push(finding.help(format!("add `{tag}`: {}", one_of(&allowed))));
             }
             None => {}
         }
     }
 
-    fn untagged(&mut self, at: &At<'_>, branches: &[&'a Value], table: &DeTable<'_>) {
+    fn untagged(&mut self, at: &TableAt<'_>, branches: &[&'a Value], table: &DeTable<'_>) {
         let known = |branch: &Value| {
             table.keys().filter(|key| branch["properties"].get(key.get_ref().as_ref()).is_some()).count()
         };
@@ -182,7 +185,7 @@ impl<'a> Shape<'a> {
             }
             _ => {
                 let shapes: Vec<String> = branches.iter().map(|branch| sketch(branch)).collect();
-                let finding = Finding::span(
+                let finding = FileFinding::span(
                     at.span,
                     format!("`{}` has none of the keys that it may have", at.path),
                     "none of them here",
@@ -193,7 +196,7 @@ impl<'a> Shape<'a> {
     }
 
     /// A table with known keys, or with any keys and values of one kind. `rivals` are the shapes that it could have had instead.
-    fn table(&mut self, at: &At<'_>, schema: &'a Value, table: &DeTable<'_>, rivals: &[&'a Value]) {
+    fn table(&mut self, at: &TableAt<'_>, schema: &'a Value, table: &DeTable<'_>, rivals: &[&'a Value]) {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
             if let Some(each) = schema.get("additionalProperties").filter(|each| each.is_object()) {
                 for (key, value) in table {
@@ -231,7 +234,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn missing(&mut self, at: &At<'_>, schema: &'a Value, there: impl Fn(&str) -> bool) {
+    fn missing(&mut self, at: &TableAt<'_>, schema: &'a Value, there: impl Fn(&str) -> bool) {
         let keys: Vec<&str> = required(schema).into_iter().filter(|key| !there(key)).collect();
         if keys.is_empty() {
             return;
@@ -252,13 +255,13 @@ impl<'a> Shape<'a> {
             }
         });
         let help = lines.collect::<Vec<_>>().join("\n");
-        self.findings.push(Finding::span(at.span, format!("{place} lacks {list}"), label).help(help));
+        self.findings.push(FileFinding::span(at.span, format!("{place} lacks {list}"), label).help(help));
     }
 }
 
 /// The definitions whose texts have a form of their own, most of them a unit.
 #[derive(Clone, Copy)]
-enum Unit {
+enum TextForm {
     Duration,
     Percent,
     Rate,
@@ -266,7 +269,7 @@ enum Unit {
     PortRange,
 }
 
-impl Unit {
+impl TextForm {
     fn named(definition: &str) -> Option<Self> {
         match definition {
             "Duration" => Some(Self::Duration),
@@ -278,7 +281,7 @@ impl Unit {
         }
     }
 
-    fn check(self, path: &str, value: &DeValue<'_>, span: SourceSpan) -> Option<Finding> {
+    fn check(self, path: &str, value: &DeValue<'_>, span: SourceSpan) -> Option<FileFinding> {
         let (what, units, suffix) = match self {
             Self::Duration => ("a duration", "units are ms, s, m and h: \"500ms\", \"90s\", \"1m30s\"", "s"),
             Self::Percent => ("a share", "the unit is %: \"99.5%\"", "%"),
@@ -295,20 +298,20 @@ impl Unit {
                     Self::Cidr => Cidr::parse(text).map(|_| ()),
                     Self::PortRange => PortRange::parse(text).map(|_| ()),
                 };
-                return parsed.err().map(|message| Finding::span(span, message, format!("not {what}")).help(units));
+                return parsed.err().map(|message| FileFinding::span(span, message, format!("not {what}")).help(units));
             }
             DeValue::Integer(number) => number.as_str(),
             DeValue::Float(number) => number.as_str(),
             other => {
                 let message = format!("`{path}` must be {what}, not {}", article(other));
-                return Some(Finding::span(span, message, format!("not {what}")).help(units));
+                return Some(FileFinding::span(span, message, format!("not {what}")).help(units));
             }
         };
         let message = match self {
             Self::Duration | Self::Percent | Self::Rate => format!("`{path}` has no unit"),
             Self::Cidr | Self::PortRange => format!("`{path}` is a number, not text"),
         };
-        Some(Finding::span(span, message, format!("write \"{number}{suffix}\"?")).help(units))
+        Some(FileFinding::span(span, message, format!("write \"{number}{suffix}\"?")).help(units))
     }
 }
 
@@ -365,22 +368,22 @@ fn unknown<'k>(
     span: SourceSpan,
     near: Option<&str>,
     known: impl Iterator<Item = &'k str>,
-) -> Finding {
+) -> FileFinding {
     let place = if path.is_empty() { "this file".to_owned() } else { format!("`{path}`") };
     let keys: Vec<String> = known.map(|key| format!("`{key}`")).collect();
     let label = near.map_or_else(|| "not known here".to_owned(), |near| format!("did you mean `{near}`?"));
-    Finding::span(span, format!("`{key}` is not a key of {place}"), label)
+    FileFinding::span(span, format!("`{key}` is not a key of {place}"), label)
         .help(format!("its keys are {}", keys.join(", ")))
 }
 
 /// A key of another shape than the one that the rest of the table has.
-fn rivalry(path: &str, key: &str, span: SourceSpan, schema: &Value, rivals: &[&Value]) -> Finding {
+fn rivalry(path: &str, key: &str, span: SourceSpan, schema: &Value, rivals: &[&Value]) -> FileFinding {
     let shapes: Vec<String> = std::iter::once(schema).chain(rivals.iter().copied()).map(sketch).collect();
-    Finding::span(span, format!("`{key}` does not go with the other keys of `{path}`"), "belongs to another form")
+    FileFinding::span(span, format!("`{key}` does not go with the other keys of `{path}`"), "belongs to another form")
         .help(format!("write either {}", shapes.join(" or ")))
 }
 
-fn bounds(at: &At<'_>, schema: &Value, number: Option<i64>) -> Option<Finding> {
+fn bounds(at: &TableAt<'_>, schema: &Value, number: Option<i64>) -> Option<FileFinding> {
     let bits = match schema.get("format").and_then(Value::as_str) {
         Some("uint8") => i64::from(u8::MAX),
         Some("uint16") => i64::from(u16::MAX),
@@ -393,12 +396,12 @@ fn bounds(at: &At<'_>, schema: &Value, number: Option<i64>) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::span(at.span, format!("`{}` is out of range", at.path), "out of range")
+        FileFinding::span(at.span, format!("`{}` is out of range", at.path), "out of range")
             .help(format!("write a number from {least} to {most}")),
     )
 }
 
-fn wrong_type(at: &At<'_>, expected: &str, value: &DeValue<'_>, of_tables: bool) -> Finding {
+fn wrong_type(at: &TableAt<'_>, expected: &str, value: &DeValue<'_>, of_tables: bool) -> FileFinding {
     let (what, help) = match expected {
         "object" => ("a table", format!("write a `[{}]` table, or `{{ key = value }}`", at.path)),
         "array" if of_tables => {
@@ -412,7 +415,7 @@ fn wrong_type(at: &At<'_>, expected: &str, value: &DeValue<'_>, of_tables: bool)
         other => (other, "see the JSON Schema".to_owned()),
     };
     let message = format!("`{}` must be {what}, not {}", at.path, article(value));
-    Finding::span(at.span, message, format!("not {what}")).help(help)
+    FileFinding::span(at.span, message, format!("not {what}")).help(help)
 }
 
 fn article(value: &DeValue<'_>) -> &'static str {

@@ -39,8 +39,8 @@ impl Failure {
 
 /// The most frequent first.
 pub(super) fn failures(book: &Logbook, zero: Option<Timestamp>) -> Vec<Failure> {
-    type Seen = (BTreeMap<Phase, u64>, Timestamp, Timestamp);
-    let mut seen: HashMap<(&LoginOutcome, Option<&Region>), Seen> = HashMap::new();
+    type PhaseCounts = (BTreeMap<Phase, u64>, Timestamp, Timestamp);
+    let mut seen: HashMap<(&LoginOutcome, Option<&Region>), PhaseCounts> = HashMap::new();
     for login in book.iter().filter(|login| login.counts() && !login.succeeded()) {
         let ended = login.ended();
         let failure = seen.entry((login.outcome(), login.region())).or_insert_with(|| (BTreeMap::new(), ended, ended));
@@ -48,13 +48,14 @@ pub(super) fn failures(book: &Logbook, zero: Option<Timestamp>) -> Vec<Failure> 
         (failure.1, failure.2) = (failure.1.min(ended), failure.2.max(ended));
     }
     let after = |at: Timestamp| zero.map(|zero| seconds_between(zero, at));
-    let failure = |((outcome, region), (by_phase, first, last)): ((&LoginOutcome, Option<&Region>), Seen)| Failure {
-        outcome: outcome.clone(),
-        region: region.cloned(),
-        by_phase,
-        first_s: after(first),
-        last_s: after(last),
-    };
+    let failure =
+        |((outcome, region), (by_phase, first, last)): ((&LoginOutcome, Option<&Region>), PhaseCounts)| Failure {
+            outcome: outcome.clone(),
+            region: region.cloned(),
+            by_phase,
+            first_s: after(first),
+            last_s: after(last),
+        };
     let mut all: Vec<Failure> = seen.into_iter().map(failure).collect();
     all.sort_by_cached_key(|failure| (Reverse(failure.count()), failure.outcome.label(), failure.region.clone()));
     all

@@ -63,7 +63,7 @@ impl FromIterator<Record> for History {
 /// The logins of a run.
 #[derive(Debug, Default)]
 pub(super) struct Logbook {
-    rows: Vec<Row>,
+    rows: Vec<LoginRow>,
     flows: Names<String>,
     cohorts: Names<String>,
     regions: Names<Region>,
@@ -82,7 +82,7 @@ const NEVER: i64 = i64::MIN;
 
 /// A login. Moments are nanoseconds after the Unix epoch, names are numbers in the book's lists.
 #[derive(Debug, Clone, Copy)]
-struct Row {
+struct LoginRow {
     scheduled: i64,
     started: i64,
     ended: i64,
@@ -134,7 +134,7 @@ impl Marks {
 
 /// What a login says about a limit of the replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Limit {
+pub(super) enum LimitOutcome {
     /// Nothing.
     Unconcerned,
     /// It was refused, as expected.
@@ -145,7 +145,7 @@ pub(super) enum Limit {
     Untold,
 }
 
-const _: () = assert!(size_of::<Row>() <= 64, "a million logins must fit into 64 MB");
+const _: () = assert!(size_of::<LoginRow>() <= 64, "a million logins must fit into 64 MB");
 
 impl Logbook {
     fn take(&mut self, login: &Login) {
@@ -158,7 +158,7 @@ impl Logbook {
         for failed in &login.earlier {
             *self.earlier.entry(self.outcomes.number(&failed.outcome, blunt)).or_default() += 1;
         }
-        self.rows.push(Row {
+        self.rows.push(LoginRow {
             scheduled: nanos(login.scheduled),
             started: nanos(login.started),
             ended: nanos(login.ended),
@@ -191,7 +191,7 @@ impl Logbook {
 /// A login, with its names.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LoginRef<'a> {
-    row: &'a Row,
+    row: &'a LoginRow,
     book: &'a Logbook,
 }
 
@@ -210,12 +210,12 @@ impl<'a> LoginRef<'a> {
         self.row.tries
     }
 
-    pub(super) fn limit(self) -> Limit {
+    pub(super) fn limit(self) -> LimitOutcome {
         match self.row.marks {
-            marks if marks.has(Marks::HELD) => Limit::Held,
-            marks if marks.has(Marks::BROKEN) => Limit::Broken,
-            marks if marks.has(Marks::UNTOLD) => Limit::Untold,
-            _ => Limit::Unconcerned,
+            marks if marks.has(Marks::HELD) => LimitOutcome::Held,
+            marks if marks.has(Marks::BROKEN) => LimitOutcome::Broken,
+            marks if marks.has(Marks::UNTOLD) => LimitOutcome::Untold,
+            _ => LimitOutcome::Unconcerned,
         }
     }
 
@@ -279,7 +279,7 @@ impl<'a> LoginRef<'a> {
 
     /// Whether it tells how many get in: neither cancelled, nor refused as expected, nor a failure of the runner itself.
     pub(super) fn counts(self) -> bool {
-        !self.cancelled() && self.limit() != Limit::Held && !self.harness_failed()
+        !self.cancelled() && self.limit() != LimitOutcome::Held && !self.harness_failed()
     }
 
     /// Whether no service had a part in its failure.
@@ -302,7 +302,7 @@ pub(super) struct CallBook {
     outcomes: Names<LoginOutcome>,
 }
 
-/// A call in a session, as [`Row`].
+/// A call in a session, as [`LoginRow`].
 #[derive(Debug, Clone, Copy)]
 struct CallRow {
     sent: i64,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Limit, Logbook};
+use super::history::{LimitOutcome, Logbook};
 use crate::model::{Event, Expect, Finding, Predicts, Record, Region, RegionRole, RunStarted, Severity};
 use crate::scenario::{ExpectedLimit, FlowShare};
 
@@ -111,12 +111,12 @@ fn flows(book: &Logbook, asked: &[FlowShare], replica: &Region) -> Vec<LimitResu
     for login in book.iter() {
         match login.limit() {
             // By what it was refused: an error of another kind may only look like the limit.
-            Limit::Held => {
+            LimitOutcome::Held => {
                 *seen.entry(login.flow().to_owned()).or_default().0.entry(login.outcome().label()).or_default() += 1;
             }
-            Limit::Broken => seen.entry(login.flow().to_owned()).or_default().1 += 1,
-            Limit::Untold => seen.entry(login.flow().to_owned()).or_default().2 += 1,
-            Limit::Unconcerned => {}
+            LimitOutcome::Broken => seen.entry(login.flow().to_owned()).or_default().1 += 1,
+            LimitOutcome::Untold => seen.entry(login.flow().to_owned()).or_default().2 += 1,
+            LimitOutcome::Unconcerned => {}
         }
     }
     let result = |(flow, (refused, let_in, untold)): (String, (BTreeMap<String, u64>, u64, u64))| {

@@ -54,7 +54,7 @@ impl Reached {
 
 /// Every milestone in causal order; none is reached where nothing was cut, and none by the fault that was so before it.
 pub(super) fn milestones(line: &Timeline<'_>, stalls: &Stalls, run: &RunStarted, hold_reached: bool) -> Vec<Reached> {
-    let reader = line.zero.map(|zero| Reader { line, zero, hold_reached });
+    let reader = line.zero.map(|zero| MilestoneReader { line, zero, hold_reached });
     let reached = |milestone| {
         let Some(reader) = &reader else { return Reached { milestone, at: None, before: BeforeCut::No } };
         let at = reader.read(milestone).map(|at| stalls.widen(reader.zero, at));
@@ -97,7 +97,7 @@ pub(super) struct ServerMoves<'a> {
 /// Of every server that was asked, authoritative ones first; none where nothing was cut.
 pub(super) fn server_moves<'a>(line: &'a Timeline<'a>) -> Vec<ServerMoves<'a>> {
     let Some(zero) = line.zero else { return Vec::new() };
-    let reader = Reader { line, zero, hold_reached: false };
+    let reader = MilestoneReader { line, zero, hold_reached: false };
     let moves = |source| {
         let of_server = |server| ServerMoves {
             source,
@@ -137,13 +137,13 @@ struct Look {
     new: bool,
 }
 
-struct Reader<'a> {
+struct MilestoneReader<'a> {
     line: &'a Timeline<'a>,
     zero: Timestamp,
     hold_reached: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> MilestoneReader<'a> {
     fn read(&self, milestone: Milestone) -> Option<Interval> {
         match milestone {
             Milestone::FaultEffective => self.fault_effective(),

@@ -50,10 +50,10 @@ pub use outage::Outage;
 pub use outcome::{ByOthers, FaultPlan, Outcome, Rollback, outcome};
 pub use phases::PhaseSpan;
 pub use predictions::{Prediction, PredictionOutcome};
-pub use propagation::{Place, Propagation};
-pub use recovery::{Curve, Recovered, Recovery, Window};
+pub use propagation::{DnsParty, Propagation};
+pub use recovery::{Curve, Recovered, Recovery, RecoveryWindow};
 pub use rpo::Rpo;
-pub use sessions::{Calls, SessionOutcomes, Sessions};
+pub use sessions::{SessionCalls, SessionOutcomes, Sessions};
 
 use crate::model::{EVENT_LOG_VERSION, EVENT_LOG_VERSIONS};
 

@@ -138,16 +138,16 @@ impl Evidence<'_> {
     fn time(&self, name: &str, target: Duration, from: Milestone, to: Milestone) -> ObjectiveResult {
         let demand = format!("from {} to {}", from.as_str(), to.as_str());
         if let Some(reason) = self.so_before(&[from, to]) {
-            return time_result(name, demand, target, Bounds::default(), Some(reason));
+            return time_result(name, demand, target, ObjectiveBounds::default(), Some(reason));
         }
         let (start, end) = ((self.at)(from), (self.at)(to));
         let (seen, missed, reason) = match (start, end) {
             (Some(start), Some(end)) => {
-                (Bounds::of(end.since(start).at_least_zero()), self.missed(start.lower, end.upper), None)
+                (ObjectiveBounds::of(end.since(start).at_least_zero()), self.missed(start.lower, end.upper), None)
             }
             (None, _) => {
                 let why = format!("{} was not reached, so the time has no start", from.as_str());
-                (Bounds::default(), 0.0, Some(why))
+                (ObjectiveBounds::default(), 0.0, Some(why))
             }
             (Some(start), None) => {
                 let waited = self.waited(start, to);
@@ -159,7 +159,7 @@ impl Evidence<'_> {
                     None => format!("the run ended before {} was expected", to.as_str()),
                 };
                 let missed = waited.map_or(0.0, |waited| self.missed(start.lower, start.upper + waited));
-                (Bounds { lower: waited, upper: None }, missed, Some(why))
+                (ObjectiveBounds { lower: waited, upper: None }, missed, Some(why))
             }
         };
         unsure_by(missed, seen, time_result(name, demand, target, seen.wider(missed), reason))
@@ -207,7 +207,9 @@ impl Evidence<'_> {
     }
 
     fn data_loss(&self, target: Duration) -> ObjectiveResult {
-        let seen = self.rpo.map_or(Bounds::default(), |rpo| Bounds { lower: Some(rpo.lower_s), upper: rpo.upper_s });
+        let seen = self
+            .rpo
+            .map_or(ObjectiveBounds::default(), |rpo| ObjectiveBounds { lower: Some(rpo.lower_s), upper: rpo.upper_s });
         let reason = match self.rpo {
             None => self
                 .so_before(&[Milestone::FaultEffective])
@@ -228,7 +230,7 @@ impl Evidence<'_> {
         let served = self.logins.by_phase_and_region.get(&(phase, Some(region)));
         let part = served.map_or(0, |group: &Group| group.succeeded);
         let demand = format!("logins of the {} phase that succeed at the {}", phase.as_str(), role.as_str());
-        let share = Share {
+        let share = ShareBounds {
             part,
             of: all.attempted,
             // Without the runner's failures these might all have succeeded there, or none of them.
@@ -248,7 +250,7 @@ impl Evidence<'_> {
         let (throttled, attempted) = (asked.throttled, asked.attempted);
         let demand = format!("logins of the {} phase at the {} that are throttled", phase.as_str(), role.as_str());
         let nobody = "no login reached the Region in the phase";
-        let share = Share {
+        let share = ShareBounds {
             part: throttled,
             of: attempted,
             least: (throttled, attempted + lost),
@@ -263,13 +265,26 @@ impl Evidence<'_> {
         let outcomes = self.sessions.map(|sessions| sessions.all).unwrap_or_default();
         let demand = "sessions opened before the fault in which no call was refused".to_owned();
         let (part, of) = (outcomes.kept, outcomes.opened);
-        let share =
-            Share { part, of, least: (part, of), most: (part, of), unit: Unit::Share, nobody: "no session was opened" };
+        let share = ShareBounds {
+            part,
+            of,
+            least: (part, of),
+            most: (part, of),
+            unit: Unit::Share,
+            nobody: "no session was opened",
+        };
         self.share("sessions_kept".to_owned(), demand, at_least, Phase::Failback, &share)
     }
 
     /// Judged by its bounds, once the phase was run to its end: what so few logins show by chance is no proof.
-    fn share(&self, name: String, demand: String, target: Percent, phase: Phase, share: &Share) -> ObjectiveResult {
+    fn share(
+        &self,
+        name: String,
+        demand: String,
+        target: Percent,
+        phase: Phase,
+        share: &ShareBounds,
+    ) -> ObjectiveResult {
         // What the runner itself failed may have been anything.
         let lower = clopper_pearson_95(share.least.0, share.least.1).map(|(lower, _)| lower);
         let upper = clopper_pearson_95(share.most.0, share.most.1).map(|(_, upper)| upper);
@@ -296,7 +311,7 @@ impl Evidence<'_> {
 }
 
 /// A share, and what is to be said where there is none.
-struct Share {
+struct ShareBounds {
     part: u64,
     of: u64,
     /// The least and the most that it may be in truth, with what the runner itself failed.
@@ -306,7 +321,7 @@ struct Share {
     nobody: &'static str,
 }
 
-impl Share {
+impl ShareBounds {
     /// Why it is open whether the target holds.
     fn open(&self, target: f64) -> String {
         let lost = (self.most.0 - self.least.0).max(self.most.1 - self.of);
@@ -328,7 +343,7 @@ fn phased(name: String, phase: Phase, several: usize) -> String {
 }
 
 /// Says so where what the runner missed leaves open what would be sure without it.
-fn unsure_by(missed: f64, seen: Bounds, result: ObjectiveResult) -> ObjectiveResult {
+fn unsure_by(missed: f64, seen: ObjectiveBounds, result: ObjectiveResult) -> ObjectiveResult {
     let sure = verdict(seen, result.target) != Verdict::Inconclusive;
     let reason = (sure && result.verdict == Verdict::Inconclusive)
         .then(|| format!("the runner stalled for {missed:.1} s of that time, so the result is open"));
@@ -337,12 +352,12 @@ fn unsure_by(missed: f64, seen: Bounds, result: ObjectiveResult) -> ObjectiveRes
 
 /// Between what a time lies, in seconds, as far as is known.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bounds {
+struct ObjectiveBounds {
     lower: Option<f64>,
     upper: Option<f64>,
 }
 
-impl Bounds {
+impl ObjectiveBounds {
     fn of(at: Interval) -> Self {
         Self { lower: Some(at.lower), upper: Some(at.upper) }
     }
@@ -353,7 +368,7 @@ impl Bounds {
     }
 }
 
-fn verdict(Bounds { lower, upper }: Bounds, target: f64) -> Verdict {
+fn verdict(ObjectiveBounds { lower, upper }: ObjectiveBounds, target: f64) -> Verdict {
     match (lower, upper) {
         (_, Some(upper)) if upper <= target => Verdict::Met,
         (Some(lower), _) if lower > target => Verdict::Missed,
@@ -365,10 +380,10 @@ fn time_result(
     name: &str,
     demand: String,
     target: Duration,
-    bounds: Bounds,
+    bounds: ObjectiveBounds,
     reason: Option<String>,
 ) -> ObjectiveResult {
-    let (target, Bounds { lower, upper }) = (target.as_secs_f64(), bounds);
+    let (target, ObjectiveBounds { lower, upper }) = (target.as_secs_f64(), bounds);
     let (name, unit, observed, verdict) = (name.to_owned(), Unit::Seconds, None, verdict(bounds, target));
     ObjectiveResult { name, demand, target, unit, lower, upper, observed, verdict, reason }
 }

@@ -15,7 +15,7 @@ use super::natural_variation::{NaturalVariation, natural_variation};
 use super::notes::{Anomaly, CHANGED_BY_OTHERS, anomalies, missing};
 use super::objectives::{Evidence, ObjectiveResult, Verdict, objectives};
 use super::phases::{PhaseSpan, Progress, phases};
-use super::predictions::{Prediction, Shown, foretold, recovery_time};
+use super::predictions::{Prediction, Shown, predictions, recovery_time};
 use super::propagation::{Propagation, propagation};
 use super::recovery::{Recovery, recovery};
 use super::rpo::{Rpo, rpo};
@@ -96,7 +96,7 @@ pub struct Outcome {
     /// Findings of preflight, and limits of the replica that did not hold.
     pub findings: Vec<Finding>,
     /// What became of what preflight found.
-    pub foretold: Vec<Prediction>,
+    pub predictions: Vec<Prediction>,
     /// What preflight could not look at.
     pub not_checked: Vec<String>,
     /// What makes the figures of two runs of an unchanged environment differ.
@@ -243,7 +243,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         milestones: &milestones,
         recovery_time: recovery_time(&scenario.objectives, &objectives),
     };
-    let foretold = foretold(&found, &shown);
+    let predictions = predictions(&found, &shown);
     let met = all_met(&objectives, &limits);
     let lags = lag_over_time(&line);
     Ok(Outcome {
@@ -264,7 +264,7 @@ pub fn outcome(history: &History) -> Result<Outcome, MeasureError> {
         restore_took_s: line.restore_took_s(),
         mutations: line.mutations.iter().copied().cloned().collect(),
         faults: faults(records),
-        foretold,
+        predictions,
         findings: found.into_iter().chain(limits.iter().filter_map(LimitResult::finding)).collect(),
         recovery: recovery(&history.logins, &line, &stalls),
         failures,

@@ -51,7 +51,7 @@ impl PredictionOutcome {
 }
 
 /// What a finding predicts, and where.
-fn predicted(finding: &Finding) -> (Predicts, Vec<RegionRole>) {
+fn predicts_of(finding: &Finding) -> (Predicts, Vec<RegionRole>) {
     match finding.predicts {
         Some(predicts) => (predicts, finding.regions.clone()),
         None => older(&finding.code),
@@ -101,16 +101,16 @@ pub(super) fn recovery_time<'a>(all: &[Objective], results: &'a [ObjectiveResult
 }
 
 /// What became of each finding.
-pub(super) fn foretold(findings: &[Finding], shown: &Shown<'_>) -> Vec<Prediction> {
+pub(super) fn predictions(findings: &[Finding], shown: &Shown<'_>) -> Vec<Prediction> {
     let of = |finding: &Finding| {
-        let (predicts, regions) = predicted(finding);
+        let (predicts, regions) = predicts_of(finding);
         Prediction { finding: finding.clone(), predicts, outcome: shown.outcome(predicts, &regions), regions }
     };
     findings.iter().map(of).collect()
 }
 
 impl Prediction {
-    /// Whether it foretold these logins' failure.
+    /// Whether it predicted these logins' failure.
     pub fn explains(&self, failure: &Failure, run: &RunStarted) -> bool {
         let at = |role: RegionRole| failure.region.as_ref() == Some(run.region(role));
         let failed_there = |role: &RegionRole| match role {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     /// A run that was cut and healed, in which nothing else was seen yet.
-    struct Seen {
+    struct SeenRun {
         run: RunStarted,
         failure: Option<RunFailure>,
         cut: bool,
@@ -331,7 +331,7 @@ mod tests {
         recovery_time: Vec<ObjectiveResult>,
     }
 
-    impl Seen {
+    impl SeenRun {
         fn nothing() -> Self {
             let run = RunStarted {
                 schema_version: crate::model::EVENT_LOG_VERSION,
@@ -407,14 +407,14 @@ mod tests {
 
         /// A finding of an older log, which says by its code alone what it predicts.
         fn older(&self, code: &str) -> Prediction {
-            self.foretold(code, None, &[])
+            self.prediction(code, None, &[])
         }
 
         fn predicted(&self, predicts: Predicts, regions: &[RegionRole]) -> &'static str {
-            self.foretold("GD999", Some(predicts), regions).outcome.verdict()
+            self.prediction("GD999", Some(predicts), regions).outcome.verdict()
         }
 
-        fn foretold(&self, code: &str, predicts: Option<Predicts>, regions: &[RegionRole]) -> Prediction {
+        fn prediction(&self, code: &str, predicts: Option<Predicts>, regions: &[RegionRole]) -> Prediction {
             let finding = Finding {
                 code: code.to_owned(),
                 severity: Severity::Blocker,
@@ -436,7 +436,7 @@ mod tests {
                 milestones: &self.milestones,
                 recovery_time: self.recovery_time.iter().collect(),
             };
-            foretold(&[finding], &shown).pop().unwrap()
+            predictions(&[finding], &shown).pop().unwrap()
         }
 
         fn verdict(&self, code: &str) -> &'static str {
@@ -448,22 +448,22 @@ mod tests {
             self.explained_by(&self.older(code))
         }
 
-        fn explained_by(&self, foretold: &Prediction) -> Vec<LoginOutcome> {
-            let mine = self.failures.iter().filter(|failure| foretold.explains(failure, &self.run));
+        fn explained_by(&self, predicted: &Prediction) -> Vec<LoginOutcome> {
+            let mine = self.failures.iter().filter(|failure| predicted.explains(failure, &self.run));
             mine.map(|failure| failure.outcome.clone()).collect()
         }
     }
 
     #[test]
     fn what_breaks_the_replica_is_seen_in_logins_there_and_nowhere_else() {
-        let nobody = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
-        let refused = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout).logins(
+        let nobody = SeenRun::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
+        let refused = SeenRun::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout).logins(
             Phase::Hold,
             Some(REPLICA),
             (7, 2),
             refusal(),
         );
-        let fine = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (7, 7), Succeeded);
+        let fine = SeenRun::nothing().logins(Phase::Hold, Some(REPLICA), (7, 7), Succeeded);
         for code in ["GD102", "GD116", "GD203", "GD301", "GD404", "GD702"] {
             assert_eq!(nobody.verdict(code), "untested", "{code}");
             assert_eq!(refused.verdict(code), "came_true", "{code}");
@@ -479,9 +479,9 @@ mod tests {
 
     #[test]
     fn what_breaks_the_primary_is_seen_before_the_cut() {
-        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
+        let before = SeenRun::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
         // What fails after the cut is the fault's.
-        let after = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 5), Succeeded).logins(
+        let after = SeenRun::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 5), Succeeded).logins(
             Phase::Outage,
             Some(PRIMARY),
             (5, 0),
@@ -498,30 +498,30 @@ mod tests {
     #[test]
     fn a_prediction_holds_in_the_regions_that_the_finding_names() {
         use RegionRole::{Primary, Replica};
-        let before = Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
-        let there = Seen::nothing().logins(Phase::Hold, Some(REPLICA), (5, 0), refusal());
+        let before = SeenRun::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
+        let there = SeenRun::nothing().logins(Phase::Hold, Some(REPLICA), (5, 0), refusal());
         let fails = Predicts::FailedLogins;
         let verdicts =
-            |seen: &Seen| [&[Primary][..], &[Replica], &[Primary, Replica]].map(|at| seen.predicted(fails, at));
+            |seen: &SeenRun| [&[Primary][..], &[Replica], &[Primary, Replica]].map(|at| seen.predicted(fails, at));
         assert_eq!(verdicts(&before), ["came_true", "untested", "came_true"]);
         assert_eq!(verdicts(&there), ["untested", "came_true", "came_true"]);
-        assert_eq!(verdicts(&Seen { cut: false, ..there }), ["untested"; 3]);
-        let at_primary = before.foretold("GD203", Some(fails), &[Primary]);
+        assert_eq!(verdicts(&SeenRun { cut: false, ..there }), ["untested"; 3]);
+        let at_primary = before.prediction("GD203", Some(fails), &[Primary]);
         assert_eq!(before.explained_by(&at_primary), [refusal()]);
-        let at_replica = before.foretold("GD203", Some(fails), &[Replica]);
+        let at_replica = before.prediction("GD203", Some(fails), &[Replica]);
         assert!(before.explained_by(&at_replica).is_empty());
-        let throttled = Seen::nothing().throttled(PRIMARY, 4);
+        let throttled = SeenRun::nothing().throttled(PRIMARY, 4);
         let throttling = [&[Primary][..], &[Replica]].map(|at| throttled.predicted(Predicts::Throttling, at));
         assert_eq!(throttling, ["came_true", "did_not"]);
         // What it says goes before what its code once said.
-        assert_eq!(before.foretold("GD101", Some(Predicts::Nothing), &[Primary]).outcome.verdict(), "untested");
+        assert_eq!(before.prediction("GD101", Some(Predicts::Nothing), &[Primary]).outcome.verdict(), "untested");
     }
 
     #[test]
     fn any_milestone_may_be_predicted_to_stay_away() {
         let sustained = Predicts::Unreached(Milestone::ReplicaSustained);
-        let reached = Seen::nothing().reached(Milestone::ReplicaSustained);
-        assert_eq!(Seen::nothing().predicted(sustained, &[]), "came_true");
+        let reached = SeenRun::nothing().reached(Milestone::ReplicaSustained);
+        assert_eq!(SeenRun::nothing().predicted(sustained, &[]), "came_true");
         assert_eq!(reached.predicted(sustained, &[]), "did_not");
     }
 
@@ -530,24 +530,24 @@ mod tests {
         let at_most = crate::model::Span(std::time::Duration::from_mins(1));
         let all = [Objective::Rto { at_most }, Objective::Failback { at_most }, Objective::SustainedRto { at_most }];
         let seen = ["rto", "failback", "sustained_rto"].into_iter();
-        let seen = seen.fold(Seen::nothing(), |seen, name| seen.objective(name, Verdict::Met));
+        let seen = seen.fold(SeenRun::nothing(), |seen, name| seen.objective(name, Verdict::Met));
         let timed = recovery_time(&all, &seen.recovery_time);
         assert_eq!(timed.iter().map(|result| result.name.as_str()).collect::<Vec<_>>(), ["rto", "sustained_rto"]);
     }
 
     #[test]
     fn a_record_that_does_not_move_leaves_users_at_the_primary() {
-        let stays = Seen::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
-        let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
+        let stays = SeenRun::nothing().logins(Phase::Outage, Some(PRIMARY), (9, 0), ConnectTimeout);
+        let moved = SeenRun::nothing().reached(Milestone::DnsFlipAuthoritative);
         assert_eq!((stays.verdict("GD501"), moved.verdict("GD501")), ("came_true", "did_not"));
         assert_eq!(stays.explained("GD501"), [ConnectTimeout]);
     }
 
     #[test]
     fn a_record_that_never_comes_back_keeps_users_away() {
-        let away = Seen::nothing().logins(Phase::Outage, Some(REPLICA), (9, 9), Succeeded);
-        let back = Seen::nothing().reached(Milestone::FirstPrimaryLoginAfterFailback);
-        let mut broken_off = Seen::nothing();
+        let away = SeenRun::nothing().logins(Phase::Outage, Some(REPLICA), (9, 9), Succeeded);
+        let back = SeenRun::nothing().reached(Milestone::FirstPrimaryLoginAfterFailback);
+        let mut broken_off = SeenRun::nothing();
         broken_off.milestones.clear();
         let verdicts = [away, back, broken_off].map(|seen| seen.verdict("GD520"));
         assert_eq!(verdicts, ["came_true", "did_not", "untested"]);
@@ -556,29 +556,29 @@ mod tests {
     #[test]
     fn who_gets_to_a_place_without_a_name_is_seen_nowhere() {
         let invalid = LoginOutcome::TokenInvalid { reason: "iss".into() };
-        let lost = Seen::nothing().logins(Phase::Hold, None, (8, 0), invalid.clone());
+        let lost = SeenRun::nothing().logins(Phase::Hold, None, (8, 0), invalid.clone());
         assert_eq!(lost.explained("GD510"), [invalid]);
-        let unseen = Seen::nothing().reached(Milestone::FirstReplicaLogin);
-        let moved = Seen::nothing().reached(Milestone::DnsFlipAuthoritative);
-        let verdicts = [lost, unseen, moved, Seen::nothing()].map(|seen| seen.verdict("GD510"));
+        let unseen = SeenRun::nothing().reached(Milestone::FirstReplicaLogin);
+        let moved = SeenRun::nothing().reached(Milestone::DnsFlipAuthoritative);
+        let verdicts = [lost, unseen, moved, SeenRun::nothing()].map(|seen| seen.verdict("GD510"));
         assert_eq!(verdicts, ["came_true", "came_true", "did_not", "untested"]);
     }
 
     #[test]
     fn refreshes_without_a_session_are_their_own_failure() {
-        let without = Seen::nothing().logins(Phase::Baseline, None, (8, 0), NoSession).logins(
+        let without = SeenRun::nothing().logins(Phase::Baseline, None, (8, 0), NoSession).logins(
             Phase::Hold,
             Some(REPLICA),
             (3, 2),
             refusal(),
         );
-        assert_eq!((without.verdict("GD104"), Seen::nothing().verdict("GD104")), ("came_true", "did_not"));
+        assert_eq!((without.verdict("GD104"), SeenRun::nothing().verdict("GD104")), ("came_true", "did_not"));
         assert_eq!(without.explained("GD104"), [NoSession]);
     }
 
     #[test]
     fn slowness_is_a_matter_of_the_objectives_on_time() {
-        let with = |verdict| Seen::nothing().objective("rto", verdict);
+        let with = |verdict| SeenRun::nothing().objective("rto", verdict);
         let verdicts =
             [Verdict::Missed, Verdict::Met, Verdict::Inconclusive].map(|verdict| with(verdict).verdict("GD502"));
         assert_eq!(verdicts, ["came_true", "did_not", "untested"]);
@@ -587,17 +587,18 @@ mod tests {
     #[test]
     fn throttling_counts_at_the_replica_alone() {
         let throttled = LoginOutcome::Throttled { step: LoginStep::InitiateAuth };
-        let there = Seen::nothing().throttled(REPLICA, 4).logins(Phase::Hold, Some(REPLICA), (4, 0), throttled.clone());
-        let here = Seen::nothing().throttled(PRIMARY, 4);
+        let there =
+            SeenRun::nothing().throttled(REPLICA, 4).logins(Phase::Hold, Some(REPLICA), (4, 0), throttled.clone());
+        let here = SeenRun::nothing().throttled(PRIMARY, 4);
         assert_eq!((there.verdict("GD604"), here.verdict("GD604")), ("came_true", "did_not"));
         assert_eq!(there.explained("GD604"), [throttled]);
     }
 
     #[test]
     fn a_run_that_broke_nothing_tested_nothing() {
-        let failing = || Seen::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
-        let refused = Seen { failure: Some(RunFailure::PreflightRefused), ..failing() };
-        let uncut = Seen { cut: false, ..failing() };
+        let failing = || SeenRun::nothing().logins(Phase::Baseline, Some(PRIMARY), (5, 0), refusal());
+        let refused = SeenRun { failure: Some(RunFailure::PreflightRefused), ..failing() };
+        let uncut = SeenRun { cut: false, ..failing() };
         for code in ["GD101", "GD404", "GD501", "GD502", "GD510", "GD520", "GD604"] {
             assert_eq!(refused.verdict(code), "untested", "{code}");
             let at_primary = ["GD101", "GD404"].contains(&code);

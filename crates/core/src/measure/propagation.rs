@@ -11,7 +11,7 @@ use crate::model::{DnsSource, Milestone, RegionRole};
 
 /// Who asks for the record or answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum DnsParty {
     /// An authoritative server of the zone.
     Authoritative,
     /// A recursive resolver.
@@ -20,7 +20,7 @@ pub enum Place {
     Cohort,
 }
 
-impl Place {
+impl DnsParty {
     /// The name in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Propagation {
     /// What kind of place.
-    pub place: Place,
+    pub place: DnsParty,
     /// The server, or the cohort.
     pub name: String,
     /// From when on it gave the replica up to the heal, after `zero_at`; nothing where it never did. For a cohort: from when on its logins went there.
@@ -58,20 +58,22 @@ pub(super) fn propagation(line: &Timeline<'_>, at: &dyn Fn(Milestone) -> Option<
             name: name.to_owned(),
             to_replica,
             after_fault: since(fault).map(Interval::at_least_zero),
-            after_flip: if place == Place::Authoritative { None } else { since(flip) },
+            after_flip: if place == DnsParty::Authoritative { None } else { since(flip) },
             to_primary,
         }
     };
     let servers = server_moves(line);
     let servers = servers.iter().map(|moves| {
         let place = match moves.source {
-            DnsSource::Authoritative => Place::Authoritative,
-            DnsSource::Resolver => Place::Resolver,
+            DnsSource::Authoritative => DnsParty::Authoritative,
+            DnsSource::Resolver => DnsParty::Resolver,
         };
         told(place, moves.server, moves.flipped, moves.back)
     });
     let cohorts = cohorts(line);
-    servers.chain(cohorts.iter().map(|(name, way)| told(Place::Cohort, name, way.to_replica, way.to_primary))).collect()
+    servers
+        .chain(cohorts.iter().map(|(name, way)| told(DnsParty::Cohort, name, way.to_replica, way.to_primary)))
+        .collect()
 }
 
 struct Way {

@@ -42,7 +42,7 @@ pub struct Curve {
     /// When 50, 90, 99 and 100 % were back, in that order; empty where nobody got in before the fault.
     pub recovered: Vec<Recovered>,
     /// In order; those without a login are left out.
-    pub windows: Vec<Window>,
+    pub windows: Vec<RecoveryWindow>,
 }
 
 /// When a share of the users was back.
@@ -75,7 +75,7 @@ impl Recovered {
 
 /// Logins that were scheduled within one window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Window {
+pub struct RecoveryWindow {
     /// Its beginning, in seconds after `zero_at`.
     pub from_s: f64,
     /// Logins that ended, without cancelled ones and refusals that are expected.
@@ -84,7 +84,7 @@ pub struct Window {
     pub succeeded: u64,
 }
 
-impl Window {
+impl RecoveryWindow {
     /// From 0 to 1.
     pub fn share(&self) -> f64 {
         self.succeeded as f64 / self.attempted as f64
@@ -94,7 +94,7 @@ impl Window {
 /// Nothing where nothing was cut or nobody tried.
 pub(super) fn recovery(book: &Logbook, line: &Timeline<'_>, stalls: &Stalls) -> Option<Recovery> {
     let zero = line.zero?;
-    let reader = Reader::new(book, zero, line.heal)?;
+    let reader = RecoveryReader::new(book, zero, line.heal)?;
     // A login that was started late succeeds by what was so when it started.
     let late = |at: Interval| Interval { upper: stalls.widen(zero, at).upper, ..at };
     let wide = |mut curve: Curve| {
@@ -113,7 +113,7 @@ pub(super) fn recovery(book: &Logbook, line: &Timeline<'_>, stalls: &Stalls) -> 
     })
 }
 
-struct Reader {
+struct RecoveryReader {
     zero: Timestamp,
     /// In seconds after the cut.
     heal: Option<f64>,
@@ -132,7 +132,7 @@ struct Point {
     succeeded: bool,
 }
 
-impl Reader {
+impl RecoveryReader {
     fn new(book: &Logbook, zero: Timestamp, heal: Option<Timestamp>) -> Option<Self> {
         let scheduled = || book.iter().filter(|login| login.counts()).map(LoginRef::scheduled);
         let length = seconds_between(scheduled().min()?, scheduled().max()?);
@@ -148,7 +148,7 @@ impl Reader {
     }
 
     fn curves<'a, K: Ord>(&self, book: &'a Logbook, key: impl Fn(LoginRef<'a>) -> K) -> BTreeMap<K, Curve> {
-        let mut groups: BTreeMap<K, Group> = BTreeMap::new();
+        let mut groups: BTreeMap<K, CurveGroup> = BTreeMap::new();
         for login in book.iter().filter(|login| login.counts()) {
             let group = groups.entry(key(login)).or_default();
             let seconds = |moment| seconds_between(self.zero, moment);
@@ -163,7 +163,7 @@ impl Reader {
         groups.into_iter().map(|(key, group)| (key, self.curve(group))).collect()
     }
 
-    fn curve(&self, Group { mut points, steady: (good, all) }: Group) -> Curve {
+    fn curve(&self, CurveGroup { mut points, steady: (good, all) }: CurveGroup) -> Curve {
         points.sort_by(|a, b| a.at.total_cmp(&b.at));
         let level = |percent: u8| match percent {
             100 => (1, 1),
@@ -224,9 +224,9 @@ impl Reader {
         Recovered { at, logins, after_restore: self.heal.is_some(), ..never }
     }
 
-    fn windows(&self, points: &[Point]) -> Vec<Window> {
+    fn windows(&self, points: &[Point]) -> Vec<RecoveryWindow> {
         let number = |point: &Point| (point.at / self.window_s).floor();
-        let window = |points: &[Point]| Window {
+        let window = |points: &[Point]| RecoveryWindow {
             from_s: number(&points[0]) * self.window_s,
             attempted: points.len() as u64,
             succeeded: points.iter().filter(|point| point.succeeded).count() as u64,
@@ -237,7 +237,7 @@ impl Reader {
 
 /// Every login, and successes and logins of steady state.
 #[derive(Default)]
-struct Group {
+struct CurveGroup {
     points: Vec<Point>,
     steady: (u64, u64),
 }
@@ -281,8 +281,8 @@ mod tests {
         Point { at, ended: at, succeeded }
     }
 
-    fn reader(heal: Option<f64>, longest: f64) -> Reader {
-        Reader { zero: Timestamp::UNIX_EPOCH, heal, window_s: 10.0, longest }
+    fn reader(heal: Option<f64>, longest: f64) -> RecoveryReader {
+        RecoveryReader { zero: Timestamp::UNIX_EPOCH, heal, window_s: 10.0, longest }
     }
 
     fn points(outcomes: &[bool]) -> Vec<Point> {

@@ -19,7 +19,7 @@ pub struct Sessions {
     /// Sessions whose first sign-in had not succeeded when the fault began; counted nowhere else.
     pub not_opened: u64,
     /// Calls of the protected API between the cut and the heal.
-    pub api_in_outage: Calls,
+    pub api_in_outage: SessionCalls,
     /// Calls of the protected API that were answered with a refusal between the cut and the heal.
     pub api_refused_in_outage: u64,
     /// Those of `api_in_outage` that were not made: something else of the session had no answer yet when they fell due, and they share how
@@ -31,9 +31,9 @@ pub struct Sessions {
     /// Sessions whose last call of the API failed.
     pub without_api_to_the_end: u64,
     /// Refreshes at the replica.
-    pub refreshes_at_replica: Calls,
+    pub refreshes_at_replica: SessionCalls,
     /// Refreshes at the primary after the heal.
-    pub refreshes_after_failback: Calls,
+    pub refreshes_after_failback: SessionCalls,
 }
 
 /// What became of sessions that were opened. The four add up.
@@ -53,14 +53,14 @@ pub struct SessionOutcomes {
 
 /// Calls of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Calls {
+pub struct SessionCalls {
     /// Calls that ended.
     pub tried: u64,
     /// Those that succeeded.
     pub worked: u64,
 }
 
-impl Calls {
+impl SessionCalls {
     fn add(&mut self, call: &CallRef<'_>) {
         self.tried += 1;
         self.worked += u64::from(succeeded(call));

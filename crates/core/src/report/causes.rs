@@ -2,7 +2,7 @@
 
 use super::figures::link_name;
 use super::summary::is_lab;
-use super::view::{anomalies, foretellers, predicted};
+use super::view::{anomalies, predicted, predicted_by};
 use super::words::{counted, measured, span_s, target};
 use crate::measure::{BeforeCut, Failure, Outcome, PredictionOutcome, Verdict};
 use crate::model::{Finding, LoginOutcome, Milestone, RegionRole, RunFailure, Severity};
@@ -50,7 +50,7 @@ fn claims(outcome: &Outcome) -> Vec<String> {
         let lacking = LoginOutcome::ClaimMissing { claim: missing.claim.clone() };
         let same = |failure: &&Failure| failure.outcome == lacking && failure.region == missing.region;
         let failure = outcome.failures.iter().find(same);
-        let codes = failure.map(|failure| foretellers(outcome, failure)).unwrap_or_default();
+        let codes = failure.map(|failure| predicted_by(outcome, failure)).unwrap_or_default();
         let place = missing.region.as_ref().map(|region| format!(" issued in {region}")).unwrap_or_default();
         format!(
             "{}{place} lacked the required claim {}: such logins look successful and are not.{}",
@@ -112,7 +112,7 @@ fn failures_at_replica(outcome: &Outcome) -> Option<String> {
     let named: Vec<String> = named.collect();
     let first = failures.first()?;
     let why = why(&first.outcome).map(|why| format!(" {why}")).unwrap_or_default();
-    let codes = foretellers(outcome, first);
+    let codes = predicted_by(outcome, first);
     Some(format!(
         "{} failed at {}: {}.{why}{}",
         counted(all, "login"),
@@ -299,7 +299,7 @@ fn after_failure(outcome: &Outcome) -> Vec<String> {
 
 /// Findings of preflight that the run confirmed.
 fn predictions(outcome: &Outcome) -> Option<String> {
-    let confirmed = outcome.foretold.iter().filter(|it| matches!(it.outcome, PredictionOutcome::CameTrue(_)));
+    let confirmed = outcome.predictions.iter().filter(|it| matches!(it.outcome, PredictionOutcome::CameTrue(_)));
     let mut codes: Vec<&str> = confirmed.map(|it| it.finding.code.as_str()).collect();
     codes.dedup();
     (!codes.is_empty()).then(|| format!("Correct the findings that the run confirmed: {}.", codes.join(", ")))

@@ -2,7 +2,7 @@
 
 use super::view::NONE;
 use super::words::{carries, counted, ms, percent_demanded, percent_down, percent_up, seconds, seconds_up, span_s};
-use crate::measure::{Availability, ErrorBudget, Interval, LAG_LEVELS_S, Lag, Link, Outcome, Place, Propagation};
+use crate::measure::{Availability, DnsParty, ErrorBudget, Interval, LAG_LEVELS_S, Lag, Link, Outcome, Propagation};
 use crate::model::Milestone;
 
 pub(super) struct Figures {
@@ -120,9 +120,9 @@ fn propagation(place: &Propagation) -> PropagationRow {
     let text = |at: Option<Interval>, none: &str| at.map_or_else(|| none.to_owned(), span_s);
     PropagationRow {
         kind: match place.place {
-            Place::Authoritative => "authoritative server",
-            Place::Resolver => "resolver",
-            Place::Cohort => "client cohort",
+            DnsParty::Authoritative => "authoritative server",
+            DnsParty::Resolver => "resolver",
+            DnsParty::Cohort => "client cohort",
         },
         name: place.name.clone(),
         to_replica: text(place.to_replica, "never"),

@@ -1,17 +1,17 @@
 use askama::Template;
 
-use super::charts::{self, LineChart, RowChart};
+use super::charts::{self, RowChart, TimeChart};
 use super::regions::Regions;
 use super::view::View;
 use crate::measure::Outcome;
 
 #[derive(Template)]
 #[template(path = "report.html", config = "templates/askama.toml")]
-struct Document {
+struct HtmlReport {
     timeline: Option<RowChart>,
     waterfall: Option<RowChart>,
-    recovery: Option<LineChart>,
-    by_region: Option<LineChart>,
+    recovery: Option<TimeChart>,
+    by_region: Option<TimeChart>,
     latency: Option<RowChart>,
     lag: Option<RowChart>,
     regions: Regions,
@@ -23,7 +23,7 @@ struct Document {
 pub fn html(outcome: &Outcome) -> Vec<u8> {
     let view = View::of(outcome);
     let regions = Regions::of(outcome);
-    let document = Document {
+    let document = HtmlReport {
         timeline: charts::timeline(&view),
         waterfall: charts::waterfall(outcome),
         recovery: charts::recovery(outcome, &view),

@@ -12,16 +12,16 @@ use serde::Serialize;
 use super::words::instant;
 use crate::measure::{BeforeCut, Interval, Missed, Outcome};
 use crate::model::{Finding, RUN_VERSION, Region, SteadyState};
-use figures::{Availability, Duration, LagPoint, Propagation, Rpo, WaterfallBar};
-use logins::Logins;
-use natural_variation::NaturalVariation;
-use users::{Expectation, Failure, Recovery, Retries, Sessions, Throttling};
+use figures::{AvailabilityJson, Duration, LagPointJson, PropagationJson, RpoJson, WaterfallBar};
+use logins::LoginsJson;
+use natural_variation::NaturalVariationJson;
+use users::{ExpectationJson, FailureJson, RecoveryJson, Retries, SessionsJson, ThrottlingJson};
 
 /// The result of a run of GameDay: `run.json`. Times that end in `_s` are seconds of scenario time, those in `_ms` milliseconds; times of day are RFC 3339 in
 /// UTC with nanoseconds; shares go from 0 to 1. A bound that is null is not known. Later versions of GameDay may add keys.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "GameDay run.json")]
-struct Document<'a> {
+struct RunDocument<'a> {
     /// The version of this format.
     schema_version: u32,
     /// The run's name, which its resources carry as a tag.
@@ -40,12 +40,12 @@ struct Document<'a> {
     /// When the first call that cuts was sent; null where nothing was cut.
     zero_at: Option<String>,
     /// In causal order.
-    milestones: Vec<Milestone>,
+    milestones: Vec<MilestoneJson>,
     /// In the order of the scenario.
-    objectives: Vec<Objective<'a>>,
-    logins: Logins<'a>,
-    rpo: Rpo,
-    rollback: Rollback<'a>,
+    objectives: Vec<ObjectiveJson<'a>>,
+    logins: LoginsJson<'a>,
+    rpo: RpoJson,
+    rollback: RollbackJson<'a>,
     /// From the first to the last call that injects the fault, in seconds.
     inject_took_s: Option<f64>,
     /// From the first to the last call that removes the fault, in seconds.
@@ -54,12 +54,12 @@ struct Document<'a> {
     complete: bool,
     /// What a log that breaks off does not say.
     missing: &'a [String],
-    phases: Vec<Phase>,
-    chain: Chain,
+    phases: Vec<PhaseJson>,
+    chain: ChainJson,
     /// What a reader of the figures must know.
-    anomalies: Vec<Anomaly<'a>>,
+    anomalies: Vec<AnomalyJson<'a>>,
     /// Of preflight, with what became of them, and of the run.
-    findings: Vec<FindingRow<'a>>,
+    findings: Vec<FindingRowJson<'a>>,
     /// What preflight could not look at.
     not_checked: &'a [String],
     tool_version: &'a str,
@@ -67,31 +67,31 @@ struct Document<'a> {
     primary: &'a Region,
     replica: &'a Region,
     /// The share able to log in over time; null where nothing was cut or nobody tried.
-    recovery: Option<Recovery<'a>>,
+    recovery: Option<RecoveryJson<'a>>,
     /// What a replica may not do, and whether it did.
-    expectations: Vec<Expectation<'a>>,
+    expectations: Vec<ExpectationJson<'a>>,
     /// What became of sessions opened before the fault; null where there were none.
-    sessions: Option<Sessions<'a>>,
+    sessions: Option<SessionsJson<'a>>,
     /// Why logins failed, the most frequent reason first.
-    failures: Vec<Failure<'a>>,
+    failures: Vec<FailureJson<'a>>,
     tries: Retries,
-    throttling: Vec<Throttling<'a>>,
+    throttling: Vec<ThrottlingJson<'a>>,
     /// Times between milestones that have a name of their own.
     durations: Vec<Duration>,
     /// How the record's change spread to each authoritative server, each resolver and each cohort of clients.
-    propagation: Vec<Propagation<'a>>,
+    propagation: Vec<PropagationJson<'a>>,
     /// How much of the service users had; null where nothing was cut or nobody tried.
-    availability: Option<Availability>,
+    availability: Option<AvailabilityJson>,
     /// The replication lag of every acknowledged canary write, in the order of their sequence.
-    lag_over_time: Vec<LagPoint>,
+    lag_over_time: Vec<LagPointJson>,
     /// What makes the figures of two runs of an unchanged environment differ.
-    natural_variation: NaturalVariation,
+    natural_variation: NaturalVariationJson,
     /// Whether there was steady state, part by part: before the fault, and after failback. Absent where the run did not judge it.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     steady_state: &'a [SteadyState],
     /// When the runner itself did not keep up, which makes figures less sure; absent where it always did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    runner_stalled: Option<RunnerStalled>,
+    runner_stalled: Option<RunnerStalledJson>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -111,7 +111,7 @@ struct EnvironmentName<'a> {
 
 /// When a milestone was reached, in seconds after `zero_at`; null where it was not.
 #[derive(Serialize, JsonSchema)]
-struct Milestone {
+struct MilestoneJson {
     name: &'static str,
     /// Certainly not before.
     lower_s: Option<f64>,
@@ -125,7 +125,7 @@ struct Milestone {
 
 /// Times in which the runner itself did not keep up, in seconds of scenario time.
 #[derive(Serialize, JsonSchema)]
-struct RunnerStalled {
+struct RunnerStalledJson {
     times: u64,
     /// All of them together.
     total_s: f64,
@@ -134,7 +134,7 @@ struct RunnerStalled {
 
 /// Something that others changed in the run's time, and that was left as it is.
 #[derive(Serialize, JsonSchema)]
-struct ByOthers<'a> {
+struct ByOthersJson<'a> {
     region: Option<&'a Region>,
     /// Its ID.
     resource: &'a str,
@@ -144,7 +144,7 @@ struct ByOthers<'a> {
 
 /// What came of an objective. `target`, `lower`, `upper` and `observed` are in `unit`.
 #[derive(Serialize, JsonSchema)]
-struct Objective<'a> {
+struct ObjectiveJson<'a> {
     name: &'a str,
     target: f64,
     /// For a share, the lower end of Clopper and Pearson's interval at 95 % confidence.
@@ -165,7 +165,7 @@ struct Objective<'a> {
 
 /// That everything was put back.
 #[derive(Serialize, JsonSchema)]
-struct Rollback<'a> {
+struct RollbackJson<'a> {
     /// Mutations that needed a revert.
     mutations: u32,
     /// Those that were reverted.
@@ -177,11 +177,11 @@ struct Rollback<'a> {
     differences: &'a [String],
     /// What others changed meanwhile; absent where that was nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    changed_by_others: Vec<ByOthers<'a>>,
+    changed_by_others: Vec<ByOthersJson<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Phase {
+struct PhaseJson {
     name: &'static str,
     started_at: String,
     /// Null where the log breaks off in it.
@@ -190,8 +190,8 @@ struct Phase {
 
 /// What each link of the failover chain cost.
 #[derive(Serialize, JsonSchema)]
-struct Chain {
-    links: Vec<Link>,
+struct ChainJson {
+    links: Vec<LinkJson>,
     total: Cost,
     /// The links between milestones that were reached: each bar begins where the one before ends, and the last one ends at the middle of the total.
     waterfall: Vec<WaterfallBar>,
@@ -199,7 +199,7 @@ struct Chain {
 
 /// Below zero where its end came before its beginning; null where either was not reached.
 #[derive(Serialize, JsonSchema)]
-struct Link {
+struct LinkJson {
     name: &'static str,
     /// A milestone.
     from: &'static str,
@@ -216,23 +216,23 @@ struct Cost {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Anomaly<'a> {
+struct AnomalyJson<'a> {
     /// As `fault_did_not_bite`.
     code: &'static str,
     text: &'a str,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct FindingRow<'a> {
+struct FindingRowJson<'a> {
     #[serde(flatten)]
     finding: &'a Finding,
     /// Whether the run confirmed what preflight predicted; absent for findings of the run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    prediction_outcome: Option<PredictionOutcome<'a>>,
+    prediction_outcome: Option<PredictionOutcomeJson<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct PredictionOutcome<'a> {
+struct PredictionOutcomeJson<'a> {
     /// `came_true`, `did_not` or `untested`.
     verdict: &'static str,
     evidence: &'a str,
@@ -240,19 +240,19 @@ struct PredictionOutcome<'a> {
 
 /// The JSON Schema of `run.json`.
 pub fn run_schema() -> serde_json::Value {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document<'_>>().to_value()
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<RunDocument<'_>>().to_value()
 }
 
 /// `run.json`, as DESIGN.md's contract lists it, with more keys after those of the contract.
 #[expect(clippy::expect_used, reason = "serialising to memory")]
 pub fn run_json(outcome: &Outcome) -> Vec<u8> {
     // Cannot fail: every key is a string, and a `Vec` takes every write.
-    let mut bytes = serde_json::to_vec_pretty(&Document::of(outcome)).expect("a document in memory");
+    let mut bytes = serde_json::to_vec_pretty(&RunDocument::of(outcome)).expect("a document in memory");
     bytes.push(b'\n');
     bytes
 }
 
-impl<'a> Document<'a> {
+impl<'a> RunDocument<'a> {
     fn of(outcome: &'a Outcome) -> Self {
         let run = &outcome.run;
         Self {
@@ -268,8 +268,8 @@ impl<'a> Document<'a> {
             zero_at: outcome.zero_at.map(instant),
             milestones: milestones(outcome),
             objectives: objectives(outcome),
-            logins: Logins::of(&outcome.logins),
-            rpo: Rpo::of(outcome.rpo.as_ref()),
+            logins: LoginsJson::of(&outcome.logins),
+            rpo: RpoJson::of(outcome.rpo.as_ref()),
             rollback: rollback(outcome),
             inject_took_s: outcome.inject_took_s,
             restore_took_s: outcome.restore_took_s,
@@ -277,26 +277,26 @@ impl<'a> Document<'a> {
             missing: &outcome.missing,
             phases: phases(outcome),
             chain: chain(outcome),
-            anomalies: outcome.anomalies.iter().map(|a| Anomaly { code: a.code, text: &a.text }).collect(),
+            anomalies: outcome.anomalies.iter().map(|a| AnomalyJson { code: a.code, text: &a.text }).collect(),
             findings: findings(outcome),
             not_checked: &outcome.not_checked,
             tool_version: &run.tool_version,
             environment_sha256: &run.environment_sha256,
             primary: &run.primary,
             replica: &run.replica,
-            recovery: outcome.recovery.as_ref().map(Recovery::of),
-            expectations: outcome.limits.iter().map(Expectation::of).collect(),
-            sessions: outcome.sessions.as_ref().map(Sessions::of),
-            failures: outcome.failures.iter().map(Failure::of).collect(),
+            recovery: outcome.recovery.as_ref().map(RecoveryJson::of),
+            expectations: outcome.limits.iter().map(ExpectationJson::of).collect(),
+            sessions: outcome.sessions.as_ref().map(SessionsJson::of),
+            failures: outcome.failures.iter().map(FailureJson::of).collect(),
             tries: Retries::of(&outcome.tries),
-            throttling: outcome.throttling.iter().map(Throttling::of).collect(),
+            throttling: outcome.throttling.iter().map(ThrottlingJson::of).collect(),
             durations: outcome.durations.iter().map(Duration::of).collect(),
-            propagation: outcome.propagation.iter().map(Propagation::of).collect(),
-            availability: outcome.availability.as_ref().map(Availability::of),
-            lag_over_time: outcome.lag_over_time.iter().map(LagPoint::of).collect(),
-            natural_variation: NaturalVariation::of(&outcome.natural_variation),
+            propagation: outcome.propagation.iter().map(PropagationJson::of).collect(),
+            availability: outcome.availability.as_ref().map(AvailabilityJson::of),
+            lag_over_time: outcome.lag_over_time.iter().map(LagPointJson::of).collect(),
+            natural_variation: NaturalVariationJson::of(&outcome.natural_variation),
             steady_state: &outcome.steady,
-            runner_stalled: outcome.missed.map(|Missed { times, total_s, longest_s }| RunnerStalled {
+            runner_stalled: outcome.missed.map(|Missed { times, total_s, longest_s }| RunnerStalledJson {
                 times,
                 total_s,
                 longest_s,
@@ -313,8 +313,8 @@ fn upper(interval: Option<Interval>) -> Option<f64> {
     interval.map(|interval| interval.upper)
 }
 
-fn milestones(outcome: &Outcome) -> Vec<Milestone> {
-    let row = |reached: &crate::measure::Reached| Milestone {
+fn milestones(outcome: &Outcome) -> Vec<MilestoneJson> {
+    let row = |reached: &crate::measure::Reached| MilestoneJson {
         name: reached.milestone.as_str(),
         lower_s: lower(reached.at),
         upper_s: upper(reached.at),
@@ -327,11 +327,11 @@ fn milestones(outcome: &Outcome) -> Vec<Milestone> {
     outcome.milestones.iter().map(row).collect()
 }
 
-fn objectives(outcome: &Outcome) -> Vec<Objective<'_>> {
-    outcome.objectives.iter().map(Objective::of).collect()
+fn objectives(outcome: &Outcome) -> Vec<ObjectiveJson<'_>> {
+    outcome.objectives.iter().map(ObjectiveJson::of).collect()
 }
 
-impl<'a> Objective<'a> {
+impl<'a> ObjectiveJson<'a> {
     fn of(objective: &'a crate::measure::ObjectiveResult) -> Self {
         Self {
             name: &objective.name,
@@ -347,8 +347,8 @@ impl<'a> Objective<'a> {
     }
 }
 
-fn phases(outcome: &Outcome) -> Vec<Phase> {
-    let row = |span: &crate::measure::PhaseSpan| Phase {
+fn phases(outcome: &Outcome) -> Vec<PhaseJson> {
+    let row = |span: &crate::measure::PhaseSpan| PhaseJson {
         name: span.phase.as_str(),
         started_at: instant(span.start),
         ended_at: span.end.map(instant),
@@ -356,8 +356,8 @@ fn phases(outcome: &Outcome) -> Vec<Phase> {
     outcome.phases.iter().map(row).collect()
 }
 
-fn chain(outcome: &Outcome) -> Chain {
-    let row = |link: &crate::measure::Link| Link {
+fn chain(outcome: &Outcome) -> ChainJson {
+    let row = |link: &crate::measure::Link| LinkJson {
         name: link.name,
         from: link.from.as_str(),
         to: link.to.as_str(),
@@ -365,36 +365,36 @@ fn chain(outcome: &Outcome) -> Chain {
         upper_s: upper(link.cost),
     };
     let chain = &outcome.chain;
-    Chain {
+    ChainJson {
         links: chain.links.iter().map(row).collect(),
         total: Cost { lower_s: lower(chain.total), upper_s: upper(chain.total) },
         waterfall: chain.waterfall.iter().map(WaterfallBar::of).collect(),
     }
 }
 
-impl<'a> ByOthers<'a> {
+impl<'a> ByOthersJson<'a> {
     fn of(other: &'a crate::measure::ByOthers) -> Self {
         Self { region: other.region.as_ref(), resource: &other.resource, found: &other.found }
     }
 }
 
-fn findings(outcome: &Outcome) -> Vec<FindingRow<'_>> {
+fn findings(outcome: &Outcome) -> Vec<FindingRowJson<'_>> {
     let prediction_outcome = |index: usize| {
-        let shown = &outcome.foretold.get(index)?.outcome;
-        Some(PredictionOutcome { verdict: shown.verdict(), evidence: shown.evidence() })
+        let shown = &outcome.predictions.get(index)?.outcome;
+        Some(PredictionOutcomeJson { verdict: shown.verdict(), evidence: shown.evidence() })
     };
     let rows = outcome.findings.iter().enumerate();
-    rows.map(|(index, finding)| FindingRow { finding, prediction_outcome: prediction_outcome(index) }).collect()
+    rows.map(|(index, finding)| FindingRowJson { finding, prediction_outcome: prediction_outcome(index) }).collect()
 }
 
-fn rollback(outcome: &Outcome) -> Rollback<'_> {
+fn rollback(outcome: &Outcome) -> RollbackJson<'_> {
     let rollback = &outcome.rollback;
-    Rollback {
+    RollbackJson {
         mutations: rollback.mutations,
         reverted: rollback.reverted,
         state_identical: rollback.state_identical,
         not_reverted: &rollback.not_reverted,
         differences: &rollback.differences,
-        changed_by_others: rollback.by_others.iter().map(ByOthers::of).collect(),
+        changed_by_others: rollback.by_others.iter().map(ByOthersJson::of).collect(),
     }
 }

@@ -7,7 +7,7 @@ use crate::measure::{Bar, Outcome};
 
 #[derive(Template)]
 #[template(path = "report.md", config = "templates/askama.toml")]
-struct Document {
+struct MarkdownReport {
     view: View,
     gantt: Vec<GanttSection>,
     /// The bars of the waterfall; empty where there is no RTO.
@@ -15,8 +15,8 @@ struct Document {
     /// How the axes of both are written.
     axis: &'static str,
     waterfall_axis: &'static str,
-    recovery: Option<LineChart>,
-    lag: Option<LineChart>,
+    recovery: Option<MermaidLine>,
+    lag: Option<MermaidLine>,
     mermaid_date: &'static str,
     palette: &'static str,
 }
@@ -33,7 +33,7 @@ pub(crate) const PALETTE: &str =
     r##"%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f5fbf, #c2621b"}}}}%%"##;
 
 /// A line over evenly spaced points, as Mermaid's `xychart-beta` draws it.
-struct LineChart {
+struct MermaidLine {
     from: String,
     to: String,
     top: String,
@@ -73,7 +73,7 @@ pub fn markdown(outcome: &Outcome) -> Vec<u8> {
     let view = View::of(outcome);
     let (gantt, longest) = gantt(&view);
     let (waterfall, total) = waterfall(outcome);
-    let document = Document {
+    let document = MarkdownReport {
         view,
         gantt,
         axis: axis(longest),
@@ -141,7 +141,7 @@ pub(super) fn ends(bars: &[Bar]) -> Vec<(f64, f64)> {
 }
 
 /// The share of all logins that succeed, in the windows of the recovery curve. A window without a login is drawn as the one before it.
-fn recovery_chart(outcome: &Outcome) -> Option<LineChart> {
+fn recovery_chart(outcome: &Outcome) -> Option<MermaidLine> {
     let recovery = outcome.recovery.as_ref()?;
     let windows = &recovery.all.windows;
     let (first, last) = (windows.first()?.from_s, windows.last()?.from_s);
@@ -151,14 +151,14 @@ fn recovery_chart(outcome: &Outcome) -> Option<LineChart> {
         points[((window.from_s - first) / recovery.window_s).round() as usize] = window.share() * 100.0;
     }
     let middle = recovery.window_s / 2.0;
-    LineChart::of(points, first + middle, last + middle, 100.0)
+    MermaidLine::of(points, first + middle, last + middle, 100.0)
 }
 
 /// Points of the lag's chart that can be told apart.
 const MOST_POINTS: f64 = 40.0;
 
 /// The longest lag of the writes of each stretch of steady state, in seconds, by their upper bounds.
-fn lag_chart(outcome: &Outcome) -> Option<LineChart> {
+fn lag_chart(outcome: &Outcome) -> Option<MermaidLine> {
     let lags = outcome.lag_over_time.iter().filter(|lag| lag.at_s < 0.0);
     let lags: Vec<(f64, f64)> = lags.filter_map(|lag| Some((lag.at_s, lag.upper_ms? / 1000.0))).collect();
     let (first, last) = (lags.first()?.0, lags.last()?.0);
@@ -170,10 +170,10 @@ fn lag_chart(outcome: &Outcome) -> Option<LineChart> {
         *point = point.max(*lag);
     }
     let top = lags.iter().map(|(_, lag)| lag.ceil()).fold(1.0, f64::max);
-    LineChart::of(points, first, last, top)
+    MermaidLine::of(points, first, last, top)
 }
 
-impl LineChart {
+impl MermaidLine {
     /// Nothing for a single point, which is no line. A point that is not known is drawn as the one before it.
     fn of(points: Vec<f64>, from: f64, to: f64, top: f64) -> Option<Self> {
         let mut known = points.first().copied().filter(|first| first.is_finite())?;

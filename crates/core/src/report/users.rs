@@ -1,13 +1,13 @@
 //! The tables of users, as text: who was back when, what became of sessions, why logins failed.
 
-use super::view::{NONE, foretellers, region_name};
+use super::view::{NONE, predicted_by, region_name};
 use super::words::{by_label, counted, percent, percentiles, seconds, seconds_up, span_s, too_few, window};
 use crate::measure::{Curve, LimitResult, Outcome, Recovered, Recovery, SessionOutcomes, Sessions, Throttling};
 
 /// Kinds of failure that are shown; the rest is in `run.json`.
 const MOST_FAILURES: usize = 30;
 
-pub(super) struct Users {
+pub(super) struct UsersSection {
     /// Of all users, and of each cohort.
     pub recovery: Vec<RecoveryRow>,
     pub recovery_by_flow: Vec<RecoveryRow>,
@@ -73,7 +73,7 @@ pub(super) struct ThrottleRow {
     pub share: String,
 }
 
-impl Users {
+impl UsersSection {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let logins = &outcome.logins;
         let start_delay = logins.start_delay.map(|delay| {
@@ -210,7 +210,7 @@ fn outcomes(sessions: &Sessions) -> Vec<SessionRow> {
 }
 
 fn sessions(sessions: &Sessions) -> Vec<(&'static str, String)> {
-    let of = |calls: crate::measure::Calls| format!("{} of {}", calls.worked, calls.tried);
+    let of = |calls: crate::measure::SessionCalls| format!("{} of {}", calls.worked, calls.tried);
     let mut rows = vec![
         ("API calls during the fault that succeeded", of(sessions.api_in_outage)),
         ("API calls during the fault that were refused", sessions.api_refused_in_outage.to_string()),
@@ -241,7 +241,7 @@ fn failure(failure: &crate::measure::Failure, outcome: &Outcome) -> FailureRow {
     let at = |at: Option<f64>| at.map_or_else(|| NONE.to_owned(), seconds);
     FailureRow {
         label: failure.outcome.label(),
-        predicted: foretellers(outcome, failure).join(", "),
+        predicted: predicted_by(outcome, failure).join(", "),
         region: region_name(failure.region.as_ref()),
         phases: phases.join(", "),
         count: failure.count(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::figures::{Figures, link_name, no_earlier};
 use super::logins::LoginTables;
 use super::summary::{Summary, real_time};
-use super::users::Users;
+use super::users::UsersSection;
 use super::words::{carries, counted, pace, percentiles, seconds, seconds_down, seconds_up, span_s};
 use crate::measure::{Failure, Interval, Outcome, Prediction, PredictionOutcome, Rpo, Verdict};
 use crate::model::{ClockSync, Finding, Milestone, Region, Severity, SteadyPart, SteadyState, Step};
@@ -24,7 +24,7 @@ pub(super) struct View {
     pub milestones: Vec<MilestoneRow>,
     pub chain_notes: Vec<String>,
     pub logins: LoginTables,
-    pub users: Users,
+    pub users: UsersSection,
     pub figures: Figures,
     pub rpo: Vec<(&'static str, String)>,
     pub restore: Vec<(&'static str, String)>,
@@ -96,7 +96,7 @@ impl View {
             milestones: milestones(outcome),
             chain_notes: chain_notes(outcome),
             logins: LoginTables::of(outcome),
-            users: Users::of(outcome),
+            users: UsersSection::of(outcome),
             figures: Figures::of(outcome),
             rpo: outcome.rpo.as_ref().map(rpo).unwrap_or_default(),
             restore: restore(outcome),
@@ -109,8 +109,8 @@ impl View {
                 .collect(),
             by_others: by_others(outcome),
             faults: faults(outcome),
-            findings: outcome.foretold.iter().map(foretold).collect(),
-            surprises: outcome.findings.iter().skip(outcome.foretold.len()).map(finding).collect(),
+            findings: outcome.predictions.iter().map(prediction).collect(),
+            surprises: outcome.findings.iter().skip(outcome.predictions.len()).map(finding).collect(),
             not_checked: outcome.not_checked.clone(),
             facts: facts(outcome),
             phases: phases(outcome),
@@ -316,13 +316,13 @@ fn finding(finding: &Finding) -> FindingRow {
     FindingRow { code, severity, title, evidence, remedy, prediction: String::new(), ignored }
 }
 
-fn foretold(foretold: &Prediction) -> FindingRow {
-    let prediction = match &foretold.outcome {
+fn prediction(predicted: &Prediction) -> FindingRow {
+    let prediction = match &predicted.outcome {
         PredictionOutcome::CameTrue(seen) => format!("confirmed by the run: {seen}"),
         PredictionOutcome::DidNot(seen) => format!("not confirmed by the run: {seen}"),
         PredictionOutcome::Untested(why) => format!("not tested by the run: {why}"),
     };
-    FindingRow { prediction, ..finding(&foretold.finding) }
+    FindingRow { prediction, ..finding(&predicted.finding) }
 }
 
 fn took(time_s: Option<f64>) -> String {
@@ -330,9 +330,9 @@ fn took(time_s: Option<f64>) -> String {
 }
 
 /// The findings that predicted a failure of logins.
-pub(super) fn foretellers<'a>(outcome: &'a Outcome, failure: &Failure) -> Vec<&'a str> {
-    let told = outcome.foretold.iter().filter(|foretold| foretold.explains(failure, &outcome.run));
-    let mut codes: Vec<&str> = told.map(|foretold| foretold.finding.code.as_str()).collect();
+pub(super) fn predicted_by<'a>(outcome: &'a Outcome, failure: &Failure) -> Vec<&'a str> {
+    let told = outcome.predictions.iter().filter(|predicted| predicted.explains(failure, &outcome.run));
+    let mut codes: Vec<&str> = told.map(|predicted| predicted.finding.code.as_str()).collect();
     codes.dedup();
     codes
 }

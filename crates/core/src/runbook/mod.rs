@@ -12,13 +12,13 @@ const ACCOUNT: &str = "ACCOUNT";
 
 #[derive(Template)]
 #[template(path = "runbook.md", config = "templates/askama.toml")]
-struct Document<'a> {
+struct RunbookDocument<'a> {
     site: &'a Site,
     primary: &'a str,
     replica: &'a str,
     /// A native replica, in contrast to a pool of its own.
     native: bool,
-    pools: [Pool; 2],
+    pools: [RegionPool; 2],
     clients: Vec<Client>,
     decides: &'a str,
     /// The environment names no decision maker.
@@ -33,7 +33,7 @@ struct Document<'a> {
 }
 
 /// A user pool in a Region.
-struct Pool {
+struct RegionPool {
     what: &'static str,
     arn: String,
 }
@@ -67,14 +67,14 @@ pub fn markdown(site: &Site, run: Option<&RunRecord>) -> String {
     let partition = partition(primary);
     let arn = |region: &str, pool: &str| format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}");
     let what = if native { "replica" } else { "independent pool in the replica Region" };
-    let document = Document {
+    let document = RunbookDocument {
         site,
         primary,
         replica,
         native,
         pools: [
-            Pool { what: "primary", arn: arn(primary, site.pool.id_at(RegionRole::Primary)) },
-            Pool { what, arn: arn(replica, site.pool.id_at(RegionRole::Replica)) },
+            RegionPool { what: "primary", arn: arn(primary, site.pool.id_at(RegionRole::Primary)) },
+            RegionPool { what, arn: arn(replica, site.pool.id_at(RegionRole::Replica)) },
         ],
         clients: clients(site),
         decides: site.runbook.decides.as_deref().unwrap_or("NOT NAMED"),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::validate::{CHAIN, span};
-use crate::files::{Document, Finding};
+use crate::files::{Document, FileFinding};
 use crate::model::{Percent, Phase, RegionRole, Span, format_duration};
 
 /// Something that must hold, and is measured.
@@ -74,14 +74,14 @@ fn phase_path(phase: Phase) -> Option<&'static str> {
 }
 
 /// An objective as far as it can be read.
-struct Seen {
+struct ReadObjective {
     path: String,
     metric: String,
     region: Option<RegionRole>,
     phase: Option<Phase>,
 }
 
-impl Seen {
+impl ReadObjective {
     fn read(file: &Document, path: String) -> Option<Self> {
         let metric = file.get(&format!("{path}.metric"))?;
         let (region, phase) = (file.get(&format!("{path}.region")), file.get(&format!("{path}.phase")));
@@ -101,19 +101,19 @@ impl Seen {
 /// Reports everything that is wrong with the objectives.
 pub(super) fn check(file: &mut Document) {
     if file.get::<Vec<serde_json::Value>>("objectives").is_some_and(|items| items.is_empty()) {
-        let finding = Finding::at("objectives", "nothing must hold", "empty");
+        let finding = FileFinding::at("objectives", "nothing must hold", "empty");
         file.report(
             finding.help("add an `[[objectives]]` table, for example with `metric = \"rto\"` and `at_most = \"2m\"`"),
         );
     }
-    let mut seen: Vec<Seen> = Vec::new();
+    let mut seen: Vec<ReadObjective> = Vec::new();
     for path in file.items("objectives") {
-        let Some(objective) = Seen::read(file, path) else {
+        let Some(objective) = ReadObjective::read(file, path) else {
             continue;
         };
         if let Some(first) = seen.iter().find(|earlier| objective.rate_is_known() && earlier.same(&objective)) {
             let message = format!("the objective `{}` is there twice", objective.metric);
-            let finding = Finding::at(&objective.path, message, "again here").and(&first.path, "first here");
+            let finding = FileFinding::at(&objective.path, message, "again here").and(&first.path, "first here");
             file.report(finding.help(
                 "keep one: each metric has one target; success_rate and throttled_share one for each region and phase",
             ));
@@ -129,14 +129,14 @@ pub(super) fn check(file: &mut Document) {
 }
 
 /// An objective that is a time: can the phases show whether it is met?
-fn at_most(file: &mut Document, objective: &Seen) {
+fn at_most(file: &mut Document, objective: &ReadObjective) {
     let path = format!("{}.at_most", objective.path);
     let Some(target) = span(file, &path) else {
         return;
     };
     let metric = &objective.metric;
     if target.is_zero() {
-        let finding = Finding::at(path, format!("a target of zero for `{metric}` can never be met"), "zero");
+        let finding = FileFinding::at(path, format!("a target of zero for `{metric}` can never be met"), "zero");
         file.report(finding.help("every measured time has a width: write a target above zero"));
         return;
     }
@@ -155,7 +155,7 @@ fn at_most(file: &mut Document, objective: &Seen) {
     }
     let (target, long, names) = (format_duration(target), format_duration(long), watched.join(" and "));
     let message = format!("`{metric}` of {target} cannot be measured in {long}");
-    let mut finding = Finding::at(path, message, format!("longer than {long}"));
+    let mut finding = FileFinding::at(path, message, format!("longer than {long}"));
     for phase in watched {
         finding = finding.and(format!("phases.{phase}"), format!("the {phase} phase"));
     }
@@ -164,46 +164,46 @@ fn at_most(file: &mut Document, objective: &Seen) {
 }
 
 /// Must anyone succeed?
-fn success_rate(file: &mut Document, objective: &Seen) {
+fn success_rate(file: &mut Document, objective: &ReadObjective) {
     let path = format!("{}.at_least", objective.path);
     if file.get::<Percent>(&path).is_some_and(|share| share.0 <= 0.0) {
-        let finding = Finding::at(path, "a success rate of at least 0% always holds", "zero");
+        let finding = FileFinding::at(path, "a success rate of at least 0% always holds", "zero");
         file.report(finding.help("write the share that must succeed, for example \"99%\""));
     }
     of_phase(file, objective);
 }
 
 /// Is anyone refused there for asking too often?
-fn throttled_share(file: &mut Document, objective: &Seen) {
+fn throttled_share(file: &mut Document, objective: &ReadObjective) {
     let path = format!("{}.at_most", objective.path);
     if file.get::<Percent>(&path).is_some_and(|share| share.0 >= 1.0) {
-        let finding = Finding::at(path, "a throttled share of at most 100% always holds", "everything");
+        let finding = FileFinding::at(path, "a throttled share of at most 100% always holds", "everything");
         file.report(finding.help("write the share that may be throttled, for example \"1%\""));
     }
     of_phase(file, objective);
 }
 
 /// Are there sessions?
-fn sessions_kept(file: &mut Document, objective: &Seen) {
+fn sessions_kept(file: &mut Document, objective: &ReadObjective) {
     let path = format!("{}.at_least", objective.path);
     if file.get::<Percent>(&path).is_some_and(|share| share.0 <= 0.0) {
-        let finding = Finding::at(path, "at least 0% of the sessions are always kept", "zero");
+        let finding = FileFinding::at(path, "at least 0% of the sessions are always kept", "zero");
         file.report(finding.help("write the share that must be kept, for example \"99%\""));
     }
     if file.items("users.sessions").is_empty() {
         let path = format!("{}.metric", objective.path);
-        let finding = Finding::at(path, "the scenario has no sessions to keep", "nothing to measure");
+        let finding = FileFinding::at(path, "the scenario has no sessions to keep", "nothing to measure");
         file.report(finding.help("add a `[[users.sessions]]` table, or take the objective out"));
     }
 }
 
 /// Is there such a phase, and is anyone at the Region in it?
-fn of_phase(file: &mut Document, objective: &Seen) {
+fn of_phase(file: &mut Document, objective: &ReadObjective) {
     let path = |key: &str| format!("{}.{key}", objective.path);
     let Some(phase) = objective.phase else { return };
     let name = phase.as_str();
     let Some(lasts) = phase_path(phase) else {
-        let finding = Finding::at(
+        let finding = FileFinding::at(
             path("phase"),
             format!("no logins are counted in the phase `{name}`"),
             "not a phase of the scenario",
@@ -212,13 +212,13 @@ fn of_phase(file: &mut Document, objective: &Seen) {
         return;
     };
     if span(file, lasts).is_some_and(|duration| duration.is_zero()) {
-        let finding = Finding::at(path("phase"), format!("the scenario has no phase `{name}`"), "is not there")
+        let finding = FileFinding::at(path("phase"), format!("the scenario has no phase `{name}`"), "is not there")
             .and(lasts, "lasts no time");
         file.report(finding.help(format!("give `{lasts}` a duration, or take the objective out")));
     }
     if (objective.region, phase) == (Some(RegionRole::Replica), Phase::Baseline) {
         let finding =
-            Finding::at(path("region"), "no user is served at the replica in the baseline", "not in steady state");
+            FileFinding::at(path("region"), "no user is served at the replica in the baseline", "not in steady state");
         file.report(
             finding
                 .and(path("phase"), "before the fault")

@@ -2,7 +2,7 @@
 
 use super::validate::span;
 use super::{ArrivalProcess, CohortShare, ExpectedLimit, FlowShare, RetryPolicy};
-use crate::files::{Document, Finding};
+use crate::files::{Document, FileFinding};
 use crate::model::{Cohort, Expect, Flow, Percent, Rate, RegionRole, UserAction, format_duration};
 
 /// Shares add up to 1 but for what adding binary fractions costs.
@@ -29,7 +29,7 @@ pub(super) fn check(file: &mut Document) {
     }
     expectations(file);
     if file.get::<u32>("users.most_in_flight") == Some(0) {
-        let finding = Finding::at("users.most_in_flight", "no user may log in", "zero");
+        let finding = FileFinding::at("users.most_in_flight", "no user may log in", "zero");
         file.report(finding.help("leave it out, or write how many logins may be under way at once"));
     }
 }
@@ -46,24 +46,27 @@ fn arrivals(file: &mut Document) {
         let name = if of == ArrivalProcess::Ramp { "ramp" } else { "retry-storm" };
         match (process == of, file.has(&path)) {
             (true, false) => {
-                let finding = Finding::at("users.arrivals.process", format!("`{name}` needs `{key}`"), "not complete");
+                let finding =
+                    FileFinding::at("users.arrivals.process", format!("`{name}` needs `{key}`"), "not complete");
                 file.report(finding.help(format!("add for example `{example}`")));
             }
             (false, true) => {
-                let finding = Finding::at(&path, format!("`{key}` belongs to `process = \"{name}\"`"), "has no effect");
+                let finding =
+                    FileFinding::at(&path, format!("`{key}` belongs to `process = \"{name}\"`"), "has no effect");
                 file.report(finding.help("take it out, or change the process"));
             }
             _ => {}
         }
         if span(file, &path).is_some_and(|time| time.is_zero()) {
-            file.report(Finding::at(path, format!("`{key}` is zero"), "zero").help("write a time above zero"));
+            file.report(FileFinding::at(path, format!("`{key}` is zero"), "zero").help("write a time above zero"));
         }
     }
     let rates = ["rate", "to"].map(|key| file.get::<Rate>(&format!("users.arrivals.{key}")));
     if let [Some(rate), Some(to)] = rates
         && rate == to
     {
-        let finding = Finding::at("users.arrivals.to", format!("a ramp from {rate} to {to} is none"), "the same rate");
+        let finding =
+            FileFinding::at("users.arrivals.to", format!("a ramp from {rate} to {to} is none"), "the same rate");
         file.report(finding.help("write another rate, or `process = \"poisson\"`"));
     }
 }
@@ -72,7 +75,7 @@ fn arrivals(file: &mut Document) {
 fn shares(file: &mut Document, list: &str, name: impl Fn(&Document, &str) -> Option<String>) {
     if file.get::<Vec<serde_json::Value>>(list).is_some_and(|items| items.is_empty()) {
         file.report(
-            Finding::at(list, format!("`{list}` is empty"), "no user logs in")
+            FileFinding::at(list, format!("`{list}` is empty"), "no user logs in")
                 .help(format!("add `[[{list}]]` tables whose shares add up to 100%")),
         );
         return;
@@ -89,14 +92,14 @@ fn shares(file: &mut Document, list: &str, name: impl Fn(&Document, &str) -> Opt
             continue;
         };
         if let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == name) {
-            let finding = Finding::at(item, format!("`{name}` is there twice in `{list}`"), "again here");
+            let finding = FileFinding::at(item, format!("`{name}` is there twice in `{list}`"), "again here");
             file.report(finding.and(*first, "first here").help("make them one, with the sum of their shares"));
         }
         seen.push((name, item));
     }
     if let (true, true, Some(last)) = (all_known, (sum - 1.0).abs() > SHARE_TOLERANCE, items.last()) {
         let message = format!("the shares of `{list}` add up to {}, not 100%", Percent(sum));
-        let finding = Finding::at(format!("{last}.share"), message, format!("{} with this one", Percent(sum)));
+        let finding = FileFinding::at(format!("{last}.share"), message, format!("{} with this one", Percent(sum)));
         file.report(finding.help("every login has one of them: make the shares add up to 100%"));
     }
 }
@@ -105,16 +108,16 @@ fn after(file: &mut Document, flow: &str) {
     let path = format!("{flow}.then");
     let machine = file.get::<Flow>(&format!("{flow}.flow")) == Some(Flow::ClientCredentials);
     if machine && file.has(&path) {
-        let finding = Finding::at(path, "a machine has no user", "has no effect");
+        let finding = FileFinding::at(path, "a machine has no user", "has no effect");
         file.report(finding.help("take it out: GetUser and GlobalSignOut need a user's access token"));
     }
     let path = format!("{flow}.users");
     if machine && file.has(&path) {
-        file.report(Finding::at(path, "a machine has no user", "has no effect").help("take it out"));
+        file.report(FileFinding::at(path, "a machine has no user", "has no effect").help("take it out"));
     }
     let path = format!("{flow}.expect");
     if file.get::<Expect>(&path) == Some(Expect::Works) {
-        let finding = Finding::at(path, "that a login works is expected of every flow", "says nothing");
+        let finding = FileFinding::at(path, "that a login works is expected of every flow", "says nothing");
         file.report(finding.help("take it out; \"refused\" is for flows that the replica may not serve"));
     }
 }
@@ -124,11 +127,11 @@ fn own_cache(file: &mut Document, cohort: &str) {
     let of_its_own = file.get::<Cohort>(&format!("{cohort}.cohort")) == Some(Cohort::CachesFor);
     match (of_its_own, file.has(&path)) {
         (true, false) => {
-            let finding = Finding::at(format!("{cohort}.cohort"), "`caches-for` needs a time", "for how long?");
+            let finding = FileFinding::at(format!("{cohort}.cohort"), "`caches-for` needs a time", "for how long?");
             file.report(finding.help("add `caches_for = \"5m\"`"));
         }
         (false, true) => {
-            let finding = Finding::at(path, "`caches_for` belongs to `cohort = \"caches-for\"`", "has no effect");
+            let finding = FileFinding::at(path, "`caches_for` belongs to `cohort = \"caches-for\"`", "has no effect");
             file.report(finding.help("take it out, or change the cohort"));
         }
         _ => {}
@@ -139,13 +142,13 @@ fn patience(file: &mut Document, cohort: &str) {
     let [connect, login] = ["connect_timeout", "login_timeout"].map(|key| format!("{cohort}.{key}"));
     for path in [&connect, &login] {
         if span(file, path).is_some_and(|time| time.is_zero()) {
-            file.report(Finding::at(path, "a wait of no time is no wait", "zero").help("write a time above zero"));
+            file.report(FileFinding::at(path, "a wait of no time is no wait", "zero").help("write a time above zero"));
         }
     }
     if let (Some(short), Some(long)) = (span(file, &connect), span(file, &login))
         && short >= long
     {
-        let finding = Finding::at(connect, "a connection may take as long as a whole login", "too long");
+        let finding = FileFinding::at(connect, "a connection may take as long as a whole login", "too long");
         file.report(finding.and(login, "the login").help("make `connect_timeout` shorter than `login_timeout`"));
     }
 }
@@ -153,21 +156,22 @@ fn patience(file: &mut Document, cohort: &str) {
 fn retry(file: &mut Document, cohort: &str) {
     let path = |key: &str| format!("{cohort}.retry.{key}");
     if let Some(tries) = file.get::<u32>(&path("tries")).filter(|tries| *tries < 2) {
-        let finding = Finding::at(path("tries"), format!("{tries} tries are no retry"), "the first one counts");
+        let finding = FileFinding::at(path("tries"), format!("{tries} tries are no retry"), "the first one counts");
         file.report(finding.help("write 2 or more, or take `retry` out"));
     }
     if span(file, &path("wait")).is_some_and(|wait| wait.is_zero()) {
-        let finding = Finding::at(path("wait"), "a client that does not wait floods a service in trouble", "zero");
+        let finding = FileFinding::at(path("wait"), "a client that does not wait floods a service in trouble", "zero");
         file.report(finding.help("write a time above zero"));
     }
     if file.has(&path("longest")) && file.get::<RetryPolicy>(&path("policy")) == Some(RetryPolicy::Fixed) {
-        let finding = Finding::at(path("longest"), "`longest` belongs to `policy = \"exponential\"`", "has no effect");
+        let finding =
+            FileFinding::at(path("longest"), "`longest` belongs to `policy = \"exponential\"`", "has no effect");
         file.report(finding.help("take it out: with `fixed` every wait is the same"));
     }
     if let (Some(wait), Some(longest)) = (span(file, &path("wait")), span(file, &path("longest")))
         && longest < wait
     {
-        let finding = Finding::at(path("longest"), "the longest wait is shorter than the first", "too short");
+        let finding = FileFinding::at(path("longest"), "the longest wait is shorter than the first", "too short");
         file.report(finding.and(path("wait"), "the first").help("make `longest` at least `wait`"));
     }
 }
@@ -175,22 +179,24 @@ fn retry(file: &mut Document, cohort: &str) {
 fn session(file: &mut Document, plan: &str) {
     let path = |key: &str| format!("{plan}.{key}");
     if file.get::<u32>(&path("count")) == Some(0) {
-        file.report(Finding::at(path("count"), "no sessions", "zero").help("write how many, or take the table out"));
+        file.report(
+            FileFinding::at(path("count"), "no sessions", "zero").help("write how many, or take the table out"),
+        );
     }
     if let Some(flow) = file.get::<Flow>(&path("refresh")).filter(|flow| !flow.refreshes()) {
-        let finding = Finding::at(path("refresh"), format!("{} needs no session", flow.as_str()), "not a refresh");
+        let finding = FileFinding::at(path("refresh"), format!("{} needs no session", flow.as_str()), "not a refresh");
         file.report(finding.help("write \"REFRESH_TOKEN_AUTH\" or \"GET_TOKENS_FROM_REFRESH_TOKEN\""));
     }
     for key in ["refresh_every", "call_every"] {
         if span(file, &path(key)).is_some_and(|time| time.is_zero()) {
-            file.report(Finding::at(path(key), format!("`{key}` is zero"), "zero").help("write a time above zero"));
+            file.report(FileFinding::at(path(key), format!("`{key}` is zero"), "zero").help("write a time above zero"));
         }
     }
     if let (Some(call), Some(baseline)) = (span(file, &path("call_every")), span(file, "phases.baseline"))
         && call > baseline / SIGNED_IN
     {
         let message = "a session signs in within its first `call_every`, which must be well before the fault";
-        let finding = Finding::at(path("call_every"), message, "too long");
+        let finding = FileFinding::at(path("call_every"), message, "too long");
         let at_most = format_duration(baseline / SIGNED_IN);
         file.report(
             finding
@@ -205,7 +211,7 @@ fn session(file: &mut Document, plan: &str) {
         .collect();
     if let Some(cohort) = file.get::<String>(&path("cohort")).filter(|name| !cohorts.contains(name)) {
         let finding =
-            Finding::at(path("cohort"), format!("there is no cohort `{cohort}`"), "not among `users.cohorts`");
+            FileFinding::at(path("cohort"), format!("there is no cohort `{cohort}`"), "not among `users.cohorts`");
         file.report(finding.help(format!("the cohorts are {}", cohorts.join(", "))));
     }
 }
@@ -218,7 +224,7 @@ fn expectations(file: &mut Document) {
         if let Some((_, first)) = seen.iter().find(|(known, _)| *known == key) {
             let message = format!("`{}` is expected twice", limit.action.as_str());
             file.report(
-                Finding::at(&item, message, "again here").and(first, "first here").help("take one of them out"),
+                FileFinding::at(&item, message, "again here").and(first, "first here").help("take one of them out"),
             );
         }
         seen.push((key, item));

@@ -1,11 +1,11 @@
-//! Certificate Manager: AWS JSON 1.1 over `POST /`, the operation in `X-Amz-Target` (ACM API reference).
+//! CertificateFixture Manager: AWS JSON 1.1 over `POST /`, the operation in `X-Amz-Target` (ACM API reference).
 
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Reply, ServiceError, json_input, json_operation, json_reply};
-use crate::estate::acm::{Certificate, Certificates};
+use crate::estate::acm::{CertificateFixture, Certificates};
 
 /// What the operation's name begins with on the wire.
 const TARGET: &str = "CertificateManager.";
@@ -50,7 +50,7 @@ fn epoch(now: Timestamp, days: i64) -> i64 {
     now.checked_add(SignedDuration::from_hours(24 * days)).map_or(i64::MAX, Timestamp::as_second)
 }
 
-fn detail(arn: &str, certificate: &Certificate, now: Timestamp) -> Value {
+fn detail(arn: &str, certificate: &CertificateFixture, now: Timestamp) -> Value {
     let begins = epoch(now, certificate.days - VALIDITY_DAYS);
     let issued = certificate.status != "PENDING_VALIDATION";
     let mut detail = json!({
@@ -100,7 +100,7 @@ fn list(certificates: &Certificates, now: Timestamp, input: &Value) -> Result<Va
             && after.as_ref().is_none_or(|after| *arn > after)
     });
     let page: Vec<_> = wanted.by_ref().take(most).collect();
-    let summary = |(arn, certificate): &(&String, &Certificate)| {
+    let summary = |(arn, certificate): &(&String, &CertificateFixture)| {
         let mut summary = detail(arn, certificate, now);
         summary["SubjectAlternativeNameSummaries"] = summary["SubjectAlternativeNames"].take();
         summary["HasAdditionalSubjectAlternativeNames"] = false.into();
@@ -127,7 +127,8 @@ mod tests {
     fn ask(operation: &str, input: &Value) -> Result<Value, ServiceError> {
         let mut certificates = acm::healthy().remove("us-east-1").unwrap();
         let (arn, first) = certificates.first_key_value().map(|(arn, one)| (arn.clone(), one.clone())).unwrap();
-        certificates.insert(format!("{arn}-2"), Certificate { status: "PENDING_VALIDATION".to_owned(), ..first });
+        certificates
+            .insert(format!("{arn}-2"), CertificateFixture { status: "PENDING_VALIDATION".to_owned(), ..first });
         act(&certificates, Timestamp::UNIX_EPOCH, operation, input.to_string().as_bytes())
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Reply, ServiceError, rest_error};
-use crate::estate::api_gateway::{Authorizer, RestApi, RestApis};
+use crate::estate::api_gateway::{AuthorizerFixture, RestApi, RestApis};
 use crate::topology;
 
 /// What every path begins with.
@@ -85,7 +85,7 @@ fn shown(name: &str, api: &RestApi) -> Value {
     })
 }
 
-fn authorizer(authorizer: &Authorizer, pool_id: &str) -> Value {
+fn authorizer(authorizer: &AuthorizerFixture, pool_id: &str) -> Value {
     let cognito = authorizer.kind == "COGNITO_USER_POOLS";
     let mut shown = json!({
         "id": authorizer.id,

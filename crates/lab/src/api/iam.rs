@@ -29,9 +29,9 @@ pub(super) fn handle(iam: &Iam, params: &Params) -> Reply {
     }
 }
 
-type Outcome = Result<(&'static str, &'static str, Vec<Element>), ServiceError>;
+type IamOutcome = Result<(&'static str, &'static str, Vec<Element>), ServiceError>;
 
-fn act(iam: &Iam, params: &Params) -> Outcome {
+fn act(iam: &Iam, params: &Params) -> IamOutcome {
     let last = || text("IsTruncated", false);
     match params.get("Action") {
         Some("GetRole") => {

@@ -26,14 +26,14 @@ pub(super) fn operation(parts: &Parts) -> Option<&str> {
 }
 
 /// Keys by Region, and the Region that is asked.
-pub(super) struct Keys<'a> {
+pub(super) struct RegionKeys<'a> {
     /// By Region.
     pub keys: &'a BTreeMap<String, Vec<Key>>,
     /// Which Region.
     pub role: RegionRole,
 }
 
-impl Keys<'_> {
+impl RegionKeys<'_> {
     /// Answers one request.
     pub(super) fn handle(&self, parts: &Parts, body: &[u8]) -> Reply {
         json_reply(self.act(operation(parts).unwrap_or_default(), body))
@@ -176,7 +176,7 @@ mod tests {
             (region, vec![key])
         };
         let keys = BTreeMap::from([of(RegionRole::Primary), of(RegionRole::Replica)]);
-        Keys { keys: &keys, role }.act(operation, json!({ "KeyId": key }).to_string().as_bytes())
+        RegionKeys { keys: &keys, role }.act(operation, json!({ "KeyId": key }).to_string().as_bytes())
     }
 
     #[test]

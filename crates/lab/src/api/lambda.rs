@@ -29,9 +29,9 @@ pub(super) fn handle(services: &Services, parts: &Parts, body: &[u8]) -> Respons
     }
 }
 
-type Outcome = Result<(StatusCode, Value), ServiceError>;
+type LambdaOutcome = Result<(StatusCode, Value), ServiceError>;
 
-fn act(functions: &Functions, segments: &[&str], parts: &Parts, body: &[u8]) -> Outcome {
+fn act(functions: &Functions, segments: &[&str], parts: &Parts, body: &[u8]) -> LambdaOutcome {
     let ok = |answer| Ok((StatusCode::OK, answer));
     match (parts.method.as_str(), segments) {
         ("GET", ["functions"]) => ok(json!({ "Functions": functions.all().map(configuration).collect::<Vec<_>>() })),
@@ -174,7 +174,7 @@ fn configuration(function: &Function) -> Value {
 }
 
 /// The resource policy, as AddPermission writes it for a user pool (Cognito developer guide, "Add a user pool Lambda trigger").
-fn policy(function: &Function) -> Outcome {
+fn policy(function: &Function) -> LambdaOutcome {
     let statements = &function.spec().policy;
     if statements.is_empty() {
         return Err(not_found("The resource you requested does not exist.".to_owned()));
@@ -200,7 +200,7 @@ fn reserved(function: &Function) -> Value {
     reserved.map_or_else(|| json!({}), |number| json!({ "ReservedConcurrentExecutions": number }))
 }
 
-fn reserve(functions: &Functions, function: &Function, body: &[u8]) -> Outcome {
+fn reserve(functions: &Functions, function: &Function, body: &[u8]) -> LambdaOutcome {
     let executions = parse(body)?["ReservedConcurrentExecutions"].as_i64();
     let executions = executions.filter(|number| *number >= 0).ok_or_else(|| {
         invalid(
@@ -219,7 +219,7 @@ fn reserve(functions: &Functions, function: &Function, body: &[u8]) -> Outcome {
     Ok((StatusCode::OK, reserved(function)))
 }
 
-fn tag(function: &Function, body: &[u8]) -> Outcome {
+fn tag(function: &Function, body: &[u8]) -> LambdaOutcome {
     let input = parse(body)?;
     let given = input["Tags"].as_object().into_iter().flatten();
     let given = given.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));

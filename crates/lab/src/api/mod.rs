@@ -294,7 +294,7 @@ async fn answer(control: &Control, service: Service, parts: Parts, body: Bytes) 
         Service::Lambda => lambda::handle(&control.services, &parts, &body),
         Service::CloudWatch => cloudwatch::handle(&control.services, control.role, control.clock, &parts, &body),
         Service::Kms => {
-            kms::Keys { keys: &control.estate.kms, role: control.role }.handle(&parts, &body).into_response()
+            kms::RegionKeys { keys: &control.estate.kms, role: control.role }.handle(&parts, &body).into_response()
         }
         Service::Quotas => service_quotas::handle(&control.quotas, control.role, &parts, &body).into_response(),
         Service::Acm => {

@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use super::xml::{Element, node, text};
 use super::{Reply, ServiceError, request_id};
-use crate::estate::governance::{Bucket, Governance, ObjectLock};
+use crate::estate::governance::{BucketFixture, Governance, ObjectLock};
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -45,7 +45,7 @@ fn act(governance: &Governance, role: RegionRole, parts: &Parts) -> Result<Eleme
     let name = bucket(parts);
     let missing =
         |code, message: &str| ServiceError { status: StatusCode::NOT_FOUND, code, message: message.to_owned() };
-    let bucket: &Bucket =
+    let bucket: &BucketFixture =
         governance.buckets.get(name).ok_or_else(|| missing("NoSuchBucket", "The specified bucket does not exist"))?;
     if !asks_for_object_lock(parts) {
         let message = "The lab's S3 tells of a bucket's Object Lock alone.".to_owned();

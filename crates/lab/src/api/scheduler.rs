@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Control, Reply, ServiceError, rest_error, universal};
 use crate::services::schedules::{
-    DEFAULT_GROUP, Group, Key, LONGEST_RETRY, RETRIES, Schedule, ScheduleStore, fires_at,
+    DEFAULT_GROUP, LONGEST_RETRY, RETRIES, Schedule, ScheduleGroup, ScheduleKey, ScheduleStore, fires_at,
 };
 use crate::topology;
 use gameday_core::model::RegionRole;
@@ -47,16 +47,16 @@ fn query(parts: &Parts, key: &str) -> Option<String> {
     pairs.into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
-type Outcome = Result<Value, ServiceError>;
+type SchedulerOutcome = Result<Value, ServiceError>;
 
-fn act(control: &Control, parts: &Parts, body: &[u8]) -> Outcome {
+fn act(control: &Control, parts: &Parts, body: &[u8]) -> SchedulerOutcome {
     let input: Value = if body.is_empty() {
         json!({})
     } else {
         serde_json::from_slice(body).map_err(|error| invalid(format!("The request is not JSON: {error}")))?
     };
     let segments: Vec<&str> = parts.uri.path().split('/').filter(|segment| !segment.is_empty()).collect();
-    let call = Call { control, parts, now: control.clock.now() };
+    let call = SchedulerCall { control, parts, now: control.clock.now() };
     let mut book = control.services.schedules();
     match (parts.method.as_str(), &segments[..]) {
         ("GET", ["schedules"]) => call.list(&book),
@@ -121,28 +121,28 @@ fn state(schedule: &Schedule) -> &str {
 }
 
 /// One request.
-struct Call<'a> {
+struct SchedulerCall<'a> {
     control: &'a Control,
     parts: &'a Parts,
     now: Timestamp,
 }
 
-impl Call<'_> {
+impl SchedulerCall<'_> {
     fn query(&self, key: &str) -> Option<String> {
         query(self.parts, key)
     }
 
-    fn key(&self, group: Option<&str>, name: &str) -> Key {
+    fn key(&self, group: Option<&str>, name: &str) -> ScheduleKey {
         let group = group.map(str::to_owned).or_else(|| self.query("groupName"));
         (group.unwrap_or_else(|| DEFAULT_GROUP.to_owned()), name.to_owned())
     }
 
     /// When a checked request is due; never while it is disabled.
-    fn due(&self, request: &Value, at: Timestamp, key: &Key) -> Option<Timestamp> {
+    fn due(&self, request: &Value, at: Timestamp, key: &ScheduleKey) -> Option<Timestamp> {
         (text(request, "State") == Some("ENABLED")).then(|| fires_at(at, self.control.seed, key))
     }
 
-    fn create(&self, book: &mut ScheduleStore, name: &str, mut input: Value) -> Outcome {
+    fn create(&self, book: &mut ScheduleStore, name: &str, mut input: Value) -> SchedulerOutcome {
         check_name(name)?;
         let token = text(&input, "ClientToken").map(str::to_owned);
         let at = complete(&mut input)?;
@@ -165,7 +165,7 @@ impl Call<'_> {
     }
 
     /// What an update leaves out gets its default (API reference, UpdateSchedule).
-    fn update(&self, book: &mut ScheduleStore, name: &str, mut input: Value) -> Outcome {
+    fn update(&self, book: &mut ScheduleStore, name: &str, mut input: Value) -> SchedulerOutcome {
         let at = complete(&mut input)?;
         let key = self.key(text(&input, "GroupName"), name);
         if !book.schedules().contains_key(&key) {
@@ -178,7 +178,7 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    fn get(&self, book: &ScheduleStore, name: &str) -> Outcome {
+    fn get(&self, book: &ScheduleStore, name: &str) -> SchedulerOutcome {
         let key = self.key(None, name);
         let known = book.schedules().get(&key).ok_or_else(|| missing("Schedule", name))?;
         let mut answer = known.request.clone();
@@ -190,7 +190,7 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    fn delete(&self, book: &mut ScheduleStore, name: &str) -> Outcome {
+    fn delete(&self, book: &mut ScheduleStore, name: &str) -> SchedulerOutcome {
         if !book.remove(&self.key(None, name)) {
             return Err(missing("Schedule", name));
         }
@@ -198,7 +198,7 @@ impl Call<'_> {
         Ok(json!({}))
     }
 
-    fn list(&self, book: &ScheduleStore) -> Outcome {
+    fn list(&self, book: &ScheduleStore) -> SchedulerOutcome {
         let group = self.query("ScheduleGroup");
         if let Some(group) = group.as_deref().filter(|group| !book.has_group(group)) {
             return Err(missing("Schedule group", group));
@@ -225,7 +225,7 @@ impl Call<'_> {
     }
 
     /// The page that was asked for, of rows in the order of their keys.
-    fn page(&self, list: &str, rows: impl Iterator<Item = (String, Value)>) -> Outcome {
+    fn page(&self, list: &str, rows: impl Iterator<Item = (String, Value)>) -> SchedulerOutcome {
         let most = match self.query("MaxResults").map(|text| text.parse()) {
             None => LARGEST_PAGE,
             Some(Ok(most @ 1..=LARGEST_PAGE)) => most,
@@ -250,7 +250,7 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    fn create_group(&self, book: &mut ScheduleStore, name: &str) -> Outcome {
+    fn create_group(&self, book: &mut ScheduleStore, name: &str) -> SchedulerOutcome {
         check_name(name)?;
         if book.has_group(name) {
             return Err(conflict(format!("Schedule group {name} already exists.")));
@@ -259,14 +259,14 @@ impl Call<'_> {
         Ok(json!({ "ScheduleGroupArn": group_arn(self.control.role, name) }))
     }
 
-    fn group_shown(&self, name: &str, group: Option<&Group>) -> Value {
+    fn group_shown(&self, name: &str, group: Option<&ScheduleGroup>) -> Value {
         // The default group is as old as the account; here, as the lab.
         let created = epoch(group.map_or(self.control.clock.anchor(), |group| group.created));
         let arn = group_arn(self.control.role, name);
         json!({ "Arn": arn, "Name": name, "State": "ACTIVE", "CreationDate": created, "LastModificationDate": created })
     }
 
-    fn get_group(&self, book: &ScheduleStore, name: &str) -> Outcome {
+    fn get_group(&self, book: &ScheduleStore, name: &str) -> SchedulerOutcome {
         if !book.has_group(name) {
             return Err(missing("Schedule group", name));
         }
@@ -274,7 +274,7 @@ impl Call<'_> {
     }
 
     /// Takes the group's schedules with it (API reference, DeleteScheduleGroup).
-    fn delete_group(&self, book: &mut ScheduleStore, name: &str) -> Outcome {
+    fn delete_group(&self, book: &mut ScheduleStore, name: &str) -> SchedulerOutcome {
         if name == DEFAULT_GROUP {
             return Err(invalid("The default schedule group cannot be deleted."));
         }
@@ -286,7 +286,7 @@ impl Call<'_> {
         Ok(json!({}))
     }
 
-    fn list_groups(&self, book: &ScheduleStore) -> Outcome {
+    fn list_groups(&self, book: &ScheduleStore) -> SchedulerOutcome {
         let prefix = self.query("NamePrefix").unwrap_or_default();
         let mut names: Vec<&str> = book.groups().keys().map(String::as_str).chain([DEFAULT_GROUP]).collect();
         names.sort_unstable();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ec2::{ACLS_FOR_VPC, RULES_FOR_DIRECTION, RULES_FOR_GROUP};
 use super::{Reply, ServiceError, json_input, json_operation, json_reply};
-use crate::identity::quota::{Increase, Quotas, Row};
+use crate::identity::quota::{Increase, QuotaRow, Quotas};
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -41,9 +41,9 @@ pub(super) fn handle(quotas: &Quotas, role: RegionRole, parts: &Parts, body: &[u
     json_reply(act(quotas, role, operation(parts).unwrap_or_default(), body))
 }
 
-type Outcome = Result<Value, ServiceError>;
+type QuotaOutcome = Result<Value, ServiceError>;
 
-fn act(quotas: &Quotas, role: RegionRole, operation: &str, body: &[u8]) -> Outcome {
+fn act(quotas: &Quotas, role: RegionRole, operation: &str, body: &[u8]) -> QuotaOutcome {
     let input = json_input(body)?;
     match operation {
         "ListServices" => {
@@ -94,7 +94,7 @@ fn check_service(input: &Value) -> Result<(), ServiceError> {
 }
 
 /// Pages are numbered by how many items came before.
-fn page(input: &Value, name: &str, items: &[Value]) -> Outcome {
+fn page(input: &Value, name: &str, items: &[Value]) -> QuotaOutcome {
     let from = match &input["NextToken"] {
         Value::Null => 0,
         token => token
@@ -111,29 +111,29 @@ fn page(input: &Value, name: &str, items: &[Value]) -> Outcome {
     Ok(answer)
 }
 
-fn list(quotas: &Quotas, role: RegionRole, input: &Value, value: fn(u32, u32) -> u32) -> Outcome {
+fn list(quotas: &Quotas, role: RegionRole, input: &Value, value: fn(u32, u32) -> u32) -> QuotaOutcome {
     check_service(input)?;
     let all = quotas.listed().into_iter().map(|(row, free, most)| quota(row, role, value(free, most)));
     page(input, "Quotas", &all.collect::<Vec<_>>())
 }
 
-fn find(quotas: &Quotas, input: &Value) -> Result<(&'static Row, u32, u32), ServiceError> {
+fn find(quotas: &Quotas, input: &Value) -> Result<(&'static QuotaRow, u32, u32), ServiceError> {
     check_service(input)?;
     let code = input["QuotaCode"].as_str().ok_or_else(|| illegal("QuotaCode is missing."))?;
     quotas.listed().into_iter().find(|(row, ..)| row.code == Some(code)).ok_or_else(|| no_such("quota"))
 }
 
-fn one(quotas: &Quotas, role: RegionRole, input: &Value, value: fn(u32, u32) -> u32) -> Outcome {
+fn one(quotas: &Quotas, role: RegionRole, input: &Value, value: fn(u32, u32) -> u32) -> QuotaOutcome {
     let (row, free, most) = find(quotas, input)?;
     Ok(json!({ "Quota": quota(row, role, value(free, most)) }))
 }
 
-fn arn(row: &Row, role: RegionRole) -> String {
+fn arn(row: &QuotaRow, role: RegionRole) -> String {
     let (region, account) = (topology::region(role), topology::ACCOUNT);
     format!("arn:aws:servicequotas:{region}:{account}:{SERVICE_CODE}/{}", row.code.unwrap_or_default())
 }
 
-fn quota(row: &Row, role: RegionRole, value: u32) -> Value {
+fn quota(row: &QuotaRow, role: RegionRole, value: u32) -> Value {
     json!({
         "ServiceCode": SERVICE_CODE,
         "ServiceName": SERVICE_NAME,
@@ -164,7 +164,7 @@ fn vpc_quota((code, name, value): (&str, &str, usize), role: RegionRole) -> Valu
     })
 }
 
-fn increase(quotas: &Quotas, role: RegionRole, input: &Value) -> Outcome {
+fn increase(quotas: &Quotas, role: RegionRole, input: &Value) -> QuotaOutcome {
     let (row, _, most) = find(quotas, input)?;
     let desired = input["DesiredValue"].as_f64().filter(|value| *value <= f64::from(u32::MAX) && value.fract() == 0.0);
     let desired = desired.ok_or_else(|| illegal("DesiredValue must be a whole number of requests per second."))?;
@@ -204,7 +204,7 @@ mod tests {
 
     const SIGN_INS: &str = "L-026ADBA3";
 
-    fn ask(quotas: &Quotas, operation: &str, input: &Value) -> Outcome {
+    fn ask(quotas: &Quotas, operation: &str, input: &Value) -> QuotaOutcome {
         act(quotas, RegionRole::Replica, operation, input.to_string().as_bytes())
     }
 

@@ -13,7 +13,7 @@ use super::query::Params;
 use super::xml::{Element, node, text};
 use super::{Control, LARGEST_BODY_BYTES, Service, answer, answer_query, route53};
 use crate::identity::api as cognito;
-use crate::services::schedules::{Firing, Key, Schedule};
+use crate::services::schedules::{Firing, Schedule, ScheduleKey};
 use gameday_protocols::timer::Timer as _;
 
 /// What a universal target's ARN begins with (EventBridge Scheduler user guide, "Using universal targets").
@@ -118,7 +118,7 @@ pub(crate) async fn fire(control: Arc<Control>) {
     }
 }
 
-async fn fire_one(control: &Control, key: Key, schedule: &Schedule) {
+async fn fire_one(control: &Control, key: ScheduleKey, schedule: &Schedule) {
     // Deleted or changed while another one fired.
     if !control.services.schedules().stands(&key, schedule) {
         return;
@@ -137,13 +137,13 @@ async fn fire_one(control: &Control, key: Key, schedule: &Schedule) {
 /// What a universal target calls, as IAM would judge it; nothing where the lab cannot call it.
 pub(super) fn will_call(control: &Control, target: &Value) -> Vec<Call> {
     match request_of(target) {
-        Ok(Request::Query(service, params)) => calls::of(control, service, Asked::Query(&params)),
-        Ok(Request::Http(service, parts, body)) => calls::of(control, service, Asked::Http(&parts, &body)),
+        Ok(UniversalRequest::Query(service, params)) => calls::of(control, service, Asked::Query(&params)),
+        Ok(UniversalRequest::Http(service, parts, body)) => calls::of(control, service, Asked::Http(&parts, &body)),
         Err(_) => Vec::new(),
     }
 }
 
-fn request_of(target: &Value) -> Result<Request, String> {
+fn request_of(target: &Value) -> Result<UniversalRequest, String> {
     let call = target["Arn"].as_str().and_then(|arn| arn.strip_prefix(UNIVERSAL)).unwrap_or_default();
     let input = target["Input"].as_str().unwrap_or("{}");
     let input: Value = serde_json::from_str(input).map_err(|error| error.to_string())?;
@@ -153,8 +153,8 @@ fn request_of(target: &Value) -> Result<Request, String> {
 /// Makes a universal target's call.
 async fn invoke(control: &Control, target: &Value) -> Result<(), String> {
     let response = match request_of(target)? {
-        Request::Query(service, params) => answer_query(control, service, &params),
-        Request::Http(service, parts, body) => answer(control, service, *parts, body).await,
+        UniversalRequest::Query(service, params) => answer_query(control, service, &params),
+        UniversalRequest::Http(service, parts, body) => answer(control, service, *parts, body).await,
     };
     check_answer(response).await
 }
@@ -170,12 +170,12 @@ async fn check_answer(response: Response) -> Result<(), String> {
 
 /// A call as its service's protocol has it.
 #[derive(Debug)]
-enum Request {
+enum UniversalRequest {
     Query(Service, Params),
     Http(Service, Box<Parts>, Bytes),
 }
 
-fn request(call: &str, input: &Value) -> Result<Request, String> {
+fn request(call: &str, input: &Value) -> Result<UniversalRequest, String> {
     let unknown = || format!("the lab cannot call {call}");
     let (service, operation) = call.split_once(':').ok_or_else(unknown)?;
     // The SDKs' names of services, without hyphens; the user guide has "cognitoidentityprovider".
@@ -193,15 +193,15 @@ fn request(call: &str, input: &Value) -> Result<Request, String> {
     let mut pairs = vec![("Action".to_owned(), pascal_case(operation))];
     let style = if ec2 { Style::Ec2(operation) } else { Style::Query };
     flatten(&style, "", input, &mut pairs);
-    Ok(Request::Query(service, Params::from_pairs(pairs)))
+    Ok(UniversalRequest::Query(service, Params::from_pairs(pairs)))
 }
 
-fn http(service: Service, method: Method, path: &str, body: Vec<u8>) -> Result<Request, String> {
+fn http(service: Service, method: Method, path: &str, body: Vec<u8>) -> Result<UniversalRequest, String> {
     let request = http::Request::builder().method(method).uri(path).body(()).map_err(|error| error.to_string())?;
-    Ok(Request::Http(service, Box::new(request.into_parts().0), body.into()))
+    Ok(UniversalRequest::Http(service, Box::new(request.into_parts().0), body.into()))
 }
 
-fn lambda(operation: &str, input: &Value) -> Option<Request> {
+fn lambda(operation: &str, input: &Value) -> Option<UniversalRequest> {
     let path = format!("/2017-10-31/functions/{}/concurrency", input["FunctionName"].as_str()?);
     let method = match operation {
         "putFunctionConcurrency" => Method::PUT,
@@ -212,7 +212,7 @@ fn lambda(operation: &str, input: &Value) -> Option<Request> {
     http(Service::Lambda, method, &path, body).ok()
 }
 
-fn update_health_check(input: &Value) -> Result<Request, String> {
+fn update_health_check(input: &Value) -> Result<UniversalRequest, String> {
     let id = input["HealthCheckId"].as_str().ok_or("HealthCheckId is missing")?;
     let mut fields: Vec<Element> = Vec::new();
     for (key, value) in input.as_object().into_iter().flatten().filter(|(key, _)| *key != "HealthCheckId") {
@@ -225,18 +225,18 @@ fn update_health_check(input: &Value) -> Result<Request, String> {
     http(Service::Route53, Method::POST, &path, document.into_bytes())
 }
 
-fn update_provisioned_limit(input: &Value) -> Result<Request, String> {
+fn update_provisioned_limit(input: &Value) -> Result<UniversalRequest, String> {
     let target = format!("{}UpdateProvisionedLimit", cognito::TARGET);
     let request = http::Request::post("/").header("x-amz-target", target).extension(cognito::Vouched).body(());
     let parts = request.map_err(|error| error.to_string())?.into_parts().0;
-    Ok(Request::Http(Service::Cognito, Box::new(parts), input.to_string().into()))
+    Ok(UniversalRequest::Http(Service::Cognito, Box::new(parts), input.to_string().into()))
 }
 
-fn waf(operation: &str, input: &Value) -> Result<Request, String> {
+fn waf(operation: &str, input: &Value) -> Result<UniversalRequest, String> {
     let target = format!("AWSWAF_20190729.{}", pascal_case(operation));
     let request = http::Request::post("/").header("x-amz-target", target).body(());
     let parts = request.map_err(|error| error.to_string())?.into_parts().0;
-    Ok(Request::Http(Service::Waf, Box::new(parts), input.to_string().into()))
+    Ok(UniversalRequest::Http(Service::Waf, Box::new(parts), input.to_string().into()))
 }
 
 fn pascal_case(operation: &str) -> String {
@@ -329,7 +329,8 @@ mod tests {
     #[test]
     fn a_health_check_is_updated_by_the_services_own_document() {
         let input = json!({ "HealthCheckId": "id", "Inverted": false, "FailureThreshold": 3 });
-        let Ok(Request::Http(Service::Route53, parts, body)) = request("route53:updateHealthCheck", &input) else {
+        let Ok(UniversalRequest::Http(Service::Route53, parts, body)) = request("route53:updateHealthCheck", &input)
+        else {
             panic!("no HTTP request");
         };
         assert_eq!((parts.method, parts.uri.path()), (Method::POST, "/2013-04-01/healthcheck/id"));
@@ -342,7 +343,7 @@ mod tests {
     fn a_limit_is_updated_by_a_call_that_needs_no_signature() {
         let input = json!({ "LimitDefinition": {}, "RequestedLimitValue": 120 });
         let call = request("cognitoidentityprovider:updateProvisionedLimit", &input);
-        let Ok(Request::Http(Service::Cognito, parts, body)) = call else { panic!("no HTTP request") };
+        let Ok(UniversalRequest::Http(Service::Cognito, parts, body)) = call else { panic!("no HTTP request") };
         assert_eq!(parts.headers["x-amz-target"], "AWSCognitoIdentityProviderService.UpdateProvisionedLimit");
         assert!(parts.extensions.get::<cognito::Vouched>().is_some());
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), input);

@@ -132,12 +132,12 @@ fn missing() -> ServiceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::estate::{AccountFixture, Names};
+    use crate::estate::{AccountFixture, FixtureNames};
     use gameday_core::model::RegionRole;
 
     #[test]
     fn a_resource_of_another_region_is_not_known_here() {
-        let mut estate = AccountFixture::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" });
+        let mut estate = AccountFixture::healthy(FixtureNames { pool_id: "us-east-1_LAB", client_id: "client" });
         let ask = |estate: &AccountFixture, region: &str| {
             let arn = format!("arn:aws:cognito-idp:{region}:{}:userpool/us-east-1_LAB", topology::ACCOUNT);
             let input = json!({ "ResourceArn": arn }).to_string();
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_web_acl_is_deleted_by_its_lock_token_when_no_resource_has_it() {
-        let estate = AccountFixture::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" });
+        let estate = AccountFixture::healthy(FixtureNames { pool_id: "us-east-1_LAB", client_id: "client" });
         let acls = WebAcls::new(RegionRole::Primary, &estate);
         let ask =
             |operation: &str, input: Value| act(&acls, Timestamp::UNIX_EPOCH, operation, input.to_string().as_bytes());

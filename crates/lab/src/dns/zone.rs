@@ -22,7 +22,7 @@ const NS_TTL_S: u32 = 172_800;
 
 /// The types of records in the zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     /// IPv4 addresses.
     A,
     /// Name servers.
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Soa,
 }
 
-impl Kind {
+impl RecordKind {
     /// Its name on the wire of the Route 53 API.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ pub(crate) struct RecordSet {
     /// Without the final dot.
     pub name: &'static str,
     /// Its type.
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// In seconds of scenario time.
     pub ttl_s: u32,
     /// Its values, as text.
@@ -101,10 +101,10 @@ impl Zone {
         );
         let soa_text = format!("{soa}");
         let mut sets = vec![
-            set(topology::ZONE, Kind::Soa, NEGATIVE_TTL_S, vec![soa_text], vec![RData::SOA(soa)]),
+            set(topology::ZONE, RecordKind::Soa, NEGATIVE_TTL_S, vec![soa_text], vec![RData::SOA(soa)]),
             set(
                 topology::ZONE,
-                Kind::Ns,
+                RecordKind::Ns,
                 NS_TTL_S,
                 servers.iter().map(|server| format!("{server}.")).collect(),
                 servers.iter().map(|server| RData::NS(NS(name(server)))).collect(),
@@ -161,7 +161,7 @@ impl Zone {
     }
 
     fn soa(&self) -> Vec<Record> {
-        self.sets.iter().find(|set| set.kind == Kind::Soa).map(|set| set.records.clone()).unwrap_or_default()
+        self.sets.iter().find(|set| set.kind == RecordKind::Soa).map(|set| set.records.clone()).unwrap_or_default()
     }
 }
 
@@ -170,7 +170,7 @@ fn name(text: &str) -> Name {
     Name::from_ascii(format!("{text}.")).unwrap_or_else(|_| Name::root())
 }
 
-fn set(of: &'static str, kind: Kind, ttl_s: u32, values: Vec<String>, data: Vec<RData>) -> RecordSet {
+fn set(of: &'static str, kind: RecordKind, ttl_s: u32, values: Vec<String>, data: Vec<RData>) -> RecordSet {
     let records = data.into_iter().map(|data| Record::from_rdata(name(of), ttl_s, data)).collect();
     RecordSet { name: of, kind, ttl_s, values, failover: None, health_check_id: None, alias: None, records }
 }
@@ -182,7 +182,7 @@ fn addresses(of: &'static str, ttl_s: u32, addresses: &[IpAddr]) -> RecordSet {
         // The lab's front doors have IPv4 addresses alone.
         IpAddr::V6(_) => None,
     });
-    set(of, Kind::A, ttl_s, values, data.collect())
+    set(of, RecordKind::A, ttl_s, values, data.collect())
 }
 
 #[cfg(test)]

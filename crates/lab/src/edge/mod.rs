@@ -84,7 +84,7 @@ pub(crate) enum Callers {
 }
 
 /// One address of a network interface that serves HTTPS.
-pub(crate) struct FrontDoor {
+pub(crate) struct HttpsEndpoint {
     pub listener: TcpListener,
     /// Where that is.
     pub at: SocketAddr,
@@ -99,7 +99,7 @@ pub(crate) struct FrontDoor {
     pub clock: Clock,
 }
 
-impl FrontDoor {
+impl HttpsEndpoint {
     /// Serves until dropped.
     pub(crate) async fn serve(self) {
         let connections = Arc::new(Connections::default());
@@ -270,7 +270,7 @@ mod tests {
         let truth = Arc::new(Truth::default());
         let callers = Callers::Users(Some((Arc::new(Paths::new(1, truth.clone())), 0)));
         let (tls, router) = (certificate.acceptor, Router::new().route("/", page));
-        let door = FrontDoor { listener, at, world: world.clone(), tls, router, callers, clock: Clock::start(1.0) };
+        let door = HttpsEndpoint { listener, at, world: world.clone(), tls, router, callers, clock: Clock::start(1.0) };
         let mut tasks = JoinSet::new();
         tasks.spawn(door.serve());
         (at, world, truth, visits, tasks, net::client_tls(Some(&certificate.trust_root_pem)).unwrap())

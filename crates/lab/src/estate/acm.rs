@@ -1,4 +1,4 @@
-//! Certificate Manager: what it tells of the certificates in each Region. What is negotiated on the wire is in [`super::routing`].
+//! CertificateFixture Manager: what it tells of the certificates in each Region. What is negotiated on the wire is in [`super::routing`].
 
 use gameday_core::model::RegionRole;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::topology;
 /// A certificate (ACM API reference, CertificateDetail).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Certificate {
+pub(crate) struct CertificateFixture {
     /// Its name.
     pub domain_name: String,
     /// Every name that it covers.
@@ -31,7 +31,7 @@ pub(crate) struct Certificate {
 }
 
 /// Certificates by ARN.
-pub(crate) type Certificates = BTreeMap<String, Certificate>;
+pub(crate) type Certificates = BTreeMap<String, CertificateFixture>;
 
 /// The ARN of the front doors' certificate in a Region; the one of the primary is also that of the pool's own domain.
 pub(crate) fn front_door(region: &str) -> String {
@@ -48,7 +48,7 @@ pub(crate) fn healthy() -> BTreeMap<String, Certificates> {
                 "arn:aws:elasticloadbalancing:{region}:{}:loadbalancer/app/front-door/50dc6c495c0c9188",
                 topology::ACCOUNT
             );
-            let certificate = Certificate {
+            let certificate = CertificateFixture {
                 domain_name: topology::FRONT_DOOR.to_owned(),
                 subject_alternative_names: [topology::FRONT_DOOR, "*.auth.gameday.test"].map(str::to_owned).to_vec(),
                 status: "ISSUED".to_owned(),

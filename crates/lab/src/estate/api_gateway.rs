@@ -14,14 +14,14 @@ pub(crate) const AUTHORIZER: &str = "gameday-authorizer";
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestApi {
     pub id: String,
-    pub authorizers: Vec<Authorizer>,
+    pub authorizers: Vec<AuthorizerFixture>,
 }
 
-/// An authorizer (API Gateway API reference, Authorizer). They only tell of themselves: the lab's protected API has one of its own, which
+/// An authorizer (API Gateway API reference, AuthorizerFixture). They only tell of themselves: the lab's protected API has one of its own, which
 /// `jwks_fetch` of `[lab]` sets up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Authorizer {
+pub(crate) struct AuthorizerFixture {
     pub id: String,
     pub name: String,
     /// `TOKEN`, `REQUEST` or `COGNITO_USER_POOLS`.
@@ -31,7 +31,6 @@ pub(crate) struct Authorizer {
     #[serde(default)]
     pub pools_of: Vec<String>,
     /// Of a function's: how it is invoked.
-    #[expect(clippy::struct_field_names, reason = "as API Gateway names it")]
     pub authorizer_uri: Option<String>,
     /// How long its answer for a token is kept.
     pub result_ttl_s: u32,
@@ -47,7 +46,7 @@ pub(crate) fn healthy() -> BTreeMap<String, RestApis> {
         .map(|role| {
             let region = topology::region(role);
             let function = format!("arn:aws:lambda:{region}:{}:function:{AUTHORIZER}", topology::ACCOUNT);
-            let authorizer = Authorizer {
+            let authorizer = AuthorizerFixture {
                 id: "a1b2c3".to_owned(),
                 name: "tokens".to_owned(),
                 kind: "TOKEN".to_owned(),

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Names;
+use super::FixtureNames;
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -118,7 +118,7 @@ pub(crate) struct MetricAlarm {
 }
 
 /// Both Regions, by name.
-pub(crate) fn healthy(names: Names<'_>) -> BTreeMap<String, CloudWatch> {
+pub(crate) fn healthy(names: FixtureNames<'_>) -> BTreeMap<String, CloudWatch> {
     [RegionRole::Primary, RegionRole::Replica]
         .into_iter()
         .map(|role| (topology::region(role).to_owned(), of(names, role)))
@@ -127,7 +127,7 @@ pub(crate) fn healthy(names: Names<'_>) -> BTreeMap<String, CloudWatch> {
 
 /// The peak of sign-ins at the primary is a third of what Cognito lets through by default: 40 a second, 12 000 in five minutes, and 30
 /// token refreshes a second, which count with them. The replica serves nobody but probes.
-fn of(names: Names<'_>, role: RegionRole) -> CloudWatch {
+fn of(names: FixtureNames<'_>, role: RegionRole) -> CloudWatch {
     let here = role == RegionRole::Primary;
     let (sign_ins, refreshes) = if here { ((600.0, 12_000.0), (600.0, 9_000.0)) } else { ((5.0, 5.0), (5.0, 5.0)) };
     let mut metrics: BTreeMap<String, Series> =
@@ -157,7 +157,7 @@ fn of(names: Names<'_>, role: RegionRole) -> CloudWatch {
 
 impl CloudWatch {
     /// The metrics of replication that the reference article names, at the replica, with an alarm.
-    pub(super) fn tell_of_replication(&mut self, names: Names<'_>) {
+    pub(super) fn tell_of_replication(&mut self, names: FixtureNames<'_>) {
         for (name, value) in [("UserPoolReplicationStatus", 1.0), ("ReplicationLag", 0.0)] {
             self.metrics.insert(name.to_owned(), of_pool(names, name, (value, value)));
         }
@@ -167,12 +167,12 @@ impl CloudWatch {
 }
 
 /// A metric of the pool, whatever the app client.
-fn of_pool(names: Names<'_>, name: &str, values: (f64, f64)) -> Series {
+fn of_pool(names: FixtureNames<'_>, name: &str, values: (f64, f64)) -> Series {
     let dimensions = BTreeMap::from([("UserPool".to_owned(), names.pool_id.to_owned())]);
     Series { dimensions, ..cognito(names, name, values) }
 }
 
-fn cognito(names: Names<'_>, name: &str, (usual, peak): (f64, f64)) -> Series {
+fn cognito(names: FixtureNames<'_>, name: &str, (usual, peak): (f64, f64)) -> Series {
     let dimensions = [("UserPool", names.pool_id), ("UserPoolClient", names.client_id)];
     Series {
         namespace: COGNITO.to_owned(),
@@ -204,7 +204,7 @@ fn alarm(series: &Series, statistic: &str, threshold: f64, role: RegionRole, top
 }
 
 /// One panel for both Regions (CloudWatch API reference, "Dashboard body structure and syntax").
-pub(crate) fn dashboards(names: Names<'_>) -> BTreeMap<String, Value> {
+pub(crate) fn dashboards(names: FixtureNames<'_>) -> BTreeMap<String, Value> {
     let region = topology::region;
     let line = |name: &str, role| json!([COGNITO, name, "UserPool", names.pool_id, "UserPoolClient", names.client_id, { "region": region(role), "stat": "Sum" }]);
     let widget = |title: &str, y: u32, metrics: Vec<Value>| {
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_series_has_its_peak_every_day_and_ends_now() {
-        let names = Names { pool_id: "us-east-1_LAB", client_id: "client" };
+        let names = FixtureNames { pool_id: "us-east-1_LAB", client_id: "client" };
         let all = healthy(names);
         let series = &all["us-east-1"].metrics["SignInSuccesses"];
         let now = at("2026-11-25T17:02:30Z");
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_series_gives_what_was_asked_for() {
-        let names = Names { pool_id: "us-east-1_LAB", client_id: "client" };
+        let names = FixtureNames { pool_id: "us-east-1_LAB", client_id: "client" };
         let series = &healthy(names)["us-west-2"].metrics["IdentityPlaneRPO"];
         let (from, to) = (at("2026-11-25T10:00:00Z"), at("2026-11-25T10:05:00Z"));
         assert_eq!(series.between(from, to, at("2026-11-25T17:00:00Z")).count(), 5);

@@ -42,14 +42,14 @@ pub(crate) struct Replica {
 pub(crate) struct Domain {
     pub name: String,
     pub certificate_arn: String,
-    /// `Routing.Failover`.
-    pub failover: Option<Failover>,
+    /// `Routing.DomainFailover`.
+    pub failover: Option<DomainFailover>,
 }
 
 /// How managed login fails over by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Failover {
+pub(crate) struct DomainFailover {
     /// Where to.
     pub secondary_region: String,
     /// On which health check.
@@ -75,9 +75,9 @@ pub(crate) struct UserPool {
     pub remembers_devices: bool,
     /// Its own attributes, beside the standard ones.
     pub attributes: Vec<Attribute>,
-    pub groups: Vec<Group>,
+    pub groups: Vec<GroupFixture>,
     /// Its app clients; the first one is the default.
-    pub clients: Vec<Client>,
+    pub clients: Vec<ClientFixture>,
     /// Users that have not come here.
     pub lost_users: Vec<String>,
     /// Attributes that users have otherwise here, by user.
@@ -102,7 +102,7 @@ pub(crate) struct Attribute {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Group {
+pub(crate) struct GroupFixture {
     pub name: String,
     /// The lowest one wins.
     pub precedence: Option<u32>,
@@ -113,7 +113,7 @@ pub(crate) struct Group {
 /// An app client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Client {
+pub(crate) struct ClientFixture {
     /// Its name, by which the lab knows which one it is: `public`, `confidential`, `rotating`, `web` or `service`.
     pub name: String,
     /// An ID of its own here.
@@ -177,7 +177,7 @@ impl Cognito {
             domain: Some(Domain {
                 name: topology::FRONT_DOOR.to_owned(),
                 certificate_arn: format!("arn:aws:acm:{primary}:{}:certificate/gameday", topology::ACCOUNT),
-                failover: Some(Failover {
+                failover: Some(DomainFailover {
                     secondary_region: replica.to_owned(),
                     health_check_id: HEALTH_CHECK_ID.to_owned(),
                 }),
@@ -220,11 +220,11 @@ fn attributes() -> Vec<Attribute> {
     ]
 }
 
-fn groups() -> Vec<Group> {
+fn groups() -> Vec<GroupFixture> {
     let role = |name: &str| format!("arn:aws:iam::{}:role/{name}", topology::ACCOUNT);
     vec![
-        Group { name: GROUP.to_owned(), precedence: Some(10), role_arn: Some(role("gameday-customers")) },
-        Group { name: "staff".to_owned(), precedence: Some(5), role_arn: Some(role("gameday-staff")) },
+        GroupFixture { name: GROUP.to_owned(), precedence: Some(10), role_arn: Some(role("gameday-customers")) },
+        GroupFixture { name: "staff".to_owned(), precedence: Some(5), role_arn: Some(role("gameday-staff")) },
     ]
 }
 
@@ -232,8 +232,8 @@ fn owned<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.map(str::to_owned).to_vec()
 }
 
-fn clients() -> Vec<Client> {
-    let client = |name: &str, has_secret: bool, auth_flows: Vec<String>| Client {
+fn clients() -> Vec<ClientFixture> {
+    let client = |name: &str, has_secret: bool, auth_flows: Vec<String>| ClientFixture {
         name: name.to_owned(),
         own_id: None,
         has_secret,
@@ -253,8 +253,8 @@ fn clients() -> Vec<Client> {
         client("confidential", true, every()),
         // So long a rotated refresh token still works, so that a client whose answer was lost can try again. With rotation on, a
         // client may not have REFRESH_TOKEN_AUTH (Cognito developer guide, "Refresh tokens").
-        Client { rotation_grace_s: Some(10), ..client("rotating", false, owned([password, srp])) },
-        Client {
+        ClientFixture { rotation_grace_s: Some(10), ..client("rotating", false, owned([password, srp])) },
+        ClientFixture {
             oauth: Some(OAuth {
                 flows: owned(["code"]),
                 scopes: owned(["openid", "email", "profile", "aws.cognito.signin.user.admin", API_SCOPE]),
@@ -263,7 +263,7 @@ fn clients() -> Vec<Client> {
             }),
             ..client("web", false, owned([refresh]))
         },
-        Client {
+        ClientFixture {
             oauth: Some(OAuth {
                 flows: owned(["client_credentials"]),
                 scopes: owned([API_SCOPE]),

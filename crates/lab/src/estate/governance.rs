@@ -19,9 +19,9 @@ pub(crate) struct Governance {
     /// Trails, by name.
     pub trails: BTreeMap<String, Trail>,
     /// Buckets, by name.
-    pub buckets: BTreeMap<String, Bucket>,
+    pub buckets: BTreeMap<String, BucketFixture>,
     /// The web ACL of the user pool, by Region; where there is none, no rule stands before it.
-    pub web_acls: BTreeMap<String, WebAcl>,
+    pub web_acls: BTreeMap<String, WebAclFixture>,
     /// Tags without which a service control policy of the organization lets nobody create anything in EC2, by key.
     pub required_tags: Vec<String>,
     /// The Regions whose front doors speak TLS 1.2 alone; the others speak 1.3, too.
@@ -61,7 +61,7 @@ impl Trail {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Bucket {
+pub(crate) struct BucketFixture {
     /// Where it is.
     pub region: String,
     /// Its Object Lock, where it has one.
@@ -87,7 +87,7 @@ pub(crate) struct Retention {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WebAcl {
+pub(crate) struct WebAclFixture {
     pub name: String,
     /// AWS's managed rule groups in it, in the order of their priority.
     pub rules: Vec<String>,
@@ -110,10 +110,13 @@ pub(crate) fn healthy() -> Governance {
     let retention = Retention { mode: "COMPLIANCE".to_owned(), days: KEPT_DAYS };
     let object_lock = Some(ObjectLock { default_retention: Some(retention) });
     let rules = ["AWSManagedRulesCommonRuleSet", "AWSManagedRulesAmazonIpReputationList"].map(str::to_owned).to_vec();
-    let web_acl = WebAcl { name: "identity".to_owned(), rules };
+    let web_acl = WebAclFixture { name: "identity".to_owned(), rules };
     Governance {
         trails: BTreeMap::from([("identity-audit".to_owned(), trail)]),
-        buckets: BTreeMap::from([(BUCKET.to_owned(), Bucket { region: region(RegionRole::Primary), object_lock })]),
+        buckets: BTreeMap::from([(
+            BUCKET.to_owned(),
+            BucketFixture { region: region(RegionRole::Primary), object_lock },
+        )]),
         required_tags: Vec::new(),
         tls_12: Vec::new(),
         web_acls: [RegionRole::Primary, RegionRole::Replica].map(|role| (region(role), web_acl.clone())).into(),

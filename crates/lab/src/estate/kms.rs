@@ -27,7 +27,7 @@ pub(crate) struct Key {
     pub state: String,
     /// Days between rotations; nothing where it is never rotated.
     pub rotation_days: Option<u32>,
-    /// Names, as `alias/gameday-pool`.
+    /// FixtureNames, as `alias/gameday-pool`.
     pub aliases: Vec<String>,
     /// The key policy, which each Region has of its own.
     pub policy: Value,

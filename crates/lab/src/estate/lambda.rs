@@ -35,12 +35,12 @@ pub(crate) struct Lambda {
     /// The account's concurrent executions.
     pub concurrent_executions: i64,
     /// By name.
-    pub functions: BTreeMap<String, Function>,
+    pub functions: BTreeMap<String, FunctionFixture>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Function {
+pub(crate) struct FunctionFixture {
     /// What it does.
     pub program: Program,
     /// The digest of its code, in base64.
@@ -62,7 +62,7 @@ pub(crate) struct Function {
     /// The ARNs of its layers' versions.
     pub layers: Vec<String>,
     /// Where it is in a VPC.
-    pub vpc: Option<Vpc>,
+    pub vpc: Option<FunctionVpc>,
     /// Concurrent executions that only it may have, and no more.
     pub reserved_concurrency: Option<i64>,
     /// Who may invoke it.
@@ -84,7 +84,7 @@ pub(crate) enum Program {
 /// The VPC of a function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Vpc {
+pub(crate) struct FunctionVpc {
     pub id: String,
     /// IDs of subnets.
     pub subnets: Vec<String>,
@@ -131,8 +131,8 @@ impl Lambda {
     }
 }
 
-fn function(name: &str, program: Program, code_sha256: &str, region: &str, pool_id: &str) -> Function {
-    Function {
+fn function(name: &str, program: Program, code_sha256: &str, region: &str, pool_id: &str) -> FunctionFixture {
+    FunctionFixture {
         program,
         code_sha256: code_sha256.to_owned(),
         runtime: "nodejs24.x".to_owned(),
@@ -154,7 +154,7 @@ fn function(name: &str, program: Program, code_sha256: &str, region: &str, pool_
     }
 }
 
-fn claims(region: &str, pool_id: &str) -> Function {
+fn claims(region: &str, pool_id: &str) -> FunctionFixture {
     let code = "5m3MwkBGQ0Xvo1gk5SZ0qYcCBHgZyYw1bPZ2eUqQ1nA=";
     let mut function = function(PRE_TOKEN, Program::Claims, code, region, pool_id);
     let claims = dynamodb::CLAIMS.map(|(claim, ..)| claim).join(",");
@@ -166,7 +166,7 @@ fn claims(region: &str, pool_id: &str) -> Function {
     function
 }
 
-fn authorizer(region: &str, pool_id: &str) -> Function {
+fn authorizer(region: &str, pool_id: &str) -> FunctionFixture {
     let code = "q7Tz1mHf4cRk8yJ2nWv5xB0sLp3dEoAuGiKtC6eMZ9Y=";
     let mut function = function(AUTHORIZER, Program::Authorizer, code, region, pool_id);
     let urls = RegionRole::ALL.map(|role| {
@@ -181,7 +181,7 @@ fn authorizer(region: &str, pool_id: &str) -> Function {
     function
 }
 
-fn audit(region: &str, pool_id: &str) -> Function {
+fn audit(region: &str, pool_id: &str) -> FunctionFixture {
     let code = "u8Qd0o2n7sJw5cXk3Vb1yTzR6pLmA9fGhE4iNxC2sDM=";
     let mut function = function(AUDIT, Program::Audit, code, region, pool_id);
     function.environment.extend([
@@ -189,7 +189,7 @@ fn audit(region: &str, pool_id: &str) -> Function {
         ("DATABASE_HOST".to_owned(), rds::proxy_endpoint(region)),
         ("DATABASE_WRITER".to_owned(), rds::GLOBAL_ENDPOINT.to_owned()),
     ]);
-    function.vpc = Some(Vpc {
+    function.vpc = Some(FunctionVpc {
         id: format!("vpc-0audit{}", region.replace('-', "")),
         subnets: ["a", "b"].map(|zone| format!("subnet-0audit{}{zone}", region.replace('-', ""))).to_vec(),
         security_groups: vec![format!("sg-0audit{}", region.replace('-', ""))],

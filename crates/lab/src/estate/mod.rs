@@ -94,7 +94,7 @@ pub struct AccountFixture {
 
 /// The names that the estate's resources are built around.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Names<'a> {
+pub(crate) struct FixtureNames<'a> {
     /// The user pool's ID.
     pub pool_id: &'a str,
     /// The ID of its default app client.
@@ -103,7 +103,7 @@ pub(crate) struct Names<'a> {
 
 impl AccountFixture {
     /// Nothing is wrong with it.
-    pub(crate) fn healthy(names: Names<'_>) -> Self {
+    pub(crate) fn healthy(names: FixtureNames<'_>) -> Self {
         let regions = [RegionRole::Primary, RegionRole::Replica].map(topology::region);
         let keys = |region: &str| (region.to_owned(), vec![Key::healthy(region, names.pool_id)]);
         Self {
@@ -133,7 +133,7 @@ impl AccountFixture {
     pub fn of(settings: &LabSettings, seed: Seed) -> Result<Self, String> {
         let primary = Region::from(topology::region(RegionRole::Primary));
         let (pool_id, client_id) = (ids::pool_id(&primary, seed), ids::client_id(&primary, seed));
-        let names = Names { pool_id: &pool_id, client_id: &client_id };
+        let names = FixtureNames { pool_id: &pool_id, client_id: &client_id };
         let mut healthy = Self::healthy(names);
         let replica = healthy.cloudwatch.get_mut(topology::region(RegionRole::Replica));
         if let Some(cloudwatch) = replica.filter(|_| settings.replication_metrics) {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_the_estate_does_not_know_is_refused() {
-        let names = Names { pool_id: "us-east-1_LAB", client_id: "client" };
+        let names = FixtureNames { pool_id: "us-east-1_LAB", client_id: "client" };
         let changes = [change("/no-such-service", Some(json!({})))];
         let told = AccountFixture::healthy(names).changed(&changes).unwrap_err();
         assert!(told.contains("/no-such-service"), "{told}");

@@ -16,7 +16,7 @@ pub(crate) const CALCULATED_CHECK_ID: &str = "6a6d4461-7900-4000-8000-0000000000
 #[serde(deny_unknown_fields)]
 pub(crate) struct Routing {
     /// The health check of the primary's front door; taken away, it was deleted.
-    pub health_check: Option<HealthCheck>,
+    pub health_check: Option<HealthCheckFixture>,
     /// A health check that counts others.
     pub calculated_check: Option<CalculatedCheck>,
     /// The failover record's two sets.
@@ -26,7 +26,7 @@ pub(crate) struct Routing {
     /// The zone's name servers, in their order.
     pub name_servers: Vec<NameServer>,
     /// What answers at the front doors, by Region.
-    pub front_doors: BTreeMap<String, FrontDoor>,
+    pub front_doors: BTreeMap<String, EndpointFixture>,
     /// How long the front doors' certificate is valid yet; for ever where left out.
     pub certificate_days: Option<u32>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Routing {
 /// A health check, as HealthCheckConfig has it (Route 53 API reference); how many checkers ask and how often is in `[lab]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct HealthCheck {
+pub(crate) struct HealthCheckFixture {
     /// `HTTPS`, `HTTP` or `TCP`; TCP checkers only connect, the others ask.
     #[serde(rename = "type")]
     pub kind: String,
@@ -103,12 +103,12 @@ pub(crate) struct NameServer {
 /// What answers at a Region's front door.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct FrontDoor {
+pub(crate) struct EndpointFixture {
     /// The status of its health page.
     pub health_status: u16,
 }
 
-impl Default for HealthCheck {
+impl Default for HealthCheckFixture {
     fn default() -> Self {
         Self {
             kind: "HTTPS".to_owned(),
@@ -126,9 +126,9 @@ impl Routing {
     /// As it should be.
     pub(crate) fn healthy() -> Self {
         let front_doors = [RegionRole::Primary, RegionRole::Replica]
-            .map(|role| (topology::region(role).to_owned(), FrontDoor { health_status: 200 }));
+            .map(|role| (topology::region(role).to_owned(), EndpointFixture { health_status: 200 }));
         Self {
-            health_check: Some(HealthCheck::default()),
+            health_check: Some(HealthCheckFixture::default()),
             calculated_check: None,
             records: Records {
                 primary: Some(Record { health_check_id: Some(HEALTH_CHECK_ID.to_owned()), alias: None, ttl_s: None }),

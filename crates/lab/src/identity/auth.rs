@@ -19,7 +19,7 @@ const OPAQUE_BYTES: usize = 64;
 
 /// A sign-in whose password was right, and what it waits for.
 #[derive(Debug, Clone)]
-pub(super) struct Waiting {
+pub(super) struct PendingChallenge {
     pub client: String,
     pub user: String,
     pub step: Step,
@@ -195,7 +195,7 @@ impl Identity {
     /// Keeps a sign-in until its challenge is answered; gives its session.
     pub(super) fn wait(&self, place: &Place, client: &AppClient, user: &User, step: Step) -> String {
         let session = URL_SAFE_NO_PAD.encode(opaque());
-        let waiting = Waiting { client: client.id.clone(), user: user.name.clone(), step };
+        let waiting = PendingChallenge { client: client.id.clone(), user: user.name.clone(), step };
         place.waiting.insert(session.clone(), waiting, self.clock.now());
         session
     }
@@ -208,7 +208,7 @@ impl Identity {
         client: &AppClient,
         input: &Value,
         responses: &Value,
-    ) -> Result<Waiting, Refusal> {
+    ) -> Result<PendingChallenge, Refusal> {
         let username = parameter(responses, "USERNAME")?;
         let waiting = place.waiting.get(required(input, "Session")?, self.clock.now());
         waiting.filter(|waiting| waiting.client == client.id && waiting.user == username).ok_or_else(invalid_session)

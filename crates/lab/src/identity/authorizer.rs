@@ -23,11 +23,11 @@ pub(super) enum Refused {
 
 /// The authorizer of one Region.
 pub(crate) struct Authorizer {
-    keys: Keys,
+    keys: KeySource,
     clock: Clock,
 }
 
-enum Keys {
+enum KeySource {
     Cached(JwksCache),
     PerRequest(Vec<(String, Source)>),
 }
@@ -39,13 +39,13 @@ impl Authorizer {
     /// Where they do not come.
     pub(crate) async fn start(fetch: JwksFetch, sources: Vec<(String, Source)>, clock: Clock) -> Result<Self, String> {
         let keys = match fetch {
-            JwksFetch::PerRequest => Keys::PerRequest(sources),
+            JwksFetch::PerRequest => KeySource::PerRequest(sources),
             JwksFetch::Cached => {
                 let cache = JwksCache::start(sources.into_iter().map(|(_, source)| source).collect(), clock);
                 if tokio::time::timeout(FIRST_KEYS, cache.complete()).await.is_err() {
                     return Err(format!("the authorizer got no keys: {cache:?}"));
                 }
-                Keys::Cached(cache)
+                KeySource::Cached(cache)
             }
         };
         Ok(Self { keys, clock })
@@ -55,8 +55,8 @@ impl Authorizer {
     pub(super) async fn verify(&self, token: &str, expected: &Expectations) -> Result<Claims, Refused> {
         let fetched;
         let keys = match &self.keys {
-            Keys::Cached(keys) => keys,
-            Keys::PerRequest(sources) => {
+            KeySource::Cached(keys) => keys,
+            KeySource::PerRequest(sources) => {
                 fetched = self.fetch(token, sources).await?;
                 &fetched
             }

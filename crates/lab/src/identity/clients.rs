@@ -86,8 +86,9 @@ fn secret() -> Secret {
 
 /// The clients of a Region's pool, without those that its settings leave out there.
 pub(super) fn all(known: &[Known], pool: &UserPool, role: RegionRole, missing: &[MissingClient]) -> Vec<AppClient> {
-    let there = |client: &&cognito::Client| !missing.iter().any(|it| it.region == role && it.client == client.name);
-    let of = |client: &cognito::Client| {
+    let there =
+        |client: &&cognito::ClientFixture| !missing.iter().any(|it| it.region == role && it.client == client.name);
+    let of = |client: &cognito::ClientFixture| {
         let known = known.iter().find(|known| known.name == client.name)?;
         Some(AppClient::new(known, client))
     };
@@ -95,7 +96,7 @@ pub(super) fn all(known: &[Known], pool: &UserPool, role: RegionRole, missing: &
 }
 
 impl AppClient {
-    fn new(known: &Known, client: &cognito::Client) -> Self {
+    fn new(known: &Known, client: &cognito::ClientFixture) -> Self {
         let days = |days: u32| Duration::from_hours(24 * u64::from(days));
         let shared = || known.secret.clone();
         Self {

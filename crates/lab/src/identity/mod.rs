@@ -42,7 +42,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::auth::Waiting;
+use self::auth::PendingChallenge;
 pub(crate) use self::authorizer::Authorizer;
 pub(crate) use self::clients::{AppClient, IDENTITY_PROVIDER};
 use self::directory::{Change, Directory};
@@ -50,7 +50,7 @@ pub(crate) use self::oauth::{ManagedLogin, Upstream, provider_callback};
 use self::password::{CODE_VALIDITY, Purpose};
 pub(crate) use self::pending::Pending;
 use self::quota::Quotas;
-use self::replication::{Link, Way, replicate};
+use self::replication::{ReplicationLink, Way, replicate};
 pub(crate) use self::seeding::Population;
 use self::seeding::Seeding;
 pub(crate) use self::signer::Signer;
@@ -147,7 +147,7 @@ pub(super) struct Place {
     issuer: String,
     directory: Arc<RwLock<Directory>>,
     /// To the other Region.
-    log: Link,
+    log: ReplicationLink,
     signer: Signer,
     hooks: Hooks,
     /// What inspects requests here.
@@ -159,7 +159,7 @@ pub(super) struct Place {
     /// SRP challenges by secret block.
     challenges: Pending<String, SrpChallenge>,
     /// Sign-ins whose password was right and that wait for an answer, by session.
-    waiting: Pending<String, Waiting>,
+    waiting: Pending<String, PendingChallenge>,
     /// Codes that Cognito would send, by the user's `sub`.
     codes: Pending<(String, Purpose), Secret>,
     /// What managed login has under way.
@@ -219,7 +219,7 @@ impl Identity {
         let jwks = JwksCache::start(vec![source(&primary, &here), source(&replica, &there)], clock);
         jwks.settled().await;
 
-        let link = |way, stream, draw| Link::new(way, seed.stream(stream), (Arc::clone(&truth), draw));
+        let link = |way, stream, draw| ReplicationLink::new(way, seed.stream(stream), (Arc::clone(&truth), draw));
         let [way_forth, way_back] = Way::both(&settings);
         let (forth, at_replica) = link(way_forth, "lag", Draw::LagS);
         let (back, at_primary) = link(way_back, "lag-back", Draw::LagBackS);

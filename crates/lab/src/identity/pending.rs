@@ -11,10 +11,10 @@ use super::later;
 /// Things that wait to be taken once, within a time.
 pub(crate) struct Pending<K, V> {
     within: Duration,
-    waiting: Mutex<Waiting<K, V>>,
+    waiting: Mutex<PendingEntry<K, V>>,
 }
 
-struct Waiting<K, V> {
+struct PendingEntry<K, V> {
     by_key: HashMap<K, V>,
     /// Keys in the order in which they expire.
     expiries: VecDeque<(Timestamp, K)>,
@@ -22,7 +22,7 @@ struct Waiting<K, V> {
 
 impl<K: Clone + Eq + Hash, V> Pending<K, V> {
     pub(crate) fn new(within: Duration) -> Self {
-        Self { within, waiting: Mutex::new(Waiting { by_key: HashMap::new(), expiries: VecDeque::new() }) }
+        Self { within, waiting: Mutex::new(PendingEntry { by_key: HashMap::new(), expiries: VecDeque::new() }) }
     }
 
     pub(crate) fn insert(&self, key: K, value: V, now: Timestamp) {
@@ -56,7 +56,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Pending<K, V> {
     }
 }
 
-impl<K: Eq + Hash, V> Waiting<K, V> {
+impl<K: Eq + Hash, V> PendingEntry<K, V> {
     fn expire(&mut self, now: Timestamp) {
         while let Some((_, key)) = self.expiries.pop_front_if(|(at, _)| *at <= now) {
             self.by_key.remove(&key);

@@ -65,7 +65,7 @@ pub(crate) enum Category {
 
 /// A category as AWS lists it.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct QuotaRow {
     category: Category,
     /// Its name in the Cognito API.
     pub name: &'static str,
@@ -79,7 +79,7 @@ pub(crate) struct Row {
     pub title: &'static str,
 }
 
-impl Row {
+impl QuotaRow {
     const fn adjustable(
         category: Category,
         name: &'static str,
@@ -96,71 +96,77 @@ impl Row {
 }
 
 /// Rates: the guide's table. Codes and titles: Service Quotas, ListAWSDefaultServiceQuotas of `cognito-idp`.
-const ROWS: [Row; 16] = [
-    Row::adjustable(
+const ROWS: [QuotaRow; 16] = [
+    QuotaRow::adjustable(
         Category::UserAuthentication,
         "UserAuthentication",
         120,
         "L-026ADBA3",
         "Rate of UserAuthentication requests",
     ),
-    Row::adjustable(Category::UserCreation, "UserCreation", 50, "L-5987B8A0", "Rate of UserCreation requests"),
-    Row::adjustable(Category::UserFederation, "UserFederation", 25, "L-BB3E7CCF", "Rate of UserFederation requests"),
-    Row::fixed(
+    QuotaRow::adjustable(Category::UserCreation, "UserCreation", 50, "L-5987B8A0", "Rate of UserCreation requests"),
+    QuotaRow::adjustable(
+        Category::UserFederation,
+        "UserFederation",
+        25,
+        "L-BB3E7CCF",
+        "Rate of UserFederation requests",
+    ),
+    QuotaRow::fixed(
         Category::UserAccountRecovery,
         "UserAccountRecovery",
         30,
         "L-7D6E8ED3",
         "Rate of UserAccountRecovery requests",
     ),
-    Row::adjustable(Category::UserRead, "UserRead", 120, "L-D6BD5178", "Rate of UserRead requests"),
-    Row::fixed(Category::UserUpdate, "UserUpdate", 25, "L-6621E65D", "Rate of UserUpdate requests"),
-    Row::adjustable(Category::UserToken, "UserToken", 120, "L-F21F8BB4", "Rate of UserToken requests"),
-    Row::adjustable(
+    QuotaRow::adjustable(Category::UserRead, "UserRead", 120, "L-D6BD5178", "Rate of UserRead requests"),
+    QuotaRow::fixed(Category::UserUpdate, "UserUpdate", 25, "L-6621E65D", "Rate of UserUpdate requests"),
+    QuotaRow::adjustable(Category::UserToken, "UserToken", 120, "L-F21F8BB4", "Rate of UserToken requests"),
+    QuotaRow::adjustable(
         Category::UserResourceRead,
         "UserResourceRead",
         50,
         "L-55545DC8",
         "Rate of UserResourceRead requests",
     ),
-    Row::fixed(
+    QuotaRow::fixed(
         Category::UserResourceUpdate,
         "UserResourceUpdate",
         25,
         "L-574C86AE",
         "Rate of UserResourceUpdate requests",
     ),
-    Row::fixed(Category::UserList, "UserList", 30, "L-259E3368", "Rate of UserList requests"),
-    Row::fixed(Category::UserPoolRead, "UserPoolRead", 15, "L-CFFBE34A", "Rate of UserPoolRead requests"),
-    Row::fixed(
+    QuotaRow::fixed(Category::UserList, "UserList", 30, "L-259E3368", "Rate of UserList requests"),
+    QuotaRow::fixed(Category::UserPoolRead, "UserPoolRead", 15, "L-CFFBE34A", "Rate of UserPoolRead requests"),
+    QuotaRow::fixed(
         Category::UserPoolResourceRead,
         "UserPoolResourceRead",
         20,
         "L-A01C9633",
         "Rate of UserPoolResourceRead requests per account",
     ),
-    Row::fixed(
+    QuotaRow::fixed(
         Category::UserPoolResourceUpdate,
         "UserPoolResourceUpdate",
         15,
         "L-B7575496",
         "Rate of UserPoolResourceUpdate requests per account",
     ),
-    Row::fixed(
+    QuotaRow::fixed(
         Category::UserPoolClientRead,
         "UserPoolClientRead",
         15,
         "L-A412573D",
         "Rate of UserPoolClientRead requests per account",
     ),
-    Row::fixed(
+    QuotaRow::fixed(
         Category::ClientAuthentication,
         "ClientAuthentication",
         150,
         "L-74D3DD04",
         "Rate of ClientAuthentication requests per account",
     ),
-    Row {
+    QuotaRow {
         category: Category::LimitManagement,
         name: "LimitManagement",
         rps: 1,
@@ -234,9 +240,9 @@ impl clock::Clock for Scenario {
     }
 }
 
-type Bucket = RateLimiter<NotKeyed, InMemoryState, Scenario, NoOpMiddleware<Duration>>;
+type CategoryBucket = RateLimiter<NotKeyed, InMemoryState, Scenario, NoOpMiddleware<Duration>>;
 
-fn bucket(rps: u32, clock: Clock) -> Bucket {
+fn bucket(rps: u32, clock: Clock) -> CategoryBucket {
     RateLimiter::direct_with_clock(Quota::per_second(NonZeroU32::new(rps).unwrap_or(NonZeroU32::MIN)), Scenario(clock))
 }
 
@@ -249,7 +255,7 @@ struct Limit {
     provisioned: u32,
     /// What may be provisioned.
     most: u32,
-    bucket: Bucket,
+    bucket: CategoryBucket,
 }
 
 /// A request to raise what may be provisioned.
@@ -257,7 +263,7 @@ struct Limit {
 pub(crate) struct Increase {
     pub id: String,
     /// The quota's row.
-    pub row: &'static Row,
+    pub row: &'static QuotaRow,
     /// What was asked for.
     pub desired: u32,
     /// When.
@@ -265,12 +271,12 @@ pub(crate) struct Increase {
 }
 
 #[derive(Debug)]
-struct State {
+struct QuotaState {
     limits: BTreeMap<Category, Limit>,
     /// Of challenge responses.
-    responses: Bucket,
+    responses: CategoryBucket,
     /// Of codes that are redeemed at the token endpoint: as many again as UserAuthentication (the guide, note 2).
-    redemptions: Bucket,
+    redemptions: CategoryBucket,
     increases: Vec<Increase>,
 }
 
@@ -278,7 +284,7 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Quotas {
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<QuotaState>,
 }
 
 fn throttled() -> Refusal {
@@ -288,8 +294,9 @@ fn throttled() -> Refusal {
 impl Quotas {
     /// With the default rates, but for UserAuthentication's, what may be provisioned at most, and what the Region has otherwise.
     pub(crate) fn new(settings: &LabSettings, rates: Option<&Rates>, clock: Clock) -> Self {
-        let other =
-            |of: fn(&Rates) -> &BTreeMap<String, u32>, row: &Row| rates.and_then(|it| of(it).get(row.name)).copied();
+        let other = |of: fn(&Rates) -> &BTreeMap<String, u32>, row: &QuotaRow| {
+            rates.and_then(|it| of(it).get(row.name)).copied()
+        };
         let limits = ROWS.iter().map(|row| {
             let free =
                 if row.category == Category::UserAuthentication { settings.user_authentication_rps } else { row.rps };
@@ -300,7 +307,7 @@ impl Quotas {
         });
         let limits: BTreeMap<Category, Limit> = limits.collect();
         let sign_ins = limits.get(&Category::UserAuthentication).map_or(0, |limit| limit.provisioned);
-        let state = State {
+        let state = QuotaState {
             limits,
             responses: bucket(sign_ins.saturating_mul(RESPONSES), clock),
             redemptions: bucket(sign_ins, clock),
@@ -309,7 +316,7 @@ impl Quotas {
         Self { clock, state: Mutex::new(state) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QuotaState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -338,14 +345,14 @@ impl Quotas {
     }
 
     /// What Service Quotas lists: row, default, and what may be provisioned.
-    pub(crate) fn listed(&self) -> Vec<(&'static Row, u32, u32)> {
+    pub(crate) fn listed(&self) -> Vec<(&'static QuotaRow, u32, u32)> {
         let state = self.lock();
         let listed = ROWS.iter().filter(|row| row.code.is_some());
         listed.filter_map(|row| state.limits.get(&row.category).map(|limit| (row, limit.free, limit.most))).collect()
     }
 
     /// Raises what may be provisioned; the enforced rate stays as it is (the guide, "Requesting a quota increase").
-    pub(crate) fn increase(&self, row: &'static Row, desired: u32) -> Increase {
+    pub(crate) fn increase(&self, row: &'static QuotaRow, desired: u32) -> Increase {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let increase = Increase { id, row, desired, at: self.clock.now() };
         let mut state = self.lock();
@@ -361,7 +368,7 @@ impl Quotas {
         self.lock().increases.clone()
     }
 
-    fn provisioned(&self, row: &Row) -> Result<Value, Refusal> {
+    fn provisioned(&self, row: &QuotaRow) -> Result<Value, Refusal> {
         let state = self.lock();
         let limit = state.limits.get(&row.category).ok_or_else(no_limit)?;
         Ok(json!({ "Limit": {
@@ -371,7 +378,7 @@ impl Quotas {
         } }))
     }
 
-    fn provision(&self, row: &Row, rps: u32) -> Result<(), Refusal> {
+    fn provision(&self, row: &QuotaRow, rps: u32) -> Result<(), Refusal> {
         let mut state = self.lock();
         let limit = state.limits.get_mut(&row.category).ok_or_else(no_limit)?;
         if rps > limit.most {
@@ -394,7 +401,7 @@ impl Quotas {
     }
 }
 
-impl State {
+impl QuotaState {
     fn take(&self, category: Category) -> Result<(), Refusal> {
         let limit = self.limits.get(&category);
         if limit.is_none_or(|limit| limit.bucket.check().is_ok()) { Ok(()) } else { Err(throttled()) }
@@ -409,7 +416,7 @@ fn no_limit() -> Refusal {
 }
 
 /// The adjustable category that a limit definition names.
-fn adjustable(input: &Value) -> Result<&'static Row, Refusal> {
+fn adjustable(input: &Value) -> Result<&'static QuotaRow, Refusal> {
     let definition = &input["LimitDefinition"];
     if definition["LimitClass"] != LIMIT_CLASS {
         return Err(Refusal::new("InvalidParameterException", format!("LimitClass must be {LIMIT_CLASS}.")));
@@ -460,7 +467,7 @@ mod tests {
         (0..times).map(|_| u32::from(ask().is_ok())).sum()
     }
 
-    fn row(name: &str) -> &'static Row {
+    fn row(name: &str) -> &'static QuotaRow {
         ROWS.iter().find(|row| row.name == name).unwrap()
     }
 

@@ -88,7 +88,7 @@ impl Way {
 }
 
 /// The sending end.
-pub(super) struct Link {
+pub(super) struct ReplicationLink {
     way: Way,
     entries: mpsc::UnboundedSender<(Timestamp, Change)>,
     lag: Mutex<Lag>,
@@ -98,7 +98,7 @@ pub(super) struct Link {
 /// The receiving end.
 pub(super) type Entries = mpsc::UnboundedReceiver<(Timestamp, Change)>;
 
-impl Link {
+impl ReplicationLink {
     /// Its draws are noted in `truth`.
     pub(super) fn new(way: Way, rng: ChaCha12Rng, truth: (Arc<Truth>, Draw)) -> (Self, Entries) {
         let (entries, receiver) = mpsc::unbounded_channel();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn sent(way: Way, changes: impl IntoIterator<Item = Change>) -> Vec<(Timestamp, Change)> {
-        let (link, mut entries) = Link::new(way, Seed(7).stream("lag"), (Arc::default(), Draw::LagS));
+        let (link, mut entries) = ReplicationLink::new(way, Seed(7).stream("lag"), (Arc::default(), Draw::LagS));
         for change in changes {
             link.send(change, Timestamp::UNIX_EPOCH);
         }

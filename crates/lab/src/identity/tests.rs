@@ -32,7 +32,7 @@ use gameday_core::model::{Milestone, Span};
 use gameday_protocols::net;
 use gameday_protocols::srp::{Challenge, ClientSession, timestamp};
 
-struct Lab {
+struct TestLab {
     identity: Arc<Identity>,
     truth: Arc<Truth>,
     clock: Clock,
@@ -45,7 +45,7 @@ fn settings() -> LabSettings {
     LabSettings { users: 3, lag_median: Span::default(), ..LabSettings::default() }
 }
 
-async fn lab(settings: LabSettings, speed: f64) -> Lab {
+async fn lab(settings: LabSettings, speed: f64) -> TestLab {
     let truth = Arc::new(Truth::default());
     let clock = Clock::start(speed);
     let estate = Arc::new(AccountFixture::of(&settings, Seed(7)).unwrap());
@@ -78,7 +78,7 @@ async fn lab(settings: LabSettings, speed: f64) -> Lab {
         door
     });
     let clients = [client(doors[0], "us-east-1"), client(doors[1], "us-west-2")];
-    Lab { identity, truth, clock, doors, clients, servers }
+    TestLab { identity, truth, clock, doors, clients, servers }
 }
 
 fn client(door: SocketAddr, region: &'static str) -> Client {
@@ -98,7 +98,7 @@ fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(answer
     (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default().to_owned())
 }
 
-impl Lab {
+impl TestLab {
     fn client(&self, role: RegionRole) -> &Client {
         &self.clients[role as usize]
     }
@@ -490,7 +490,7 @@ async fn the_same_seed_gives_the_same_pool_but_not_the_same_secrets() {
 
 #[tokio::test]
 async fn nothing_is_left_of_a_dropped_lab() {
-    let Lab { identity, servers, clients, .. } = lab(settings(), 1.0).await;
+    let TestLab { identity, servers, clients, .. } = lab(settings(), 1.0).await;
     let (weak, directory) = (Arc::downgrade(&identity), Arc::downgrade(&identity.replica.directory));
     drop((identity, clients));
     for server in servers {

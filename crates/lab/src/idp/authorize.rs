@@ -15,14 +15,14 @@ use crate::web::{self, Form, Parameters};
 pub(super) const SCOPES: [&str; 3] = ["openid", "email", "profile"];
 
 /// A request that may be answered by a code.
-struct Request {
+struct ProviderRequest {
     parameters: Parameters,
     redirect_uri: Url,
 }
 
 impl Provider {
     /// Checks a request. What is wrong with client or redirect URI is shown to the user, the rest is told the client.
-    fn request(&self, query: Option<&str>) -> Result<Request, Box<Response>> {
+    fn request(&self, query: Option<&str>) -> Result<ProviderRequest, Box<Response>> {
         let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
         let page = |why| Box::new(web::page_refused(why));
         let parameters = parameters.ok_or_else(|| page("a parameter stands twice"))?;
@@ -42,14 +42,14 @@ impl Provider {
         {
             "invalid_request"
         } else {
-            return Ok(Request { parameters, redirect_uri });
+            return Ok(ProviderRequest { parameters, redirect_uri });
         };
         let told = [("error", Some(error)), ("state", parameters.get("state"))];
         Err(Box::new(web::redirect(&redirect_uri, &told)))
     }
 
     /// A code for a user who has signed in.
-    fn grant(&self, request: &Request, user: String) -> String {
+    fn grant(&self, request: &ProviderRequest, user: String) -> String {
         let code = web::opaque();
         let now = self.clock.now();
         let text = |name| request.parameters.get(name).map(str::to_owned);
@@ -68,7 +68,7 @@ impl Provider {
     }
 }
 
-fn form(request: &Request, error: Option<&str>) -> Response {
+fn form(request: &ProviderRequest, error: Option<&str>) -> Response {
     let action = format!("/authorize?{}", request.parameters.query());
     let fields = &[web::USERNAME, web::PASSWORD];
     Form { title: "GameDay identity provider", name: "login", action: &action, error, fields, links: &[] }.page()

@@ -36,7 +36,7 @@ const STRANGER: &str = "stranger-";
 
 /// The one client of the provider: the user pool.
 #[derive(Debug, Clone)]
-pub(crate) struct Client {
+pub(crate) struct ProviderClient {
     pub id: String,
     pub secret: Secret,
     /// Where it takes codes.
@@ -50,7 +50,7 @@ pub(crate) struct ProviderOptions {
     /// Signs its tokens.
     pub signer: Signer,
     /// Who may ask it.
-    pub client: Client,
+    pub client: ProviderClient,
     /// The password of all its users.
     pub password: Secret,
     /// Scenario time.
@@ -60,7 +60,7 @@ pub(crate) struct ProviderOptions {
 /// An identity provider.
 pub(crate) struct Provider {
     issuer: String,
-    client: Client,
+    client: ProviderClient,
     password: Secret,
     clock: Clock,
     signer: Signer,

@@ -13,7 +13,8 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 fn provider() -> Arc<Provider> {
-    let client = Client { id: "pool".to_owned(), secret: Secret::new("s3cret"), redirect_uri: REDIRECT_URI.to_owned() };
+    let client =
+        ProviderClient { id: "pool".to_owned(), secret: Secret::new("s3cret"), redirect_uri: REDIRECT_URI.to_owned() };
     let options = ProviderOptions {
         issuer: ISSUER.to_owned(),
         signer: Signer::generate().unwrap(),
@@ -24,14 +25,14 @@ fn provider() -> Arc<Provider> {
     Provider::new(options).unwrap()
 }
 
-struct Answer {
+struct HttpAnswer {
     status: StatusCode,
     cookie: String,
     location: Option<Url>,
     body: String,
 }
 
-impl Answer {
+impl HttpAnswer {
     fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = self.location.as_ref()?.query_pairs();
         pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
@@ -48,7 +49,7 @@ impl Answer {
     }
 }
 
-async fn send(provider: &Arc<Provider>, request: Request<Body>) -> Answer {
+async fn send(provider: &Arc<Provider>, request: Request<Body>) -> HttpAnswer {
     let response = provider.router().call(request).await.unwrap();
     let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     let cookie = header(header::SET_COOKIE).unwrap_or_default();
@@ -56,10 +57,10 @@ async fn send(provider: &Arc<Provider>, request: Request<Body>) -> Answer {
     let location = header(header::LOCATION).map(|location| location.parse().unwrap());
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer { status, cookie, location, body: String::from_utf8(body.to_vec()).unwrap() }
+    HttpAnswer { status, cookie, location, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
-async fn get_from(provider: &Arc<Provider>, path: &str, headers: &[(header::HeaderName, &str)]) -> Answer {
+async fn get_from(provider: &Arc<Provider>, path: &str, headers: &[(header::HeaderName, &str)]) -> HttpAnswer {
     let mut request = Request::get(path);
     for (name, value) in headers {
         request = request.header(name, *value);
@@ -67,7 +68,7 @@ async fn get_from(provider: &Arc<Provider>, path: &str, headers: &[(header::Head
     send(provider, request.body(Body::empty()).unwrap()).await
 }
 
-async fn post_to(provider: &Arc<Provider>, path: &str, cookie: &str, pairs: &[(&str, &str)]) -> Answer {
+async fn post_to(provider: &Arc<Provider>, path: &str, cookie: &str, pairs: &[(&str, &str)]) -> HttpAnswer {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     let request = Request::post(path).header(header::COOKIE, cookie).body(Body::from(body)).unwrap();
     send(provider, request).await
@@ -91,7 +92,7 @@ fn query(changed: &[(&str, &str)]) -> String {
 }
 
 /// Fills in the form.
-async fn sign_in(provider: &Arc<Provider>, user: &str, password: &str) -> Answer {
+async fn sign_in(provider: &Arc<Provider>, user: &str, password: &str) -> HttpAnswer {
     let form = get_from(provider, &query(&[]), &[]).await;
     assert_eq!(form.status, StatusCode::OK, "{}", form.body);
     let (action, csrf) = (form.between("action=\"", "\""), form.between("name=\"_csrf\" value=\"", "\""));
@@ -99,7 +100,7 @@ async fn sign_in(provider: &Arc<Provider>, user: &str, password: &str) -> Answer
     post_to(provider, &action, &form.cookie, &fields).await
 }
 
-async fn redeem(provider: &Arc<Provider>, changed: &[(&str, &str)]) -> Answer {
+async fn redeem(provider: &Arc<Provider>, changed: &[(&str, &str)]) -> HttpAnswer {
     let code = sign_in(provider, "stranger-1", "right").await.parameter("code").unwrap();
     let mut pairs = vec![
         ("grant_type", "authorization_code"),

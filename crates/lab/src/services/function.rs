@@ -31,7 +31,7 @@ pub(crate) struct Functions {
 #[derive(Debug)]
 pub(crate) struct Function {
     arn: String,
-    spec: lambda::Function,
+    spec: lambda::FunctionFixture,
     reserved: AtomicI64,
     tags: Mutex<BTreeMap<String, String>>,
 }
@@ -193,7 +193,7 @@ fn labels(url: &str) -> std::str::Split<'_, char> {
 }
 
 impl Function {
-    fn new(region: &str, name: &str, spec: lambda::Function) -> Self {
+    fn new(region: &str, name: &str, spec: lambda::FunctionFixture) -> Self {
         let tags = BTreeMap::from([("Name".to_owned(), name.to_owned())]);
         let reserved = AtomicI64::new(spec.reserved_concurrency.unwrap_or(UNRESERVED));
         Self { arn: arn("lambda", region, &format!("function:{name}")), spec, reserved, tags: Mutex::new(tags) }
@@ -208,7 +208,7 @@ impl Function {
     }
 
     /// What else it is.
-    pub(crate) fn spec(&self) -> &lambda::Function {
+    pub(crate) fn spec(&self) -> &lambda::FunctionFixture {
         &self.spec
     }
 

@@ -25,11 +25,11 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 const FIRINGS_KEPT: usize = 1000;
 
 /// Group and name.
-pub(crate) type Key = (String, String);
+pub(crate) type ScheduleKey = (String, String);
 
 /// A schedule group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Group {
+pub(crate) struct ScheduleGroup {
     /// When it was made.
     pub created: Timestamp,
 }
@@ -58,8 +58,8 @@ pub(crate) struct Schedule {
 /// Schedules and groups.
 #[derive(Debug, Default)]
 pub(crate) struct ScheduleStore {
-    groups: BTreeMap<String, Group>,
-    schedules: BTreeMap<Key, Schedule>,
+    groups: BTreeMap<String, ScheduleGroup>,
+    schedules: BTreeMap<ScheduleKey, Schedule>,
     revisions: u64,
 }
 
@@ -113,7 +113,7 @@ impl ExecutionLog {
 }
 
 /// When a schedule for `at` fires: somewhere within the minute, by the seed and its name.
-pub(crate) fn fires_at(at: Timestamp, seed: Seed, (group, name): &Key) -> Timestamp {
+pub(crate) fn fires_at(at: Timestamp, seed: Seed, (group, name): &ScheduleKey) -> Timestamp {
     let late = seed.stream(&format!("schedule-{group}-{name}")).random_range(0.0..PRECISION_S);
     at.saturating_add(SignedDuration::from_secs_f64(late)).unwrap_or(Timestamp::MAX)
 }
@@ -137,7 +137,7 @@ impl Schedule {
 
 impl ScheduleStore {
     /// Groups by name, but for the default one.
-    pub(crate) fn groups(&self) -> &BTreeMap<String, Group> {
+    pub(crate) fn groups(&self) -> &BTreeMap<String, ScheduleGroup> {
         &self.groups
     }
 
@@ -148,7 +148,7 @@ impl ScheduleStore {
 
     /// Makes a group.
     pub(crate) fn add_group(&mut self, name: &str, created: Timestamp) {
-        self.groups.insert(name.to_owned(), Group { created });
+        self.groups.insert(name.to_owned(), ScheduleGroup { created });
     }
 
     /// Takes a group away, with its schedules.
@@ -158,14 +158,14 @@ impl ScheduleStore {
     }
 
     /// Schedules by group and name.
-    pub(crate) fn schedules(&self) -> &BTreeMap<Key, Schedule> {
+    pub(crate) fn schedules(&self) -> &BTreeMap<ScheduleKey, Schedule> {
         &self.schedules
     }
 
     /// Makes a schedule, or makes it anew.
     pub(crate) fn put(
         &mut self,
-        key: Key,
+        key: ScheduleKey,
         request: Value,
         token: Option<String>,
         due: Option<Timestamp>,
@@ -180,7 +180,7 @@ impl ScheduleStore {
     }
 
     /// Takes a schedule away; tells whether it was there.
-    pub(crate) fn remove(&mut self, key: &Key) -> bool {
+    pub(crate) fn remove(&mut self, key: &ScheduleKey) -> bool {
         self.schedules.remove(key).is_some()
     }
 
@@ -190,7 +190,7 @@ impl ScheduleStore {
     }
 
     /// Those that are due, the earliest first.
-    pub(crate) fn due(&self, now: Timestamp) -> Vec<(Key, Schedule)> {
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<(ScheduleKey, Schedule)> {
         let due = self.schedules.iter().filter(|(_, schedule)| schedule.due.is_some_and(|due| due <= now));
         let mut due: Vec<_> = due.map(|(key, schedule)| (key.clone(), schedule.clone())).collect();
         due.sort_by_key(|(_, schedule)| schedule.due);
@@ -198,12 +198,18 @@ impl ScheduleStore {
     }
 
     /// Whether a schedule is still as it was when it became due.
-    pub(crate) fn stands(&self, key: &Key, tried: &Schedule) -> bool {
+    pub(crate) fn stands(&self, key: &ScheduleKey, tried: &Schedule) -> bool {
         self.schedules.get(key).is_some_and(|known| known.revision == tried.revision)
     }
 
     /// Notes how a try ended; gives what follows, unless the schedule was changed or deleted meanwhile.
-    pub(crate) fn conclude(&mut self, key: &Key, tried: &Schedule, succeeded: bool, now: Timestamp) -> Option<Next> {
+    pub(crate) fn conclude(
+        &mut self,
+        key: &ScheduleKey,
+        tried: &Schedule,
+        succeeded: bool,
+        now: Timestamp,
+    ) -> Option<Next> {
         let known = self.schedules.get_mut(key).filter(|known| known.revision == tried.revision)?;
         if !succeeded {
             known.failed += 1;
@@ -229,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    fn key() -> Key {
+    fn key() -> ScheduleKey {
         (DEFAULT_GROUP.to_owned(), "heal".to_owned())
     }
 

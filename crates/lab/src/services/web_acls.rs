@@ -26,11 +26,11 @@ const CAPACITY: usize = 700;
 #[derive(Debug)]
 pub(crate) struct WebAcls {
     region: &'static str,
-    state: Mutex<State>,
+    state: Mutex<AssociationHistory>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct AssociationHistory {
     /// By ARN.
     acls: BTreeMap<String, WebAcl>,
     /// What the pool had, and since when it was asked for; the last one is what it has.
@@ -143,7 +143,7 @@ impl WebAcls {
     /// The one that the estate has in a Region, in front of the user pool.
     pub(crate) fn new(role: RegionRole, estate: &AccountFixture) -> Self {
         let region = topology::region(role);
-        let mut state = State::default();
+        let mut state = AssociationHistory::default();
         let first = estate.governance.web_acls.get(region).map(|acl| {
             let visibility = |name: &str| {
                 json!({ "SampledRequestsEnabled": true, "CloudWatchMetricsEnabled": true, "MetricName": name })
@@ -170,7 +170,7 @@ impl WebAcls {
         Self { region, state: Mutex::new(state) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, AssociationHistory> {
         lock(&self.state)
     }
 
@@ -238,11 +238,11 @@ impl WebAcls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::estate::Names;
+    use crate::estate::FixtureNames;
 
     #[test]
     fn the_first_rule_that_decides_refuses_once_it_is_in_force() {
-        let estate = AccountFixture::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" });
+        let estate = AccountFixture::healthy(FixtureNames { pool_id: "us-east-1_LAB", client_id: "client" });
         let acls = WebAcls::new(RegionRole::Primary, &estate);
         let rule = |priority, action: &str, field: Value, constraint: &str, word: &str| {
             json!({

@@ -5,7 +5,7 @@ use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
 use super::{Association, GroupRule, Interface, LoadBalancer, NetworkAcl, SecurityGroup, State, Subnet, Vpc};
-use crate::acl::{ALL_PROTOCOLS, Action, Cidr, Entry, Peer, Permission, Ports, TCP};
+use crate::acl::{ALL_PROTOCOLS, Action, Cidr, Entry, Peer, Permission, PortSpan, TCP};
 use crate::topology;
 use gameday_core::model::RegionRole;
 
@@ -38,7 +38,7 @@ fn add_region(state: &mut State, role: RegionRole, port: u16) {
     let vpc = add_vpc(state, role, blocks[0], "gameday-lab");
     let acl = state.id("acl");
     let mut associations = Vec::new();
-    let inbound = permission(false, TCP, Some(Ports { from: port, to: port }));
+    let inbound = permission(false, TCP, Some(PortSpan { from: port, to: port }));
     let group = add_group(state, role, &vpc, "front-door", "HTTPS from anywhere", Some(inbound));
     let (users, checked, keys) =
         (topology::front_doors(role), topology::checked_doors(role), topology::key_doors(role));
@@ -195,7 +195,7 @@ pub(crate) fn all_outbound() -> Permission {
 }
 
 /// For every IPv4 address.
-fn permission(egress: bool, protocol: i16, ports: Option<Ports>) -> Permission {
+fn permission(egress: bool, protocol: i16, ports: Option<PortSpan>) -> Permission {
     Permission { egress, protocol, ports, icmp: None, peer: Peer::Block(Cidr::ANY_V4) }
 }
 

@@ -64,7 +64,7 @@ impl Sockets {
 impl RuntimeProvider for Sockets {
     type Handle = <TokioRuntimeProvider as RuntimeProvider>::Handle;
     type Timer = <TokioRuntimeProvider as RuntimeProvider>::Timer;
-    type Udp = Datagrams;
+    type Udp = DnsSocket;
     type Tcp = AsyncIoTokioAsStd<TcpStream>;
 
     fn create_handle(&self) -> Self::Handle {
@@ -85,14 +85,14 @@ impl RuntimeProvider for Sockets {
     }
 
     fn bind_udp(&self, from: SocketAddr, _: SocketAddr) -> Opening<Self::Udp> {
-        self.noted(Box::pin(async move { net::bind_udp(from).await.map(Datagrams) }))
+        self.noted(Box::pin(async move { net::bind_udp(from).await.map(DnsSocket) }))
     }
 }
 
 /// A socket of [`net`], as the resolver wants it.
-pub(super) struct Datagrams(UdpSocket);
+pub(super) struct DnsSocket(UdpSocket);
 
-impl DnsUdpSocket for Datagrams {
+impl DnsUdpSocket for DnsSocket {
     type Time = TokioTime;
 
     fn poll_recv_from(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {

@@ -26,13 +26,13 @@ fn document(key: &EncodingKey, key_id: &str) -> Vec<u8> {
 }
 
 /// A source that counts, and that can be switched off.
-struct Server {
+struct CountingSource {
     up: AtomicBool,
     fetches: AtomicUsize,
     document: Vec<u8>,
 }
 
-impl Server {
+impl CountingSource {
     fn new(key: usize) -> Arc<Self> {
         let document = document(&KEYS[key], &format!("key-{key}"));
         Arc::new(Self { up: AtomicBool::new(true), fetches: AtomicUsize::new(0), document })
@@ -83,7 +83,7 @@ fn sign(key: usize, key_id: &str, claims: &Value) -> String {
 }
 
 async fn cache() -> JwksCache {
-    let sources = vec![Server::new(0).source("us-east-1"), Server::new(1).source("us-west-2")];
+    let sources = vec![CountingSource::new(0).source("us-east-1"), CountingSource::new(1).source("us-west-2")];
     let cache = JwksCache::start(sources, Clock::start(1.0));
     cache.settled().await;
     cache
@@ -214,7 +214,7 @@ async fn the_keys_of_both_regions_are_tried_before_a_token_is_rejected() {
 
 #[tokio::test]
 async fn keys_are_fetched_again_when_they_are_ten_minutes_old() {
-    let server = Server::new(0);
+    let server = CountingSource::new(0);
     // The TTL passes in a tenth of a second.
     let clock = Clock::start(6000.0);
     let cache = JwksCache::start(vec![server.source("us-east-1")], clock);
@@ -246,7 +246,7 @@ async fn eventually(what: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn unknown_keys_cause_one_refresh_not_a_storm() {
-    let server = Server::new(0);
+    let server = CountingSource::new(0);
     // 10 s of scenario time, the least gap, pass in half a second.
     let cache = JwksCache::start(vec![server.source("us-east-1")], Clock::start(20.0));
     cache.settled().await;
@@ -262,7 +262,7 @@ async fn unknown_keys_cause_one_refresh_not_a_storm() {
 
 #[tokio::test]
 async fn a_source_that_is_down_keeps_its_last_keys() {
-    let server = Server::new(0);
+    let server = CountingSource::new(0);
     // The TTL passes in a tenth of a second.
     let cache = JwksCache::start(vec![server.source("us-east-1")], Clock::start(6000.0));
     cache.settled().await;
@@ -275,7 +275,7 @@ async fn a_source_that_is_down_keeps_its_last_keys() {
 
 #[tokio::test]
 async fn without_any_key_the_error_says_so() {
-    let server = Server::new(0);
+    let server = CountingSource::new(0);
     server.up.store(false, Ordering::SeqCst);
     let cache = JwksCache::start(vec![server.source("us-east-1")], Clock::start(1.0));
     cache.settled().await;

@@ -2,7 +2,7 @@
 
 use crate::cloud::{CloudError, RegionClients};
 use crate::faults::network::Vpc;
-use crate::faults::state::{Attribute, Kind, Snapshot, State, Value, text};
+use crate::faults::state::{Attribute, FactKind, Snapshot, State, Value, text};
 
 /// Of a VPC, by its ID.
 pub(crate) const ACLS: Snapshot = Snapshot {
@@ -15,17 +15,17 @@ async fn acls(clients: &RegionClients, vpc: &str, state: &mut State) -> Result<(
     let (region, described) = (&clients.region, Vpc::describe(clients, vpc).await?);
     for acl in described.acls() {
         let name = if acl.default { "default" } else { "custom" };
-        state.add(region, Kind::NetworkAcl, &acl.id, [(Attribute::Name, text(name))]);
+        state.add(region, FactKind::NetworkAcl, &acl.id, [(Attribute::Name, text(name))]);
         let rules = acl.rules.iter().map(|rule| {
             let (egress, number, ipv6) = (rule.egress, rule.number, rule.ipv6_cidr.is_some());
             (Attribute::AclRule { egress, number, ipv6 }, text(rule.effect()))
         });
-        state.add(region, Kind::NetworkAcl, &acl.id, rules);
-        state.add_tags(region, Kind::NetworkAcl, &acl.id, acl.tags.clone());
+        state.add(region, FactKind::NetworkAcl, &acl.id, rules);
+        state.add_tags(region, FactKind::NetworkAcl, &acl.id, acl.tags.clone());
     }
     for (subnet, used) in described.associations() {
         let used = Value::Ids(vec![used.acl.clone()]);
-        state.add(region, Kind::Subnet, subnet, [(Attribute::NetworkAcl, used)]);
+        state.add(region, FactKind::Subnet, subnet, [(Attribute::NetworkAcl, used)]);
     }
     Ok(())
 }

@@ -12,10 +12,10 @@ use super::leftovers;
 use crate::cloud::{CloudError, ErrorClass};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal};
 use crate::faults::changes::group_rule::{self, GroupRule, Source};
-use crate::faults::dry_run::{Answer, DryRun};
+use crate::faults::dry_run::{DryRun, DryRunOutcome};
 use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, Kind, Own, Part};
+use crate::faults::state::{Attribute, FactKind, Own, Part};
 use crate::faults::tags::tag;
 
 /// ec2:RevokeSecurityGroupIngress; inverse ec2:AuthorizeSecurityGroupIngress.
@@ -124,9 +124,9 @@ impl Change for Revoke {
         self.permit_tags(permits);
     }
 
-    fn owns(&self) -> Option<(Kind, Attribute, Own)> {
+    fn owns(&self) -> Option<(FactKind, Attribute, Own)> {
         let attribute = Attribute::GroupRule { egress: false, rule: self.rule.undescribed() };
-        Some((Kind::SecurityGroup, attribute, Own::Gone))
+        Some((FactKind::SecurityGroup, attribute, Own::Gone))
     }
 
     fn described_by(&self) -> Option<Part> {
@@ -154,7 +154,7 @@ impl Change for Revoke {
         ))
     }
 
-    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<Answer>, CloudError>> {
+    fn dry_run<'a>(&'a self, ask: &'a DryRun<'a>) -> BoxFuture<'a, Result<Option<DryRunOutcome>, CloudError>> {
         async {
             let ec2 = &ask.clients.ec2_mutating;
             // What it comes back with; it is there still, so that it would change nothing at all.
@@ -163,7 +163,7 @@ impl Change for Revoke {
             let call = call.ip_permissions(self.rule.permission());
             let call = call.set_tag_specifications(group_rule::tag_specifications(&self.tags)).send();
             let answer = call.await.map_err(CloudError::of(operation));
-            Ok(Some(answer.map_or_else(Answer::of, |_| Answer::Made(operation))))
+            Ok(Some(answer.map_or_else(DryRunOutcome::of, |_| DryRunOutcome::Made(operation))))
         }
         .boxed()
     }

@@ -9,7 +9,7 @@ use crate::cloud::{CloudError, RegionClients};
 use crate::faults::changes::group_rule::{self, GroupRule};
 use crate::faults::changes::lock::LOCK_GROUP;
 use crate::faults::finder::tags;
-use crate::faults::state::{Attribute, Kind, Snapshot, State, Value, ids, text, there};
+use crate::faults::state::{Attribute, FactKind, Snapshot, State, Value, ids, text, there};
 
 /// Of a VPC, by its ID.
 pub(crate) const GROUPS: Snapshot = Snapshot {
@@ -39,29 +39,29 @@ async fn groups(clients: &RegionClients, vpc: &str, state: &mut State) -> Result
             continue;
         }
         let name = text(group.group_name().unwrap_or_default());
-        state.add(region, Kind::SecurityGroup, id, [(Attribute::Name, name)]);
+        state.add(region, FactKind::SecurityGroup, id, [(Attribute::Name, name)]);
         for (egress, permissions) in [(false, group.ip_permissions()), (true, group.ip_permissions_egress())] {
             let rules = permissions.iter().flat_map(GroupRule::of).map(|rule| {
                 let attribute = Attribute::GroupRule { egress, rule: rule.undescribed() };
                 (attribute, Value::Rule { description: rule.description, tags: BTreeMap::new() })
             });
-            state.add(region, Kind::SecurityGroup, id, rules);
+            state.add(region, FactKind::SecurityGroup, id, rules);
         }
-        state.add_tags(region, Kind::SecurityGroup, id, tags(group.tags()));
+        state.add_tags(region, FactKind::SecurityGroup, id, tags(group.tags()));
     }
     let mut pages = clients.ec2.describe_network_interfaces().filters(filter()).into_paginator().items().send();
     while let Some(interface) = pages.next().await {
         let interface = interface.map_err(CloudError::of("ec2:DescribeNetworkInterfaces"))?;
         let groups = ids(interface.groups().iter().filter_map(|group| group.group_id()));
         let id = interface.network_interface_id().unwrap_or_default();
-        state.add(region, Kind::NetworkInterface, id, [(Attribute::Groups, groups)]);
+        state.add(region, FactKind::NetworkInterface, id, [(Attribute::Groups, groups)]);
     }
     let mut pages = clients.ec2.describe_vpc_endpoints().filters(filter()).into_paginator().items().send();
     while let Some(endpoint) = pages.next().await {
         let endpoint = endpoint.map_err(CloudError::of("ec2:DescribeVpcEndpoints"))?;
         let groups = ids(endpoint.groups().iter().filter_map(|group| group.group_id()));
         let id = endpoint.vpc_endpoint_id().unwrap_or_default();
-        state.add(region, Kind::VpcEndpoint, id, [(Attribute::Groups, groups)]);
+        state.add(region, FactKind::VpcEndpoint, id, [(Attribute::Groups, groups)]);
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ async fn rules(clients: &RegionClients, group: &str, state: &mut State) -> Resul
     for own in there(group_rule::described(clients, group).await)?.unwrap_or_default() {
         let attribute = Attribute::GroupRule { egress: own.egress, rule: own.rule.undescribed() };
         let value = Value::Rule { description: own.rule.description, tags: own.tags };
-        state.add(&clients.region, Kind::SecurityGroup, group, [(attribute.clone(), value)]);
+        state.add(&clients.region, FactKind::SecurityGroup, group, [(attribute.clone(), value)]);
         state.add_rule_id(&clients.region, group, attribute, own.id);
     }
     Ok(())
@@ -78,7 +78,7 @@ async fn rules(clients: &RegionClients, group: &str, state: &mut State) -> Resul
 
 async fn balancer(clients: &RegionClients, arn: &str, state: &mut State) -> Result<(), CloudError> {
     if let Some(groups) = there(Grouped::Balancer(arn.to_owned()).groups(clients).await)? {
-        state.add(&clients.region, Kind::LoadBalancer, arn, [(Attribute::Groups, Value::Ids(groups))]);
+        state.add(&clients.region, FactKind::LoadBalancer, arn, [(Attribute::Groups, Value::Ids(groups))]);
     }
     Ok(())
 }

@@ -7,22 +7,22 @@ use gameday_core::model::Predicts;
 
 /// Why a plan could not be made.
 #[derive(PartialEq)]
-enum Kind {
+enum PlanObstacle {
     Files,
     Calls,
     Quota,
 }
 
-fn kind(error: &FaultError) -> Kind {
+fn kind(error: &FaultError) -> PlanObstacle {
     match error {
-        FaultError::Quota(_) => Kind::Quota,
-        FaultError::Cloud(_) => Kind::Calls,
-        _ => Kind::Files,
+        FaultError::Quota(_) => PlanObstacle::Quota,
+        FaultError::Cloud(_) => PlanObstacle::Calls,
+        _ => PlanObstacle::Files,
     }
 }
 
 /// The error of that kind; of another kind, this check could not look.
-async fn look(facts: &Facts, of: Kind) -> CheckResult {
+async fn look(facts: &Facts, of: PlanObstacle) -> CheckResult {
     let planned = facts.planned().await?;
     match planned.as_ref() {
         Err(error) if kind(error) == of => Ok(vec![Occurrence::of(error.to_string())]),
@@ -46,7 +46,7 @@ pub(super) const SELECTION: Check = Check {
              gameday plan SCENARIO --env FILE\n\
              ```",
     calls: CALLS,
-    look: |facts| Box::pin(look(facts, Kind::Files)),
+    look: |facts| Box::pin(look(facts, PlanObstacle::Files)),
 };
 
 /// See its text.
@@ -65,7 +65,7 @@ pub(super) const DESCRIBED: Check = Check {
              gameday plan SCENARIO --env FILE\n\
              ```",
     calls: CALLS,
-    look: |facts| Box::pin(look(facts, Kind::Calls)),
+    look: |facts| Box::pin(look(facts, PlanObstacle::Calls)),
 };
 
 /// See its text.
@@ -83,5 +83,5 @@ pub(super) const QUOTA: Check = Check {
              --quota-code QUOTA_CODE --desired-value NUMBER\n\
              ```",
     calls: CALLS,
-    look: |facts| Box::pin(look(facts, Kind::Quota)),
+    look: |facts| Box::pin(look(facts, PlanObstacle::Quota)),
 };

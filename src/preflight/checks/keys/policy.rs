@@ -10,7 +10,7 @@ pub(super) const LOG_DELIVERY: &str = "delivery.logs.amazonaws.com";
 pub(super) const CONTEXT: &str = "kms:EncryptionContext:aws:cognito-idp:userpool-arn";
 
 /// An Allow statement.
-pub(super) struct Statement<'a> {
+pub(super) struct KeyStatement<'a> {
     /// Its `Sid`, or its number.
     pub label: String,
     actions: Vec<&'a str>,
@@ -29,7 +29,7 @@ struct Condition<'a> {
 
 /// A key's call by Cognito.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Call<'a> {
+pub(super) struct KeyCall<'a> {
     /// The pool's account.
     pub account: &'a str,
     /// The pool's ARN in the Region of the key.
@@ -37,13 +37,13 @@ pub(super) struct Call<'a> {
 }
 
 /// The statements that allow something.
-pub(super) fn statements(policy: &Value) -> Vec<Statement<'_>> {
+pub(super) fn statements(policy: &Value) -> Vec<KeyStatement<'_>> {
     let statements = match &policy["Statement"] {
         Value::Array(list) => list.iter().collect(),
         other => vec![other],
     };
     let allowing = statements.into_iter().enumerate().filter(|(_, statement)| statement["Effect"] == "Allow");
-    allowing.map(|(number, statement)| Statement::new(number, statement)).collect()
+    allowing.map(|(number, statement)| KeyStatement::new(number, statement)).collect()
 }
 
 fn texts(value: &Value) -> Vec<&str> {
@@ -73,7 +73,7 @@ fn fits(pattern: &str, text: &str) -> bool {
     fits[text.len()]
 }
 
-impl<'a> Statement<'a> {
+impl<'a> KeyStatement<'a> {
     fn new(number: usize, statement: &'a Value) -> Self {
         let principal = &statement["Principal"];
         let aws = texts(&principal["AWS"]);
@@ -129,7 +129,7 @@ impl<'a> Statement<'a> {
     }
 
     /// The first condition that a call of Cognito certainly does not meet, in words.
-    pub(super) fn fails(&self, call: Call<'_>) -> Option<String> {
+    pub(super) fn fails(&self, call: KeyCall<'_>) -> Option<String> {
         let fails = |condition: &&Condition<'_>| {
             let key = condition.key;
             let has = match () {
@@ -153,8 +153,10 @@ mod tests {
 
     use super::*;
 
-    const CALL: Call<'_> =
-        Call { account: "111122223333", pool_arn: "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-east-1_P" };
+    const CALL: KeyCall<'_> = KeyCall {
+        account: "111122223333",
+        pool_arn: "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-east-1_P",
+    };
 
     fn statement(condition: &Value) -> Value {
         json!({ "Statement": {

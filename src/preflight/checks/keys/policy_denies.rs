@@ -1,7 +1,7 @@
 use futures::future::try_join_all;
 
 use super::policies;
-use super::policy::{Call, statements};
+use super::policy::{KeyCall, statements};
 use crate::preflight::checks::{BOTH, Check, Occurrence};
 use gameday_core::model::{Predicts, Severity};
 
@@ -45,7 +45,7 @@ pub(super) const CHECK: Check = Check {
                 let pool = facts.user_pool(held.role).await?;
                 let arn = pool.arn().unwrap_or_default();
                 let account = arn.split(':').nth(4).unwrap_or_default();
-                let call = Call { account, pool_arn: arn };
+                let call = KeyCall { account, pool_arn: arn };
                 let all = statements(&policy);
                 let serving: Vec<_> = all
                     .iter()

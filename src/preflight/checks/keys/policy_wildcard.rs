@@ -29,7 +29,7 @@ pub(super) const CHECK: Check = Check {
                 ["kms:ViaService", "kms:CallerAccount", "aws:SourceAccount", "aws:SourceArn", "aws:PrincipalArn"];
             let mut sights = Vec::new();
             for (held, policy) in policies(facts).await? {
-                let open = |statement: &super::policy::Statement<'_>| {
+                let open = |statement: &super::policy::KeyStatement<'_>| {
                     let tied = bound.iter().any(|key| statement.asks_for(key))
                         || ["aws:PrincipalAccount", "aws:PrincipalOrg", "aws:SourceVpc"]
                             .iter()

@@ -19,7 +19,7 @@ const IN_A_ROW: usize = 4;
 const MOST_LINES: usize = 8;
 
 /// Shares over time, a line each.
-pub(in crate::report) struct LineChart {
+pub(in crate::report) struct TimeChart {
     pub label: &'static str,
     pub width: f64,
     pub height: f64,
@@ -29,12 +29,12 @@ pub(in crate::report) struct LineChart {
     pub bands: Vec<Band>,
     pub ticks: Vec<(String, String)>,
     pub levels: Vec<(String, &'static str)>,
-    pub lines: Vec<Line>,
+    pub lines: Vec<ChartLine>,
     /// Lines beyond those that can be told apart; the table has them.
     pub left_out: usize,
 }
 
-pub(in crate::report) struct Line {
+pub(in crate::report) struct ChartLine {
     pub number: usize,
     pub name: String,
     pub path: String,
@@ -42,18 +42,21 @@ pub(in crate::report) struct Line {
 }
 
 /// What holds from one moment to the other, in seconds after the cut.
-struct Step {
+struct ChartStep {
     from: f64,
     to: f64,
     share: f64,
 }
 
 /// The share able to log in over time, a line for each cohort.
-pub(in crate::report) fn recovery(outcome: &Outcome, view: &View) -> Option<LineChart> {
+pub(in crate::report) fn recovery(outcome: &Outcome, view: &View) -> Option<TimeChart> {
     let recovery = outcome.recovery.as_ref()?;
-    let steps = |curve: &Curve| -> Vec<Step> {
-        let step =
-            |w: &crate::measure::Window| Step { from: w.from_s, to: w.from_s + recovery.window_s, share: w.share() };
+    let steps = |curve: &Curve| -> Vec<ChartStep> {
+        let step = |w: &crate::measure::RecoveryWindow| ChartStep {
+            from: w.from_s,
+            to: w.from_s + recovery.window_s,
+            share: w.share(),
+        };
         curve.windows.iter().map(step).collect()
     };
     let lines = drawn(recovery).into_iter().map(|(name, curve)| (name.to_owned(), steps(curve))).collect();
@@ -61,11 +64,11 @@ pub(in crate::report) fn recovery(outcome: &Outcome, view: &View) -> Option<Line
 }
 
 /// The share of logins that succeeded at each Region, over time.
-pub(in crate::report) fn regions(regions: &Regions, view: &View) -> Option<LineChart> {
-    let steps = |index: usize| -> Vec<Step> {
+pub(in crate::report) fn regions(regions: &Regions, view: &View) -> Option<TimeChart> {
+    let steps = |index: usize| -> Vec<ChartStep> {
         let step = |window: &WindowShares| {
             let share = *window.shares.get(index)?;
-            Some(Step { from: window.from_s, to: window.from_s + regions.width_s, share })
+            Some(ChartStep { from: window.from_s, to: window.from_s + regions.width_s, share })
         };
         regions.windows.iter().filter_map(step).collect()
     };
@@ -73,7 +76,7 @@ pub(in crate::report) fn regions(regions: &Regions, view: &View) -> Option<LineC
     chart("Success rate at each Region over time; the table below holds its figures", lines, view)
 }
 
-fn chart(label: &'static str, lines: Vec<(String, Vec<Step>)>, view: &View) -> Option<LineChart> {
+fn chart(label: &'static str, lines: Vec<(String, Vec<ChartStep>)>, view: &View) -> Option<TimeChart> {
     let all = || lines.iter().flat_map(|(_, steps)| steps);
     let first = all().map(|step| step.from).reduce(f64::min)?;
     let last = all().map(|step| step.to).reduce(f64::max).filter(|last| *last > first)?;
@@ -81,15 +84,15 @@ fn chart(label: &'static str, lines: Vec<(String, Vec<Step>)>, view: &View) -> O
     let y = |share: f64| TOP + 8.0 + (1.0 - share) * (PLOT - 16.0);
     let bottom = TOP + PLOT;
     let left_out = lines.len().saturating_sub(MOST_LINES);
-    let line = |(number, (name, steps)): (usize, (String, Vec<Step>))| Line {
+    let line = |(number, (name, steps)): (usize, (String, Vec<ChartStep>))| ChartLine {
         number,
         name: fitting(&name, ENTRY - SAMPLE),
         path: path(&steps, &x, &y),
         legend: (LEFT + ENTRY * (number % IN_A_ROW) as f64, bottom + 8.0 + LEGEND * (number / IN_A_ROW) as f64),
     };
-    let lines: Vec<Line> = lines.into_iter().take(MOST_LINES).enumerate().map(line).collect();
+    let lines: Vec<ChartLine> = lines.into_iter().take(MOST_LINES).enumerate().map(line).collect();
     let levels = [(1.0, "100 %"), (0.5, "50 %"), (0.0, "0 %")];
-    Some(LineChart {
+    Some(TimeChart {
         label,
         width: WIDTH,
         height: bottom + 12.0 + LEGEND * lines.len().div_ceil(IN_A_ROW) as f64,
@@ -105,10 +108,10 @@ fn chart(label: &'static str, lines: Vec<(String, Vec<Step>)>, view: &View) -> O
 }
 
 /// A window is one step, so that nothing seems to happen before it did; one without logins interrupts the line.
-fn path(steps: &[Step], x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) -> String {
+fn path(steps: &[ChartStep], x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) -> String {
     let mut path = String::new();
     let mut end = f64::NEG_INFINITY;
-    for Step { from, to, share } in steps {
+    for ChartStep { from, to, share } in steps {
         let pen = if from - end > (to - from) / 2.0 { 'M' } else { 'L' };
         // Cannot fail: a `String` takes every write.
         let _ = write!(path, "{pen}{:.1} {:.1}H{:.1}", x(*from), y(*share), x(*to));

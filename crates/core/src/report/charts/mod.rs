@@ -4,7 +4,7 @@
 mod lines;
 mod rows;
 
-pub(super) use lines::{LineChart, recovery, regions};
+pub(super) use lines::{TimeChart, recovery, regions};
 pub(super) use rows::{RowChart, lag, latency, timeline, waterfall};
 
 use super::view::View;

@@ -33,28 +33,28 @@ pub(in crate::report) struct RowChart {
     pub bottom: f64,
     pub bands: Vec<Band>,
     pub ticks: Vec<(String, String)>,
-    pub limits: Vec<Limit>,
-    pub rows: Vec<Row>,
+    pub limits: Vec<ChartLimit>,
+    pub rows: Vec<ChartRow>,
     /// Class, text and place of each entry.
     pub legend: Vec<(&'static str, &'static str, f64)>,
 }
 
 /// A value not to be exceeded: a line with its text to the left of its top.
-pub(in crate::report) struct Limit {
+pub(in crate::report) struct ChartLimit {
     pub x: String,
     pub y: f64,
     pub text: &'static str,
 }
 
-pub(in crate::report) struct Row {
+pub(in crate::report) struct ChartRow {
     pub y: f64,
     pub name: String,
-    pub parts: Vec<Part>,
+    pub parts: Vec<ChartPart>,
     pub text: String,
 }
 
 /// A rectangle; its class says its height and colour.
-pub(in crate::report) struct Part {
+pub(in crate::report) struct ChartPart {
     pub class: &'static str,
     pub x: String,
     pub y: f64,
@@ -76,11 +76,11 @@ impl Frame {
         WIDTH - self.left - self.right
     }
 
-    fn row(self, index: usize, name: &str, parts: Vec<Part>, text: String) -> Row {
-        Row { y: self.top + ROW * index as f64, name: fitting(name, self.left - GAP), parts, text }
+    fn row(self, index: usize, name: &str, parts: Vec<ChartPart>, text: String) -> ChartRow {
+        ChartRow { y: self.top + ROW * index as f64, name: fitting(name, self.left - GAP), parts, text }
     }
 
-    fn chart(self, label: &'static str, rows: Vec<Row>) -> RowChart {
+    fn chart(self, label: &'static str, rows: Vec<ChartRow>) -> RowChart {
         let bottom = self.top + ROW * rows.len() as f64;
         RowChart {
             label,
@@ -99,9 +99,9 @@ impl Frame {
 }
 
 /// A bar between two places, centred in its row.
-fn bar(class: &'static str, height: f64, from: f64, to: f64) -> Part {
+fn bar(class: &'static str, height: f64, from: f64, to: f64) -> ChartPart {
     let width = (to - from).max(THINNEST);
-    Part { class, x: tenth(from), y: (ROW - height) / 2.0, width: tenth(width), height }
+    ChartPart { class, x: tenth(from), y: (ROW - height) / 2.0, width: tenth(width), height }
 }
 
 /// When milestones were reached, over the phases.
@@ -144,7 +144,7 @@ pub(in crate::report) fn waterfall(outcome: &Outcome) -> Option<RowChart> {
         frame.row(index, name, parts, text)
     };
     let drawn = ends(bars);
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<ChartRow> = Vec::new();
     for (it, ends) in bars.iter().zip(&drawn) {
         let milestones = (at(it.from)?, at(it.to)?);
         rows.push(row(rows.len(), link_name(it.to), *ends, milestones, cost(Some(it.cost))));
@@ -206,11 +206,11 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// From the median to the longest in three bars, the further the thinner.
-fn spread(axis: &Powers, p50: f64, p90: f64, p99: f64, max: f64) -> Vec<Part> {
+fn spread(axis: &Powers, p50: f64, p90: f64, p99: f64, max: f64) -> Vec<ChartPart> {
     let x = |value| axis.x(value);
     let mut parts =
         vec![bar("far", 4.0, x(p99), x(max)), bar("tail", 8.0, x(p90), x(p99)), bar("bar", 14.0, x(p50), x(p90))];
-    parts.push(Part { class: "mark", x: tenth(x(p50) - 1.0), y: 2.0, width: "2.0".to_owned(), height: ROW - 4.0 });
+    parts.push(ChartPart { class: "mark", x: tenth(x(p50) - 1.0), y: 2.0, width: "2.0".to_owned(), height: ROW - 4.0 });
     parts
 }
 
@@ -279,7 +279,7 @@ pub(in crate::report) fn lag(outcome: &Outcome) -> Option<RowChart> {
             text.clear();
         }
     }
-    let limit = |(index, (level, text)): (usize, (f64, &'static str))| Limit {
+    let limit = |(index, (level, text)): (usize, (f64, &'static str))| ChartLimit {
         x: tenth(axis.x(level)),
         // The furthest stands highest, so that no text meets another's line.
         y: 14.0 + 16.0 * (LAG_LEVELS.len() - 1 - index) as f64,

@@ -42,30 +42,30 @@ pub(super) struct Duration {
 
 /// When the record's change arrived at one place.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Propagation<'a> {
+pub(super) struct PropagationJson<'a> {
     /// `authoritative`, `resolver` or `cohort`.
     kind: &'static str,
     /// The server, or the cohort.
     name: &'a str,
     /// From when on it gave the replica, up to the heal, in seconds after `zero_at`; for a cohort, from when on its logins went there. Null where it never did.
-    to_replica: Option<Bounds>,
+    to_replica: Option<BoundsJson>,
     /// How long that was after `fault_effective`.
-    after_fault: Option<Bounds>,
+    after_fault: Option<BoundsJson>,
     /// How long that was after `dns_flip_authoritative`; null for authoritative servers, below zero where it came before.
-    after_flip: Option<Bounds>,
+    after_flip: Option<BoundsJson>,
     /// From when on it gave the primary again, after the heal, in seconds after `zero_at`.
-    to_primary: Option<Bounds>,
+    to_primary: Option<BoundsJson>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Bounds {
+struct BoundsJson {
     lower_s: f64,
     upper_s: f64,
 }
 
 /// What would have been lost, had the primary been gone for good when the fault became effective; null where it was not measured.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Rpo {
+pub(super) struct RpoJson {
     /// The age of the oldest write that is certainly lost; 0 where none is.
     lower_s: Option<f64>,
     /// Nothing older can be lost.
@@ -74,14 +74,14 @@ pub(super) struct Rpo {
     writes_acknowledged: Option<u64>,
     /// Those of them that are certainly lost.
     writes_lost: Option<u64>,
-    lag_ms: Option<Lag>,
+    lag_ms: Option<LagJson>,
     /// The age, when the fault became effective, of the newest write that was lost; null where none is certainly lost.
-    newest_lost_age: Option<Bounds>,
+    newest_lost_age: Option<BoundsJson>,
 }
 
 /// The replication lag before the fault, at most, in milliseconds: from sending a write to the answer of the first read that shows it.
 #[derive(Serialize, JsonSchema)]
-struct Lag {
+struct LagJson {
     /// Writes seen at the replica before the fault.
     samples: u64,
     p50: f64,
@@ -89,11 +89,11 @@ struct Lag {
     max: f64,
     p90: f64,
     /// How many writes took longer than each level.
-    beyond: Vec<Beyond>,
+    beyond: Vec<BeyondJson>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Beyond {
+struct BeyondJson {
     /// `slo`, `alarm` or `page`.
     level: &'static str,
     level_s: f64,
@@ -105,7 +105,7 @@ struct Beyond {
 
 /// The lag of one acknowledged write.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct LagPoint {
+pub(super) struct LagPointJson {
     /// When the write was sent, in seconds after `zero_at`.
     at_s: f64,
     lower_ms: f64,
@@ -115,36 +115,36 @@ pub(super) struct LagPoint {
 
 /// Everything counts by the instants for which logins were scheduled.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Availability {
+pub(super) struct AvailabilityJson {
     /// The width of a window.
     window_s: f64,
     /// From at most 30 s before `zero_at` to the end; those without a login are left out.
-    windows: Vec<Window>,
+    windows: Vec<AvailabilityWindowJson>,
     /// How long the service was not available after `zero_at`, as seconds of full unavailability.
-    unavailable: Bounds,
-    user_minutes: UserMinutes,
-    error_budget: ErrorBudget,
+    unavailable: BoundsJson,
+    user_minutes: UserMinutesJson,
+    error_budget: ErrorBudgetJson,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Window {
+struct AvailabilityWindowJson {
     /// Its beginning, in seconds after `zero_at`.
     from_s: f64,
     attempted: u64,
     succeeded: u64,
     /// By the Region that served, or was asked; `none` for logins that reached none.
-    by_region: BTreeMap<String, Counts>,
+    by_region: BTreeMap<String, CountsJson>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Counts {
+struct CountsJson {
     attempted: u64,
     succeeded: u64,
 }
 
 /// How long the users who were turned away could not get in, all together, in minutes.
 #[derive(Serialize, JsonSchema)]
-struct UserMinutes {
+struct UserMinutesJson {
     /// Users who were turned away.
     users: u64,
     lower_min: f64,
@@ -155,7 +155,7 @@ struct UserMinutes {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct ErrorBudget {
+struct ErrorBudgetJson {
     /// The service level objective, 0 to 1.
     availability: f64,
     /// Over so long.
@@ -169,7 +169,7 @@ struct ErrorBudget {
     used_upper: f64,
 }
 
-impl Bounds {
+impl BoundsJson {
     fn of(interval: Interval) -> Self {
         Self { lower_s: interval.lower, upper_s: interval.upper }
     }
@@ -201,36 +201,36 @@ impl Duration {
     }
 }
 
-impl<'a> Propagation<'a> {
+impl<'a> PropagationJson<'a> {
     pub(super) fn of(place: &'a measure::Propagation) -> Self {
         Self {
             kind: place.place.as_str(),
             name: &place.name,
-            to_replica: place.to_replica.map(Bounds::of),
-            after_fault: place.after_fault.map(Bounds::of),
-            after_flip: place.after_flip.map(Bounds::of),
-            to_primary: place.to_primary.map(Bounds::of),
+            to_replica: place.to_replica.map(BoundsJson::of),
+            after_fault: place.after_fault.map(BoundsJson::of),
+            after_flip: place.after_flip.map(BoundsJson::of),
+            to_primary: place.to_primary.map(BoundsJson::of),
         }
     }
 }
 
-impl Rpo {
+impl RpoJson {
     pub(super) fn of(rpo: Option<&measure::Rpo>) -> Self {
         Self {
             lower_s: rpo.map(|rpo| rpo.lower_s),
             upper_s: rpo.and_then(|rpo| rpo.upper_s),
             writes_acknowledged: rpo.map(|rpo| rpo.writes_acknowledged),
             writes_lost: rpo.and_then(|rpo| rpo.writes_lost),
-            lag_ms: rpo.and_then(|rpo| rpo.lag).map(Lag::of),
-            newest_lost_age: rpo.and_then(|rpo| rpo.newest_lost_age).map(Bounds::of),
+            lag_ms: rpo.and_then(|rpo| rpo.lag).map(LagJson::of),
+            newest_lost_age: rpo.and_then(|rpo| rpo.newest_lost_age).map(BoundsJson::of),
         }
     }
 }
 
-impl Lag {
+impl LagJson {
     fn of(lag: measure::Lag) -> Self {
         let levels = LAG_LEVELS_S.into_iter().zip(lag.beyond);
-        let beyond = levels.map(|((level, level_s), beyond)| Beyond {
+        let beyond = levels.map(|((level, level_s), beyond)| BeyondJson {
             level,
             level_s,
             certainly: beyond.certainly,
@@ -240,16 +240,16 @@ impl Lag {
     }
 }
 
-impl LagPoint {
+impl LagPointJson {
     pub(super) fn of(point: &measure::LagPoint) -> Self {
         Self { at_s: point.at_s, lower_ms: point.lower_ms, upper_ms: point.upper_ms }
     }
 }
 
-impl Availability {
+impl AvailabilityJson {
     pub(super) fn of(availability: &measure::Availability) -> Self {
-        let counts = |(attempted, succeeded): (u64, u64)| Counts { attempted, succeeded };
-        let window = |second: &measure::Second| Window {
+        let counts = |(attempted, succeeded): (u64, u64)| CountsJson { attempted, succeeded };
+        let window = |second: &measure::Second| AvailabilityWindowJson {
             from_s: second.from_s,
             attempted: second.attempted,
             succeeded: second.succeeded,
@@ -260,14 +260,14 @@ impl Availability {
         Self {
             window_s: AVAILABILITY_WINDOW_S,
             windows: availability.windows.iter().map(window).collect(),
-            unavailable: Bounds::of(availability.unavailable_s),
-            user_minutes: UserMinutes {
+            unavailable: BoundsJson::of(availability.unavailable_s),
+            user_minutes: UserMinutesJson {
                 users: minutes.users,
                 lower_min: minutes.lower,
                 upper_min: minutes.upper,
                 never_recovered: minutes.never_recovered,
             },
-            error_budget: ErrorBudget {
+            error_budget: ErrorBudgetJson {
                 availability: budget.availability,
                 window_s: budget.window_s,
                 assumed: budget.assumed,

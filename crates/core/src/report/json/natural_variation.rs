@@ -8,7 +8,7 @@ use crate::measure;
 /// Settings of the chain that a run went through. By chance alone, two runs of an unchanged environment differ in their figures: `gameday
 /// trend` and `compare` derive from this how far.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct NaturalVariation {
+pub(super) struct NaturalVariationJson {
     /// The health check's RequestInterval; null in runs of versions that did not record it.
     health_check_interval_s: Option<f64>,
     /// How many health checkers reported.
@@ -26,11 +26,11 @@ pub(super) struct NaturalVariation {
     /// Between two canary writes.
     canary_period_s: f64,
     /// What the replication lags before the cut can have been; null where there were none.
-    replication_lag_s: Option<LagRange>,
+    replication_lag_s: Option<LagRangeJson>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct LagRange {
+struct LagRangeJson {
     /// The shortest one, at least.
     lower_s: f64,
     /// The longest one, at most.
@@ -38,7 +38,7 @@ struct LagRange {
     samples: usize,
 }
 
-impl NaturalVariation {
+impl NaturalVariationJson {
     pub(super) fn of(variation: &measure::NaturalVariation) -> Self {
         Self {
             health_check_interval_s: variation.health_check_interval_s,
@@ -49,7 +49,7 @@ impl NaturalVariation {
             login_gap_s: variation.login_gap_s,
             fault_turns_s: variation.fault_turns_s,
             canary_period_s: variation.canary_period_s,
-            replication_lag_s: variation.replication_lag_s.map(|(range, samples)| LagRange {
+            replication_lag_s: variation.replication_lag_s.map(|(range, samples)| LagRangeJson {
                 lower_s: range.lower,
                 upper_s: range.upper,
                 samples,

@@ -11,27 +11,27 @@ use crate::model::{Phase, Region};
 use crate::report::words::by_label;
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Recovery<'a> {
+pub(super) struct RecoveryJson<'a> {
     /// How wide the windows of the curves are.
     window_s: f64,
-    all: Curve,
-    by_cohort: BTreeMap<&'a str, Curve>,
-    by_flow: BTreeMap<&'a str, Curve>,
+    all: CurveJson,
+    by_cohort: BTreeMap<&'a str, CurveJson>,
+    by_flow: BTreeMap<&'a str, CurveJson>,
 }
 
 /// The share able to log in over time, by the instants for which logins were scheduled.
 #[derive(Serialize, JsonSchema)]
-struct Curve {
+struct CurveJson {
     /// The share before the fault; null where nobody tried.
     steady_share: Option<f64>,
     /// When 50, 90, 99 and 100 % of that were back.
-    recovered: Vec<Recovered>,
+    recovered: Vec<RecoveredJson>,
     /// Those without a login are left out.
-    windows: Vec<Window>,
+    windows: Vec<CurveWindowJson>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Recovered {
+struct RecoveredJson {
     /// How many percent of steady state.
     percent: u8,
     /// In seconds after `zero_at`; 0 where there never were fewer, null where it cannot be told or they were never back.
@@ -46,7 +46,7 @@ struct Recovered {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Window {
+struct CurveWindowJson {
     /// Its beginning, in seconds after `zero_at`.
     from_s: f64,
     attempted: u64,
@@ -55,7 +55,7 @@ struct Window {
 
 /// Something that a replica may not do, or a flow that it may not serve.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Expectation<'a> {
+pub(super) struct ExpectationJson<'a> {
     action: &'a str,
     /// `primary` or `replica`.
     role: &'static str,
@@ -69,33 +69,33 @@ pub(super) struct Expectation<'a> {
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Sessions<'a> {
+pub(super) struct SessionsJson<'a> {
     #[serde(flatten)]
-    all: SessionOutcomes,
+    all: SessionOutcomesJson,
     /// Users whose sign-in before the fault failed.
     not_opened: u64,
     by_plan: Vec<Plan<'a>>,
-    api_in_outage: Calls,
+    api_in_outage: CallsJson,
     api_refused_in_outage: u64,
     api_blocked_in_outage: u64,
     /// From sending the last call that worked to the answer of the next one that did, at most.
     longest_without_api_s: Option<f64>,
     without_api_to_the_end: u64,
-    refreshes_at_replica: Calls,
-    refreshes_after_failback: Calls,
+    refreshes_at_replica: CallsJson,
+    refreshes_after_failback: CallsJson,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Plan<'a> {
     #[serde(flatten)]
-    outcomes: SessionOutcomes,
+    outcomes: SessionOutcomesJson,
     flow: &'a str,
     cohort: &'a str,
 }
 
 /// What became of sessions.
 #[derive(Serialize, JsonSchema)]
-struct SessionOutcomes {
+struct SessionOutcomesJson {
     opened: u64,
     kept: u64,
     interrupted: u64,
@@ -105,13 +105,13 @@ struct SessionOutcomes {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Calls {
+struct CallsJson {
     tried: u64,
     worked: u64,
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Failure<'a> {
+pub(super) struct FailureJson<'a> {
     error: String,
     /// Null where no Region was reached.
     region: Option<&'a Region>,
@@ -153,16 +153,16 @@ struct SignedInAgain {
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Throttling<'a> {
+pub(super) struct ThrottlingJson<'a> {
     region: &'a Region,
-    all: Share,
+    all: ThrottleShareJson,
     windows: Vec<ThrottledWindow>,
     /// What changed when the Region's limit was changed; null where it was not.
-    raised: Option<Raised>,
+    raised: Option<RaisedJson>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Share {
+struct ThrottleShareJson {
     attempted: u64,
     throttled: u64,
 }
@@ -176,29 +176,30 @@ struct ThrottledWindow {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Raised {
+struct RaisedJson {
     /// In seconds after `zero_at`.
     at_s: f64,
-    before: Share,
-    after: Share,
+    before: ThrottleShareJson,
+    after: ThrottleShareJson,
 }
 
-impl<'a> Recovery<'a> {
+impl<'a> RecoveryJson<'a> {
     pub(super) fn of(recovery: &'a measure::Recovery) -> Self {
-        let named =
-            |curves: &'a BTreeMap<String, measure::Curve>| curves.iter().map(|(name, c)| (name.as_str(), Curve::of(c)));
+        let named = |curves: &'a BTreeMap<String, measure::Curve>| {
+            curves.iter().map(|(name, c)| (name.as_str(), CurveJson::of(c)))
+        };
         Self {
             window_s: recovery.window_s,
-            all: Curve::of(&recovery.all),
+            all: CurveJson::of(&recovery.all),
             by_cohort: named(&recovery.by_cohort).collect(),
             by_flow: named(&recovery.by_flow).collect(),
         }
     }
 }
 
-impl Curve {
+impl CurveJson {
     fn of(curve: &measure::Curve) -> Self {
-        let recovered = |back: &measure::Recovered| Recovered {
+        let recovered = |back: &measure::Recovered| RecoveredJson {
             percent: back.percent,
             lower_s: lower(back.at),
             upper_s: upper(back.at),
@@ -206,7 +207,7 @@ impl Curve {
             logins: back.logins,
             too_few: back.too_few,
         };
-        let window = |window: &measure::Window| Window {
+        let window = |window: &measure::RecoveryWindow| CurveWindowJson {
             from_s: window.from_s,
             attempted: window.attempted,
             succeeded: window.succeeded,
@@ -219,7 +220,7 @@ impl Curve {
     }
 }
 
-impl<'a> Expectation<'a> {
+impl<'a> ExpectationJson<'a> {
     pub(super) fn of(limit: &'a LimitResult) -> Self {
         Self {
             action: &limit.action,
@@ -232,42 +233,42 @@ impl<'a> Expectation<'a> {
     }
 }
 
-impl<'a> Sessions<'a> {
+impl<'a> SessionsJson<'a> {
     pub(super) fn of(sessions: &'a measure::Sessions) -> Self {
         let plan = |((flow, cohort), outcomes): (&'a (String, String), &measure::SessionOutcomes)| Plan {
-            outcomes: SessionOutcomes::of(outcomes),
+            outcomes: SessionOutcomesJson::of(outcomes),
             flow,
             cohort,
         };
         Self {
-            all: SessionOutcomes::of(&sessions.all),
+            all: SessionOutcomesJson::of(&sessions.all),
             not_opened: sessions.not_opened,
             by_plan: sessions.by_plan.iter().map(plan).collect(),
-            api_in_outage: Calls::of(sessions.api_in_outage),
+            api_in_outage: CallsJson::of(sessions.api_in_outage),
             api_refused_in_outage: sessions.api_refused_in_outage,
             api_blocked_in_outage: sessions.api_blocked_in_outage,
             longest_without_api_s: sessions.longest_without_api_s,
             without_api_to_the_end: sessions.without_api_to_the_end,
-            refreshes_at_replica: Calls::of(sessions.refreshes_at_replica),
-            refreshes_after_failback: Calls::of(sessions.refreshes_after_failback),
+            refreshes_at_replica: CallsJson::of(sessions.refreshes_at_replica),
+            refreshes_after_failback: CallsJson::of(sessions.refreshes_after_failback),
         }
     }
 }
 
-impl SessionOutcomes {
+impl SessionOutcomesJson {
     fn of(outcomes: &measure::SessionOutcomes) -> Self {
         let measure::SessionOutcomes { opened, kept, interrupted, forced, lost } = *outcomes;
         Self { opened, kept, interrupted, forced, lost }
     }
 }
 
-impl Calls {
-    fn of(calls: measure::Calls) -> Self {
+impl CallsJson {
+    fn of(calls: measure::SessionCalls) -> Self {
         Self { tried: calls.tried, worked: calls.worked }
     }
 }
 
-impl<'a> Failure<'a> {
+impl<'a> FailureJson<'a> {
     pub(super) fn of(failure: &'a measure::Failure) -> Self {
         Self {
             error: failure.outcome.label(),
@@ -300,28 +301,28 @@ impl Retries {
     }
 }
 
-impl<'a> Throttling<'a> {
+impl<'a> ThrottlingJson<'a> {
     pub(super) fn of(at: &'a measure::Throttling) -> Self {
         let window = |(from_s, throttled): &(f64, Throttled)| ThrottledWindow {
             from_s: *from_s,
             attempted: throttled.attempted,
             throttled: throttled.throttled,
         };
-        let raised = |raised: measure::Raised| Raised {
+        let raised = |raised: measure::Raised| RaisedJson {
             at_s: raised.at_s,
-            before: Share::of(raised.before),
-            after: Share::of(raised.after),
+            before: ThrottleShareJson::of(raised.before),
+            after: ThrottleShareJson::of(raised.after),
         };
         Self {
             region: &at.region,
-            all: Share::of(at.all),
+            all: ThrottleShareJson::of(at.all),
             windows: at.windows.iter().map(window).collect(),
             raised: at.raised.map(raised),
         }
     }
 }
 
-impl Share {
+impl ThrottleShareJson {
     fn of(throttled: Throttled) -> Self {
         Self { attempted: throttled.attempted, throttled: throttled.throttled }
     }

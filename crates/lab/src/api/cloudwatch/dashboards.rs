@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::wire::{Out, word};
-use super::{Call, Outcome, page, required};
+use super::{MetricsCall, MetricsOutcome, page, required};
 use crate::api::ServiceError;
 use crate::topology;
 
@@ -14,8 +14,8 @@ fn arn(name: &str) -> String {
     format!("arn:aws:cloudwatch::{}:dashboard/{name}", topology::ACCOUNT)
 }
 
-impl Call<'_> {
-    pub(super) fn list_dashboards(&self) -> Outcome {
+impl MetricsCall<'_> {
+    pub(super) fn list_dashboards(&self) -> MetricsOutcome {
         let prefix = self.input["DashboardNamePrefix"].as_str().unwrap_or_default();
         let after = self.after()?;
         let found = self.services.dashboards().iter();
@@ -35,7 +35,7 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    pub(super) fn get_dashboard(&self) -> Outcome {
+    pub(super) fn get_dashboard(&self) -> MetricsOutcome {
         let name = required(self.input, "DashboardName")?;
         let Some(body) = self.services.dashboards().get(name) else {
             let message = format!("Dashboard {name} does not exist");

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::wire::{Out, word};
-use super::{Call, Outcome, dimensions, dimensions_shown, invalid, optional, page, required, time, whole};
+use super::{
+    MetricsCall, MetricsOutcome, dimensions, dimensions_shown, invalid, optional, page, required, time, whole,
+};
 use crate::api::ServiceError;
 use crate::services::metrics::MetricId;
 
@@ -28,8 +30,8 @@ struct Query {
     statistic: String,
 }
 
-impl Call<'_> {
-    pub(super) fn list_metrics(&self) -> Outcome {
+impl MetricsCall<'_> {
+    pub(super) fn list_metrics(&self) -> MetricsOutcome {
         let (namespace, name) = (self.input["Namespace"].as_str(), self.input["MetricName"].as_str());
         let after = self.after()?;
         let wanted = self.wanted_dimensions()?;
@@ -70,7 +72,7 @@ impl Call<'_> {
         given.map(|pair| Ok((required(pair, "Name")?.to_owned(), pair["Value"].as_str().map(str::to_owned)))).collect()
     }
 
-    pub(super) fn get_metric_data(&self) -> Outcome {
+    pub(super) fn get_metric_data(&self) -> MetricsOutcome {
         let input = self.input;
         let times = [optional(input, "StartTime", time)?, optional(input, "EndTime", time)?];
         let [Some(from), Some(to)] = times else {
@@ -174,18 +176,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::estate::{AccountFixture, Names};
+    use crate::estate::{AccountFixture, FixtureNames};
     use crate::services::{Functions, Services};
     use gameday_core::model::RegionRole;
 
     fn services() -> Services {
-        let estate = Arc::new(AccountFixture::healthy(Names { pool_id: "us-east-1_LAB", client_id: "client" }));
+        let estate = Arc::new(AccountFixture::healthy(FixtureNames { pool_id: "us-east-1_LAB", client_id: "client" }));
         let functions = Arc::new(Functions::new(RegionRole::Primary, Arc::clone(&estate)));
         Services::new(functions).watched(&estate, "us-east-1", Timestamp::UNIX_EPOCH)
     }
 
-    fn call<'a>(services: &'a Services, input: &'a Value) -> Call<'a> {
-        Call { services, role: RegionRole::Primary, now: "2026-11-25T17:02:30Z".parse().unwrap(), input }
+    fn call<'a>(services: &'a Services, input: &'a Value) -> MetricsCall<'a> {
+        MetricsCall { services, role: RegionRole::Primary, now: "2026-11-25T17:02:30Z".parse().unwrap(), input }
     }
 
     fn metric(name: &str) -> Value {

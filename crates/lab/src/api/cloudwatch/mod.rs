@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub(super) use self::wire::RPC_PATH;
-use self::wire::{Names, Out, Protocol, from_params, word};
+use self::wire::{AnswerNames, Out, Protocol, from_params, word};
 use super::ServiceError;
 use super::query::Params;
 use crate::services::Services;
@@ -47,7 +47,7 @@ const NUMBERS: [&str; 3] = ["DatapointsToAlarm", "EvaluationPeriods", "Period"];
 const ACTIONS: [&str; 3] = ["AlarmActions", "InsufficientDataActions", "OKActions"];
 
 type Members = Vec<(&'static str, Out)>;
-type Outcome = Result<Members, ServiceError>;
+type MetricsOutcome = Result<Members, ServiceError>;
 
 /// Answers one request.
 pub(super) fn handle(services: &Services, role: RegionRole, clock: Clock, parts: &Parts, body: &[u8]) -> Response {
@@ -82,9 +82,9 @@ fn respond(
     operation: &str,
     input: &Value,
 ) -> Response {
-    let call = Call { services, role, now: clock.now(), input };
-    let silent = |response| Names { response, result: None };
-    let telling = |response, result| Names { response, result: Some(result) };
+    let call = MetricsCall { services, role, now: clock.now(), input };
+    let silent = |response| AnswerNames { response, result: None };
+    let telling = |response, result| AnswerNames { response, result: Some(result) };
     let (names, outcome) = match operation {
         "DescribeAlarms" => (telling("DescribeAlarmsResponse", "DescribeAlarmsResult"), call.describe_alarms()),
         "GetDashboard" => (telling("GetDashboardResponse", "GetDashboardResult"), call.get_dashboard()),
@@ -160,15 +160,15 @@ fn dimensions_shown(dimensions: &Dimensions) -> Out {
 }
 
 /// One request.
-struct Call<'a> {
+struct MetricsCall<'a> {
     services: &'a Services,
     role: RegionRole,
     now: Timestamp,
     input: &'a Value,
 }
 
-impl Call<'_> {
-    fn describe_alarms(&self) -> Outcome {
+impl MetricsCall<'_> {
+    fn describe_alarms(&self) -> MetricsOutcome {
         let input = self.input;
         let (names, prefix) = (texts(&input["AlarmNames"]), input["AlarmNamePrefix"].as_str());
         if !names.is_empty() && prefix.is_some() {
@@ -235,7 +235,7 @@ impl Call<'_> {
     }
 
     /// An alarm that is there keeps its state (API reference, PutMetricAlarm).
-    fn put_metric_alarm(&self) -> Outcome {
+    fn put_metric_alarm(&self) -> MetricsOutcome {
         let name = required(self.input, "AlarmName")?;
         let rule = self.rule()?;
         let state = AlarmState {
@@ -276,7 +276,7 @@ impl Call<'_> {
     }
 
     /// AWS puts the alarm back at its next evaluation; the lab evaluates nothing, so the state stays.
-    fn set_alarm_state(&self) -> Outcome {
+    fn set_alarm_state(&self) -> MetricsOutcome {
         let input = self.input;
         let (name, value) = (required(input, "AlarmName")?, required(input, "StateValue")?);
         let reason = required(input, "StateReason")?.to_owned();
@@ -298,7 +298,7 @@ impl Call<'_> {
     }
 
     /// None of them goes if one is not there (API reference, DeleteAlarms).
-    fn delete_alarms(&self) -> Outcome {
+    fn delete_alarms(&self) -> MetricsOutcome {
         let names = texts(&self.input["AlarmNames"]);
         if names.is_empty() || names.len() > NAMES_AT_A_TIME {
             return Err(invalid(format!("AlarmNames must have from 1 to {NAMES_AT_A_TIME} names.")));
@@ -314,7 +314,7 @@ impl Call<'_> {
         Ok(Vec::new())
     }
 
-    fn put_metric_data(&self) -> Outcome {
+    fn put_metric_data(&self) -> MetricsOutcome {
         let namespace = required(self.input, "Namespace")?;
         if namespace.starts_with("AWS/") {
             return Err(invalid("The value AWS/ for parameter Namespace is invalid."));
@@ -380,8 +380,8 @@ mod tests {
         Services::new(Arc::new(Functions::new(RegionRole::Primary, estate)))
     }
 
-    fn call<'a>(services: &'a Services, input: &'a Value) -> Call<'a> {
-        Call { services, role: RegionRole::Primary, now: Timestamp::UNIX_EPOCH, input }
+    fn call<'a>(services: &'a Services, input: &'a Value) -> MetricsCall<'a> {
+        MetricsCall { services, role: RegionRole::Primary, now: Timestamp::UNIX_EPOCH, input }
     }
 
     /// A request of the JSON or the query protocol, with the status and the text of its answer.

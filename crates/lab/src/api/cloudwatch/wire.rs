@@ -48,7 +48,7 @@ pub(super) fn word(value: impl Into<String>) -> Out {
 
 /// The names of an operation's answer in the query protocol.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Names {
+pub(super) struct AnswerNames {
     /// `DescribeAlarmsResponse`.
     pub response: &'static str,
     /// `DescribeAlarmsResult`, where it has one.
@@ -100,7 +100,7 @@ impl Protocol {
     }
 
     /// An operation's answer.
-    pub(super) fn write(self, names: Names, members: Vec<(&'static str, Out)>) -> Response {
+    pub(super) fn write(self, names: AnswerNames, members: Vec<(&'static str, Out)>) -> Response {
         match self {
             Self::Cbor => cbor(StatusCode::OK, &to_cbor(&Out::Members(members))).into_response(),
             Self::Json => json(StatusCode::OK, &to_json(&Out::Members(members))),

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::describe::acl_with_tags;
-use super::{Call, Outcome, done, invalid, tags};
-use crate::acl::{ALL_PROTOCOLS, Action, Cidr, Entry, IcmpTypeCode, Ports, TCP};
+use super::{Ec2Call, Ec2Outcome, done, invalid, tags};
+use crate::acl::{ALL_PROTOCOLS, Action, Cidr, Entry, IcmpTypeCode, PortSpan, TCP};
 use crate::api::ServiceError;
 use crate::api::xml::{node, text};
 use crate::world::{Association, Creation, LAST_RULE_V4, NetworkAcl, State, final_entries};
@@ -16,7 +16,7 @@ pub(super) const UDP: i16 = 17;
 /// The IANA numbers of ICMP and of ICMPv6.
 pub(super) const ICMP: [i16; 2] = [1, 58];
 
-pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let vpc = call.required("VpcId")?;
     if !state.vpcs.iter().any(|known| known.id == vpc && known.region == call.region) {
         return Err(ServiceError::bad("InvalidVpcID.NotFound", format!("The vpc ID '{vpc}' does not exist")));
@@ -54,7 +54,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
 /// The ACL that a client token stands for already.
 fn already_created(
     state: &State,
-    call: &Call<'_>,
+    call: &Ec2Call<'_>,
     token: &str,
     vpc: &str,
     tags: &BTreeMap<String, String>,
@@ -69,14 +69,14 @@ fn already_created(
     }
 }
 
-fn shown(state: &State, id: &str, token: Option<&str>) -> Outcome {
+fn shown(state: &State, id: &str, token: Option<&str>) -> Ec2Outcome {
     let acl = state.acls.iter().find(|acl| acl.id == id).ok_or_else(|| not_found(id))?;
     let mut answer = vec![node("networkAcl", acl_with_tags(state, acl))];
     answer.extend(token.map(|token| text("clientToken", token)));
     Ok(answer)
 }
 
-pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let id = call.required("NetworkAclId")?;
     let acl = find(state, call, id)?;
     if acl.is_default {
@@ -91,7 +91,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub(super) fn create_entry(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create_entry(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let entry = entry(call)?;
     let acl = find(state, call, call.required("NetworkAclId")?)?;
     if acl.entries.iter().any(|known| same_rule(known, &entry)) {
@@ -108,7 +108,7 @@ pub(super) fn create_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub(super) fn replace_entry(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn replace_entry(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let entry = entry(call)?;
     let acl = find(state, call, call.required("NetworkAclId")?)?;
     let known = acl.entries.iter_mut().find(|known| same_rule(known, &entry));
@@ -117,7 +117,7 @@ pub(super) fn replace_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub(super) fn delete_entry(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete_entry(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let (rule_number, egress) = (rule_number(call)?, egress(call)?);
     let acl = find(state, call, call.required("NetworkAclId")?)?;
     let before = acl.entries.len();
@@ -125,7 +125,7 @@ pub(super) fn delete_entry(state: &mut State, call: &Call<'_>) -> Outcome {
     if acl.entries.len() == before { Err(no_entry(rule_number)) } else { Ok(done()) }
 }
 
-pub(super) fn replace_association(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn replace_association(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let old = call.required("AssociationId")?;
     let new_acl = call.required("NetworkAclId")?;
     let missing =
@@ -148,7 +148,7 @@ pub(super) fn replace_association(state: &mut State, call: &Call<'_>) -> Outcome
     Ok(vec![text("newAssociationId", id)])
 }
 
-fn find<'a>(state: &'a mut State, call: &Call<'_>, id: &str) -> Result<&'a mut NetworkAcl, ServiceError> {
+fn find<'a>(state: &'a mut State, call: &Ec2Call<'_>, id: &str) -> Result<&'a mut NetworkAcl, ServiceError> {
     state.acls.iter_mut().find(|acl| acl.id == id && acl.region == call.region).ok_or_else(|| not_found(id))
 }
 
@@ -165,7 +165,7 @@ fn same_rule(a: &Entry, b: &Entry) -> bool {
     a.rule_number == b.rule_number && a.egress == b.egress
 }
 
-fn rule_number(call: &Call<'_>) -> Result<u32, ServiceError> {
+fn rule_number(call: &Ec2Call<'_>) -> Result<u32, ServiceError> {
     let text = call.required("RuleNumber")?;
     let number = text.parse().ok().filter(|number| (1..LAST_RULE_V4).contains(number));
     number.ok_or_else(|| {
@@ -173,12 +173,12 @@ fn rule_number(call: &Call<'_>) -> Result<u32, ServiceError> {
     })
 }
 
-fn egress(call: &Call<'_>) -> Result<bool, ServiceError> {
+fn egress(call: &Ec2Call<'_>) -> Result<bool, ServiceError> {
     call.required("Egress")?;
     Ok(call.flag("Egress")? == Some(true))
 }
 
-fn entry(call: &Call<'_>) -> Result<Entry, ServiceError> {
+fn entry(call: &Ec2Call<'_>) -> Result<Entry, ServiceError> {
     let protocol_text = call.required("Protocol")?;
     let protocol = protocol_text.parse().ok().filter(|number| (ALL_PROTOCOLS..=255).contains(number));
     let protocol = protocol
@@ -201,7 +201,7 @@ fn entry(call: &Call<'_>) -> Result<Entry, ServiceError> {
     })
 }
 
-fn cidr(call: &Call<'_>) -> Result<Cidr, ServiceError> {
+fn cidr(call: &Ec2Call<'_>) -> Result<Cidr, ServiceError> {
     let (name, text) = match (call.params.get("CidrBlock"), call.params.get("Ipv6CidrBlock")) {
         (Some(text), None) => ("cidrBlock", text),
         (None, Some(text)) => ("ipv6CidrBlock", text),
@@ -224,24 +224,24 @@ fn cidr(call: &Call<'_>) -> Result<Cidr, ServiceError> {
 }
 
 /// A parameter that must be there and be a number.
-pub(super) fn number<T: std::str::FromStr>(call: &Call<'_>, name: &str) -> Result<T, ServiceError> {
+pub(super) fn number<T: std::str::FromStr>(call: &Ec2Call<'_>, name: &str) -> Result<T, ServiceError> {
     let text = call.required(name)?;
     text.parse().map_err(|_| invalid(format!("Value ({text}) for parameter {name} is invalid.")))
 }
 
-fn ports(call: &Call<'_>) -> Result<Ports, ServiceError> {
-    let ports = Ports { from: number(call, "PortRange.From")?, to: number(call, "PortRange.To")? };
+fn ports(call: &Ec2Call<'_>) -> Result<PortSpan, ServiceError> {
+    let ports = PortSpan { from: number(call, "PortRange.From")?, to: number(call, "PortRange.To")? };
     in_order(ports)
 }
 
 /// A range whose ends are in order.
-pub(super) fn in_order(ports: Ports) -> Result<Ports, ServiceError> {
+pub(super) fn in_order(ports: PortSpan) -> Result<PortSpan, ServiceError> {
     if ports.from > ports.to {
         return Err(invalid(format!("Invalid TCP/UDP port range ({}:{})", ports.from, ports.to)));
     }
     Ok(ports)
 }
 
-fn icmp(call: &Call<'_>) -> Result<IcmpTypeCode, ServiceError> {
+fn icmp(call: &Ec2Call<'_>) -> Result<IcmpTypeCode, ServiceError> {
     Ok(IcmpTypeCode { kind: number(call, "Icmp.Type")?, code: number(call, "Icmp.Code")? })
 }

@@ -1,12 +1,12 @@
-use super::rows::{Kind, Row, describe, tag_set};
-use super::{Call, Outcome};
+use super::rows::{DescribedRow, ResourceKind, describe, tag_set};
+use super::{Ec2Call, Ec2Outcome};
 use crate::acl::{Action, Entry};
 use crate::api::xml::{Element, list, node, text};
 use crate::topology::{self, ACCOUNT};
 use crate::world::{NetworkAcl, State, Subnet, Vpc};
 
-pub(super) fn vpcs(state: &State, call: &Call<'_>) -> Outcome {
-    let rows = state.vpcs.iter().filter(|vpc| vpc.region == call.region).map(|vpc| Row {
+pub(super) fn vpcs(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
+    let rows = state.vpcs.iter().filter(|vpc| vpc.region == call.region).map(|vpc| DescribedRow {
         id: vpc.id.clone(),
         attributes: vec![
             ("vpc-id", vec![vpc.id.clone()]),
@@ -18,7 +18,7 @@ pub(super) fn vpcs(state: &State, call: &Call<'_>) -> Outcome {
         ],
         shown: vpc_shown(vpc),
     });
-    let kind = Kind { ids: "VpcId", not_found: "InvalidVpcID.NotFound", noun: "vpc", set: "vpcSet" };
+    let kind = ResourceKind { ids: "VpcId", not_found: "InvalidVpcID.NotFound", noun: "vpc", set: "vpcSet" };
     describe(state, call, &kind, rows.collect())
 }
 
@@ -49,8 +49,8 @@ fn vpc_shown(vpc: &Vpc) -> Vec<Element> {
     ]
 }
 
-pub(super) fn subnets(state: &State, call: &Call<'_>) -> Outcome {
-    let rows = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| Row {
+pub(super) fn subnets(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
+    let rows = state.subnets.iter().filter(|subnet| subnet.region == call.region).map(|subnet| DescribedRow {
         id: subnet.id.clone(),
         attributes: vec![
             ("subnet-id", vec![subnet.id.clone()]),
@@ -65,7 +65,8 @@ pub(super) fn subnets(state: &State, call: &Call<'_>) -> Outcome {
         ],
         shown: subnet_shown(state, subnet),
     });
-    let kind = Kind { ids: "SubnetId", not_found: "InvalidSubnetID.NotFound", noun: "subnet", set: "subnetSet" };
+    let kind =
+        ResourceKind { ids: "SubnetId", not_found: "InvalidSubnetID.NotFound", noun: "subnet", set: "subnetSet" };
     describe(state, call, &kind, rows.collect())
 }
 
@@ -104,12 +105,12 @@ fn zone_id(zone: &str) -> String {
     format!("{short}-az{}", if letter == "a" { 1 } else { 2 })
 }
 
-pub(super) fn acls(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn acls(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let rows = state.acls.iter().filter(|acl| acl.region == call.region).map(|acl| {
         let associations =
             |pick: fn(&crate::world::Association) -> &String| acl.associations.iter().map(pick).cloned().collect();
         let entries = |pick: fn(&Entry) -> Option<String>| acl.entries.iter().filter_map(pick).collect();
-        Row {
+        DescribedRow {
             id: acl.id.clone(),
             attributes: vec![
                 ("network-acl-id", vec![acl.id.clone()]),
@@ -131,7 +132,7 @@ pub(super) fn acls(state: &State, call: &Call<'_>) -> Outcome {
             shown: acl_shown(acl),
         }
     });
-    let kind = Kind {
+    let kind = ResourceKind {
         ids: "NetworkAclId",
         not_found: "InvalidNetworkAclID.NotFound",
         noun: "networkAcl",
@@ -188,16 +189,16 @@ fn action(action: Action) -> &'static str {
 }
 
 /// The lab's Regions have none.
-pub(super) fn vpc_endpoints(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn vpc_endpoints(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let not_found = "InvalidVpcEndpointId.NotFound";
-    let kind = Kind { ids: "VpcEndpointId", not_found, noun: "vpcEndpoint", set: "vpcEndpointSet" };
+    let kind = ResourceKind { ids: "VpcEndpointId", not_found, noun: "vpcEndpoint", set: "vpcEndpointSet" };
     describe(state, call, &kind, Vec::new())
 }
 
-pub(super) fn zones(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn zones(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let region = topology::region(call.region);
     let zones = state.subnets_of(call.region, false);
-    let rows = zones.map(|subnet| Row {
+    let rows = zones.map(|subnet| DescribedRow {
         id: subnet.zone.clone(),
         attributes: vec![
             ("zone-name", vec![subnet.zone.clone()]),
@@ -218,6 +219,7 @@ pub(super) fn zones(state: &State, call: &Call<'_>) -> Outcome {
             node("messageSet", Vec::new()),
         ],
     });
-    let kind = Kind { ids: "ZoneName", not_found: "InvalidParameterValue", noun: "zone", set: "availabilityZoneInfo" };
+    let kind =
+        ResourceKind { ids: "ZoneName", not_found: "InvalidParameterValue", noun: "zone", set: "availabilityZoneInfo" };
     describe(state, call, &kind, rows.collect())
 }

@@ -1,6 +1,6 @@
 use super::permissions::{self, parse};
-use super::rows::{Kind, Row, describe as described, tag_set};
-use super::{Call, Outcome, invalid, tags};
+use super::rows::{DescribedRow, ResourceKind, describe as described, tag_set};
+use super::{Ec2Call, Ec2Outcome, invalid, tags};
 use crate::acl::{Peer, Permission};
 use crate::api::ServiceError;
 use crate::api::xml::{Element, list, text};
@@ -14,23 +14,28 @@ const LONGEST: usize = 255;
 /// The group that every VPC comes with.
 const DEFAULT: &str = "default";
 
-pub(super) fn describe(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let named = call.params.list("GroupName");
     let groups = state.groups.iter().filter(|group| group.region == call.region);
-    let rows = groups.filter(|group| named.is_empty() || named.contains(&group.name.as_str())).map(|group| Row {
-        id: group.id.clone(),
-        attributes: vec![
-            ("group-id", vec![group.id.clone()]),
-            ("group-name", vec![group.name.clone()]),
-            ("description", vec![group.description.clone()]),
-            ("vpc-id", vec![group.vpc.clone()]),
-            ("owner-id", vec![ACCOUNT.to_owned()]),
-            ("ip-permission.group-id", referenced(group).map(str::to_owned).collect()),
-        ],
-        shown: shown(group),
-    });
-    let kind =
-        Kind { ids: "GroupId", not_found: "InvalidGroup.NotFound", noun: "security group", set: "securityGroupInfo" };
+    let rows =
+        groups.filter(|group| named.is_empty() || named.contains(&group.name.as_str())).map(|group| DescribedRow {
+            id: group.id.clone(),
+            attributes: vec![
+                ("group-id", vec![group.id.clone()]),
+                ("group-name", vec![group.name.clone()]),
+                ("description", vec![group.description.clone()]),
+                ("vpc-id", vec![group.vpc.clone()]),
+                ("owner-id", vec![ACCOUNT.to_owned()]),
+                ("ip-permission.group-id", referenced(group).map(str::to_owned).collect()),
+            ],
+            shown: shown(group),
+        });
+    let kind = ResourceKind {
+        ids: "GroupId",
+        not_found: "InvalidGroup.NotFound",
+        noun: "security group",
+        set: "securityGroupInfo",
+    };
     described(state, call, &kind, rows.collect())
 }
 
@@ -59,15 +64,15 @@ fn referenced(group: &SecurityGroup) -> impl Iterator<Item = &str> {
     })
 }
 
-pub(super) fn describe_rules(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe_rules(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let groups = state.groups.iter().filter(|group| group.region == call.region);
     let rules = groups.flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
-    let rows = rules.map(|(group, rule)| Row {
+    let rows = rules.map(|(group, rule)| DescribedRow {
         id: rule.id.clone(),
         attributes: vec![("security-group-rule-id", vec![rule.id.clone()]), ("group-id", vec![group.id.clone()])],
         shown: permissions::rule_shown(group, rule),
     });
-    let kind = Kind {
+    let kind = ResourceKind {
         ids: "SecurityGroupRuleId",
         not_found: "InvalidSecurityGroupRuleId.NotFound",
         noun: "security group rule",
@@ -76,7 +81,7 @@ pub(super) fn describe_rules(state: &State, call: &Call<'_>) -> Outcome {
     described(state, call, &kind, rows.collect())
 }
 
-pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let (name, description) = (call.required("GroupName")?, call.required("GroupDescription")?);
     let vpc = call.params.get("VpcId");
     let vpc = vpc.ok_or_else(|| {
@@ -118,7 +123,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(vec![text("return", true), text("groupId", &id), text("securityGroupArn", arn), tag_set(state, &id)])
 }
 
-pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let id = call.required("GroupId")?;
     let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
     if group.name == DEFAULT {
@@ -139,7 +144,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
 }
 
 /// AuthorizeSecurityGroupIngress and -Egress: all of the rules, or none.
-pub(super) fn authorize(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
+pub(super) fn authorize(state: &mut State, call: &Ec2Call<'_>, egress: bool) -> Ec2Outcome {
     let id = call.required("GroupId")?;
     let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
     let given = parse(state, call, &group.vpc, egress)?;
@@ -178,7 +183,7 @@ pub(super) fn authorize(state: &mut State, call: &Call<'_>, egress: bool) -> Out
 }
 
 /// RevokeSecurityGroupIngress and -Egress, by permission or by the rules' IDs: all of the rules, or none.
-pub(super) fn revoke(state: &mut State, call: &Call<'_>, egress: bool) -> Outcome {
+pub(super) fn revoke(state: &mut State, call: &Ec2Call<'_>, egress: bool) -> Ec2Outcome {
     let id = call.required("GroupId")?;
     let group = state.group(call.region, id).ok_or_else(|| not_found(id))?;
     let by_id = call.params.list("SecurityGroupRuleId");
@@ -211,7 +216,7 @@ pub(super) fn revoke(state: &mut State, call: &Call<'_>, egress: bool) -> Outcom
     Ok(vec![text("return", true), revoked])
 }
 
-fn find<'a>(state: &'a mut State, call: &Call<'_>, id: &str) -> Result<&'a mut SecurityGroup, ServiceError> {
+fn find<'a>(state: &'a mut State, call: &Ec2Call<'_>, id: &str) -> Result<&'a mut SecurityGroup, ServiceError> {
     state.groups.iter_mut().find(|group| group.id == id && group.region == call.region).ok_or_else(|| not_found(id))
 }
 

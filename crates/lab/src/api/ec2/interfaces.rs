@@ -1,6 +1,6 @@
 use super::groups::not_found;
-use super::rows::{Kind, Row, describe as described};
-use super::{Call, Outcome, done, invalid};
+use super::rows::{DescribedRow, ResourceKind, describe as described};
+use super::{Ec2Call, Ec2Outcome, done, invalid};
 use crate::api::ServiceError;
 use crate::api::xml::{Element, list, node, text};
 use crate::topology::ACCOUNT;
@@ -11,16 +11,16 @@ const GROUPS_FOR_INTERFACE: usize = 5;
 /// Whose the interfaces of load balancers are.
 const BALANCERS: &str = "amazon-elb";
 
-pub(super) fn describe(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let rows = state.interfaces.iter().filter(|interface| interface.region == call.region).map(|interface| {
         let zone = state.subnet(&interface.subnet).map(|subnet| subnet.zone.clone()).unwrap_or_default();
-        Row {
+        DescribedRow {
             id: interface.id.clone(),
             attributes: attributes(state, interface, &zone),
             shown: shown(state, interface, &zone),
         }
     });
-    let kind = Kind {
+    let kind = ResourceKind {
         ids: "NetworkInterfaceId",
         not_found: "InvalidNetworkInterfaceID.NotFound",
         noun: "networkInterface",
@@ -112,7 +112,7 @@ const OTHERS: [&str; 4] =
     ["SourceDestCheck.Value", "Attachment.AttachmentId", "EnablePrimaryIpv6", "AssociatePublicIpAddress"];
 
 /// ModifyNetworkInterfaceAttribute: one attribute at a time; of the lab's, the security groups and the description.
-pub(super) fn modify(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn modify(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let id = call.required("NetworkInterfaceId")?;
     let own = |interface: &Interface| interface.id == id && interface.region == call.region;
     let missing = || {

@@ -20,17 +20,17 @@ use gameday_core::model::RegionRole;
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
 /// One call.
-struct Call<'a> {
+struct Ec2Call<'a> {
     region: RegionRole,
     params: &'a Params,
 }
 
 /// What an action adds to its response, or why it did not happen.
-type Outcome = Result<Vec<Element>, ServiceError>;
+type Ec2Outcome = Result<Vec<Element>, ServiceError>;
 
 /// Answers one request. A service control policy may demand tags of whatever is created.
 pub(crate) fn handle(world: &World, region: RegionRole, params: &Params, required_tags: &[String]) -> Reply {
-    let call = Call { region, params };
+    let call = Ec2Call { region, params };
     let outcome = call.has_tags(required_tags).and_then(|()| act(world, &call));
     let request_id = super::request_id();
     match outcome {
@@ -48,7 +48,7 @@ pub(crate) fn refusal(error: &ServiceError, request_id: &str) -> Reply {
     Reply::xml(error.status, &node("Response", vec![node("Errors", vec![what]), text("RequestID", request_id)]))
 }
 
-fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), ServiceError> {
+fn act(world: &World, call: &Ec2Call<'_>) -> Result<(&'static str, Vec<Element>), ServiceError> {
     let action = call
         .params
         .get("Action")
@@ -62,9 +62,10 @@ fn act(world: &World, call: &Call<'_>) -> Result<(&'static str, Vec<Element>), S
         });
     }
     let look =
-        |name, describe: fn(&State, &Call<'_>) -> Outcome| Ok((name, world.read(|state| describe(state, call))?));
-    let change =
-        |name, mutate: fn(&mut State, &Call<'_>) -> Outcome| Ok((name, world.change(|state| mutate(state, call))?));
+        |name, describe: fn(&State, &Ec2Call<'_>) -> Ec2Outcome| Ok((name, world.read(|state| describe(state, call))?));
+    let change = |name, mutate: fn(&mut State, &Ec2Call<'_>) -> Ec2Outcome| {
+        Ok((name, world.change(|state| mutate(state, call))?))
+    };
     match action {
         "DescribeVpcs" => look("DescribeVpcsResponse", describe::vpcs),
         "DescribeSubnets" => look("DescribeSubnetsResponse", describe::subnets),
@@ -131,7 +132,7 @@ const KNOWN: [&str; 24] = [
     "RevokeSecurityGroupEgress",
 ];
 
-impl Call<'_> {
+impl Ec2Call<'_> {
     /// Refuses what is created without a tag that the organization demands (Organizations user guide, "Require a tag on specified created resources").
     fn has_tags(&self, required: &[String]) -> Result<(), ServiceError> {
         let action = self.params.get("Action").unwrap_or_default();

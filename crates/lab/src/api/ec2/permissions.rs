@@ -2,8 +2,8 @@
 
 use super::acls::{ICMP, UDP, in_order, number};
 use super::rows::tag_set;
-use super::{Call, groups, invalid};
-use crate::acl::{ALL_PROTOCOLS, Cidr, IcmpTypeCode, Peer, Permission, Ports, TCP};
+use super::{Ec2Call, groups, invalid};
+use crate::acl::{ALL_PROTOCOLS, Cidr, IcmpTypeCode, Peer, Permission, PortSpan, TCP};
 use crate::api::ServiceError;
 use crate::api::xml::{Element, list, node, text};
 use crate::topology::ACCOUNT;
@@ -12,7 +12,7 @@ use crate::world::{GroupRule, SecurityGroup, State};
 /// The permissions that a request names, each with its description; other groups must be of the same VPC.
 pub(super) fn parse(
     state: &State,
-    call: &Call<'_>,
+    call: &Ec2Call<'_>,
     vpc: &str,
     egress: bool,
 ) -> Result<Vec<(Permission, Option<String>)>, ServiceError> {
@@ -51,22 +51,22 @@ fn protocol(text: &str) -> Result<i16, ServiceError> {
     }
 }
 
-fn ports(call: &Call<'_>, at: &str) -> Result<Ports, ServiceError> {
+fn ports(call: &Ec2Call<'_>, at: &str) -> Result<PortSpan, ServiceError> {
     let [from, to] = [format!("{at}.FromPort"), format!("{at}.ToPort")];
     if call.params.get(&from).is_none() || call.params.get(&to).is_none() {
         return Err(invalid("Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."));
     }
-    in_order(Ports { from: number(call, &from)?, to: number(call, &to)? })
+    in_order(PortSpan { from: number(call, &from)?, to: number(call, &to)? })
 }
 
 /// Type and code stand where ports stand otherwise; left out, all.
-fn icmp(call: &Call<'_>, at: &str) -> Result<Option<IcmpTypeCode>, ServiceError> {
+fn icmp(call: &Ec2Call<'_>, at: &str) -> Result<Option<IcmpTypeCode>, ServiceError> {
     let [kind, code] = [format!("{at}.FromPort"), format!("{at}.ToPort")];
     let part = |name: &str| if call.params.get(name).is_none() { Ok(-1) } else { number(call, name) };
     Ok(Some(IcmpTypeCode { kind: part(&kind)?, code: part(&code)? }))
 }
 
-fn peers(state: &State, call: &Call<'_>, vpc: &str, at: &str) -> Result<Vec<(Peer, Option<String>)>, ServiceError> {
+fn peers(state: &State, call: &Ec2Call<'_>, vpc: &str, at: &str) -> Result<Vec<(Peer, Option<String>)>, ServiceError> {
     let mut peers = Vec::new();
     for (ranges, item, ipv6) in [("IpRanges", "CidrIp", false), ("Ipv6Ranges", "CidrIpv6", true)] {
         for number in call.params.numbers(&format!("{at}.{ranges}")) {
@@ -96,7 +96,7 @@ fn peers(state: &State, call: &Call<'_>, vpc: &str, at: &str) -> Result<Vec<(Pee
     Ok(peers)
 }
 
-fn description(call: &Call<'_>, at: &str) -> Option<String> {
+fn description(call: &Ec2Call<'_>, at: &str) -> Option<String> {
     call.params.get(&format!("{at}.Description")).map(str::to_owned)
 }
 
@@ -156,7 +156,7 @@ fn protocol_shown(permission: &Permission) -> Vec<Element> {
     shown
 }
 
-/// Ports, or ICMP type and code.
+/// PortSpan, or ICMP type and code.
 fn range(permission: &Permission) -> Option<(i32, i32)> {
     let ports = permission.ports.map(|ports| (i32::from(ports.from), i32::from(ports.to)));
     ports.or(permission.icmp.map(|icmp| (icmp.kind, icmp.code)))

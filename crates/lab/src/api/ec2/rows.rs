@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Call, Outcome, invalid};
+use super::{Ec2Call, Ec2Outcome, invalid};
 use crate::api::ServiceError;
 use crate::api::xml::{Element, list, text};
 use crate::world::State;
@@ -10,7 +10,7 @@ use crate::world::State;
 const FILTER_VALUES: usize = 200;
 
 /// A described resource: what filters see of it, and what the answer shows.
-pub(super) struct Row {
+pub(super) struct DescribedRow {
     pub id: String,
     /// Attributes by filter name.
     pub attributes: Vec<(&'static str, Vec<String>)>,
@@ -18,7 +18,7 @@ pub(super) struct Row {
 }
 
 /// How one kind of resource is described.
-pub(super) struct Kind {
+pub(super) struct ResourceKind {
     /// The parameter that lists IDs.
     pub ids: &'static str,
     /// The error for an ID that is not there.
@@ -30,7 +30,12 @@ pub(super) struct Kind {
 }
 
 /// Filters rows and gives the page that was asked for.
-pub(super) fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Vec<Row>) -> Outcome {
+pub(super) fn describe(
+    state: &State,
+    call: &Ec2Call<'_>,
+    kind: &ResourceKind,
+    mut rows: Vec<DescribedRow>,
+) -> Ec2Outcome {
     let wanted = call.params.list(kind.ids);
     for id in &wanted {
         if !rows.iter().any(|row| row.id == *id) {
@@ -54,10 +59,10 @@ pub(super) fn describe(state: &State, call: &Call<'_>, kind: &Kind, mut rows: Ve
 
 /// The rows that every filter of the request matches.
 pub(super) fn filter(
-    call: &Call<'_>,
-    mut rows: Vec<Row>,
-    matches: impl Fn(&Row, &str, &[&str]) -> Result<bool, ServiceError>,
-) -> Result<Vec<Row>, ServiceError> {
+    call: &Ec2Call<'_>,
+    mut rows: Vec<DescribedRow>,
+    matches: impl Fn(&DescribedRow, &str, &[&str]) -> Result<bool, ServiceError>,
+) -> Result<Vec<DescribedRow>, ServiceError> {
     for number in call.params.numbers("Filter") {
         let name = call.required(&format!("Filter.{number}.Name"))?;
         let values = call.params.list(&format!("Filter.{number}.Value"));
@@ -76,7 +81,7 @@ pub(super) fn filter(
     Ok(rows)
 }
 
-fn matches(state: &State, row: &Row, name: &str, patterns: &[&str]) -> Result<bool, ServiceError> {
+fn matches(state: &State, row: &DescribedRow, name: &str, patterns: &[&str]) -> Result<bool, ServiceError> {
     if let Some(key) = name.strip_prefix("tag:") {
         return Ok(state.tags(&row.id).any(|(known, value)| known == key && any(patterns, value)));
     }
@@ -86,7 +91,7 @@ fn matches(state: &State, row: &Row, name: &str, patterns: &[&str]) -> Result<bo
     row.matches(name, patterns)
 }
 
-impl Row {
+impl DescribedRow {
     /// Whether an attribute has one of the values.
     ///
     /// # Errors
@@ -116,7 +121,11 @@ fn glob(pattern: &[u8], value: &[u8]) -> bool {
 }
 
 /// The page of a result that was asked for, and the token of the next one.
-pub(super) fn page(call: &Call<'_>, by_id: bool, rows: Vec<Row>) -> Result<(Vec<Row>, Option<String>), ServiceError> {
+pub(super) fn page(
+    call: &Ec2Call<'_>,
+    by_id: bool,
+    rows: Vec<DescribedRow>,
+) -> Result<(Vec<DescribedRow>, Option<String>), ServiceError> {
     let size: Option<usize> = match call.params.get("MaxResults") {
         None => None,
         Some(_) if by_id => {

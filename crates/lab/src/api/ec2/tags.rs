@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::rows::{Row, filter, page};
-use super::{Call, Outcome, done, invalid};
+use super::rows::{DescribedRow, filter, page};
+use super::{Ec2Call, Ec2Outcome, done, invalid};
 use crate::api::ServiceError;
 use crate::api::xml::{list, text};
 use crate::world::State;
@@ -12,7 +12,7 @@ const TAGS_FOR_RESOURCE: usize = 50;
 const KEY_LENGTH: usize = 128;
 const VALUE_LENGTH: usize = 256;
 
-pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn create(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let resources = resources(state, call)?;
     let given = pairs(call, "Tag")?;
     if given.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Outcome {
     Ok(done())
 }
 
-pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
+pub(super) fn delete(state: &mut State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let resources = resources(state, call)?;
     let numbers = call.params.numbers("Tag");
     for id in resources {
@@ -52,7 +52,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Outcome {
 }
 
 /// The tags that a resource of `kind` is to be created with.
-pub(super) fn from_specifications(call: &Call<'_>, kind: &str) -> Result<BTreeMap<String, String>, ServiceError> {
+pub(super) fn from_specifications(call: &Ec2Call<'_>, kind: &str) -> Result<BTreeMap<String, String>, ServiceError> {
     let mut tags = BTreeMap::new();
     for number in call.params.numbers("TagSpecification") {
         let given = call.required(&format!("TagSpecification.{number}.ResourceType"))?;
@@ -70,7 +70,7 @@ pub(super) fn from_specifications(call: &Call<'_>, kind: &str) -> Result<BTreeMa
     Ok(tags)
 }
 
-fn pairs(call: &Call<'_>, prefix: &str) -> Result<BTreeMap<String, String>, ServiceError> {
+fn pairs(call: &Ec2Call<'_>, prefix: &str) -> Result<BTreeMap<String, String>, ServiceError> {
     let mut tags = BTreeMap::new();
     for number in call.params.numbers(prefix) {
         let key = call.required(&format!("{prefix}.{number}.Key"))?;
@@ -87,7 +87,7 @@ fn pairs(call: &Call<'_>, prefix: &str) -> Result<BTreeMap<String, String>, Serv
 }
 
 /// The resources named, all of which must exist in this Region.
-fn resources(state: &State, call: &Call<'_>) -> Result<Vec<String>, ServiceError> {
+fn resources(state: &State, call: &Ec2Call<'_>) -> Result<Vec<String>, ServiceError> {
     let ids = call.params.list("ResourceId");
     if ids.is_empty() {
         return Err(ServiceError::bad("MissingParameter", "The request must contain the parameter resourceIdSet"));
@@ -123,11 +123,11 @@ fn kind(state: &State, region: RegionRole, id: &str) -> Option<&'static str> {
     kinds.into_iter().find_map(|(kind, there)| there.then_some(kind))
 }
 
-pub(super) fn describe(state: &State, call: &Call<'_>) -> Outcome {
+pub(super) fn describe(state: &State, call: &Ec2Call<'_>) -> Ec2Outcome {
     let mut rows = Vec::new();
     for (id, tags) in &state.tags {
         let Some(kind) = kind(state, call.region, id) else { continue };
-        rows.extend(tags.iter().map(|(key, value)| Row {
+        rows.extend(tags.iter().map(|(key, value)| DescribedRow {
             id: key.clone(),
             attributes: vec![
                 ("resource-id", vec![id.clone()]),

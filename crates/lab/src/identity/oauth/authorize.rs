@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::federation;
-use super::request::{Error, Request};
+use super::request::{CodeRequest, Error};
 use super::session::known_session;
 use super::{Desk, IDENTITY_PROVIDER};
 use crate::web;
@@ -15,7 +15,7 @@ use crate::web;
 pub(super) const OWN_DIRECTORY: &str = "COGNITO";
 
 pub(super) async fn authorize(State(desk): State<Desk>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let request = match Request::read(&desk, query.as_deref()) {
+    let request = match CodeRequest::read(&desk, query.as_deref()) {
         Ok(request) => request,
         Err(refused) => return *refused,
     };

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use tokio_rustls::TlsConnector;
 use uuid::Uuid;
 
-use super::request::{Error, Request};
+use super::request::{CodeRequest, Error};
 use super::session::start_session;
 use super::{Desk, ManagedLogin, provider_callback};
 use crate::identity::directory::{Change, Status, User};
@@ -58,12 +58,12 @@ pub(crate) struct Upstream {
 
 /// A sign-in under way at the provider.
 pub(super) struct Journey {
-    request: Request,
+    request: CodeRequest,
     nonce: String,
 }
 
 /// Sends the browser to the provider.
-pub(super) fn send_away(desk: &Desk, request: Request) -> Response {
+pub(super) fn send_away(desk: &Desk, request: CodeRequest) -> Response {
     let Some(ManagedLogin { origin, provider, .. }) = desk.identity.managed_login() else {
         return request.refuse(&Error::new("server_error"));
     };

@@ -6,13 +6,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::authorize::OWN_DIRECTORY;
-use super::request::{Error, Request};
+use super::request::{CodeRequest, Error};
 use super::session::start_session;
 use super::{Desk, IDENTITY_PROVIDER};
 use crate::identity::Refusal;
 use crate::identity::directory::Status;
 use crate::identity::quota::Category;
-use crate::web::{self, Form, Link, Parameters};
+use crate::web::{self, Form, PageLink, Parameters};
 use gameday_core::model::Secret;
 
 /// The cookie of a sign-in that waits for a code.
@@ -38,20 +38,20 @@ fn told(refusal: Refusal) -> String {
     }
 }
 
-fn form(request: &Request, error: Option<&str>) -> Response {
+fn form(request: &CodeRequest, error: Option<&str>) -> Response {
     let query = request.parameters.query();
     let action = format!("/login?{query}");
     let providers = request.oauth.identity_providers.iter().filter(|name| *name != OWN_DIRECTORY);
-    let link = |name: &String| Link {
+    let link = |name: &String| PageLink {
         to: format!("/oauth2/authorize?{}", request.parameters.with("identity_provider", name).query()),
         text: format!("Sign in with {name}"),
     };
-    let links: Vec<Link> = providers.map(link).collect();
+    let links: Vec<PageLink> = providers.map(link).collect();
     let fields = &[web::USERNAME, web::PASSWORD];
     Form { title: "Sign in", name: "cognitoSignInForm", action: &action, error, fields, links: &links }.page()
 }
 
-fn factor_form(request: &Request, desk: &Desk, factor: Factor, error: Option<&str>) -> Response {
+fn factor_form(request: &CodeRequest, desk: &Desk, factor: Factor, error: Option<&str>) -> Response {
     let action = format!("/mfa?{}", request.parameters.query());
     let fields = &[web::TOTP_CODE];
     let form = Form {
@@ -70,8 +70,8 @@ fn factor_form(request: &Request, desk: &Desk, factor: Factor, error: Option<&st
 }
 
 /// A request of a client whose users may have a password.
-fn read(desk: &Desk, query: Option<&str>) -> Result<Request, Box<Response>> {
-    let request = Request::read(desk, query)?;
+fn read(desk: &Desk, query: Option<&str>) -> Result<CodeRequest, Box<Response>> {
+    let request = CodeRequest::read(desk, query)?;
     if request.oauth.identity_providers.iter().any(|name| name == OWN_DIRECTORY) {
         return Ok(request);
     }
@@ -92,7 +92,7 @@ fn sent(
     query: Option<&str>,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(Request, Parameters), Box<Response>> {
+) -> Result<(CodeRequest, Parameters), Box<Response>> {
     let request = read(desk, query)?;
     let sent = Parameters::parse(body).filter(|sent| web::is_own_form(headers, sent));
     let sent = sent.ok_or_else(|| {

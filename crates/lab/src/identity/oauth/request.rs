@@ -12,7 +12,7 @@ use crate::web::{self, Parameters};
 
 /// A request that may be answered by a code.
 #[derive(Clone)]
-pub(super) struct Request {
+pub(super) struct CodeRequest {
     pub parameters: Parameters,
     pub client: AppClient,
     pub oauth: OAuth,
@@ -36,7 +36,7 @@ impl Error {
     }
 }
 
-impl Request {
+impl CodeRequest {
     /// Checks a request. What is wrong with client or redirect URI is shown to the user, the rest is told the client (Cognito
     /// developer guide, "Authorize endpoint", negative responses).
     pub(super) fn read(desk: &Desk, query: Option<&str>) -> Result<Self, Box<Response>> {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::request::{Request, to_error_page};
+use super::request::{CodeRequest, to_error_page};
 use super::token::{TokenError, authenticate};
 use super::{Desk, Session};
 use crate::identity::directory::User;
@@ -19,7 +19,7 @@ use crate::web::{self, Parameters};
 const SESSION_COOKIE: &str = "cognito";
 
 /// Remembers the browser, and sends it back with a code.
-pub(super) fn start_session(desk: &Desk, request: &Request, user: &User) -> Response {
+pub(super) fn start_session(desk: &Desk, request: &CodeRequest, user: &User) -> Response {
     let now = desk.now();
     let session = Session { user: user.name.clone(), sub: user.sub.clone(), auth_time: now };
     let mut response = request.grant(desk, user, &session);

@@ -4,7 +4,7 @@ use gameday_protocols::srp::secret_hash;
 
 const USER: &str = "synthetic-0001";
 
-impl Lab {
+impl TestLab {
     async fn admin_initiate(
         &self,
         role: RegionRole,

@@ -5,7 +5,7 @@ use super::*;
 use crate::identity::clients::AppClient;
 use gameday_protocols::srp::secret_hash;
 
-impl Lab {
+impl TestLab {
     pub(crate) fn named(&self, name: &str) -> AppClient {
         self.identity.clients().iter().find(|client| client.name == name).unwrap().clone()
     }

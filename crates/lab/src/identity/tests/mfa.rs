@@ -8,13 +8,13 @@ use super::*;
 const TOTP_USER: &str = "synthetic-totp-01";
 
 /// The code of `steps` steps of 30 s from now.
-fn code(lab: &Lab, secret: &Secret, steps: i64) -> String {
+fn code(lab: &TestLab, secret: &Secret, steps: i64) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret.expose()).unwrap();
     let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     totp.generate(u64::try_from(lab.clock.now().as_second() + 30 * steps).unwrap()).to_string()
 }
 
-impl Lab {
+impl TestLab {
     /// Begins by password, up to the challenge; gives its name and session.
     async fn challenged(&self, user: &str) -> (ChallengeNameType, String) {
         let request = self.client(RegionRole::Primary).initiate_auth().client_id(self.identity.client_id());

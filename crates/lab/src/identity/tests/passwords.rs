@@ -4,7 +4,7 @@ use gameday_protocols::srp::secret_hash;
 
 const USER: &str = "synthetic-0001";
 
-impl Lab {
+impl TestLab {
     /// The code that Cognito would have sent.
     fn code(&self, user: &str, purpose: Purpose) -> String {
         let place = self.identity.place(RegionRole::Primary);

@@ -9,7 +9,7 @@ fn sign_ins() -> LimitDefinitionType {
     definition.attributes("Category", "UserAuthentication").build().unwrap()
 }
 
-impl Lab {
+impl TestLab {
     /// How many of so many sign-ins with a wrong password are throttled, and not even looked at.
     async fn throttled(&self, role: RegionRole, times: u32) -> u32 {
         let mut throttled = 0;

@@ -5,7 +5,7 @@ use crate::identity::clients::AppClient;
 
 const USER: &str = "synthetic-out-01";
 
-impl Lab {
+impl TestLab {
     async fn renew(
         &self,
         role: RegionRole,
