@@ -16,7 +16,7 @@ const SECONDS: &str = "seconds";
 
 #[derive(Template)]
 #[template(path = "metrics.openmetrics", config = "templates/askama.toml")]
-struct Document {
+struct MetricsDocument {
     families: Vec<Family>,
 }
 
@@ -85,7 +85,7 @@ pub fn openmetrics(outcome: &Outcome) -> Vec<u8> {
     let parts = [run(outcome), times(outcome), objectives(outcome), loss(outcome), logins(outcome), restored(outcome)];
     let families = parts.into_iter().flatten().filter(|family| !family.samples.is_empty()).collect();
     // Cannot fail: a `String` takes every write, and the template calls nothing that fails.
-    let mut text = Document { families }.render().expect("a template in memory");
+    let mut text = MetricsDocument { families }.render().expect("a template in memory");
     // A template's last line end is not part of it.
     text.push('\n');
     text.into_bytes()
@@ -304,7 +304,7 @@ fn restored(outcome: &Outcome) -> Vec<Family> {
     let changes = [
         ("made", outcome.mutations.len() as f64),
         ("reverted", f64::from(rollback.reverted)),
-        ("left", rollback.not_reverted.len() as f64),
+        ("not_reverted", rollback.not_reverted.len() as f64),
     ];
     vec![
         Family::gauge(
