@@ -466,3 +466,21 @@ async fn no_call_is_made_twice() {
     }
     assert!(made > 5, "{made} calls");
 }
+
+/// That an alarm or a routing control decides is a design of its own; what no checker sees is not looked at, and that is reported.
+#[test]
+fn c26_a_health_check_without_checkers_is_not_called_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["CLOUDWATCH_METRIC", "RECOVERY_CONTROL"] {
+        let path = folder.path().join("type.toml");
+        let estate = format!("[[lab.estate]]\npath = \"/routing/health_check/type\"\nvalue = \"{kind}\"\n");
+        std::fs::write(&path, format!("schema_version = 1\nname = \"type\"\nkind = \"lab\"\n\n{estate}")).unwrap();
+        let done = gameday().args(["preflight", "--format", "json", "--env"]).arg(&path).output().unwrap();
+        let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let codes = told["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap());
+        let of_routing: Vec<&str> = codes.filter(|code| code.starts_with("GD5")).collect();
+        assert!(of_routing.is_empty(), "{kind}: {of_routing:?}");
+        let mut open = told["not_checked"].as_array().unwrap().iter().map(ToString::to_string);
+        assert!(open.any(|what| what.contains("GD520") && what.contains(kind)), "{told}");
+    }
+}

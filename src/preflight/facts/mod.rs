@@ -23,7 +23,7 @@ pub use dns::resolvers;
 pub use doors::{Door, NoKeys, covers};
 pub use drill::Interface;
 pub use quotas::{AppliedQuota, Need, Provisioned, SIGN_INS};
-pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, asks, connect_timeout, counts, side};
+pub use route53::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, asks, connect_timeout, counts, has_checkers, side};
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};

@@ -35,6 +35,11 @@ pub fn asks(config: &HealthCheckConfig) -> bool {
     [Http, HttpStrMatch, Https, HttpsStrMatch].contains(config.r#type())
 }
 
+/// Whether checkers probe something. Not those of other health checks, of an alarm, of a routing control or of ARC Region switch.
+pub fn has_checkers(config: &HealthCheckConfig) -> bool {
+    asks(config) || *config.r#type() == HealthCheckType::Tcp
+}
+
 /// How long a checker waits for a connection: 4 s, and 10 s where it wants nothing else (Route 53 developer guide, "How Amazon Route 53 determines
 /// whether a health check is healthy").
 pub fn connect_timeout(config: &HealthCheckConfig) -> Duration {

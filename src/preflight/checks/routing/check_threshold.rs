@@ -1,7 +1,7 @@
 //! GD515: how easily the record moves.
 
 use super::super::{Check, CheckResult, Occurrence};
-use crate::preflight::facts::{DEFAULT_THRESHOLD, Facts};
+use crate::preflight::facts::{DEFAULT_THRESHOLD, Facts, has_checkers};
 use gameday_core::model::{Predicts, Severity};
 
 /// Failures in a row that a checker should wait for (the article: 3 of 10 s).
@@ -25,7 +25,11 @@ pub(super) const CHECK: Check = Check {
 };
 
 async fn look(facts: &Facts) -> CheckResult {
-    let threshold = facts.health_check().await?.failure_threshold().unwrap_or(DEFAULT_THRESHOLD);
+    let config = facts.health_check().await?;
+    if !has_checkers(&config) {
+        return Ok(Vec::new());
+    }
+    let threshold = config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD);
     let sight = || Occurrence::of(format!("{}: FailureThreshold {threshold}", facts.site.dns.health_check_id));
     Ok((threshold < FAILURES).then(sight).into_iter().collect())
 }

@@ -3,7 +3,7 @@
 use aws_sdk_route53::types::HealthCheckType;
 
 use super::super::{Check, CheckResult, Occurrence};
-use crate::preflight::facts::Facts;
+use crate::preflight::facts::{Facts, has_checkers};
 use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
@@ -14,8 +14,7 @@ pub(super) const CHECK: Check = Check {
     predicts: Predicts::Unreached(Milestone::DnsFlipAuthoritative),
     title: "The health check does not use HTTPS as users do",
     why: "Users connect with HTTPS. A TCP check only tests that the port is open; an HTTP check tests another \
-          listener; an alarm or a switch (CLOUDWATCH_METRIC, RECOVERY_CONTROL) does not probe the endpoint. The record \
-          can then stay with a Region where sign-in fails, or leave a Region where it works.",
+          listener. The record can then stay with a Region where sign-in fails, or leave a Region where it works.",
     remedy: "Create a health check that uses HTTPS, and attach it to the PRIMARY record. The type of an existing \
              health check cannot be changed.\n\n\
              ```sh\n\
@@ -29,8 +28,8 @@ pub(super) const CHECK: Check = Check {
 async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
     let kind = config.r#type();
-    // What a calculated one hides is GD517.
-    let good = [HealthCheckType::Https, HealthCheckType::HttpsStrMatch, HealthCheckType::Calculated].contains(kind);
+    // What a calculated one hides is GD517. That an alarm or a switch decides is a design of its own, and no mistake.
+    let good = !has_checkers(&config) || [HealthCheckType::Https, HealthCheckType::HttpsStrMatch].contains(kind);
     let sight = || Occurrence::of(format!("{}: type {}", facts.site.dns.health_check_id, kind.as_str()));
     Ok((!good).then(sight).into_iter().collect())
 }

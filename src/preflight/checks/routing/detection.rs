@@ -1,7 +1,7 @@
 //! GD507: how fast a fault is seen.
 
 use crate::preflight::checks::{Check, Occurrence};
-use crate::preflight::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, connect_timeout};
+use crate::preflight::facts::{DEFAULT_INTERVAL, DEFAULT_THRESHOLD, connect_timeout, has_checkers};
 use gameday_core::model::Predicts;
 
 /// See its text.
@@ -25,6 +25,10 @@ pub(super) const CHECK: Check = Check {
     look: |facts| {
         Box::pin(async move {
             let (config, id) = (facts.health_check().await?, &facts.site.dns.health_check_id);
+            // How fast an alarm or a switch is, Route 53 does not say.
+            if !has_checkers(&config) {
+                return Ok(Vec::new());
+            }
             let interval = config.request_interval().unwrap_or(DEFAULT_INTERVAL);
             let threshold = config.failure_threshold().unwrap_or(DEFAULT_THRESHOLD);
             let slow = interval > 10 || threshold > 3;

@@ -1,7 +1,7 @@
 //! GD520: whether there is anything to fail over from.
 
 use super::super::{Check, CheckResult, Occurrence, PRIMARY};
-use crate::preflight::facts::Facts;
+use crate::preflight::facts::{Facts, Unavailable, has_checkers};
 use gameday_core::model::{Milestone, Predicts, Severity};
 
 /// See its text.
@@ -24,6 +24,10 @@ pub(super) const CHECK: Check = Check {
 
 async fn look(facts: &Facts) -> CheckResult {
     let config = facts.health_check().await?;
+    if !has_checkers(&config) {
+        let reason = format!("health check {} is of type {}", facts.site.dns.health_check_id, config.r#type().as_str());
+        return Err(Unavailable::because("checkers of the health check", reason));
+    }
     // Then nothing follows from what the checkers see; see GD505.
     if config.disabled() == Some(true) || config.inverted() == Some(true) || facts.is_seen_healthy().await? {
         return Ok(Vec::new());
