@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use gameday_core::env::Site;
+use gameday_core::model::RegionRole;
 
 use super::change::{Change, Listed};
 
@@ -68,7 +69,8 @@ impl<'a> Finder<'a> {
     /// [`CloudError`].
     pub async fn user_pool(&self) -> Result<Option<&UserPoolType>, CloudError> {
         let describe = async || {
-            let call = self.clients.cognito.describe_user_pool().user_pool_id(&self.site.pool.id).send();
+            let role = self.site.role(&self.clients.region).unwrap_or(RegionRole::Primary);
+            let call = self.clients.cognito.describe_user_pool().user_pool_id(self.site.pool.id_at(role)).send();
             match call.await.map_err(CloudError::of("cognito-idp:DescribeUserPool")) {
                 Err(error) if is_gone(&error) => Ok(None),
                 other => Ok(other?.user_pool),

@@ -22,7 +22,7 @@ use crate::cloud::{CloudError, ErrorClass, RegionClients};
 use crate::faults::change::{Applied, Change, ChangeContext, RevertOutcome, Stage, Universal, gone};
 use crate::faults::finder::Finder;
 use crate::faults::permits::Permits;
-use crate::faults::state::{Attribute, FactKind, Own, Snapshot, State, text, there};
+use crate::faults::state::{Attribute, FactKind, Own, Snapshot, State, ids, text, there};
 use crate::faults::tags::{RUN_TAG, RUNS_BEGIN, WAS_TAG};
 use gameday_core::model::RUN_HEADER;
 
@@ -30,6 +30,8 @@ use gameday_core::model::RUN_HEADER;
 const NONE: &str = "none";
 /// The end of the tag of a copy that has the web ACL which the pool had.
 const WAS: &str = "web-acl";
+/// The tag of a copy that has the user pool which it is for.
+const POOL_TAG: &str = "gameday:pool";
 /// The name of the rule that blocks. A rule's name is unique in its web ACL (WAFV2 API reference, Rule).
 const RULE: &str = "gameday-block";
 /// Characters of a name at the most (WAFV2 API reference, `EntityName`).
@@ -88,14 +90,42 @@ async fn of_runs(clients: &RegionClients) -> Result<Vec<WebAclSummary>, CloudErr
     }
 }
 
-/// What the tags of a copy say that the pool had before: a web ACL, or none; nothing where they do not say.
-async fn original_of(clients: &RegionClients, copy: &str) -> Result<Option<Option<String>>, CloudError> {
-    let call = clients.reading.waf.list_tags_for_resource().resource_arn(copy).send();
-    let answer = there(call.await.map_err(CloudError::of("wafv2:ListTagsForResource")))?;
-    let tags =
-        answer.and_then(|answer| answer.tag_info_for_resource).and_then(|info| info.tag_list).unwrap_or_default();
-    let was = tags.into_iter().find(|tag| tag.key() == format!("{WAS_TAG}{WAS}")).map(|tag| tag.value);
-    Ok(was.map(|was| (was != NONE).then_some(was)))
+/// What the tags of a copy say.
+#[derive(Debug, Default)]
+struct CopyTags {
+    run: Option<String>,
+    pool: Option<String>,
+    /// A web ACL, or none, that the pool had before.
+    original: Option<Option<String>>,
+}
+
+impl CopyTags {
+    async fn of(clients: &RegionClients, copy: &str) -> Result<Self, CloudError> {
+        let call = clients.reading.waf.list_tags_for_resource().resource_arn(copy).send();
+        let answer = there(call.await.map_err(CloudError::of("wafv2:ListTagsForResource")))?;
+        let tags = answer.and_then(|answer| answer.tag_info_for_resource).and_then(|info| info.tag_list);
+        let mut found = Self::default();
+        for Tag { key, value, .. } in tags.unwrap_or_default() {
+            match key {
+                key if key == RUN_TAG => found.run = Some(value),
+                key if key == POOL_TAG => found.pool = Some(value),
+                key if key == format!("{WAS_TAG}{WAS}") => found.original = Some((value != NONE).then_some(value)),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a web ACL is there.
+async fn exists(clients: &RegionClients, arn: &str) -> Result<bool, CloudError> {
+    let call = clients.reading.waf.get_web_acl().arn(arn).send();
+    Ok(there(call.await.map_err(CloudError::of("wafv2:GetWebACL")))?.is_some())
+}
+
+/// Whether a web ACL is a run's copy: by its name, and by the rule that blocks.
+pub(crate) fn is_copy(acl: &WebAcl) -> bool {
+    run_of(acl.name()).is_some() && acl.rules().iter().any(|rule| rule.name() == RULE)
 }
 
 /// The name of a run's web ACL; nothing where it would be too long.
@@ -169,7 +199,8 @@ fn copy_of(
         .set_challenge_config(acl.challenge_config)
         .set_token_domains(acl.token_domains)
         .set_association_config(acl.association_config)
-        .set_application_config(acl.application_config))
+        .set_application_config(acl.application_config)
+        .set_monetization_config(acl.monetization_config))
 }
 
 /// Of a user pool's web ACL, by the pool's ARN.
@@ -180,13 +211,13 @@ pub(crate) const SNAPSHOT: Snapshot = Snapshot {
 
 async fn snapshot(clients: &RegionClients, pool: &str, state: &mut State) -> Result<(), CloudError> {
     let acl = there(of_pool(clients, pool).await)?.flatten();
-    let acl = acl.map_or_else(|| NONE.to_owned(), |acl| acl.arn);
-    state.add(&clients.region, FactKind::UserPool, pool, [(Attribute::WebAcl, text(acl))]);
+    let acl = ids(acl.iter().map(WebAcl::arn));
+    state.add(&clients.region, FactKind::UserPool, pool, [(Attribute::WebAcl, acl)]);
     let Some(run) = state.run().cloned() else { return Ok(()) };
     for acl in of_runs(clients).await? {
-        let name = acl.name.unwrap_or_default();
+        let (arn, name) = (acl.arn.unwrap_or_default(), acl.name.unwrap_or_default());
         if run_of(&name) == Some(run.as_str()) {
-            state.add(&clients.region, FactKind::WebAcl, &name, [(Attribute::Name, text(&name))]);
+            state.add(&clients.region, FactKind::WebAcl, &arn, [(Attribute::Name, text(&name))]);
         }
     }
     Ok(())
@@ -225,12 +256,17 @@ impl Change for CreateBlockingAcl {
 
     fn note(&self) -> Option<String> {
         let who = if self.everyone {
-            "every user's sign-in at this pool is refused, real users included".to_owned()
+            "every call of Cognito's public API and every page of managed login at this pool is refused, to real users too: sign-in, refresh, \
+             sign-up and password reset; calls with AWS credentials (ADMIN_ flows) are not"
+                .to_owned()
         } else {
-            format!("requests with the header {RUN_HEADER} of this run are refused, and no others")
+            format!(
+                "requests with the header {RUN_HEADER} of this run are refused, and no others, if Cognito shows that header to AWS WAF (assumed)"
+            )
         };
         let logs = self.original.as_ref().map_or("", |_| {
-            "; while the copy is associated, requests are not in the log of the original web ACL, and its rate-based rules count anew"
+            "; while the copy is associated, requests are not in the log of the original web ACL, its rate-based rules count anew, and what is changed \
+             in the original is not in force"
         });
         Some(format!("{who}{logs}"))
     }
@@ -251,16 +287,20 @@ impl Change for CreateBlockingAcl {
 
     fn leftovers<'a>(finder: &'a mut Finder<'_>) -> BoxFuture<'a, Result<(), CloudError>> {
         async {
-            let Some(pool) = finder.user_pool().await?.and_then(|pool| pool.arn.clone()) else { return Ok(()) };
+            let own = finder.user_pool().await?.and_then(|pool| pool.arn.clone());
             for acl in of_runs(finder.clients).await? {
                 let (Some(copy), Some(name)) = (acl.arn, acl.name) else { continue };
                 let Some(run) = run_of(&name).map(str::to_owned) else { continue };
-                let (pool, was) = (pool.clone(), original_of(finder.clients, &copy).await?);
-                // Whose tags are gone does not tell what the pool had: then the copy is still in use, and cannot be deleted.
-                if let Some(original) = was.clone() {
+                let tags = CopyTags::of(finder.clients, &copy).await?;
+                // A name alone may be anybody's. And another pool's belongs to another environment, which knows how it was.
+                let Some(pool) = tags.pool.filter(|_| tags.run.as_deref() == Some(run.as_str())) else { continue };
+                if own.as_ref().is_some_and(|own| *own != pool) {
+                    continue;
+                }
+                if let Some(original) = tags.original.clone() {
                     finder.add(&run, AssociateBlockingAcl { pool: pool.clone(), original, copy: copy.clone() });
                 }
-                let (original, tags) = (was.flatten(), BTreeMap::new());
+                let (original, tags) = (tags.original.flatten(), BTreeMap::new());
                 finder.add(&run, Self { pool, original, copy, name, everyone: false, tags });
             }
             Ok(())
@@ -276,12 +316,19 @@ impl Change for CreateBlockingAcl {
         async {
             let unfit = |error: BuildError| CloudError::incomplete(self.call(), &error.to_string());
             let found = of_pool(context.clients, &self.pool).await?;
-            // What the plan recorded, or nothing: another one is somebody else's since, and is reported as that before the cut.
-            let original = found.filter(|acl| Some(acl.arn()) == self.original.as_deref());
+            // A copy of another one, or of none, would take the pool's own rules away.
+            if found.as_ref().map(WebAcl::arn) != self.original.as_deref() {
+                let message = format!("{} has another web ACL than the plan recorded", self.pool);
+                return Err(CloudError { operation: self.call(), class: ErrorClass::Stale, code: None, message });
+            }
             let blocking = block(context.run.as_str(), self.everyone).map_err(unfit)?;
-            let mut call = copy_of(context.clients, original, &self.name, blocking).map_err(unfit)?;
+            let mut call = copy_of(context.clients, found, &self.name, blocking).map_err(unfit)?;
             let was = self.original.clone().unwrap_or_else(|| NONE.to_owned());
-            let own = [(RUN_TAG.to_owned(), context.run.to_string()), (format!("{WAS_TAG}{WAS}"), was)];
+            let own = [
+                (RUN_TAG.to_owned(), context.run.to_string()),
+                (POOL_TAG.to_owned(), self.pool.clone()),
+                (format!("{WAS_TAG}{WAS}"), was),
+            ];
             for (key, value) in own.into_iter().chain(self.tags.clone()) {
                 call = call.tags(Tag::builder().key(key).value(value).build().map_err(unfit)?);
             }
@@ -366,17 +413,15 @@ impl Change for AssociateBlockingAcl {
     }
 
     fn permit(&self, permits: &mut Permits<'_>) {
+        let (all, pool) = (permits.waf("regional/webacl/*"), self.pool.clone());
         let own = permits.waf(&format!("regional/webacl/{RUNS_BEGIN}*"));
-        let pool = self.pool.clone();
-        let acls = [own, pool].into_iter().chain(self.original.clone());
+        let acls = [own, pool.clone()].into_iter().chain(self.original.clone());
         let calls = ["wafv2:AssociateWebACL", "cognito-idp:AssociateWebACL"];
         permits.statement("AssociateWebAcl").allow(calls, acls);
-        let calls = ["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource"];
-        permits.statement("ReadWebAcl").allow(calls, [self.pool.clone()]);
-        if self.original.is_none() {
-            let calls = ["wafv2:DisassociateWebACL", "cognito-idp:DisassociateWebACL"];
-            permits.statement("DisassociateWebAcl").allow(calls, [self.pool.clone()]);
-        }
+        // Whichever the pool has: one that somebody else gave it must be seen, too. The answer shows the web ACL, which takes a permission of its own.
+        let calls = ["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "wafv2:GetWebACL"];
+        permits.statement("ReadWebAcl").allow(calls, [all, pool.clone()]);
+        disassociate_permits(permits, pool);
     }
 
     fn permit_heal(&self, permits: &mut Permits<'_>) {
@@ -385,10 +430,7 @@ impl Change for AssociateBlockingAcl {
                 let calls = ["wafv2:AssociateWebACL", "cognito-idp:AssociateWebACL"];
                 permits.statement("HealWebAcl").allow(calls, [self.pool.clone(), original.clone()]);
             }
-            None => {
-                let calls = ["wafv2:DisassociateWebACL", "cognito-idp:DisassociateWebACL"];
-                permits.statement("HealWebAcl").allow(calls, [self.pool.clone()]);
-            }
+            None => disassociate_permits(permits, self.pool.clone()),
         }
     }
 
@@ -417,6 +459,12 @@ impl Change for AssociateBlockingAcl {
     fn apply<'a>(&'a self, context: &'a ChangeContext<'a>) -> BoxFuture<'a, Result<Applied, CloudError>> {
         async {
             let acl = context.id(&self.copy)?;
+            // A later turn of a fault comes after what others did meanwhile.
+            let now = of_pool(context.clients, &self.pool).await?.map(|acl| acl.arn);
+            if now != self.original && now.as_deref() != Some(acl.as_str()) {
+                let message = format!("{} was given another web ACL by someone else", self.pool);
+                return Err(CloudError { operation: self.call(), class: ErrorClass::Refused, code: None, message });
+            }
             context.make(self, associate(context.clients, &self.pool, &acl)).await?;
             Ok(Applied::default())
         }
@@ -449,6 +497,11 @@ impl Change for AssociateBlockingAcl {
             if now == self.original && !context.blind {
                 return Ok(RevertOutcome::NoOp);
             }
+            if let (None, Some(original)) = (&now, &self.original)
+                && !exists(context.clients, original).await?
+            {
+                return Ok(RevertOutcome::ChangedByOthers(self.original_is_gone(original)));
+            }
             if !own && now != self.original {
                 let found = now.as_deref().unwrap_or("no web ACL");
                 return Ok(RevertOutcome::ChangedByOthers(format!(
@@ -463,6 +516,10 @@ impl Change for AssociateBlockingAcl {
 }
 
 impl AssociateBlockingAcl {
+    fn original_is_gone(&self, original: &str) -> String {
+        format!("{} was deleted by someone else: {} has no web ACL now", short(original), self.pool)
+    }
+
     async fn give_back(&self, context: &ChangeContext<'_>) -> Result<RevertOutcome, CloudError> {
         let Some(original) = &self.original else {
             let call = disassociate(context.clients, &self.pool);
@@ -474,20 +531,22 @@ impl AssociateBlockingAcl {
         let resource = format!("{}: {}", self.pool, short(original));
         match context.unmake(self, "wafv2:AssociateWebACL", resource, call).await {
             Ok(()) => Ok(RevertOutcome::Reverted),
-            Err(error) if error.class == ErrorClass::NotFound => {
-                // Whoever deleted the original leaves the pool with none, and nobody locked out.
+            Err(error) if error.class == ErrorClass::NotFound && !exists(context.clients, original).await? => {
+                // Whoever deleted the original leaves the pool with none; nobody stays locked out.
                 let call = disassociate(context.clients, &self.pool);
                 let resource = format!("{}: no web ACL", self.pool);
                 context.unmake(self, "wafv2:DisassociateWebACL", resource, call).await?;
-                Ok(RevertOutcome::ChangedByOthers(format!(
-                    "{} was deleted by someone else: {} has no web ACL now",
-                    short(original),
-                    self.pool
-                )))
+                Ok(RevertOutcome::ChangedByOthers(self.original_is_gone(original)))
             }
             Err(error) => Err(error),
         }
     }
+}
+
+/// WAF's own action knows no web ACL to be bound to (Cognito developer guide, "Permissions for working with web ACLs"); the pool's is bound to the pool.
+fn disassociate_permits(permits: &mut Permits<'_>, pool: String) {
+    permits.statement("DisassociateWebAcl").allow(["wafv2:DisassociateWebACL"], ["*".to_owned()]);
+    permits.statement("DisassociateFromUserPool").allow(["cognito-idp:DisassociateWebACL"], [pool]);
 }
 
 async fn associate(clients: &RegionClients, pool: &str, acl: &str) -> Result<(), CloudError> {

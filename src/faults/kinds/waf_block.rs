@@ -4,7 +4,7 @@
 use super::{Kind, user_pool};
 use crate::cloud::CloudError;
 use crate::faults::action::Action;
-use crate::faults::changes::web_acl::{AssociateBlockingAcl, CreateBlockingAcl, name, of_pool, run_of};
+use crate::faults::changes::web_acl::{AssociateBlockingAcl, CreateBlockingAcl, is_copy, name, of_pool};
 use crate::faults::fault::{BlastRadius, FaultError, PlanContext, PlannedFault, Target};
 use crate::faults::state::{Part, Scope};
 use gameday_core::scenario::Blocks;
@@ -21,7 +21,7 @@ async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
     let pool = described.and_then(|pool| pool.arn).ok_or_else(|| CloudError::incomplete(operation, "ARN"))?;
     let acl = of_pool(context.clients, &pool).await?;
     if let Some(acl) = &acl {
-        if run_of(acl.name()).is_some() {
+        if is_copy(acl) {
             return Err(FaultError::Refused(
                 "the user pool has the web ACL of another run: roll back that run first, with `gameday rollback`",
             ));
@@ -35,6 +35,13 @@ async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
                 "the user pool's web ACL has rule groups of AWS Firewall Manager, which no copy can have",
             ));
         }
+    }
+    if let Some(acl) = &acl
+        && acl.label_namespace().is_some_and(|own| acl.rules().iter().any(|rule| format!("{rule:?}").contains(own)))
+    {
+        return Err(FaultError::Refused(
+            "a rule of the user pool's web ACL matches labels by the web ACL's own name, which no copy can have",
+        ));
     }
     let original = acl.map(|acl| acl.arn);
     let copy = format!("{}/web-acl", context.number);

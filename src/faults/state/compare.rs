@@ -94,7 +94,13 @@ impl State {
     /// Whether the run made it, by its tag, or named it.
     fn is_made(&self, resource: &Resource) -> bool {
         let run = self.run.as_ref().map(gameday_core::model::RunId::as_str);
-        run.is_some() && (resource.kind == FactKind::Schedule || self.tag(resource, RUN_TAG) == run)
+        // Of schedules and web ACLs only the run's own are described.
+        let own = match resource.kind {
+            FactKind::Schedule => true,
+            FactKind::WebAcl => self.has(resource),
+            _ => self.tag(resource, RUN_TAG) == run,
+        };
+        run.is_some() && own
     }
 
     /// Rules of security groups that came back with another ID, which somebody may have written down.
@@ -193,7 +199,8 @@ impl Judge<'_> {
             let resource = Resource { region: region.clone(), kind, id: id.clone() };
             self.later.is_made(&resource)
         };
-        value.ids().iter().any(|id| made(FactKind::NetworkAcl, id) || made(FactKind::SecurityGroup, id))
+        let kinds = [FactKind::NetworkAcl, FactKind::SecurityGroup, FactKind::WebAcl];
+        value.ids().iter().any(|id| kinds.into_iter().any(|kind| made(kind, id)))
     }
 
     /// What to say of a resource that was not there before.
@@ -209,6 +216,54 @@ impl Judge<'_> {
             (_, Some(run)) => format!("{resource} is new, of run {run}"),
             (Some(name), None) => format!("{resource} ({name}) is new"),
             (None, None) => format!("{resource} is new"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::state::{Scope, ids, text};
+    use gameday_core::model::RunId;
+
+    const POOL: &str = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_A";
+    const ORIGINAL: &str = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/identity/1";
+    const COPY: &str = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/gd-1-1/2";
+
+    /// A pool that has a web ACL, and a run's copies.
+    fn state(has: Option<&str>, copies: &[&str]) -> State {
+        let region = Region::from("us-east-1");
+        let attribute = Attribute::WebAcl;
+        let resource = Resource { region: region.clone(), kind: FactKind::UserPool, id: POOL.to_owned() };
+        let own = [(Fact { resource, attribute: attribute.clone() }, Own::Refers)].into();
+        let mut state = State::of(&Scope { run: Some(RunId::from("gd-1")), own, ..Scope::default() });
+        state.add(&region, FactKind::UserPool, POOL, [(attribute, ids(has.into_iter()))]);
+        for copy in copies {
+            state.add(&region, FactKind::WebAcl, copy, [(Attribute::Name, text("gd-1-1"))]);
+        }
+        state
+    }
+
+    #[test]
+    fn a_copy_of_the_web_acl_that_is_left_is_the_runs_own() {
+        let compared = |before: &State, later: &State| before.compare(later, &BTreeSet::new());
+        for has in [Some(ORIGINAL), None] {
+            let before = state(has, &[]);
+            let on_it = compared(&before, &state(Some(COPY), &[COPY]));
+            assert_eq!((on_it.left.len(), on_it.others.len()), (2, 0), "{on_it:?}");
+            let beside = compared(&before, &state(has, &[COPY]));
+            assert_eq!((beside.left.len(), beside.others.len()), (1, 0), "{beside:?}");
+            assert_ne!(beside.before_sha256, beside.after_sha256);
+            let another = compared(&before, &state(Some("arn:aws:wafv2:another"), &[]));
+            assert_eq!((another.left.len(), another.others.len()), (0, 1), "{another:?}");
+            assert_eq!(
+                compared(&before, &before),
+                Comparison {
+                    before_sha256: on_it.before_sha256.clone(),
+                    after_sha256: on_it.before_sha256.clone(),
+                    ..Comparison::default()
+                }
+            );
         }
     }
 }

@@ -21,16 +21,25 @@ fn is_refused(login: &LoginRef<'_>) -> bool {
     matches!(login.outcome(), LoginOutcome::Rejected { code, .. } if REFUSALS.contains(&code.as_str()))
 }
 
+/// The attempts that WAF inspects: not those that AWS credentials authorize (the same page).
 fn at<'a>(line: &Timeline<'a>, region: &'a Region) -> impl Iterator<Item = LoginRef<'a>> {
-    line.logins.iter().filter(move |login| login.region() == Some(region))
+    line.logins.iter().filter(move |login| login.region() == Some(region) && !login.flow().starts_with("ADMIN_"))
 }
 
 /// The last moment at which it was certainly not in force yet, where one is known, and the first at which it certainly was.
 pub(super) fn begin(line: &Timeline<'_>, region: &Region, zero: Timestamp) -> Option<(Option<Timestamp>, Timestamp)> {
+    // Refusals before the cut are another rule's, and then none tells of this one.
+    if at(line, region).any(|login| is_refused(&login) && login.ended() <= zero) {
+        return None;
+    }
+    // It spreads: what is still let in shows that it was not in force everywhere.
+    let until = line.first_healed();
+    let first_turn = |at: Timestamp| until.is_none_or(|until| at < until);
+    let let_in = at(line, region).filter(|login| login.succeeded() && first_turn(login.started()));
+    let last = let_in.map(LoginRef::started).max();
     let refused = at(line, region).filter(|login| is_refused(login) && login.ended() > zero);
-    let first = refused.map(LoginRef::ended).min()?;
-    let let_in = at(line, region).filter(|login| login.succeeded() && login.started() < first);
-    Some((let_in.map(LoginRef::started).max(), first))
+    let sure = refused.filter(|login| last.is_none_or(|last| login.started() > last));
+    Some((last, sure.map(LoginRef::ended).min()?))
 }
 
 /// The last moment at which it was certainly in force after the heal, where one is known, and the first at which it certainly was not.

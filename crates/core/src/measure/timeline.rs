@@ -195,6 +195,11 @@ impl<'a> Timeline<'a> {
         self.calls_of_faults.first_healed(|fault| covering.is_none_or(|of| of.contains(&fault)))
     }
 
+    /// When the first call that heals was sent.
+    pub(super) fn first_healed(&self) -> Option<Timestamp> {
+        self.calls_of_faults.first_healed(|_| true)
+    }
+
     /// Whether `at` lies before the end of the first turn of that call's fault.
     fn in_first_turn(&self, m: &Mutation, at: Timestamp) -> bool {
         self.calls_of_faults.first_healed(|fault| m.fault.is_none_or(|own| own == fault)).is_none_or(|heal| at <= heal)

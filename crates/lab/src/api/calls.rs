@@ -192,7 +192,9 @@ pub(super) fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<C
             let (action, arns) = read(service, region, parts, body);
             calls.push(call(action, arns));
         }
-        Service::Waf => calls.extend(waf(region, parts, body).into_iter().map(|(action, arns)| call(action, arns))),
+        Service::Waf => {
+            calls.extend(waf(control, region, parts, body).into_iter().map(|(action, arns)| call(action, arns)))
+        }
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}
     }
@@ -288,7 +290,7 @@ fn key(region: &str, parts: &Parts, body: &[u8]) -> (String, String) {
 
 /// What a call of WAF's API needs to be allowed, each with the ARNs of what it uses (service authorization reference, "AWS WAF V2" and "Amazon
 /// Cognito User Pools").
-fn waf(region: &str, parts: &Parts, body: &[u8]) -> Vec<(String, Vec<String>)> {
+fn waf(control: &Control, region: &str, parts: &Parts, body: &[u8]) -> Vec<(String, Vec<String>)> {
     let operation = waf::operation(parts).unwrap_or_default();
     let input: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let of_name = |name: &str| {
@@ -302,6 +304,16 @@ fn waf(region: &str, parts: &Parts, body: &[u8]) -> Vec<(String, Vec<String>)> {
     let mut all = vec![(format!("wafv2:{operation}"), arns.clone())];
     if input["ResourceArn"].as_str().is_some_and(|resource| resource.contains(":userpool/")) {
         all.push((format!("cognito-idp:{operation}"), arns));
+        match operation {
+            // What it shows takes a permission of its own (WAFV2 API reference, GetWebACLForResource).
+            "GetWebACLForResource" => {
+                let shown = control.web_acls.of_pool().map(|acl| acl.arn().to_owned());
+                all.extend(shown.map(|arn| ("wafv2:GetWebACL".to_owned(), vec![arn])));
+            }
+            // It is bound to no web ACL (Cognito developer guide, "Permissions for working with web ACLs").
+            "DisassociateWebACL" => all[0].1.clear(),
+            _ => {}
+        }
     } else if operation == "CreateWebACL" && input["Tags"].is_array() {
         all.push(("wafv2:TagResource".to_owned(), arns));
     }

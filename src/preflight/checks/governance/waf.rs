@@ -21,7 +21,12 @@ pub(super) const CHECK: Check = Check {
              aws wafv2 associate-web-acl --region REGION --web-acl-arn WEB_ACL_ARN \\\n  \
              --resource-arn arn:aws:cognito-idp:REGION:ACCOUNT_ID:userpool/USER_POOL_ID\n\
              ```",
-    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "cognito-idp:DescribeUserPool"],
+    calls: &[
+        "wafv2:GetWebACL",
+        "wafv2:GetWebACLForResource",
+        "cognito-idp:GetWebACLForResource",
+        "cognito-idp:DescribeUserPool",
+    ],
     look: |facts| Box::pin(in_both(facts, look)),
 };
 

@@ -22,7 +22,12 @@ pub(super) const CHECK: Check = Check {
              aws wafv2 get-web-acl-for-resource --region REGION --query 'WebACL.Rules[].Name' \\\n  \
              --resource-arn arn:aws:cognito-idp:REGION:ACCOUNT_ID:userpool/USER_POOL_ID\n\
              ```",
-    calls: &["wafv2:GetWebACLForResource", "cognito-idp:GetWebACLForResource", "cognito-idp:DescribeUserPool"],
+    calls: &[
+        "wafv2:GetWebACL",
+        "wafv2:GetWebACLForResource",
+        "cognito-idp:GetWebACLForResource",
+        "cognito-idp:DescribeUserPool",
+    ],
     look: |facts| {
         Box::pin(async move {
             let both = (facts.web_acl(RegionRole::Primary), facts.web_acl(RegionRole::Replica));
