@@ -3,7 +3,7 @@
 mod synthetic;
 
 use gameday_core::measure::{BeforeCut, DnsParty, Interval, Verdict};
-use gameday_core::model::{DnsSource, Event, Login, LoginOutcome, Milestone, Record, RegionRole, Window};
+use gameday_core::model::{DnsSource, Event, Login, LoginOutcome, LoginStep, Milestone, Record, RegionRole, Window};
 use proptest::prelude::*;
 use serde_json::json;
 use synthetic::{World, at, outcome, with_objectives};
@@ -213,6 +213,37 @@ proptest! {
         if let Some(age) = rpo.newest_lost_age {
             let newest = truth.newest_lost_s;
             prop_assert!(newest.is_some_and(|newest| holds(age, newest, NOISE)), "{age:?} without {newest:?}");
+        }
+    }
+
+    /// A rule of AWS WAF is in force some time after its call, and some time after the call that takes it away: users' attempts bound both.
+    #[test]
+    fn a_rule_of_waf_is_in_force_from_and_to_within_its_bounds(
+        world in world(), begins in 0.1_f64..20.0, ends in 0.1_f64..5.0, asked in 0.0_f64..1.0,
+    ) {
+        let (mut records, _) = world.run();
+        let (from, to) = (at(begins), at(world.heal + ends));
+        records.retain(|record| !matches!(record.event, Event::Path { .. }));
+        for record in &mut records {
+            match &mut record.event {
+                Event::Mutation(mutation) => (mutation.call, mutation.ipv4) = ("wafv2:AssociateWebACL".to_owned(), false),
+                Event::Login(login) => {
+                    let inspected = login.started + login.ended.duration_since(login.started).mul_f64(asked);
+                    login.outcome = if inspected >= from && inspected < to {
+                        LoginOutcome::Rejected { step: LoginStep::InitiateAuth, code: "ForbiddenException".to_owned() }
+                    } else {
+                        LoginOutcome::Succeeded
+                    };
+                    (login.role, login.region) = (Some(RegionRole::Primary), Some("us-east-1".into()));
+                }
+                _ => {}
+            }
+        }
+        let outcome = outcome(&records).unwrap();
+        for (milestone, truth) in [(Milestone::FaultEffective, begins), (Milestone::FaultReverted, world.heal + ends)] {
+            let at = outcome.milestone(milestone);
+            let at = at.ok_or_else(|| TestCaseError::fail(format!("{milestone:?} not reached")))?;
+            prop_assert!(holds(at, truth, NOISE), "{milestone:?}: {truth} outside {at:?}");
         }
     }
 

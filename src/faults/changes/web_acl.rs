@@ -90,13 +90,22 @@ async fn of_runs(clients: &RegionClients) -> Result<Vec<WebAclSummary>, CloudErr
     }
 }
 
+/// What a pool had before, by the tags of a copy.
+#[derive(Debug, Default)]
+enum Before {
+    /// They do not say.
+    #[default]
+    Unknown,
+    Nothing,
+    WebAcl(String),
+}
+
 /// What the tags of a copy say.
 #[derive(Debug, Default)]
 struct CopyTags {
     run: Option<String>,
     pool: Option<String>,
-    /// A web ACL, or none, that the pool had before.
-    original: Option<Option<String>>,
+    original: Before,
 }
 
 impl CopyTags {
@@ -109,7 +118,9 @@ impl CopyTags {
             match key {
                 key if key == RUN_TAG => found.run = Some(value),
                 key if key == POOL_TAG => found.pool = Some(value),
-                key if key == format!("{WAS_TAG}{WAS}") => found.original = Some((value != NONE).then_some(value)),
+                key if key == format!("{WAS_TAG}{WAS}") => {
+                    found.original = if value == NONE { Before::Nothing } else { Before::WebAcl(value) }
+                }
                 _ => {}
             }
         }
@@ -297,10 +308,16 @@ impl Change for CreateBlockingAcl {
                 if own.as_ref().is_some_and(|own| *own != pool) {
                     continue;
                 }
-                if let Some(original) = tags.original.clone() {
+                let original = match tags.original {
+                    // Then the copy is all that is known; while the pool has it, it cannot be deleted.
+                    Before::Unknown => None,
+                    Before::Nothing => Some(None),
+                    Before::WebAcl(arn) => Some(Some(arn)),
+                };
+                if let Some(original) = original.clone() {
                     finder.add(&run, AssociateBlockingAcl { pool: pool.clone(), original, copy: copy.clone() });
                 }
-                let (original, tags) = (tags.original.flatten(), BTreeMap::new());
+                let (original, tags) = (original.flatten(), BTreeMap::new());
                 finder.add(&run, Self { pool, original, copy, name, everyone: false, tags });
             }
             Ok(())

@@ -32,10 +32,10 @@ pub(super) fn begin(line: &Timeline<'_>, region: &Region, zero: Timestamp) -> Op
     if at(line, region).any(|login| is_refused(&login) && login.ended() <= zero) {
         return None;
     }
-    // It spreads: what is still let in shows that it was not in force everywhere.
+    // It spreads: what is still let in shows that it was not in force everywhere. What ends after the heal may owe it to that.
     let until = line.first_healed();
     let first_turn = |at: Timestamp| until.is_none_or(|until| at < until);
-    let let_in = at(line, region).filter(|login| login.succeeded() && first_turn(login.started()));
+    let let_in = at(line, region).filter(|login| login.succeeded() && first_turn(login.ended()));
     let last = let_in.map(LoginRef::started).max();
     let refused = at(line, region).filter(|login| is_refused(login) && login.ended() > zero);
     let sure = refused.filter(|login| last.is_none_or(|last| login.started() > last));

@@ -193,7 +193,7 @@ pub(super) fn of(control: &Control, service: Service, asked: Asked<'_>) -> Vec<C
             calls.push(call(action, arns));
         }
         Service::Waf => {
-            calls.extend(waf(control, region, parts, body).into_iter().map(|(action, arns)| call(action, arns)))
+            calls.extend(waf(control, region, parts, body).into_iter().map(|(action, arns)| call(action, arns)));
         }
         // Everybody may ask who they are; the query protocol's services were answered above.
         Service::Sts | Service::Ec2 | Service::Elb | Service::Rds | Service::Iam => {}

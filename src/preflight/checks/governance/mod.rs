@@ -38,19 +38,19 @@ pub const ALL: &[&Check] = &[
 ];
 
 /// How long the buckets keep what a Region's working trails write to them.
-async fn retentions(facts: &Facts, role: RegionRole) -> Result<Vec<Retention>, Unavailable> {
+async fn retentions(facts: &Facts, role: RegionRole) -> Result<Vec<TrailStorage>, Unavailable> {
     let trails = working(facts, role).await?;
     let looked = trails.iter().map(async |one| {
         let bucket = one.trail.s3_bucket_name().unwrap_or_default();
         let lock = facts.object_lock(bucket).await?;
         let retention = lock.as_ref().and_then(|lock| lock.rule()?.default_retention()).cloned();
-        Ok(Retention { trail: one.name().to_owned(), bucket: bucket.to_owned(), locked: lock.is_some(), retention })
+        Ok(TrailStorage { trail: one.name().to_owned(), bucket: bucket.to_owned(), locked: lock.is_some(), retention })
     });
     try_join_all(looked).await
 }
 
 /// How long a trail's files are kept.
-struct Retention {
+struct TrailStorage {
     trail: String,
     bucket: String,
     /// Whether the bucket has an Object Lock at all.

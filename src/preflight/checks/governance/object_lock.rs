@@ -1,6 +1,6 @@
 //! GD924: whether the record can be deleted.
 
-use super::{Retention, in_both, retentions};
+use super::{TrailStorage, in_both, retentions};
 use crate::preflight::checks::{BOTH, Check};
 use crate::preflight::facts::{Facts, Unavailable};
 use gameday_core::model::Severity::Risk;
@@ -30,7 +30,7 @@ async fn look(facts: &Facts, role: RegionRole) -> Result<Vec<String>, Unavailabl
     if all.iter().any(|one| one.retention.is_some()) {
         return Ok(Vec::new());
     }
-    let told = |Retention { trail, bucket, locked, .. }: &Retention| {
+    let told = |TrailStorage { trail, bucket, locked, .. }: &TrailStorage| {
         let state = if *locked { "no DefaultRetention" } else { "ObjectLockConfigurationNotFoundError" };
         format!("s3:GetObjectLockConfiguration of {bucket}, the bucket of {trail}: {state}")
     };
