@@ -85,7 +85,7 @@ pub enum After {
     Search,
 }
 
-const FAULTS: [&str; 10] = [
+const FAULTS: [&str; 9] = [
     "kind = \"nacl-blackhole\"",
     "kind = \"nacl-blackhole\"",
     "kind = \"nacl-blackhole\"\n[faults.targets]\nzones = [\"us-east-1a\"]",
@@ -95,7 +95,6 @@ const FAULTS: [&str; 10] = [
     "kind = \"client-egress-blackhole\"",
     "kind = \"health-check-invert\"",
     "kind = \"lambda-trigger-break\"\nregion = \"primary\"\ntrigger = \"pre-token-generation\"",
-    "kind = \"waf-block\"",
 ];
 const DEEDS: [Deed; 8] = [
     Deed::NewAcl,
