@@ -1,6 +1,8 @@
 //! `waf-block`: sign-ins at the user pool are refused by a rule of AWS WAF in one Region: what breaks a client that talks to Cognito's own API,
 //! which no network ACL of a customer can reach. It stops no packets: users get an answer, and health checks that do not sign in see nothing.
 
+use aws_sdk_wafv2::types::{Rule, Statement};
+
 use super::{Kind, user_pool};
 use crate::cloud::CloudError;
 use crate::faults::action::Action;
@@ -37,7 +39,8 @@ async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
         }
     }
     if let Some(acl) = &acl
-        && acl.label_namespace().is_some_and(|own| acl.rules().iter().any(|rule| format!("{rule:?}").contains(own)))
+        && let Some(own) = acl.label_namespace()
+        && acl.rules().iter().filter_map(Rule::statement).any(|statement| matches_label(statement, own))
     {
         return Err(FaultError::Refused(
             "a rule of the user pool's web ACL matches labels by the web ACL's own name, which no copy can have",
@@ -62,4 +65,39 @@ async fn plan(context: &PlanContext<'_>) -> Result<PlannedFault, FaultError> {
         actions: vec![Action::CreateBlockingAcl(create), Action::AssociateBlockingAcl(associate)],
         scope: Scope::of(Part::WebAcl, &context.clients.region, &pool),
     })
+}
+
+/// Whether a statement, or one inside of it, matches a label by its full name that begins so.
+fn matches_label(statement: &Statement, own: &str) -> bool {
+    let inside = |inner: &[Statement]| inner.iter().any(|statement| matches_label(statement, own));
+    let one = |inner: Option<&Statement>| inner.is_some_and(|statement| matches_label(statement, own));
+    statement.label_match_statement().is_some_and(|label| label.key().starts_with(own))
+        || statement.and_statement().is_some_and(|and| inside(and.statements()))
+        || statement.or_statement().is_some_and(|or| inside(or.statements()))
+        || one(statement.not_statement().and_then(|not| not.statement()))
+        || one(statement.rate_based_statement().and_then(|rate| rate.scope_down_statement()))
+        || one(statement.managed_rule_group_statement().and_then(|group| group.scope_down_statement()))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_wafv2::types::{AndStatement, LabelMatchScope, LabelMatchStatement, NotStatement};
+
+    use super::*;
+
+    #[test]
+    fn a_label_of_the_web_acls_own_name_is_found_however_deep() {
+        let label = |key: &str| {
+            let label = LabelMatchStatement::builder().scope(LabelMatchScope::Label).key(key).build().unwrap();
+            Statement::builder().label_match_statement(label).build()
+        };
+        let deep = |key: &str| {
+            let not = Statement::builder().not_statement(NotStatement::builder().statement(label(key)).build()).build();
+            let and = AndStatement::builder().statements(label("other:x")).statements(not).build().unwrap();
+            Statement::builder().and_statement(and).build()
+        };
+        let own = "awswaf:111122223333:webacl:identity:";
+        assert!(matches_label(&deep("awswaf:111122223333:webacl:identity:seen"), own));
+        assert!(!matches_label(&deep("awswaf:managed:aws:bot-control:bot"), own));
+    }
 }
